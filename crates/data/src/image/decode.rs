@@ -1,0 +1,109 @@
+//! Encoded bytes to upright 8-bit RGB. The format is recognised by content, never by extension.
+
+use std::io::Cursor;
+use std::path::Path;
+
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Rgb, RgbImage};
+
+use crate::{Error, Result};
+
+/// How large a picture may be before it is refused: a few kilobytes can claim gigabytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Largest width x height.
+    pub pixels: u64,
+    /// Largest encoded file.
+    pub bytes: u64,
+}
+
+impl Default for Limits {
+    /// 100 megapixels, 256 MiB.
+    fn default() -> Self {
+        Self { pixels: 100_000_000, bytes: 256 << 20 }
+    }
+}
+
+/// Reads and decodes one file.
+///
+/// # Errors
+/// The file cannot be read, is larger than `limits.bytes`, or [`decode`] refuses it.
+pub fn decode_file(path: &Path, limits: Limits) -> Result<RgbImage> {
+    let bytes = std::fs::metadata(path).map_err(|e| Error::io(path, e))?.len();
+    if bytes > limits.bytes {
+        return Err(Error::TooManyBytes { bytes, limit: limits.bytes });
+    }
+    decode(&std::fs::read(path).map_err(|e| Error::io(path, e))?, limits)
+}
+
+/// Decodes JPEG, PNG, WebP, GIF (first frame), BMP or TIFF to RGB: EXIF orientation applied,
+/// transparency laid over white, CMYK, 16-bit, palette and grey converted.
+///
+/// # Errors
+/// Empty, unknown, corrupt or truncated bytes, or a header beyond `limits`.
+pub fn decode(bytes: &[u8], limits: Limits) -> Result<RgbImage> {
+    if bytes.is_empty() {
+        return Err(Error::Picture("the file is empty".into()));
+    }
+    let mut reader = ImageReader::new(Cursor::new(bytes))
+        .with_guessed_format()
+        .map_err(|e| Error::Picture(e.to_string()))?;
+    let Some(format) = reader.format() else {
+        return Err(Error::Picture(
+            "unknown format; JPEG, PNG, WebP, GIF, BMP and TIFF are read".into(),
+        ));
+    };
+    if format == ImageFormat::Jpeg && !jpeg_is_complete(bytes) {
+        return Err(Error::Picture("the JPEG is truncated: its end marker is missing".into()));
+    }
+    let mut allocation = image::Limits::default();
+    // 8 bytes a pixel is the widest decoder output (RGBA, 16 bits); as much again for its buffers.
+    allocation.max_alloc = Some(limits.pixels.saturating_mul(16));
+    reader.limits(allocation);
+    let picture = |e: image::ImageError| Error::Picture(format!("{format:?}: {e}"));
+    let mut decoder = reader.into_decoder().map_err(picture)?;
+    let (width, height) = decoder.dimensions();
+    if u64::from(width) * u64::from(height) > limits.pixels {
+        return Err(Error::TooManyPixels { width, height, limit: limits.pixels });
+    }
+    if width == 0 || height == 0 {
+        return Err(Error::Picture(format!("a picture of {width}x{height} has no pixels")));
+    }
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let mut decoded = DynamicImage::from_decoder(decoder).map_err(picture)?;
+    decoded.apply_orientation(orientation);
+    Ok(over_white(decoded))
+}
+
+/// Drops the alpha channel by laying the picture over white paper.
+fn over_white(picture: DynamicImage) -> RgbImage {
+    if !picture.color().has_alpha() {
+        return picture.into_rgb8();
+    }
+    let rgba = picture.into_rgba8();
+    let mut rgb = RgbImage::new(rgba.width(), rgba.height());
+    for (from, to) in rgba.pixels().zip(rgb.pixels_mut()) {
+        let alpha = u32::from(from[3]);
+        let blend = |c: u8| ((u32::from(c) * alpha + 255 * (255 - alpha) + 127) / 255) as u8;
+        *to = Rgb([blend(from[0]), blend(from[1]), blend(from[2])]);
+    }
+    rgb
+}
+
+/// Whether the end marker FFD9 follows the first scan. The decoder is lenient and would fill the
+/// missing part with grey; inside a scan FF is always escaped, so the marker cannot be data.
+fn jpeg_is_complete(bytes: &[u8]) -> bool {
+    let mut at = 2;
+    while at + 4 <= bytes.len() {
+        if bytes[at] != 0xff {
+            return false;
+        }
+        match bytes[at + 1] {
+            0xff => at += 1,
+            0xda => return bytes[at..].windows(2).any(|pair| pair == [0xff, 0xd9]),
+            0x01 | 0xd0..=0xd8 => at += 2,
+            _ => at += 2 + usize::from(u16::from_be_bytes([bytes[at + 2], bytes[at + 3]])),
+        }
+    }
+    false
+}

@@ -1,0 +1,140 @@
+//! Which part of a picture is resized to what, and how bytes become floats.
+
+use image::RgbImage;
+use image::imageops::crop_imm;
+use serde::{Deserialize, Serialize};
+
+use super::resize::{Filter, resize};
+
+/// The three ways of the field to make any picture a square.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Geometry {
+    /// Stretch to the square (Chinese-CLIP).
+    Squash,
+    /// Shortest edge to the size, then the centre (OpenAI CLIP, torchvision's rounding).
+    CentreCrop,
+    /// Beyond 2:1 cut the long side to 2:1 around the centre, then stretch (Taidi paper).
+    TwoToOne,
+}
+
+/// Everything between a decoded picture and a model's pixels.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Preprocess {
+    /// Side of the square in pixels, R.
+    pub size: u32,
+    /// How any picture becomes that square.
+    pub geometry: Geometry,
+    /// Interpolation.
+    pub filter: Filter,
+    /// Per channel, of values in 0..1.
+    pub mean: [f32; 3],
+    /// Per channel, of values in 0..1.
+    pub std: [f32; 3],
+}
+
+impl Preprocess {
+    /// Brings a picture to R x R, still in bytes.
+    pub fn fit(&self, picture: &RgbImage) -> RgbImage {
+        let size = self.size;
+        match self.geometry {
+            Geometry::Squash => resize(picture, size, size, self.filter),
+            Geometry::CentreCrop => {
+                let (width, height) = shortest_edge(picture.width(), picture.height(), size);
+                let resized = resize(picture, width, height, self.filter);
+                let left = half_to_even(width - size);
+                let top = half_to_even(height - size);
+                crop_imm(&resized, left, top, size, size).to_image()
+            }
+            Geometry::TwoToOne => {
+                let (width, height) = (picture.width(), picture.height());
+                let keep_width = width.min(height.saturating_mul(2));
+                let keep_height = height.min(width.saturating_mul(2));
+                if (keep_width, keep_height) == (width, height) {
+                    return resize(picture, size, size, self.filter);
+                }
+                let left = (width - keep_width) / 2;
+                let top = (height - keep_height) / 2;
+                let cut = crop_imm(picture, left, top, keep_width, keep_height).to_image();
+                resize(&cut, size, size, self.filter)
+            }
+        }
+    }
+
+    /// Bytes to normalised floats, appended to `out` channel by channel.
+    ///
+    /// # Shapes
+    /// `picture`: R x R. Appends 3 x R x R.
+    pub fn normalise_into(&self, picture: &RgbImage, out: &mut Vec<f32>) {
+        for channel in 0..3 {
+            let scale = 1.0 / (255.0 * self.std[channel]);
+            let shift = self.mean[channel] / self.std[channel];
+            let bytes = picture.as_raw().iter().skip(channel).step_by(3);
+            out.extend(bytes.map(|&byte| f32::from(byte) * scale - shift));
+        }
+    }
+}
+
+/// torchvision's `Resize(int)`: the long side is truncated.
+fn shortest_edge(width: u32, height: u32, size: u32) -> (u32, u32) {
+    let scaled = |long: u32, short: u32| {
+        let scaled = u64::from(size) * u64::from(long) / u64::from(short);
+        u32::try_from(scaled).unwrap_or(u32::MAX)
+    };
+    if width <= height { (size, scaled(height, width)) } else { (scaled(width, height), size) }
+}
+
+/// torchvision's `CenterCrop` offset: Python rounds halves to the even neighbour.
+fn half_to_even(excess: u32) -> u32 {
+    let half = excess / 2;
+    half + u32::from(excess % 2 == 1 && half % 2 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::Rgb;
+
+    fn stripes(width: u32, height: u32) -> RgbImage {
+        RgbImage::from_fn(width, height, |x, y| Rgb([x as u8, y as u8, 0]))
+    }
+
+    fn preprocess(geometry: Geometry) -> Preprocess {
+        Preprocess { size: 8, geometry, filter: Filter::Bicubic, mean: [0.5; 3], std: [0.5; 3] }
+    }
+
+    #[test]
+    fn every_geometry_gives_the_square_for_any_shape() {
+        for geometry in [Geometry::Squash, Geometry::CentreCrop, Geometry::TwoToOne] {
+            for (width, height) in [(1, 1), (200, 1), (1, 200), (8, 8), (33, 57)] {
+                let fitted = preprocess(geometry).fit(&stripes(width, height));
+                assert_eq!(fitted.dimensions(), (8, 8), "{geometry:?} of {width}x{height}");
+            }
+        }
+    }
+
+    #[test]
+    fn two_to_one_keeps_the_centre() {
+        let fitted = preprocess(Geometry::TwoToOne).fit(&stripes(100, 10));
+        let reds: Vec<u8> = fitted.rows().next().expect("a row").map(|p| p[0]).collect();
+        assert!(reds[0] >= 40 && reds[7] < 60, "{reds:?} lies outside columns 40..60");
+        let squashed = preprocess(Geometry::TwoToOne).fit(&stripes(20, 10));
+        assert_eq!(squashed, preprocess(Geometry::Squash).fit(&stripes(20, 10)));
+    }
+
+    #[test]
+    fn offsets_round_like_python() {
+        assert_eq!([0, 1, 2, 3, 4, 5].map(half_to_even), [0, 0, 1, 2, 2, 2]);
+        assert_eq!(shortest_edge(500, 333, 224), (336, 224));
+    }
+
+    #[test]
+    fn normalise_maps_bytes_to_minus_one_and_one() {
+        let mut out = Vec::new();
+        let picture = RgbImage::from_fn(8, 8, |_, _| Rgb([0, 255, 51]));
+        preprocess(Geometry::Squash).normalise_into(&picture, &mut out);
+        assert_eq!((out.len(), out[0], out[64]), (192, -1.0, 1.0));
+        assert!((out[128] - -0.6).abs() < 1e-6);
+    }
+}

@@ -1,0 +1,16 @@
+//! Pictures: bytes -> decoded RGB -> the square a model takes -> floats.
+//!
+//! `decode` reads any supported file, `resize` is Pillow's, `geometry` decides what is resized to
+//! what, `augment` varies pictures for training.
+
+mod augment;
+mod decode;
+mod geometry;
+mod resize;
+
+pub use augment::Augment;
+pub use decode::{Limits, decode, decode_file};
+pub use geometry::{Geometry, Preprocess};
+pub use resize::{Filter, resize};
+
+pub use ::image::RgbImage;

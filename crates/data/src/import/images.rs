@@ -1,0 +1,127 @@
+//! Finds the picture that a caption names, in a folder or in a tar archive, by file name or stem.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use crate::{Caption, Error, ImageSource, Result, Sample};
+
+/// Whether a file name has the extension of a picture format we decode.
+pub fn is_image_name(path: &Path) -> bool {
+    let extension = path.extension().and_then(|e| e.to_str()).unwrap_or("").to_ascii_lowercase();
+    matches!(
+        extension.as_str(),
+        "jpg" | "jpeg" | "jpe" | "jfif" | "png" | "webp" | "gif" | "bmp" | "tif" | "tiff"
+    )
+}
+
+/// Where each picture of a folder or archive lies.
+pub struct ImageIndex {
+    root: PathBuf,
+    /// Archive members by full path and by file name; empty for a folder.
+    members: HashMap<String, ImageSource>,
+}
+
+impl ImageIndex {
+    /// Opens a folder, or reads the table of contents of a tar archive.
+    ///
+    /// # Errors
+    /// `path` is neither, or the archive is damaged.
+    pub fn open(path: &Path) -> Result<Self> {
+        let mut members = HashMap::new();
+        if !path.is_dir() {
+            for (name, source) in tar_members(path)? {
+                if let Some(file) = Path::new(&name).file_name().and_then(|f| f.to_str()) {
+                    members.insert(file.to_owned(), source.clone());
+                }
+                members.insert(name, source);
+            }
+        }
+        Ok(Self { root: path.to_path_buf(), members })
+    }
+
+    /// The picture a caption names: a path below the folder, or a member of the archive.
+    pub fn find(&self, name: &str) -> Option<ImageSource> {
+        if !self.members.is_empty() {
+            return self.members.get(name).cloned();
+        }
+        let path = self.root.join(name);
+        path.is_file().then_some(ImageSource::File(path))
+    }
+}
+
+impl ImageIndex {
+    /// A text file beside the pictures, or a member of their archive.
+    pub(super) fn read_text(&self, path: &Path) -> Result<String> {
+        let bytes = match self.members.get(&*path.to_string_lossy()) {
+            Some(member) if !path.exists() => member.read()?,
+            _ => std::fs::read(path).map_err(|e| Error::io(path, e))?,
+        };
+        String::from_utf8(bytes).map_err(|e| {
+            let line = 1 + e.as_bytes()[..e.utf8_error().valid_up_to()]
+                .iter()
+                .filter(|&&byte| byte == b'\n')
+                .count();
+            Error::record(path, line, "not UTF-8; convert the file first")
+        })
+    }
+}
+
+/// Every regular member of a tar archive with its position, in order.
+pub(super) fn tar_members(path: &Path) -> Result<Vec<(String, ImageSource)>> {
+    let file = File::open(path).map_err(|e| Error::io(path, e))?;
+    let mut archive = tar::Archive::new(file);
+    let mut members = Vec::new();
+    for entry in archive.entries_with_seek().map_err(|e| Error::io(path, e))? {
+        let entry = entry.map_err(|e| Error::io(path, e))?;
+        if entry.header().entry_type().is_file() {
+            let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+            let (offset, len) = (entry.raw_file_position(), entry.size());
+            members.push((name, ImageSource::Tar { path: path.to_path_buf(), offset, len }));
+        }
+    }
+    Ok(members)
+}
+
+/// Collects captions by picture, in the order in which pictures first appear.
+#[derive(Default)]
+pub(super) struct SampleBuilder {
+    samples: Vec<Sample>,
+    position: HashMap<String, usize>,
+    missing: Vec<String>,
+}
+
+impl SampleBuilder {
+    pub(super) fn add(&mut self, images: &ImageIndex, name: &str, text: String, source: &str) {
+        let caption = Caption { text, source: source.to_owned() };
+        if let Some(&at) = self.position.get(name) {
+            return self.samples[at].captions.push(caption);
+        }
+        let Some(image) = images.find(name) else {
+            return self.missing.push(name.to_owned());
+        };
+        self.position.insert(name.to_owned(), self.samples.len());
+        self.samples.push(Sample {
+            id: Path::new(name).with_extension("").to_string_lossy().into_owned(),
+            image,
+            captions: vec![caption],
+            split: None,
+            metadata: BTreeMap::new(),
+        });
+    }
+
+    /// The samples; captions without a picture are an error unless a list of ids selects later.
+    pub(super) fn finish(self, selected_later: bool) -> Result<Vec<Sample>> {
+        match self.missing.first() {
+            Some(name) if !selected_later => Err(Error::data_set(
+                name,
+                format!(
+                    "{} captions name pictures that are not there, this one first; \
+                     give the right `images` or a list of `ids`",
+                    self.missing.len()
+                ),
+            )),
+            _ => Ok(self.samples),
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! Images, text and captioned sets: everything that happens before a tensor exists.
+//!
+//! In: files, folders, archives and strings. Out: decoded and resized pictures, token ids,
+//! [`Sample`] records and host-side batches. The one interface that turns them into embeddings,
+//! [`Encoder`], lives here too, so that the CPU and the GPU implementation share it.
+
+pub mod encoder;
+pub mod error;
+pub mod image;
+pub mod import;
+pub mod loader;
+pub mod rng;
+pub mod sample;
+pub mod token;
+
+pub use encoder::Encoder;
+pub use error::{Error, Result};
+pub use sample::{Caption, ImageSource, Sample};

@@ -1,0 +1,78 @@
+//! The one record that every import format produces and everything else takes.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Result};
+
+/// A text that describes a picture.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Caption {
+    /// The words, as written.
+    pub text: String,
+    /// Which set of captions it comes from, such as `en` or `zh-native`; training draws by it.
+    pub source: String,
+}
+
+/// Where the encoded bytes of a picture lie.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ImageSource {
+    /// A file of its own.
+    File(PathBuf),
+    /// A member of an uncompressed tar archive, read by position.
+    Tar {
+        /// The archive.
+        path: PathBuf,
+        /// First byte of the member's content.
+        offset: u64,
+        /// Length of the member's content in bytes.
+        len: u64,
+    },
+}
+
+impl ImageSource {
+    /// The encoded bytes.
+    ///
+    /// # Errors
+    /// The file cannot be read, or the archive is shorter than it was.
+    pub fn read(&self) -> Result<Vec<u8>> {
+        match self {
+            Self::File(path) => std::fs::read(path).map_err(|e| Error::io(path, e)),
+            Self::Tar { path, offset, len } => {
+                read_part(path, *offset, *len).map_err(|e| Error::io(path, e))
+            }
+        }
+    }
+}
+
+fn read_part(path: &Path, offset: u64, len: u64) -> std::io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(offset))?;
+    let mut bytes = Vec::new();
+    file.take(len).read_to_end(&mut bytes)?;
+    if (bytes.len() as u64) < len {
+        return Err(std::io::Error::other("the archive is shorter than its index says"));
+    }
+    Ok(bytes)
+}
+
+/// A picture with its captions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sample {
+    /// Unique within its set; a string, always.
+    pub id: String,
+    /// The picture.
+    pub image: ImageSource,
+    /// At least one for training; may be empty elsewhere.
+    pub captions: Vec<Caption>,
+    /// `train`, `val`, … where the format says so.
+    #[serde(default)]
+    pub split: Option<String>,
+    /// Anything else the format carries.
+    #[serde(default)]
+    pub metadata: BTreeMap<String, String>,
+}

@@ -1,0 +1,35 @@
+//! Text to token ids.
+
+mod basic;
+mod wordpiece;
+
+pub use wordpiece::{CLS, MASK, PAD, SEP, UNK, WordPiece};
+
+/// Token ids of several texts, padded to the longest one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenBatch {
+    /// `B * L` ids, row-major, [`PAD`] behind the end of each text.
+    pub ids: Vec<u32>,
+    /// B.
+    pub rows: usize,
+    /// L.
+    pub len: usize,
+}
+
+impl TokenBatch {
+    /// Pads `rows` to a common length, at least 1.
+    pub fn new(rows: &[Vec<u32>]) -> Self {
+        let len = rows.iter().map(Vec::len).max().unwrap_or(0).max(1);
+        let mut ids = vec![PAD; rows.len() * len];
+        for (target, row) in ids.chunks_exact_mut(len).zip(rows) {
+            target[..row.len()].copy_from_slice(row);
+        }
+        Self { ids, rows: rows.len(), len }
+    }
+}
+
+/// The ids without the padding behind them.
+pub fn unpadded(ids: &[u32]) -> &[u32] {
+    let len = ids.iter().rposition(|&id| id != PAD).map_or(1, |last| last + 1);
+    &ids[..len]
+}

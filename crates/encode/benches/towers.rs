@@ -1,0 +1,52 @@
+//! Speed of both towers on random input: `cargo bench -p tuwen-encode --bench towers`.
+
+use std::time::Instant;
+
+use tuwen_encode::towers::{ImageTower, Record, TextTower};
+use tuwen_encode::{Arrays, ModelConfig};
+
+fn main() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../configs/models/tuwen-tiny.json");
+    let config = ModelConfig::load(path.as_ref()).expect("the committed configuration");
+    let mut arrays = Arrays::default();
+    for (name, shape) in config.weight_shapes() {
+        arrays.slot(&name, &shape).iter_mut().zip(0..).for_each(|(v, i): (_, u32)| {
+            *v = (i.wrapping_mul(2_654_435_761) >> 16) as f32 / 65_536.0 * 0.08 - 0.04;
+        });
+    }
+    let images = ImageTower::new(&config, &arrays).expect("all weights");
+    let texts = TextTower::new(&config, &arrays).expect("all weights");
+    let ids: Vec<Vec<u32>> = (0..64).map(|i| (0..20).map(|j| 200 + 37 * i + j).collect()).collect();
+    let ids: Vec<&[u32]> = ids.iter().map(Vec::as_slice).collect();
+    for batch in [1, 8, 32] {
+        let pixels = vec![0.1; batch * 3 * 224 * 224];
+        time("image forward", batch, || drop(images.forward(&pixels, None, Record::No)));
+    }
+    time("text forward", 64, || drop(texts.forward(&ids, Record::No)));
+    let pixels = vec![0.1; 32 * 3 * 224 * 224];
+    for kept in [98, 196] {
+        let keep = vec![(0..kept).collect::<Vec<_>>(); 32];
+        time(&format!("image step, {kept} patches"), 32, || {
+            let pass = images.forward(&pixels, Some(&keep), Record::From(0));
+            drop(images.backward(pass, Some(&keep), &[0.01; 32 * 192]));
+        });
+    }
+    time("text step", 64, || {
+        let pass = texts.forward(&ids, Record::From(0));
+        drop(texts.backward(pass, &ids, &[0.01; 64 * 256]));
+    });
+}
+
+/// Median of five runs after one to warm up.
+fn time(what: &str, items: usize, mut run: impl FnMut()) {
+    run();
+    let mut seconds: Vec<f64> = (0..5)
+        .map(|_| {
+            let start = Instant::now();
+            run();
+            start.elapsed().as_secs_f64()
+        })
+        .collect();
+    seconds.sort_by(f64::total_cmp);
+    println!("{what} of {items}: {:.1} ms, {:.1} items/s", seconds[2] * 1e3, items as f64 / seconds[2]);
+}

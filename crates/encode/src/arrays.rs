@@ -1,0 +1,144 @@
+//! Named host arrays, and safetensors files of them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use half::{bf16, f16};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+
+use crate::{Error, Result};
+
+/// One array on the host.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Array {
+    /// Sizes of the axes.
+    pub shape: Vec<usize>,
+    /// Values, row-major.
+    pub data: Vec<f32>,
+}
+
+/// Arrays by name, in the order of their names.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Arrays(pub BTreeMap<String, Array>);
+
+impl Arrays {
+    /// The array of that name.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn get(&self, name: &str) -> Result<&Array> {
+        self.0.get(name).ok_or_else(|| Error::MissingWeight(name.to_owned()))
+    }
+
+    /// The values to accumulate into, zeros when the name is new.
+    pub fn slot(&mut self, name: &str, shape: &[usize]) -> &mut [f32] {
+        if !self.0.contains_key(name) {
+            let data = vec![0.0; shape.iter().product()];
+            self.0.insert(name.to_owned(), Array { shape: shape.to_vec(), data });
+        }
+        &mut self.0.get_mut(name).expect("just inserted").data
+    }
+
+    /// Adds another set, name by name.
+    pub fn accumulate(&mut self, other: Arrays) {
+        for (name, array) in other.0 {
+            match self.0.get_mut(&name) {
+                Some(sum) => crate::math::add(&mut sum.data, &array.data),
+                None => drop(self.0.insert(name, array)),
+            }
+        }
+    }
+}
+
+/// How floats are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    /// 32 bits.
+    F32,
+    /// IEEE half.
+    F16,
+}
+
+/// Parses a safetensors file; F16 and BF16 become f32.
+///
+/// # Errors
+/// Not a safetensors file, or a type other than F32, F16 and BF16. `path` is named.
+pub fn parse(bytes: &[u8], path: &Path) -> Result<Arrays> {
+    let file = SafeTensors::deserialize(bytes).map_err(|e| Error::malformed(path, e))?;
+    file.iter()
+        .map(|(name, view)| {
+            let data = floats(&view).ok_or_else(|| Error::Dtype {
+                name: name.to_owned(),
+                dtype: format!("{:?}", view.dtype()),
+            })?;
+            Ok((name.to_owned(), Array { shape: view.shape().to_vec(), data }))
+        })
+        .collect::<Result<_>>()
+        .map(Arrays)
+}
+
+fn floats(view: &TensorView<'_>) -> Option<Vec<f32>> {
+    let bytes = view.data();
+    let pairs = || bytes.chunks_exact(2).map(|b| [b[0], b[1]]);
+    Some(match view.dtype() {
+        Dtype::F32 => {
+            bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
+        }
+        Dtype::F16 => pairs().map(|b| f16::from_le_bytes(b).to_f32()).collect(),
+        Dtype::BF16 => pairs().map(|b| bf16::from_le_bytes(b).to_f32()).collect(),
+        _ => return None,
+    })
+}
+
+/// Reads a safetensors file.
+///
+/// # Errors
+/// As [`parse`], or the file cannot be read.
+pub fn read(path: &Path) -> Result<Arrays> {
+    parse(&std::fs::read(path).map_err(|e| Error::io(path, e))?, path)
+}
+
+/// The free-form header of a safetensors file.
+///
+/// # Errors
+/// The file cannot be read or is no safetensors file.
+pub fn metadata(path: &Path) -> Result<BTreeMap<String, String>> {
+    let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| Error::malformed(path, e))?;
+    Ok(header.metadata().clone().unwrap_or_default().into_iter().collect())
+}
+
+/// Writes a safetensors file under a temporary name, then renames it.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write(
+    arrays: &Arrays,
+    precision: Precision,
+    metadata: &BTreeMap<String, String>,
+    path: &Path,
+) -> Result<()> {
+    let encoded: Vec<(&String, &Array, Vec<u8>)> =
+        arrays.0.iter().map(|(name, array)| (name, array, encode(&array.data, precision))).collect();
+    let dtype = if precision == Precision::F16 { Dtype::F16 } else { Dtype::F32 };
+    let views = encoded
+        .iter()
+        .map(|(name, array, bytes)| {
+            let view = TensorView::new(dtype, array.shape.clone(), bytes);
+            Ok((name.as_str(), view.map_err(|e| Error::malformed(path, e))?))
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let metadata = (!metadata.is_empty()).then(|| metadata.clone().into_iter().collect());
+    let bytes =
+        safetensors::serialize(views, metadata).map_err(|e| Error::malformed(path, e))?;
+    let temporary = path.with_extension("tmp");
+    std::fs::write(&temporary, bytes).map_err(|e| Error::io(&temporary, e))?;
+    std::fs::rename(&temporary, path).map_err(|e| Error::io(path, e))
+}
+
+fn encode(values: &[f32], precision: Precision) -> Vec<u8> {
+    match precision {
+        Precision::F32 => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        Precision::F16 => values.iter().flat_map(|&v| f16::from_f32(v).to_le_bytes()).collect(),
+    }
+}

@@ -1,0 +1,66 @@
+//! The one error type of this crate.
+
+use std::path::{Path, PathBuf};
+
+/// What can go wrong with a model.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Reading or writing a file failed.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's answer.
+        source: std::io::Error,
+    },
+    /// A configuration or checkpoint is malformed.
+    #[error("{path}: {what}")]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+    /// The model needs a weight that the checkpoint lacks.
+    #[error("weight `{0}` is missing from the checkpoint; is it for another model?")]
+    MissingWeight(String),
+    /// The checkpoint holds a weight that the model does not have.
+    #[error("weight `{0}` of the checkpoint is not used by the model; is it for another model?")]
+    UnusedWeight(String),
+    /// A weight has another shape than the model's.
+    #[error("weight `{name}` has shape {found:?}, the model needs {wanted:?}")]
+    Shape {
+        /// Name in the checkpoint.
+        name: String,
+        /// Shape in the checkpoint.
+        found: Vec<usize>,
+        /// Shape of the model.
+        wanted: Vec<usize>,
+    },
+    /// A weight has a type we do not read.
+    #[error("weight `{name}` has type {dtype}; F32, F16 and BF16 are read")]
+    Dtype {
+        /// Name in the checkpoint.
+        name: String,
+        /// Type in the checkpoint.
+        dtype: String,
+    },
+    /// No model of that name is known and no folder either.
+    #[error("no model `{0}`: give `tuwen-tiny` or a folder with config.json and model.safetensors")]
+    UnknownModel(String),
+}
+
+/// `Result` with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// Wraps an I/O error with the path it happened at.
+    pub fn io(path: impl AsRef<Path>, source: std::io::Error) -> Self {
+        Self::Io { path: path.as_ref().to_path_buf(), source }
+    }
+
+    /// A file that does not say what it should.
+    pub fn malformed(path: impl AsRef<Path>, what: impl ToString) -> Self {
+        Self::Malformed { path: path.as_ref().to_path_buf(), what: what.to_string() }
+    }
+}

@@ -1,0 +1,23 @@
+//! The fast CPU twin of the towers, and what describes a model without burn: architecture,
+//! named weights, safetensors files.
+//!
+//! `gemm` and `math` are the kernels, `block` a stack of transformer blocks, `towers` the two
+//! towers with their way back for training, `encoder` the [`CpuEncoder`]. The readable reference
+//! of the same towers is `tuwen-model`.
+//!
+//! Shapes: B batch, L tokens, P patches, W width, H heads, D embedding, R picture side.
+
+pub mod arrays;
+mod block;
+pub mod config;
+mod encoder;
+pub mod error;
+pub mod gemm;
+mod math;
+mod simd;
+pub mod towers;
+
+pub use arrays::{Array, Arrays};
+pub use config::{ModelConfig, TowerConfig};
+pub use encoder::{CONFIG_FILE, CpuEncoder, WEIGHTS_FILE};
+pub use error::{Error, Result};

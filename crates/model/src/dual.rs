@@ -1,0 +1,86 @@
+//! Two towers and a common space.
+//!
+//! Paper: Radford et al. 2021 (CLIP), <https://arxiv.org/abs/2103.00020>.
+
+use burn::module::{Initializer, Module, Param};
+use burn::nn::Linear;
+use burn::tensor::{Device, Int, Tensor};
+use tuwen_encode::ModelConfig;
+
+use crate::layers::linear;
+use crate::{ImageTower, TextTower};
+
+/// The dual encoder.
+#[derive(Module, Debug)]
+pub struct DualEncoder {
+    /// Pixels to features.
+    pub image: ImageTower,
+    /// Tokens to features.
+    pub text: TextTower,
+    /// Features to the common space.
+    pub heads: Heads,
+}
+
+/// Projections into the common space and the scale of the logits: small, and where the loss acts.
+#[derive(Module, Debug)]
+pub struct Heads {
+    image_proj: Linear,
+    text_proj: Linear,
+    /// Logarithm of the inverse temperature, (1).
+    pub logit_scale: Param<Tensor<1>>,
+    /// Added to the logits by the sigmoid loss only, (1).
+    pub logit_bias: Param<Tensor<1>>,
+}
+
+impl DualEncoder {
+    /// Random weights.
+    pub fn new(config: &ModelConfig, device: &Device) -> Self {
+        Self {
+            image: ImageTower::new(config, device),
+            text: TextTower::new(config, device),
+            heads: Heads::new(config, device),
+        }
+    }
+
+    /// # Shapes
+    /// `pixels`: (B, 3, R, R); `keep`: as in [`ImageTower::forward`]. Returns (B, D) unit vectors.
+    pub fn embed_images(&self, pixels: Tensor<4>, keep: Option<Tensor<2, Int>>) -> Tensor<2> {
+        self.heads.project_images(self.image.forward(pixels, keep))
+    }
+
+    /// # Shapes
+    /// `ids`: (B, L). Returns (B, D) unit vectors.
+    pub fn embed_texts(&self, ids: Tensor<2, Int>) -> Tensor<2> {
+        self.heads.project_texts(self.text.forward(ids))
+    }
+}
+
+impl Heads {
+    /// Random weights; the scale starts at 1 / 0.07 (CLIP), the bias at -10 (SigLIP).
+    pub fn new(config: &ModelConfig, device: &Device) -> Self {
+        Self {
+            image_proj: linear(config.image.width, config.embed_dim, false, device),
+            text_proj: linear(config.text.width, config.embed_dim, false, device),
+            logit_scale: Initializer::Constant { value: (1.0f64 / 0.07).ln() }.init([1], device),
+            logit_bias: Initializer::Constant { value: -10.0 }.init([1], device),
+        }
+    }
+
+    /// # Shapes
+    /// `features`: (B, W) of the image tower. Returns (B, D) unit vectors.
+    pub fn project_images(&self, features: Tensor<2>) -> Tensor<2> {
+        unit(self.image_proj.forward(features))
+    }
+
+    /// # Shapes
+    /// `features`: (B, W) of the text tower. Returns (B, D) unit vectors.
+    pub fn project_texts(&self, features: Tensor<2>) -> Tensor<2> {
+        unit(self.text_proj.forward(features))
+    }
+}
+
+/// Rows of length 1.
+fn unit(x: Tensor<2>) -> Tensor<2> {
+    let length = x.clone().square().sum_dim(1).sqrt().clamp_min(1e-12);
+    x / length
+}

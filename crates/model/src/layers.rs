@@ -1,0 +1,105 @@
+//! The pre-norm transformer block that both towers are made of.
+//!
+//! Paper: Dosovitskiy et al. 2021, <https://arxiv.org/abs/2010.11929>; layout as in timm's
+//! <https://github.com/huggingface/pytorch-image-models/blob/main/timm/models/vision_transformer.py>.
+
+use burn::module::{Initializer, Module};
+use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
+use burn::tensor::activation::{gelu, softmax};
+use burn::tensor::module::attention;
+use burn::tensor::ops::AttentionModuleOptions;
+use burn::tensor::{Bool, Device, Tensor};
+
+use tuwen_encode::TowerConfig;
+
+/// `x + attention(norm(x))`, then `x + mlp(norm(x))`.
+#[derive(Module, Debug)]
+pub struct Block {
+    norm1: LayerNorm,
+    attn: Attention,
+    norm2: LayerNorm,
+    mlp: Mlp,
+}
+
+#[derive(Module, Debug)]
+struct Attention {
+    qkv: Linear,
+    proj: Linear,
+    heads: usize,
+}
+
+#[derive(Module, Debug)]
+struct Mlp {
+    fc1: Linear,
+    fc2: Linear,
+}
+
+/// A linear layer with timm's initialisation.
+pub(crate) fn linear(from: usize, to: usize, bias: bool, device: &Device) -> Linear {
+    let initializer = Initializer::Normal { mean: 0.0, std: 0.02 };
+    let layer = LinearConfig::new(from, to).with_bias(bias).with_initializer(initializer);
+    let mut layer = layer.init(device);
+    layer.bias = layer.bias.map(|_| Initializer::Zeros.init([to], device));
+    layer
+}
+
+/// A LayerNorm over the last axis.
+pub(crate) fn layer_norm(config: &TowerConfig, device: &Device) -> LayerNorm {
+    LayerNormConfig::new(config.width).with_epsilon(f64::from(config.norm_eps)).init(device)
+}
+
+impl Block {
+    /// Random weights.
+    pub fn new(config: &TowerConfig, device: &Device) -> Self {
+        let width = config.width;
+        Self {
+            norm1: layer_norm(config, device),
+            attn: Attention {
+                qkv: linear(width, 3 * width, true, device),
+                proj: linear(width, width, true, device),
+                heads: config.heads,
+            },
+            norm2: layer_norm(config, device),
+            mlp: Mlp {
+                fc1: linear(width, config.mlp, true, device),
+                fc2: linear(config.mlp, width, true, device),
+            },
+        }
+    }
+
+    /// # Shapes
+    /// `x`: (B, L, W); `padding`: (B, L), true where a token is padding. Returns (B, L, W).
+    pub fn forward(&self, x: Tensor<3>, padding: Option<&Tensor<2, Bool>>) -> Tensor<3> {
+        let attended = self.attn.forward(self.norm1.forward(x.clone()), padding);
+        let x = x + attended;
+        let hidden = gelu(self.mlp.fc1.forward(self.norm2.forward(x.clone())));
+        x + self.mlp.fc2.forward(hidden)
+    }
+}
+
+impl Attention {
+    fn forward(&self, x: Tensor<3>, padding: Option<&Tensor<2, Bool>>) -> Tensor<3> {
+        let [batch, len, width] = x.dims();
+        let depth = width / self.heads;
+        let qkv = self.qkv.forward(x).reshape([batch, len, 3, self.heads, depth]);
+        let part = |index: usize| -> Tensor<4> {
+            qkv.clone().narrow(2, index, 1).squeeze_dim::<4>(2).swap_dims(1, 2) // (B, H, L, d)
+        };
+        let (query, key, value) = (part(0), part(1), part(2));
+        let mask = padding.map(|padding| {
+            let mask: Tensor<4, Bool> = padding.clone().unsqueeze_dims(&[1, 1]); // (B, 1, 1, L)
+            mask.expand([batch, self.heads, len, len])
+        });
+        let mixed = if query.is_autodiff() {
+            let scores = query.matmul(key.swap_dims(2, 3)) * (depth as f64).powf(-0.5);
+            let scores = match mask {
+                Some(mask) => scores.mask_fill(mask, f32::NEG_INFINITY),
+                None => scores,
+            };
+            softmax(scores, 3).matmul(value)
+        } else {
+            attention(query, key, value, mask, None, AttentionModuleOptions::default())
+        };
+        self.proj.forward(mixed.swap_dims(1, 2).reshape([batch, len, width]))
+    }
+}

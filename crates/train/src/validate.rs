@@ -1,0 +1,69 @@
+//! Recall on a validation set, for each source of captions.
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+use tuwen_data::image::{Limits, decode};
+use tuwen_data::{Encoder, Sample};
+use tuwen_eval::{Report, evaluate};
+
+use crate::Result;
+
+/// Pictures and texts of one forward pass.
+const BATCH: usize = 64;
+
+/// A captioned set in the common space.
+pub struct Embedded {
+    /// N * D.
+    pub images: Vec<f32>,
+    /// For each source of captions: M * D, and for each caption its picture.
+    pub texts: BTreeMap<String, (Vec<f32>, Vec<usize>)>,
+    dim: usize,
+}
+
+/// Embeds all pictures and captions of a set.
+///
+/// # Errors
+/// A picture that cannot be read.
+pub fn embed_set(encoder: &dyn Encoder, samples: &[Sample]) -> Result<Embedded> {
+    let mut images = Vec::with_capacity(samples.len() * encoder.dim());
+    for chunk in samples.chunks(BATCH) {
+        let fitted = chunk
+            .par_iter()
+            .map(|sample| {
+                let picture = decode(&sample.image.read()?, Limits::default());
+                Ok(encoder.preprocess().fit(&picture.map_err(|e| {
+                    tuwen_data::Error::data_set(&sample.id, e.to_string())
+                })?))
+            })
+            .collect::<tuwen_data::Result<Vec<_>>>()?;
+        images.extend(encoder.encode_images(&fitted)?);
+    }
+    let mut lists: BTreeMap<String, (Vec<&str>, Vec<usize>)> = BTreeMap::new();
+    for (owner, sample) in samples.iter().enumerate() {
+        for caption in &sample.captions {
+            let (texts, owners) = lists.entry(caption.source.clone()).or_default();
+            texts.push(&caption.text);
+            owners.push(owner);
+        }
+    }
+    let mut texts = BTreeMap::new();
+    for (source, (list, owners)) in lists {
+        let mut vectors = Vec::with_capacity(list.len() * encoder.dim());
+        for chunk in list.chunks(BATCH) {
+            vectors.extend(encoder.encode_texts(chunk)?);
+        }
+        texts.insert(source, (vectors, owners));
+    }
+    Ok(Embedded { images, texts, dim: encoder.dim() })
+}
+
+impl Embedded {
+    /// Recall and ranks both ways, for each source of captions.
+    pub fn reports(&self) -> BTreeMap<String, Report> {
+        let report = |(source, (vectors, owners)): (&String, &(Vec<f32>, Vec<usize>))| {
+            (source.clone(), evaluate(&self.images, vectors, self.dim, owners))
+        };
+        self.texts.iter().map(report).collect()
+    }
+}
