@@ -4,6 +4,10 @@
 //! 2 wrong usage.
 
 mod cmd;
+mod demo_assets;
+mod indexing;
+mod page;
+mod query;
 
 use std::process::ExitCode;
 
@@ -11,26 +15,47 @@ use clap::{Parser, Subcommand};
 
 /// Find images by words and words by images, in Chinese and English, offline.
 #[derive(Parser)]
-#[command(version, about, arg_required_else_help = true)]
+#[command(version, about, arg_required_else_help = true, after_help = EXAMPLES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
 
+const EXAMPLES: &str = "Examples:
+  tuwen demo                                   index and search 80 drawn pictures
+  tuwen index ~/Pictures                       make or update a gallery in ./.tuwen
+  tuwen search \"a dog running on grass\"        find pictures
+  tuwen search 草地上奔跑的狗 --html hits.html  find pictures and look at them";
+
 #[derive(Subcommand)]
 enum Command {
+    Index(cmd::index::Args),
+    Search(cmd::search::Args),
+    Demo(cmd::demo::Args),
+    Embed(cmd::embed::Args),
+    Eval(cmd::eval::Args),
     Train(cmd::train::Args),
+    Model(cmd::model::Args),
+    Completions(cmd::completions::Args),
 }
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
+        Command::Index(args) => cmd::index::run(&args),
+        Command::Search(args) => cmd::search::run(&args),
+        Command::Demo(args) => cmd::demo::run(&args),
+        Command::Embed(args) => cmd::embed::run(&args),
+        Command::Eval(args) => cmd::eval::run(&args),
         Command::Train(args) => cmd::train::run(&args),
+        Command::Model(args) => cmd::model::run(&args),
+        Command::Completions(args) => cmd::completions::run::<Cli>(&args),
     };
     match done {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+            let usage = error.downcast_ref::<query::Usage>().is_some();
+            if usage { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
 }

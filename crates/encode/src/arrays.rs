@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
@@ -79,13 +80,15 @@ pub fn parse(bytes: &[u8], path: &Path) -> Result<Arrays> {
 
 fn floats(view: &TensorView<'_>) -> Option<Vec<f32>> {
     let bytes = view.data();
-    let pairs = || bytes.chunks_exact(2).map(|b| [b[0], b[1]]);
+    let (quads, pairs) = (bytes.as_chunks::<4>().0, bytes.as_chunks::<2>().0);
     Some(match view.dtype() {
-        Dtype::F32 => {
-            bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
+        Dtype::F32 => quads.iter().map(|&b| f32::from_le_bytes(b)).collect(),
+        Dtype::F16 => {
+            // The slice conversion uses the processor's own, where it has one.
+            let halves: Vec<f16> = pairs.iter().map(|&b| f16::from_le_bytes(b)).collect();
+            halves.to_f32_vec()
         }
-        Dtype::F16 => pairs().map(|b| f16::from_le_bytes(b).to_f32()).collect(),
-        Dtype::BF16 => pairs().map(|b| bf16::from_le_bytes(b).to_f32()).collect(),
+        Dtype::BF16 => pairs.iter().map(|&b| bf16::from_le_bytes(b).to_f32()).collect(),
         _ => return None,
     })
 }

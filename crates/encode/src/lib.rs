@@ -9,6 +9,7 @@
 
 pub mod arrays;
 mod block;
+pub mod builtin;
 pub mod config;
 mod encoder;
 pub mod error;

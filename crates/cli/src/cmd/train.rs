@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -29,12 +27,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         "gpu" => Engine::Burn(tuwen_model::gpu::device()?),
         _ => Engine::Cpu,
     };
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    ctrlc::set_handler(move || {
-        eprintln!("stopping after this step; the same command goes on from there");
-        flag.store(true, Ordering::Relaxed);
-    })?;
+    let stop = super::stop_flag("stopping after this step; the same command goes on from there")?;
     let bar = ProgressBar::new(0);
     bar.set_style(ProgressStyle::with_template(
         "{bar:30} {pos}/{len} steps, {elapsed_precise} gone, {eta_precise} left, {msg}",

@@ -3,6 +3,7 @@
 use std::io::Cursor;
 use std::path::Path;
 
+use image::codecs::jpeg::JpegEncoder;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Rgb, RgbImage};
 
@@ -73,6 +74,17 @@ pub fn decode(bytes: &[u8], limits: Limits) -> Result<RgbImage> {
     let mut decoded = DynamicImage::from_decoder(decoder).map_err(picture)?;
     decoded.apply_orientation(orientation);
     Ok(over_white(decoded))
+}
+
+/// Encodes a picture as JPEG.
+///
+/// # Panics
+/// When a side is beyond 65,535 pixels.
+pub fn encode_jpeg(picture: &RgbImage, quality: u8) -> Vec<u8> {
+    let mut out = Vec::new();
+    let encoder = JpegEncoder::new_with_quality(&mut out, quality);
+    picture.write_with_encoder(encoder).expect("an RGB picture of a legal size, into memory");
+    out
 }
 
 /// Drops the alpha channel by laying the picture over white paper.

@@ -9,7 +9,7 @@ mod geometry;
 mod resize;
 
 pub use augment::Augment;
-pub use decode::{Limits, decode, decode_file};
+pub use decode::{Limits, decode, decode_file, encode_jpeg};
 pub use geometry::{Geometry, Preprocess};
 pub use resize::{Filter, resize};
 

@@ -71,6 +71,18 @@ pub struct CaptionFile {
     pub caption_field: String,
 }
 
+impl CaptionFile {
+    /// A file with the usual field names.
+    pub fn new(file: &Path) -> Self {
+        Self {
+            file: file.to_path_buf(),
+            source: String::new(),
+            image_field: default_image_field(),
+            caption_field: default_caption_field(),
+        }
+    }
+}
+
 fn default_image_field() -> String {
     "image".into()
 }
@@ -80,7 +92,7 @@ fn default_caption_field() -> String {
 }
 
 /// What a reader found in one caption file: picture name and caption, in file order.
-pub(crate) type Pairs = Vec<(String, String)>;
+pub type Pairs = Vec<(String, String)>;
 
 /// Reads a data set and joins captions with pictures.
 ///

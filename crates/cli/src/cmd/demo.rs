@@ -1,0 +1,107 @@
+//! `tuwen demo`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
+
+use anyhow::{Context, Result};
+use tuwen_data::Encoder;
+use tuwen_encode::builtin;
+use tuwen_eval::evaluate;
+use tuwen_index::gallery::{Gallery, Kind};
+
+use crate::cmd::search;
+use crate::demo_assets::{PICTURES, captions};
+use crate::indexing::Indexer;
+use crate::page;
+use crate::query::{embed_query, find, model_id};
+
+/// A dozen queries in both languages.
+const QUERIES: [&str; 12] = [
+    "a dog running on the grass",
+    "草地上奔跑的狗",
+    "a red car on the road",
+    "一个骑自行车的人",
+    "a sailing boat on the sea",
+    "雪山",
+    "a slice of pizza",
+    "一碗面条",
+    "children playing football",
+    "夜晚的月亮和星星",
+    "a bedroom with a bed",
+    "一只在水里游的鱼",
+];
+/// Hits printed for each query.
+const SHOWN: usize = 3;
+/// Hits on the page for each query.
+const ON_PAGE: usize = 6;
+
+/// Index and search 80 drawn pictures that the model has never seen
+#[derive(clap::Args)]
+pub struct Args {
+    /// Where pictures, gallery and page go
+    #[arg(long, default_value = "tuwen-demo")]
+    folder: PathBuf,
+}
+
+/// Writes the pictures, indexes, searches and scores them.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let pictures = args.folder.join("pictures");
+    std::fs::create_dir_all(&pictures).with_context(|| pictures.display().to_string())?;
+    for (name, bytes) in PICTURES {
+        let path = pictures.join(name);
+        std::fs::write(&path, bytes).with_context(|| path.display().to_string())?;
+    }
+    let encoder = builtin::open(builtin::BUILT_IN)?;
+    let folder = args.folder.join("gallery");
+    let id = model_id(builtin::BUILT_IN, &encoder)?;
+    let gallery = Gallery::open_for_writing(&folder, &id, true)?;
+    let stop = AtomicBool::new(false);
+    let mut indexer = Indexer::new(&gallery, &encoder, &stop, &|_| {});
+    indexer.pictures(&[pictures])?;
+    println!("{} pictures indexed in {}\n", indexer.finish().added, folder.display());
+    let mut rows = Vec::new();
+    for query in QUERIES {
+        let vector = embed_query(&encoder, Some(query), None)?;
+        let hits = find(&gallery, &vector, Kind::Image, ON_PAGE)?;
+        println!("{query}");
+        hits.iter().take(SHOWN).for_each(search::print);
+        rows.push((query.to_owned(), hits));
+    }
+    let html = args.folder.join("demo.html");
+    page::write(&html, "tuwen demo", &rows)?;
+    println!("\nthe pictures are shown in {}", html.display());
+    score(&gallery, &encoder)?;
+    println!(
+        "search them yourself: tuwen search \"a cat\" --gallery {} --html hits.html",
+        folder.display()
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Recall of the pictures by their own captions, as it is.
+fn score(gallery: &Gallery, encoder: &dyn Encoder) -> Result<()> {
+    let items = gallery.all(Kind::Image)?;
+    let mut images = Vec::new();
+    for item in &items {
+        images.extend(gallery.vector(item.id)?);
+    }
+    let names: Vec<String> = items.iter().map(|i| String::from_utf8_lossy(&i.origin).into()).collect();
+    for language in ["en", "zh"] {
+        let (mut texts, mut owners) = (Vec::new(), Vec::new());
+        for (name, text) in captions(language) {
+            let owner = names.iter().position(|path| path.ends_with(&format!("/{name}")));
+            owners.push(owner.context("every caption has its picture")?);
+            texts.push(text);
+        }
+        let vectors = encoder.encode_texts(&texts)?;
+        let report = evaluate(&images, &vectors, encoder.dim(), &owners).text_to_image;
+        let [r1, r5, _] = report.recall;
+        let [c1, c5, _] = report.chance;
+        println!(
+            "own captions, {language}: R@1 {r1:.1}, R@5 {r5:.1} of {} queries (chance {c1:.1}, {c5:.1})",
+            report.queries
+        );
+    }
+    Ok(())
+}

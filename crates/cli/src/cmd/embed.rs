@@ -1,0 +1,50 @@
+//! `tuwen embed`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use serde_json::json;
+use tuwen_encode::builtin;
+
+use crate::query::{Usage, embed_query};
+
+/// Print the embeddings of pictures and texts, one JSON object a line
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  tuwen embed --text 一只狗 --text \"a dog\" --image dog.jpg")]
+pub struct Args {
+    /// A text
+    #[arg(long)]
+    text: Vec<String>,
+    /// A picture
+    #[arg(long)]
+    image: Vec<PathBuf>,
+    /// tuwen-tiny, or a folder with config.json and model.safetensors
+    #[arg(long, default_value = builtin::BUILT_IN)]
+    model: String,
+}
+
+/// Embeds and prints. A picture that cannot be read is reported and skipped; the exit code is 1.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    if args.text.is_empty() && args.image.is_empty() {
+        bail!(Usage("nothing to embed: give --text or --image".into()));
+    }
+    let encoder = builtin::open(&args.model)?;
+    for text in &args.text {
+        let embedding = embed_query(&encoder, Some(text), None)?;
+        println!("{}", json!({ "text": text, "embedding": embedding }));
+    }
+    let mut code = ExitCode::SUCCESS;
+    for path in &args.image {
+        match embed_query(&encoder, None, Some(path)) {
+            Ok(embedding) => {
+                println!("{}", json!({ "image": path.to_string_lossy(), "embedding": embedding }));
+            }
+            Err(error) => {
+                eprintln!("skipped {error:#}");
+                code = ExitCode::FAILURE;
+            }
+        }
+    }
+    Ok(code)
+}

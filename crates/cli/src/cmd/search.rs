@@ -1,0 +1,89 @@
+//! `tuwen search "words" | --image FILE`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use clap::ValueEnum;
+use tuwen_index::gallery::Kind;
+
+use crate::page;
+use crate::query::{FoundItem, Usage, embed_query, find, open};
+
+/// Find pictures or texts by words, by a picture, or by both
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  tuwen search \"a dog running on grass\"\n  \
+    tuwen search 草地上奔跑的狗 -k 20 --html hits.html\n  \
+    tuwen search --image dog.jpg --kind text\n  tuwen search \"in the snow\" --image dog.jpg --json")]
+pub struct Args {
+    /// The words
+    words: Option<String>,
+    /// A picture to search with
+    #[arg(long)]
+    image: Option<PathBuf>,
+    /// The gallery's folder
+    #[arg(long, default_value = ".tuwen")]
+    gallery: PathBuf,
+    /// What to find
+    #[arg(long, value_enum, default_value_t = KindArg::Image)]
+    kind: KindArg,
+    /// How many hits
+    #[arg(short, default_value_t = 10)]
+    k: usize,
+    /// The model; the gallery knows its own
+    #[arg(long)]
+    model: Option<String>,
+    /// Print the hits as JSON
+    #[arg(long)]
+    json: bool,
+    /// Write a page with the hits' pictures
+    #[arg(long)]
+    html: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum KindArg {
+    Image,
+    Text,
+}
+
+/// Searches and prints the hits.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    if args.words.is_none() && args.image.is_none() {
+        bail!(Usage("nothing to search for: give some words, or --image FILE".into()));
+    }
+    if args.words.as_ref().is_some_and(|words| words.trim().is_empty()) && args.image.is_none() {
+        bail!(Usage("the query is empty: give some words, or --image FILE".into()));
+    }
+    let kind = match args.kind {
+        KindArg::Image => Kind::Image,
+        KindArg::Text => Kind::Text,
+    };
+    let (gallery, encoder) = open(&args.gallery, args.model.as_deref())?;
+    let query = embed_query(&encoder, args.words.as_deref(), args.image.as_deref())?;
+    let hits = find(&gallery, &query, kind, args.k)?;
+    if let Some(path) = &args.html {
+        page::write(path, "tuwen", &[(title(args), hits.clone())])?;
+        eprintln!("the hits are shown in {}", path.display());
+    }
+    if args.json {
+        println!("{}", serde_json::to_string(&hits)?);
+    } else if hits.is_empty() {
+        println!("the gallery has no {} items", if kind == Kind::Image { "image" } else { "text" });
+    } else {
+        hits.iter().for_each(print);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn title(args: &Args) -> String {
+    let image = args.image.as_ref().map(|path| path.display().to_string());
+    let parts: Vec<String> = args.words.clone().into_iter().chain(image).collect();
+    parts.join(" + ")
+}
+
+/// One line for a hit.
+pub fn print(hit: &FoundItem) {
+    let what = hit.text.as_ref().unwrap_or(&hit.path);
+    println!("{:>4}  {:.3}  {what}", hit.rank, hit.score);
+}

@@ -1,0 +1,71 @@
+//! A page of hits that opens without a network: small pictures are inside it.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use tuwen_data::image::{Filter, Limits, decode_file, encode_jpeg, resize};
+use tuwen_index::gallery::Kind;
+
+use crate::query::FoundItem;
+
+/// Longest side of a picture on the page.
+const SIDE: u32 = 240;
+
+const STYLE: &str = "body{font:15px/1.4 system-ui,'Noto Sans CJK SC',sans-serif;margin:2em auto;\
+max-width:1100px;color:#222}h2{margin:1.4em 0 .4em;font-size:1.15em}.hits{display:flex;\
+flex-wrap:wrap;gap:12px}figure{margin:0;width:170px}img{width:170px;height:170px;\
+object-fit:contain;background:#f4f4f4;border-radius:6px}figcaption{font-size:12px;color:#555;\
+overflow-wrap:anywhere}";
+
+/// Writes one row of hits for each query.
+///
+/// # Errors
+/// The file cannot be written. A picture that cannot be read is left blank.
+pub fn write(path: &Path, title: &str, rows: &[(String, Vec<FoundItem>)]) -> Result<()> {
+    let mut out = format!(
+        "<!doctype html><html lang=\"zh\"><meta charset=\"utf-8\"><title>{0}</title>\
+         <style>{STYLE}</style><h1>{0}</h1>\n",
+        escape(title)
+    );
+    for (query, hits) in rows {
+        let _ = writeln!(out, "<h2>{}</h2><div class=\"hits\">", escape(query));
+        for hit in hits {
+            let label = hit.text.as_deref().unwrap_or_else(|| file_name(&hit.path));
+            let picture = match hit.kind {
+                Kind::Image => thumbnail(Path::new(&hit.path)),
+                Kind::Text => String::new(),
+            };
+            let _ = writeln!(
+                out,
+                "<figure>{picture}<figcaption>{}. {} <small>{:.3}</small></figcaption></figure>",
+                hit.rank,
+                escape(label),
+                hit.score
+            );
+        }
+        out.push_str("</div>\n");
+    }
+    std::fs::write(path, out).with_context(|| path.display().to_string())
+}
+
+fn thumbnail(path: &Path) -> String {
+    let Ok(picture) = decode_file(path, Limits::default()) else {
+        return "<img alt=\"not readable\">".into();
+    };
+    let longest = picture.width().max(picture.height());
+    let scaled = |side: u32| (u64::from(side) * u64::from(SIDE.min(longest)) / u64::from(longest)).max(1);
+    let (width, height) = (scaled(picture.width()) as u32, scaled(picture.height()) as u32);
+    let jpeg = encode_jpeg(&resize(&picture, width, height, Filter::Bicubic), 85);
+    format!("<img alt=\"\" src=\"data:image/jpeg;base64,{}\">", STANDARD.encode(jpeg))
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

@@ -1,0 +1,128 @@
+//! What the commands share: models, captions, queries and hits.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use serde::Serialize;
+use tuwen_data::Encoder;
+use tuwen_data::image::{Limits, decode_file};
+use tuwen_data::import::{CaptionFile, read_flickr, read_jsonl, read_table};
+use tuwen_encode::{CpuEncoder, builtin};
+use tuwen_index::gallery::{Gallery, Kind, ModelId};
+
+use crate::indexing::origin_path;
+
+/// The user asked for something that makes no sense: exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Usage(pub String);
+
+/// How a gallery remembers its model: a folder by its full path.
+pub fn model_id(name: &str, encoder: &CpuEncoder) -> Result<ModelId> {
+    let name = match name {
+        builtin::BUILT_IN => name.to_owned(),
+        folder => std::fs::canonicalize(folder)?.to_string_lossy().into_owned(),
+    };
+    Ok(ModelId { name, fingerprint: encoder.fingerprint().to_owned(), dim: encoder.dim() })
+}
+
+/// Opens a gallery with its model, or with the one the user names, which must be the same.
+pub fn open(folder: &Path, model: Option<&str>) -> Result<(Gallery, CpuEncoder)> {
+    let gallery = Gallery::open(folder)?;
+    let name = match model {
+        Some(name) => name.to_owned(),
+        None => gallery.model()?.name,
+    };
+    let encoder = builtin::open(&name)?;
+    gallery.check_model(&model_id(&name, &encoder)?)?;
+    Ok((gallery, encoder))
+}
+
+/// A hit as it is printed.
+#[derive(Clone, Debug, Serialize)]
+pub struct FoundItem {
+    /// 1 is the best.
+    pub rank: usize,
+    /// Cosine similarity.
+    pub score: f32,
+    /// Number of the item in the gallery.
+    pub id: i64,
+    /// What it is.
+    pub kind: Kind,
+    /// The file it comes from.
+    pub path: String,
+    /// The words of a text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+/// The best items for a query vector.
+pub fn find(gallery: &Gallery, query: &[f32], kind: Kind, k: usize) -> Result<Vec<FoundItem>> {
+    let matrix = gallery.matrix(kind)?;
+    let mut found = Vec::new();
+    for (index, hit) in matrix.search(query, k).into_iter().enumerate() {
+        let item = gallery.item(hit.id as i64)?.context("the item was removed meanwhile")?;
+        found.push(FoundItem {
+            rank: index + 1,
+            score: hit.score,
+            id: item.id,
+            kind: item.kind,
+            path: origin_path(&item.origin).to_string_lossy().into_owned(),
+            text: item.text,
+        });
+    }
+    Ok(found)
+}
+
+/// The unit vector of words, of a picture, or of both (their mean).
+pub fn embed_query(encoder: &CpuEncoder, words: Option<&str>, image: Option<&Path>) -> Result<Vec<f32>> {
+    let mut sum = vec![0.0; encoder.dim()];
+    if let Some(words) = words {
+        if words.trim().is_empty() {
+            bail!(Usage("the query is empty: give some words, or --image FILE".into()));
+        }
+        let lost = encoder.lost_tokens(words);
+        if lost > 0 {
+            eprintln!("note: the query is too long; its last {lost} tokens are ignored");
+        }
+        add(&mut sum, &encoder.encode_texts(&[words])?);
+    }
+    if let Some(path) = image {
+        let picture = decode_file(path, Limits::default())
+            .with_context(|| path.display().to_string())?;
+        add(&mut sum, &encoder.encode_images(&[encoder.preprocess().fit(&picture)])?);
+    }
+    let length = sum.iter().map(|v| v * v).sum::<f32>().sqrt().max(1e-12);
+    sum.iter_mut().for_each(|value| *value /= length);
+    Ok(sum)
+}
+
+fn add(sum: &mut [f32], vector: &[f32]) {
+    sum.iter_mut().zip(vector).for_each(|(sum, value)| *sum += value);
+}
+
+/// Reads texts, with the picture each describes where the format says so.
+pub fn captions(path: &Path) -> Result<Vec<(Option<String>, String)>> {
+    let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
+    let text = String::from_utf8(bytes)
+        .with_context(|| format!("{}: not UTF-8; convert the file first", path.display()))?;
+    let text = text.trim_start_matches('\u{feff}');
+    let file = CaptionFile::new(path);
+    let pairs = match path.extension().and_then(|e| e.to_str()) {
+        Some("csv" | "tsv") => read_table(&file, text)?,
+        Some("jsonl") => read_jsonl(&file, text)?,
+        _ if text.lines().next().is_some_and(is_flickr) => read_flickr(&file, text)?,
+        _ => {
+            let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+            return Ok(lines.map(|line| (None, line.to_owned())).collect());
+        }
+    };
+    Ok(pairs.into_iter().map(|(name, text)| (Some(name), text)).collect())
+}
+
+/// Whether a line looks like `ID.jpg#0<TAB>caption`.
+fn is_flickr(line: &str) -> bool {
+    let key = line.split(['\t', ' ']).next().unwrap_or("");
+    key.split_once('#').is_some_and(|(name, _)| tuwen_data::import::is_image_name(name.as_ref()))
+}
+
