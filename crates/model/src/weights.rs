@@ -130,7 +130,7 @@ impl ModuleMapper for Apply<'_> {
         let shape = param.lazy_shape();
         // Contiguous in burn's own layout: a lazily transposed matrix costs every product.
         let value = Tensor::from_data(TensorData::new(to_vec(value), shape), &device);
-        Param::initialized(param.id, value.set_require_grad(true))
+        Param::initialized(param.id, value).set_require_grad(true)
     }
 }
 

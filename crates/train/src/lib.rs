@@ -14,7 +14,7 @@ mod run;
 mod step;
 mod validate;
 
-pub use config::{LossKind, TrainConfig};
+pub use config::{LossConfig, LossKind, TrainConfig};
 pub use error::{Error, Result};
 pub use run::{Event, train};
 pub use step::{Engine, StepInput, gradients};

@@ -1,0 +1,90 @@
+//! The four directions, on pictures the model has never seen.
+
+mod common;
+
+use common::{copy_pictures, demo_pictures, fail, index, search, succeed, tuwen};
+
+const CAPTIONS: &str = "image,caption\n\
+    red_car.png,A red car drives on the road.\n\
+    pizza.png,一个有番茄和奶酪的披萨。\n\
+    sunset.png,The sun sets over the sea.\n\
+    dog_grass.png,\"A brown dog, running on the grass.\"\n";
+const NAMES: [&str; 4] = ["red_car.png", "pizza.png", "sunset.png", "dog_grass.png"];
+
+#[test]
+fn all_four_directions_find_what_belongs_together() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path();
+    copy_pictures(&NAMES, &home.join("pictures"));
+    std::fs::write(home.join("captions.csv"), CAPTIONS).expect("a file");
+    let summary = index(home, &["pictures", "--captions", "captions.csv"]);
+    assert_eq!((&summary["added"], &summary["texts"]), (&4.into(), &4.into()), "{summary}");
+
+    let image = home.join("pictures/red_car.png");
+    let image = image.to_str().expect("UTF-8");
+    let best = |args: &[&str], key: &str| -> String {
+        let hits = search(home, args);
+        assert_eq!(hits.len(), 4, "every item is ranked");
+        hits[0][key].as_str().expect("a string").to_owned()
+    };
+    assert!(best(&["a red car on the road"], "path").ends_with("red_car.png"), "text to image");
+    assert!(best(&["一辆红色的汽车"], "path").ends_with("red_car.png"), "Chinese text to image");
+    assert!(best(&["--image", image, "--kind", "text"], "text").contains("car"), "image to text");
+    let same = search(home, &["--image", image]);
+    assert!(same[0]["path"].as_str().expect("a path").ends_with("red_car.png"), "image to image");
+    assert!((same[0]["score"].as_f64().expect("a score") - 1.0).abs() < 1e-3, "itself, exactly");
+    let text = best(&["A red car drives on the road.", "--kind", "text"], "text");
+    assert_eq!(text, "A red car drives on the road.", "text to text");
+    let both = search(home, &["on the road", "--image", image, "-k", "1"]);
+    assert!(both[0]["path"].as_str().expect("a path").ends_with("red_car.png"), "both");
+
+    succeed(home, &["search", "红色的汽车", "--html", "hits.html"]);
+    let page = std::fs::read_to_string(home.join("hits.html")).expect("the page");
+    assert!(page.contains("红色的汽车") && page.matches("data:image/jpeg").count() == 4);
+}
+
+#[test]
+fn the_demo_runs_and_beats_chance_by_far() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = succeed(folder.path(), &["demo"]);
+    assert!(folder.path().join("tuwen-demo/demo.html").is_file());
+    for language in ["en", "zh"] {
+        let line = out.lines().find(|l| l.contains(&format!("captions, {language}"))).expect("a line");
+        let r5: f64 = line.split("R@5 ").nth(1).and_then(|t| t.split(' ').next()).expect("R@5")
+            .parse().expect("a number");
+        assert!(r5 > 25.0, "chance is 6: {line}");
+    }
+}
+
+#[test]
+fn bad_queries_are_usage_errors_and_long_ones_are_cut_with_a_note() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path();
+    assert!(fail(home, &["search"], 2).contains("--image"));
+    assert!(fail(home, &["search", "   "], 2).contains("empty"));
+    fail(home, &["search", "--nonsense"], 2);
+    assert!(fail(home, &["search", "a dog"], 1).contains("tuwen index"), "no gallery yet");
+    copy_pictures(&["cat_sofa.png"], &home.join("pictures"));
+    index(home, &["pictures"]);
+    let long = "狗".repeat(100_000);
+    let output = tuwen(home, &["search", &long[..120_000]]);
+    assert!(output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("tokens are ignored"));
+    assert!(fail(home, &["search", "--image", "no.jpg"], 1).contains("no.jpg"));
+}
+
+#[test]
+fn embeddings_are_unit_vectors_and_the_same_alone_and_in_a_gallery() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let picture = demo_pictures().join("pizza.png");
+    let out = succeed(folder.path(), &["embed", "--text", "一只狗", "--image", picture.to_str().expect("UTF-8")]);
+    let mut lengths = 0;
+    for line in out.lines() {
+        let value: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        let vector: Vec<f64> = serde_json::from_value(value["embedding"].clone()).expect("numbers");
+        let length: f64 = vector.iter().map(|v| v * v).sum();
+        assert!((length - 1.0).abs() < 1e-4);
+        lengths += 1;
+    }
+    assert_eq!(lengths, 2);
+}

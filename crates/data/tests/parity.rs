@@ -1,0 +1,112 @@
+//! Pictures and tokens against the references' own answers (`scripts/golden`).
+
+use std::path::{Path, PathBuf};
+
+use image::{Rgb, RgbImage};
+use serde_json::Value;
+use tuwen_data::image::{Filter, Limits, decode, resize};
+use tuwen_data::token::WordPiece;
+
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
+}
+
+fn read_json(name: &str) -> Vec<Value> {
+    let text = std::fs::read_to_string(golden(name)).expect("goldens are committed");
+    serde_json::from_str(&text).expect("a list")
+}
+
+/// The same noise as `resize.py`.
+fn noise(width: u32, height: u32) -> RgbImage {
+    let count = u64::from(width) * u64::from(height) * 3;
+    let bytes = (0..count).map(|i| (i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as u8).collect();
+    RgbImage::from_raw(width, height, bytes).expect("three bytes a pixel")
+}
+
+#[test]
+fn resize_equals_pillow_bit_for_bit() {
+    let cases = read_json("resize.json");
+    assert!(cases.len() >= 80, "40 size pairs, two filters");
+    for case in cases {
+        let pair = |key: &str| [0, 1].map(|i| case[key][i].as_u64().expect("a size") as u32);
+        let ([w, h], [tw, th]) = (pair("from"), pair("to"));
+        let bicubic = case["filter"] == "bicubic";
+        let filter = if bicubic { Filter::Bicubic } else { Filter::Bilinear };
+        let out = resize(&noise(w, h), tw, th, filter);
+        let what = format!("{w}x{h} to {tw}x{th}, {filter:?}");
+        let first: Vec<u64> = out.as_raw().iter().take(6).map(|&byte| u64::from(byte)).collect();
+        let wanted: Vec<u64> =
+            case["first"].as_array().expect("bytes").iter().filter_map(Value::as_u64).collect();
+        assert_eq!(first, wanted, "{what}: the first bytes differ");
+        assert_eq!(u64::from(crc32fast::hash(out.as_raw())), case["crc32"], "{what}");
+    }
+}
+
+#[test]
+fn every_mode_and_format_shows_pillows_colours() {
+    let cases = read_json("pictures/corners.json");
+    assert!(cases.len() >= 19);
+    for case in cases {
+        let name = case["name"].as_str().expect("a name");
+        let bytes = std::fs::read(golden("pictures").join(name)).expect("goldens are committed");
+        let picture = decode(&bytes, Limits::default()).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let (w, h) = picture.dimensions();
+        assert_eq!((u64::from(w), u64::from(h)), (
+            case["size"][0].as_u64().expect("width"),
+            case["size"][1].as_u64().expect("height"),
+        ), "{name}");
+        let points = [(3, 3), (w - 4, 3), (3, h - 4), (w - 4, h - 4)];
+        for (index, (x, y)) in points.into_iter().enumerate() {
+            let &Rgb(found) = picture.get_pixel(x, y);
+            for (channel, &value) in found.iter().enumerate() {
+                let wanted = case["corners"][index][channel].as_i64().expect("a byte");
+                // Lossy decoders may round differently.
+                assert!((i64::from(value) - wanted).abs() <= 4, "{name} at {x},{y}: {found:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn tokens_equal_cn_clips_and_hfs() {
+    let text = std::fs::read_to_string(golden("tokens.jsonl")).expect("goldens are committed");
+    let tokenizer = WordPiece::shared();
+    let (mut strings, mut hf_differs) = (0, 0);
+    for line in text.lines() {
+        let case: Value = serde_json::from_str(line).expect("an object");
+        let text = case["text"].as_str().expect("a string");
+        let wanted: Vec<u32> = serde_json::from_value(case["ids"].clone()).expect("ids");
+        assert_eq!(tokenizer.pieces(text), wanted, "{text:?}");
+        strings += 1;
+        hf_differs += usize::from(!case["hf"].is_null());
+    }
+    assert!(strings >= 2000);
+    // Where the two references disagree (special tokens written in a text, words of 101 to 200
+    // characters) we follow cn_clip.
+    assert!(hf_differs <= 5, "HF differs in {hf_differs} strings");
+}
+
+#[test]
+fn bad_pictures_are_named_errors() {
+    let jpeg = std::fs::read(golden("pictures/rgb.jpg")).expect("goldens are committed");
+    let png = std::fs::read(golden("pictures/rgb.png")).expect("goldens are committed");
+    let message = |bytes: &[u8]| decode(bytes, Limits::default()).expect_err("bad").to_string();
+    assert!(message(b"").contains("empty"));
+    assert!(message(b"just some words, no picture").contains("unknown format"));
+    assert!(message(&jpeg[..jpeg.len() / 2]).contains("truncated"));
+    for len in 0..png.len() - 16 {
+        decode(&png[..len], Limits::default()).expect_err("a truncated PNG");
+    }
+    let tight = Limits { pixels: 100, ..Limits::default() };
+    let bomb = decode(&png, tight).expect_err("beyond the limit").to_string();
+    assert!(bomb.contains("24x16") && bomb.contains("100"), "{bomb}");
+}
+
+#[test]
+fn a_header_that_claims_gigabytes_is_refused_before_decoding() {
+    let mut bytes = std::fs::read(golden("pictures/rgb.bmp")).expect("goldens are committed");
+    bytes[18..22].copy_from_slice(&60_000u32.to_le_bytes());
+    bytes[22..26].copy_from_slice(&60_000u32.to_le_bytes());
+    let message = decode(&bytes, Limits::default()).expect_err("a bomb").to_string();
+    assert!(message.contains("60000x60000"), "{message}");
+}
