@@ -19,9 +19,8 @@ use walkdir::WalkDir;
 /// Pictures that are decoded, embedded and committed together.
 const BATCH: usize = 32;
 /// Bytes that tell a picture from any other file.
-const MAGIC: [&[u8]; 8] = [
-    b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"RIFF", b"II+\0",
-];
+const MAGIC: [&[u8]; 8] =
+    [b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"RIFF", b"II+\0"];
 
 /// What a run of indexing did.
 #[derive(Debug, Default, Serialize)]
@@ -78,7 +77,15 @@ struct Candidate {
 /// A candidate after reading.
 enum Loaded {
     Same,
-    Fitted([u8; 32], RgbImage, (u32, u32)),
+    Fitted(Fitted),
+}
+
+/// A picture that is ready for the model.
+struct Fitted {
+    hash: [u8; 32],
+    picture: RgbImage,
+    width: u32,
+    height: u32,
 }
 
 impl<'a> Indexer<'a> {
@@ -151,7 +158,11 @@ impl<'a> Indexer<'a> {
         Ok(())
     }
 
-    fn consider(&mut self, path: &Path, metadata: walkdir::Result<std::fs::Metadata>) -> Result<()> {
+    fn consider(
+        &mut self,
+        path: &Path,
+        metadata: walkdir::Result<std::fs::Metadata>,
+    ) -> Result<()> {
         if !is_image_name(path) && !looks_like_a_picture(path) {
             return Ok(());
         }
@@ -197,9 +208,9 @@ impl<'a> Indexer<'a> {
                     self.relocate(item.id, &candidate)?;
                     self.summary.unchanged += 1;
                 }
-                Ok(Loaded::Fitted(hash, picture, shape)) => {
-                    if !self.moved(&candidate, &hash)? {
-                        fresh.push((candidate, hash, picture, shape));
+                Ok(Loaded::Fitted(fitted)) => {
+                    if !self.moved(&candidate, &fitted.hash)? {
+                        fresh.push((candidate, fitted));
                     }
                 }
             }
@@ -231,24 +242,28 @@ impl<'a> Indexer<'a> {
         Ok(true)
     }
 
-    fn store(&mut self, fresh: Vec<(Candidate, [u8; 32], RgbImage, (u32, u32))>) -> Result<()> {
+    fn store(&mut self, fresh: Vec<(Candidate, Fitted)>) -> Result<()> {
         if fresh.is_empty() {
             return Ok(());
         }
-        let pictures: Vec<RgbImage> = fresh.iter().map(|(_, _, picture, _)| picture.clone()).collect();
+        let pictures: Vec<RgbImage> =
+            fresh.iter().map(|(_, fitted)| fitted.picture.clone()).collect();
         let vectors = self.encoder.encode_images(&pictures)?;
         let ids = self.gallery.transaction(|gallery| {
             let rows = fresh.iter().zip(vectors.chunks_exact(self.encoder.dim()));
-            rows.map(|((candidate, hash, _, (width, height)), vector)| {
+            rows.map(|((candidate, fitted), vector)| {
                 let item = NewItem {
                     kind: Kind::Image,
                     origin: candidate.path.as_os_str().as_bytes().to_vec(),
                     text: None,
                     owner: None,
-                    hash: *hash,
+                    hash: fitted.hash,
                     size: candidate.size,
                     mtime_ns: candidate.mtime_ns,
-                    metadata: format!("{{\"width\":{width},\"height\":{height}}}"),
+                    metadata: format!(
+                        "{{\"width\":{},\"height\":{}}}",
+                        fitted.width, fitted.height
+                    ),
                     vector: vector.to_vec(),
                 };
                 match &candidate.known {
@@ -258,7 +273,7 @@ impl<'a> Indexer<'a> {
             })
             .collect::<Result<Vec<i64>, _>>()
         })?;
-        let updated = fresh.iter().filter(|(candidate, ..)| candidate.known.is_some()).count();
+        let updated = fresh.iter().filter(|(candidate, _)| candidate.known.is_some()).count();
         self.summary.updated += updated;
         self.summary.added += fresh.len() - updated;
         self.seen.extend(ids);
@@ -328,7 +343,8 @@ impl<'a> Indexer<'a> {
             self.summary.texts += chunk.len();
         }
         self.summary.removed += old.len();
-        self.gallery.transaction(|gallery| old.iter().try_for_each(|item| gallery.remove(item.id)))?;
+        self.gallery
+            .transaction(|gallery| old.iter().try_for_each(|item| gallery.remove(item.id)))?;
         Ok(())
     }
 
@@ -372,8 +388,10 @@ fn load(candidate: &Candidate, encoder: &dyn Encoder) -> Result<Loaded> {
     if candidate.known.as_ref().is_some_and(|item| item.hash == hash) {
         return Ok(Loaded::Same);
     }
-    let picture = decode(&bytes, limits)?;
-    Ok(Loaded::Fitted(hash, encoder.preprocess().fit(&picture), picture.dimensions()))
+    let decoded = decode(&bytes, limits)?;
+    let (width, height) = decoded.dimensions();
+    let picture = encoder.preprocess().fit(&decoded);
+    Ok(Loaded::Fitted(Fitted { hash, picture, width, height }))
 }
 
 fn looks_like_a_picture(path: &Path) -> bool {

@@ -56,7 +56,8 @@ fn thumbnail(path: &Path) -> String {
         return "<img alt=\"not readable\">".into();
     };
     let longest = picture.width().max(picture.height());
-    let scaled = |side: u32| (u64::from(side) * u64::from(SIDE.min(longest)) / u64::from(longest)).max(1);
+    let scaled =
+        |side: u32| (u64::from(side) * u64::from(SIDE.min(longest)) / u64::from(longest)).max(1);
     let (width, height) = (scaled(picture.width()) as u32, scaled(picture.height()) as u32);
     let jpeg = encode_jpeg(&resize(&picture, width, height, Filter::Bicubic), 85);
     format!("<img alt=\"\" src=\"data:image/jpeg;base64,{}\">", STANDARD.encode(jpeg))

@@ -75,7 +75,11 @@ pub fn find(gallery: &Gallery, query: &[f32], kind: Kind, k: usize) -> Result<Ve
 }
 
 /// The unit vector of words, of a picture, or of both (their mean).
-pub fn embed_query(encoder: &CpuEncoder, words: Option<&str>, image: Option<&Path>) -> Result<Vec<f32>> {
+pub fn embed_query(
+    encoder: &CpuEncoder,
+    words: Option<&str>,
+    image: Option<&Path>,
+) -> Result<Vec<f32>> {
     let mut sum = vec![0.0; encoder.dim()];
     if let Some(words) = words {
         if words.trim().is_empty() {
@@ -88,8 +92,8 @@ pub fn embed_query(encoder: &CpuEncoder, words: Option<&str>, image: Option<&Pat
         add(&mut sum, &encoder.encode_texts(&[words])?);
     }
     if let Some(path) = image {
-        let picture = decode_file(path, Limits::default())
-            .with_context(|| path.display().to_string())?;
+        let picture =
+            decode_file(path, Limits::default()).with_context(|| path.display().to_string())?;
         add(&mut sum, &encoder.encode_images(&[encoder.preprocess().fit(&picture)])?);
     }
     let length = sum.iter().map(|v| v * v).sum::<f32>().sqrt().max(1e-12);
@@ -125,4 +129,3 @@ fn is_flickr(line: &str) -> bool {
     let key = line.split(['\t', ' ']).next().unwrap_or("");
     key.split_once('#').is_some_and(|(name, _)| tuwen_data::import::is_image_name(name.as_ref()))
 }
-

@@ -122,7 +122,8 @@ fn a_kill_loses_nothing_and_the_next_run_goes_on() {
     let committed = loop {
         assert!(started.elapsed() < Duration::from_secs(120), "nothing was committed");
         let output = common::tuwen(home, &["search", "x", "--json", "-k", "9999"]);
-        let hits: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        let hits: Vec<serde_json::Value> =
+            serde_json::from_slice(&output.stdout).unwrap_or_default();
         if !hits.is_empty() {
             break hits.len();
         }
@@ -156,8 +157,11 @@ fn damaged_foreign_and_unwritable_galleries_are_named_with_the_cure() {
     let config = std::fs::read_to_string(model.join("config.json")).expect("the built-in model");
     let other = config.replace("squash", "two-to-one");
     std::fs::write(home.join("model/config.json"), other).expect("a file");
-    std::fs::copy(model.join("model.safetensors"), home.join("model/model.safetensors")).expect("a file");
-    for args in [&["search", "a dog", "--model", "model"][..], &["index", "pictures", "--model", "model"]] {
+    std::fs::copy(model.join("model.safetensors"), home.join("model/model.safetensors"))
+        .expect("a file");
+    for args in
+        [&["search", "a dog", "--model", "model"][..], &["index", "pictures", "--model", "model"]]
+    {
         let message = fail(home, args, 1);
         assert!(message.contains("--rebuild") && message.contains("tuwen-tiny-"), "{message}");
     }
@@ -172,7 +176,8 @@ fn damaged_foreign_and_unwritable_galleries_are_named_with_the_cure() {
         let message = fail(home, args, 1);
         assert!(message.contains("damaged") && message.contains("--rebuild"), "{message}");
     }
-    std::fs::write(&database, b"not a database at all, but long enough to be looked at").expect("a file");
+    std::fs::write(&database, b"not a database at all, but long enough to be looked at")
+        .expect("a file");
     assert!(fail(home, &["search", "a dog"], 1).contains("damaged"));
     let message = fail(home, &["index", "pictures", "--gallery", "/proc/tuwen"], 1);
     assert!(message.contains("/proc/tuwen"), "{message}");

@@ -49,9 +49,15 @@ fn the_demo_runs_and_beats_chance_by_far() {
     let out = succeed(folder.path(), &["demo"]);
     assert!(folder.path().join("tuwen-demo/demo.html").is_file());
     for language in ["en", "zh"] {
-        let line = out.lines().find(|l| l.contains(&format!("captions, {language}"))).expect("a line");
-        let r5: f64 = line.split("R@5 ").nth(1).and_then(|t| t.split(' ').next()).expect("R@5")
-            .parse().expect("a number");
+        let line =
+            out.lines().find(|l| l.contains(&format!("captions, {language}"))).expect("a line");
+        let r5: f64 = line
+            .split("R@5 ")
+            .nth(1)
+            .and_then(|t| t.split(' ').next())
+            .expect("R@5")
+            .parse()
+            .expect("a number");
         assert!(r5 > 25.0, "chance is 6: {line}");
     }
 }
@@ -77,7 +83,10 @@ fn bad_queries_are_usage_errors_and_long_ones_are_cut_with_a_note() {
 fn embeddings_are_unit_vectors_and_the_same_alone_and_in_a_gallery() {
     let folder = tempfile::tempdir().expect("a folder");
     let picture = demo_pictures().join("pizza.png");
-    let out = succeed(folder.path(), &["embed", "--text", "一只狗", "--image", picture.to_str().expect("UTF-8")]);
+    let out = succeed(
+        folder.path(),
+        &["embed", "--text", "一只狗", "--image", picture.to_str().expect("UTF-8")],
+    );
     let mut lengths = 0;
     for line in out.lines() {
         let value: serde_json::Value = serde_json::from_str(line).expect("JSON");

@@ -9,8 +9,18 @@ use std::time::{Duration, Instant};
 use common::{TUWEN, copy_pictures, fail, succeed};
 
 const NAMES: [&str; 12] = [
-    "apples.png", "bananas.png", "bedroom.png", "bird_branch.png", "bus.png", "cake.png", "cow.png",
-    "desert.png", "fish.png", "pizza.png", "sunset.png", "train.png",
+    "apples.png",
+    "bananas.png",
+    "bedroom.png",
+    "bird_branch.png",
+    "bus.png",
+    "cake.png",
+    "cow.png",
+    "desert.png",
+    "fish.png",
+    "pizza.png",
+    "sunset.png",
+    "train.png",
 ];
 
 const MODEL: &str = r#"{"name": "tiny", "embed_dim": 16, "patch": 8, "vocab": 21128, "context": 16,
@@ -75,7 +85,8 @@ fn prepare(home: &Path) {
         captions.lines().find_map(|l| l.strip_prefix(&start)).expect("a caption").to_owned()
     };
     let line = |name: &&str| {
-        serde_json::json!({"image": name, "en": text(name, "en"), "zh": text(name, "zh")}).to_string()
+        serde_json::json!({"image": name, "en": text(name, "en"), "zh": text(name, "zh")})
+            .to_string()
     };
     let lines: Vec<String> = NAMES.iter().map(line).collect();
     std::fs::write(home.join("c.jsonl"), lines.join("\n")).expect("a file");
@@ -162,9 +173,11 @@ fn mistakes_in_a_configuration_are_named() {
     assert!(run(config("x", "").replace("batch = 6", "batch = 0")).contains("batch"));
     let message = run(config("x", "").replace("[[\"zh\"", "[[\"klingon\""));
     assert!(message.contains("klingon"), "{message}");
-    std::fs::write(home.join("y.toml"), config("y", "").replace("epochs = 40", "epochs = 1")).expect("a file");
+    std::fs::write(home.join("y.toml"), config("y", "").replace("epochs = 40", "epochs = 1"))
+        .expect("a file");
     succeed(home, &["train", "y.toml"]);
-    std::fs::write(home.join("y.toml"), config("y", "").replace("epochs = 40", "epochs = 2")).expect("a file");
+    std::fs::write(home.join("y.toml"), config("y", "").replace("epochs = 40", "epochs = 2"))
+        .expect("a file");
     assert!(fail(home, &["train", "y.toml"], 1).contains("epochs = 1"), "another configuration");
     assert!(fail(home, &["train", "a.toml", "--device", "gpu"], 1).contains("a.toml"));
 }

@@ -51,10 +51,11 @@ fn every_mode_and_format_shows_pillows_colours() {
         let bytes = std::fs::read(golden("pictures").join(name)).expect("goldens are committed");
         let picture = decode(&bytes, Limits::default()).unwrap_or_else(|e| panic!("{name}: {e}"));
         let (w, h) = picture.dimensions();
-        assert_eq!((u64::from(w), u64::from(h)), (
-            case["size"][0].as_u64().expect("width"),
-            case["size"][1].as_u64().expect("height"),
-        ), "{name}");
+        assert_eq!(
+            (u64::from(w), u64::from(h)),
+            (case["size"][0].as_u64().expect("width"), case["size"][1].as_u64().expect("height"),),
+            "{name}"
+        );
         let points = [(3, 3), (w - 4, 3), (3, h - 4), (w - 4, h - 4)];
         for (index, (x, y)) in points.into_iter().enumerate() {
             let &Rgb(found) = picture.get_pixel(x, y);

@@ -5,7 +5,9 @@ use std::time::Instant;
 use tuwen_encode::gemm::{Mat, gemm};
 
 fn main() {
-    for (m, k, n) in [(800, 192, 768), (800, 768, 192), (800, 192, 576), (192, 800, 768), (197, 64, 197)] {
+    for (m, k, n) in
+        [(800, 192, 768), (800, 768, 192), (800, 192, 576), (192, 800, 768), (197, 64, 197)]
+    {
         let (a, b) = (vec![0.5; m * k], vec![0.5; k * n]);
         let mut c = vec![0.0; m * n];
         let mut best = f64::MAX;

@@ -48,5 +48,9 @@ fn time(what: &str, items: usize, mut run: impl FnMut()) {
         })
         .collect();
     seconds.sort_by(f64::total_cmp);
-    println!("{what} of {items}: {:.1} ms, {:.1} items/s", seconds[2] * 1e3, items as f64 / seconds[2]);
+    println!(
+        "{what} of {items}: {:.1} ms, {:.1} items/s",
+        seconds[2] * 1e3,
+        items as f64 / seconds[2]
+    );
 }

@@ -121,8 +121,11 @@ pub fn write(
     metadata: &BTreeMap<String, String>,
     path: &Path,
 ) -> Result<()> {
-    let encoded: Vec<(&String, &Array, Vec<u8>)> =
-        arrays.0.iter().map(|(name, array)| (name, array, encode(&array.data, precision))).collect();
+    let encoded: Vec<(&String, &Array, Vec<u8>)> = arrays
+        .0
+        .iter()
+        .map(|(name, array)| (name, array, encode(&array.data, precision)))
+        .collect();
     let dtype = if precision == Precision::F16 { Dtype::F16 } else { Dtype::F32 };
     let views = encoded
         .iter()
@@ -132,8 +135,7 @@ pub fn write(
         })
         .collect::<Result<Vec<_>>>()?;
     let metadata = (!metadata.is_empty()).then(|| metadata.clone().into_iter().collect());
-    let bytes =
-        safetensors::serialize(views, metadata).map_err(|e| Error::malformed(path, e))?;
+    let bytes = safetensors::serialize(views, metadata).map_err(|e| Error::malformed(path, e))?;
     let temporary = path.with_extension("tmp");
     std::fs::write(&temporary, bytes).map_err(|e| Error::io(&temporary, e))?;
     std::fs::rename(&temporary, path).map_err(|e| Error::io(path, e))

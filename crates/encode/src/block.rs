@@ -7,39 +7,45 @@
 use std::ops::Range;
 
 use crate::arrays::Arrays;
-use crate::gemm::{Mat, gemm};
+use crate::gemm::{Mat, Packed, gemm};
 use crate::math;
 use crate::{Result, TowerConfig};
 
-/// A matrix (out, in) or LayerNorm weight, with its bias.
-#[derive(Clone, Copy)]
-pub(crate) struct Affine<'a> {
-    pub(crate) weight: &'a [f32],
-    pub(crate) bias: &'a [f32],
+/// A matrix (out, in), packed for many products, with its bias.
+pub(crate) struct Linear<'a> {
+    weight: &'a [f32],
+    bias: &'a [f32],
+    packed: Packed,
 }
 
-impl<'a> Affine<'a> {
+/// A LayerNorm's weight and bias.
+struct Norm<'a> {
+    weight: &'a [f32],
+    bias: &'a [f32],
+}
+
+impl<'a> Linear<'a> {
     pub(crate) fn find(arrays: &'a Arrays, name: &str) -> Result<Self> {
-        Ok(Self {
-            weight: &arrays.get(&format!("{name}.weight"))?.data,
-            bias: &arrays.get(&format!("{name}.bias"))?.data,
-        })
+        let weight = arrays.get(&format!("{name}.weight"))?;
+        let bias = &arrays.get(&format!("{name}.bias"))?.data;
+        let (out, wide) = (weight.shape[0], weight.shape[1]);
+        let packed = Packed::new(Mat::new(&weight.data, out, wide, wide).t());
+        Ok(Self { weight: &weight.data, bias, packed })
     }
 
-    /// `x weight^T + bias`, (rows, in) to (rows, out).
-    pub(crate) fn linear(&self, x: &[f32]) -> Vec<f32> {
+    /// `x weight^T + bias`, (rows, in) to (rows, out), into `y`, whose old content is lost.
+    pub(crate) fn forward(&self, x: &[f32], y: &mut Vec<f32>) {
         let out = self.bias.len();
         let wide = self.weight.len() / out;
         let rows = x.len() / wide;
-        let mut y = vec![0.0; rows * out];
-        let weight = Mat::new(self.weight, out, wide, wide).t();
-        gemm(&mut y, out, Mat::new(x, rows, wide, wide), weight, false);
-        math::add_bias(&mut y, self.bias);
-        y
+        // Only growth is filled: the product writes every value.
+        y.resize(rows * out, 0.0);
+        self.packed.multiply(y, out, Mat::new(x, rows, wide, wide));
+        math::add_bias(y, self.bias);
     }
 
     /// Adds the parameters' gradients under `name`; returns the input's, (rows, in).
-    pub(crate) fn linear_backward(
+    pub(crate) fn backward(
         &self,
         x: &[f32],
         grad: &[f32],
@@ -57,15 +63,21 @@ impl<'a> Affine<'a> {
         gemm(&mut dx, wide, grad_mat, Mat::new(self.weight, out, wide, wide), false);
         dx
     }
+}
 
-    fn norm(&self, x: &[f32], eps: f32) -> (Vec<f32>, Vec<[f32; 2]>) {
-        let mut out = vec![0.0; x.len()];
-        let mut stats = vec![[0.0; 2]; x.len() / self.weight.len()];
-        math::layer_norm(x, self.weight, self.bias, eps, &mut out, &mut stats);
-        (out, stats)
+impl<'a> Norm<'a> {
+    fn find(arrays: &'a Arrays, name: &str) -> Result<Self> {
+        let part = |part: &str| Ok(&arrays.get(&format!("{name}.{part}"))?.data);
+        Ok(Self { weight: part("weight")?, bias: part("bias")? })
     }
 
-    fn norm_backward(
+    fn forward(&self, x: &[f32], eps: f32, out: &mut Vec<f32>, stats: &mut Vec<[f32; 2]>) {
+        out.resize(x.len(), 0.0);
+        stats.resize(x.len() / self.weight.len(), [0.0; 2]);
+        math::layer_norm(x, self.weight, self.bias, eps, out, stats);
+    }
+
+    fn backward(
         &self,
         (x, stats): (&[f32], &[[f32; 2]]),
         grad: &[f32],
@@ -84,15 +96,16 @@ impl<'a> Affine<'a> {
 /// One block's weights.
 struct Block<'a> {
     name: String,
-    norm1: Affine<'a>,
-    qkv: Affine<'a>,
-    proj: Affine<'a>,
-    norm2: Affine<'a>,
-    fc1: Affine<'a>,
-    fc2: Affine<'a>,
+    norm1: Norm<'a>,
+    qkv: Linear<'a>,
+    proj: Linear<'a>,
+    norm2: Norm<'a>,
+    fc1: Linear<'a>,
+    fc2: Linear<'a>,
 }
 
-/// What the backward pass of one block needs.
+/// What one block computed, for the way back.
+#[derive(Default)]
 pub(crate) struct BlockTape {
     x: Vec<f32>,
     stats1: Vec<[f32; 2]>,
@@ -104,10 +117,17 @@ pub(crate) struct BlockTape {
     hidden: Vec<f32>,
 }
 
+/// Rows that nothing needs afterwards.
+#[derive(Default)]
+struct Scratch {
+    normed: Vec<f32>,
+    active: Vec<f32>,
+}
+
 /// All blocks of a tower and its final LayerNorm.
 pub(crate) struct Stack<'a> {
     blocks: Vec<Block<'a>>,
-    norm: Affine<'a>,
+    norm: Norm<'a>,
     norm_name: String,
     heads: usize,
     width: usize,
@@ -118,12 +138,13 @@ impl<'a> Stack<'a> {
     pub(crate) fn new(config: &TowerConfig, arrays: &'a Arrays, prefix: &str) -> Result<Self> {
         let block = |index: usize| {
             let name = format!("{prefix}.blocks.{index}");
-            let find = |part: &str| Affine::find(arrays, &format!("{name}.{part}"));
+            let norm = |part: &str| Norm::find(arrays, &format!("{name}.{part}"));
+            let find = |part: &str| Linear::find(arrays, &format!("{name}.{part}"));
             Ok(Block {
-                norm1: find("norm1")?,
+                norm1: norm("norm1")?,
                 qkv: find("attn.qkv")?,
                 proj: find("attn.proj")?,
-                norm2: find("norm2")?,
+                norm2: norm("norm2")?,
                 fc1: find("mlp.fc1")?,
                 fc2: find("mlp.fc2")?,
                 name,
@@ -132,7 +153,7 @@ impl<'a> Stack<'a> {
         let norm_name = format!("{prefix}.norm");
         Ok(Self {
             blocks: (0..config.layers).map(block).collect::<Result<_>>()?,
-            norm: Affine::find(arrays, &norm_name)?,
+            norm: Norm::find(arrays, &norm_name)?,
             norm_name,
             heads: config.heads,
             width: config.width,
@@ -148,30 +169,39 @@ impl<'a> Stack<'a> {
         spans: &[Range<usize>],
         first_taped: usize,
     ) -> Vec<BlockTape> {
-        let mut tapes = Vec::new();
+        let (mut tapes, mut tape) = (Vec::new(), BlockTape::default());
+        let mut scratch = Scratch::default();
         for (index, block) in self.blocks.iter().enumerate() {
-            let tape = self.block_forward(block, x, spans);
+            self.block_forward(block, x, spans, &mut tape, &mut scratch);
             if index >= first_taped {
-                tapes.push(tape);
+                tapes.push(std::mem::take(&mut tape));
             }
         }
         tapes
     }
 
-    fn block_forward(&self, block: &Block<'_>, x: &mut Vec<f32>, spans: &[Range<usize>]) -> BlockTape {
-        let (normed, stats1) = block.norm1.norm(x, self.eps);
-        let qkv = block.qkv.linear(&normed);
-        let (mixed, probs) = self.attend(&qkv, spans);
-        let mut middle = block.proj.linear(&mixed);
-        math::add(&mut middle, x);
-        let (normed, stats2) = block.norm2.norm(&middle, self.eps);
-        let hidden = block.fc1.linear(&normed);
-        let mut active = vec![0.0; hidden.len()];
-        math::gelu(&hidden, &mut active);
-        let mut y = block.fc2.linear(&active);
-        math::add(&mut y, &middle);
-        let x = std::mem::replace(x, y);
-        BlockTape { x, stats1, qkv, probs, mixed, middle, stats2, hidden }
+    /// Writes into the buffers of `tape`, which are reused when nobody keeps them.
+    fn block_forward(
+        &self,
+        block: &Block<'_>,
+        x: &mut Vec<f32>,
+        spans: &[Range<usize>],
+        tape: &mut BlockTape,
+        scratch: &mut Scratch,
+    ) {
+        let Scratch { normed, active } = scratch;
+        block.norm1.forward(x, self.eps, normed, &mut tape.stats1);
+        block.qkv.forward(normed, &mut tape.qkv);
+        self.attend(&tape.qkv, spans, &mut tape.mixed, &mut tape.probs);
+        block.proj.forward(&tape.mixed, &mut tape.middle);
+        math::add(&mut tape.middle, x);
+        block.norm2.forward(&tape.middle, self.eps, normed, &mut tape.stats2);
+        block.fc1.forward(normed, &mut tape.hidden);
+        active.resize(tape.hidden.len(), 0.0);
+        math::gelu(&tape.hidden, active);
+        block.fc2.forward(active, &mut tape.x);
+        math::add(&mut tape.x, &tape.middle);
+        std::mem::swap(x, &mut tape.x);
     }
 
     /// Query, key or value (`part` 0, 1, 2) of one head in one sequence.
@@ -187,12 +217,19 @@ impl<'a> Stack<'a> {
 
     /// Softmax attention, (rows, 3W) to (rows, W), and the attention weights of each sequence:
     /// (H, L, L).
-    fn attend(&self, qkv: &[f32], spans: &[Range<usize>]) -> (Vec<f32>, Vec<Vec<f32>>) {
+    fn attend(
+        &self,
+        qkv: &[f32],
+        spans: &[Range<usize>],
+        mixed: &mut Vec<f32>,
+        probs: &mut Vec<Vec<f32>>,
+    ) {
         let depth = self.width / self.heads;
-        let mut mixed = vec![0.0; qkv.len() / 3];
-        let probs = spans.iter().map(|span| {
+        mixed.resize(qkv.len() / 3, 0.0);
+        probs.resize_with(spans.len(), Vec::new);
+        for (span, probs) in spans.iter().zip(probs) {
             let len = span.len();
-            let mut probs = vec![0.0; self.heads * len * len];
+            probs.resize(self.heads * len * len, 0.0);
             for (head, probs) in probs.chunks_exact_mut(len * len).enumerate() {
                 let part = |index| self.part(qkv, span, index, head);
                 gemm(probs, len, part(0), part(1).t(), false);
@@ -200,10 +237,7 @@ impl<'a> Stack<'a> {
                 let target = &mut mixed[span.start * self.width + head * depth..];
                 gemm(target, self.width, Mat::new(probs, len, len, len), part(2), false);
             }
-            probs
-        });
-        let probs = probs.collect();
-        (mixed, probs)
+        }
     }
 
     /// The gradient of (rows, 3W) from that of `attend`'s result.
@@ -258,24 +292,27 @@ impl<'a> Stack<'a> {
         let name = |part: &str| format!("{}.{part}", block.name);
         let mut active = vec![0.0; tape.hidden.len()];
         math::gelu(&tape.hidden, &mut active);
-        let mut dhidden = block.fc2.linear_backward(&active, grad, &name("mlp.fc2"), grads);
+        let mut dhidden = block.fc2.backward(&active, grad, &name("mlp.fc2"), grads);
         math::gelu_backward(&tape.hidden, &mut dhidden);
         // The normalised rows are cheaper to compute again than to keep.
-        let (normed, _) = block.norm2.norm(&tape.middle, self.eps);
-        let dnormed = block.fc1.linear_backward(&normed, &dhidden, &name("mlp.fc1"), grads);
+        let (mut normed, mut stats) = (Vec::new(), Vec::new());
+        block.norm2.forward(&tape.middle, self.eps, &mut normed, &mut stats);
+        let dnormed = block.fc1.backward(&normed, &dhidden, &name("mlp.fc1"), grads);
         let rows = (&tape.middle[..], &tape.stats2[..]);
-        block.norm2.norm_backward(rows, &dnormed, grad, &name("norm2"), grads);
-        let dmixed = block.proj.linear_backward(&tape.mixed, grad, &name("attn.proj"), grads);
+        block.norm2.backward(rows, &dnormed, grad, &name("norm2"), grads);
+        let dmixed = block.proj.backward(&tape.mixed, grad, &name("attn.proj"), grads);
         let dqkv = self.attend_backward(tape, spans, &dmixed);
-        let (normed, _) = block.norm1.norm(&tape.x, self.eps);
-        let dnormed = block.qkv.linear_backward(&normed, &dqkv, &name("attn.qkv"), grads);
+        block.norm1.forward(&tape.x, self.eps, &mut normed, &mut stats);
+        let dnormed = block.qkv.backward(&normed, &dqkv, &name("attn.qkv"), grads);
         let rows = (&tape.x[..], &tape.stats1[..]);
-        block.norm1.norm_backward(rows, &dnormed, grad, &name("norm1"), grads);
+        block.norm1.backward(rows, &dnormed, grad, &name("norm1"), grads);
     }
 
     /// The final LayerNorm over some rows.
     pub(crate) fn finish(&self, x: &[f32]) -> (Vec<f32>, Vec<[f32; 2]>) {
-        self.norm.norm(x, self.eps)
+        let (mut out, mut stats) = (Vec::new(), Vec::new());
+        self.norm.forward(x, self.eps, &mut out, &mut stats);
+        (out, stats)
     }
 
     /// Gradient of [`Stack::finish`]'s input.
@@ -286,7 +323,7 @@ impl<'a> Stack<'a> {
         grads: &mut Arrays,
     ) -> Vec<f32> {
         let mut dx = vec![0.0; grad.len()];
-        self.norm.norm_backward(rows, grad, &mut dx, &self.norm_name, grads);
+        self.norm.backward(rows, grad, &mut dx, &self.norm_name, grads);
         dx
     }
 }

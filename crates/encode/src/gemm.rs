@@ -44,31 +44,94 @@ impl<'a> Mat<'a> {
     }
 }
 
+/// The right factor of a product, packed once for many products.
+pub struct Packed {
+    /// The panels of each block of [`DEPTH`] rows, one block behind the other.
+    blocks: Vec<Vec<f32>>,
+    rows: usize,
+    cols: usize,
+}
+
+impl Packed {
+    /// Packs for this machine's kernel.
+    pub fn new(b: Mat<'_>) -> Self {
+        let kernel = Kernel::detect();
+        let starts = (0..b.rows).step_by(DEPTH);
+        let blocks = starts.map(|start| {
+            let mut panels = Vec::new();
+            let depth = DEPTH.min(b.rows - start);
+            pack(&mut panels, b.t(), start, depth, 0, b.cols, kernel.cols);
+            panels
+        });
+        Self { blocks: blocks.collect(), rows: b.rows, cols: b.cols }
+    }
+
+    /// `c = a b`. `c` is row-major with rows `stride` apart.
+    ///
+    /// # Panics
+    /// When the shapes do not fit.
+    pub fn multiply(&self, c: &mut [f32], stride: usize, a: Mat<'_>) {
+        assert_eq!(a.cols, self.rows, "inner sizes differ");
+        check_result(c, stride, a.rows, self.cols);
+        let kernel = Kernel::detect();
+        PACKED.with_borrow_mut(|(packed_a, _)| {
+            for (index, panels) in self.blocks.iter().enumerate() {
+                slab(
+                    &kernel,
+                    (c, stride),
+                    a,
+                    index * DEPTH,
+                    packed_a,
+                    panels,
+                    self.cols,
+                    index > 0,
+                );
+            }
+        });
+    }
+}
+
 /// `c = a b`, or `c += a b` when `accumulate`. `c` is row-major with rows `stride` apart.
 ///
 /// # Panics
 /// When the shapes do not fit.
 pub fn gemm(c: &mut [f32], stride: usize, a: Mat<'_>, b: Mat<'_>, accumulate: bool) {
     assert_eq!(a.cols, b.rows, "inner sizes differ");
-    assert!(a.rows == 0 || c.len() >= (a.rows - 1) * stride + b.cols, "the result is too short");
+    check_result(c, stride, a.rows, b.cols);
     let kernel = Kernel::detect();
     PACKED.with_borrow_mut(|(packed_a, packed_b)| {
         for start in (0..a.cols).step_by(DEPTH) {
             let depth = DEPTH.min(a.cols - start);
             pack(packed_b, b.t(), start, depth, 0, b.cols, kernel.cols);
             let add = accumulate || start > 0;
-            for row in (0..a.rows).step_by(ROWS) {
-                let rows = ROWS.min(a.rows - row);
-                pack(packed_a, a, start, depth, row, rows, kernel.rows);
-                block(&kernel, &mut c[row * stride..], stride, packed_a, packed_b, Block {
-                    rows,
-                    cols: b.cols,
-                    depth,
-                    add,
-                });
-            }
+            slab(&kernel, (c, stride), a, start, packed_a, packed_b, b.cols, add);
         }
     });
+}
+
+fn check_result(c: &[f32], stride: usize, rows: usize, cols: usize) {
+    assert!(rows == 0 || c.len() >= (rows - 1) * stride + cols, "the result is too short");
+}
+
+/// All rows of `a` times one packed block of the right factor.
+#[allow(clippy::too_many_arguments, reason = "the inside of two products")]
+fn slab(
+    kernel: &Kernel,
+    (c, stride): (&mut [f32], usize),
+    a: Mat<'_>,
+    start: usize,
+    packed_a: &mut Vec<f32>,
+    packed_b: &[f32],
+    cols: usize,
+    add: bool,
+) {
+    let depth = DEPTH.min(a.cols - start);
+    for row in (0..a.rows).step_by(ROWS) {
+        let rows = ROWS.min(a.rows - row);
+        pack(packed_a, a, start, depth, row, rows, kernel.rows);
+        let size = Block { rows, cols, depth, add };
+        block(kernel, &mut c[row * stride..], stride, packed_a, packed_b, size);
+    }
 }
 
 thread_local! {
@@ -259,10 +322,30 @@ mod x86 {
         };
     }
 
-    kernel!(avx512, "avx512f", 12, 16, _mm512_setzero_ps, _mm512_loadu_ps, _mm512_set1_ps,
-        _mm512_fmadd_ps, _mm512_add_ps, _mm512_storeu_ps);
-    kernel!(avx2, "avx2,fma", 6, 8, _mm256_setzero_ps, _mm256_loadu_ps, _mm256_set1_ps,
-        _mm256_fmadd_ps, _mm256_add_ps, _mm256_storeu_ps);
+    kernel!(
+        avx512,
+        "avx512f",
+        12,
+        16,
+        _mm512_setzero_ps,
+        _mm512_loadu_ps,
+        _mm512_set1_ps,
+        _mm512_fmadd_ps,
+        _mm512_add_ps,
+        _mm512_storeu_ps
+    );
+    kernel!(
+        avx2,
+        "avx2,fma",
+        6,
+        8,
+        _mm256_setzero_ps,
+        _mm256_loadu_ps,
+        _mm256_set1_ps,
+        _mm256_fmadd_ps,
+        _mm256_add_ps,
+        _mm256_storeu_ps
+    );
 }
 
 #[cfg(test)]
@@ -280,12 +363,21 @@ mod tests {
             for (ta, tb) in [(false, false), (true, false), (false, true), (true, true)] {
                 let left = if ta { Mat::new(&a, k, m, m).t() } else { Mat::new(&a, m, k, k) };
                 let right = if tb { Mat::new(&b, n, k, k).t() } else { Mat::new(&b, k, n, n) };
-                let at = |x: Mat<'_>, i: usize, j: usize| x.data[i * x.row_stride + j * x.col_stride];
+                let at =
+                    |x: Mat<'_>, i: usize, j: usize| x.data[i * x.row_stride + j * x.col_stride];
                 let stride = n + 3;
                 let mut c = vec![1.0; m * stride];
                 gemm(&mut c, stride, left, right, true);
+                let mut once = vec![0.0; m * n];
+                Packed::new(right).multiply(&mut once, n, left);
+                let whole = c.chunks(stride).flat_map(|row| &row[..n]);
+                assert!(
+                    whole.zip(&once).all(|(a, b)| (a - 1.0 - b).abs() < 1e-3),
+                    "packed differs"
+                );
                 for (i, j) in (0..m).flat_map(|i| (0..n).map(move |j| (i, j))) {
-                    let sum: f64 = (0..k).map(|x| f64::from(at(left, i, x) * at(right, x, j))).sum();
+                    let sum: f64 =
+                        (0..k).map(|x| f64::from(at(left, i, x) * at(right, x, j))).sum();
                     let found = f64::from(c[i * stride + j]) - 1.0;
                     assert!((found - sum).abs() < 1e-3, "{m}x{k}x{n}: {found} is not {sum}");
                 }

@@ -178,7 +178,8 @@ mod tests {
     fn gelu_is_the_exact_one() {
         // torch.nn.functional.gelu of the same points.
         let x = [-6.0, -2.0, -0.5, 0.0, 0.3, 1.0, 3.0];
-        let wanted = [-5.919e-9, -0.045_500_26, -0.154_268_77, 0.0, 0.185_373_4, 0.841_344_7, 2.995_950_2];
+        let wanted =
+            [-5.919e-9, -0.045_500_26, -0.154_268_77, 0.0, 0.185_373_4, 0.841_344_7, 2.995_950_2];
         let mut out = [0.0; 7];
         gelu(&x, &mut out);
         for (out, wanted) in out.iter().zip(wanted) {

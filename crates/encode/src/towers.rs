@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use tuwen_data::token::unpadded;
 
 use crate::arrays::Arrays;
-use crate::block::{Affine, BlockTape, Stack};
+use crate::block::{BlockTape, Linear, Stack};
 use crate::math;
 use crate::{ModelConfig, Result};
 
@@ -49,7 +49,7 @@ pub enum Record {
 /// The image tower on the CPU.
 pub struct ImageTower<'a> {
     stack: Stack<'a>,
-    patch_embed: Affine<'a>,
+    patch_embed: Linear<'a>,
     cls_token: &'a [f32],
     pos_embed: &'a [f32],
     config: &'a ModelConfig,
@@ -71,7 +71,7 @@ impl<'a> ImageTower<'a> {
     pub fn new(config: &'a ModelConfig, arrays: &'a Arrays) -> Result<Self> {
         Ok(Self {
             stack: Stack::new(&config.image, arrays, "image")?,
-            patch_embed: Affine::find(arrays, "image.patch_embed")?,
+            patch_embed: Linear::find(arrays, "image.patch_embed")?,
             cls_token: &arrays.get("image.cls_token")?.data,
             pos_embed: &arrays.get("image.pos_embed")?.data,
             config,
@@ -109,7 +109,8 @@ impl<'a> ImageTower<'a> {
         for item in items.clone() {
             self.unfold(pixels, item, kept(item), &mut patches);
         }
-        let embedded = self.patch_embed.linear(&patches);
+        let mut embedded = Vec::new();
+        self.patch_embed.forward(&patches, &mut embedded);
         let (mut x, mut spans) = (Vec::with_capacity(embedded.len()), Vec::new());
         let mut rows = embedded.chunks_exact(width);
         for item in items {
@@ -181,7 +182,7 @@ impl<'a> ImageTower<'a> {
             }
             dembedded.extend_from_slice(rest);
         }
-        self.patch_embed.linear_backward(&chunk.patches, &dembedded, "image.patch_embed", grads);
+        self.patch_embed.backward(&chunk.patches, &dembedded, "image.patch_embed", grads);
     }
 }
 

@@ -48,11 +48,11 @@ pub fn rank_all(
     dim: usize,
     truth: &[Vec<usize>],
 ) -> Vec<(usize, bool)> {
-    let with_truth = queries.par_chunks_exact(dim).zip(truth).filter(|(_, truth)| !truth.is_empty());
+    let with_truth =
+        queries.par_chunks_exact(dim).zip(truth).filter(|(_, truth)| !truth.is_empty());
     with_truth
         .map(|(query, truth)| {
-            let scores: Vec<f32> =
-                gallery.chunks_exact(dim).map(|item| dot(query, item)).collect();
+            let scores: Vec<f32> = gallery.chunks_exact(dim).map(|item| dot(query, item)).collect();
             rank(&scores, truth)
         })
         .collect()
@@ -60,7 +60,8 @@ pub fn rank_all(
 
 /// Best rank of a true position; equal scores go to the lower position.
 fn rank(scores: &[f32], truth: &[usize]) -> (usize, bool) {
-    let best = truth.iter().copied().max_by(|&a, &b| scores[a].total_cmp(&scores[b]).then(b.cmp(&a)));
+    let best =
+        truth.iter().copied().max_by(|&a, &b| scores[a].total_cmp(&scores[b]).then(b.cmp(&a)));
     let best = best.expect("a query without truth is left out");
     let score = scores[best];
     let before = |(at, &other): (usize, &f32)| other > score || (other == score && at < best);

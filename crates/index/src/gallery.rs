@@ -142,7 +142,8 @@ impl Gallery {
         }
         let file = folder.join(DATABASE);
         if rebuild {
-            for name in [DATABASE.to_owned(), format!("{DATABASE}-wal"), format!("{DATABASE}-shm")] {
+            for name in [DATABASE.to_owned(), format!("{DATABASE}-wal"), format!("{DATABASE}-shm")]
+            {
                 match std::fs::remove_file(folder.join(name)) {
                     Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(io(e)),
                     _ => {}
@@ -209,7 +210,8 @@ impl Gallery {
     /// The database cannot be read.
     pub fn model(&self) -> Result<ModelId> {
         let value = |key: &str| -> Result<String> {
-            let found = self.db.query_row("SELECT value FROM meta WHERE key = ?1", [key], |r| r.get(0));
+            let found =
+                self.db.query_row("SELECT value FROM meta WHERE key = ?1", [key], |r| r.get(0));
             found.map_err(|e| self.error(e))
         };
         let dim = value("dim")?.parse().map_err(|_| Error::Damaged {

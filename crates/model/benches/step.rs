@@ -30,11 +30,13 @@ fn main() {
         let ids: Tensor<2, Int> = Tensor::ones([batch, 20], &device);
         let pairs: Vec<_> = (0..batch as u64).map(|i| (i, i)).collect();
         time(&format!("training step, {batch} pairs, {kept} patches"), batch, || {
-            let keep = Tensor::<1, Int>::arange(0..kept, &device).unsqueeze::<2>().repeat_dim(0, batch);
+            let keep =
+                Tensor::<1, Int>::arange(0..kept, &device).unsqueeze::<2>().repeat_dim(0, batch);
             let images = model.embed_images(pixels.clone(), Some(keep));
             let texts = model.embed_texts(ids.clone());
             let positives = loss::positives(&pairs, &pairs, &device);
-            let loss = loss::contrastive(images, texts, model.heads.logit_scale.val(), positives, 0.0);
+            let loss =
+                loss::contrastive(images, texts, model.heads.logit_scale.val(), positives, 0.0);
             let _ = loss.backward();
         });
     }

@@ -22,5 +22,7 @@ pub fn device() -> Result<Device, NoGpu> {
 
 /// This program cannot reach a GPU.
 #[derive(Debug, thiserror::Error)]
-#[error("this tuwen was built without GPU support: build it with `cargo build --release --features gpu`")]
+#[error(
+    "this tuwen was built without GPU support: build it with `cargo build --release --features gpu`"
+)]
 pub struct NoGpu;

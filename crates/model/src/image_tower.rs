@@ -52,7 +52,9 @@ impl ImageTower {
         let [_, tokens, width] = pos.dims();
         // Dropping patches before the projection saves its work too.
         let (patches, pos_patches) = match keep {
-            None => (patches, pos.clone().narrow(1, 1, tokens - 1).expand([batch, tokens - 1, width])),
+            None => {
+                (patches, pos.clone().narrow(1, 1, tokens - 1).expand([batch, tokens - 1, width]))
+            }
             Some(keep) => {
                 let [_, kept] = keep.dims();
                 let index = |depth| keep.clone().unsqueeze_dim::<3>(2).expand([batch, kept, depth]);

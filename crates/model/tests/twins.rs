@@ -74,7 +74,7 @@ fn image_towers_agree_with_and_without_dropped_patches() {
     let device = Device::default().autodiff();
     let (model, arrays) = model(&config, &device);
     let pixels = random(3 * 3 * 16 * 16, 5);
-    let keep = vec![vec![0, 7, 3, 15, 9], vec![1, 2, 3, 4, 5], vec![14, 8, 0, 6, 11]];
+    let keep = [vec![0, 7, 3, 15, 9], vec![1, 2, 3, 4, 5], vec![14, 8, 0, 6, 11]];
     for keep in [None, Some(&keep[..])] {
         let input = TensorData::new(pixels.clone(), [3, 3, 16, 16]);
         let kept = keep.map(|keep| {

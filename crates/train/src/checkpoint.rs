@@ -52,7 +52,8 @@ impl RunFolder {
         let mut all = Arrays::default();
         let parts = [&state.weights, &state.mean, &state.square, &state.ema];
         for (prefix, part) in PREFIXES.iter().zip(parts) {
-            let named = part.0.iter().map(|(name, array)| (format!("{prefix}/{name}"), array.clone()));
+            let named =
+                part.0.iter().map(|(name, array)| (format!("{prefix}/{name}"), array.clone()));
             all.0.extend(named);
         }
         let metadata = BTreeMap::from([

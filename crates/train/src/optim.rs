@@ -75,9 +75,10 @@ pub(crate) fn schedule(step: usize, steps: usize, warmup: usize) -> f32 {
 /// Scales the gradients so that their common norm is at most `largest`; returns the norm before.
 pub(crate) fn clip(grads: &mut Arrays, largest: f32) -> f32 {
     let squares = grads.0.values().map(|array| {
-        array.data.par_chunks(PIECE).map(|piece| {
-            piece.iter().map(|&g| f64::from(g) * f64::from(g)).sum::<f64>()
-        })
+        array
+            .data
+            .par_chunks(PIECE)
+            .map(|piece| piece.iter().map(|&g| f64::from(g) * f64::from(g)).sum::<f64>())
     });
     // Collected first, so that the order of the sum does not depend on the threads.
     let norm = squares.flat_map(|parts| parts.collect::<Vec<_>>()).sum::<f64>().sqrt() as f32;

@@ -64,7 +64,8 @@ fn panel(out: &mut String, top: f64, title: &str, curves: &[Curve], steps: f64) 
     let y = |value: f64| {
         top + HEIGHT - MARGIN / 1.5 - (HEIGHT - 1.4 * MARGIN) * (value - low) / (high - low)
     };
-    let _ = write!(out, "<text x=\"{MARGIN}\" y=\"{}\" font-size=\"13\">{title}</text>", top + 20.0);
+    let _ =
+        write!(out, "<text x=\"{MARGIN}\" y=\"{}\" font-size=\"13\">{title}</text>", top + 20.0);
     for part in 0..=4 {
         let share = f64::from(part) / 4.0;
         let value = low + (high - low) * share;
@@ -73,8 +74,13 @@ fn panel(out: &mut String, top: f64, title: &str, curves: &[Curve], steps: f64) 
             "<line x1=\"{MARGIN}\" x2=\"{:.1}\" y1=\"{1:.1}\" y2=\"{1:.1}\" stroke=\"#ddd\"/>\
              <text x=\"{2:.1}\" y=\"{3:.1}\" text-anchor=\"end\">{value:.1}</text>\
              <text x=\"{4:.1}\" y=\"{5:.1}\" text-anchor=\"middle\">{6:.0}</text>",
-            x(steps), y(value), MARGIN - 6.0, y(value) + 4.0, x(steps * share),
-            top + HEIGHT - 12.0, steps * share,
+            x(steps),
+            y(value),
+            MARGIN - 6.0,
+            y(value) + 4.0,
+            x(steps * share),
+            top + HEIGHT - 12.0,
+            steps * share,
         );
     }
     for (index, (name, points)) in curves.iter().enumerate() {
@@ -85,7 +91,9 @@ fn panel(out: &mut String, top: f64, title: &str, curves: &[Curve], steps: f64) 
             out,
             "<polyline fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.5\" points=\"{}\"/>\
              <text x=\"{:.1}\" y=\"{:.1}\" fill=\"{colour}\">{name}</text>",
-            path.join(" "), x(steps) + 8.0, top + 40.0 + 15.0 * index as f64,
+            path.join(" "),
+            x(steps) + 8.0,
+            top + 40.0 + 15.0 * index as f64,
         );
     }
 }

@@ -121,8 +121,12 @@ fn on_device(
             dual.image.forward(Tensor::from_data(data, &device), keep)
         }
     };
-    let texts: Vec<Tensor<2>> =
-        input.batch.texts.iter().map(|texts| dual.text.forward(ids_tensor(texts, &device))).collect();
+    let texts: Vec<Tensor<2>> = input
+        .batch
+        .texts
+        .iter()
+        .map(|texts| dual.text.forward(ids_tensor(texts, &device)))
+        .collect();
     let total = total_loss(&dual.heads, images, &texts, input.batch, config);
     let grads = weights::gradients(&dual, total.backward());
     Ok((total.into_scalar(), grads))

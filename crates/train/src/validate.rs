@@ -32,9 +32,9 @@ pub fn embed_set(encoder: &dyn Encoder, samples: &[Sample]) -> Result<Embedded> 
             .par_iter()
             .map(|sample| {
                 let picture = decode(&sample.image.read()?, Limits::default());
-                Ok(encoder.preprocess().fit(&picture.map_err(|e| {
-                    tuwen_data::Error::data_set(&sample.id, e.to_string())
-                })?))
+                Ok(encoder.preprocess().fit(
+                    &picture.map_err(|e| tuwen_data::Error::data_set(&sample.id, e.to_string()))?,
+                ))
             })
             .collect::<tuwen_data::Result<Vec<_>>>()?;
         images.extend(encoder.encode_images(&fitted)?);

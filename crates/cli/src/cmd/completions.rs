@@ -8,7 +8,9 @@ use clap_complete::Shell;
 
 /// Print completions for a shell
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  tuwen completions bash > ~/.local/share/bash-completion/completions/tuwen")]
+#[command(
+    after_help = "Example:\n  tuwen completions bash > ~/.local/share/bash-completion/completions/tuwen"
+)]
 pub struct Args {
     /// The shell
     shell: Shell,

@@ -86,7 +86,8 @@ fn score(gallery: &Gallery, encoder: &dyn Encoder) -> Result<()> {
     for item in &items {
         images.extend(gallery.vector(item.id)?);
     }
-    let names: Vec<String> = items.iter().map(|i| String::from_utf8_lossy(&i.origin).into()).collect();
+    let names: Vec<String> =
+        items.iter().map(|i| String::from_utf8_lossy(&i.origin).into()).collect();
     for language in ["en", "zh"] {
         let (mut texts, mut owners) = (Vec::new(), Vec::new());
         for (name, text) in captions(language) {

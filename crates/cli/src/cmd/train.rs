@@ -65,7 +65,9 @@ fn show(bar: &ProgressBar, event: Event<'_>) {
             for (source, report) in reports {
                 let [r1, r5, r10] = report.text_to_image.recall;
                 let star = if best { " *" } else { "" };
-                println!("step {step}: {source}: text-to-image R@1/5/10 {r1:.1}/{r5:.1}/{r10:.1}{star}");
+                println!(
+                    "step {step}: {source}: text-to-image R@1/5/10 {r1:.1}/{r5:.1}/{r10:.1}{star}"
+                );
             }
         }),
     }

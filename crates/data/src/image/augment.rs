@@ -65,7 +65,8 @@ fn random_resized_crop(
 
 /// Brightness multiplies, contrast moves away from the mean grey, saturation from each pixel's.
 fn jitter(picture: &mut RgbImage, brightness: f32, contrast: f32, saturation: f32) {
-    let grey = |p: &[u8]| 0.299 * f32::from(p[0]) + 0.587 * f32::from(p[1]) + 0.114 * f32::from(p[2]);
+    let grey =
+        |p: &[u8]| 0.299 * f32::from(p[0]) + 0.587 * f32::from(p[1]) + 0.114 * f32::from(p[2]);
     let samples = picture.as_flat_samples_mut().samples;
     let total: f64 = samples.chunks_exact(3).map(|p| f64::from(grey(p))).sum();
     let mean = brightness * (total / (samples.len() / 3) as f64) as f32;

@@ -71,8 +71,8 @@ impl Taps {
             let mut sum = 0.0;
             for (tap, value) in row[..count].iter_mut().enumerate() {
                 // Multiplied by the inverse, as Pillow does: a division rounds differently.
-                *value = filter
-                    .weight(((tap + first) as f64 - centre + 0.5) * (1.0 / filter_scale));
+                *value =
+                    filter.weight(((tap + first) as f64 - centre + 0.5) * (1.0 / filter_scale));
                 sum += *value;
             }
             for (tap, value) in row[..count].iter().enumerate() {

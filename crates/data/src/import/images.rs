@@ -67,18 +67,27 @@ impl ImageIndex {
     }
 }
 
+/// Members of a tar archive fill whole blocks of this many bytes.
+const TAR_BLOCK: u64 = 512;
+
 /// Every regular member of a tar archive with its position, in order.
 pub(super) fn tar_members(path: &Path) -> Result<Vec<(String, ImageSource)>> {
     let file = File::open(path).map_err(|e| Error::io(path, e))?;
+    let length = file.metadata().map_err(|e| Error::io(path, e))?.len();
     let mut archive = tar::Archive::new(file);
-    let mut members = Vec::new();
+    let (mut members, mut end) = (Vec::new(), 0);
     for entry in archive.entries_with_seek().map_err(|e| Error::io(path, e))? {
         let entry = entry.map_err(|e| Error::io(path, e))?;
         if entry.header().entry_type().is_file() {
             let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
             let (offset, len) = (entry.raw_file_position(), entry.size());
+            end = (offset + len).next_multiple_of(TAR_BLOCK);
             members.push((name, ImageSource::Tar { path: path.to_path_buf(), offset, len }));
         }
+    }
+    if end > length {
+        let what = format!("the archive is cut: it has {length} of at least {end} bytes");
+        return Err(Error::data_set(path, what));
     }
     Ok(members)
 }

@@ -140,7 +140,11 @@ fn select<'a>(
     ids.enumerate()
         .map(|(line, id)| {
             by_id.remove(id).ok_or_else(|| {
-                Error::record(list, line + 1, format!("no picture with a caption has the id `{id}`"))
+                Error::record(
+                    list,
+                    line + 1,
+                    format!("no picture with a caption has the id `{id}`"),
+                )
             })
         })
         .collect()

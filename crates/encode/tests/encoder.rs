@@ -1,0 +1,73 @@
+//! The built-in model as every command sees it.
+
+use tuwen_data::Encoder;
+use tuwen_data::image::RgbImage;
+use tuwen_encode::{CpuEncoder, ModelConfig, builtin};
+
+fn picture(seed: u32, size: u32) -> RgbImage {
+    RgbImage::from_fn(size, size, |x, y| {
+        image::Rgb([(x * seed) as u8, (y * (seed + 1)) as u8, (x * y / (seed + 3)) as u8])
+    })
+}
+
+fn close(a: &[f32], b: &[f32]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-5)
+}
+
+#[test]
+fn one_item_embeds_the_same_alone_and_in_a_batch() {
+    let encoder = builtin::open(builtin::BUILT_IN).expect("the built-in model");
+    let size = encoder.preprocess().size;
+    let pictures: Vec<RgbImage> = (1..=9).map(|seed| picture(seed, size)).collect();
+    let together = encoder.encode_images(&pictures).expect("embeddings");
+    for (picture, row) in pictures.iter().zip(together.chunks_exact(encoder.dim())) {
+        let alone = encoder.encode_images(std::slice::from_ref(picture)).expect("an embedding");
+        assert!(close(&alone, row));
+        assert!((row.iter().map(|v| v * v).sum::<f32>() - 1.0).abs() < 1e-5, "a unit vector");
+    }
+    let long = "很长的句子".repeat(40);
+    let texts = ["", "狗", "a dog runs on the grass", &long, "草地上奔跑的狗"];
+    let together = encoder.encode_texts(&texts).expect("embeddings");
+    for (text, row) in texts.iter().zip(together.chunks_exact(encoder.dim())) {
+        assert!(close(&encoder.encode_texts(&[text]).expect("an embedding"), row), "{text}");
+    }
+    assert_eq!((encoder.lost_tokens(texts[1]), encoder.lost_tokens(&long)), (0, 150));
+    assert!(encoder.encode_images(&[]).expect("nothing").is_empty());
+}
+
+#[test]
+fn a_picture_of_another_size_is_refused_with_both_sizes() {
+    let encoder = builtin::open(builtin::BUILT_IN).expect("the built-in model");
+    let error = encoder.encode_images(&[picture(1, 32)]).expect_err("another size").to_string();
+    assert!(error.contains("224x224") && error.contains("32x32"), "{error}");
+}
+
+#[test]
+fn weights_that_do_not_fit_are_named() {
+    let encoder = builtin::open(builtin::BUILT_IN).expect("the built-in model");
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/tuwen-tiny");
+    let bytes = std::fs::read(root.join("model.safetensors")).expect("the built-in weights");
+    let open = |change: fn(&mut ModelConfig)| {
+        let mut config = encoder.config().clone();
+        change(&mut config);
+        let result = CpuEncoder::from_bytes(config, &bytes, &root);
+        result.err().expect("it does not fit").to_string()
+    };
+    assert!(open(|config| config.image.layers = 13).contains("image.blocks.12"));
+    assert!(open(|config| config.text.layers = 3).contains("text.blocks.3"));
+    let shape = open(|config| config.embed_dim = 100);
+    assert!(shape.contains("256") && shape.contains("100"), "{shape}");
+    let result = CpuEncoder::from_bytes(encoder.config().clone(), &bytes[..1000], &root);
+    assert!(result.is_err(), "a cut file");
+    assert!(
+        builtin::open("no-such-model")
+            .err()
+            .expect("unknown")
+            .to_string()
+            .contains("no-such-model")
+    );
+    let typo = r#"{"name": "x", "embeding_dim": 3}"#;
+    assert!(
+        ModelConfig::parse(typo, &root).expect_err("a typo").to_string().contains("embeding_dim")
+    );
+}
