@@ -162,17 +162,20 @@ impl<'a> Stack<'a> {
     }
 
     /// Runs the blocks in place over `x`, (rows, W); `spans` are the sequences' rows. Records a
-    /// tape from block `first_taped` on.
+    /// tape from block `first_taped` on. With `first_only` just the first row of each sequence
+    /// leaves the last block, which saves most of its work.
     pub(crate) fn forward(
         &self,
         x: &mut Vec<f32>,
         spans: &[Range<usize>],
         first_taped: usize,
+        first_only: bool,
     ) -> Vec<BlockTape> {
         let (mut tapes, mut tape) = (Vec::new(), BlockTape::default());
         let mut scratch = Scratch::default();
         for (index, block) in self.blocks.iter().enumerate() {
-            self.block_forward(block, x, spans, &mut tape, &mut scratch);
+            let first_only = first_only && index + 1 == self.blocks.len();
+            self.block_forward(block, x, (spans, first_only), &mut tape, &mut scratch);
             if index >= first_taped {
                 tapes.push(std::mem::take(&mut tape));
             }
@@ -185,14 +188,17 @@ impl<'a> Stack<'a> {
         &self,
         block: &Block<'_>,
         x: &mut Vec<f32>,
-        spans: &[Range<usize>],
+        (spans, first_only): (&[Range<usize>], bool),
         tape: &mut BlockTape,
         scratch: &mut Scratch,
     ) {
         let Scratch { normed, active } = scratch;
         block.norm1.forward(x, self.eps, normed, &mut tape.stats1);
         block.qkv.forward(normed, &mut tape.qkv);
-        self.attend(&tape.qkv, spans, &mut tape.mixed, &mut tape.probs);
+        self.attend(&tape.qkv, (spans, first_only), &mut tape.mixed, &mut tape.probs);
+        if first_only {
+            *x = self.first_rows(x, spans);
+        }
         block.proj.forward(&tape.mixed, &mut tape.middle);
         math::add(&mut tape.middle, x);
         block.norm2.forward(&tape.middle, self.eps, normed, &mut tape.stats2);
@@ -204,11 +210,24 @@ impl<'a> Stack<'a> {
         std::mem::swap(x, &mut tape.x);
     }
 
-    /// Query, key or value (`part` 0, 1, 2) of one head in one sequence.
-    fn part<'q>(&self, qkv: &'q [f32], span: &Range<usize>, part: usize, head: usize) -> Mat<'q> {
+    /// The first row of each sequence.
+    pub(crate) fn first_rows(&self, x: &[f32], spans: &[Range<usize>]) -> Vec<f32> {
+        let rows = spans.iter().flat_map(|span| &x[span.start * self.width..][..self.width]);
+        rows.copied().collect()
+    }
+
+    /// The first `rows` of query, key or value (`part` 0, 1, 2) of one head in one sequence.
+    fn part<'q>(
+        &self,
+        qkv: &'q [f32],
+        start: usize,
+        rows: usize,
+        part: usize,
+        head: usize,
+    ) -> Mat<'q> {
         let depth = self.width / self.heads;
-        let start = span.start * 3 * self.width + part * self.width + head * depth;
-        Mat::new(&qkv[start..], span.len(), depth, 3 * self.width)
+        let start = start * 3 * self.width + part * self.width + head * depth;
+        Mat::new(&qkv[start..], rows, depth, 3 * self.width)
     }
 
     fn scale(&self) -> f32 {
@@ -216,26 +235,28 @@ impl<'a> Stack<'a> {
     }
 
     /// Softmax attention, (rows, 3W) to (rows, W), and the attention weights of each sequence:
-    /// (H, L, L).
+    /// (H, L, L), or (H, 1, L) when only the first row asks.
     fn attend(
         &self,
         qkv: &[f32],
-        spans: &[Range<usize>],
+        (spans, first_only): (&[Range<usize>], bool),
         mixed: &mut Vec<f32>,
         probs: &mut Vec<Vec<f32>>,
     ) {
         let depth = self.width / self.heads;
-        mixed.resize(qkv.len() / 3, 0.0);
+        let rows = if first_only { spans.len() } else { qkv.len() / (3 * self.width) };
+        mixed.resize(rows * self.width, 0.0);
         probs.resize_with(spans.len(), Vec::new);
-        for (span, probs) in spans.iter().zip(probs) {
+        for (index, (span, probs)) in spans.iter().zip(probs).enumerate() {
             let len = span.len();
-            probs.resize(self.heads * len * len, 0.0);
-            for (head, probs) in probs.chunks_exact_mut(len * len).enumerate() {
-                let part = |index| self.part(qkv, span, index, head);
-                gemm(probs, len, part(0), part(1).t(), false);
+            let (asking, target) = if first_only { (1, index) } else { (len, span.start) };
+            probs.resize(self.heads * asking * len, 0.0);
+            for (head, probs) in probs.chunks_exact_mut(asking * len).enumerate() {
+                let part = |rows, index| self.part(qkv, span.start, rows, index, head);
+                gemm(probs, len, part(asking, 0), part(len, 1).t(), false);
                 math::softmax(probs, len, self.scale());
-                let target = &mut mixed[span.start * self.width + head * depth..];
-                gemm(target, self.width, Mat::new(probs, len, len, len), part(2), false);
+                let target = &mut mixed[target * self.width + head * depth..];
+                gemm(target, self.width, Mat::new(probs, asking, len, len), part(len, 2), false);
             }
         }
     }
@@ -249,7 +270,7 @@ impl<'a> Stack<'a> {
         for (span, probs) in spans.iter().zip(&tape.probs) {
             let len = span.len();
             for (head, probs) in probs.chunks_exact(len * len).enumerate() {
-                let part = |index| self.part(&tape.qkv, span, index, head);
+                let part = |index| self.part(&tape.qkv, span.start, len, index, head);
                 let from = span.start * self.width + head * depth;
                 let grad = Mat::new(&grad[from..], len, depth, self.width);
                 let prob = Mat::new(probs, len, len, len);

@@ -219,16 +219,16 @@ fn transpose(
     let whole = depth / 4 * 4;
     for line in (0..rows / 4 * 4).step_by(4) {
         let row = |i: usize| &lines[(line + i) * stride..][..depth];
-        let rows = [row(0), row(1), row(2), row(3)];
-        for k in (0..whole).step_by(4) {
-            let square = rows.map(|row| [row[k], row[k + 1], row[k + 2], row[k + 3]]);
+        let (a, b, c, d) = (row(0), row(1), row(2), row(3));
+        for (index, square) in target.chunks_exact_mut(4 * height).take(whole / 4).enumerate() {
+            let k = index * 4;
+            let (a, b, c, d) = (&a[k..k + 4], &b[k..k + 4], &c[k..k + 4], &d[k..k + 4]);
             for i in 0..4 {
-                let column = square.map(|row| row[i]);
-                target[(k + i) * height + line..][..4].copy_from_slice(&column);
+                square[i * height + line..][..4].copy_from_slice(&[a[i], b[i], c[i], d[i]]);
             }
         }
         for k in whole..depth {
-            target[k * height + line..][..4].copy_from_slice(&rows.map(|row| row[k]));
+            target[k * height + line..][..4].copy_from_slice(&[a[k], b[k], c[k], d[k]]);
         }
     }
     for line in rows / 4 * 4..rows {

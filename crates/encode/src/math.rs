@@ -51,6 +51,19 @@ fn sum_of(values: &[f32], term: impl Fn(usize, f32) -> f32) -> f32 {
     sums.iter().sum::<f32>() + rest
 }
 
+#[inline(always)]
+fn largest(values: &[f32]) -> f32 {
+    let larger = |a: f32, b: f32| if b > a { b } else { a };
+    let mut lanes = [f32::NEG_INFINITY; LANES];
+    let (parts, rest) = values.as_chunks::<LANES>();
+    for part in parts {
+        for lane in 0..LANES {
+            lanes[lane] = larger(lanes[lane], part[lane]);
+        }
+    }
+    lanes.into_iter().chain(rest.iter().copied()).fold(f32::NEG_INFINITY, larger)
+}
+
 simd! {
     /// Exact (erf) GELU of `x` into `out`.
     pub(crate) fn gelu(x: &[f32], out: &mut [f32]) {
@@ -105,7 +118,7 @@ simd! {
     /// Softmax of each row of `width` after multiplying by `scale`, in place.
     pub(crate) fn softmax(rows: &mut [f32], width: usize, scale: f32) {
         for row in rows.chunks_exact_mut(width) {
-            let largest = row.iter().fold(f32::NEG_INFINITY, |a, &b| if b > a { b } else { a });
+            let largest = largest(row);
             for value in row.iter_mut() {
                 *value = exp((*value - largest) * scale);
             }

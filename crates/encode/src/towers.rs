@@ -88,10 +88,10 @@ impl<'a> ImageTower<'a> {
         let rows: Vec<usize> = (0..items).map(|item| kept(item).len() + 1).collect();
         run(cut(&rows), |items| {
             let (mut x, patches, spans) = self.embed(pixels, items.clone(), kept);
-            let tapes = self.stack.forward(&mut x, &spans, first_taped(record));
-            let width = self.config.image.width;
-            let rows = spans.iter().flat_map(|span| &x[span.start * width..][..width]);
-            let last: Vec<f32> = rows.copied().collect();
+            // Only the class tokens leave the tower; the way back wants whole blocks.
+            let first_only = record == Record::No;
+            let tapes = self.stack.forward(&mut x, &spans, first_taped(record), first_only);
+            let last = if first_only { x } else { self.stack.first_rows(&x, &spans) };
             let (features, stats) = self.stack.finish(&last);
             let patches = if record == Record::From(0) { patches } else { Vec::new() };
             (Chunk { items, spans, patches, tapes, last, stats }, features)
@@ -216,7 +216,7 @@ impl<'a> TextTower<'a> {
                 }
                 spans.push(start..x.len() / width);
             }
-            let tapes = self.stack.forward(&mut x, &spans, first_taped(record));
+            let tapes = self.stack.forward(&mut x, &spans, first_taped(record), false);
             let (normed, stats) = self.stack.finish(&x);
             let mut features = vec![0.0; spans.len() * width];
             for (feature, span) in features.chunks_exact_mut(width).zip(&spans) {

@@ -85,6 +85,8 @@ fn image_towers_agree_with_and_without_dropped_patches() {
         let tower = ImageTower::new(&config, &arrays).expect("all weights");
         let pass = tower.forward(&pixels, keep, Record::From(0));
         close("features", &pass.features, &weights::to_vec(slow.clone()), 1e-4);
+        let unrecorded = tower.forward(&pixels, keep, Record::No);
+        close("features without a way back", &unrecorded.features, &pass.features, 1e-5);
         let weight = random(3 * 24, 7);
         let fast = tower.backward(pass, keep, &weight);
         same_gradients(&fast, &burn_gradients(&model, slow, &weight), "image.");
