@@ -2,26 +2,25 @@
 //! removed, and one bad file among a million is reported and skipped.
 
 use std::collections::HashSet;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::UNIX_EPOCH;
 
 use anyhow::{Result, bail};
 use rayon::prelude::*;
 use serde::Serialize;
 use tuwen_data::Encoder;
-use tuwen_data::image::{Limits, RgbImage, decode};
+use tuwen_data::image::RgbImage;
 use tuwen_data::import::is_image_name;
-use tuwen_index::gallery::{Gallery, Item, Kind, NewItem};
+use tuwen_index::{Gallery, Item, Kind, NewItem};
 use walkdir::WalkDir;
+
+use crate::picture_file::{
+    Candidate, Fitted, Loaded, load, looks_like_a_picture, modified_ns, origin_path,
+};
 
 /// Pictures that are decoded, embedded and committed together.
 const BATCH: usize = 32;
-/// Bytes that tell a picture from any other file.
-const MAGIC: [&[u8]; 8] =
-    [b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"RIFF", b"II+\0"];
-
 /// What a run of indexing did.
 #[derive(Debug, Default, Serialize)]
 pub struct Summary {
@@ -64,28 +63,6 @@ pub struct Indexer<'a> {
     /// Places that could not be read: what lies below them is kept.
     unreadable: Vec<PathBuf>,
     pending: Vec<Candidate>,
-}
-
-/// A file that may have to be embedded.
-struct Candidate {
-    path: PathBuf,
-    size: u64,
-    mtime_ns: i64,
-    known: Option<Item>,
-}
-
-/// A candidate after reading.
-enum Loaded {
-    Same,
-    Fitted(Fitted),
-}
-
-/// A picture that is ready for the model.
-struct Fitted {
-    hash: [u8; 32],
-    picture: RgbImage,
-    width: u32,
-    height: u32,
 }
 
 impl<'a> Indexer<'a> {
@@ -370,40 +347,4 @@ impl<'a> Indexer<'a> {
     pub fn finish(self) -> Summary {
         self.summary
     }
-}
-
-/// The path an item comes from.
-pub fn origin_path(origin: &[u8]) -> PathBuf {
-    PathBuf::from(std::ffi::OsString::from_vec(origin.to_vec()))
-}
-
-/// Reads, hashes, decodes and resizes one picture.
-fn load(candidate: &Candidate, encoder: &dyn Encoder) -> Result<Loaded> {
-    let limits = Limits::default();
-    if candidate.size > limits.bytes {
-        bail!(tuwen_data::Error::TooManyBytes { bytes: candidate.size, limit: limits.bytes });
-    }
-    let bytes = std::fs::read(&candidate.path)?;
-    let hash = *blake3::hash(&bytes).as_bytes();
-    if candidate.known.as_ref().is_some_and(|item| item.hash == hash) {
-        return Ok(Loaded::Same);
-    }
-    let decoded = decode(&bytes, limits)?;
-    let (width, height) = decoded.dimensions();
-    let picture = encoder.preprocess().fit(&decoded);
-    Ok(Loaded::Fitted(Fitted { hash, picture, width, height }))
-}
-
-fn looks_like_a_picture(path: &Path) -> bool {
-    let mut start = [0u8; 12];
-    let read = std::fs::File::open(path)
-        .and_then(|file| std::io::Read::read(&mut std::io::Read::take(file, 12), &mut start));
-    let is_webp = || start[8..] == *b"WEBP";
-    read.is_ok_and(|n| n >= 8)
-        && MAGIC.iter().any(|magic| start.starts_with(magic) && (*magic != b"RIFF" || is_webp()))
-}
-
-fn modified_ns(metadata: &std::fs::Metadata) -> i64 {
-    let since = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-    since.map_or(0, |since| since.as_nanos() as i64)
 }

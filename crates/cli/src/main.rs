@@ -7,6 +7,7 @@ mod cmd;
 mod demo_assets;
 mod indexing;
 mod page;
+mod picture_file;
 mod query;
 
 use std::process::ExitCode;

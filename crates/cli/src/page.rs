@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use tuwen_data::image::{Filter, Limits, decode_file, encode_jpeg, resize};
-use tuwen_index::gallery::Kind;
+use tuwen_index::Kind;
 
 use crate::query::FoundItem;
 

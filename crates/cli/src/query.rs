@@ -8,9 +8,9 @@ use tuwen_data::Encoder;
 use tuwen_data::image::{Limits, decode_file};
 use tuwen_data::import::{CaptionFile, read_flickr, read_jsonl, read_table};
 use tuwen_encode::{CpuEncoder, builtin};
-use tuwen_index::gallery::{Gallery, Kind, ModelId};
+use tuwen_index::{Gallery, Kind, ModelId};
 
-use crate::indexing::origin_path;
+use crate::picture_file::origin_path;
 
 /// The user asked for something that makes no sense: exit code 2.
 #[derive(Debug, thiserror::Error)]

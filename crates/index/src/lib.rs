@@ -5,10 +5,13 @@
 
 pub mod error;
 pub mod flat;
-pub mod gallery;
+mod gallery;
+mod item;
 mod schema;
 pub mod topk;
 
 pub use error::{Error, Result};
 pub use flat::{Flat, dot};
+pub use gallery::Gallery;
+pub use item::{Item, Kind, ModelId, NewItem};
 pub use topk::{Hit, TopK};

@@ -8,7 +8,7 @@ use burn::tensor::Device;
 /// The program was built without the feature `gpu`.
 #[cfg(feature = "gpu")]
 pub fn device() -> Result<Device, NoGpu> {
-    Ok(Device::vulkan(burn::tensor::DeviceKind::DiscreteGpu(0)))
+    Ok(Device::vulkan(burn::tensor::DeviceKind::DefaultDevice))
 }
 
 /// The first GPU.

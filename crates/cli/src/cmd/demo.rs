@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use tuwen_data::Encoder;
 use tuwen_encode::builtin;
 use tuwen_eval::evaluate;
-use tuwen_index::gallery::{Gallery, Kind};
+use tuwen_index::{Gallery, Kind};
 
 use crate::cmd::search;
 use crate::demo_assets::{PICTURES, captions};

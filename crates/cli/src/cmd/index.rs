@@ -8,7 +8,7 @@ use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
 use tuwen_data::Encoder;
 use tuwen_encode::builtin;
-use tuwen_index::gallery::Gallery;
+use tuwen_index::Gallery;
 
 use crate::indexing::{Indexer, Summary};
 use crate::query::{captions, model_id};

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::ValueEnum;
-use tuwen_index::gallery::Kind;
+use tuwen_index::Kind;
 
 use crate::page;
 use crate::query::{FoundItem, Usage, embed_query, find, open};
@@ -28,8 +28,8 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t = KindArg::Image)]
     kind: KindArg,
     /// How many hits
-    #[arg(short, default_value_t = 10)]
-    k: usize,
+    #[arg(short, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    k: u32,
     /// The model; the gallery knows its own
     #[arg(long)]
     model: Option<String>,
@@ -61,7 +61,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     };
     let (gallery, encoder) = open(&args.gallery, args.model.as_deref())?;
     let query = embed_query(&encoder, args.words.as_deref(), args.image.as_deref())?;
-    let hits = find(&gallery, &query, kind, args.k)?;
+    let hits = find(&gallery, &query, kind, args.k as usize)?;
     if let Some(path) = &args.html {
         page::write(path, "tuwen", &[(title(args), hits.clone())])?;
         eprintln!("the hits are shown in {}", path.display());

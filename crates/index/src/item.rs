@@ -1,0 +1,79 @@
+//! What a gallery holds.
+
+use serde::Serialize;
+
+/// What an item is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A picture.
+    Image,
+    /// A text, possibly a caption of a picture.
+    Text,
+}
+
+impl Kind {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Image => "image",
+            Self::Text => "text",
+        }
+    }
+}
+
+/// Who made the vectors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelId {
+    /// A name or folder that opens the model again.
+    pub name: String,
+    /// Identifies weights and pre-processing.
+    pub fingerprint: String,
+    /// Width of a vector.
+    pub dim: usize,
+}
+
+/// An item to be stored.
+#[derive(Clone, Debug)]
+pub struct NewItem {
+    /// What it is.
+    pub kind: Kind,
+    /// The file it comes from, as the system's bytes.
+    pub origin: Vec<u8>,
+    /// The words of a text.
+    pub text: Option<String>,
+    /// The picture that a caption belongs to.
+    pub owner: Option<i64>,
+    /// Hash of the content.
+    pub hash: [u8; 32],
+    /// Size of the file in bytes.
+    pub size: u64,
+    /// Modification time of the file in nanoseconds since 1970.
+    pub mtime_ns: i64,
+    /// Anything else worth keeping, a JSON object.
+    pub metadata: String,
+    /// The embedding.
+    pub vector: Vec<f32>,
+}
+
+/// A stored item, without its vector.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// Its number.
+    pub id: i64,
+    /// What it is.
+    pub kind: Kind,
+    /// The file it comes from, as the system's bytes.
+    pub origin: Vec<u8>,
+    /// The words of a text.
+    pub text: Option<String>,
+    /// The picture that a caption belongs to.
+    pub owner: Option<i64>,
+    /// Hash of the content.
+    pub hash: Vec<u8>,
+    /// Size of the file in bytes.
+    pub size: u64,
+    /// Modification time of the file in nanoseconds since 1970.
+    pub mtime_ns: i64,
+    /// Anything else worth keeping, a JSON object.
+    pub metadata: String,
+}
