@@ -201,7 +201,7 @@ impl<'a> TextTower<'a> {
     }
 
     /// # Shapes
-    /// `texts`: B lists of ids, unpadded or padded with [`PAD`] at the end.
+    /// `texts`: B lists of ids, unpadded or padded with 0 at the end.
     pub fn forward(&self, texts: &[&[u32]], record: Record) -> Pass {
         let width = self.width;
         let texts: Vec<&[u32]> = texts.iter().map(|ids| unpadded(ids)).collect();
