@@ -55,6 +55,7 @@ between_texts = 0.2
 image_lr = 3e-3
 layer_decay = 0.9
 text_lr = 3e-3
+embed_lr = 3e-3
 heads_lr = 3e-3
 weight_decay = 0.05
 betas = [0.9, 0.98]

@@ -145,7 +145,7 @@ impl<'a> ImageTower<'a> {
     /// Gradients by parameter name from those of the features, (B, W). `keep` as in `forward`.
     pub fn backward(&self, pass: Pass, keep: Option<&[Vec<usize>]>, dfeatures: &[f32]) -> Arrays {
         let width = self.config.image.width;
-        collect(&pass.chunks, |chunk, grads| {
+        let (grads, _) = collect(&pass.chunks, |chunk, grads| {
             let grad = &dfeatures[chunk.items.start * width..chunk.items.end * width];
             let dlast = self.stack.finish_backward((&chunk.last, &chunk.stats), grad, grads);
             let rows = chunk.spans.last().map_or(0, |span| span.end);
@@ -157,7 +157,8 @@ impl<'a> ImageTower<'a> {
             if !chunk.patches.is_empty() {
                 self.embed_backward(chunk, keep, &dx, grads);
             }
-        })
+        });
+        grads
     }
 
     fn embed_backward(
@@ -217,40 +218,44 @@ impl<'a> TextTower<'a> {
                 spans.push(start..x.len() / width);
             }
             let tapes = self.stack.forward(&mut x, &spans, first_taped(record), false);
-            let (normed, stats) = self.stack.finish(&x);
-            let mut features = vec![0.0; spans.len() * width];
-            for (feature, span) in features.chunks_exact_mut(width).zip(&spans) {
-                math::add_columns(&normed[span.start * width..span.end * width], feature);
-                feature.iter_mut().for_each(|value| *value /= span.len() as f32);
+            let mut means = vec![0.0; spans.len() * width];
+            for (mean, span) in means.chunks_exact_mut(width).zip(&spans) {
+                math::add_columns(&x[span.start * width..span.end * width], mean);
+                mean.iter_mut().for_each(|value| *value /= span.len() as f32);
             }
-            (Chunk { items, spans, patches: Vec::new(), tapes, last: x, stats }, features)
+            let (features, stats) = self.stack.finish(&means);
+            (Chunk { items, spans, patches: Vec::new(), tapes, last: means, stats }, features)
         })
     }
 
     /// Gradients by parameter name from those of the features, (B, W).
     pub fn backward(&self, pass: Pass, texts: &[&[u32]], dfeatures: &[f32]) -> Arrays {
         let width = self.width;
-        collect(&pass.chunks, |chunk, grads| {
-            let mut grad = Vec::with_capacity(chunk.last.len());
-            for (item, span) in chunk.items.clone().zip(&chunk.spans) {
-                let row = &dfeatures[item * width..][..width];
+        let (mut grads, rows) = collect(&pass.chunks, |chunk, grads| {
+            let grad = &dfeatures[chunk.items.start * width..chunk.items.end * width];
+            let dmeans = self.stack.finish_backward((&chunk.last, &chunk.stats), grad, grads);
+            let mut dx = Vec::new();
+            for (span, row) in chunk.spans.iter().zip(dmeans.chunks_exact(width)) {
                 let share: Vec<f32> = row.iter().map(|value| value / span.len() as f32).collect();
-                (0..span.len()).for_each(|_| grad.extend_from_slice(&share));
+                (0..span.len()).for_each(|_| dx.extend_from_slice(&share));
             }
-            let dx = self.stack.finish_backward((&chunk.last, &chunk.stats), &grad, grads);
-            let dx = self.stack.backward(&chunk.tapes, &chunk.spans, dx, grads);
-            let vocab = self.token_embed.len() / width;
-            let context = self.pos_embed.len() / width;
-            for (item, span) in chunk.items.clone().zip(&chunk.spans) {
-                let rows = dx[span.start * width..span.end * width].chunks_exact(width);
-                for (at, (row, &id)) in rows.zip(texts[item]).enumerate() {
-                    let dtoken = grads.slot("text.token_embed.weight", &[vocab, width]);
-                    math::add(&mut dtoken[id as usize * width..][..width], row);
-                    let dpos = grads.slot("text.pos_embed", &[context, width]);
-                    math::add(&mut dpos[at * width..][..width], row);
-                }
-            }
-        })
+            self.stack.backward(&chunk.tapes, &chunk.spans, dx, grads)
+        });
+        // Here and not above: a table of the whole vocabulary for each accumulator costs more than
+        // the few rows that a batch touches.
+        let shape = [self.token_embed.len() / width, width];
+        let tokens = texts.iter().flat_map(|ids| unpadded(ids));
+        let rows = || rows.iter().flat_map(|rows| rows.chunks_exact(width));
+        let dtoken = grads.slot("text.token_embed.weight", &shape);
+        for (&id, row) in tokens.zip(rows()) {
+            math::add(&mut dtoken[id as usize * width..][..width], row);
+        }
+        let dpos = grads.slot("text.pos_embed", &[self.pos_embed.len() / width, width]);
+        let places = texts.iter().flat_map(|ids| 0..unpadded(ids).len());
+        for (at, row) in places.zip(rows()) {
+            math::add(&mut dpos[at * width..][..width], row);
+        }
+        grads
     }
 }
 
@@ -290,18 +295,24 @@ fn run(
     pass
 }
 
-fn collect(chunks: &[Chunk], backward: impl Fn(&Chunk, &mut Arrays) + Sync + Send) -> Arrays {
+/// Gradients of the chunks, summed, and for each chunk whatever else `backward` gave.
+fn collect<T: Send>(
+    chunks: &[Chunk],
+    backward: impl Fn(&Chunk, &mut Arrays) -> T + Sync + Send,
+) -> (Arrays, Vec<T>) {
     let group = chunks.len().div_ceil(ACCUMULATORS).max(1);
-    let parts: Vec<Arrays> = chunks
+    let parts: Vec<(Arrays, Vec<T>)> = chunks
         .par_chunks(group)
         .map(|group| {
             let mut grads = Arrays::default();
-            group.iter().for_each(|chunk| backward(chunk, &mut grads));
-            grads
+            let rest = group.iter().map(|chunk| backward(chunk, &mut grads)).collect();
+            (grads, rest)
         })
         .collect();
-    let mut parts = parts.into_iter();
-    let mut sum = parts.next().unwrap_or_default();
-    parts.for_each(|part| sum.accumulate(part));
-    sum
+    let (mut sum, mut all) = (Arrays::default(), Vec::with_capacity(chunks.len()));
+    for (grads, rest) in parts {
+        sum.accumulate(grads);
+        all.extend(rest);
+    }
+    (sum, all)
 }

@@ -34,7 +34,7 @@ impl TextTower {
     }
 
     /// # Shapes
-    /// `ids`: (B, L), padded with 0. Returns (B, W), the mean of the normalised tokens.
+    /// `ids`: (B, L), padded with 0. Returns (B, W), the normalised mean of the tokens.
     pub fn forward(&self, ids: Tensor<2, Int>) -> Tensor<2> {
         let [_, len] = ids.dims();
         let padding: Tensor<2, Bool> = ids.clone().equal_scalar(0);
@@ -43,9 +43,8 @@ impl TextTower {
         for block in &self.blocks {
             x = block.forward(x, Some(&padding));
         }
-        let x = self.norm.forward(x);
         let real = padding.bool_not().float().unsqueeze_dim::<3>(2); // (B, L, 1)
         let count = real.clone().sum_dim(1);
-        ((x * real).sum_dim(1) / count).squeeze_dim(1)
+        self.norm.forward(((x * real).sum_dim(1) / count).squeeze_dim(1))
     }
 }

@@ -100,11 +100,14 @@ pub struct OptimConfig {
     /// Image blocks, counted from the pixels, that do not learn (nor does the embedding below).
     #[serde(default)]
     pub frozen_blocks: usize,
-    /// Learning rate of the text tower.
+    /// Learning rate of the text tower's blocks.
     pub text_lr: f32,
+    /// Learning rate of the token and position embeddings: a word is in few batches, so it may
+    /// move faster when it is.
+    pub embed_lr: f32,
     /// Learning rate of projections, scale and bias.
     pub heads_lr: f32,
-    /// Decay of matrices; vectors, positions and scalars have none.
+    /// Decay of matrices; vectors, scalars, positions and the embeddings of tokens have none.
     pub weight_decay: f32,
     /// Decay of the mean gradient and the mean squared gradient.
     pub betas: [f32; 2],

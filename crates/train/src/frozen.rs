@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use rayon::prelude::*;
 use tuwen_data::Sample;
 use tuwen_data::loader::Plan;
 use tuwen_data::rng::Rng;
@@ -35,12 +36,11 @@ impl Cache {
         let view = |view: usize| -> Result<Vec<f32>> {
             let mut features = Vec::with_capacity(samples.len() * model.image.width);
             for (chunk, samples) in samples.chunks(BATCH).enumerate() {
-                let mut pixels = Vec::new();
-                for (index, sample) in samples.iter().enumerate() {
+                let pictures = samples.par_iter().enumerate().map(|(index, sample)| {
                     let member = (chunk * BATCH + index) as u64;
-                    let mut rng = Rng::new(&[plan.seed, 3, view as u64, member]);
-                    pixels.extend(plan.view(sample, &mut rng)?);
-                }
+                    plan.view(sample, &mut Rng::new(&[plan.seed, 3, view as u64, member]))
+                });
+                let pixels = pictures.collect::<tuwen_data::Result<Vec<_>>>()?.concat();
                 features.extend(tower.forward(&pixels, None, Record::No).features);
                 let done = done.fetch_add(samples.len(), Ordering::Relaxed) + samples.len();
                 progress(done as f32 / (VIEWS * features.capacity() / model.image.width) as f32);

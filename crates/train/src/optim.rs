@@ -56,10 +56,12 @@ pub(crate) fn group(name: &str, axes: usize, optim: &OptimConfig, model: &ModelC
             let below = (model.image.layers + 1 - depth) as i32;
             if frozen { 0.0 } else { optim.image_lr * optim.layer_decay.powi(below) }
         }
+        Some("text") if name.contains("_embed") => optim.embed_lr,
         Some("text") => optim.text_lr,
         _ => optim.heads_lr,
     };
-    let plain = axes < 2 || name.contains("pos_embed") || name.contains("cls_token");
+    let plain = axes < 2
+        || ["pos_embed", "cls_token", "token_embed"].iter().any(|part| name.contains(part));
     Group { lr, decay: if plain { 0.0 } else { optim.weight_decay } }
 }
 

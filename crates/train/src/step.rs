@@ -6,7 +6,7 @@
 
 use tuwen_data::loader::Batch;
 use tuwen_data::token::TokenBatch;
-use tuwen_encode::towers::{ImageTower, Pass, Record, TextTower};
+use tuwen_encode::towers::{ImageTower, Record, TextTower};
 use tuwen_encode::{Arrays, ModelConfig};
 use tuwen_model::burn::tensor::{Device, Gradients, Int, Tensor, TensorData};
 use tuwen_model::{DualEncoder, Heads, loss, weights};
@@ -66,9 +66,9 @@ fn on_cpu(
         Some(_) => None,
         None => Some(images.forward(&input.batch.pixels, keep, Record::From(input.first_block))),
     };
-    let rows: Vec<Vec<&[u32]>> = input.batch.texts.iter().map(rows_of).collect();
-    let text_passes: Vec<Pass> =
-        rows.iter().map(|rows| texts.forward(rows, Record::From(0))).collect();
+    // All groups in one pass: fewer, fuller chunks.
+    let rows: Vec<&[u32]> = input.batch.texts.iter().flat_map(rows_of).collect();
+    let text_pass = texts.forward(&rows, Record::From(0));
 
     let leaf = |features: &[f32], width: usize| {
         let data = TensorData::new(features.to_vec(), [features.len() / width, width]);
@@ -76,8 +76,10 @@ fn on_cpu(
     };
     let image_features = image_pass.as_ref().map(|pass| &pass.features).or(input.features.as_ref());
     let image_leaf = leaf(image_features.expect("a pass or cached features"), model.image.width);
+    let width = model.text.width;
+    let group = input.batch.image_ids.len() * width;
     let text_leaves: Vec<Tensor<2>> =
-        text_passes.iter().map(|pass| leaf(&pass.features, model.text.width)).collect();
+        text_pass.features.chunks_exact(group).map(|features| leaf(features, width)).collect();
     let heads = heads_from(model, arrays, &device)?;
     let total = total_loss(&heads, image_leaf.clone(), &text_leaves, input.batch, config);
     let mut burned = total.backward();
@@ -86,9 +88,8 @@ fn on_cpu(
     if let Some(pass) = image_pass {
         grads.accumulate(images.backward(pass, keep, &take(&image_leaf, &mut burned)));
     }
-    for ((pass, rows), leaf) in text_passes.into_iter().zip(&rows).zip(&text_leaves) {
-        grads.accumulate(texts.backward(pass, rows, &take(leaf, &mut burned)));
-    }
+    let dtexts: Vec<f32> = text_leaves.iter().flat_map(|leaf| take(leaf, &mut burned)).collect();
+    grads.accumulate(texts.backward(text_pass, &rows, &dtexts));
     for (name, array) in weights::gradients(&heads, burned).0 {
         grads.0.insert(format!("heads.{name}"), array);
     }
@@ -181,8 +182,8 @@ fn take(leaf: &Tensor<2>, gradients: &mut Gradients) -> Vec<f32> {
     weights::to_vec(leaf.grad_remove(gradients).expect("the loss depends on every feature"))
 }
 
-fn rows_of(batch: &TokenBatch) -> Vec<&[u32]> {
-    batch.ids.chunks_exact(batch.len).map(tuwen_data::token::unpadded).collect()
+fn rows_of(batch: &TokenBatch) -> impl Iterator<Item = &[u32]> {
+    batch.ids.chunks_exact(batch.len).map(tuwen_data::token::unpadded)
 }
 
 fn ids_tensor(batch: &TokenBatch, device: &Device) -> Tensor<2, Int> {
