@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use image::{Rgb, RgbImage};
 use serde_json::Value;
 use tuwen_data::image::{Filter, Limits, decode, resize};
-use tuwen_data::token::WordPiece;
+use tuwen_data::token::{ClipBpe, WordPiece};
 
 fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
@@ -85,6 +85,24 @@ fn tokens_equal_cn_clips_and_hfs() {
     // Where the two references disagree (special tokens written in a text, words of 101 to 200
     // characters) we follow cn_clip.
     assert!(hf_differs <= 5, "HF differs in {hf_differs} strings");
+}
+
+#[test]
+fn byte_pairs_equal_openais() {
+    let text = std::fs::read_to_string(golden("clip_tokens.jsonl")).expect("goldens are committed");
+    let tokenizer = ClipBpe::shared();
+    let (mut strings, mut differ) = (0, Vec::new());
+    for line in text.lines() {
+        let case: Value = serde_json::from_str(line).expect("an object");
+        let text = case["text"].as_str().expect("a string");
+        let wanted: Vec<u32> = serde_json::from_value(case["ids"].clone()).expect("ids");
+        strings += 1;
+        if tokenizer.pieces(text) != wanted {
+            differ.push(text.to_owned());
+        }
+    }
+    assert!(strings >= 2000);
+    assert!(differ.is_empty(), "{} strings differ: {differ:?}", differ.len());
 }
 
 #[test]

@@ -46,7 +46,9 @@ pub enum Error {
         dtype: String,
     },
     /// No model of that name is known and no folder either.
-    #[error("no model `{0}`: give `tuwen-tiny` or a folder with config.json and model.safetensors")]
+    #[error(
+        "no model `{0}`: give `tuwen-tiny`, a folder with config.json and weights, or a .pt file"
+    )]
     UnknownModel(String),
 }
 

@@ -8,17 +8,22 @@
 //! Shapes: B batch, L tokens, P patches, W width, H heads, D embedding, R picture side.
 
 pub mod arrays;
+mod attention;
 mod block;
 pub mod builtin;
+mod checkpoint;
 pub mod config;
 mod encoder;
 pub mod error;
 pub mod gemm;
+mod layers;
 mod math;
 mod simd;
 pub mod towers;
 
 pub use arrays::{Array, Arrays};
-pub use config::{ModelConfig, TowerConfig};
+pub use checkpoint::Checkpoint;
+pub use config::{Activation, ModelConfig, NormPlace, Pool, Tokenizer, TowerConfig};
 pub use encoder::{CONFIG_FILE, CpuEncoder, WEIGHTS_FILE};
 pub use error::{Error, Result};
+pub use layers::Weights;

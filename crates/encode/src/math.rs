@@ -83,6 +83,28 @@ simd! {
     }
 }
 
+/// The slope of quick GELU's sigmoid.
+const QUICK: f32 = 1.702;
+
+simd! {
+    /// `x * sigmoid(1.702 x)` into `out`.
+    pub(crate) fn quick_gelu(x: &[f32], out: &mut [f32]) {
+        for (out, &x) in out.iter_mut().zip(x) {
+            *out = x / (1.0 + exp(-QUICK * x));
+        }
+    }
+}
+
+simd! {
+    /// Multiplies `grad` by the slope of quick GELU at `x`.
+    pub(crate) fn quick_gelu_backward(x: &[f32], grad: &mut [f32]) {
+        for (grad, &x) in grad.iter_mut().zip(x) {
+            let sigmoid = 1.0 / (1.0 + exp(-QUICK * x));
+            *grad *= sigmoid * (1.0 + QUICK * x * (1.0 - sigmoid));
+        }
+    }
+}
+
 simd! {
     /// Adds `bias` to every row.
     pub(crate) fn add_bias(rows: &mut [f32], bias: &[f32]) {

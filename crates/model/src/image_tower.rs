@@ -1,6 +1,7 @@
-//! The image tower: ViT with a class token, equal to timm's `vit_tiny_patch16_224`.
+//! The image tower: ViT with a class token, equal to timm's `vit_tiny_patch16_224` and to CLIP's.
 //!
-//! Source: <https://github.com/huggingface/pytorch-image-models/blob/main/timm/models/vision_transformer.py>.
+//! Sources: <https://github.com/huggingface/pytorch-image-models/blob/main/timm/models/vision_transformer.py>,
+//! <https://github.com/openai/CLIP/blob/main/clip/model.py>.
 //! Differences: 1. the patch convolution is a matrix product over unfolded patches; 2. in training
 //! a random part of the patches may be dropped (FLIP, <https://arxiv.org/abs/2212.00794>).
 
@@ -8,7 +9,7 @@ use burn::module::{Initializer, Module, Param};
 use burn::nn::{LayerNorm, Linear};
 use burn::tensor::{Device, Int, Tensor};
 
-use tuwen_encode::ModelConfig;
+use tuwen_encode::{ModelConfig, NormPlace};
 
 use crate::layers::{Block, layer_norm, linear};
 
@@ -18,8 +19,9 @@ pub struct ImageTower {
     patch_embed: Linear,
     cls_token: Param<Tensor<3>>,
     pos_embed: Param<Tensor<3>>,
+    first_norm: Option<LayerNorm>,
     blocks: Vec<Block>,
-    norm: LayerNorm,
+    norm: Option<LayerNorm>,
     patch: usize,
 }
 
@@ -28,12 +30,14 @@ impl ImageTower {
     pub fn new(config: &ModelConfig, device: &Device) -> Self {
         let tower = &config.image;
         let normal = Initializer::Normal { mean: 0.0, std: 0.02 };
+        let patch_values = 3 * config.patch * config.patch;
         Self {
-            patch_embed: linear(3 * config.patch * config.patch, tower.width, true, device),
+            patch_embed: linear(patch_values, tower.width, config.patch_bias, device),
             cls_token: normal.init([1, 1, tower.width], device),
             pos_embed: normal.init([1, config.patches() + 1, tower.width], device),
+            first_norm: tower.first_norm.then(|| layer_norm(tower, device)),
             blocks: (0..tower.layers).map(|_| Block::new(tower, device)).collect(),
-            norm: layer_norm(tower, device),
+            norm: (tower.norm == NormPlace::Pre).then(|| layer_norm(tower, device)),
             patch: config.patch,
         }
     }
@@ -65,10 +69,17 @@ impl ImageTower {
         let x = self.patch_embed.forward(patches) + pos_patches; // (B, P, W)
         let cls = (self.cls_token.val() + pos.narrow(1, 0, 1)).expand([batch, 1, width]);
         let mut x = Tensor::cat(vec![cls, x], 1); // (B, P + 1, W)
+        if let Some(norm) = &self.first_norm {
+            x = norm.forward(x);
+        }
         for block in &self.blocks {
             x = block.forward(x, None);
         }
         // Only the class token leaves the tower, so only it is normalised.
-        self.norm.forward(x.narrow(1, 0, 1)).squeeze_dim(1)
+        let class = x.narrow(1, 0, 1).squeeze_dim(1);
+        match &self.norm {
+            Some(norm) => norm.forward(class),
+            None => class,
+        }
     }
 }

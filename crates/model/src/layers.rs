@@ -1,24 +1,28 @@
-//! The pre-norm transformer block that both towers are made of.
+//! The transformer block that both towers are made of, normalised before its branches or behind.
 //!
-//! Paper: Dosovitskiy et al. 2021, <https://arxiv.org/abs/2010.11929>; layout as in timm's
+//! Papers: Dosovitskiy et al. 2021 (before), <https://arxiv.org/abs/2010.11929>; Devlin et al. 2019
+//! (behind), <https://arxiv.org/abs/1810.04805>. Layout as in timm's
 //! <https://github.com/huggingface/pytorch-image-models/blob/main/timm/models/vision_transformer.py>.
 
 use burn::module::{Initializer, Module};
 use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
-use burn::tensor::activation::{gelu, softmax};
+use burn::tensor::activation::{gelu, sigmoid, softmax};
 use burn::tensor::module::attention;
 use burn::tensor::ops::AttentionModuleOptions;
 use burn::tensor::{Bool, Device, Tensor};
 
-use tuwen_encode::TowerConfig;
+use tuwen_encode::{Activation, NormPlace, TowerConfig};
 
-/// `x + attention(norm(x))`, then `x + mlp(norm(x))`.
+/// `x + attention(norm(x))`, then `x + mlp(norm(x))`; or `norm(x + attention(x))`, then
+/// `norm(x + mlp(x))`.
 #[derive(Module, Debug)]
 pub struct Block {
     norm1: LayerNorm,
     attn: Attention,
     norm2: LayerNorm,
     mlp: Mlp,
+    #[module(skip)]
+    place: NormPlace,
 }
 
 #[derive(Module, Debug)]
@@ -32,6 +36,8 @@ struct Attention {
 struct Mlp {
     fc1: Linear,
     fc2: Linear,
+    #[module(skip)]
+    activation: Activation,
 }
 
 /// A linear layer with timm's initialisation.
@@ -67,22 +73,45 @@ impl Block {
                 heads: config.heads,
             },
             norm2: layer_norm(config, device),
-            mlp: Mlp { fc1: linear(width, config.mlp, true, device), fc2: last(config.mlp) },
+            mlp: Mlp {
+                fc1: linear(width, config.mlp, true, device),
+                fc2: last(config.mlp),
+                activation: config.activation,
+            },
+            place: config.norm,
         }
     }
 
     /// # Shapes
-    /// `x`: (B, L, W); `padding`: (B, L), true where a token is padding. Returns (B, L, W).
-    pub fn forward(&self, x: Tensor<3>, padding: Option<&Tensor<2, Bool>>) -> Tensor<3> {
-        let attended = self.attn.forward(self.norm1.forward(x.clone()), padding);
-        let x = x + attended;
-        let hidden = gelu(self.mlp.fc1.forward(self.norm2.forward(x.clone())));
-        x + self.mlp.fc2.forward(hidden)
+    /// `x`: (B, L, W); `hidden`: (B, 1, L, L), true where a row must not see a column. Returns
+    /// (B, L, W).
+    pub fn forward(&self, x: Tensor<3>, hidden: Option<&Tensor<4, Bool>>) -> Tensor<3> {
+        match self.place {
+            NormPlace::Pre => {
+                let x = x.clone() + self.attn.forward(self.norm1.forward(x), hidden);
+                x.clone() + self.mlp.forward(self.norm2.forward(x))
+            }
+            NormPlace::Post => {
+                let x = self.norm1.forward(x.clone() + self.attn.forward(x, hidden));
+                self.norm2.forward(x.clone() + self.mlp.forward(x))
+            }
+        }
+    }
+}
+
+impl Mlp {
+    fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        let hidden = self.fc1.forward(x);
+        let active = match self.activation {
+            Activation::Gelu => gelu(hidden),
+            Activation::QuickGelu => hidden.clone() * sigmoid(hidden * 1.702),
+        };
+        self.fc2.forward(active)
     }
 }
 
 impl Attention {
-    fn forward(&self, x: Tensor<3>, padding: Option<&Tensor<2, Bool>>) -> Tensor<3> {
+    fn forward(&self, x: Tensor<3>, hidden: Option<&Tensor<4, Bool>>) -> Tensor<3> {
         let [batch, len, width] = x.dims();
         let depth = width / self.heads;
         let qkv = self.qkv.forward(x).reshape([batch, len, 3, self.heads, depth]);
@@ -90,10 +119,7 @@ impl Attention {
             qkv.clone().narrow(2, index, 1).squeeze_dim::<4>(2).swap_dims(1, 2) // (B, H, L, d)
         };
         let (query, key, value) = (part(0), part(1), part(2));
-        let mask = padding.map(|padding| {
-            let mask: Tensor<4, Bool> = padding.clone().unsqueeze_dims(&[1, 1]); // (B, 1, 1, L)
-            mask.expand([batch, self.heads, len, len])
-        });
+        let mask = hidden.map(|hidden| hidden.clone().expand([batch, self.heads, len, len]));
         let mixed = if query.is_autodiff() {
             let scores = query.matmul(key.swap_dims(2, 3)) * (depth as f64).powf(-0.5);
             let scores = match mask {
@@ -116,7 +142,7 @@ mod tests {
     #[test]
     fn an_untrained_block_passes_its_input_on() {
         let device = Device::default();
-        let config = TowerConfig { width: 8, layers: 1, heads: 2, mlp: 16, norm_eps: 1e-6 };
+        let config = TowerConfig::new(8, 1, 2, 16);
         let x = Tensor::<3>::random([2, 3, 8], Distribution::Default, &device);
         let y = Block::new(&config, &device).forward(x.clone(), None);
         assert_eq!(crate::weights::to_vec(x), crate::weights::to_vec(y));

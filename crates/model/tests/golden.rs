@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use tuwen_data::image::{Filter, Geometry, Preprocess};
-use tuwen_encode::{Arrays, ModelConfig, TowerConfig};
+use tuwen_encode::{Arrays, ModelConfig, Pool, Tokenizer, TowerConfig};
 use tuwen_model::burn::tensor::{Device, Tensor, TensorData};
 use tuwen_model::{DualEncoder, load_imagenet_vit, loss, weights};
 
@@ -38,9 +38,15 @@ fn config(size: u32, patch: usize, image: TowerConfig) -> ModelConfig {
         embed_dim: 4,
         image,
         patch,
-        text: TowerConfig { width: 4, layers: 1, heads: 1, mlp: 4, norm_eps: 1e-6 },
+        patch_bias: true,
+        text: TowerConfig { norm_eps: 1e-6, ..TowerConfig::new(4, 1, 1, 4) },
         vocab: 10,
         context: 4,
+        positions: 0,
+        token_types: 0,
+        pool: Pool::Mean,
+        causal: false,
+        tokenizer: Tokenizer::WordPiece,
         preprocess: Preprocess {
             size,
             geometry: Geometry::Squash,
@@ -68,7 +74,7 @@ fn features(config: &ModelConfig, checkpoint: &Path) -> (Vec<f32>, Vec<f32>) {
 
 #[test]
 fn a_seeded_vit_equals_timms() {
-    let tower = TowerConfig { width: 24, layers: 3, heads: 2, mlp: 48, norm_eps: 1e-6 };
+    let tower = TowerConfig { norm_eps: 1e-6, ..TowerConfig::new(24, 3, 2, 48) };
     let config = config(16, 4, tower);
     let (slow, fast) = features(&config, &golden("vit-tiny-seeded.safetensors"));
     let wanted = floats(&read_json("vit.json")["seeded"]);
@@ -86,7 +92,7 @@ fn the_imagenet_vit_equals_timms() {
         eprintln!("not run: {} is not there (TUWEN_SHARED)", checkpoint.display());
         return;
     }
-    let tower = TowerConfig { width: 192, layers: 12, heads: 3, mlp: 768, norm_eps: 1e-6 };
+    let tower = TowerConfig { norm_eps: 1e-6, ..TowerConfig::new(192, 12, 3, 768) };
     let (slow, fast) = features(&config(224, 16, tower), &checkpoint);
     let wanted = floats(&read_json("vit.json")["imagenet"]);
     close("burn", &slow, &wanted, 1e-4);

@@ -5,19 +5,25 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use tuwen_data::image::{Filter, Geometry, Preprocess};
 use tuwen_data::rng::Rng;
 use tuwen_encode::towers::{ImageTower, Record, TextTower};
-use tuwen_encode::{Arrays, ModelConfig, TowerConfig};
+use tuwen_encode::{Activation, Arrays, ModelConfig, NormPlace, Pool, Tokenizer, TowerConfig};
 use tuwen_model::{DualEncoder, burn, weights};
 
 fn config() -> ModelConfig {
-    let tower = |width| TowerConfig { width, layers: 3, heads: 2, mlp: 40, norm_eps: 1e-6 };
+    let tower = |width| TowerConfig { norm_eps: 1e-6, ..TowerConfig::new(width, 3, 2, 40) };
     ModelConfig {
         name: "test".into(),
         embed_dim: 8,
         image: tower(24),
         patch: 4,
+        patch_bias: true,
         text: tower(20),
         vocab: 50,
         context: 12,
+        positions: 0,
+        token_types: 0,
+        pool: Pool::Mean,
+        causal: false,
+        tokenizer: Tokenizer::WordPiece,
         preprocess: Preprocess {
             size: 16,
             geometry: Geometry::Squash,
@@ -26,6 +32,19 @@ fn config() -> ModelConfig {
             std: [0.5; 3],
         },
     }
+}
+
+/// tuwen-tiny, CLIP and Chinese-CLIP in small.
+fn families() -> [ModelConfig; 3] {
+    let mut clip = config();
+    (clip.image.first_norm, clip.patch_bias) = (true, false);
+    (clip.image.activation, clip.text.activation) = (Activation::QuickGelu, Activation::QuickGelu);
+    (clip.pool, clip.causal) = (Pool::Last, true);
+    let mut chinese = ModelConfig { pool: Pool::First, causal: false, ..clip.clone() };
+    (chinese.text.norm, chinese.text.first_norm) = (NormPlace::Post, true);
+    chinese.text.activation = Activation::Gelu;
+    (chinese.token_types, chinese.positions) = (2, 15);
+    [config(), clip, chinese]
 }
 
 /// Weights large enough that every part of the network matters.
@@ -70,9 +89,12 @@ fn same_gradients(fast: &Arrays, slow: &Arrays, prefix: &str) {
 
 #[test]
 fn image_towers_agree_with_and_without_dropped_patches() {
-    let config = config();
+    families().iter().for_each(image_towers_agree);
+}
+
+fn image_towers_agree(config: &ModelConfig) {
     let device = Device::default().autodiff();
-    let (model, arrays) = model(&config, &device);
+    let (model, arrays) = model(config, &device);
     let pixels = random(3 * 3 * 16 * 16, 5);
     let keep = [vec![0, 7, 3, 15, 9], vec![1, 2, 3, 4, 5], vec![14, 8, 0, 6, 11]];
     for keep in [None, Some(&keep[..])] {
@@ -82,7 +104,7 @@ fn image_towers_agree_with_and_without_dropped_patches() {
             Tensor::<2, Int>::from_data(TensorData::new(flat, [3, 5]), &device)
         });
         let slow = model.image.forward(Tensor::from_data(input, &device), kept);
-        let tower = ImageTower::new(&config, &arrays).expect("all weights");
+        let tower = ImageTower::new(config, &arrays).expect("all weights");
         let pass = tower.forward(&pixels, keep, Record::From(0));
         close("features", &pass.features, &weights::to_vec(slow.clone()), 1e-4);
         let unrecorded = tower.forward(&pixels, keep, Record::No);
@@ -95,9 +117,12 @@ fn image_towers_agree_with_and_without_dropped_patches() {
 
 #[test]
 fn text_towers_agree_on_texts_of_different_length() {
-    let config = config();
+    families().iter().for_each(text_towers_agree);
+}
+
+fn text_towers_agree(config: &ModelConfig) {
     let device = Device::default().autodiff();
-    let (model, arrays) = model(&config, &device);
+    let (model, arrays) = model(config, &device);
     let texts: [&[u32]; 3] = [&[1, 2, 3, 4, 5, 6, 7], &[9, 9], &[49, 1, 20, 33]];
     let mut padded = vec![0i32; 3 * 7];
     for (row, ids) in padded.chunks_exact_mut(7).zip(texts) {
@@ -105,9 +130,11 @@ fn text_towers_agree_on_texts_of_different_length() {
     }
     let ids = Tensor::<2, Int>::from_data(TensorData::new(padded, [3, 7]), &device);
     let slow = model.text.forward(ids);
-    let tower = TextTower::new(&config, &arrays).expect("all weights");
+    let tower = TextTower::new(config, &arrays).expect("all weights");
     let pass = tower.forward(&texts, Record::From(0));
     close("features", &pass.features, &weights::to_vec(slow.clone()), 1e-4);
+    let unrecorded = tower.forward(&texts, Record::No);
+    close("features without a way back", &unrecorded.features, &pass.features, 1e-5);
     let weight = random(3 * 20, 7);
     let fast = tower.backward(pass, &texts, &weight);
     same_gradients(&fast, &burn_gradients(&model, slow, &weight), "text.");

@@ -21,7 +21,7 @@ enum Command {
     List,
     /// Architecture and fingerprint of a model
     Info {
-        /// tuwen-tiny, or a folder with config.json and model.safetensors
+        /// tuwen-tiny, a model folder, or a .pt file
         #[arg(default_value = builtin::BUILT_IN)]
         model: String,
         /// Print as JSON
@@ -35,7 +35,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     match &args.command {
         Command::List => {
             println!("{}  inside this program, Chinese and English", builtin::BUILT_IN);
-            println!("or any folder with config.json and model.safetensors (see `tuwen train`)");
+            println!("or a folder that `tuwen train` made");
+            println!(
+                "or CLIP and Chinese-CLIP with a ViT: a folder with config.json and weights as"
+            );
+            println!("  transformers saves them, or a .pt file of OpenAI, open_clip or cn_clip");
         }
         Command::Info { model, json } => {
             let encoder = builtin::open(model)?;

@@ -1,8 +1,11 @@
 //! Text to token ids.
 
 mod basic;
+mod clean;
+mod clip_bpe;
 mod wordpiece;
 
+pub use clip_bpe::{ClipBpe, END_OF_TEXT, START_OF_TEXT};
 pub use wordpiece::{CLS, MASK, PAD, SEP, UNK, WordPiece};
 
 /// Token ids of several texts, padded to the longest one.

@@ -1,0 +1,128 @@
+//! The text cleaning that comes before CLIP's byte pairs.
+//!
+//! Source: `basic_clean` and `whitespace_clean` in OpenAI's `simple_tokenizer.py`, which call
+//! ftfy 6.3 (<https://github.com/rspeer/python-ftfy>) and Python's `html.unescape`. One difference:
+//! ftfy also guesses which text was decoded with the wrong encoding ("mojibake") and repairs it;
+//! we leave such text as it is.
+
+use unicode_normalization::UnicodeNormalization;
+
+/// Repairs, unescapes, collapses white space and lower-cases.
+pub(super) fn clean(text: &str) -> String {
+    if text.is_ascii() && !text.contains(['&', '\u{1b}']) && !text.contains(is_control) {
+        return collapse(text);
+    }
+    let mut text = text.to_owned();
+    loop {
+        let repaired = repair(&text);
+        if repaired == text {
+            break;
+        }
+        text = repaired;
+    }
+    collapse(&htmlize::unescape(&*htmlize::unescape(text)))
+}
+
+fn collapse(text: &str) -> String {
+    let words = text.split(|c: char| c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c));
+    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+    words.join(" ").to_lowercase()
+}
+
+/// One round of ftfy's `fix_text`.
+fn repair(text: &str) -> String {
+    // A `<` says that the text is HTML, whose entities are meant.
+    let text = if text.contains('<') { text.to_owned() } else { unescape_whole(text) };
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\u{80}'..='\u{9f}' => out.push(windows_1252(c)),
+            '\u{132}' | '\u{133}' | '\u{149}' | '\u{1c4}'..='\u{1cc}' | '\u{1f1}'..='\u{1f3}' => {
+                out.extend(ligature(c));
+            }
+            '\u{fb00}'..='\u{fb06}' => out.extend(ligature(c)),
+            '\u{3000}' => out.push(' '),
+            '\u{ff01}'..='\u{ffef}' => out.extend(c.nfkc()),
+            '\u{2bc}' | '\u{2018}'..='\u{201b}' => out.push('\''),
+            '\u{201c}'..='\u{201f}' => out.push('"'),
+            _ => out.push(c),
+        }
+    }
+    let text = out.replace("\r\n", "\n").replace(['\r', '\u{2028}', '\u{2029}', '\u{85}'], "\n");
+    let text: String = without_escapes(&text).chars().filter(|&c| !is_control(c)).collect();
+    text.nfc().collect()
+}
+
+/// Entities with a semicolon only: `this&not that` is no entity.
+fn unescape_whole(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find('&') {
+        out.push_str(&rest[..start]);
+        rest = &rest[start..];
+        let name = rest[1..].find(|c: char| !(c.is_ascii_alphanumeric() || c == '#'));
+        let end = name.map(|len| len + 1).filter(|&end| rest[end..].starts_with(';'));
+        match end {
+            Some(end) if (2..=25).contains(&end) => {
+                out.push_str(&htmlize::unescape(&rest[..=end]));
+                rest = &rest[end + 1..];
+            }
+            _ => {
+                out.push('&');
+                rest = &rest[1..];
+            }
+        }
+    }
+    out + rest
+}
+
+/// ftfy keeps the two letters of most ligatures' compatibility forms.
+fn ligature(c: char) -> Vec<char> {
+    match c {
+        '\u{149}' => vec!['\u{2bc}', 'n'],
+        '\u{fb05}' => vec!['\u{17f}', 't'],
+        // With a caron or as one letter of the Croatian alphabet: only the first step, so that the
+        // caron stays.
+        c => c.nfkc().collect(),
+    }
+}
+
+/// What a C1 control character was meant to be.
+fn windows_1252(c: char) -> char {
+    const MEANT: [char; 32] = [
+        '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž',
+        '\u{8f}', '\u{90}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}',
+        'ž', 'Ÿ',
+    ];
+    MEANT[c as usize - 0x80]
+}
+
+/// Drops a terminal's colour codes.
+fn without_escapes(text: &str) -> String {
+    let mut parts = text.split("\u{1b}[");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let rest = part.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';');
+        match rest.strip_prefix(|c: char| c.is_ascii_alphabetic()) {
+            Some(rest) => out.push_str(rest),
+            None => {
+                out.push_str("\u{1b}[");
+                out.push_str(part);
+            }
+        }
+    }
+    out
+}
+
+fn is_control(c: char) -> bool {
+    matches!(
+        c,
+        '\0'..='\u{8}'
+            | '\u{b}'
+            | '\u{e}'..='\u{1f}'
+            | '\u{7f}'
+            | '\u{206a}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffc}'
+    )
+}

@@ -1,0 +1,195 @@
+//! Checkpoints of every layout we read, as one set of named weights.
+//!
+//! `tensors` reads the files (safetensors, torch's zip), `pickle` what is inside the latter,
+//! `names` maps names, `family` derives the architecture.
+
+mod family;
+mod names;
+mod pickle;
+mod tensors;
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use crate::layers::Weights;
+use crate::{CONFIG_FILE, Error, ModelConfig, Result, WEIGHTS_FILE};
+use names::Layout;
+use tensors::{Blob, Raw};
+
+/// Files of HF's layout, in the order we look for them.
+const TORCH_FILE: &str = "pytorch_model.bin";
+const SHARDS: [&str; 2] = ["model.safetensors.index.json", "pytorch_model.bin.index.json"];
+
+/// The weights of one model in files, each read when it is asked for.
+#[derive(Debug)]
+pub struct Checkpoint {
+    raws: BTreeMap<String, Raw>,
+    layout: Layout,
+    bert: bool,
+    blobs: Vec<Blob>,
+}
+
+impl Checkpoint {
+    /// Our own layout inside the program; `path` is named in errors.
+    ///
+    /// # Errors
+    /// Not a safetensors file.
+    pub fn embedded(bytes: &'static [u8], path: &Path) -> Result<Self> {
+        let blob = Blob::Static(bytes);
+        let raws = tensors::safetensors(blob.clone(), path)?;
+        Ok(Self { raws, layout: Layout::Tuwen, bert: false, blobs: vec![blob] })
+    }
+
+    /// Opens a folder (ours, or HF's with `config.json` and weights as safetensors or
+    /// `pytorch_model.bin`, whole or in shards) or a file (`.pt` of OpenAI, open_clip or cn_clip).
+    ///
+    /// # Errors
+    /// Missing or malformed files, an architecture that is not supported, weights that do not fit
+    /// it.
+    pub fn open(path: &Path) -> Result<(ModelConfig, Self)> {
+        let (config, checkpoint) =
+            if path.is_dir() { Self::open_folder(path)? } else { Self::open_file(path)? };
+        checkpoint.check(&config)?;
+        Ok((config, checkpoint))
+    }
+
+    fn open_folder(folder: &Path) -> Result<(ModelConfig, Self)> {
+        let config_path = folder.join(CONFIG_FILE);
+        let text = std::fs::read_to_string(&config_path).map_err(|e| Error::io(&config_path, e))?;
+        let files = weight_files(folder)?;
+        let mut raws = BTreeMap::new();
+        for file in &files {
+            raws.extend(read_file(file)?);
+        }
+        let json: serde_json::Value =
+            serde_json::from_str(&text).map_err(|e| Error::malformed(&config_path, e))?;
+        let (config, layout) = match json["model_type"].as_str() {
+            Some(kind) => (family::from_hf(kind, &json, &config_path)?, Layout::Hf),
+            None => (ModelConfig::parse(&text, &config_path)?, Layout::Tuwen),
+        };
+        let blobs = files.into_iter().map(Blob::File).collect();
+        Ok((config.clone(), Self { raws, layout, bert: family::is_bert(&config), blobs }))
+    }
+
+    fn open_file(path: &Path) -> Result<(ModelConfig, Self)> {
+        let raws = read_file(path)?;
+        let inner = |name: &str| {
+            let name = name.strip_prefix("state_dict.").unwrap_or(name);
+            name.strip_prefix("module.").unwrap_or(name).to_owned()
+        };
+        let raws = raws.into_iter().filter(|(name, _)| !name.starts_with("optimizer."));
+        let raws: BTreeMap<String, Raw> = raws.map(|(name, raw)| (inner(&name), raw)).collect();
+        let config = family::from_shapes(&|name| Some(&raws.get(name)?.shape[..]), path)?;
+        let blobs = vec![Blob::File(path.to_path_buf())];
+        let bert = family::is_bert(&config);
+        Ok((config, Self { raws, layout: Layout::OpenAi, bert, blobs }))
+    }
+
+    /// Adds the files' content to a hash.
+    pub(crate) fn hash(&self, hasher: &mut blake3::Hasher) -> Result<()> {
+        self.blobs.iter().try_for_each(|blob| blob.hash(hasher))
+    }
+
+    /// Whether these are exactly the weights of `config`.
+    ///
+    /// # Errors
+    /// The first one that is missing, unused or of another shape.
+    pub fn check(&self, config: &ModelConfig) -> Result<()> {
+        let mut used = HashSet::new();
+        for (name, wanted) in config.weight_shapes() {
+            let Some(origin) = self.origin(&name) else { continue };
+            let (_, found) = self.parts(&name, &origin)?;
+            if squeezed(&found) != squeezed(&wanted) {
+                return Err(Error::Shape { name: origin.parts.join(" + "), found, wanted });
+            }
+            used.extend(origin.parts);
+        }
+        match self.raws.keys().find(|name| !used.contains(*name) && !names::is_needless(name)) {
+            Some(name) => Err(Error::UnusedWeight(name.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// None for a weight that this layout does not have and no forward needs.
+    fn origin(&self, name: &str) -> Option<names::Origin> {
+        let origin = names::origin(self.layout, self.bert, name);
+        // Ours alone keeps the sigmoid loss's bias.
+        origin.filter(|_| self.layout == Layout::Tuwen || name != "heads.logit_bias")
+    }
+
+    /// The tensors of a weight, and its shape as it will be.
+    fn parts(&self, name: &str, origin: &names::Origin) -> Result<(Vec<&Raw>, Vec<usize>)> {
+        let find =
+            |part: &String| self.raws.get(part).ok_or_else(|| Error::MissingWeight(part.clone()));
+        let parts = origin.parts.iter().map(find).collect::<Result<Vec<&Raw>>>()?;
+        let mut shape = parts[0].shape.clone();
+        if let Some(rows) = shape.first_mut() {
+            *rows = parts.iter().map(|raw| raw.shape.first().copied().unwrap_or(1)).sum();
+        }
+        if name == "image.patch_embed.weight" && shape.len() == 4 {
+            shape = vec![shape[0], shape[1..].iter().product()];
+        }
+        if origin.transposed {
+            shape.reverse();
+        }
+        Ok((parts, shape))
+    }
+}
+
+/// A shape without axes of 1, which layouts put differently.
+fn squeezed(shape: &[usize]) -> Vec<usize> {
+    shape.iter().copied().filter(|&n| n != 1).collect()
+}
+
+impl Weights<'static> for &Checkpoint {
+    fn find(&self, name: &str) -> Result<(Vec<usize>, Cow<'static, [f32]>)> {
+        let Some(origin) = self.origin(name) else {
+            return Ok((vec![1], Cow::Owned(vec![0.0])));
+        };
+        let (parts, shape) = self.parts(name, &origin)?;
+        let mut values = Vec::with_capacity(shape.iter().product());
+        for (raw, part) in parts.iter().zip(&origin.parts) {
+            values.extend(raw.values(part)?);
+        }
+        if let (true, &[rows, cols]) = (origin.transposed, &shape[..]) {
+            let stored = values;
+            values = Vec::with_capacity(stored.len());
+            for row in 0..rows {
+                values.extend((0..cols).map(|col| stored[col * rows + row]));
+            }
+        }
+        Ok((shape, Cow::Owned(values)))
+    }
+}
+
+fn read_file(path: &Path) -> Result<BTreeMap<String, Raw>> {
+    match path.extension().and_then(|e| e.to_str()) {
+        Some("safetensors") => tensors::safetensors(Blob::File(path.to_path_buf()), path),
+        _ => tensors::torch(path),
+    }
+}
+
+/// The files with a folder's weights.
+fn weight_files(folder: &Path) -> Result<Vec<PathBuf>> {
+    for name in [WEIGHTS_FILE, TORCH_FILE] {
+        let file = folder.join(name);
+        if file.exists() {
+            return Ok(vec![file]);
+        }
+    }
+    for name in SHARDS {
+        let file = folder.join(name);
+        let Ok(text) = std::fs::read_to_string(&file) else { continue };
+        let json: serde_json::Value =
+            serde_json::from_str(&text).map_err(|e| Error::malformed(&file, e))?;
+        let map = json["weight_map"].as_object();
+        let map = map.ok_or_else(|| Error::malformed(&file, "there is no `weight_map`"))?;
+        let mut names: Vec<&str> = map.values().filter_map(|name| name.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        return Ok(names.into_iter().map(|name| folder.join(name)).collect());
+    }
+    let names = format!("{WEIGHTS_FILE} or {TORCH_FILE} (or their index and shards)");
+    Err(Error::malformed(folder, format!("the weights are missing: put {names} there")))
+}

@@ -1,0 +1,263 @@
+//! The named tensors of checkpoint files, read one at a time, so that a large file is never in
+//! memory beside the model: safetensors (also in several files) and torch's zip of a pickle.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use half::slice::HalfFloatSliceExt;
+use half::{bf16, f16};
+use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorInfo};
+
+use super::pickle::{self, TensorRef, Value};
+use crate::{Error, Result};
+
+/// Where bytes are.
+#[derive(Clone, Debug)]
+pub(crate) enum Blob {
+    /// Inside the program.
+    Static(&'static [u8]),
+    /// In a file.
+    File(PathBuf),
+}
+
+/// One tensor of a checkpoint.
+#[derive(Clone, Debug)]
+pub(crate) struct Raw {
+    blob: Blob,
+    /// First byte of the storage.
+    start: u64,
+    kind: Kind,
+    /// Sizes of the axes.
+    pub(crate) shape: Vec<usize>,
+    /// Distances between neighbours, in values; none when row-major.
+    strides: Option<Vec<usize>>,
+}
+
+/// How values are stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Kind {
+    F32,
+    F16,
+    Bf16,
+    /// Anything else, by its name; an error only when somebody wants it.
+    Other(String),
+}
+
+impl Blob {
+    fn read(&self, start: u64, len: usize) -> Result<Vec<u8>> {
+        match self {
+            Self::Static(bytes) => Ok(bytes[start as usize..][..len].to_vec()),
+            Self::File(path) => {
+                let read = || -> std::io::Result<Vec<u8>> {
+                    let mut file = File::open(path)?;
+                    file.seek(SeekFrom::Start(start))?;
+                    let mut bytes = vec![0; len];
+                    file.read_exact(&mut bytes)?;
+                    Ok(bytes)
+                };
+                read().map_err(|e| Error::io(path, e))
+            }
+        }
+    }
+
+    /// Adds the whole content to a hash.
+    pub(crate) fn hash(&self, hasher: &mut blake3::Hasher) -> Result<()> {
+        match self {
+            Self::Static(bytes) => drop(hasher.update(bytes)),
+            Self::File(path) => {
+                let file = File::open(path).map_err(|e| Error::io(path, e))?;
+                hasher.update_reader(file).map_err(|e| Error::io(path, e))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Raw {
+    /// All values, row-major, as f32. `name` is for the error.
+    pub(crate) fn values(&self, name: &str) -> Result<Vec<f32>> {
+        let width = match &self.kind {
+            Kind::F32 => 4,
+            Kind::F16 | Kind::Bf16 => 2,
+            Kind::Other(dtype) => {
+                return Err(Error::Dtype { name: name.to_owned(), dtype: dtype.clone() });
+            }
+        };
+        let count: usize = self.shape.iter().product();
+        let stored = match &self.strides {
+            Some(strides) if count > 0 => {
+                let last = self.shape.iter().zip(strides).map(|(n, stride)| (n - 1) * stride);
+                last.sum::<usize>() + 1
+            }
+            _ => count,
+        };
+        let bytes = self.blob.read(self.start, stored * width)?;
+        let (quads, pairs) = (bytes.as_chunks::<4>().0, bytes.as_chunks::<2>().0);
+        let values: Vec<f32> = match self.kind {
+            Kind::F32 => quads.iter().map(|&b| f32::from_le_bytes(b)).collect(),
+            // The slice conversion uses the processor's own, where it has one.
+            Kind::F16 => {
+                pairs.iter().map(|&b| f16::from_le_bytes(b)).collect::<Vec<_>>().to_f32_vec()
+            }
+            _ => pairs.iter().map(|&b| bf16::from_le_bytes(b).to_f32()).collect(),
+        };
+        Ok(match &self.strides {
+            Some(strides) => gather(&values, &self.shape, strides),
+            None => values,
+        })
+    }
+}
+
+/// Row-major values of a view with any strides.
+fn gather(values: &[f32], shape: &[usize], strides: &[usize]) -> Vec<f32> {
+    let count = shape.iter().product();
+    let mut index = vec![0; shape.len()];
+    let mut out = Vec::with_capacity(count);
+    while out.len() < count {
+        out.push(values[index.iter().zip(strides).map(|(i, stride)| i * stride).sum::<usize>()]);
+        for axis in (0..shape.len()).rev() {
+            index[axis] += 1;
+            if index[axis] < shape[axis] {
+                break;
+            }
+            index[axis] = 0;
+        }
+    }
+    out
+}
+
+/// Tensors of one safetensors file; `path` is named in errors.
+pub(crate) fn safetensors(blob: Blob, path: &Path) -> Result<BTreeMap<String, Raw>> {
+    let malformed = |e: safetensors::SafeTensorError| Error::malformed(path, e);
+    let (header, offset) = match &blob {
+        Blob::Static(bytes) => {
+            let (size, metadata) = SafeTensors::read_metadata(bytes).map_err(malformed)?;
+            (metadata, size + 8)
+        }
+        Blob::File(path) => {
+            let size = u64::from_le_bytes(blob.read(0, 8)?.try_into().expect("eight bytes"));
+            let len = std::fs::metadata(path).map_err(|e| Error::io(path, e))?.len();
+            if size > len.saturating_sub(8) {
+                return Err(Error::malformed(path, "no safetensors file, or one cut short"));
+            }
+            let header = blob.read(8, size as usize)?;
+            let metadata: Metadata =
+                serde_json::from_slice(&header).map_err(|e| Error::malformed(path, e))?;
+            if metadata.data_len() as u64 + size + 8 != len {
+                return Err(Error::malformed(path, "it is cut short: fetch it again"));
+            }
+            (metadata, size as usize + 8)
+        }
+    };
+    let raw = |(name, info): (String, &TensorInfo)| {
+        let kind = match info.dtype {
+            Dtype::F32 => Kind::F32,
+            Dtype::F16 => Kind::F16,
+            Dtype::BF16 => Kind::Bf16,
+            other => Kind::Other(format!("{other:?}")),
+        };
+        let start = (offset + info.data_offsets.0) as u64;
+        let raw = Raw { blob: blob.clone(), start, kind, shape: info.shape.clone(), strides: None };
+        (name, raw)
+    };
+    Ok(header.tensors().into_iter().map(raw).collect())
+}
+
+/// Tensors of a file that `torch.save` or `torch.jit.save` wrote, under dotted names.
+pub(crate) fn torch(path: &Path) -> Result<BTreeMap<String, Raw>> {
+    let malformed = |what: String| Error::malformed(path, what);
+    let file = File::open(path).map_err(|e| Error::io(path, e))?;
+    let mut archive = zip::ZipArchive::new(file).map_err(|e| {
+        malformed(format!(
+            "no torch checkpoint that can be read ({e}); files of torch before 1.6 must be saved \
+             again with a newer one"
+        ))
+    })?;
+    let mut starts = BTreeMap::new();
+    let mut pickled = None;
+    for index in 0..archive.len() {
+        let mut entry = archive.by_index(index).map_err(|e| malformed(e.to_string()))?;
+        let name = entry.name().map_err(|e| malformed(e.to_string()))?.into_owned();
+        let inner = name.split_once('/').map_or(&*name, |(_, inner)| inner);
+        if inner == "data.pkl" {
+            let mut bytes = Vec::new();
+            entry.read_to_end(&mut bytes).map_err(|e| Error::io(path, e))?;
+            pickled = Some(bytes);
+        } else if let Some(key) = inner.strip_prefix("data/") {
+            if entry.compression() != zip::CompressionMethod::Stored {
+                return Err(malformed(format!("`{name}` is compressed; torch never does that")));
+            }
+            let start = entry.data_start();
+            let start = start.ok_or_else(|| malformed(format!("`{name}` cannot be located")))?;
+            starts.insert(key.to_owned(), (start, entry.size()));
+        }
+    }
+    let pickled = pickled.ok_or_else(|| malformed("there is no data.pkl inside".into()))?;
+    let value = pickle::parse(&pickled).map_err(|what| malformed(format!("its pickle: {what}")))?;
+    let mut found = Vec::new();
+    flatten(String::new(), &value, 0, &mut found);
+    let view = |(name, tensor): (String, std::rc::Rc<TensorRef>)| {
+        let raw = torch_view(&name, &tensor, &starts, path).map_err(malformed)?;
+        Ok((name, raw))
+    };
+    found.into_iter().map(view).collect()
+}
+
+fn torch_view(
+    name: &str,
+    tensor: &TensorRef,
+    starts: &BTreeMap<String, (u64, u64)>,
+    path: &Path,
+) -> Result<Raw, String> {
+    let (kind, width) = match &*tensor.storage.kind {
+        "torch.FloatStorage" => (Kind::F32, 4),
+        "torch.HalfStorage" => (Kind::F16, 2),
+        "torch.BFloat16Storage" => (Kind::Bf16, 2),
+        other => (Kind::Other(other.to_owned()), 1),
+    };
+    let key = &*tensor.storage.key;
+    let &(start, size) =
+        starts.get(key).ok_or_else(|| format!("`{name}`: no data/{key} inside"))?;
+    let extent = |(n, stride): (&usize, &usize)| n.saturating_sub(1).saturating_mul(*stride);
+    let last: usize = tensor.shape.iter().zip(&tensor.strides).map(extent).sum();
+    let end = (tensor.offset + last + 1).saturating_mul(width);
+    if end as u64 > size && !tensor.shape.contains(&0) {
+        return Err(format!("`{name}` ends at byte {end} of {size}"));
+    }
+    let mut dense = vec![1; tensor.shape.len()];
+    for axis in (1..dense.len()).rev() {
+        dense[axis - 1] = dense[axis] * tensor.shape[axis];
+    }
+    Ok(Raw {
+        blob: Blob::File(path.to_path_buf()),
+        start: start + (tensor.offset * width) as u64,
+        kind,
+        shape: tensor.shape.clone(),
+        strides: (dense != tensor.strides).then(|| tensor.strides.clone()),
+    })
+}
+
+/// Tensors inside dictionaries and objects, under dotted names.
+fn flatten(
+    prefix: String,
+    value: &Value,
+    depth: usize,
+    found: &mut Vec<(String, std::rc::Rc<TensorRef>)>,
+) {
+    /// Deeper than any model; a dictionary may contain itself.
+    const DEEPEST: usize = 16;
+    match value {
+        Value::Tensor(tensor) => found.push((prefix, tensor.clone())),
+        Value::Dict(pairs) | Value::Object(pairs) if depth < DEEPEST => {
+            for (key, value) in pairs.borrow().iter() {
+                if let Value::Str(key) = key {
+                    let dot = if prefix.is_empty() { "" } else { "." };
+                    flatten(format!("{prefix}{dot}{key}"), value, depth + 1, found);
+                }
+            }
+        }
+        _ => {}
+    }
+}

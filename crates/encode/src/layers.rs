@@ -1,0 +1,122 @@
+//! The two layers with weights, and where weights come from.
+
+use std::borrow::Cow;
+
+use crate::arrays::Arrays;
+use crate::gemm::{Mat, Packed, gemm};
+use crate::{Result, math};
+
+/// Where a tower finds its weights: named arrays in memory are borrowed, a file's are read.
+pub trait Weights<'a> {
+    /// Shape and values of one weight.
+    ///
+    /// # Errors
+    /// There is none of that name, or it cannot be read.
+    fn find(&self, name: &str) -> Result<(Vec<usize>, Cow<'a, [f32]>)>;
+}
+
+impl<'a> Weights<'a> for &'a Arrays {
+    fn find(&self, name: &str) -> Result<(Vec<usize>, Cow<'a, [f32]>)> {
+        let array = self.get(name)?;
+        Ok((array.shape.clone(), Cow::Borrowed(&array.data)))
+    }
+}
+
+/// A matrix (out, in), packed for many products, with its bias.
+pub(crate) struct Linear<'a> {
+    /// Empty when the tower owns its weights: then only the packed copy is kept, and there is no
+    /// way back.
+    weight: Cow<'a, [f32]>,
+    bias: Option<Cow<'a, [f32]>>,
+    packed: Packed,
+    sizes: (usize, usize),
+}
+
+/// A LayerNorm's weight and bias.
+pub(crate) struct Norm<'a> {
+    weight: Cow<'a, [f32]>,
+    bias: Cow<'a, [f32]>,
+    name: String,
+    eps: f32,
+}
+
+impl<'a> Linear<'a> {
+    /// Weight and, where wanted, bias under `name`.
+    pub(crate) fn find(weights: &dyn Weights<'a>, name: &str, bias: bool) -> Result<Self> {
+        let (shape, weight) = weights.find(&format!("{name}.weight"))?;
+        let (out, wide) = (shape[0], shape[1..].iter().product());
+        let find_bias = || weights.find(&format!("{name}.bias"));
+        let bias = bias.then(find_bias).transpose()?.map(|(_, values)| values);
+        let packed = Packed::new(Mat::new(&weight, out, wide, wide).t());
+        let weight = match weight {
+            Cow::Owned(_) => Cow::Owned(Vec::new()),
+            borrowed => borrowed,
+        };
+        Ok(Self { weight, bias, packed, sizes: (out, wide) })
+    }
+
+    /// `x weight^T + bias`, (rows, in) to (rows, out), into `y`, whose old content is lost.
+    pub(crate) fn forward(&self, x: &[f32], y: &mut Vec<f32>) {
+        let (out, wide) = self.sizes;
+        let rows = x.len() / wide;
+        // Only growth is filled: the product writes every value.
+        y.resize(rows * out, 0.0);
+        self.packed.multiply(y, out, Mat::new(x, rows, wide, wide));
+        if let Some(bias) = &self.bias {
+            math::add_bias(y, bias);
+        }
+    }
+
+    /// Adds the parameters' gradients under `name`; returns the input's, (rows, in).
+    ///
+    /// # Panics
+    /// When the weights are owned: such a tower has no way back.
+    pub(crate) fn backward(
+        &self,
+        x: &[f32],
+        grad: &[f32],
+        name: &str,
+        grads: &mut Arrays,
+    ) -> Vec<f32> {
+        let (out, wide) = self.sizes;
+        let rows = x.len() / wide;
+        let grad_mat = Mat::new(grad, rows, out, out);
+        let dweight = grads.slot(&format!("{name}.weight"), &[out, wide]);
+        gemm(dweight, wide, grad_mat.t(), Mat::new(x, rows, wide, wide), true);
+        if self.bias.is_some() {
+            math::add_columns(grad, grads.slot(&format!("{name}.bias"), &[out]));
+        }
+        let mut dx = vec![0.0; x.len()];
+        gemm(&mut dx, wide, grad_mat, Mat::new(&self.weight, out, wide, wide), false);
+        dx
+    }
+}
+
+impl<'a> Norm<'a> {
+    pub(crate) fn find(weights: &dyn Weights<'a>, name: String, eps: f32) -> Result<Self> {
+        let part = |part: &str| Ok(weights.find(&format!("{name}.{part}"))?.1);
+        Ok(Self { weight: part("weight")?, bias: part("bias")?, name, eps })
+    }
+
+    /// Writes the normalised rows into `out`, their means and inverse deviations into `stats`.
+    pub(crate) fn forward(&self, x: &[f32], out: &mut Vec<f32>, stats: &mut Vec<[f32; 2]>) {
+        out.resize(x.len(), 0.0);
+        stats.resize(x.len() / self.weight.len(), [0.0; 2]);
+        math::layer_norm(x, &self.weight, &self.bias, self.eps, out, stats);
+    }
+
+    /// Adds the input's gradient to `dx` and the parameters' to `grads`.
+    pub(crate) fn backward(
+        &self,
+        (x, stats): (&[f32], &[[f32; 2]]),
+        grad: &[f32],
+        dx: &mut [f32],
+        grads: &mut Arrays,
+    ) {
+        let width = self.weight.len();
+        let mut dweight = vec![0.0; width];
+        let dbias = grads.slot(&format!("{}.bias", self.name), &[width]);
+        math::layer_norm_backward(x, stats, &self.weight, grad, dx, &mut dweight, dbias);
+        math::add(grads.slot(&format!("{}.weight", self.name), &[width]), &dweight);
+    }
+}

@@ -1,0 +1,148 @@
+//! Pixels to features: a ViT with a class token.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use super::{Chunk, Pass, Record, collect, cut, first_taped, run};
+use crate::arrays::Arrays;
+use crate::attention::Leave;
+use crate::block::Stack;
+use crate::layers::{Linear, Weights};
+use crate::math;
+use crate::{ModelConfig, Result};
+
+/// The image tower on the CPU.
+pub struct ImageTower<'a> {
+    stack: Stack<'a>,
+    patch_embed: Linear<'a>,
+    cls_token: Cow<'a, [f32]>,
+    pos_embed: Cow<'a, [f32]>,
+    config: ModelConfig,
+}
+
+impl<'a> ImageTower<'a> {
+    /// The weights under `image.`. Borrowed ones allow the way back.
+    ///
+    /// # Errors
+    /// A weight is missing.
+    pub fn new(config: &ModelConfig, weights: impl Weights<'a>) -> Result<Self> {
+        Ok(Self {
+            stack: Stack::new(&config.image, false, &weights, "image")?,
+            patch_embed: Linear::find(&weights, "image.patch_embed", config.patch_bias)?,
+            cls_token: weights.find("image.cls_token")?.1,
+            pos_embed: weights.find("image.pos_embed")?.1,
+            config: config.clone(),
+        })
+    }
+
+    /// # Shapes
+    /// `pixels`: B * 3 * R * R; `keep`: for each picture the patches to keep, all when `None`.
+    pub fn forward(&self, pixels: &[f32], keep: Option<&[Vec<usize>]>, record: Record) -> Pass {
+        let size = self.config.preprocess.size as usize;
+        let items = pixels.len() / (3 * size * size);
+        let all: Vec<usize> = (0..self.config.patches()).collect();
+        let kept = |item: usize| keep.map_or(&all[..], |keep| &keep[item]);
+        let rows: Vec<usize> = (0..items).map(|item| kept(item).len() + 1).collect();
+        run(cut(&rows), |items| {
+            let (mut x, patches, spans) = self.embed(pixels, items.clone(), kept);
+            // Only the class tokens leave the tower; the way back wants whole blocks.
+            let leave = if record == Record::No { Leave::First } else { Leave::All };
+            let tape = self.stack.forward(&mut x, &spans, first_taped(record), leave);
+            let last = match leave {
+                Leave::All => self.stack.leaving_rows(&x, &spans, Leave::First),
+                _ => x,
+            };
+            let (features, stats) = self.stack.finish(&last);
+            let patches = if record == Record::From(0) { patches } else { Vec::new() };
+            (Chunk { items, spans, patches, tape, last, stats }, features)
+        })
+    }
+
+    fn embed<'k>(
+        &self,
+        pixels: &[f32],
+        items: Range<usize>,
+        kept: impl Fn(usize) -> &'k [usize],
+    ) -> (Vec<f32>, Vec<f32>, Vec<Range<usize>>) {
+        let width = self.config.image.width;
+        let mut patches = Vec::new();
+        for item in items.clone() {
+            self.unfold(pixels, item, kept(item), &mut patches);
+        }
+        let mut embedded = Vec::new();
+        self.patch_embed.forward(&patches, &mut embedded);
+        let (mut x, mut spans) = (Vec::with_capacity(embedded.len()), Vec::new());
+        let mut rows = embedded.chunks_exact(width);
+        for item in items {
+            let start = x.len() / width;
+            x.extend(self.cls_token.iter().zip(&*self.pos_embed).map(|(c, p)| c + p));
+            for &patch in kept(item) {
+                let row = rows.next().expect("one row for each kept patch");
+                let pos = &self.pos_embed[(patch + 1) * width..];
+                x.extend(row.iter().zip(pos).map(|(r, p)| r + p));
+            }
+            spans.push(start..x.len() / width);
+        }
+        (x, patches, spans)
+    }
+
+    /// Appends each kept patch as 3 * patch * patch values, channel by channel.
+    fn unfold(&self, pixels: &[f32], item: usize, kept: &[usize], out: &mut Vec<f32>) {
+        let size = self.config.preprocess.size as usize;
+        let patch = self.config.patch;
+        let side = size / patch;
+        let picture = &pixels[item * 3 * size * size..][..3 * size * size];
+        for &at in kept {
+            let corner = at / side * patch * size + at % side * patch;
+            for channel in picture.chunks_exact(size * size) {
+                for row in 0..patch {
+                    out.extend_from_slice(&channel[corner + row * size..][..patch]);
+                }
+            }
+        }
+    }
+
+    /// Gradients by parameter name from those of the features, (B, W). `keep` as in `forward`.
+    pub fn backward(&self, pass: Pass, keep: Option<&[Vec<usize>]>, dfeatures: &[f32]) -> Arrays {
+        let width = self.config.image.width;
+        let (grads, _) = collect(&pass.chunks, |chunk, grads| {
+            let grad = &dfeatures[chunk.items.start * width..chunk.items.end * width];
+            let dlast = self.stack.finish_backward((&chunk.last, &chunk.stats), grad, grads);
+            let rows = chunk.spans.last().map_or(0, |span| span.end);
+            let mut dx = vec![0.0; rows * width];
+            for (span, row) in chunk.spans.iter().zip(dlast.chunks_exact(width)) {
+                dx[span.start * width..][..width].copy_from_slice(row);
+            }
+            let dx = self.stack.backward(&chunk.tape, &chunk.spans, dx, grads);
+            if !chunk.patches.is_empty() {
+                self.embed_backward(chunk, keep, &dx, grads);
+            }
+        });
+        grads
+    }
+
+    fn embed_backward(
+        &self,
+        chunk: &Chunk,
+        keep: Option<&[Vec<usize>]>,
+        dx: &[f32],
+        grads: &mut Arrays,
+    ) {
+        let width = self.config.image.width;
+        let mut dembedded = Vec::with_capacity(dx.len());
+        for (item, span) in chunk.items.clone().zip(&chunk.spans) {
+            let rows = &dx[span.start * width..span.end * width];
+            let (first, rest) = rows.split_at(width);
+            math::add(grads.slot("image.cls_token", &[1, 1, width]), first);
+            let shape = [1, self.config.patches() + 1, width];
+            let dpos = grads.slot("image.pos_embed", &shape);
+            math::add(&mut dpos[..width], first);
+            for (index, row) in rest.chunks_exact(width).enumerate() {
+                let patch = keep.map_or(index, |keep| keep[item][index]);
+                math::add(&mut dpos[(patch + 1) * width..][..width], row);
+            }
+            dembedded.extend_from_slice(rest);
+        }
+        self.patch_embed.backward(&chunk.patches, &dembedded, "image.patch_embed", grads);
+    }
+}

@@ -1,0 +1,108 @@
+//! Both towers: pixels or token ids to features, and gradients from the features' gradients.
+//!
+//! A batch is cut into chunks that stay in the cache; each chunk runs through the whole tower on
+//! one thread. Gradients are summed in a fixed order, so that a run does not depend on the number
+//! of threads.
+
+mod image;
+mod text;
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use crate::arrays::Arrays;
+use crate::block::Tape;
+
+pub use image::ImageTower;
+pub use text::TextTower;
+
+/// Sequences of one chunk are gathered until they have this many rows.
+const CHUNK_ROWS: usize = 800;
+/// Gradient accumulators; fixed, so that the order of summation is.
+const ACCUMULATORS: usize = 4;
+
+/// Features of a batch, and what the way back needs.
+pub struct Pass {
+    /// (B, W) of the tower.
+    pub features: Vec<f32>,
+    chunks: Vec<Chunk>,
+}
+
+struct Chunk {
+    items: Range<usize>,
+    spans: Vec<Range<usize>>,
+    /// Unfolded patches, kept for the patch projection's gradient.
+    patches: Vec<f32>,
+    tape: Tape,
+    /// The rows that the final LayerNorm saw, and its statistics.
+    last: Vec<f32>,
+    stats: Vec<[f32; 2]>,
+}
+
+/// What a forward pass should remember.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// Nothing: there is no way back.
+    No,
+    /// All from this block on; 0 includes the embedding.
+    From(usize),
+}
+
+fn first_taped(record: Record) -> usize {
+    match record {
+        Record::No => usize::MAX,
+        Record::From(block) => block,
+    }
+}
+
+/// Neighbouring items, cut where a chunk has enough rows.
+fn cut(rows: &[usize]) -> Vec<Range<usize>> {
+    let (mut chunks, mut start, mut sum) = (Vec::new(), 0, 0);
+    for (item, rows) in rows.iter().enumerate() {
+        if sum > 0 && sum + rows > CHUNK_ROWS {
+            chunks.push(start..item);
+            (start, sum) = (item, 0);
+        }
+        sum += rows;
+    }
+    if sum > 0 {
+        chunks.push(start..rows.len());
+    }
+    chunks
+}
+
+fn run(
+    chunks: Vec<Range<usize>>,
+    forward: impl Fn(Range<usize>) -> (Chunk, Vec<f32>) + Sync + Send,
+) -> Pass {
+    let done: Vec<_> = chunks.into_par_iter().map(forward).collect();
+    let mut pass = Pass { features: Vec::new(), chunks: Vec::with_capacity(done.len()) };
+    for (chunk, features) in done {
+        pass.features.extend(features);
+        pass.chunks.push(chunk);
+    }
+    pass
+}
+
+/// Gradients of the chunks, summed, and for each chunk whatever else `backward` gave.
+fn collect<T: Send>(
+    chunks: &[Chunk],
+    backward: impl Fn(&Chunk, &mut Arrays) -> T + Sync + Send,
+) -> (Arrays, Vec<T>) {
+    let group = chunks.len().div_ceil(ACCUMULATORS).max(1);
+    let parts: Vec<(Arrays, Vec<T>)> = chunks
+        .par_chunks(group)
+        .map(|group| {
+            let mut grads = Arrays::default();
+            let rest = group.iter().map(|chunk| backward(chunk, &mut grads)).collect();
+            (grads, rest)
+        })
+        .collect();
+    let (mut sum, mut all) = (Arrays::default(), Vec::with_capacity(chunks.len()));
+    for (grads, rest) in parts {
+        sum.accumulate(grads);
+        all.extend(rest);
+    }
+    (sum, all)
+}

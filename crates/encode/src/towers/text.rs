@@ -1,0 +1,146 @@
+//! Token ids to features: tuwen-tiny's, CLIP's and BERT's text towers.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use tuwen_data::token::unpadded;
+
+use super::{Chunk, Pass, Record, collect, cut, first_taped, run};
+use crate::arrays::Arrays;
+use crate::attention::Leave;
+use crate::block::Stack;
+use crate::config::Pool;
+use crate::layers::Weights;
+use crate::math;
+use crate::{ModelConfig, Result};
+
+/// The text tower on the CPU.
+pub struct TextTower<'a> {
+    stack: Stack<'a>,
+    token_embed: Cow<'a, [f32]>,
+    pos_embed: Cow<'a, [f32]>,
+    /// BERT's token types; all tokens are of the first.
+    type_embed: Option<Cow<'a, [f32]>>,
+    pool: Pool,
+    width: usize,
+}
+
+impl<'a> TextTower<'a> {
+    /// The weights under `text.`. Borrowed ones allow the way back.
+    ///
+    /// # Errors
+    /// A weight is missing.
+    pub fn new(config: &ModelConfig, weights: impl Weights<'a>) -> Result<Self> {
+        let types = || weights.find("text.type_embed");
+        Ok(Self {
+            stack: Stack::new(&config.text, config.causal, &weights, "text")?,
+            token_embed: weights.find("text.token_embed.weight")?.1,
+            pos_embed: weights.find("text.pos_embed")?.1,
+            type_embed: (config.token_types > 0).then(types).transpose()?.map(|(_, values)| values),
+            pool: config.pool,
+            width: config.text.width,
+        })
+    }
+
+    /// # Shapes
+    /// `texts`: B lists of ids, unpadded or padded with 0 at the end.
+    pub fn forward(&self, texts: &[&[u32]], record: Record) -> Pass {
+        let texts: Vec<&[u32]> = texts.iter().map(|ids| unpadded(ids)).collect();
+        let rows: Vec<usize> = texts.iter().map(|ids| ids.len()).collect();
+        run(cut(&rows), |items| {
+            let (mut x, spans) = self.embed(&texts[items.clone()]);
+            let leave = match record {
+                Record::No => self.leave(),
+                Record::From(_) => Leave::All,
+            };
+            let tape = self.stack.forward(&mut x, &spans, first_taped(record), leave);
+            let last = match (leave, self.leave()) {
+                (Leave::All, Leave::All) => self.means(&x, &spans),
+                (Leave::All, one) => self.stack.leaving_rows(&x, &spans, one),
+                _ => x,
+            };
+            let (features, stats) = self.stack.finish(&last);
+            (Chunk { items, spans, patches: Vec::new(), tape, last, stats }, features)
+        })
+    }
+
+    /// Which rows the feature is made of.
+    fn leave(&self) -> Leave {
+        match self.pool {
+            Pool::Mean => Leave::All,
+            Pool::First => Leave::First,
+            Pool::Last => Leave::Last,
+        }
+    }
+
+    fn embed(&self, texts: &[&[u32]]) -> (Vec<f32>, Vec<Range<usize>>) {
+        let width = self.width;
+        let (mut x, mut spans) = (Vec::new(), Vec::new());
+        for ids in texts {
+            let start = x.len() / width;
+            for (&id, pos) in ids.iter().zip(self.pos_embed.chunks_exact(width)) {
+                let token = &self.token_embed[id as usize * width..];
+                x.extend(pos.iter().zip(token).map(|(p, t)| p + t));
+            }
+            spans.push(start..x.len() / width);
+        }
+        if let Some(types) = &self.type_embed {
+            math::add_bias(&mut x, &types[..width]);
+        }
+        (x, spans)
+    }
+
+    fn means(&self, x: &[f32], spans: &[Range<usize>]) -> Vec<f32> {
+        let width = self.width;
+        let mut means = vec![0.0; spans.len() * width];
+        for (mean, span) in means.chunks_exact_mut(width).zip(spans) {
+            math::add_columns(&x[span.start * width..span.end * width], mean);
+            mean.iter_mut().for_each(|value| *value /= span.len() as f32);
+        }
+        means
+    }
+
+    /// The gradient of all rows from that of the pooled ones.
+    fn unpool(&self, spans: &[Range<usize>], grad: &[f32]) -> Vec<f32> {
+        let width = self.width;
+        let mut dx = vec![0.0; spans.last().map_or(0, |span| span.end) * width];
+        for (span, grad) in spans.iter().zip(grad.chunks_exact(width)) {
+            let rows = self.leave().of(span);
+            let share = 1.0 / rows.len() as f32;
+            for row in dx[rows.start * width..rows.end * width].chunks_exact_mut(width) {
+                row.iter_mut().zip(grad).for_each(|(value, grad)| *value = grad * share);
+            }
+        }
+        dx
+    }
+
+    /// Gradients by parameter name from those of the features, (B, W).
+    pub fn backward(&self, pass: Pass, texts: &[&[u32]], dfeatures: &[f32]) -> Arrays {
+        let width = self.width;
+        let (mut grads, rows) = collect(&pass.chunks, |chunk, grads| {
+            let grad = &dfeatures[chunk.items.start * width..chunk.items.end * width];
+            let dlast = self.stack.finish_backward((&chunk.last, &chunk.stats), grad, grads);
+            let dx = self.unpool(&chunk.spans, &dlast);
+            self.stack.backward(&chunk.tape, &chunk.spans, dx, grads)
+        });
+        // Here and not above: a table of the whole vocabulary for each accumulator costs more than
+        // the few rows that a batch touches.
+        let shape = [self.token_embed.len() / width, width];
+        let tokens = texts.iter().flat_map(|ids| unpadded(ids));
+        let rows = || rows.iter().flat_map(|rows| rows.chunks_exact(width));
+        let dtoken = grads.slot("text.token_embed.weight", &shape);
+        for (&id, row) in tokens.zip(rows()) {
+            math::add(&mut dtoken[id as usize * width..][..width], row);
+        }
+        let dpos = grads.slot("text.pos_embed", &[self.pos_embed.len() / width, width]);
+        let places = texts.iter().flat_map(|ids| 0..unpadded(ids).len());
+        for (at, row) in places.zip(rows()) {
+            math::add(&mut dpos[at * width..][..width], row);
+        }
+        if let Some(types) = &self.type_embed {
+            let dtype = grads.slot("text.type_embed", &[types.len() / width, width]);
+            rows().for_each(|row| math::add(&mut dtype[..width], row));
+        }
+        grads
+    }
+}
