@@ -1,5 +1,5 @@
-//! The interface between pictures or words and embeddings. `tuwen-model` (burn) stands behind it
-//! today; the fused CPU forward (`encode`) will stand behind the same one.
+//! The interface between pictures or words and embeddings. The fast CPU forward (`encode`) stands
+//! behind it.
 
 use ::image::RgbImage;
 

@@ -11,8 +11,8 @@ fn golden(name: &str) -> PathBuf {
 }
 
 /// The same pictures as the script's.
-fn pixels() -> Vec<f32> {
-    (0..2 * 3 * 32 * 32).map(|i| ((f64::from(i) * 0.37).sin() * 0.8) as f32).collect()
+fn pixels(count: u32) -> Vec<f32> {
+    (0..count).map(|i| ((f64::from(i) * 0.37).sin() * 0.8) as f32).collect()
 }
 
 /// Features to unit vectors.
@@ -42,7 +42,7 @@ fn same_embeddings(path: &str, key: &str, bound: f32) {
     let (config, checkpoint) = Checkpoint::open(&golden(path)).expect("a checkpoint");
     let head = |name: &str| (&checkpoint).find(name).expect("a projection").1;
     let tower = ImageTower::new(&config, &checkpoint).expect("the image tower");
-    let features = tower.forward(&pixels(), None, Record::No).features;
+    let features = tower.forward(&pixels(2 * 3 * 32 * 32), None, Record::No).features;
     let found = project(&features, &head("heads.image_proj.weight"), config.image.width);
     close(&format!("{path}, image"), &found, &wanted[key]["image"], bound);
     let ids: Vec<Vec<u32>> = serde_json::from_value(wanted["ids"].clone()).expect("ids");
@@ -119,4 +119,39 @@ fn what_does_not_fit_is_named() {
         assert!(open(&file).contains("cut.pt"), "cut at {cut}");
     }
     std::fs::remove_dir_all(&folder).expect("our own folder");
+}
+
+/// By hand: `scripts/golden/full_size.py` makes the folder and says how to run this.
+#[test]
+fn full_size_models_equal_transformers() {
+    let Some(folder) = std::env::var_os("TUWEN_FULL_SIZE").map(PathBuf::from) else {
+        return eprintln!("not run: TUWEN_FULL_SIZE names no folder (scripts/golden/full_size.py)");
+    };
+    let mut models = 0;
+    for entry in std::fs::read_dir(&folder).expect("the folder of TUWEN_FULL_SIZE") {
+        let path = entry.expect("an entry").path();
+        let text = std::fs::read_to_string(path.join("golden.json")).expect("a golden file");
+        let wanted: Value = serde_json::from_str(&text).expect("JSON");
+        let start = std::time::Instant::now();
+        let (config, checkpoint) = Checkpoint::open(&path).expect("a checkpoint");
+        let images = ImageTower::new(&config, &checkpoint).expect("the image tower");
+        let texts = TextTower::new(&config, &checkpoint).expect("the text tower");
+        let loaded = start.elapsed();
+        let head = |name: &str| (&checkpoint).find(name).expect("a projection").1;
+        let size = wanted["size"].as_u64().expect("a size") as u32;
+        let features = images.forward(&pixels(3 * size * size), None, Record::No).features;
+        let image = project(&features, &head("heads.image_proj.weight"), config.image.width);
+        let ids: Vec<Vec<u32>> = serde_json::from_value(wanted["ids"].clone()).expect("ids");
+        let features = texts.forward(&[&ids[0]], Record::No).features;
+        let text = project(&features, &head("heads.text_proj.weight"), config.text.width);
+        let cosine = |found: &[f32], wanted: &Value| -> f64 {
+            let wanted: Vec<f64> = serde_json::from_value(wanted[0].clone()).expect("a row");
+            found.iter().zip(&wanted).map(|(a, b)| f64::from(*a) * b).sum()
+        };
+        let (a, b) = (cosine(&image[0], &wanted["image"]), cosine(&text[0], &wanted["text"]));
+        eprintln!("{}: cosine {a:.7} {b:.7}, loaded in {loaded:.2?}", path.display());
+        assert!(a > 0.99999 && b > 0.99999);
+        models += 1;
+    }
+    assert!(models > 0, "{} is empty", folder.display());
 }

@@ -9,7 +9,7 @@ use tuwen_train::{Engine, Event, TrainConfig, train};
 
 /// Train a dual encoder; the same command resumes an interrupted run
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  tuwen train configs/train/tuwen-tiny-1.toml\n\n\
+#[command(after_help = "Example:\n  tuwen train configs/train/tuwen-tiny.toml\n\n\
     The run folder (`out`) receives config.toml, log.jsonl, curves.svg, a checkpoint and the best \
     model, which `--model FOLDER` opens.")]
 pub struct Args {

@@ -9,7 +9,9 @@ use tuwen_data::image::{Filter, Geometry, Preprocess};
 use crate::{Activation, Error, ModelConfig, NormPlace, Pool, Result, Tokenizer, TowerConfig};
 
 /// CLIP's and Chinese-CLIP's normalisation.
+#[allow(clippy::excessive_precision, reason = "as published")]
 const MEAN: [f32; 3] = [0.481_454_66, 0.457_827_5, 0.408_210_73];
+#[allow(clippy::excessive_precision, reason = "as published")]
 const STD: [f32; 3] = [0.268_629_54, 0.261_302_58, 0.275_777_11];
 /// Chinese-CLIP's context; its position table is longer.
 const CHINESE_CONTEXT: usize = 52;
