@@ -54,7 +54,7 @@ fn main() -> ExitCode {
     match done {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", query::in_words(&error));
             let usage = error.downcast_ref::<query::Usage>().is_some();
             if usage { ExitCode::from(2) } else { ExitCode::FAILURE }
         }

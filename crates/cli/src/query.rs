@@ -17,6 +17,18 @@ use crate::picture_file::origin_path;
 #[error("{0}")]
 pub struct Usage(pub String);
 
+/// An error with its causes; a cause that the error's own words already end with is not repeated.
+pub fn in_words(error: &anyhow::Error) -> String {
+    let mut words = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !words.ends_with(&cause) {
+            words += if words.is_empty() { "" } else { ": " };
+            words += &cause;
+        }
+    }
+    words
+}
+
 /// How a gallery remembers its model: a folder by its full path.
 pub fn model_id(name: &str, encoder: &CpuEncoder) -> Result<ModelId> {
     let name = match name {

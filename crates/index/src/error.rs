@@ -42,13 +42,16 @@ pub enum Error {
         /// Newest format this program knows.
         known: i64,
     },
-    /// Reading or writing failed.
-    #[error("{path}: {source}")]
-    Io {
-        /// The file or folder.
+    /// The gallery's folder cannot be made or written.
+    #[error(
+        "the gallery {path} cannot be written ({what}): \
+         give another folder with --gallery, or the right to write this one"
+    )]
+    Unwritable {
+        /// The gallery's folder.
         path: PathBuf,
         /// The operating system's answer.
-        source: std::io::Error,
+        what: String,
     },
     /// SQLite failed otherwise: a full or read-only disk, for example.
     #[error("the gallery {path}: {source}")]

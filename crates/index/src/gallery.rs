@@ -56,7 +56,10 @@ impl Gallery {
     /// # Errors
     /// Another writer, another model's gallery, a damaged one, a disk that cannot be written.
     pub fn open_for_writing(folder: &Path, model: &ModelId, rebuild: bool) -> Result<Self> {
-        let io = |source| Error::Io { path: folder.to_path_buf(), source };
+        let io = |e: std::io::Error| Error::Unwritable {
+            path: folder.to_path_buf(),
+            what: e.to_string(),
+        };
         std::fs::create_dir_all(folder).map_err(io)?;
         let lock = File::create(folder.join(LOCK)).map_err(io)?;
         match lock.try_lock() {

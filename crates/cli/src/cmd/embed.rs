@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use serde_json::json;
 use tuwen_encode::builtin;
 
-use crate::query::{Usage, embed_query};
+use crate::query::{Usage, embed_query, in_words};
 
 /// Print the embeddings of pictures and texts, one JSON object a line
 #[derive(clap::Args)]
@@ -41,7 +41,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
                 println!("{}", json!({ "image": path.to_string_lossy(), "embedding": embedding }));
             }
             Err(error) => {
-                eprintln!("skipped {error:#}");
+                eprintln!("skipped {}", in_words(&error));
                 code = ExitCode::FAILURE;
             }
         }
