@@ -53,7 +53,13 @@ pub enum Error {
         /// The operating system's answer.
         what: String,
     },
-    /// SQLite failed otherwise: a full or read-only disk, for example.
+    /// The disk is full.
+    #[error(
+        "the disk of the gallery {0} is full; what was committed is safe: \
+         make room and run the same command again"
+    )]
+    Full(PathBuf),
+    /// SQLite failed otherwise.
     #[error("the gallery {path}: {source}")]
     Sqlite {
         /// The gallery's folder.

@@ -326,6 +326,8 @@ fn sqlite(folder: &Path, error: rusqlite::Error) -> Error {
             Error::Damaged { path, what: error.to_string() }
         }
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::Busy(path),
+        Some(ErrorCode::DiskFull) => Error::Full(path),
+        Some(ErrorCode::ReadOnly) => Error::Unwritable { path, what: error.to_string() },
         _ => Error::Sqlite { path, source: error },
     }
 }
