@@ -41,6 +41,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    end_quietly_when_nobody_reads();
     let done = match Cli::parse().command {
         Command::Index(args) => cmd::index::run(&args),
         Command::Search(args) => cmd::search::run(&args),
@@ -59,4 +60,15 @@ fn main() -> ExitCode {
             if usage { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
+}
+
+/// `tuwen search … | head -1` closes our output early, which Rust reports as a panic of `println!`.
+fn end_quietly_when_nobody_reads() {
+    let default = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if panic.payload_as_str().is_some_and(|words| words.contains("Broken pipe")) {
+            std::process::exit(0);
+        }
+        default(panic);
+    }));
 }

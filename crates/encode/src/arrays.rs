@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use half::slice::HalfFloatSliceExt;
-use half::{bf16, f16};
+use half::f16;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
+use crate::checkpoint::tensors::{self, Blob};
 use crate::{Error, Result};
 
 /// One array on the host.
@@ -60,45 +60,17 @@ pub enum Precision {
     F16,
 }
 
-/// Parses a safetensors file; F16 and BF16 become f32.
+/// Reads a safetensors file; F16 and BF16 become f32.
 ///
 /// # Errors
-/// Not a safetensors file, or a type other than F32, F16 and BF16. `path` is named.
-pub fn parse(bytes: &[u8], path: &Path) -> Result<Arrays> {
-    let file = SafeTensors::deserialize(bytes).map_err(|e| Error::malformed(path, e))?;
-    file.iter()
-        .map(|(name, view)| {
-            let data = floats(&view).ok_or_else(|| Error::Dtype {
-                name: name.to_owned(),
-                dtype: format!("{:?}", view.dtype()),
-            })?;
-            Ok((name.to_owned(), Array { shape: view.shape().to_vec(), data }))
-        })
-        .collect::<Result<_>>()
-        .map(Arrays)
-}
-
-fn floats(view: &TensorView<'_>) -> Option<Vec<f32>> {
-    let bytes = view.data();
-    let (quads, pairs) = (bytes.as_chunks::<4>().0, bytes.as_chunks::<2>().0);
-    Some(match view.dtype() {
-        Dtype::F32 => quads.iter().map(|&b| f32::from_le_bytes(b)).collect(),
-        Dtype::F16 => {
-            // The slice conversion uses the processor's own, where it has one.
-            let halves: Vec<f16> = pairs.iter().map(|&b| f16::from_le_bytes(b)).collect();
-            halves.to_f32_vec()
-        }
-        Dtype::BF16 => pairs.iter().map(|&b| bf16::from_le_bytes(b).to_f32()).collect(),
-        _ => return None,
-    })
-}
-
-/// Reads a safetensors file.
-///
-/// # Errors
-/// As [`parse`], or the file cannot be read.
+/// The file cannot be read, is no safetensors file, or has a type other than F32, F16 and BF16.
 pub fn read(path: &Path) -> Result<Arrays> {
-    parse(&std::fs::read(path).map_err(|e| Error::io(path, e))?, path)
+    let raws = tensors::safetensors(Blob::File(path.to_path_buf()), path)?;
+    let array = |(name, raw): (String, tensors::Raw)| {
+        let data = raw.values(&name)?;
+        Ok((name, Array { shape: raw.shape, data }))
+    };
+    raws.into_iter().map(array).collect::<Result<_>>().map(Arrays)
 }
 
 /// The free-form header of a safetensors file.

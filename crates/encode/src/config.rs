@@ -214,7 +214,8 @@ impl ModelConfig {
         }
     }
 
-    fn check(&self) -> Result<(), String> {
+    /// Whether the numbers fit together; if not, in words.
+    pub(crate) fn check(&self) -> Result<(), String> {
         for (name, tower) in [("image", &self.image), ("text", &self.text)] {
             if tower.heads == 0 || !tower.width.is_multiple_of(tower.heads) {
                 let (width, heads) = (tower.width, tower.heads);

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use tuwen_data::image::{Preprocess, RgbImage};
-use tuwen_data::token::{ClipBpe, WordPiece};
+use tuwen_data::token::{ClipBpe, END_OF_TEXT, WordPiece};
 use tuwen_data::{Encoder, Error as DataError};
 
 use crate::arrays::Arrays;
@@ -65,6 +65,13 @@ impl CpuEncoder {
     /// Weights that do not fit the configuration, or files that cannot be read.
     pub fn from_checkpoint(config: ModelConfig, checkpoint: Checkpoint) -> Result<Self> {
         checkpoint.check(&config)?;
+        let entries = match config.tokenizer {
+            Tokenizer::WordPiece => WordPiece::shared().vocab_size(),
+            Tokenizer::ClipBpe => END_OF_TEXT as usize + 1,
+        };
+        if config.vocab < entries {
+            return Err(Error::Vocabulary { found: config.vocab, entries });
+        }
         let mut hasher = blake3::Hasher::new();
         hasher.update(&description(&config));
         checkpoint.hash(&mut hasher)?;

@@ -45,6 +45,17 @@ pub enum Error {
         /// Type in the checkpoint.
         dtype: String,
     },
+    /// The text tower knows fewer tokens than its tokenizer gives.
+    #[error(
+        "the text tower has {found} tokens, its tokenizer {entries}: \
+         a model with a vocabulary of its own is not supported"
+    )]
+    Vocabulary {
+        /// Rows of the token table.
+        found: usize,
+        /// Entries of the tokenizer.
+        entries: usize,
+    },
     /// No model of that name is known and no folder either.
     #[error(
         "no model `{0}`: give `tuwen-tiny`, a folder with config.json and weights, or a .pt file"

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use tuwen_encode::arrays::{self, Precision};
 use tuwen_encode::towers::{ImageTower, Record, TextTower};
-use tuwen_encode::{Checkpoint, Pool, Tokenizer, Weights};
+use tuwen_encode::{Checkpoint, CpuEncoder, Pool, Tokenizer, Weights};
 
 fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
@@ -80,6 +81,29 @@ fn half_precision_and_pickled() {
 #[test]
 fn chinese_clip_as_cn_clip_saves_it_after_fine_tuning() {
     same_embeddings("cn_clip.pt", "cn_clip", 1e-5);
+}
+
+#[test]
+fn converted_to_our_layout_it_gives_the_same() {
+    let folder = std::env::temp_dir().join(format!("tuwen-convert-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    for name in ["clip", "cn_clip.pt"] {
+        let (config, checkpoint) = Checkpoint::open(&golden(name)).expect("a checkpoint");
+        let all = checkpoint.to_arrays(&config).expect("all weights");
+        let json = serde_json::to_string(&config).expect("plain data");
+        std::fs::write(folder.join("config.json"), json).expect("a file");
+        let file = folder.join("model.safetensors");
+        arrays::write(&all, Precision::F32, &Default::default(), &file).expect("a file");
+        let path = folder.to_str().expect("UTF-8");
+        same_embeddings(path, name.strip_suffix(".pt").unwrap_or(name), 1e-5);
+    }
+    std::fs::remove_dir_all(&folder).expect("our own folder");
+}
+
+#[test]
+fn a_vocabulary_that_is_not_the_tokenizers_is_refused() {
+    let error = CpuEncoder::open(&golden("clip")).err().expect("60 tokens").to_string();
+    assert!(error.contains("60") && error.contains("49408"), "{error}");
 }
 
 #[test]

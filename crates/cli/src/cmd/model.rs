@@ -1,15 +1,19 @@
-//! `tuwen model list | info`
+//! `tuwen model list | info | convert`
 
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
 use clap::Subcommand;
 use tuwen_data::Encoder;
-use tuwen_encode::builtin;
+use tuwen_encode::arrays::{self, Precision};
+use tuwen_encode::{CONFIG_FILE, Checkpoint, WEIGHTS_FILE, builtin};
 
-/// List models, or describe one
+/// List, describe or convert models
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  tuwen model info tuwen-tiny")]
+#[command(after_help = "Examples:\n  tuwen model info tuwen-tiny\n  \
+    tuwen model convert clip_cn_vit-b-16.pt chinese-clip-b16")]
 pub struct Args {
     #[command(subcommand)]
     command: Command,
@@ -28,11 +32,25 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Write a model of others as a model folder of ours, which `tuwen train` can start from
+    Convert {
+        /// A folder as transformers saves it, or a .pt file of OpenAI, open_clip or cn_clip
+        input: PathBuf,
+        /// The new folder
+        output: PathBuf,
+        /// Type of the stored values
+        #[arg(long, default_value = "f16", value_parser = ["f16", "f32"])]
+        precision: String,
+    },
 }
 
 /// Lists or describes.
 pub fn run(args: &Args) -> Result<ExitCode> {
     match &args.command {
+        Command::Convert { input, output, precision } => {
+            let precision = if precision == "f32" { Precision::F32 } else { Precision::F16 };
+            convert(input, output, precision)?;
+        }
         Command::List => {
             println!("{}  inside this program, Chinese and English", builtin::BUILT_IN);
             println!("or a folder that `tuwen train` made");
@@ -62,4 +80,20 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn convert(input: &Path, output: &Path, precision: Precision) -> Result<()> {
+    let (config, checkpoint) = Checkpoint::open(input)?;
+    let name = |path: &Path| path.display().to_string();
+    std::fs::create_dir_all(output).with_context(|| name(output))?;
+    let weights = output.join(WEIGHTS_FILE);
+    if weights.exists() {
+        bail!("{} exists already: remove it first, or give another folder", name(&weights));
+    }
+    arrays::write(&checkpoint.to_arrays(&config)?, precision, &BTreeMap::new(), &weights)?;
+    let file = output.join(CONFIG_FILE);
+    let json = serde_json::to_string_pretty(&config)?;
+    std::fs::write(&file, json).with_context(|| name(&file))?;
+    println!("{}: {} written to {}", name(input), config.name, name(output));
+    Ok(())
 }

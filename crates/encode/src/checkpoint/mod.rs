@@ -6,12 +6,13 @@
 mod family;
 mod names;
 mod pickle;
-mod tensors;
+pub(crate) mod tensors;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use crate::arrays::{Array, Arrays};
 use crate::layers::Weights;
 use crate::{CONFIG_FILE, Error, ModelConfig, Result, WEIGHTS_FILE};
 use names::Layout;
@@ -50,6 +51,7 @@ impl Checkpoint {
     pub fn open(path: &Path) -> Result<(ModelConfig, Self)> {
         let (config, checkpoint) =
             if path.is_dir() { Self::open_folder(path)? } else { Self::open_file(path)? };
+        config.check().map_err(|what| Error::malformed(path, what))?;
         checkpoint.check(&config)?;
         Ok((config, checkpoint))
     }
@@ -84,6 +86,18 @@ impl Checkpoint {
         let blobs = vec![Blob::File(path.to_path_buf())];
         let bert = family::is_bert(&config);
         Ok((config, Self { raws, layout: Layout::OpenAi, bert, blobs }))
+    }
+
+    /// All weights of `config` in memory, under our names.
+    ///
+    /// # Errors
+    /// One is missing or cannot be read.
+    pub fn to_arrays(&self, config: &ModelConfig) -> Result<Arrays> {
+        let array = |(name, shape): (String, Vec<usize>)| {
+            let data = self.find(&name)?.1.into_owned();
+            Ok((name, Array { shape, data }))
+        };
+        config.weight_shapes().into_iter().map(array).collect::<Result<_>>().map(Arrays)
     }
 
     /// Adds the files' content to a hash.

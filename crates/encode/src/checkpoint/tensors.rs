@@ -220,10 +220,13 @@ fn torch_view(
     let key = &*tensor.storage.key;
     let &(start, size) =
         starts.get(key).ok_or_else(|| format!("`{name}`: no data/{key} inside"))?;
+    // Saturating throughout: a damaged file may claim any size.
     let extent = |(n, stride): (&usize, &usize)| n.saturating_sub(1).saturating_mul(*stride);
-    let last: usize = tensor.shape.iter().zip(&tensor.strides).map(extent).sum();
-    let end = (tensor.offset + last + 1).saturating_mul(width);
-    if end as u64 > size && !tensor.shape.contains(&0) {
+    let extents = tensor.shape.iter().zip(&tensor.strides).map(extent);
+    let last = extents.fold(tensor.offset, usize::saturating_add);
+    let count = tensor.shape.iter().fold(1usize, |product, &n| product.saturating_mul(n));
+    let end = last.max(count.saturating_sub(1)).saturating_add(1).saturating_mul(width);
+    if end as u64 > size && count > 0 {
         return Err(format!("`{name}` ends at byte {end} of {size}"));
     }
     let mut dense = vec![1; tensor.shape.len()];
