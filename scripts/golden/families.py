@@ -1,8 +1,13 @@
-"""Tiny seeded models of each family, saved as their own programs save them, with their outputs."""
-import json, pathlib
+"""Tiny seeded models of each family, saved as their own programs save them, with their outputs.
+
+Needs clip/model.py of https://github.com/openai/CLIP; give its folder as the argument."""
+import io, json, pathlib, sys, zipfile
 import torch
 from cn_clip.clip.model import CLIP as CnClip
 from transformers import (ChineseCLIPConfig, ChineseCLIPModel, CLIPConfig, CLIPModel)
+
+sys.path.insert(0, sys.argv[1])
+from model import CLIP as OpenAiClip  # noqa: E402
 
 HERE = pathlib.Path(__file__).parent
 OUT = HERE / "../../crates/encode/tests/golden"
@@ -67,6 +72,26 @@ def cn_clip():
     return {"image": unit(image), "text": unit(text)}
 
 
+def openai():
+    """OpenAI's own module, traced and saved as its published archives are."""
+    model = seeded(OpenAiClip(
+        embed_dim=16, image_resolution=SIZE, vision_layers=2, vision_width=64, vision_patch_size=PATCH,
+        context_length=12, vocab_size=VOCAB, transformer_width=64, transformer_heads=1, transformer_layers=2))
+    ids = torch.zeros(len(IDS), 12, dtype=torch.long)
+    ids[:, :texts().shape[1]] = texts()
+    with torch.no_grad():
+        image, text = model.encode_image(picture()), model.encode_text(ids)
+        traced = torch.jit.trace(model, (picture(), ids), check_trace=False)
+    whole = io.BytesIO()
+    torch.jit.save(traced, whole)
+    # Without the records of where on this machine the source lay.
+    with zipfile.ZipFile(whole) as archive, zipfile.ZipFile(OUT / "openai.pt", "w") as out:
+        for name in archive.namelist():
+            if not name.endswith(".debug_pkl"):
+                out.writestr(zipfile.ZipInfo(name), archive.read(name))
+    return {"image": unit(image), "text": unit(text)}
+
+
 OUT.mkdir(parents=True, exist_ok=True)
 golden = {
     "clip": hf("clip", CLIPModel(CLIPConfig(
@@ -75,6 +100,7 @@ golden = {
     "chinese-clip": hf("chinese-clip", ChineseCLIPModel(ChineseCLIPConfig(
         text_config=dict(TEXT, max_position_embeddings=20), vision_config=IMAGE, projection_dim=16))),
     "cn_clip": cn_clip(),
+    "openai": openai(),
     "ids": IDS,
 }
 model = seeded(ChineseCLIPModel.from_pretrained(OUT / "chinese-clip"))

@@ -84,6 +84,11 @@ fn chinese_clip_as_cn_clip_saves_it_after_fine_tuning() {
 }
 
 #[test]
+fn clip_as_openai_publishes_it() {
+    same_embeddings("openai.pt", "openai", 1e-5);
+}
+
+#[test]
 fn converted_to_our_layout_it_gives_the_same() {
     let folder = std::env::temp_dir().join(format!("tuwen-convert-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");
