@@ -79,6 +79,9 @@ def openai():
         context_length=12, vocab_size=VOCAB, transformer_width=64, transformer_heads=1, transformer_layers=2))
     ids = torch.zeros(len(IDS), 12, dtype=torch.long)
     ids[:, :texts().shape[1]] = texts()
+    # As open_clip saves it; only names and shapes are looked at, so a part is enough.
+    part = {k: v.half() for k, v in model.state_dict().items() if "attn" not in k and "c_proj" not in k}
+    torch.save(part, OUT / "open_clip.pt")
     with torch.no_grad():
         image, text = model.encode_image(picture()), model.encode_text(ids)
         traced = torch.jit.trace(model, (picture(), ids), check_trace=False)

@@ -141,6 +141,9 @@ fn what_does_not_fit_is_named() {
         std::fs::write(folder.join("model.safetensors"), &weights[..cut]).expect("a file");
         assert!(open(&folder).contains("model.safetensors"));
     }
+    // OpenAI's weights without the record of its module are what open_clip would save.
+    let plain = golden("open_clip.pt");
+    assert!(open(&plain).contains("which GELU"));
     let torch = std::fs::read(golden("cn_clip.pt")).expect("a checkpoint");
     for cut in [0, 100, torch.len() / 2, torch.len() - 1] {
         let file = folder.join("cut.pt");

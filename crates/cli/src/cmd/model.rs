@@ -34,7 +34,7 @@ enum Command {
     },
     /// Write a model of others as a model folder of ours, which `tuwen train` can start from
     Convert {
-        /// A folder as transformers saves it, or a .pt file of OpenAI, open_clip or cn_clip
+        /// A folder as transformers saves it, or a .pt file of OpenAI or cn_clip
         input: PathBuf,
         /// The new folder
         output: PathBuf,
@@ -57,7 +57,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             println!(
                 "or CLIP and Chinese-CLIP with a ViT: a folder with config.json and weights as"
             );
-            println!("  transformers saves them, or a .pt file of OpenAI, open_clip or cn_clip");
+            println!("  transformers saves them, or a .pt file of OpenAI or cn_clip");
         }
         Command::Info { model, json } => {
             let encoder = builtin::open(model)?;

@@ -43,7 +43,7 @@ impl Checkpoint {
     }
 
     /// Opens a folder (ours, or HF's with `config.json` and weights as safetensors or
-    /// `pytorch_model.bin`, whole or in shards) or a file (`.pt` of OpenAI, open_clip or cn_clip).
+    /// `pytorch_model.bin`, whole or in shards) or a file (`.pt` of OpenAI or cn_clip).
     ///
     /// # Errors
     /// Missing or malformed files, an architecture that is not supported, weights that do not fit
@@ -85,6 +85,11 @@ impl Checkpoint {
         let config = family::from_shapes(&|name| Some(&raws.get(name)?.shape[..]), path)?;
         let blobs = vec![Blob::File(path.to_path_buf())];
         let bert = family::is_bert(&config);
+        if !bert && !tensors::is_scripted(path) {
+            let what = "an open_clip checkpoint's tensors do not say which GELU it was trained \
+                with: give its folder in HF's layout (config.json and model.safetensors)";
+            return Err(Error::malformed(path, what));
+        }
         Ok((config, Self { raws, layout: Layout::OpenAi, bert, blobs }))
     }
 

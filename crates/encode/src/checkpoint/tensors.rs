@@ -205,6 +205,15 @@ pub(crate) fn torch(path: &Path) -> Result<BTreeMap<String, Raw>> {
     found.into_iter().map(view).collect()
 }
 
+/// Whether `torch.jit.save` wrote the file, as OpenAI's published ones.
+pub(crate) fn is_scripted(path: &Path) -> bool {
+    let archive = File::open(path).ok().and_then(|file| zip::ZipArchive::new(file).ok());
+    let scripted = |archive: &zip::ZipArchive<File>| {
+        archive.file_names().flatten().any(|name| name.ends_with("/constants.pkl"))
+    };
+    archive.is_some_and(|archive| scripted(&archive))
+}
+
 fn torch_view(
     name: &str,
     tensor: &TensorRef,
