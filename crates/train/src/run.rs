@@ -179,7 +179,8 @@ fn read_data(config: &TrainConfig, model: &ModelConfig) -> Result<(Vec<Sample>, 
 
 /// Random weights, replaced by those the configuration names.
 fn first_weights(config: &TrainConfig, model: &ModelConfig) -> Result<Arrays> {
-    let device = Device::default();
+    // Not the default one, which is a GPU in a program built for it.
+    let device = Device::flex();
     device.seed(config.seed);
     let mut arrays = weights::from_module(&DualEncoder::new(model, &device));
     if let Some(path) = &config.start.image {

@@ -58,7 +58,8 @@ fn on_cpu(
     config: &LossConfig,
     input: &StepInput<'_>,
 ) -> Result<(f32, Arrays)> {
-    let device = Device::default().autodiff();
+    // Not the default one, which is a GPU in a program built for it.
+    let device = Device::flex().autodiff();
     let images = ImageTower::new(model, arrays)?;
     let texts = TextTower::new(model, arrays)?;
     let keep = input.keep.as_deref();
