@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use half::f16;
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use safetensors::tensor::{Dtype, TensorView};
 
 use crate::checkpoint::tensors::{self, Blob};
 use crate::{Error, Result};
@@ -78,8 +78,7 @@ pub fn read(path: &Path) -> Result<Arrays> {
 /// # Errors
 /// The file cannot be read or is no safetensors file.
 pub fn metadata(path: &Path) -> Result<BTreeMap<String, String>> {
-    let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
-    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| Error::malformed(path, e))?;
+    let (header, _) = tensors::header(&Blob::File(path.to_path_buf()), path)?;
     Ok(header.metadata().clone().unwrap_or_default().into_iter().collect())
 }
 

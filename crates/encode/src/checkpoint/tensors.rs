@@ -128,29 +128,35 @@ fn gather(values: &[f32], shape: &[usize], strides: &[usize]) -> Vec<f32> {
     out
 }
 
-/// Tensors of one safetensors file; `path` is named in errors.
-pub(crate) fn safetensors(blob: Blob, path: &Path) -> Result<BTreeMap<String, Raw>> {
-    let malformed = |e: safetensors::SafeTensorError| Error::malformed(path, e);
-    let (header, offset) = match &blob {
+/// A safetensors file's header, and where its data begin; `path` is named in errors.
+pub(crate) fn header(blob: &Blob, path: &Path) -> Result<(Metadata, usize)> {
+    let malformed = |e: String| Error::malformed(path, e);
+    let (len, start) = match blob {
         Blob::Static(bytes) => {
-            let (size, metadata) = SafeTensors::read_metadata(bytes).map_err(malformed)?;
-            (metadata, size + 8)
+            let (size, metadata) =
+                SafeTensors::read_metadata(bytes).map_err(|e| malformed(e.to_string()))?;
+            return Ok((metadata, size + 8));
         }
         Blob::File(path) => {
-            let size = u64::from_le_bytes(blob.read(0, 8)?.try_into().expect("eight bytes"));
             let len = std::fs::metadata(path).map_err(|e| Error::io(path, e))?.len();
-            if size > len.saturating_sub(8) {
-                return Err(Error::malformed(path, "no safetensors file, or one cut short"));
-            }
-            let header = blob.read(8, size as usize)?;
-            let metadata: Metadata =
-                serde_json::from_slice(&header).map_err(|e| Error::malformed(path, e))?;
-            if metadata.data_len() as u64 + size + 8 != len {
-                return Err(Error::malformed(path, "it is cut short: fetch it again"));
-            }
-            (metadata, size as usize + 8)
+            (len, blob.read(0, 8.min(len as usize))?)
         }
     };
+    let size = start.try_into().map_or(u64::MAX, u64::from_le_bytes);
+    if size > len.saturating_sub(8) {
+        return Err(malformed("no safetensors file, or one cut short".into()));
+    }
+    let json = blob.read(8, size as usize)?;
+    let metadata: Metadata = serde_json::from_slice(&json).map_err(|e| malformed(e.to_string()))?;
+    if metadata.data_len() as u64 + size + 8 != len {
+        return Err(malformed("it is cut short: fetch it again".into()));
+    }
+    Ok((metadata, size as usize + 8))
+}
+
+/// Tensors of one safetensors file; `path` is named in errors.
+pub(crate) fn safetensors(blob: Blob, path: &Path) -> Result<BTreeMap<String, Raw>> {
+    let (header, offset) = header(&blob, path)?;
     let raw = |(name, info): (String, &TensorInfo)| {
         let kind = match info.dtype {
             Dtype::F32 => Kind::F32,
