@@ -59,6 +59,7 @@ fn same_embeddings(path: &str, key: &str, bound: f32) {
 #[test]
 fn clip_as_transformers_saves_it() {
     same_embeddings("clip", "clip", 1e-5);
+    same_embeddings("clip-shards", "clip", 1e-5);
     let (config, _) = Checkpoint::open(&golden("clip")).expect("a checkpoint");
     assert_eq!(
         (config.tokenizer, config.pool, config.causal),
