@@ -44,7 +44,7 @@ enum Command {
     },
 }
 
-/// Lists or describes.
+/// Lists, describes or converts.
 pub fn run(args: &Args) -> Result<ExitCode> {
     match &args.command {
         Command::Convert { input, output, precision } => {

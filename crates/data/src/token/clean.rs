@@ -76,13 +76,11 @@ fn unescape_whole(text: &str) -> String {
     out + rest
 }
 
-/// ftfy keeps the two letters of most ligatures' compatibility forms.
+/// The letters of a ligature as in ftfy's table: two of them not as Unicode decomposes them.
 fn ligature(c: char) -> Vec<char> {
     match c {
         '\u{149}' => vec!['\u{2bc}', 'n'],
         '\u{fb05}' => vec!['\u{17f}', 't'],
-        // With a caron or as one letter of the Croatian alphabet: only the first step, so that the
-        // caron stays.
         c => c.nfkc().collect(),
     }
 }
