@@ -164,7 +164,7 @@ impl<'a> Stack<'a> {
         }
         block.fc1.forward(normed, &mut tape.hidden);
         active.resize(tape.hidden.len(), 0.0);
-        self.activate(&tape.hidden, active);
+        self.activation.apply(&tape.hidden, active);
         std::mem::swap(x, &mut tape.x);
         if post {
             block.fc2.forward(active, &mut tape.sum);
@@ -174,20 +174,6 @@ impl<'a> Stack<'a> {
             block.fc2.forward(active, branch);
             math::add(branch, &tape.middle);
             std::mem::swap(x, branch);
-        }
-    }
-
-    fn activate(&self, x: &[f32], out: &mut [f32]) {
-        match self.activation {
-            Activation::Gelu => math::gelu(x, out),
-            Activation::QuickGelu => math::quick_gelu(x, out),
-        }
-    }
-
-    fn activate_backward(&self, x: &[f32], grad: &mut [f32]) {
-        match self.activation {
-            Activation::Gelu => math::gelu_backward(x, grad),
-            Activation::QuickGelu => math::quick_gelu_backward(x, grad),
         }
     }
 
@@ -234,9 +220,9 @@ impl<'a> Stack<'a> {
     ) -> Vec<f32> {
         let name = |part: &str| format!("{}.{part}", block.name);
         let mut active = vec![0.0; tape.hidden.len()];
-        self.activate(&tape.hidden, &mut active);
+        self.activation.apply(&tape.hidden, &mut active);
         let mut dhidden = block.fc2.backward(&active, grad, &name("mlp.fc2"), grads);
-        self.activate_backward(&tape.hidden, &mut dhidden);
+        self.activation.backward(&tape.hidden, &mut dhidden);
         block.fc1.backward(input, &dhidden, &name("mlp.fc1"), grads)
     }
 

@@ -19,7 +19,8 @@ pub fn open(name: &str) -> Result<CpuEncoder> {
     let path = Path::new(name);
     if name == BUILT_IN {
         let config = ModelConfig::parse(CONFIG, path)?;
-        return CpuEncoder::from_checkpoint(config, Checkpoint::embedded(WEIGHTS, path)?);
+        let checkpoint = Checkpoint::embedded(&config, WEIGHTS, path)?;
+        return CpuEncoder::from_checkpoint(config, checkpoint);
     }
     if !path.exists() {
         return Err(Error::UnknownModel(name.to_owned()));

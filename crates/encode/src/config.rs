@@ -17,9 +17,12 @@ pub struct ModelConfig {
     pub name: String,
     /// Width of the common space, D.
     pub embed_dim: usize,
-    /// The image tower.
+    /// The image tower; of a ResNet, the attention that pools its grid.
     pub image: TowerConfig,
-    /// Side of a patch in pixels.
+    /// What kind of image tower it is.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub vision: Vision,
+    /// Side of a patch in pixels; of a ResNet, how many pixels one cell of its grid stands for.
     pub patch: usize,
     /// Whether the patch projection has a bias; CLIP's has none.
     #[serde(default = "yes")]
@@ -36,9 +39,19 @@ pub struct ModelConfig {
     /// Rows of BERT's table of token types, of which only the first is used.
     #[serde(default)]
     pub token_types: usize,
+    /// Whether text becomes lower case and its curly quotes straight before it is tokenised, as
+    /// cn_clip does in training and evaluation, but not in its API.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub dataset_text: bool,
+    /// What fills a text up to `context`, for towers that attend to that too (SigLIP).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub pad: Option<u32>,
     /// Which tokens become the text's feature.
     #[serde(default)]
     pub pool: Pool,
+    /// Whether the text's projection has a bias (SigLIP).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub text_proj_bias: bool,
     /// Whether a token sees only those before it.
     #[serde(default)]
     pub causal: bool,
@@ -83,6 +96,31 @@ pub enum Activation {
     Gelu,
     /// `x * sigmoid(1.702 x)` (OpenAI's CLIP and Chinese-CLIP's image towers).
     QuickGelu,
+    /// GELU by its approximation with tanh (SigLIP).
+    GeluTanh,
+}
+
+/// The kind of an image tower.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Vision {
+    /// A ViT whose class token becomes the feature (CLIP).
+    #[default]
+    ClassToken,
+    /// A ViT without one, pooled by the attention of a learned query, and not projected (SigLIP).
+    Probe,
+    /// A convolutional network, pooled by the attention of its mean (CLIP's RN50 and larger).
+    ResNet(ResNet),
+}
+
+/// CLIP's ModifiedResNet, <https://arxiv.org/abs/2103.00020>, section 2.4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResNet {
+    /// Channels behind the stem, C; the grid has 32 C.
+    pub stem: usize,
+    /// Bottlenecks of each of the four stages.
+    pub blocks: [usize; 4],
 }
 
 /// Where a block's two LayerNorms are.
@@ -118,10 +156,16 @@ pub enum Tokenizer {
     WordPiece,
     /// OpenAI CLIP's byte pairs.
     ClipBpe,
+    /// What the model folder's `tokenizer.json` says, of the text in lower case (SigLIP).
+    File,
 }
 
 fn yes() -> bool {
     true
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl TowerConfig {
@@ -141,6 +185,31 @@ impl TowerConfig {
 }
 
 impl ModelConfig {
+    /// Two towers as tuwen-tiny has them, over Chinese-CLIP's tokens: a ViT with patches of 16, the
+    /// mean of the text's tokens, a common space as wide as the text tower.
+    pub fn new(name: &str, image: TowerConfig, text: TowerConfig, preprocess: Preprocess) -> Self {
+        Self {
+            name: name.to_owned(),
+            embed_dim: text.width,
+            image,
+            vision: Vision::ClassToken,
+            patch: 16,
+            patch_bias: true,
+            text,
+            vocab: 21_128,
+            context: 52,
+            positions: 0,
+            token_types: 0,
+            dataset_text: false,
+            pad: None,
+            pool: Pool::Mean,
+            text_proj_bias: false,
+            causal: false,
+            tokenizer: Tokenizer::WordPiece,
+            preprocess,
+        }
+    }
+
     /// Parses a configuration; `path` is named in the error.
     ///
     /// # Errors
@@ -164,34 +233,23 @@ impl ModelConfig {
         (self.preprocess.size as usize / self.patch).pow(2)
     }
 
+    /// Rows of the image tower's position table.
+    pub fn image_positions(&self) -> usize {
+        self.patches() + usize::from(self.vision != Vision::Probe)
+    }
+
+    /// Whether the image's projection has a bias; none where it is not projected.
+    pub fn image_proj_bias(&self) -> Option<bool> {
+        match self.vision {
+            Vision::ClassToken => Some(false),
+            Vision::Probe => None,
+            Vision::ResNet(_) => Some(true),
+        }
+    }
+
     /// Rows of the text tower's position table.
     pub fn position_rows(&self) -> usize {
         self.positions.max(self.context)
-    }
-
-    /// Name and shape of every weight, PyTorch's way round.
-    pub fn weight_shapes(&self) -> Vec<(String, Vec<usize>)> {
-        let mut out = Vec::new();
-        for (name, tower) in [("image", &self.image), ("text", &self.text)] {
-            tower_shapes(name, tower, &mut out);
-            out.push((format!("heads.{name}_proj.weight"), vec![self.embed_dim, tower.width]));
-        }
-        let mut add = |name: &str, shape: &[usize]| out.push((name.to_owned(), shape.to_vec()));
-        let width = self.image.width;
-        add("image.patch_embed.weight", &[width, 3 * self.patch * self.patch]);
-        if self.patch_bias {
-            add("image.patch_embed.bias", &[width]);
-        }
-        add("image.cls_token", &[1, 1, width]);
-        add("image.pos_embed", &[1, self.patches() + 1, width]);
-        add("text.token_embed.weight", &[self.vocab, self.text.width]);
-        add("text.pos_embed", &[self.position_rows(), self.text.width]);
-        if self.token_types > 0 {
-            add("text.type_embed", &[self.token_types, self.text.width]);
-        }
-        add("heads.logit_scale", &[1]);
-        add("heads.logit_bias", &[1]);
-        out
     }
 
     /// Whether `arrays` are exactly this model's weights.
@@ -226,32 +284,24 @@ impl ModelConfig {
         if self.patch == 0 || !size.is_multiple_of(self.patch) {
             return Err(format!("size {size} is not a multiple of patch {}", self.patch));
         }
+        if self.vision == Vision::Probe && self.embed_dim != self.image.width {
+            let (dim, width) = (self.embed_dim, self.image.width);
+            return Err(format!(
+                "embed_dim {dim} is not image.width {width}, which is not projected"
+            ));
+        }
+        if let Vision::ResNet(net) = self.vision
+            && (self.image.width != 32 * net.stem || self.patch != 32 || self.image.layers > 0)
+        {
+            return Err(format!(
+                "a ResNet of stem {} has image.width {}, no image.layers and patch 32",
+                net.stem,
+                32 * net.stem
+            ));
+        }
         if self.context < 2 {
             return Err(format!("context {} has no room for [CLS] and [SEP]", self.context));
         }
         Ok(())
-    }
-}
-
-fn tower_shapes(name: &str, tower: &TowerConfig, out: &mut Vec<(String, Vec<usize>)>) {
-    let (width, mlp) = (tower.width, tower.mlp);
-    let mut affine = |part: String, shape: &[usize]| {
-        out.push((format!("{name}.{part}.weight"), shape.to_vec()));
-        out.push((format!("{name}.{part}.bias"), shape[..1].to_vec()));
-    };
-    for block in 0..tower.layers {
-        let part = |part: &str| format!("blocks.{block}.{part}");
-        affine(part("norm1"), &[width]);
-        affine(part("attn.qkv"), &[3 * width, width]);
-        affine(part("attn.proj"), &[width, width]);
-        affine(part("norm2"), &[width]);
-        affine(part("mlp.fc1"), &[mlp, width]);
-        affine(part("mlp.fc2"), &[width, mlp]);
-    }
-    if tower.first_norm {
-        affine("first_norm".into(), &[width]);
-    }
-    if tower.norm == NormPlace::Pre {
-        affine("norm".into(), &[width]);
     }
 }

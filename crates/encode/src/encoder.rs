@@ -5,13 +5,13 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use tuwen_data::image::{Preprocess, RgbImage};
-use tuwen_data::token::{ClipBpe, END_OF_TEXT, WordPiece};
+use tuwen_data::token::{ClipBpe, END_OF_TEXT, FileTokenizer, WordPiece};
 use tuwen_data::{Encoder, Error as DataError};
 
 use crate::arrays::Arrays;
 use crate::checkpoint::Checkpoint;
 use crate::layers::{Linear, Weights};
-use crate::towers::{ImageTower, Record, TextTower};
+use crate::towers::{AnyImageTower, Record, TextTower};
 use crate::{Error, ModelConfig, Result, Tokenizer};
 
 /// File name of the architecture in a model folder.
@@ -25,8 +25,10 @@ pub struct CpuEncoder {
     config: ModelConfig,
     source: Source,
     fingerprint: String,
-    image: OnceLock<(ImageTower<'static>, Linear<'static>)>,
+    image: OnceLock<(AnyImageTower<'static>, Option<Linear<'static>>)>,
     text: OnceLock<(TextTower<'static>, Linear<'static>)>,
+    /// Only of a model that brings its own.
+    tokenizer: OnceLock<FileTokenizer>,
 }
 
 /// Where the weights come from.
@@ -65,13 +67,15 @@ impl CpuEncoder {
     /// Weights that do not fit the configuration, or files that cannot be read.
     pub fn from_checkpoint(config: ModelConfig, checkpoint: Checkpoint) -> Result<Self> {
         checkpoint.check(&config)?;
-        let entries = match config.tokenizer {
-            Tokenizer::WordPiece => WordPiece::shared().vocab_size(),
-            Tokenizer::ClipBpe => END_OF_TEXT as usize + 1,
-        };
-        if config.vocab < entries {
-            return Err(Error::Vocabulary { found: config.vocab, entries });
-        }
+        check_vocabulary(
+            &config,
+            match config.tokenizer {
+                Tokenizer::WordPiece => WordPiece::shared().vocab_size(),
+                Tokenizer::ClipBpe => END_OF_TEXT as usize + 1,
+                // Looked at when it is read.
+                Tokenizer::File => 0,
+            },
+        )?;
         let mut hasher = blake3::Hasher::new();
         hasher.update(&description(&config));
         checkpoint.hash(&mut hasher)?;
@@ -80,7 +84,8 @@ impl CpuEncoder {
 
     fn assemble(config: ModelConfig, source: Source, hasher: &blake3::Hasher) -> Self {
         let fingerprint = format!("{}-{}", config.name, &hasher.finalize().to_hex()[..16]);
-        Self { config, source, fingerprint, image: OnceLock::new(), text: OnceLock::new() }
+        let (image, text, tokenizer) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        Self { config, source, fingerprint, image, text, tokenizer }
     }
 
     /// Opens a model folder or a checkpoint of others, see [`Checkpoint::open`].
@@ -103,10 +108,20 @@ impl CpuEncoder {
         sizes.iter().map(|(_, shape)| shape.iter().product::<usize>()).sum()
     }
 
-    fn image_tower(&self) -> Result<&(ImageTower<'static>, Linear<'static>)> {
+    /// Loads both towers now, which otherwise happens when each is first needed.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn load(&self) -> Result<()> {
+        self.image_tower()?;
+        self.text_tower().map(|_| ())
+    }
+
+    fn image_tower(&self) -> Result<&(AnyImageTower<'static>, Option<Linear<'static>>)> {
         if self.image.get().is_none() {
-            let tower = ImageTower::new(&self.config, &self.source)?;
-            let head = Linear::find(&&self.source, "heads.image_proj", false)?;
+            let tower = AnyImageTower::new(&self.config, &self.source)?;
+            let head = |bias| Linear::find(&&self.source, "heads.image_proj", bias);
+            let head = self.config.image_proj_bias().map(head).transpose()?;
             // Another thread may have been faster; then its tower stays.
             let _ = self.image.set((tower, head));
         }
@@ -116,19 +131,45 @@ impl CpuEncoder {
     fn text_tower(&self) -> Result<&(TextTower<'static>, Linear<'static>)> {
         if self.text.get().is_none() {
             let tower = TextTower::new(&self.config, &self.source)?;
-            let head = Linear::find(&&self.source, "heads.text_proj", false)?;
+            let head = Linear::find(&&self.source, "heads.text_proj", self.config.text_proj_bias)?;
             let _ = self.text.set((tower, head));
         }
         Ok(self.text.get().expect("just set"))
     }
 
     /// A text's tokens, and how many of them lie beyond the context.
-    fn tokens(&self, text: &str) -> (Vec<u32>, usize) {
-        match self.config.tokenizer {
+    fn tokens(&self, text: &str) -> tuwen_data::Result<(Vec<u32>, usize)> {
+        let normal;
+        let text = if self.config.dataset_text {
+            normal = text.to_lowercase().replace(['\u{201c}', '\u{201d}'], "\"");
+            &normal
+        } else {
+            text
+        };
+        Ok(match self.config.tokenizer {
             Tokenizer::WordPiece => WordPiece::shared().encode(text, self.config.context),
             Tokenizer::ClipBpe => ClipBpe::shared().encode(text, self.config.context),
-        }
+            Tokenizer::File => self.file_tokenizer()?.encode(text)?,
+        })
     }
+
+    fn file_tokenizer(&self) -> tuwen_data::Result<&FileTokenizer> {
+        if self.tokenizer.get().is_none() {
+            let Source::File(checkpoint) = &self.source else {
+                return Err(failed(Error::NoTokenizer));
+            };
+            let path = checkpoint.tokenizer().ok_or(Error::NoTokenizer).map_err(failed)?;
+            let tokenizer = FileTokenizer::open(path, self.config.context, self.config.pad)?;
+            check_vocabulary(&self.config, tokenizer.vocab_size()).map_err(failed)?;
+            let _ = self.tokenizer.set(tokenizer);
+        }
+        Ok(self.tokenizer.get().expect("just set"))
+    }
+}
+
+fn check_vocabulary(config: &ModelConfig, entries: usize) -> Result<()> {
+    let found = config.vocab;
+    if found < entries { Err(Error::Vocabulary { found, entries }) } else { Ok(()) }
 }
 
 fn description(config: &ModelConfig) -> Vec<u8> {
@@ -136,9 +177,12 @@ fn description(config: &ModelConfig) -> Vec<u8> {
 }
 
 /// Features to unit vectors of the common space.
-fn project(features: &[f32], head: &Linear<'_>, dim: usize) -> Vec<f32> {
-    let mut out = Vec::new();
-    head.forward(features, &mut out);
+fn project(features: Vec<f32>, head: Option<&Linear<'_>>, dim: usize) -> Vec<f32> {
+    let mut out = features;
+    if let Some(head) = head {
+        let features = std::mem::take(&mut out);
+        head.forward(&features, &mut out);
+    }
     for row in out.chunks_exact_mut(dim) {
         let length = row.iter().map(|v| v * v).sum::<f32>().sqrt().max(1e-12);
         row.iter_mut().for_each(|value| *value /= length);
@@ -178,20 +222,21 @@ impl Encoder for CpuEncoder {
             self.config.preprocess.normalise_into(image, &mut pixels);
         }
         let (tower, head) = self.image_tower().map_err(failed)?;
-        let features = tower.forward(&pixels, None, Record::No).features;
-        Ok(project(&features, head, self.dim()))
+        Ok(project(tower.features(&pixels), head.as_ref(), self.dim()))
     }
 
     fn encode_texts(&self, texts: &[&str]) -> tuwen_data::Result<Vec<f32>> {
-        let ids: Vec<Vec<u32>> = texts.iter().map(|text| self.tokens(text).0).collect();
+        let ids = texts.iter().map(|text| Ok(self.tokens(text)?.0));
+        let ids: Vec<Vec<u32>> = ids.collect::<tuwen_data::Result<_>>()?;
         let ids: Vec<&[u32]> = ids.iter().map(Vec::as_slice).collect();
         let (tower, head) = self.text_tower().map_err(failed)?;
         let features = tower.forward(&ids, Record::No).features;
-        Ok(project(&features, head, self.dim()))
+        Ok(project(features, Some(head), self.dim()))
     }
 
     fn lost_tokens(&self, text: &str) -> usize {
-        self.tokens(text).1
+        // A tokenizer that cannot be read is reported when the text is embedded.
+        self.tokens(text).map_or(0, |(_, lost)| lost)
     }
 }
 

@@ -1,10 +1,10 @@
-//! The two layers with weights, and where weights come from.
+//! The layers, and where weights come from.
 
 use std::borrow::Cow;
 
 use crate::arrays::Arrays;
 use crate::gemm::{Mat, Packed, gemm};
-use crate::{Result, math};
+use crate::{Activation, Result, math};
 
 /// Where a tower finds its weights: named arrays in memory are borrowed, a file's are read.
 pub trait Weights<'a> {
@@ -19,6 +19,26 @@ impl<'a> Weights<'a> for &'a Arrays {
     fn find(&self, name: &str) -> Result<(Vec<usize>, Cow<'a, [f32]>)> {
         let array = self.get(name)?;
         Ok((array.shape.clone(), Cow::Borrowed(&array.data)))
+    }
+}
+
+impl Activation {
+    /// Of `x` into `out`.
+    pub(crate) fn apply(self, x: &[f32], out: &mut [f32]) {
+        match self {
+            Self::Gelu => math::gelu(x, out),
+            Self::QuickGelu => math::quick_gelu(x, out),
+            Self::GeluTanh => math::gelu_tanh(x, out),
+        }
+    }
+
+    /// Multiplies `grad` by the slope at `x`.
+    pub(crate) fn backward(self, x: &[f32], grad: &mut [f32]) {
+        match self {
+            Self::Gelu => math::gelu_backward(x, grad),
+            Self::QuickGelu => math::quick_gelu_backward(x, grad),
+            Self::GeluTanh => math::gelu_tanh_backward(x, grad),
+        }
     }
 }
 
@@ -47,12 +67,26 @@ impl<'a> Linear<'a> {
         let (out, wide) = (shape[0], shape[1..].iter().product());
         let find_bias = || weights.find(&format!("{name}.bias"));
         let bias = bias.then(find_bias).transpose()?.map(|(_, values)| values);
-        let packed = Packed::new(Mat::new(&weight, out, wide, wide).t());
+        Ok(Self::new(weight, bias, (out, wide)))
+    }
+
+    /// Packs a weight of (out, in) `sizes`.
+    pub(crate) fn new(
+        weight: Cow<'a, [f32]>,
+        bias: Option<Cow<'a, [f32]>>,
+        sizes: (usize, usize),
+    ) -> Self {
+        let packed = Packed::new(Mat::new(&weight, sizes.0, sizes.1, sizes.1).t());
         let weight = match weight {
             Cow::Owned(_) => Cow::Owned(Vec::new()),
             borrowed => borrowed,
         };
-        Ok(Self { weight, bias, packed, sizes: (out, wide) })
+        Self { weight, bias, packed, sizes }
+    }
+
+    /// Number of results of each row.
+    pub(crate) fn out(&self) -> usize {
+        self.sizes.0
     }
 
     /// `x weight^T + bias`, (rows, in) to (rows, out), into `y`, whose old content is lost.

@@ -18,12 +18,15 @@ pub mod error;
 pub mod gemm;
 mod layers;
 mod math;
+mod shapes;
 mod simd;
 pub mod towers;
 
 pub use arrays::{Array, Arrays};
 pub use checkpoint::Checkpoint;
-pub use config::{Activation, ModelConfig, NormPlace, Pool, Tokenizer, TowerConfig};
+pub use config::{
+    Activation, ModelConfig, NormPlace, Pool, ResNet, Tokenizer, TowerConfig, Vision,
+};
 pub use encoder::{CONFIG_FILE, CpuEncoder, WEIGHTS_FILE};
 pub use error::{Error, Result};
 pub use layers::Weights;

@@ -105,6 +105,34 @@ simd! {
     }
 }
 
+/// tanh of GELU's approximation at x, <https://arxiv.org/abs/1606.08415>.
+#[inline(always)]
+fn gelu_tanh_of(x: f32) -> f32 {
+    // sqrt(2 / pi)
+    let inner = 0.797_884_6 * (x + 0.044_715 * x * x * x);
+    1.0 - 2.0 / (1.0 + exp(2.0 * inner))
+}
+
+simd! {
+    /// GELU's approximation with tanh, of `x` into `out`.
+    pub(crate) fn gelu_tanh(x: &[f32], out: &mut [f32]) {
+        for (out, &x) in out.iter_mut().zip(x) {
+            *out = 0.5 * x * (1.0 + gelu_tanh_of(x));
+        }
+    }
+}
+
+simd! {
+    /// Multiplies `grad` by the slope of [`gelu_tanh`] at `x`.
+    pub(crate) fn gelu_tanh_backward(x: &[f32], grad: &mut [f32]) {
+        for (grad, &x) in grad.iter_mut().zip(x) {
+            let tanh = gelu_tanh_of(x);
+            let inner = 0.797_884_6 * (1.0 + 3.0 * 0.044_715 * x * x);
+            *grad *= 0.5 * (1.0 + tanh) + 0.5 * x * (1.0 - tanh * tanh) * inner;
+        }
+    }
+}
+
 simd! {
     /// Adds `bias` to every row.
     pub(crate) fn add_bias(rows: &mut [f32], bias: &[f32]) {

@@ -1,58 +1,21 @@
 //! Checkpoints of others against transformers and cn_clip (`scripts/golden/families.py`).
 
+mod common;
+
 use std::path::{Path, PathBuf};
 
+use common::{close, golden, ids, json, outputs};
 use serde_json::Value;
 use tuwen_encode::arrays::{self, Precision};
-use tuwen_encode::towers::{ImageTower, Record, TextTower};
-use tuwen_encode::{Checkpoint, CpuEncoder, Pool, Tokenizer, Weights};
-
-fn golden(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
-}
-
-/// The same pictures as the script's.
-fn pixels(count: u32) -> Vec<f32> {
-    (0..count).map(|i| ((f64::from(i) * 0.37).sin() * 0.8) as f32).collect()
-}
-
-/// Features to unit vectors.
-fn project(features: &[f32], head: &[f32], width: usize) -> Vec<Vec<f32>> {
-    let project = |row: &[f32]| {
-        let dot = |w: &[f32]| row.iter().zip(w).map(|(a, b)| a * b).sum::<f32>();
-        let out: Vec<f32> = head.chunks_exact(width).map(dot).collect();
-        let length = out.iter().map(|v| v * v).sum::<f32>().sqrt();
-        out.into_iter().map(|v| v / length).collect()
-    };
-    features.chunks_exact(width).map(project).collect()
-}
-
-fn close(what: &str, found: &[Vec<f32>], wanted: &Value, bound: f32) {
-    let wanted: Vec<Vec<f32>> = serde_json::from_value(wanted.clone()).expect("rows");
-    assert_eq!(found.len(), wanted.len(), "{what}");
-    for (found, wanted) in found.iter().zip(&wanted) {
-        assert_eq!(found.len(), wanted.len(), "{what}");
-        let worst = found.iter().zip(wanted).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-        assert!(worst < bound, "{what}: differs by {worst}");
-    }
-}
+use tuwen_encode::towers::Record;
+use tuwen_encode::{Checkpoint, CpuEncoder, Pool, Tokenizer};
 
 fn same_embeddings(path: &str, key: &str, bound: f32) {
-    let text = std::fs::read_to_string(golden("families.json")).expect("goldens are committed");
-    let wanted: Value = serde_json::from_str(&text).expect("JSON");
-    let (config, checkpoint) = Checkpoint::open(&golden(path)).expect("a checkpoint");
-    let head = |name: &str| (&checkpoint).find(name).expect("a projection").1;
-    let tower = ImageTower::new(&config, &checkpoint).expect("the image tower");
-    let features = tower.forward(&pixels(2 * 3 * 32 * 32), None, Record::No).features;
-    let found = project(&features, &head("heads.image_proj.weight"), config.image.width);
-    close(&format!("{path}, image"), &found, &wanted[key]["image"], bound);
-    let ids: Vec<Vec<u32>> = serde_json::from_value(wanted["ids"].clone()).expect("ids");
-    let ids: Vec<&[u32]> = ids.iter().map(Vec::as_slice).collect();
-    let tower = TextTower::new(&config, &checkpoint).expect("the text tower");
+    let wanted = json("families.json");
     for record in [Record::No, Record::From(0)] {
-        let features = tower.forward(&ids, record).features;
-        let found = project(&features, &head("heads.text_proj.weight"), config.text.width);
-        close(&format!("{path}, text, {record:?}"), &found, &wanted[key]["text"], bound);
+        let found = outputs(&golden(path), 2, &ids(&wanted), record);
+        close(&format!("{path}, image"), &found.image, &wanted[key]["image"], bound);
+        close(&format!("{path}, text, {record:?}"), &found.text, &wanted[key]["text"], bound);
     }
 }
 
@@ -166,22 +129,15 @@ fn full_size_models_equal_transformers() {
         let text = std::fs::read_to_string(path.join("golden.json")).expect("a golden file");
         let wanted: Value = serde_json::from_str(&text).expect("JSON");
         let start = std::time::Instant::now();
-        let (config, checkpoint) = Checkpoint::open(&path).expect("a checkpoint");
-        let images = ImageTower::new(&config, &checkpoint).expect("the image tower");
-        let texts = TextTower::new(&config, &checkpoint).expect("the text tower");
+        CpuEncoder::open(&path).expect("a model").load().expect("both towers");
         let loaded = start.elapsed();
-        let head = |name: &str| (&checkpoint).find(name).expect("a projection").1;
-        let size = wanted["size"].as_u64().expect("a size") as u32;
-        let features = images.forward(&pixels(3 * size * size), None, Record::No).features;
-        let image = project(&features, &head("heads.image_proj.weight"), config.image.width);
-        let ids: Vec<Vec<u32>> = serde_json::from_value(wanted["ids"].clone()).expect("ids");
-        let features = texts.forward(&[&ids[0]], Record::No).features;
-        let text = project(&features, &head("heads.text_proj.weight"), config.text.width);
+        let found = outputs(&path, 1, &ids(&wanted), Record::No);
         let cosine = |found: &[f32], wanted: &Value| -> f64 {
             let wanted: Vec<f64> = serde_json::from_value(wanted[0].clone()).expect("a row");
             found.iter().zip(&wanted).map(|(a, b)| f64::from(*a) * b).sum()
         };
-        let (a, b) = (cosine(&image[0], &wanted["image"]), cosine(&text[0], &wanted["text"]));
+        let a = cosine(&found.image[0], &wanted["image"]);
+        let b = cosine(&found.text[0], &wanted["text"]);
         eprintln!("{}: cosine {a:.7} {b:.7}, loaded in {loaded:.2?}", path.display());
         assert!(a > 0.99999 && b > 0.99999);
         models += 1;

@@ -6,7 +6,7 @@
 
 use burn::module::{Initializer, Module};
 use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
-use burn::tensor::activation::{gelu, sigmoid, softmax};
+use burn::tensor::activation::{gelu, gelu_approximate, sigmoid, softmax};
 use burn::tensor::module::attention;
 use burn::tensor::ops::AttentionModuleOptions;
 use burn::tensor::{Bool, Device, Tensor};
@@ -105,6 +105,7 @@ impl Mlp {
         let active = match self.activation {
             Activation::Gelu => gelu(hidden),
             Activation::QuickGelu => hidden.clone() * sigmoid(hidden * 1.702),
+            Activation::GeluTanh => gelu_approximate(hidden),
         };
         self.fc2.forward(active)
     }

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use tuwen_data::image::{Filter, Geometry, Preprocess};
-use tuwen_encode::{Arrays, ModelConfig, Pool, Tokenizer, TowerConfig};
+use tuwen_data::image::Preprocess;
+use tuwen_encode::{Arrays, ModelConfig, TowerConfig};
 use tuwen_model::burn::tensor::{Device, Tensor, TensorData};
 use tuwen_model::{DualEncoder, load_imagenet_vit, loss, weights};
 
@@ -33,28 +33,9 @@ fn picture(size: usize) -> Vec<f32> {
 }
 
 fn config(size: u32, patch: usize, image: TowerConfig) -> ModelConfig {
-    ModelConfig {
-        name: "golden".into(),
-        embed_dim: 4,
-        image,
-        patch,
-        patch_bias: true,
-        text: TowerConfig { norm_eps: 1e-6, ..TowerConfig::new(4, 1, 1, 4) },
-        vocab: 10,
-        context: 4,
-        positions: 0,
-        token_types: 0,
-        pool: Pool::Mean,
-        causal: false,
-        tokenizer: Tokenizer::WordPiece,
-        preprocess: Preprocess {
-            size,
-            geometry: Geometry::Squash,
-            filter: Filter::Bicubic,
-            mean: [0.5; 3],
-            std: [0.5; 3],
-        },
-    }
+    let text = TowerConfig { norm_eps: 1e-6, ..TowerConfig::new(4, 1, 1, 4) };
+    let towers = ModelConfig::new("golden", image, text, Preprocess::squash(size));
+    ModelConfig { patch, vocab: 10, context: 4, ..towers }
 }
 
 /// The class token's feature, in burn and in the fast twin.

@@ -2,40 +2,20 @@
 //! same gradients.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use tuwen_data::image::{Filter, Geometry, Preprocess};
+use tuwen_data::image::Preprocess;
 use tuwen_data::rng::Rng;
 use tuwen_encode::towers::{ImageTower, Record, TextTower};
-use tuwen_encode::{Activation, Arrays, ModelConfig, NormPlace, Pool, Tokenizer, TowerConfig};
+use tuwen_encode::{Activation, Arrays, ModelConfig, NormPlace, Pool, TowerConfig};
 use tuwen_model::{DualEncoder, burn, weights};
 
 fn config() -> ModelConfig {
     let tower = |width| TowerConfig { norm_eps: 1e-6, ..TowerConfig::new(width, 3, 2, 40) };
-    ModelConfig {
-        name: "test".into(),
-        embed_dim: 8,
-        image: tower(24),
-        patch: 4,
-        patch_bias: true,
-        text: tower(20),
-        vocab: 50,
-        context: 12,
-        positions: 0,
-        token_types: 0,
-        pool: Pool::Mean,
-        causal: false,
-        tokenizer: Tokenizer::WordPiece,
-        preprocess: Preprocess {
-            size: 16,
-            geometry: Geometry::Squash,
-            filter: Filter::Bicubic,
-            mean: [0.5; 3],
-            std: [0.5; 3],
-        },
-    }
+    let towers = ModelConfig::new("test", tower(24), tower(20), Preprocess::squash(16));
+    ModelConfig { embed_dim: 8, patch: 4, vocab: 50, context: 12, ..towers }
 }
 
-/// tuwen-tiny, CLIP and Chinese-CLIP in small.
-fn families() -> [ModelConfig; 3] {
+/// tuwen-tiny, CLIP, Chinese-CLIP, and SigLIP's GELU in small.
+fn families() -> [ModelConfig; 4] {
     let mut clip = config();
     (clip.image.first_norm, clip.patch_bias) = (true, false);
     (clip.image.activation, clip.text.activation) = (Activation::QuickGelu, Activation::QuickGelu);
@@ -44,7 +24,9 @@ fn families() -> [ModelConfig; 3] {
     (chinese.text.norm, chinese.text.first_norm) = (NormPlace::Post, true);
     chinese.text.activation = Activation::Gelu;
     (chinese.token_types, chinese.positions) = (2, 15);
-    [config(), clip, chinese]
+    let mut tanh = config();
+    (tanh.image.activation, tanh.text.activation) = (Activation::GeluTanh, Activation::GeluTanh);
+    [config(), clip, chinese, tanh]
 }
 
 /// Weights large enough that every part of the network matters.

@@ -12,7 +12,7 @@ use tuwen_data::loader::Plan;
 use tuwen_data::rng::Rng;
 use tuwen_data::{Encoder, Sample};
 use tuwen_encode::arrays::{self, Precision};
-use tuwen_encode::{Arrays, CONFIG_FILE, CpuEncoder, ModelConfig, Tokenizer, WEIGHTS_FILE};
+use tuwen_encode::{Arrays, CONFIG_FILE, CpuEncoder, ModelConfig, Tokenizer, Vision, WEIGHTS_FILE};
 use tuwen_eval::Report;
 use tuwen_model::burn::tensor::Device;
 use tuwen_model::{DualEncoder, load_imagenet_vit, weights};
@@ -76,8 +76,8 @@ pub fn train(
     tell: &(dyn Fn(Event<'_>) + Sync),
 ) -> Result<bool> {
     let model = ModelConfig::load(&config.model)?;
-    if model.tokenizer != Tokenizer::WordPiece {
-        let what = "only models with the WordPiece tokenizer can be trained yet";
+    if model.tokenizer != Tokenizer::WordPiece || model.vision != Vision::ClassToken {
+        let what = "only a ViT with a class token and the WordPiece tokenizer can be trained yet";
         return Err(Error::config(&config.model, what));
     }
     let folder = RunFolder::open(config)?;

@@ -1,37 +1,17 @@
 //! The fast CPU step against the same step in burn: one loss, one gradient.
 
-use tuwen_data::image::{Filter, Geometry, Preprocess};
+use tuwen_data::image::Preprocess;
 use tuwen_data::loader::Batch;
 use tuwen_data::rng::Rng;
 use tuwen_data::token::TokenBatch;
-use tuwen_encode::{Arrays, ModelConfig, Pool, Tokenizer, TowerConfig};
+use tuwen_encode::{Arrays, ModelConfig, TowerConfig};
 use tuwen_model::burn::tensor::Device;
 use tuwen_train::{Engine, LossConfig, LossKind, StepInput, gradients};
 
 fn model() -> ModelConfig {
     let tower = |width| TowerConfig { norm_eps: 1e-6, ..TowerConfig::new(width, 2, 2, 32) };
-    ModelConfig {
-        name: "test".into(),
-        embed_dim: 8,
-        image: tower(16),
-        patch: 4,
-        patch_bias: true,
-        text: tower(12),
-        vocab: 40,
-        context: 8,
-        positions: 0,
-        token_types: 0,
-        pool: Pool::Mean,
-        causal: false,
-        tokenizer: Tokenizer::WordPiece,
-        preprocess: Preprocess {
-            size: 16,
-            geometry: Geometry::Squash,
-            filter: Filter::Bicubic,
-            mean: [0.5; 3],
-            std: [0.5; 3],
-        },
-    }
+    let towers = ModelConfig::new("test", tower(16), tower(12), Preprocess::squash(16));
+    ModelConfig { embed_dim: 8, patch: 4, vocab: 40, context: 8, ..towers }
 }
 
 #[test]

@@ -35,6 +35,12 @@ pub struct Preprocess {
 }
 
 impl Preprocess {
+    /// Stretched to `size`, values in -1..1: what ViT and SigLIP are trained on.
+    pub fn squash(size: u32) -> Self {
+        let (geometry, filter) = (Geometry::Squash, Filter::Bicubic);
+        Self { size, geometry, filter, mean: [0.5; 3], std: [0.5; 3] }
+    }
+
     /// Brings a picture to R x R, still in bytes.
     pub fn fit(&self, picture: &RgbImage) -> RgbImage {
         let size = self.size;

@@ -4,6 +4,7 @@
 //! `names` maps names, `family` derives the architecture.
 
 mod family;
+mod flash;
 mod names;
 mod pickle;
 pub(crate) mod tensors;
@@ -14,21 +15,28 @@ use std::path::{Path, PathBuf};
 
 use crate::arrays::{Array, Arrays};
 use crate::layers::Weights;
-use crate::{CONFIG_FILE, Error, ModelConfig, Result, WEIGHTS_FILE};
-use names::Layout;
+use crate::{CONFIG_FILE, Error, ModelConfig, Result, Tokenizer, WEIGHTS_FILE};
+use names::{Layout, Names};
 use tensors::{Blob, Raw};
 
 /// Files of HF's layout, in the order we look for them.
 const TORCH_FILE: &str = "pytorch_model.bin";
 const SHARDS: [&str; 2] = ["model.safetensors.index.json", "pytorch_model.bin.index.json"];
 
+/// Files of open_clip's layout.
+const OPEN_CLIP_CONFIG: &str = "open_clip_config.json";
+const OPEN_CLIP_WEIGHTS: [&str; 2] = ["open_clip_model.safetensors", "open_clip_pytorch_model.bin"];
+/// A model's own tokenizer.
+const TOKENIZER_FILE: &str = "tokenizer.json";
+
 /// The weights of one model in files, each read when it is asked for.
 #[derive(Debug)]
 pub struct Checkpoint {
     raws: BTreeMap<String, Raw>,
-    layout: Layout,
-    bert: bool,
+    names: Names,
     blobs: Vec<Blob>,
+    /// The model's own tokenizer, where it has one.
+    tokenizer: Option<PathBuf>,
 }
 
 impl Checkpoint {
@@ -36,10 +44,11 @@ impl Checkpoint {
     ///
     /// # Errors
     /// Not a safetensors file.
-    pub fn embedded(bytes: &'static [u8], path: &Path) -> Result<Self> {
+    pub fn embedded(config: &ModelConfig, bytes: &'static [u8], path: &Path) -> Result<Self> {
         let blob = Blob::Static(bytes);
         let raws = tensors::safetensors(blob.clone(), path)?;
-        Ok(Self { raws, layout: Layout::Tuwen, bert: false, blobs: vec![blob] })
+        let names = Names::new(Layout::Tuwen, config);
+        Ok(Self { raws, names, blobs: vec![blob], tokenizer: None })
     }
 
     /// Opens a folder (ours, or HF's with `config.json` and weights as safetensors or
@@ -58,39 +67,71 @@ impl Checkpoint {
 
     fn open_folder(folder: &Path) -> Result<(ModelConfig, Self)> {
         let config_path = folder.join(CONFIG_FILE);
-        let text = std::fs::read_to_string(&config_path).map_err(|e| Error::io(&config_path, e))?;
+        let open_clip = folder.join(OPEN_CLIP_CONFIG);
+        let has_weights = [WEIGHTS_FILE, TORCH_FILE].iter().chain(&SHARDS);
+        if open_clip.exists() && !has_weights.clone().any(|name| folder.join(name).exists()) {
+            return Self::open_clip(folder, &read_json(&open_clip)?);
+        }
+        if let (false, Some(file)) = (config_path.exists(), only_torch_file(folder)) {
+            return Self::open_file(&file);
+        }
+        let json = read_json(&config_path)?;
         let files = weight_files(folder)?;
         let mut raws = BTreeMap::new();
         for file in &files {
             raws.extend(read_file(file)?);
         }
-        let json: serde_json::Value =
-            serde_json::from_str(&text).map_err(|e| Error::malformed(&config_path, e))?;
         let (config, layout) = match json["model_type"].as_str() {
             Some(kind) => (family::from_hf(kind, &json, &config_path)?, Layout::Hf),
-            None => (ModelConfig::parse(&text, &config_path)?, Layout::Tuwen),
+            None => (ModelConfig::load(&config_path)?, Layout::Tuwen),
         };
-        let blobs = files.into_iter().map(Blob::File).collect();
-        Ok((config.clone(), Self { raws, layout, bert: family::is_bert(&config), blobs }))
+        let mut blobs: Vec<Blob> = files.into_iter().map(Blob::File).collect();
+        let tokenizer = folder.join(TOKENIZER_FILE);
+        let tokenizer = (config.tokenizer == Tokenizer::File).then_some(tokenizer);
+        // It belongs to the fingerprint as the weights do.
+        blobs.extend(tokenizer.clone().filter(|path| path.exists()).map(Blob::File));
+        let names = Names::new(layout, &config);
+        Ok((config, Self { raws, names, blobs, tokenizer }))
+    }
+
+    fn open_clip(folder: &Path, json: &serde_json::Value) -> Result<(ModelConfig, Self)> {
+        let file = OPEN_CLIP_WEIGHTS.map(|name| folder.join(name)).into_iter().find(|f| f.exists());
+        let Some(file) = file else {
+            let names = OPEN_CLIP_WEIGHTS.join(" or ");
+            return Err(Error::malformed(
+                folder,
+                format!("the weights are missing: put {names} there"),
+            ));
+        };
+        let raws = flash::unpacked(bare(read_file(&file)?));
+        let shape = |name: &str| Some(&raws.get(name)?.shape[..]);
+        let mut config = family::from_open_clip(&shape, folder, json)?;
+        if let Some(name) = folder.file_name() {
+            config.name = name.to_string_lossy().into_owned();
+        }
+        let names = Names::new(Layout::OpenAi, &config);
+        Ok((config, Self { raws, names, blobs: vec![Blob::File(file)], tokenizer: None }))
     }
 
     fn open_file(path: &Path) -> Result<(ModelConfig, Self)> {
-        let raws = read_file(path)?;
-        let inner = |name: &str| {
-            let name = name.strip_prefix("state_dict.").unwrap_or(name);
-            name.strip_prefix("module.").unwrap_or(name).to_owned()
-        };
-        let raws = raws.into_iter().filter(|(name, _)| !name.starts_with("optimizer."));
-        let raws: BTreeMap<String, Raw> = raws.map(|(name, raw)| (inner(&name), raw)).collect();
+        let raws = flash::unpacked(bare(read_file(path)?));
         let config = family::from_shapes(&|name| Some(&raws.get(name)?.shape[..]), path)?;
-        let blobs = vec![Blob::File(path.to_path_buf())];
-        let bert = family::is_bert(&config);
-        if !bert && !tensors::is_scripted(path) {
+        let names = Names::new(Layout::OpenAi, &config);
+        // OpenAI's own files are scripted, or at least hold what its module records.
+        let openai = raws.contains_key("input_resolution") || tensors::is_scripted(path);
+        if !names.bert && !openai {
             let what = "an open_clip checkpoint's tensors do not say which GELU it was trained \
-                with: give its folder in HF's layout (config.json and model.safetensors)";
+                with: put it into a folder as open_clip_pytorch_model.bin beside its \
+                open_clip_config.json, or give its folder in HF's layout";
             return Err(Error::malformed(path, what));
         }
-        Ok((config, Self { raws, layout: Layout::OpenAi, bert, blobs }))
+        let blobs = vec![Blob::File(path.to_path_buf())];
+        Ok((config, Self { raws, names, blobs, tokenizer: None }))
+    }
+
+    /// Where the model's own tokenizer is, if it has one.
+    pub fn tokenizer(&self) -> Option<&Path> {
+        self.tokenizer.as_deref()
     }
 
     /// All weights of `config` in memory, under our names.
@@ -117,7 +158,7 @@ impl Checkpoint {
     pub fn check(&self, config: &ModelConfig) -> Result<()> {
         let mut used = HashSet::new();
         for (name, wanted) in config.weight_shapes() {
-            let Some(origin) = self.origin(&name) else { continue };
+            let Some(origin) = self.names.origin(&name) else { continue };
             let (_, found) = self.parts(&name, &origin)?;
             if squeezed(&found) != squeezed(&wanted) {
                 return Err(Error::Shape { name: origin.parts.join(" + "), found, wanted });
@@ -128,13 +169,6 @@ impl Checkpoint {
             Some(name) => Err(Error::UnusedWeight(name.clone())),
             None => Ok(()),
         }
-    }
-
-    /// None for a weight that this layout does not have and no forward needs.
-    fn origin(&self, name: &str) -> Option<names::Origin> {
-        let origin = names::origin(self.layout, self.bert, name);
-        // Ours alone keeps the sigmoid loss's bias.
-        origin.filter(|_| self.layout == Layout::Tuwen || name != "heads.logit_bias")
     }
 
     /// The tensors of a weight, and its shape as it will be.
@@ -163,7 +197,7 @@ fn squeezed(shape: &[usize]) -> Vec<usize> {
 
 impl Weights<'static> for &Checkpoint {
     fn find(&self, name: &str) -> Result<(Vec<usize>, Cow<'static, [f32]>)> {
-        let Some(origin) = self.origin(name) else {
+        let Some(origin) = self.names.origin(name) else {
             return Ok((vec![1], Cow::Owned(vec![0.0])));
         };
         let (parts, shape) = self.parts(name, &origin)?;
@@ -180,6 +214,28 @@ impl Weights<'static> for &Checkpoint {
         }
         Ok((shape, Cow::Owned(values)))
     }
+}
+
+fn read_json(path: &Path) -> Result<serde_json::Value> {
+    let text = std::fs::read_to_string(path).map_err(|e| Error::io(path, e))?;
+    serde_json::from_str(&text).map_err(|e| Error::malformed(path, e))
+}
+
+/// The one `.pt` file of a folder, as Chinese-CLIP's hub repositories have it.
+fn only_torch_file(folder: &Path) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
+    let mut files = entries.filter(|path| path.extension().is_some_and(|e| e == "pt"));
+    files.next().filter(|_| files.next().is_none())
+}
+
+/// The model's tensors alone, without what a trainer puts around their names.
+fn bare(raws: BTreeMap<String, Raw>) -> BTreeMap<String, Raw> {
+    let inner = |name: &str| {
+        let name = name.strip_prefix("state_dict.").unwrap_or(name);
+        name.strip_prefix("module.").unwrap_or(name).to_owned()
+    };
+    let raws = raws.into_iter().filter(|(name, _)| !name.starts_with("optimizer."));
+    raws.map(|(name, raw)| (inner(&name), raw)).collect()
 }
 
 fn read_file(path: &Path) -> Result<BTreeMap<String, Raw>> {

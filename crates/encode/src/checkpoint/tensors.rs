@@ -45,6 +45,17 @@ enum Kind {
     Other(String),
 }
 
+impl Kind {
+    /// Bytes of a value.
+    fn width(&self) -> usize {
+        match self {
+            Self::F32 => 4,
+            Self::F16 | Self::Bf16 => 2,
+            Self::Other(_) => 1,
+        }
+    }
+}
+
 impl Blob {
     fn read(&self, start: u64, len: usize) -> Result<Vec<u8>> {
         match self {
@@ -76,15 +87,28 @@ impl Blob {
 }
 
 impl Raw {
+    /// Three equal parts of the rows.
+    pub(crate) fn thirds(self) -> [Raw; 3] {
+        let rows = self.shape.first().map_or(0, |rows| rows / 3);
+        let dense = self.shape.iter().skip(1).product();
+        let stride = self.strides.as_ref().map_or(dense, |strides| strides[0]);
+        let bytes = (rows * stride * self.kind.width()) as u64;
+        [0, 1, 2].map(|index| {
+            let mut part = self.clone();
+            part.start += index * bytes;
+            if let Some(first) = part.shape.first_mut() {
+                *first = rows;
+            }
+            part
+        })
+    }
+
     /// All values, row-major, as f32. `name` is for the error.
     pub(crate) fn values(&self, name: &str) -> Result<Vec<f32>> {
-        let width = match &self.kind {
-            Kind::F32 => 4,
-            Kind::F16 | Kind::Bf16 => 2,
-            Kind::Other(dtype) => {
-                return Err(Error::Dtype { name: name.to_owned(), dtype: dtype.clone() });
-            }
-        };
+        if let Kind::Other(dtype) = &self.kind {
+            return Err(Error::Dtype { name: name.to_owned(), dtype: dtype.clone() });
+        }
+        let width = self.kind.width();
         let count: usize = self.shape.iter().product();
         let stored = match &self.strides {
             Some(strides) if count > 0 => {

@@ -1,21 +1,24 @@
-//! Pixels to features: a ViT with a class token.
+//! Pixels to features: a ViT with a class token, or pooled by a learned query.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::probe::Probe;
 use super::{Chunk, Pass, Record, collect, cut, first_taped, run};
 use crate::arrays::Arrays;
 use crate::attention::Leave;
 use crate::block::Stack;
 use crate::layers::{Linear, Weights};
 use crate::math;
-use crate::{ModelConfig, Result};
+use crate::{ModelConfig, Result, Vision};
 
 /// The image tower on the CPU.
 pub struct ImageTower<'a> {
     stack: Stack<'a>,
     patch_embed: Linear<'a>,
-    cls_token: Cow<'a, [f32]>,
+    /// None where a probe pools the patches.
+    cls_token: Option<Cow<'a, [f32]>>,
+    probe: Option<Probe<'a>>,
     pos_embed: Cow<'a, [f32]>,
     config: ModelConfig,
 }
@@ -26,10 +29,13 @@ impl<'a> ImageTower<'a> {
     /// # Errors
     /// A weight is missing.
     pub fn new(config: &ModelConfig, weights: impl Weights<'a>) -> Result<Self> {
+        let pools = config.vision == Vision::Probe;
+        let cls_token = || Ok(weights.find("image.cls_token")?.1);
         Ok(Self {
             stack: Stack::new(&config.image, false, &weights, "image")?,
             patch_embed: Linear::find(&weights, "image.patch_embed", config.patch_bias)?,
-            cls_token: weights.find("image.cls_token")?.1,
+            cls_token: (!pools).then(cls_token).transpose()?,
+            probe: pools.then(|| Probe::new(&config.image, &weights)).transpose()?,
             pos_embed: weights.find("image.pos_embed")?.1,
             config: config.clone(),
         })
@@ -42,20 +48,30 @@ impl<'a> ImageTower<'a> {
         let items = pixels.len() / (3 * size * size);
         let all: Vec<usize> = (0..self.config.patches()).collect();
         let kept = |item: usize| keep.map_or(&all[..], |keep| &keep[item]);
-        let rows: Vec<usize> = (0..items).map(|item| kept(item).len() + 1).collect();
+        let rows: Vec<usize> =
+            (0..items).map(|item| kept(item).len() + self.class_tokens()).collect();
         run(cut(&rows), |items| {
             let (mut x, patches, spans) = self.embed(pixels, items.clone(), kept);
             // Only the class tokens leave the tower; the way back wants whole blocks.
-            let leave = if record == Record::No { Leave::First } else { Leave::All };
+            let whole = record != Record::No || self.probe.is_some();
+            let leave = if whole { Leave::All } else { Leave::First };
             let tape = self.stack.forward(&mut x, &spans, first_taped(record), leave);
-            let last = match leave {
-                Leave::All => self.stack.leaving_rows(&x, &spans, Leave::First),
+            let last = match (&self.probe, leave) {
+                (None, Leave::All) => self.stack.leaving_rows(&x, &spans, Leave::First),
                 _ => x,
             };
             let (features, stats) = self.stack.finish(&last);
+            let features = match &self.probe {
+                Some(probe) => probe.pool(&features, &spans),
+                None => features,
+            };
             let patches = if record == Record::From(0) { patches } else { Vec::new() };
             (Chunk { items, spans, patches, tape, last, stats }, features)
         })
+    }
+
+    fn class_tokens(&self) -> usize {
+        usize::from(self.cls_token.is_some())
     }
 
     fn embed<'k>(
@@ -75,10 +91,12 @@ impl<'a> ImageTower<'a> {
         let mut rows = embedded.chunks_exact(width);
         for item in items {
             let start = x.len() / width;
-            x.extend(self.cls_token.iter().zip(&*self.pos_embed).map(|(c, p)| c + p));
+            if let Some(token) = &self.cls_token {
+                x.extend(token.iter().zip(&*self.pos_embed).map(|(c, p)| c + p));
+            }
             for &patch in kept(item) {
                 let row = rows.next().expect("one row for each kept patch");
-                let pos = &self.pos_embed[(patch + 1) * width..];
+                let pos = &self.pos_embed[(patch + self.class_tokens()) * width..];
                 x.extend(row.iter().zip(pos).map(|(r, p)| r + p));
             }
             spans.push(start..x.len() / width);
@@ -103,7 +121,11 @@ impl<'a> ImageTower<'a> {
     }
 
     /// Gradients by parameter name from those of the features, (B, W). `keep` as in `forward`.
+    ///
+    /// # Panics
+    /// Without a class token: such a tower has no way back yet.
     pub fn backward(&self, pass: Pass, keep: Option<&[Vec<usize>]>, dfeatures: &[f32]) -> Arrays {
+        assert!(self.probe.is_none(), "a tower with a probe has no way back");
         let width = self.config.image.width;
         let (grads, _) = collect(&pass.chunks, |chunk, grads| {
             let grad = &dfeatures[chunk.items.start * width..chunk.items.end * width];

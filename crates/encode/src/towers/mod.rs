@@ -5,6 +5,8 @@
 //! of threads.
 
 mod image;
+mod probe;
+mod resnet;
 mod text;
 
 use std::ops::Range;
@@ -13,8 +15,11 @@ use rayon::prelude::*;
 
 use crate::arrays::Arrays;
 use crate::block::Tape;
+use crate::layers::Weights;
+use crate::{ModelConfig, Result, Vision};
 
 pub use image::ImageTower;
+pub use resnet::ResNetTower;
 pub use text::TextTower;
 
 /// Sequences of one chunk are gathered until they have this many rows.
@@ -38,6 +43,36 @@ struct Chunk {
     /// The rows that the final LayerNorm saw, and its statistics.
     last: Vec<f32>,
     stats: Vec<[f32; 2]>,
+}
+
+/// Any image tower, for inference.
+pub enum AnyImageTower<'a> {
+    /// Of transformer blocks.
+    Vit(Box<ImageTower<'a>>),
+    /// Of convolutions.
+    ResNet(Box<ResNetTower<'a>>),
+}
+
+impl<'a> AnyImageTower<'a> {
+    /// The weights under `image.`.
+    ///
+    /// # Errors
+    /// A weight is missing.
+    pub fn new(config: &ModelConfig, weights: impl Weights<'a>) -> Result<Self> {
+        Ok(match config.vision {
+            Vision::ResNet(net) => Self::ResNet(Box::new(ResNetTower::new(config, net, weights)?)),
+            _ => Self::Vit(Box::new(ImageTower::new(config, weights)?)),
+        })
+    }
+
+    /// # Shapes
+    /// `pixels`: B * 3 * R * R. Returns B * W.
+    pub fn features(&self, pixels: &[f32]) -> Vec<f32> {
+        match self {
+            Self::Vit(tower) => tower.forward(pixels, None, Record::No).features,
+            Self::ResNet(tower) => tower.forward(pixels),
+        }
+    }
 }
 
 /// What a forward pass should remember.

@@ -22,6 +22,8 @@ pub struct TextTower<'a> {
     /// BERT's token types; all tokens are of the first.
     type_embed: Option<Cow<'a, [f32]>>,
     pool: Pool,
+    /// Whether the padding is attended to, as the tokens are.
+    padded: bool,
     width: usize,
 }
 
@@ -38,14 +40,17 @@ impl<'a> TextTower<'a> {
             pos_embed: weights.find("text.pos_embed")?.1,
             type_embed: (config.token_types > 0).then(types).transpose()?.map(|(_, values)| values),
             pool: config.pool,
+            padded: config.pad.is_some(),
             width: config.text.width,
         })
     }
 
     /// # Shapes
-    /// `texts`: B lists of ids, unpadded or padded with 0 at the end.
+    /// `texts`: B lists of ids, unpadded or padded with 0 at the end, which is cut; with
+    /// `config.pad` as they are.
     pub fn forward(&self, texts: &[&[u32]], record: Record) -> Pass {
-        let texts: Vec<&[u32]> = texts.iter().map(|ids| unpadded(ids)).collect();
+        let texts = texts.iter().map(|ids| if self.padded { ids } else { unpadded(ids) });
+        let texts: Vec<&[u32]> = texts.collect();
         let rows: Vec<usize> = texts.iter().map(|ids| ids.len()).collect();
         run(cut(&rows), |items| {
             let (mut x, spans) = self.embed(&texts[items.clone()]);

@@ -1,0 +1,67 @@
+//! The architecture behind a checkpoint of others: from HF's `config.json`, or from the shapes of
+//! the tensors, as OpenAI's and cn_clip's own loaders do it.
+
+mod hf;
+mod shapes;
+
+use tuwen_data::image::{Filter, Geometry, Preprocess};
+
+use crate::{ModelConfig, NormPlace, Pool, Tokenizer, TowerConfig, Vision};
+
+pub(crate) use hf::from_hf;
+pub(crate) use shapes::{from_open_clip, from_shapes};
+
+/// CLIP's and Chinese-CLIP's normalisation.
+#[allow(clippy::excessive_precision, reason = "as published")]
+const MEAN: [f32; 3] = [0.481_454_66, 0.457_827_5, 0.408_210_73];
+#[allow(clippy::excessive_precision, reason = "as published")]
+const STD: [f32; 3] = [0.268_629_54, 0.261_302_58, 0.275_777_11];
+/// Chinese-CLIP's context; its position table is longer.
+const CHINESE_CONTEXT: usize = 52;
+
+fn preprocess(size: usize, chinese: bool) -> Preprocess {
+    Preprocess {
+        size: size as u32,
+        geometry: if chinese { Geometry::Squash } else { Geometry::CentreCrop },
+        filter: Filter::Bicubic,
+        mean: MEAN,
+        std: STD,
+    }
+}
+
+/// Both towers, and what is the same in every CLIP.
+fn assemble(name: String, embed_dim: usize, image: Image, text: Text) -> ModelConfig {
+    let chinese = text.tower.norm == NormPlace::Post;
+    let first_norm = image.vision == Vision::ClassToken;
+    let image_tower = TowerConfig { first_norm, ..image.tower };
+    let text_tower = TowerConfig { first_norm: chinese, ..text.tower };
+    let preprocess = preprocess(image.size, chinese);
+    ModelConfig {
+        embed_dim,
+        vision: image.vision,
+        patch: image.patch,
+        patch_bias: false,
+        vocab: text.vocab,
+        context: if chinese { CHINESE_CONTEXT.min(text.positions) } else { text.positions },
+        positions: text.positions,
+        token_types: text.token_types,
+        pool: if chinese { Pool::First } else { Pool::Last },
+        causal: !chinese,
+        tokenizer: if chinese { Tokenizer::WordPiece } else { Tokenizer::ClipBpe },
+        ..ModelConfig::new(&name, image_tower, text_tower, preprocess)
+    }
+}
+
+struct Image {
+    tower: TowerConfig,
+    vision: Vision,
+    patch: usize,
+    size: usize,
+}
+
+struct Text {
+    tower: TowerConfig,
+    vocab: usize,
+    positions: usize,
+    token_types: usize,
+}

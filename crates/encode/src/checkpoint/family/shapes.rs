@@ -1,0 +1,128 @@
+//! The architecture from the shapes of a checkpoint's tensors, as OpenAI's and cn_clip's own
+//! loaders find it.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::{Image, Text, assemble};
+use crate::{Activation, Error, ModelConfig, NormPlace, ResNet, Result, TowerConfig, Vision};
+
+/// The shape of a tensor, by name.
+type Shapes<'s> = dyn Fn(&str) -> Option<&'s [usize]> + 's;
+
+/// Derives the architecture from the shapes of OpenAI's, open_clip's or cn_clip's tensors.
+pub(crate) fn from_shapes<'s>(shape: &Shapes<'s>, path: &Path) -> Result<ModelConfig> {
+    let (image, embed_dim) = match shape("visual.layer1.0.conv1.weight") {
+        Some(&[width, ..]) => {
+            (res_net(shape, width, path)?, need(shape, "text_projection", 2, path)?[1])
+        }
+        _ => (vit(shape, path)?, need(shape, "visual.proj", 2, path)?[1]),
+    };
+    let text = text(shape, path)?;
+    let stem = path.file_stem().map_or("clip".into(), |stem| stem.to_string_lossy());
+    Ok(assemble(stem.into_owned(), embed_dim, image, text))
+}
+
+/// The same with what open_clip's `open_clip_config.json` adds: which GELU, and how pictures are
+/// normalised.
+pub(crate) fn from_open_clip<'s>(
+    shape: &Shapes<'s>,
+    path: &Path,
+    json: &Value,
+) -> Result<ModelConfig> {
+    let mut config = from_shapes(shape, path)?;
+    let model = &json["model_cfg"];
+    for (part, key) in [("vision_cfg", "timm_model_name"), ("text_cfg", "hf_model_name")] {
+        if let Some(name) = model[part][key].as_str() {
+            let what = format!("{part} is built on `{name}`, which is not supported");
+            return Err(Error::malformed(path, what));
+        }
+    }
+    let activation = match model["quick_gelu"].as_bool() {
+        Some(true) => Activation::QuickGelu,
+        _ => Activation::Gelu,
+    };
+    (config.image.activation, config.text.activation) = (activation, activation);
+    if let Some(heads) = model["text_cfg"]["heads"].as_u64() {
+        config.text.heads = heads as usize;
+    }
+    if let Some(width) = model["vision_cfg"]["head_width"].as_u64() {
+        config.image.heads = config.image.width / (width as usize).max(1);
+    }
+    for (key, target) in
+        [("mean", &mut config.preprocess.mean), ("std", &mut config.preprocess.std)]
+    {
+        if let Ok(values) = serde_json::from_value(json["preprocess_cfg"][key].clone()) {
+            *target = values;
+        }
+    }
+    Ok(config)
+}
+
+fn need<'s>(shape: &Shapes<'s>, name: &str, axes: usize, path: &Path) -> Result<&'s [usize]> {
+    shape(name).filter(|shape| shape.len() == axes).ok_or_else(|| {
+        Error::malformed(path, format!("no CLIP: `{name}` with {axes} axes is missing"))
+    })
+}
+
+/// How many names of a pattern there are, from 0 on.
+fn count<'s>(shape: &Shapes<'s>, pattern: impl Fn(usize) -> String) -> usize {
+    (0..).take_while(|&index| shape(&pattern(index)).is_some()).count()
+}
+
+fn res_net<'s>(shape: &Shapes<'s>, stem: usize, path: &Path) -> Result<Image> {
+    let stage = |n: usize| count(shape, |index| format!("visual.layer{n}.{index}.conv1.weight"));
+    let rows = need(shape, "visual.attnpool.positional_embedding", 2, path)?[0];
+    let width = 32 * stem;
+    Ok(Image {
+        tower: TowerConfig::new(width, 0, (width / 64).max(1), 0),
+        vision: Vision::ResNet(ResNet { stem, blocks: [1, 2, 3, 4].map(stage) }),
+        patch: 32,
+        size: rows.saturating_sub(1).isqrt() * 32,
+    })
+}
+
+fn vit<'s>(shape: &Shapes<'s>, path: &Path) -> Result<Image> {
+    let conv = need(shape, "visual.conv1.weight", 4, path)?;
+    let (width, patch) = (conv[0], conv[3]);
+    let rows = need(shape, "visual.positional_embedding", 2, path)?[0];
+    let block = "visual.transformer.resblocks";
+    let mlp = need(shape, &format!("{block}.0.mlp.c_fc.weight"), 2, path)?[0];
+    let layers = count(shape, |index| format!("{block}.{index}.ln_1.weight"));
+    let mut tower = TowerConfig::new(width, layers, image_heads(width), mlp);
+    tower.activation = Activation::QuickGelu;
+    let size = rows.saturating_sub(1).isqrt() * patch;
+    Ok(Image { tower, vision: Vision::ClassToken, patch, size })
+}
+
+fn text<'s>(shape: &Shapes<'s>, path: &Path) -> Result<Text> {
+    if let Some(words) = shape("bert.embeddings.word_embeddings.weight") {
+        let layer = "bert.encoder.layer";
+        let mlp = need(shape, &format!("{layer}.0.intermediate.dense.weight"), 2, path)?[0];
+        let layers = count(shape, |index| format!("{layer}.{index}.output.dense.weight"));
+        let mut tower = TowerConfig::new(words[1], layers, words[1] / 64, mlp);
+        (tower.norm, tower.norm_eps) = (NormPlace::Post, 1e-12);
+        let positions = need(shape, "bert.embeddings.position_embeddings.weight", 2, path)?[0];
+        let token_types = need(shape, "bert.embeddings.token_type_embeddings.weight", 2, path)?[0];
+        Ok(Text { tower, vocab: words[0], positions, token_types })
+    } else {
+        let [vocab, width] = need(shape, "token_embedding.weight", 2, path)? else {
+            unreachable!("two axes")
+        };
+        let mlp = need(shape, "transformer.resblocks.0.mlp.c_fc.weight", 2, path)?[0];
+        let layers = count(shape, |index| format!("transformer.resblocks.{index}.ln_1.weight"));
+        let mut tower = TowerConfig::new(*width, layers, width / 64, mlp);
+        tower.activation = Activation::QuickGelu;
+        let positions = need(shape, "positional_embedding", 2, path)?[0];
+        Ok(Text { tower, vocab: *vocab, positions, token_types: 0 })
+    }
+}
+
+/// Heads of an image tower: 64 values each, but for the three widths that have 16.
+fn image_heads(width: usize) -> usize {
+    match width {
+        1280 | 1408 | 1664 => 16,
+        _ => (width / 64).max(1),
+    }
+}

@@ -1,0 +1,117 @@
+//! Under which names, and how cut, each family keeps our weights.
+//!
+//! HF's layout: transformers' `modeling_clip.py` and `modeling_chinese_clip.py`; OpenAI's and
+//! cn_clip's: <https://github.com/openai/CLIP/blob/main/clip/model.py>,
+//! <https://github.com/OFA-Sys/Chinese-CLIP/blob/master/cn_clip/clip/model.py>.
+
+mod hf;
+mod open_ai;
+
+use crate::{ModelConfig, NormPlace, Vision};
+
+/// A layout of names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// Ours.
+    Tuwen,
+    /// transformers' CLIP and Chinese-CLIP.
+    Hf,
+    /// OpenAI's, open_clip's and cn_clip's.
+    OpenAi,
+}
+
+/// Where one of our weights is in another layout.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// Tensors to put one below the other.
+    pub(crate) parts: Vec<String>,
+    /// Whether it is the transposed of ours.
+    pub(crate) transposed: bool,
+}
+
+impl Origin {
+    fn one(name: impl Into<String>) -> Self {
+        Self { parts: vec![name.into()], transposed: false }
+    }
+
+    fn several(parts: [String; 3]) -> Self {
+        Self { parts: parts.to_vec(), transposed: false }
+    }
+}
+
+/// A layout, and the towers whose weights it names.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Names {
+    pub(crate) layout: Layout,
+    /// Whether the text tower is BERT.
+    pub(crate) bert: bool,
+    pub(crate) vision: Vision,
+}
+
+impl Names {
+    /// The names that `layout` has for the weights of `config`.
+    pub(crate) fn new(layout: Layout, config: &ModelConfig) -> Self {
+        Self { layout, bert: config.text.norm == NormPlace::Post, vision: config.vision }
+    }
+
+    /// The origin of the weight `name`. None for a weight that the layout does not have and no
+    /// forward needs.
+    pub(crate) fn origin(&self, name: &str) -> Option<Origin> {
+        if self.layout == Layout::Tuwen {
+            return Some(Origin::one(name));
+        }
+        // Only a sigmoid loss has it.
+        if name == "heads.logit_bias" && self.vision != Vision::Probe {
+            return None;
+        }
+        match self.layout {
+            Layout::Hf => hf::origin(self, name),
+            _ => open_ai::origin(self, name),
+        }
+    }
+}
+
+/// `blocks.3.mlp.fc1.weight` to `3`, `mlp.fc1`, `weight`.
+fn block(rest: &str) -> Option<(&str, &str, &str)> {
+    let (index, rest) = rest.strip_prefix("blocks.")?.split_once('.')?;
+    let (part, kind) = rest.rsplit_once('.')?;
+    Some((index, part, kind))
+}
+
+fn bert_text(tower: &str, rest: &str) -> Option<Origin> {
+    if let Some((index, part, kind)) = block(rest) {
+        let layer = format!("{tower}.encoder.layer.{index}");
+        let part = match part {
+            "attn.qkv" => {
+                let part = |p: &str| format!("{layer}.attention.self.{p}.{kind}");
+                return Some(Origin::several(["query", "key", "value"].map(part)));
+            }
+            "attn.proj" => "attention.output.dense",
+            "norm1" => "attention.output.LayerNorm",
+            "mlp.fc1" => "intermediate.dense",
+            "mlp.fc2" => "output.dense",
+            "norm2" => "output.LayerNorm",
+            _ => return None,
+        };
+        return Some(Origin::one(format!("{layer}.{part}.{kind}")));
+    }
+    let part = match rest {
+        "token_embed.weight" => "word_embeddings.weight",
+        "pos_embed" => "position_embeddings.weight",
+        "type_embed" => "token_type_embeddings.weight",
+        "first_norm.weight" => "LayerNorm.weight",
+        "first_norm.bias" => "LayerNorm.bias",
+        _ => return None,
+    };
+    Some(Origin::one(format!("{tower}.embeddings.{part}")))
+}
+
+/// Tensors that a checkpoint may hold and the towers do not need: buffers, BERT's pooler, and what
+/// a TorchScript archive records beside its weights.
+pub(crate) fn is_needless(name: &str) -> bool {
+    name.ends_with("position_ids")
+        || name.contains(".pooler.")
+        || name.ends_with("num_batches_tracked")
+        || ["input_resolution", "context_length", "vocab_size"].contains(&name)
+        || name == "attn_mask"
+}

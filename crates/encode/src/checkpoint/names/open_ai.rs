@@ -1,0 +1,69 @@
+//! The names of OpenAI's, open_clip's and cn_clip's module.
+
+use super::{Names, Origin, bert_text, block};
+use crate::Vision;
+
+pub(super) fn origin(names: &Names, name: &str) -> Option<Origin> {
+    if matches!(names.vision, Vision::ResNet(_))
+        && let Some(origin) = res_net(name)
+    {
+        return Some(origin);
+    }
+    let bert = names.bert;
+    let turned = |name: &str| Some(Origin { parts: vec![name.into()], transposed: true });
+    let plain = match name {
+        "heads.image_proj.weight" => return turned("visual.proj"),
+        "heads.text_proj.weight" => return turned("text_projection"),
+        "heads.logit_scale" => "logit_scale",
+        "image.patch_embed.weight" => "visual.conv1.weight",
+        "image.cls_token" => "visual.class_embedding",
+        "image.pos_embed" => "visual.positional_embedding",
+        "text.token_embed.weight" if !bert => "token_embedding.weight",
+        "text.pos_embed" if !bert => "positional_embedding",
+        _ => "",
+    };
+    if !plain.is_empty() {
+        return Some(Origin::one(plain));
+    }
+    let (tower, rest) = name.split_once('.')?;
+    if bert && tower == "text" {
+        return bert_text("bert", rest);
+    }
+    let prefix = if tower == "image" { "visual." } else { "" };
+    if let Some((index, part, kind)) = block(rest) {
+        let layer = format!("{prefix}transformer.resblocks.{index}");
+        let part = match part {
+            "attn.qkv" => return Some(Origin::one(format!("{layer}.attn.in_proj_{kind}"))),
+            "attn.proj" => "attn.out_proj",
+            "norm1" => "ln_1",
+            "norm2" => "ln_2",
+            "mlp.fc1" => "mlp.c_fc",
+            "mlp.fc2" => "mlp.c_proj",
+            _ => return None,
+        };
+        return Some(Origin::one(format!("{layer}.{part}.{kind}")));
+    }
+    let (part, kind) = rest.rsplit_once('.')?;
+    let part = match (part, tower) {
+        ("first_norm", "image") => "visual.ln_pre",
+        ("norm", "image") => "visual.ln_post",
+        ("norm", "text") => "ln_final",
+        _ => return None,
+    };
+    Some(Origin::one(format!("{part}.{kind}")))
+}
+
+/// Convolutions, normalisations and the attention that pools.
+fn res_net(name: &str) -> Option<Origin> {
+    let rest = match name {
+        "heads.image_proj.weight" => "attnpool.c_proj.weight",
+        "heads.image_proj.bias" => "attnpool.c_proj.bias",
+        "image.pos_embed" => "attnpool.positional_embedding",
+        _ => name.strip_prefix("image.")?,
+    };
+    if let Some(kind) = rest.strip_prefix("pool.qkv.") {
+        let part = |p: &str| format!("visual.attnpool.{p}_proj.{kind}");
+        return Some(Origin::several(["q", "k", "v"].map(part)));
+    }
+    Some(Origin::one(format!("visual.{rest}")))
+}

@@ -1,0 +1,89 @@
+//! What the tests against goldens share.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use tuwen_encode::towers::{AnyImageTower, Record, TextTower};
+use tuwen_encode::{Checkpoint, Weights};
+
+pub fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
+}
+
+pub fn json(name: &str) -> Value {
+    let text = std::fs::read_to_string(golden(name)).expect("goldens are committed");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+/// The same pictures as the scripts'.
+pub fn pixels(count: u32) -> Vec<f32> {
+    (0..count).map(|i| ((f64::from(i) * 0.37).sin() * 0.8) as f32).collect()
+}
+
+/// Unit vectors of pictures and texts, and the logits between them.
+pub struct Outputs {
+    pub image: Vec<Vec<f32>>,
+    pub text: Vec<Vec<f32>>,
+    pub logits: Vec<Vec<f32>>,
+}
+
+/// What the checkpoint at `path` gives for `pictures` pictures and the texts.
+pub fn outputs(path: &Path, pictures: u32, ids: &[Vec<u32>], record: Record) -> Outputs {
+    let (config, checkpoint) = Checkpoint::open(path).expect("a checkpoint");
+    let find = |name: &str| (&checkpoint).find(name).expect("a weight").1.into_owned();
+    let size = config.preprocess.size;
+    let tower = AnyImageTower::new(&config, &checkpoint).expect("the image tower");
+    let features = tower.features(&pixels(pictures * 3 * size * size));
+    let head = config.image_proj_bias().map(|bias| {
+        let bias = bias.then(|| find("heads.image_proj.bias"));
+        (find("heads.image_proj.weight"), bias)
+    });
+    let image = project(&features, head, config.image.width);
+    let ids: Vec<&[u32]> = ids.iter().map(Vec::as_slice).collect();
+    let tower = TextTower::new(&config, &checkpoint).expect("the text tower");
+    let features = tower.forward(&ids, record).features;
+    let bias = config.text_proj_bias.then(|| find("heads.text_proj.bias"));
+    let head = Some((find("heads.text_proj.weight"), bias));
+    let text = project(&features, head, config.text.width);
+    let (scale, bias) = (find("heads.logit_scale")[0].exp(), find("heads.logit_bias")[0]);
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+    let logits = image
+        .iter()
+        .map(|image| text.iter().map(|text| scale * dot(image, text) + bias).collect())
+        .collect();
+    Outputs { image, text, logits }
+}
+
+type Head = (Vec<f32>, Option<Vec<f32>>);
+
+fn project(features: &[f32], head: Option<Head>, width: usize) -> Vec<Vec<f32>> {
+    let project = |row: &[f32]| {
+        let dot = |w: &[f32]| row.iter().zip(w).map(|(a, b)| a * b).sum::<f32>();
+        let mut out = match &head {
+            Some((weight, _)) => weight.chunks_exact(width).map(dot).collect(),
+            None => row.to_vec(),
+        };
+        if let Some((_, Some(bias))) = &head {
+            out.iter_mut().zip(bias).for_each(|(value, bias)| *value += bias);
+        }
+        let length = out.iter().map(|v| v * v).sum::<f32>().sqrt();
+        out.into_iter().map(|v| v / length).collect()
+    };
+    features.chunks_exact(width).map(project).collect()
+}
+
+pub fn close(what: &str, found: &[Vec<f32>], wanted: &Value, bound: f32) {
+    let wanted: Vec<Vec<f32>> = serde_json::from_value(wanted.clone()).expect("rows");
+    assert_eq!(found.len(), wanted.len(), "{what}");
+    for (found, wanted) in found.iter().zip(&wanted) {
+        assert_eq!(found.len(), wanted.len(), "{what}");
+        let worst = found.iter().zip(wanted).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(worst < bound, "{what}: differs by {worst}");
+    }
+}
+
+/// The ids of a golden entry.
+pub fn ids(value: &Value) -> Vec<Vec<u32>> {
+    serde_json::from_value(value["ids"].clone()).expect("ids")
+}
