@@ -154,6 +154,13 @@ def again(model):
                    model.logit_scale)
 
 
+@torch.no_grad()
+def resized(kind, name, size):
+    """Pictures of another size than the model's."""
+    model = kind.from_pretrained(OUT / name, dtype=torch.float32).eval()
+    return unit(model.get_image_features(picture(size), interpolate_pos_encoding=True)).tolist()
+
+
 golden = {
     "ids": IDS,
     "cn_clip-resnet.pt": cn_clip_resnet(),
@@ -162,6 +169,9 @@ golden = {
     "siglip": siglip("siglip", sentencepiece(), 1),
     "siglip2": siglip("siglip2", gemma(), 0),
     "clip": again(CLIPModel.from_pretrained(OUT / "clip")),
+    "clip at 48": resized(CLIPModel, "clip", 48),
+    "clip at 24": resized(CLIPModel, "clip", 24),
+    "siglip at 56": resized(SiglipModel, "siglip", 56),
     "chinese-clip": again(ChineseCLIPModel.from_pretrained(OUT / "chinese-clip")),
 }
 (OUT / "towers.json").write_text(json.dumps(golden) + "\n")

@@ -7,7 +7,7 @@ use serde::Serialize;
 use tuwen_data::Encoder;
 use tuwen_data::image::{Limits, decode_file};
 use tuwen_data::import::{CaptionFile, read_flickr, read_jsonl, read_table};
-use tuwen_encode::{CpuEncoder, builtin};
+use tuwen_encode::CpuEncoder;
 use tuwen_index::{Gallery, Kind, ModelId};
 
 use crate::picture_file::origin_path;
@@ -31,9 +31,9 @@ pub fn in_words(error: &anyhow::Error) -> String {
 
 /// How a gallery remembers its model: a folder by its full path.
 pub fn model_id(name: &str, encoder: &CpuEncoder) -> Result<ModelId> {
-    let name = match name {
-        builtin::BUILT_IN => name.to_owned(),
-        folder => std::fs::canonicalize(folder)?.to_string_lossy().into_owned(),
+    let name = match tuwen_hub::is_name(name) {
+        true => name.to_owned(),
+        false => std::fs::canonicalize(name)?.to_string_lossy().into_owned(),
     };
     Ok(ModelId { name, fingerprint: encoder.fingerprint().to_owned(), dim: encoder.dim() })
 }
@@ -45,7 +45,7 @@ pub fn open(folder: &Path, model: Option<&str>) -> Result<(Gallery, CpuEncoder)>
         Some(name) => name.to_owned(),
         None => gallery.model()?.name,
     };
-    let encoder = builtin::open(&name)?;
+    let encoder = tuwen_hub::open(&name)?;
     gallery.check_model(&model_id(&name, &encoder)?)?;
     Ok((gallery, encoder))
 }

@@ -1,10 +1,13 @@
 //! Named host arrays, and safetensors files of them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use half::f16;
-use safetensors::tensor::{Dtype, TensorView};
+use half::{bf16, f16};
+use serde_json::json;
 
 use crate::checkpoint::tensors::{self, Blob};
 use crate::{Error, Result};
@@ -58,6 +61,8 @@ pub enum Precision {
     F32,
     /// IEEE half.
     F16,
+    /// The upper half of an f32.
+    Bf16,
 }
 
 /// Reads a safetensors file; F16 and BF16 become f32.
@@ -92,29 +97,80 @@ pub fn write(
     metadata: &BTreeMap<String, String>,
     path: &Path,
 ) -> Result<()> {
-    let encoded: Vec<(&String, &Array, Vec<u8>)> = arrays
+    let tensors: Vec<Tensor> = arrays
         .0
         .iter()
-        .map(|(name, array)| (name, array, encode(&array.data, precision)))
+        .map(|(name, array)| Tensor { name: name.clone(), shape: array.shape.clone() })
         .collect();
-    let dtype = if precision == Precision::F16 { Dtype::F16 } else { Dtype::F32 };
-    let views = encoded
-        .iter()
-        .map(|(name, array, bytes)| {
-            let view = TensorView::new(dtype, array.shape.clone(), bytes);
-            Ok((name.as_str(), view.map_err(|e| Error::malformed(path, e))?))
-        })
-        .collect::<Result<Vec<_>>>()?;
-    let metadata = (!metadata.is_empty()).then(|| metadata.clone().into_iter().collect());
-    let bytes = safetensors::serialize(views, metadata).map_err(|e| Error::malformed(path, e))?;
+    let mut values = arrays.0.values();
+    let next = || Ok(Cow::Borrowed(&*values.next().expect("one for each tensor").data));
+    write_tensors(&tensors, precision, metadata, path, next)
+}
+
+/// Name and shape of a tensor that is to be written.
+pub(crate) struct Tensor {
+    pub(crate) name: String,
+    pub(crate) shape: Vec<usize>,
+}
+
+/// The same with values that are asked for one after the other, so that a large model is never in
+/// memory as a whole. Format: <https://github.com/huggingface/safetensors#format>.
+pub(crate) fn write_tensors<'v>(
+    tensors: &[Tensor],
+    precision: Precision,
+    metadata: &BTreeMap<String, String>,
+    path: &Path,
+    mut next: impl FnMut() -> Result<Cow<'v, [f32]>>,
+) -> Result<()> {
+    let mut header = serde_json::Map::new();
+    if !metadata.is_empty() {
+        header.insert("__metadata__".into(), json!(metadata));
+    }
+    let mut end = 0;
+    for tensor in tensors {
+        let start = end;
+        end += tensor.shape.iter().product::<usize>() * precision.bytes();
+        let entry = json!({
+            "dtype": precision.name(), "shape": tensor.shape, "data_offsets": [start, end]
+        });
+        header.insert(tensor.name.clone(), entry);
+    }
+    let mut header = serde_json::to_vec(&header).map_err(|e| Error::malformed(path, e))?;
+    // The values start at a multiple of 8.
+    header.resize(header.len().next_multiple_of(8), b' ');
     let temporary = path.with_extension("tmp");
-    std::fs::write(&temporary, bytes).map_err(|e| Error::io(&temporary, e))?;
+    let failed = |e| Error::io(&temporary, e);
+    let mut file = BufWriter::new(File::create(&temporary).map_err(failed)?);
+    file.write_all(&(header.len() as u64).to_le_bytes()).map_err(failed)?;
+    file.write_all(&header).map_err(failed)?;
+    for _ in tensors {
+        file.write_all(&encode(&next()?, precision)).map_err(failed)?;
+    }
+    let file = file.into_inner().map_err(|e| Error::io(&temporary, e.into_error()))?;
+    file.sync_all().map_err(failed)?;
     std::fs::rename(&temporary, path).map_err(|e| Error::io(path, e))
 }
 
-fn encode(values: &[f32], precision: Precision) -> Vec<u8> {
+impl Precision {
+    /// Bytes of a value.
+    pub(crate) fn bytes(self) -> usize {
+        if self == Self::F32 { 4 } else { 2 }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "F32",
+            Self::F16 => "F16",
+            Self::Bf16 => "BF16",
+        }
+    }
+}
+
+/// Values as they are stored, little-endian.
+pub(crate) fn encode(values: &[f32], precision: Precision) -> Vec<u8> {
     match precision {
         Precision::F32 => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
         Precision::F16 => values.iter().flat_map(|&v| f16::from_f32(v).to_le_bytes()).collect(),
+        Precision::Bf16 => values.iter().flat_map(|&v| bf16::from_f32(v).to_le_bytes()).collect(),
     }
 }

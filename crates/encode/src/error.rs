@@ -59,11 +59,6 @@ pub enum Error {
     /// The model's own tokenizer is missing.
     #[error("the model's tokenizer is missing: put its tokenizer.json beside the weights")]
     NoTokenizer,
-    /// No model of that name is known and no folder either.
-    #[error(
-        "no model `{0}`: give `tuwen-tiny`, a folder with config.json and weights, or a .pt file"
-    )]
-    UnknownModel(String),
 }
 
 /// `Result` with this crate's [`Error`].

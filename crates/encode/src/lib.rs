@@ -11,7 +11,7 @@ pub mod arrays;
 mod attention;
 mod block;
 pub mod builtin;
-mod checkpoint;
+pub mod checkpoint;
 pub mod config;
 mod encoder;
 pub mod error;

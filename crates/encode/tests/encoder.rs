@@ -16,7 +16,7 @@ fn close(a: &[f32], b: &[f32]) -> bool {
 
 #[test]
 fn one_item_embeds_the_same_alone_and_in_a_batch() {
-    let encoder = builtin::open(builtin::BUILT_IN).expect("the built-in model");
+    let encoder = builtin::open().expect("the built-in model");
     let size = encoder.preprocess().size;
     let pictures: Vec<RgbImage> = (1..=9).map(|seed| picture(seed, size)).collect();
     let together = encoder.encode_images(&pictures).expect("embeddings");
@@ -37,14 +37,14 @@ fn one_item_embeds_the_same_alone_and_in_a_batch() {
 
 #[test]
 fn a_picture_of_another_size_is_refused_with_both_sizes() {
-    let encoder = builtin::open(builtin::BUILT_IN).expect("the built-in model");
+    let encoder = builtin::open().expect("the built-in model");
     let error = encoder.encode_images(&[picture(1, 32)]).expect_err("another size").to_string();
     assert!(error.contains("224x224") && error.contains("32x32"), "{error}");
 }
 
 #[test]
 fn weights_that_do_not_fit_are_named() {
-    let encoder = builtin::open(builtin::BUILT_IN).expect("the built-in model");
+    let encoder = builtin::open().expect("the built-in model");
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/tuwen-tiny");
     let open = |change: fn(&mut ModelConfig)| {
         let mut config = encoder.config().clone();
@@ -57,13 +57,6 @@ fn weights_that_do_not_fit_are_named() {
     assert!(open(|config| config.text.layers = 7).contains("text.blocks."));
     let shape = open(|config| config.embed_dim = 100);
     assert!(shape.contains("256") && shape.contains("100"), "{shape}");
-    assert!(
-        builtin::open("no-such-model")
-            .err()
-            .expect("unknown")
-            .to_string()
-            .contains("no-such-model")
-    );
     let typo = r#"{"name": "x", "embeding_dim": 3}"#;
     assert!(
         ModelConfig::parse(typo, &root).expect_err("a typo").to_string().contains("embeding_dim")

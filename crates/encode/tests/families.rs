@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use common::{close, golden, ids, json, outputs};
 use serde_json::Value;
-use tuwen_encode::arrays::{self, Precision};
 use tuwen_encode::towers::Record;
 use tuwen_encode::{Checkpoint, CpuEncoder, Pool, Tokenizer};
 
@@ -50,23 +49,6 @@ fn chinese_clip_as_cn_clip_saves_it_after_fine_tuning() {
 #[test]
 fn clip_as_openai_publishes_it() {
     same_embeddings("openai.pt", "openai", 1e-5);
-}
-
-#[test]
-fn converted_to_our_layout_it_gives_the_same() {
-    let folder = std::env::temp_dir().join(format!("tuwen-convert-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).expect("a folder");
-    for name in ["clip", "cn_clip.pt"] {
-        let (config, checkpoint) = Checkpoint::open(&golden(name)).expect("a checkpoint");
-        let all = checkpoint.to_arrays(&config).expect("all weights");
-        let json = serde_json::to_string(&config).expect("plain data");
-        std::fs::write(folder.join("config.json"), json).expect("a file");
-        let file = folder.join("model.safetensors");
-        arrays::write(&all, Precision::F32, &Default::default(), &file).expect("a file");
-        let path = folder.to_str().expect("UTF-8");
-        same_embeddings(path, name.strip_suffix(".pt").unwrap_or(name), 1e-5);
-    }
-    std::fs::remove_dir_all(&folder).expect("our own folder");
 }
 
 #[test]

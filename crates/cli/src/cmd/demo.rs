@@ -52,7 +52,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         let path = pictures.join(name);
         std::fs::write(&path, bytes).with_context(|| path.display().to_string())?;
     }
-    let encoder = builtin::open(builtin::BUILT_IN)?;
+    let encoder = builtin::open()?;
     let folder = args.folder.join("gallery");
     let id = model_id(builtin::BUILT_IN, &encoder)?;
     let gallery = Gallery::open_for_writing(&folder, &id, true)?;

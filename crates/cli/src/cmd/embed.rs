@@ -19,7 +19,7 @@ pub struct Args {
     /// A picture
     #[arg(long)]
     image: Vec<PathBuf>,
-    /// tuwen-tiny, or a folder with config.json and model.safetensors
+    /// A name of `tuwen model list`, a folder with weights, or a .pt file
     #[arg(long, default_value = builtin::BUILT_IN)]
     model: String,
 }
@@ -29,7 +29,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if args.text.is_empty() && args.image.is_empty() {
         bail!(Usage("nothing to embed: give --text or --image".into()));
     }
-    let encoder = builtin::open(&args.model)?;
+    let encoder = tuwen_hub::open(&args.model)?;
     for text in &args.text {
         let embedding = embed_query(&encoder, Some(text), None)?;
         println!("{}", json!({ "text": text, "embedding": embedding }));

@@ -29,7 +29,7 @@ pub struct Args {
     /// How captions are written down
     #[arg(long, value_enum, default_value_t = FormatArg::Flickr)]
     format: FormatArg,
-    /// tuwen-tiny, or a folder with config.json and model.safetensors
+    /// A name of `tuwen model list`, a folder with weights, or a .pt file
     #[arg(long, default_value = builtin::BUILT_IN)]
     model: String,
     /// Print the numbers as JSON
@@ -64,7 +64,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         share: 1.0,
     };
     let samples = import::read(&set)?;
-    let encoder = builtin::open(&args.model)?;
+    let encoder = tuwen_hub::open(&args.model)?;
     let reports = embed_set(&encoder, &samples)?.reports();
     if args.json {
         println!("{}", serde_json::to_string(&reports)?);

@@ -32,7 +32,7 @@ pub struct Args {
     /// Texts to index: Flickr token file, CSV or TSV (image,caption), JSONL, or one text a line
     #[arg(long)]
     captions: Vec<PathBuf>,
-    /// tuwen-tiny, or a folder with config.json and model.safetensors
+    /// A name of `tuwen model list`, a folder with weights, or a .pt file
     #[arg(long, default_value = builtin::BUILT_IN)]
     model: String,
     /// Throw the gallery away and start from nothing
@@ -45,7 +45,7 @@ pub struct Args {
 
 /// Indexes and prints a summary.
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let encoder = builtin::open(&args.model)?;
+    let encoder = tuwen_hub::open(&args.model)?;
     let id = model_id(&args.model, &encoder)?;
     let gallery = Gallery::open_for_writing(&args.gallery, &id, args.rebuild)?;
     let stop = super::stop_flag("stopping; everything so far is kept")?;

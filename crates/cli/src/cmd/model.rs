@@ -1,19 +1,23 @@
-//! `tuwen model list | info | convert`
+//! `tuwen model list | fetch | info | convert`
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+mod convert;
+mod fetch;
+
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use clap::Subcommand;
 use tuwen_data::Encoder;
-use tuwen_encode::arrays::{self, Precision};
-use tuwen_encode::{CONFIG_FILE, Checkpoint, WEIGHTS_FILE, builtin};
+use tuwen_encode::{ModelConfig, TowerConfig, Vision, builtin};
+use tuwen_hub::{Cache, KNOWN, Known};
 
-/// List, describe or convert models
+/// List, fetch, describe or convert models
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  tuwen model info tuwen-tiny\n  \
-    tuwen model convert clip_cn_vit-b-16.pt chinese-clip-b16")]
+#[command(after_help = "Examples:\n  tuwen model fetch chinese-clip-vit-base-patch16\n  \
+    tuwen model info chinese-clip-vit-base-patch16\n  \
+    tuwen model convert clip_cn_vit-b-16.pt chinese-clip-b16\n  \
+    tuwen model convert my-model my-model.pt --precision f32")]
 pub struct Args {
     #[command(subcommand)]
     command: Command,
@@ -21,79 +25,116 @@ pub struct Args {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Models that need no file
-    List,
-    /// Architecture and fingerprint of a model
-    Info {
-        /// tuwen-tiny, a model folder, or a .pt file
-        #[arg(default_value = builtin::BUILT_IN)]
-        model: String,
+    /// The models that tuwen knows by name, and which of them are here
+    List {
         /// Print as JSON
         #[arg(long)]
         json: bool,
     },
-    /// Write a model of others as a model folder of ours, which `tuwen train` can start from
-    Convert {
-        /// A folder as transformers saves it, or a .pt file of OpenAI or cn_clip
-        input: PathBuf,
-        /// The new folder
-        output: PathBuf,
-        /// Type of the stored values
-        #[arg(long, default_value = "f16", value_parser = ["f16", "f32"])]
-        precision: String,
+    /// Fetch a model from HF's hub or ModelScope into HF's cache; the same command goes on after a
+    /// cut
+    Fetch(fetch::Args),
+    /// Architecture and fingerprint of a model; of one that is not here, its architecture
+    Info {
+        /// A name of `tuwen model list`, a folder with weights, or a .pt file
+        #[arg(default_value = builtin::BUILT_IN)]
+        model: String,
+        /// Print the architecture as JSON
+        #[arg(long)]
+        json: bool,
     },
+    /// Write a model in another layout: ours, transformers', or cn_clip's and OpenAI's .pt
+    Convert(convert::Args),
 }
 
-/// Lists, describes or converts.
+/// Lists, fetches, describes or converts.
 pub fn run(args: &Args) -> Result<ExitCode> {
     match &args.command {
-        Command::Convert { input, output, precision } => {
-            let precision = if precision == "f32" { Precision::F32 } else { Precision::F16 };
-            convert(input, output, precision)?;
-        }
-        Command::List => {
-            println!("{}  inside this program, Chinese and English", builtin::BUILT_IN);
-            println!("or a folder that `tuwen train` made");
-            println!(
-                "or CLIP and Chinese-CLIP with a ViT: a folder with config.json and weights as"
-            );
-            println!("  transformers saves them, or a .pt file of OpenAI or cn_clip");
-        }
-        Command::Info { model, json } => {
-            let encoder = builtin::open(model)?;
-            if *json {
-                println!("{}", serde_json::to_string_pretty(encoder.config())?);
-                return Ok(ExitCode::SUCCESS);
-            }
-            let config = encoder.config();
-            println!("name         {}", encoder.name());
-            println!("fingerprint  {}", encoder.fingerprint());
-            println!("parameters   {:.1} million", encoder.parameters() as f64 / 1e6);
-            println!("embedding    {} values", encoder.dim());
-            let tower = |t: &tuwen_encode::TowerConfig| {
-                format!("{} layers, width {}, {} heads", t.layers, t.width, t.heads)
-            };
-            println!("image tower  {}, patches of {}", tower(&config.image), config.patch);
-            println!("text tower   {}, up to {} tokens", tower(&config.text), config.context);
-            let p = &config.preprocess;
-            println!("pictures     {0}x{0}, {1:?}, {2:?}", p.size, p.geometry, p.filter);
-        }
+        Command::Convert(args) => convert::run(args)?,
+        Command::Fetch(args) => fetch::run(args)?,
+        Command::List { json } => list(*json)?,
+        Command::Info { model, json } => info(model, *json)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn convert(input: &Path, output: &Path, precision: Precision) -> Result<()> {
-    let (config, checkpoint) = Checkpoint::open(input)?;
-    let name = |path: &Path| path.display().to_string();
-    std::fs::create_dir_all(output).with_context(|| name(output))?;
-    let weights = output.join(WEIGHTS_FILE);
-    if weights.exists() {
-        bail!("{} exists already: remove it first, or give another folder", name(&weights));
+/// Number of trained values.
+fn parameters(config: &ModelConfig) -> usize {
+    config.weight_shapes().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum()
+}
+
+fn list(json: bool) -> Result<()> {
+    let cache = Cache::from_env();
+    let here = |known: &Known| cache.snapshot(known.repo).is_some();
+    if json {
+        let entry = |known: &Known| {
+            serde_json::json!({
+                "name": known.name,
+                "repository": known.repo,
+                "parameters": parameters(&known.config()),
+                "dim": known.config().embed_dim,
+                "here": here(known),
+            })
+        };
+        println!("{}", serde_json::to_string(&KNOWN.iter().map(entry).collect::<Vec<_>>())?);
+        return Ok(());
     }
-    arrays::write(&checkpoint.to_arrays(&config)?, precision, &BTreeMap::new(), &weights)?;
-    let file = output.join(CONFIG_FILE);
-    let json = serde_json::to_string_pretty(&config)?;
-    std::fs::write(&file, json).with_context(|| name(&file))?;
-    println!("{}: {} written to {}", name(input), config.name, name(output));
+    let line = |name: &str, config: &ModelConfig, place: &str| {
+        let (dim, size) = (config.embed_dim, config.preprocess.size);
+        let millions = parameters(config) as f64 / 1e6;
+        println!("{name:38} {millions:5.0} M  {dim:4} values  {size} px  {place}");
+    };
+    line(builtin::BUILT_IN, builtin::open()?.config(), "inside this program, Chinese and English");
+    for known in KNOWN {
+        let place = if here(known) { "here" } else { known.repo };
+        line(known.name, &known.config(), place);
+    }
+    println!(
+        "`tuwen model fetch NAME` brings one here; ORG/NAME of the hub, a folder that transformers,\n\
+         open_clip or `tuwen train` made, and a .pt file of OpenAI or cn_clip work as well"
+    );
     Ok(())
+}
+
+fn info(model: &str, json: bool) -> Result<()> {
+    let (config, fingerprint) = match tuwen_hub::open(model) {
+        Ok(encoder) => (encoder.config().clone(), encoder.fingerprint().to_owned()),
+        Err(error @ tuwen_hub::Error::Missing { .. }) => {
+            let Some(known) = Known::find(model) else { return Err(error.into()) };
+            (known.config(), format!("not here: run `tuwen model fetch {}`", known.name))
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if json {
+        println!("{}", serde_json::to_string_pretty(&config)?);
+        return Ok(());
+    }
+    println!("name         {}", config.name);
+    println!("fingerprint  {fingerprint}");
+    println!("parameters   {:.1} million", parameters(&config) as f64 / 1e6);
+    println!("embedding    {} values", config.embed_dim);
+    println!("image tower  {}", image_tower(&config));
+    println!("text tower   {}, up to {} tokens", tower(&config.text), config.context);
+    let p = &config.preprocess;
+    println!("pictures     {0}x{0}, {1:?}, {2:?}", p.size, p.geometry, p.filter);
+    Ok(())
+}
+
+fn image_tower(config: &ModelConfig) -> String {
+    match config.vision {
+        Vision::ResNet(net) => {
+            let blocks: usize = net.blocks.iter().sum();
+            format!("ResNet of {blocks} bottlenecks, width {}", config.image.width)
+        }
+        _ => format!("{}, patches of {}", tower(&config.image), config.patch),
+    }
+}
+
+fn tower(tower: &TowerConfig) -> String {
+    format!("{} layers, width {}, {} heads", tower.layers, tower.width, tower.heads)
+}
+
+/// `clip.pt` and the like.
+fn is_torch_file(path: &PathBuf) -> bool {
+    path.extension().is_some_and(|extension| extension == "pt")
 }

@@ -43,6 +43,11 @@ impl WordPiece {
         })
     }
 
+    /// The embedded vocabulary, one entry a line, as other programs read it (`vocab.txt`).
+    pub fn vocabulary() -> &'static str {
+        VOCAB
+    }
+
     /// Number of entries.
     pub fn vocab_size(&self) -> usize {
         self.ids.len()

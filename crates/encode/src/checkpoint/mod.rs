@@ -7,7 +7,9 @@ mod family;
 mod flash;
 mod names;
 mod pickle;
+mod positions;
 pub(crate) mod tensors;
+mod write;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
@@ -17,7 +19,9 @@ use crate::arrays::{Array, Arrays};
 use crate::layers::Weights;
 use crate::{CONFIG_FILE, Error, ModelConfig, Result, Tokenizer, WEIGHTS_FILE};
 use names::{Layout, Names};
+pub use positions::Resized;
 use tensors::{Blob, Raw};
+pub use write::{Target, write};
 
 /// Files of HF's layout, in the order we look for them.
 const TORCH_FILE: &str = "pytorch_model.bin";
@@ -68,14 +72,19 @@ impl Checkpoint {
     fn open_folder(folder: &Path) -> Result<(ModelConfig, Self)> {
         let config_path = folder.join(CONFIG_FILE);
         let open_clip = folder.join(OPEN_CLIP_CONFIG);
-        let has_weights = [WEIGHTS_FILE, TORCH_FILE].iter().chain(&SHARDS);
-        if open_clip.exists() && !has_weights.clone().any(|name| folder.join(name).exists()) {
-            return Self::open_clip(folder, &read_json(&open_clip)?);
-        }
-        if let (false, Some(file)) = (config_path.exists(), only_torch_file(folder)) {
+        if !config_path.exists()
+            && !open_clip.exists()
+            && let Some(file) = only_torch_file(folder)
+        {
             return Self::open_file(&file);
         }
-        let json = read_json(&config_path)?;
+        let json = read_json(&config_path);
+        // timm's repositories have a config.json beside open_clip's, of the image tower alone.
+        let is_hf = json.as_ref().is_ok_and(|json| json["model_type"].is_string());
+        if open_clip.exists() && !is_hf {
+            return Self::open_clip(folder, &read_json(&open_clip)?);
+        }
+        let json = json?;
         let files = weight_files(folder)?;
         let mut raws = BTreeMap::new();
         for file in &files {
@@ -206,11 +215,7 @@ impl Weights<'static> for &Checkpoint {
             values.extend(raw.values(part)?);
         }
         if let (true, &[rows, cols]) = (origin.transposed, &shape[..]) {
-            let stored = values;
-            values = Vec::with_capacity(stored.len());
-            for row in 0..rows {
-                values.extend((0..cols).map(|col| stored[col * rows + row]));
-            }
+            values = write::transposed(&values, cols, rows);
         }
         Ok((shape, Cow::Owned(values)))
     }

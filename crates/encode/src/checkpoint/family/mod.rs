@@ -9,7 +9,7 @@ use tuwen_data::image::{Filter, Geometry, Preprocess};
 use crate::{ModelConfig, NormPlace, Pool, Tokenizer, TowerConfig, Vision};
 
 pub(crate) use hf::from_hf;
-pub(crate) use shapes::{from_open_clip, from_shapes};
+pub(crate) use shapes::{from_open_clip, from_shapes, image_heads};
 
 /// CLIP's and Chinese-CLIP's normalisation.
 #[allow(clippy::excessive_precision, reason = "as published")]

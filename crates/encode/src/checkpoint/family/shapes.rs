@@ -120,7 +120,7 @@ fn text<'s>(shape: &Shapes<'s>, path: &Path) -> Result<Text> {
 }
 
 /// Heads of an image tower: 64 values each, but for the three widths that have 16.
-fn image_heads(width: usize) -> usize {
+pub(crate) fn image_heads(width: usize) -> usize {
     match width {
         1280 | 1408 | 1664 => 16,
         _ => (width / 64).max(1),

@@ -1,0 +1,75 @@
+//! `tuwen model convert`
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use tuwen_data::token::WordPiece;
+use tuwen_encode::arrays::Precision;
+use tuwen_encode::checkpoint::{Resized, Target, write};
+use tuwen_encode::{Checkpoint, Tokenizer, WEIGHTS_FILE};
+
+use super::is_torch_file;
+use crate::query::Usage;
+
+/// What to convert into what.
+#[derive(clap::Args)]
+pub struct Args {
+    /// A model folder (ours, transformers', open_clip's) or a .pt file of OpenAI or cn_clip
+    input: PathBuf,
+    /// The new folder, or a file that ends in .pt: cn_clip's layout for Chinese-CLIP, OpenAI's for
+    /// CLIP
+    output: PathBuf,
+    /// Layout of a folder
+    #[arg(long, default_value = "tuwen", value_parser = ["tuwen", "hf"])]
+    layout: String,
+    /// Type of the stored values
+    #[arg(long, default_value = "f16", value_parser = ["f32", "f16", "bf16"])]
+    precision: String,
+    /// Interpolate the image tower's positions to pictures of this many pixels a side
+    #[arg(long)]
+    image_size: Option<u32>,
+    /// Lower-case text and straighten its quotes before it is tokenised, as cn_clip does in training
+    /// and evaluation (its API does not); only our own layout remembers it
+    #[arg(long)]
+    dataset_text: bool,
+}
+
+/// Converts.
+pub fn run(args: &Args) -> Result<()> {
+    let shown = |path: &Path| path.display().to_string();
+    let (mut config, checkpoint) = Checkpoint::open(&args.input)?;
+    let target = match (is_torch_file(&args.output), args.layout.as_str()) {
+        (true, _) => Target::Torch,
+        (false, "hf") => Target::Hf,
+        _ => Target::Tuwen,
+    };
+    if args.dataset_text && target != Target::Tuwen {
+        bail!(Usage("--dataset-text needs our own layout: leave --layout out".into()));
+    }
+    config.dataset_text |= args.dataset_text;
+    let precision = match args.precision.as_str() {
+        "f32" => Precision::F32,
+        "bf16" => Precision::Bf16,
+        _ => Precision::F16,
+    };
+    let size = args.image_size.unwrap_or(config.preprocess.size);
+    let source = &checkpoint;
+    let resized = Resized::new(&config, &source, size).map_err(Usage)?;
+    let config = resized.config();
+    let file =
+        if target == Target::Torch { args.output.clone() } else { args.output.join(WEIGHTS_FILE) };
+    if file.exists() {
+        bail!("{} exists already: remove it first, or give another name", shown(&file));
+    }
+    write(config, &resized, target, precision, &args.output)?;
+    if let Some(tokenizer) = checkpoint.tokenizer() {
+        let copy = args.output.join("tokenizer.json");
+        std::fs::copy(tokenizer, &copy).with_context(|| shown(tokenizer))?;
+    }
+    if target == Target::Hf && config.tokenizer == Tokenizer::WordPiece {
+        let vocabulary = args.output.join("vocab.txt");
+        std::fs::write(&vocabulary, WordPiece::vocabulary()).with_context(|| shown(&vocabulary))?;
+    }
+    println!("{}: {} written to {}", shown(&args.input), config.name, shown(&args.output));
+    Ok(())
+}

@@ -1,0 +1,19 @@
+//! Models by name: which there are (`known`), where they lie on this machine (`cache`, shared with
+//! HF's own programs), and how they get here (`listing`, `fetch`).
+//!
+//! Nothing here uses the network but [`Fetcher`], which only `tuwen model fetch` makes.
+
+mod cache;
+mod digest;
+mod error;
+mod fetch;
+mod known;
+mod listing;
+mod open;
+
+pub use cache::Cache;
+pub use error::{Error, Result};
+pub use fetch::{Fetcher, Progress, Settings};
+pub use known::{KNOWN, Known};
+pub use listing::Site;
+pub use open::{is_name, open};

@@ -1,0 +1,173 @@
+//! What a repository holds: HF's and ModelScope's ways to say it, and which of it makes a model.
+
+use serde_json::Value;
+
+use crate::{Error, Result};
+
+/// Where repositories are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Site {
+    /// HF's hub, or a mirror of it.
+    HuggingFace,
+    /// ModelScope.
+    ModelScope,
+}
+
+/// A repository at one commit.
+#[derive(Debug)]
+pub(crate) struct Listing {
+    pub(crate) commit: String,
+    pub(crate) files: Vec<Entry>,
+}
+
+/// A file of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) path: String,
+    /// Size and SHA-256, where the listing says them.
+    pub(crate) checked: Option<(u64, String)>,
+}
+
+impl Site {
+    /// Where the listing of a repository is.
+    pub(crate) fn listing_url(self, endpoint: &str, repo: &str) -> String {
+        match self {
+            Self::HuggingFace => format!("{endpoint}/api/models/{repo}/revision/main"),
+            Self::ModelScope => {
+                format!("{endpoint}/api/v1/models/{repo}/repo/files?Revision=master&Recursive=true")
+            }
+        }
+    }
+
+    /// Where a file is.
+    pub(crate) fn file_url(self, endpoint: &str, repo: &str, commit: &str, file: &str) -> String {
+        match self {
+            Self::HuggingFace => format!("{endpoint}/{repo}/resolve/{commit}/{file}"),
+            Self::ModelScope => {
+                format!("{endpoint}/api/v1/models/{repo}/repo?Revision={commit}&FilePath={file}")
+            }
+        }
+    }
+
+    /// Reads a listing.
+    pub(crate) fn parse(self, repo: &str, json: &Value) -> Result<Listing> {
+        let wrong = || Error::repository(repo, "the server's list of files is not understood");
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let (commit, files) = match self {
+            Self::HuggingFace => (text(&json["sha"]), &json["siblings"]),
+            Self::ModelScope => (Some("master".to_owned()), &json["Data"]["Files"]),
+        };
+        let entry = |file: &Value| match self {
+            Self::HuggingFace => Some(Entry { path: text(&file["rfilename"])?, checked: None }),
+            Self::ModelScope => {
+                let checked = file["Size"].as_u64().zip(text(&file["Sha256"]));
+                Some(Entry { path: text(&file["Path"])?, checked })
+            }
+        };
+        let files: Vec<Entry> =
+            files.as_array().ok_or_else(wrong)?.iter().filter_map(entry).collect();
+        let commit = commit.filter(|commit| is_safe(commit)).ok_or_else(wrong)?;
+        match files.iter().find(|file| !is_safe(&file.path)) {
+            Some(file) => Err(Error::repository(repo, format!("a file is called `{}`", file.path))),
+            None => Ok(Listing { commit, files }),
+        }
+    }
+}
+
+/// Whether a name from the network stays inside the folder that it is put into.
+fn is_safe(name: &str) -> bool {
+    !name.is_empty()
+        && !name.contains(['\\', ':', '\0'])
+        && name.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
+}
+
+/// Files that say what the weights are; each is taken where it is there.
+const DESCRIPTIONS: [&str; 4] =
+    ["config.json", "preprocessor_config.json", "open_clip_config.json", "tokenizer.json"];
+
+impl Listing {
+    /// The files besides the weights that a model is read from.
+    pub(crate) fn descriptions(&self) -> Vec<Entry> {
+        let wanted = |file: &&Entry| DESCRIPTIONS.contains(&&*file.path);
+        self.files.iter().filter(wanted).cloned().collect()
+    }
+
+    /// The weights: transformers' where the repository is of its layout, else open_clip's, else the
+    /// one `.pt` file.
+    pub(crate) fn weights(&self, repo: &str, transformers: bool) -> Result<Vec<Entry>> {
+        let find = |name: &str| self.files.iter().find(|file| file.path == name).cloned();
+        let one = |names: [&str; 2]| names.into_iter().find_map(find).map(|file| vec![file]);
+        let shards = |index: &str, start: &str, end: &str| {
+            let mut all = vec![find(index)?];
+            let part = |file: &&Entry| file.path.starts_with(start) && file.path.ends_with(end);
+            all.extend(self.files.iter().filter(part).cloned());
+            Some(all)
+        };
+        let found = if transformers {
+            one(["model.safetensors", "model.safetensors"])
+                .or_else(|| shards("model.safetensors.index.json", "model-", ".safetensors"))
+                .or_else(|| one(["pytorch_model.bin", "pytorch_model.bin"]))
+                .or_else(|| shards("pytorch_model.bin.index.json", "pytorch_model-", ".bin"))
+        } else {
+            one(["open_clip_model.safetensors", "open_clip_pytorch_model.bin"])
+        };
+        let torch = || {
+            let mut files = self.files.iter().filter(|file| file.path.ends_with(".pt"));
+            files.next().filter(|_| files.next().is_none()).map(|file| vec![file.clone()])
+        };
+        found.or_else(torch).ok_or_else(|| {
+            Error::repository(
+                repo,
+                "it holds no weights that are read: model.safetensors, pytorch_model.bin (or \
+                 their shards), open_clip_model.safetensors, open_clip_pytorch_model.bin, or one \
+                 .pt file",
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listing(files: &[&str]) -> Listing {
+        let siblings: Vec<Value> =
+            files.iter().map(|file| serde_json::json!({ "rfilename": file })).collect();
+        let json = serde_json::json!({ "sha": "abc", "siblings": siblings });
+        Site::HuggingFace.parse("o/n", &json).expect("a listing")
+    }
+
+    fn weights(files: &[&str], transformers: bool) -> Vec<String> {
+        let found = listing(files).weights("o/n", transformers).expect("weights");
+        found.into_iter().map(|file| file.path).collect()
+    }
+
+    #[test]
+    fn the_weights_of_each_layout_are_found() {
+        assert_eq!(
+            weights(&["pytorch_model.bin", "model.safetensors"], true),
+            ["model.safetensors"]
+        );
+        let shards = [
+            "model.safetensors.index.json",
+            "model-1-of-2.safetensors",
+            "model-2-of-2.safetensors",
+        ];
+        assert_eq!(weights(&shards, true), shards);
+        // timm's repositories keep the image tower alone as model.safetensors.
+        let timm = ["model.safetensors", "open_clip_model.safetensors"];
+        assert_eq!(weights(&timm, false), ["open_clip_model.safetensors"]);
+        assert_eq!(weights(&["README.md", "clip_cn_rn50.pt"], false), ["clip_cn_rn50.pt"]);
+        assert!(listing(&["a.pt", "b.pt"]).weights("o/n", false).is_err());
+    }
+
+    #[test]
+    fn a_name_that_leaves_its_folder_is_refused() {
+        for name in ["../x", "/etc/passwd", "a/../../b", "a\\b", "C:x", ""] {
+            let json = serde_json::json!({ "sha": "abc", "siblings": [{ "rfilename": name }] });
+            assert!(Site::HuggingFace.parse("o/n", &json).is_err(), "{name}");
+        }
+        let json = serde_json::json!({ "sha": "../abc", "siblings": [] });
+        assert!(Site::HuggingFace.parse("o/n", &json).is_err());
+    }
+}

@@ -1,0 +1,54 @@
+//! From what a user calls a model to the model.
+
+use std::path::Path;
+
+use tuwen_encode::{CpuEncoder, builtin};
+
+use crate::{Cache, Error, Known, Result};
+
+/// Whether `name` stands for the same model on every machine, as a path does not.
+pub fn is_name(name: &str) -> bool {
+    name == builtin::BUILT_IN || (!Path::new(name).exists() && repo_of(name).is_some())
+}
+
+/// Opens the built-in model, a folder or file, or a model that was fetched by its name.
+///
+/// # Errors
+/// No such model, one that is not on this machine (the error says which files belong where), or
+/// files that do not fit.
+pub fn open(name: &str) -> Result<CpuEncoder> {
+    if name == builtin::BUILT_IN {
+        return Ok(builtin::open()?);
+    }
+    let path = Path::new(name);
+    if path.exists() {
+        return Ok(CpuEncoder::open(path)?);
+    }
+    let repo = repo_of(name).ok_or_else(|| Error::Unknown(name.to_owned()))?;
+    let cache = Cache::from_env();
+    let Some(folder) = cache.snapshot(&repo) else {
+        let (files, page, folder) = by_hand(&cache, &repo);
+        return Err(Error::Missing { name: name.to_owned(), files, page, folder });
+    };
+    let short = Known::find(name).map_or(name, |known| known.name);
+    Ok(CpuEncoder::open_as(&folder, short)?)
+}
+
+/// Which files of which page belong into which folder.
+pub(crate) fn by_hand(cache: &Cache, repo: &str) -> (String, String, std::path::PathBuf) {
+    let files = Known::find(repo).map_or("config.json and model.safetensors", Known::files);
+    (files.to_owned(), format!("https://huggingface.co/{repo}"), cache.by_hand(repo))
+}
+
+/// The repository behind a name, if it is one.
+pub(crate) fn repo_of(name: &str) -> Option<String> {
+    if let Some(known) = Known::find(name) {
+        return Some(known.repo.to_owned());
+    }
+    let (org, model) = name.split_once('/')?;
+    let plain = |part: &str| {
+        let legal = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        !part.is_empty() && !part.starts_with('.') && part.chars().all(legal)
+    };
+    (plain(org) && plain(model)).then(|| name.to_owned())
+}
