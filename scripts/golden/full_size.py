@@ -1,16 +1,22 @@
 """Full-size models with random weights and their outputs, for a check by hand (CONTRIBUTING.md):
 
-    python full_size.py DIR NAME...     # names below; several GB each
+    python full_size.py CLIPDIR DIR NAME...     # names of configs/models; up to 4 GB each
     TUWEN_FULL_SIZE=DIR cargo test --release --workspace --test families full_size -- --nocapture
-"""
+
+CLIPDIR is the folder of clip/model.py of https://github.com/openai/CLIP (for its ResNets)."""
 import json, pathlib, sys
 import torch
-from transformers import ChineseCLIPConfig, ChineseCLIPModel, CLIPConfig, CLIPModel
+from cn_clip.clip.model import CLIP as CnClip
+from safetensors.torch import save_file
+from transformers import (ChineseCLIPConfig, ChineseCLIPModel, CLIPConfig, CLIPModel, SiglipConfig, SiglipModel)
+
+sys.path.insert(0, sys.argv[1])
+from model import CLIP as OpenAiClip  # noqa: E402
 
 
-def vit(width, layers, heads, patch, size):
+def vit(width, layers, heads, patch, size, **more):
     return dict(hidden_size=width, num_hidden_layers=layers, num_attention_heads=heads, intermediate_size=4 * width,
-                patch_size=patch, image_size=size)
+                patch_size=patch, image_size=size, **more)
 
 
 def bert(width, layers):
@@ -18,10 +24,12 @@ def bert(width, layers):
                 intermediate_size=4 * width, vocab_size=21128)
 
 
-def words(width):
-    return dict(hidden_size=width, num_hidden_layers=12, num_attention_heads=width // 64, intermediate_size=4 * width)
+def words(width, layers=12, **more):
+    return dict(hidden_size=width, num_hidden_layers=layers, num_attention_heads=width // 64,
+                intermediate_size=4 * width, **more)
 
 
+GELU = dict(hidden_act="gelu")
 CHINESE = {
     "chinese-clip-vit-base-patch16": (vit(768, 12, 12, 16, 224), bert(768, 12), 512),
     "chinese-clip-vit-large-patch14": (vit(1024, 24, 16, 14, 224), bert(768, 12), 768),
@@ -33,6 +41,17 @@ CLIP = {
     "clip-vit-base-patch16": (vit(768, 12, 12, 16, 224), words(512), 512),
     "clip-vit-large-patch14": (vit(1024, 24, 16, 14, 224), words(768), 768),
     "clip-vit-large-patch14-336": (vit(1024, 24, 16, 14, 336), words(768), 768),
+    "clip-vit-b-32-laion2b": (vit(768, 12, 12, 32, 224, **GELU), words(512, **GELU), 512),
+    "clip-vit-h-14-laion2b": (vit(1280, 32, 16, 14, 224, **GELU), words(1024, 24, **GELU), 1024),
+}
+SIGLIP = {"siglip-base-patch16-224": 32000, "siglip2-base-patch16-224": 256000}
+# Width of the stem, bottlenecks, pictures, common space, width of the text tower.
+RESNET = {
+    "clip-rn50": (64, (3, 4, 6, 3), 224, 1024, 512),
+    "clip-rn101": (64, (3, 4, 23, 3), 224, 512, 512),
+    "clip-rn50x4": (80, (4, 6, 10, 6), 288, 640, 640),
+    "clip-rn50x16": (96, (6, 8, 18, 8), 384, 768, 768),
+    "clip-rn50x64": (128, (3, 15, 36, 10), 448, 1024, 1024),
 }
 
 
@@ -41,22 +60,65 @@ def unit(x):
     return (x / x.norm(dim=-1, keepdim=True)).tolist()
 
 
-out = pathlib.Path(sys.argv[1])
-for name in sys.argv[2:]:
-    torch.manual_seed(0)
-    chinese = name in CHINESE
-    vision, text, dim = (CHINESE if chinese else CLIP)[name]
-    config, kind = (ChineseCLIPConfig, ChineseCLIPModel) if chinese else (CLIPConfig, CLIPModel)
-    model = kind(config(vision_config=vision, text_config=text, projection_dim=dim)).eval()
-    size, length = vision["image_size"], 52 if chinese else 77
-    i = torch.arange(3 * size * size, dtype=torch.float64)
-    picture = (torch.sin(i * 0.37) * 0.8).float().reshape(1, 3, size, size)
-    ids = [49406] + [300 + 37 * i for i in range(length - 2)] + [49407]
-    if chinese:
-        ids = [101] + [300 + 37 * i for i in range(length - 2)] + [102]
-    with torch.no_grad():
-        image = unit(model.get_image_features(picture))
-        words_out = unit(model.get_text_features(torch.tensor([ids])))
-    model.save_pretrained(out / name)
-    (out / name / "golden.json").write_text(json.dumps({"size": size, "image": image, "text": words_out, "ids": [ids]}))
-    print(name, sum(p.numel() for p in model.parameters()) // 10**6, "million")
+def lively(model):
+    """Normalisations as after training: at first some let nothing through."""
+    for name, value in [*model.named_parameters(), *model.named_buffers()]:
+        if "running_mean" in name:
+            value.data.normal_(std=0.1)
+        elif "running_var" in name or ("bn" in name and name.endswith("weight")):
+            value.data.uniform_(0.5, 1.5)
+    return model.eval()
+
+
+def resnet(name, folder):
+    stem, layers, size, dim, width = RESNET[name]
+    model = lively(OpenAiClip(
+        embed_dim=dim, image_resolution=size, vision_layers=layers, vision_width=stem, vision_patch_size=None,
+        context_length=77, vocab_size=49408, transformer_width=width, transformer_heads=width // 64, transformer_layers=12))
+    save_file({k: v.contiguous() for k, v in model.state_dict().items()}, folder / "open_clip_model.safetensors")
+    config = {"model_cfg": {"embed_dim": dim, "quick_gelu": True, "text_cfg": {"heads": width // 64}}}
+    (folder / "open_clip_config.json").write_text(json.dumps(config))
+    return model.encode_image, model.encode_text, size
+
+
+def chinese_resnet(folder):
+    model = lively(CnClip(
+        embed_dim=1024, image_resolution=224, vision_layers=(3, 4, 6, 3), vision_width=64, vision_patch_size=None,
+        vocab_size=21128, text_attention_probs_dropout_prob=0.1, text_hidden_act="gelu", text_hidden_dropout_prob=0.1,
+        text_hidden_size=768, text_initializer_range=0.02, text_intermediate_size=3072,
+        text_max_position_embeddings=512, text_num_attention_heads=12, text_num_hidden_layers=3, text_type_vocab_size=2))
+    state = {f"module.{k}": v for k, v in model.state_dict().items()}
+    torch.save({"epoch": 1, "step": 1, "name": "rn50", "state_dict": state}, folder / "clip_cn_rn50.pt")
+    return model.encode_image, model.encode_text, 224
+
+
+def transformers(name, folder):
+    if name in SIGLIP:
+        model, size = SiglipModel(SiglipConfig(text_config=dict(vocab_size=SIGLIP[name]))), 224
+    else:
+        vision, text, dim = (CHINESE | CLIP)[name]
+        config, kind = (ChineseCLIPConfig, ChineseCLIPModel) if name in CHINESE else (CLIPConfig, CLIPModel)
+        model, size = kind(config(vision_config=vision, text_config=text, projection_dim=dim)), vision["image_size"]
+    model.eval().save_pretrained(folder)
+    return model.get_image_features, model.get_text_features, size
+
+
+@torch.no_grad()
+def main():
+    for name in sys.argv[3:]:
+        torch.manual_seed(0)
+        folder = pathlib.Path(sys.argv[2]) / name
+        folder.mkdir(parents=True, exist_ok=True)
+        if name == "chinese-clip-rn50":
+            image, text, size = chinese_resnet(folder)
+        else:
+            image, text, size = (resnet if name in RESNET else transformers)(name, folder)
+        i = torch.arange(3 * size * size, dtype=torch.float64)
+        picture = (torch.sin(i * 0.37) * 0.8).float().reshape(1, 3, size, size)
+        first, last, length = (101, 102, 52) if name.startswith("chinese") else (300, 1, 64) if name in SIGLIP else (49406, 49407, 77)
+        ids = [[first] + [300 + 37 * i for i in range(length - 2)] + [last]]
+        golden = {"size": size, "image": unit(image(picture)), "text": unit(text(torch.tensor(ids))), "ids": ids}
+        (folder / "golden.json").write_text(json.dumps(golden))
+
+
+main()

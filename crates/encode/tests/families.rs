@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use common::{close, golden, ids, json, outputs};
 use serde_json::Value;
 use tuwen_encode::towers::Record;
-use tuwen_encode::{Checkpoint, CpuEncoder, Pool, Tokenizer};
+use tuwen_encode::{Checkpoint, CpuEncoder, ModelConfig, Pool, Tokenizer};
 
 fn same_embeddings(path: &str, key: &str, bound: f32) {
     let wanted = json("families.json");
@@ -110,6 +110,12 @@ fn full_size_models_equal_transformers() {
         let path = entry.expect("an entry").path();
         let text = std::fs::read_to_string(path.join("golden.json")).expect("a golden file");
         let wanted: Value = serde_json::from_str(&text).expect("JSON");
+        let (config, _) = Checkpoint::open(&path).expect("a checkpoint");
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        let known = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs/models");
+        let known =
+            ModelConfig::load(&known.join(format!("{name}.json"))).expect("an architecture");
+        assert_eq!(ModelConfig { name, ..config }, known);
         let start = std::time::Instant::now();
         CpuEncoder::open(&path).expect("a model").load().expect("both towers");
         let loaded = start.elapsed();

@@ -12,7 +12,7 @@ use ureq::{Agent, Body};
 use crate::digest::{Kind, digest};
 use crate::listing::{Entry, Listing, Site};
 use crate::open::by_hand;
-use crate::{Cache, Error, Known, Result};
+use crate::{Cache, Error, Known, Result, Settings};
 
 /// Tries of one request before it counts as failed.
 const TRIES: usize = 5;
@@ -20,21 +20,6 @@ const TRIES: usize = 5;
 const BUFFER: usize = 1 << 18;
 /// A server that is silent for so long is as good as gone.
 const SILENCE: Duration = Duration::from_secs(30);
-
-/// Where to fetch from, and as whom.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// What kind of hub.
-    pub site: Site,
-    /// Its address, without a slash at the end.
-    pub endpoint: String,
-    /// Sent as a bearer token.
-    pub token: Option<String>,
-    /// Whether the user forbids the network.
-    pub offline: bool,
-    /// Pause before the second try; each further one is twice as long.
-    pub pause: Duration,
-}
 
 /// Bytes of a file that are there.
 #[derive(Clone, Copy, Debug)]
@@ -63,39 +48,24 @@ struct Head {
     kind: Option<Kind>,
 }
 
-impl Settings {
-    /// From `HF_ENDPOINT`, `HF_TOKEN` (or the file that HF's login writes), `HF_HUB_OFFLINE`, and
-    /// `MODELSCOPE_ENDPOINT`, `MODELSCOPE_API_TOKEN`.
-    pub fn from_env(site: Site) -> Self {
-        let set = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
-        let (endpoint, default, token) = match site {
-            Site::HuggingFace => {
-                let token = set("HF_TOKEN").or_else(|| set("HUGGING_FACE_HUB_TOKEN"));
-                ("HF_ENDPOINT", "https://huggingface.co", token.or_else(saved_token))
-            }
-            Site::ModelScope => {
-                ("MODELSCOPE_ENDPOINT", "https://modelscope.cn", set("MODELSCOPE_API_TOKEN"))
-            }
-        };
-        let endpoint = set(endpoint).unwrap_or_else(|| default.to_owned());
-        let yes = |value: String| ["1", "on", "yes", "true"].contains(&&*value.to_lowercase());
-        Self {
-            site,
-            endpoint: endpoint.trim_end_matches('/').to_owned(),
-            token: token.map(|token| token.trim().to_owned()),
-            offline: set("HF_HUB_OFFLINE").is_some_and(yes),
-            pause: Duration::from_secs(1),
-        }
+/// Keeps other programs from fetching the same file until it is dropped.
+struct Lock {
+    path: PathBuf,
+    _file: File,
+}
+
+impl Lock {
+    fn take(path: PathBuf) -> Result<Self> {
+        let locked = File::create(&path).and_then(|file| file.lock().map(|()| file));
+        let file = locked.map_err(|e| Error::io(&path, e))?;
+        Ok(Self { path, _file: file })
     }
 }
 
-/// What `huggingface-cli login` has left.
-fn saved_token() -> Option<String> {
-    let set = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-    let home = || Some(std::env::home_dir()?.join(".cache/huggingface"));
-    let file =
-        set("HF_TOKEN_PATH").or_else(|| Some(set("HF_HOME").or_else(home)?.join("token")))?;
-    std::fs::read_to_string(file).ok().filter(|token| !token.trim().is_empty())
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
 }
 
 impl<'a> Fetcher<'a> {
@@ -143,7 +113,9 @@ impl<'a> Fetcher<'a> {
         let folder = self.cache.repo(&hf).join("snapshots").join(&listing.commit);
         let config = std::fs::read(folder.join("config.json")).unwrap_or_default();
         let json: serde_json::Value = serde_json::from_slice(&config).unwrap_or_default();
-        let weights = listing.weights(&repo, json["model_type"].is_string())?;
+        // timm's repositories have a config.json of the image tower alone.
+        let timm = listing.has("open_clip_config.json") && !json["model_type"].is_string();
+        let weights = listing.weights(&repo, !timm)?;
         weights.iter().try_for_each(fetch)?;
         self.cache.set_main(&hf, &listing.commit)?;
         Ok(folder)
@@ -170,10 +142,7 @@ impl<'a> Fetcher<'a> {
         std::fs::create_dir_all(&blobs).map_err(|e| Error::io(&blobs, e))?;
         let blob = blobs.join(&head.etag);
         let part = blobs.join(format!("{}.incomplete", head.etag));
-        let lock = blobs.join(format!("{}.lock", head.etag));
-        let lock = File::create(&lock)
-            .and_then(|f| f.lock().map(|()| f))
-            .map_err(|e| Error::io(&lock, e))?;
+        let _lock = Lock::take(blobs.join(format!("{}.lock", head.etag)))?;
         let told = |done| (self.tell)(Progress { file: &entry.path, done, total: head.size });
         if !blob.exists() {
             self.tried(&url, || self.rest(&url, &part, head.size, &told))?;
@@ -181,8 +150,6 @@ impl<'a> Fetcher<'a> {
             std::fs::rename(&part, &blob).map_err(|e| Error::io(&blob, e))?;
         }
         told(head.size);
-        drop(lock);
-        let _ = std::fs::remove_file(blobs.join(format!("{}.lock", head.etag)));
         Ok(blob)
     }
 

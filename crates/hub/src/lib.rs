@@ -10,10 +10,12 @@ mod fetch;
 mod known;
 mod listing;
 mod open;
+mod settings;
 
 pub use cache::Cache;
 pub use error::{Error, Result};
-pub use fetch::{Fetcher, Progress, Settings};
+pub use fetch::{Fetcher, Progress};
 pub use known::{KNOWN, Known};
 pub use listing::Site;
 pub use open::{is_name, open};
+pub use settings::Settings;

@@ -86,6 +86,11 @@ const DESCRIPTIONS: [&str; 4] =
     ["config.json", "preprocessor_config.json", "open_clip_config.json", "tokenizer.json"];
 
 impl Listing {
+    /// Whether there is a file of that name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.files.iter().any(|file| file.path == name)
+    }
+
     /// The files besides the weights that a model is read from.
     pub(crate) fn descriptions(&self) -> Vec<Entry> {
         let wanted = |file: &&Entry| DESCRIPTIONS.contains(&&*file.path);

@@ -3,7 +3,7 @@
 mod convert;
 mod fetch;
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -135,6 +135,6 @@ fn tower(tower: &TowerConfig) -> String {
 }
 
 /// `clip.pt` and the like.
-fn is_torch_file(path: &PathBuf) -> bool {
+fn is_torch_file(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "pt")
 }

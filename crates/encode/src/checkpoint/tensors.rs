@@ -13,6 +13,9 @@ use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorInfo};
 use super::pickle::{self, TensorRef, Value};
 use crate::{Error, Result};
 
+/// Values that are read at once.
+const PIECE: usize = 1 << 20;
+
 /// Where bytes are.
 #[derive(Clone, Debug)]
 pub(crate) enum Blob {
@@ -117,16 +120,22 @@ impl Raw {
             }
             _ => count,
         };
-        let bytes = self.blob.read(self.start, stored * width)?;
-        let (quads, pairs) = (bytes.as_chunks::<4>().0, bytes.as_chunks::<2>().0);
-        let values: Vec<f32> = match self.kind {
-            Kind::F32 => quads.iter().map(|&b| f32::from_le_bytes(b)).collect(),
-            // The slice conversion uses the processor's own, where it has one.
-            Kind::F16 => {
-                pairs.iter().map(|&b| f16::from_le_bytes(b)).collect::<Vec<_>>().to_f32_vec()
+        let mut values = Vec::with_capacity(stored);
+        // Piece by piece, so that a large table is not in memory twice.
+        for first in (0..stored).step_by(PIECE) {
+            let len = PIECE.min(stored - first) * width;
+            let bytes = self.blob.read(self.start + (first * width) as u64, len)?;
+            let (quads, pairs) = (bytes.as_chunks::<4>().0, bytes.as_chunks::<2>().0);
+            match self.kind {
+                Kind::F32 => values.extend(quads.iter().map(|&b| f32::from_le_bytes(b))),
+                // The slice conversion uses the processor's own, where it has one.
+                Kind::F16 => {
+                    let halves: Vec<f16> = pairs.iter().map(|&b| f16::from_le_bytes(b)).collect();
+                    values.extend(halves.to_f32_vec());
+                }
+                _ => values.extend(pairs.iter().map(|&b| bf16::from_le_bytes(b).to_f32())),
             }
-            _ => pairs.iter().map(|&b| bf16::from_le_bytes(b).to_f32()).collect(),
-        };
+        }
         Ok(match &self.strides {
             Some(strides) => gather(&values, &self.shape, strides),
             None => values,

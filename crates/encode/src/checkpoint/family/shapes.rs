@@ -43,7 +43,11 @@ pub(crate) fn from_open_clip<'s>(
         Some(true) => Activation::QuickGelu,
         _ => Activation::Gelu,
     };
-    (config.image.activation, config.text.activation) = (activation, activation);
+    config.text.activation = activation;
+    // A ResNet has no such layer.
+    if config.image.layers > 0 {
+        config.image.activation = activation;
+    }
     if let Some(heads) = model["text_cfg"]["heads"].as_u64() {
         config.text.heads = heads as usize;
     }
