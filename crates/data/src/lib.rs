@@ -9,6 +9,7 @@ pub mod error;
 pub mod image;
 pub mod import;
 pub mod loader;
+pub mod prompt;
 pub mod rng;
 pub mod sample;
 pub mod token;

@@ -117,6 +117,15 @@ impl CpuEncoder {
         sizes.iter().map(|(_, shape)| shape.iter().product::<usize>()).sum()
     }
 
+    /// Scale and bias of the logits, `scale * cosine + bias`; the bias belongs to a sigmoid loss.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn logits(&self) -> Result<(f32, f32)> {
+        let one = |name: &str| Ok((&self.source).find(name)?.1[0]);
+        Ok((one("heads.logit_scale")?.exp(), one("heads.logit_bias")?))
+    }
+
     /// Loads both towers now, which otherwise happens when each is first needed.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! One file per subcommand: arguments, library calls, output.
 
+pub mod classify;
 pub mod completions;
 pub mod demo;
 pub mod embed;

@@ -1,11 +1,13 @@
 //! Captioned sets from the formats of the field, one file per format, all giving [`Sample`]s.
 
+mod classes;
 mod flickr;
 mod images;
 mod jsonl;
 mod shards;
 mod table;
 
+pub use classes::{ClassSet, read_labels};
 pub use flickr::read_flickr;
 pub use images::{ImageIndex, is_image_name};
 pub use jsonl::read_jsonl;

@@ -1,0 +1,208 @@
+//! `tuwen classify`
+
+mod report;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+use rayon::prelude::*;
+use tuwen_data::Encoder;
+use tuwen_data::image::{Limits, RgbImage, decode_file};
+use tuwen_data::import::{ClassSet, is_image_name, read_labels};
+use tuwen_data::prompt::Templates;
+use tuwen_encode::{CpuEncoder, Vision, builtin};
+use tuwen_eval::classify::{Probability, classifier};
+use walkdir::WalkDir;
+
+use crate::query::{Usage, in_words};
+
+/// Pictures that are decoded and embedded together.
+const BATCH: usize = 32;
+
+/// Say which of some labels a picture shows, without training for them
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  tuwen classify photos --label 狗 --label 猫 --label 汽车\n  \
+    tuwen classify cat.jpg --labels labels.txt --top 3 --json\n  \
+    tuwen classify --data cifar-10 --model chinese-clip-vit-base-patch16 --elevater cifar-10.json\n\n\
+    --data is a folder in Chinese-CLIP's layout: label_cn.txt (a label a line) and test/000/…, \
+    test/001/…; without a label file the folders' names are the labels.")]
+pub struct Args {
+    /// Pictures, or folders of them
+    #[arg(required_unless_present = "data", conflicts_with = "data")]
+    paths: Vec<PathBuf>,
+    /// A label; give several
+    #[arg(long = "label")]
+    label: Vec<String>,
+    /// A file with a label a line
+    #[arg(long, conflicts_with = "label")]
+    labels: Option<PathBuf>,
+    /// Measure on a set with one folder for each class
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// The set's folder with the classes
+    #[arg(long, default_value = "test")]
+    split: String,
+    /// Sentences around the labels: by their language, `zh`, `en`, `none`, or a file with one a line
+    /// and {} for the label
+    #[arg(long, default_value = "auto")]
+    templates: String,
+    /// A name of `tuwen model list`, a folder with weights, or a .pt file
+    #[arg(long, default_value = builtin::BUILT_IN)]
+    model: String,
+    /// How many labels to show for each picture
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    top: u32,
+    /// Print as JSON: a line for each picture, or the measures
+    #[arg(long)]
+    json: bool,
+    /// With --data: write the confusion table as CSV
+    #[arg(long, requires = "data")]
+    confusion: Option<PathBuf>,
+    /// With --data: write the predictions as ELEVATER's benchmark takes them
+    #[arg(long, requires = "data")]
+    elevater: Option<PathBuf>,
+}
+
+/// A picture that was classified.
+struct Classified {
+    path: PathBuf,
+    /// The number of its label, where it is known.
+    truth: Option<usize>,
+    /// One for each label.
+    probabilities: Vec<f32>,
+}
+
+/// Classifies or measures.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let labels = given_labels(args)?;
+    let (labels, pictures) = match &args.data {
+        Some(set) => {
+            let set = ClassSet::read(set, &args.split, labels)?;
+            let pictures = set.pictures.into_iter().map(|(path, label)| (path, Some(label)));
+            (set.labels, pictures.collect())
+        }
+        None => {
+            let labels = labels.ok_or_else(|| {
+                Usage("there are no labels: give --label WORD, --labels FILE, or --data DIR".into())
+            })?;
+            (labels, pictures_of(&args.paths)?)
+        }
+    };
+    let encoder = tuwen_hub::open(&args.model)?;
+    let weights = label_vectors(&encoder, &labels, &templates(&args.templates)?)?;
+    let (scale, bias) = encoder.logits()?;
+    let probability = match encoder.config().vision {
+        Vision::Probe => Probability::Sigmoid { scale, bias },
+        _ => Probability::Softmax { scale },
+    };
+    let (found, skipped) = classify(&encoder, pictures, |v| probability.of(v, &weights))?;
+    if args.data.is_some() {
+        report::measures(args, &encoder, &labels, &found, skipped)?;
+    } else {
+        report::pictures(args, &labels, &found)?;
+    }
+    Ok(if found.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn given_labels(args: &Args) -> Result<Option<Vec<String>>> {
+    if let Some(file) = &args.labels {
+        return Ok(Some(read_labels(file)?));
+    }
+    let mut sorted: Vec<&String> = args.label.iter().collect();
+    sorted.sort_unstable();
+    if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+        bail!(Usage(format!("the label `{}` is given twice", pair[0])));
+    }
+    Ok((!args.label.is_empty()).then(|| args.label.clone()))
+}
+
+fn templates(choice: &str) -> Result<Templates> {
+    Ok(match choice {
+        "auto" => Templates::Auto,
+        "zh" => Templates::Chinese,
+        "en" => Templates::English,
+        "none" => Templates::None,
+        file => {
+            let text = std::fs::read_to_string(file).map_err(|e| {
+                Usage(format!("--templates {file}: not auto, zh, en or none, and no file: {e}"))
+            })?;
+            Templates::parse(&text).map_err(|what| Usage(format!("{file}: {what}")))?
+        }
+    })
+}
+
+fn pictures_of(paths: &[PathBuf]) -> Result<Vec<(PathBuf, Option<usize>)>> {
+    let mut pictures = Vec::new();
+    for path in paths {
+        if path.is_file() {
+            pictures.push((path.clone(), None));
+            continue;
+        }
+        for entry in WalkDir::new(path).follow_links(true).sort_by_file_name() {
+            let entry = entry.with_context(|| path.display().to_string())?;
+            if entry.file_type().is_file() && is_image_name(entry.path()) {
+                pictures.push((entry.into_path(), None));
+            }
+        }
+    }
+    if pictures.is_empty() {
+        bail!("there are no pictures in {}", paths[0].display());
+    }
+    Ok(pictures)
+}
+
+/// A unit vector for each label, (labels, D).
+fn label_vectors(encoder: &CpuEncoder, labels: &[String], by: &Templates) -> Result<Vec<f32>> {
+    let prompts = labels.iter().map(|label| {
+        let prompts = by.prompts(label);
+        let prompts: Vec<&str> = prompts.iter().map(String::as_str).collect();
+        Ok(encoder.encode_texts(&prompts)?)
+    });
+    Ok(classifier(&prompts.collect::<Result<Vec<_>>>()?, encoder.dim()))
+}
+
+/// Decodes and embeds; unreadable pictures are named and counted.
+fn classify(
+    encoder: &CpuEncoder,
+    pictures: Vec<(PathBuf, Option<usize>)>,
+    probabilities: impl Fn(&[f32]) -> Vec<f32>,
+) -> Result<(Vec<Classified>, usize)> {
+    let stop = super::stop_flag("stopping after these pictures")?;
+    let bar = ProgressBar::new(pictures.len() as u64);
+    bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} pictures, {eta} left")?);
+    let (mut found, mut skipped) = (Vec::new(), 0);
+    for batch in pictures.chunks(BATCH) {
+        if stop.load(std::sync::atomic::Ordering::Relaxed) {
+            bail!("stopped after {} of {} pictures", found.len(), pictures.len());
+        }
+        let load = |path: &Path| -> Result<RgbImage> {
+            let picture = decode_file(path, Limits::default());
+            let picture = picture.with_context(|| path.display().to_string())?;
+            Ok(encoder.preprocess().fit(&picture))
+        };
+        let loaded: Vec<Result<RgbImage>> = batch.par_iter().map(|(path, _)| load(path)).collect();
+        let (mut images, mut kept) = (Vec::new(), Vec::new());
+        for (image, item) in loaded.into_iter().zip(batch) {
+            match image {
+                Ok(image) => {
+                    images.push(image);
+                    kept.push(item);
+                }
+                Err(error) => {
+                    bar.suspend(|| eprintln!("skipped {}", in_words(&error)));
+                    skipped += 1;
+                }
+            }
+        }
+        let vectors = encoder.encode_images(&images)?;
+        for ((path, truth), vector) in kept.into_iter().zip(vectors.chunks_exact(encoder.dim())) {
+            let (path, truth) = (path.clone(), *truth);
+            found.push(Classified { path, truth, probabilities: probabilities(vector) });
+        }
+        bar.inc(batch.len() as u64);
+    }
+    bar.finish_and_clear();
+    Ok((found, skipped))
+}
