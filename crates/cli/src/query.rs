@@ -7,7 +7,7 @@ use serde::Serialize;
 use tuwen_data::Encoder;
 use tuwen_data::image::{Limits, decode_file};
 use tuwen_data::import::{CaptionFile, read_flickr, read_jsonl, read_table};
-use tuwen_encode::CpuEncoder;
+use tuwen_encode::{CpuEncoder, LongText};
 use tuwen_index::{Gallery, Kind, ModelId};
 
 use crate::picture_file::origin_path;
@@ -29,6 +29,33 @@ pub fn in_words(error: &anyhow::Error) -> String {
     words
 }
 
+/// How text becomes tokens, where the model leaves a choice.
+#[derive(clap::Args)]
+pub struct TextArgs {
+    /// Texts beyond the model's context: `cut` their end, or embed `window`s of whole sentences and
+    /// take the mean
+    #[arg(long, default_value = "cut", value_parser = ["cut", "window"])]
+    long_text: String,
+}
+
+/// Opens a model by its name, folder or file.
+pub fn open_model(name: &str, text: &TextArgs) -> Result<CpuEncoder> {
+    let long_text = if text.long_text == "window" { LongText::Window } else { LongText::Cut };
+    Ok(tuwen_hub::open(name)?.with_long_text(long_text))
+}
+
+/// Says how many texts were too long, if any were.
+pub fn note_lost(encoder: &CpuEncoder) {
+    let (texts, tokens) = encoder.lost();
+    if texts > 0 {
+        eprintln!(
+            "note: {texts} texts are longer than the model's {} tokens and lost {tokens} in all; \
+             --long-text window keeps them",
+            encoder.config().context
+        );
+    }
+}
+
 /// How a gallery remembers its model: a folder by its full path.
 pub fn model_id(name: &str, encoder: &CpuEncoder) -> Result<ModelId> {
     let name = match tuwen_hub::is_name(name) {
@@ -39,13 +66,13 @@ pub fn model_id(name: &str, encoder: &CpuEncoder) -> Result<ModelId> {
 }
 
 /// Opens a gallery with its model, or with the one the user names, which must be the same.
-pub fn open(folder: &Path, model: Option<&str>) -> Result<(Gallery, CpuEncoder)> {
+pub fn open(folder: &Path, model: Option<&str>, text: &TextArgs) -> Result<(Gallery, CpuEncoder)> {
     let gallery = Gallery::open(folder)?;
     let name = match model {
         Some(name) => name.to_owned(),
         None => gallery.model()?.name,
     };
-    let encoder = tuwen_hub::open(&name)?;
+    let encoder = open_model(&name, text)?;
     gallery.check_model(&model_id(&name, &encoder)?)?;
     Ok((gallery, encoder))
 }
@@ -99,7 +126,10 @@ pub fn embed_query(
         }
         let lost = encoder.lost_tokens(words);
         if lost > 0 {
-            eprintln!("note: the query is too long; its last {lost} tokens are ignored");
+            eprintln!(
+                "note: the query is too long; its last {lost} tokens are ignored \
+                 (--long-text window keeps them)"
+            );
         }
         add(&mut sum, &encoder.encode_texts(&[words])?);
     }

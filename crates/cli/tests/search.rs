@@ -111,3 +111,21 @@ fn output_that_nobody_reads_is_no_error() {
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && error.is_empty(), "{error}");
 }
+
+#[test]
+fn texts_beyond_the_context_are_counted_or_kept() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let long = "一只狗在绿色的草地上奔跑，一个孩子看着它。".repeat(6);
+    std::fs::write(folder.path().join("t.txt"), format!("{long}\n短句\n")).expect("a file");
+    let output = tuwen(folder.path(), &["index", "--captions", "t.txt"]);
+    let note = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && note.contains("1 texts are longer"), "{note}");
+    let all = ["index", "--captions", "t.txt", "--rebuild", "--long-text", "window"];
+    let output = tuwen(folder.path(), &all);
+    assert!(output.status.success());
+    assert!(!String::from_utf8_lossy(&output.stderr).contains("longer"));
+    let query = tuwen(folder.path(), &["search", &long, "--kind", "text"]);
+    assert!(String::from_utf8_lossy(&query.stderr).contains("tokens are ignored"));
+    let query = tuwen(folder.path(), &["search", &long, "--kind", "text", "--long-text", "window"]);
+    assert!(query.status.success() && query.stderr.is_empty());
+}

@@ -3,16 +3,17 @@
 use std::borrow::Cow;
 use std::path::Path;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tuwen_data::image::{Preprocess, RgbImage};
-use tuwen_data::token::{ClipBpe, END_OF_TEXT, FileTokenizer, WordPiece};
+use tuwen_data::token::{ClipBpe, END_OF_TEXT, FileTokenizer, WordPiece, windows};
 use tuwen_data::{Encoder, Error as DataError};
 
 use crate::arrays::Arrays;
 use crate::checkpoint::Checkpoint;
 use crate::layers::{Linear, Weights};
 use crate::towers::{AnyImageTower, Record, TextTower};
-use crate::{Error, ModelConfig, Result, Tokenizer};
+use crate::{Error, ModelConfig, Result, Tokenizer, math};
 
 /// File name of the architecture in a model folder.
 pub const CONFIG_FILE: &str = "config.json";
@@ -29,6 +30,25 @@ pub struct CpuEncoder {
     text: OnceLock<(TextTower<'static>, Linear<'static>)>,
     /// Only of a model that brings its own.
     tokenizer: OnceLock<FileTokenizer>,
+    long_text: LongText,
+    lost: Lost,
+}
+
+/// What happens to a text beyond the context.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LongText {
+    /// Its end is ignored, as in the reference.
+    #[default]
+    Cut,
+    /// It is embedded in windows of whole sentences; the embedding is their mean.
+    Window,
+}
+
+/// What [`LongText::Cut`] has ignored.
+#[derive(Debug, Default)]
+struct Lost {
+    texts: AtomicUsize,
+    tokens: AtomicUsize,
 }
 
 /// Where the weights come from.
@@ -85,7 +105,8 @@ impl CpuEncoder {
     fn assemble(config: ModelConfig, source: Source, hasher: &blake3::Hasher) -> Self {
         let fingerprint = format!("{}-{}", config.name, &hasher.finalize().to_hex()[..16]);
         let (image, text, tokenizer) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
-        Self { config, source, fingerprint, image, text, tokenizer }
+        let (long_text, lost) = (LongText::Cut, Lost::default());
+        Self { config, source, fingerprint, image, text, tokenizer, long_text, lost }
     }
 
     /// Opens a model folder or a checkpoint of others, see [`Checkpoint::open`].
@@ -104,6 +125,23 @@ impl CpuEncoder {
     pub fn open_as(path: &Path, name: &str) -> Result<Self> {
         let (config, checkpoint) = Checkpoint::open(path)?;
         Self::from_checkpoint(ModelConfig { name: name.to_owned(), ..config }, checkpoint)
+    }
+
+    /// The same with another way to treat long texts.
+    pub fn with_long_text(self, long_text: LongText) -> Self {
+        Self { long_text, ..self }
+    }
+
+    /// The same with text in lower case and with straight quotes, for measuring as cn_clip does;
+    /// see [`ModelConfig::dataset_text`]. The fingerprint stays what it is.
+    pub fn with_dataset_text(mut self, on: bool) -> Self {
+        self.config.dataset_text |= on;
+        self
+    }
+
+    /// How many texts were cut so far, and how many tokens they lost.
+    pub fn lost(&self) -> (usize, usize) {
+        (self.lost.texts.load(Ordering::Relaxed), self.lost.tokens.load(Ordering::Relaxed))
     }
 
     /// The architecture.
@@ -171,6 +209,26 @@ impl CpuEncoder {
         })
     }
 
+    /// A text's tokens, in as many pieces as it is embedded in.
+    fn pieces(&self, text: &str) -> tuwen_data::Result<Vec<Vec<u32>>> {
+        let (ids, lost) = self.tokens(text)?;
+        if lost == 0 {
+            return Ok(vec![ids]);
+        }
+        if self.long_text == LongText::Cut {
+            self.lost.texts.fetch_add(1, Ordering::Relaxed);
+            self.lost.tokens.fetch_add(lost, Ordering::Relaxed);
+            return Ok(vec![ids]);
+        }
+        let fits = |part: &str| self.tokens(part).is_ok_and(|(_, lost)| lost == 0);
+        let parts = windows(text, fits);
+        // White space can be tokens and still be no window.
+        if parts.is_empty() {
+            return Ok(vec![ids]);
+        }
+        parts.into_iter().map(|part| Ok(self.tokens(part)?.0)).collect()
+    }
+
     fn file_tokenizer(&self) -> tuwen_data::Result<&FileTokenizer> {
         if self.tokenizer.get().is_none() {
             let Source::File(checkpoint) = &self.source else {
@@ -201,11 +259,27 @@ fn project(features: Vec<f32>, head: Option<&Linear<'_>>, dim: usize) -> Vec<f32
         let features = std::mem::take(&mut out);
         head.forward(&features, &mut out);
     }
-    for row in out.chunks_exact_mut(dim) {
-        let length = row.iter().map(|v| v * v).sum::<f32>().sqrt().max(1e-12);
-        row.iter_mut().for_each(|value| *value /= length);
-    }
+    out.chunks_exact_mut(dim).for_each(normalise);
     out
+}
+
+fn normalise(row: &mut [f32]) {
+    let length = row.iter().map(|v| v * v).sum::<f32>().sqrt().max(1e-12);
+    row.iter_mut().for_each(|value| *value /= length);
+}
+
+/// The unit vector in the middle of some; of one, itself.
+fn mean<'v>(mut rows: impl Iterator<Item = &'v [f32]>) -> Vec<f32> {
+    let Some(first) = rows.next() else { return Vec::new() };
+    let (mut sum, mut several) = (first.to_vec(), false);
+    for row in rows {
+        math::add(&mut sum, row);
+        several = true;
+    }
+    if several {
+        normalise(&mut sum);
+    }
+    sum
 }
 
 impl Encoder for CpuEncoder {
@@ -244,15 +318,24 @@ impl Encoder for CpuEncoder {
     }
 
     fn encode_texts(&self, texts: &[&str]) -> tuwen_data::Result<Vec<f32>> {
-        let ids = texts.iter().map(|text| Ok(self.tokens(text)?.0));
-        let ids: Vec<Vec<u32>> = ids.collect::<tuwen_data::Result<_>>()?;
-        let ids: Vec<&[u32]> = ids.iter().map(Vec::as_slice).collect();
+        let pieces = texts.iter().map(|text| self.pieces(text));
+        let pieces: Vec<Vec<Vec<u32>>> = pieces.collect::<tuwen_data::Result<_>>()?;
+        let ids: Vec<&[u32]> = pieces.iter().flatten().map(Vec::as_slice).collect();
         let (tower, head) = self.text_tower().map_err(failed)?;
         let features = tower.forward(&ids, Record::No).features;
-        Ok(project(features, Some(head), self.dim()))
+        let vectors = project(features, Some(head), self.dim());
+        if pieces.iter().all(|pieces| pieces.len() == 1) {
+            return Ok(vectors);
+        }
+        let mut rows = vectors.chunks_exact(self.dim());
+        let means = pieces.iter().flat_map(|pieces| mean(rows.by_ref().take(pieces.len())));
+        Ok(means.collect())
     }
 
     fn lost_tokens(&self, text: &str) -> usize {
+        if self.long_text == LongText::Window {
+            return 0;
+        }
         // A tokenizer that cannot be read is reported when the text is embedded.
         self.tokens(text).map_or(0, |(_, lost)| lost)
     }

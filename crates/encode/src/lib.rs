@@ -27,6 +27,6 @@ pub use checkpoint::Checkpoint;
 pub use config::{
     Activation, ModelConfig, NormPlace, Pool, ResNet, Tokenizer, TowerConfig, Vision,
 };
-pub use encoder::{CONFIG_FILE, CpuEncoder, WEIGHTS_FILE};
+pub use encoder::{CONFIG_FILE, CpuEncoder, LongText, WEIGHTS_FILE};
 pub use error::{Error, Result};
 pub use layers::Weights;

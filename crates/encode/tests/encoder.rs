@@ -2,7 +2,7 @@
 
 use tuwen_data::Encoder;
 use tuwen_data::image::RgbImage;
-use tuwen_encode::{Checkpoint, CpuEncoder, ModelConfig, builtin};
+use tuwen_encode::{Checkpoint, CpuEncoder, LongText, ModelConfig, builtin};
 
 fn picture(seed: u32, size: u32) -> RgbImage {
     RgbImage::from_fn(size, size, |x, y| {
@@ -61,4 +61,40 @@ fn weights_that_do_not_fit_are_named() {
     assert!(
         ModelConfig::parse(typo, &root).expect_err("a typo").to_string().contains("embeding_dim")
     );
+}
+
+#[test]
+fn a_long_text_is_cut_and_counted_or_embedded_in_windows() {
+    let sentence = |at: usize| format!("第{at}只狗在绿色的草地上奔跑，一个孩子在旁边看着它。");
+    let long: String = (0..8).map(sentence).collect();
+    let cut = builtin::open().expect("the built-in model");
+    let lost = cut.lost_tokens(&long);
+    assert!(lost > 50, "{lost}");
+    let cut_vector = cut.encode_texts(&[&long, "狗"]).expect("two texts");
+    assert_eq!(cut.lost(), (1, lost));
+
+    let window = builtin::open().expect("the built-in model").with_long_text(LongText::Window);
+    let vectors = window.encode_texts(&["狗", &long, "狗"]).expect("three texts");
+    let rows: Vec<&[f32]> = vectors.chunks_exact(window.dim()).collect();
+    assert_eq!((window.lost(), window.lost_tokens(&long)), ((0, 0), 0));
+    assert_eq!(rows[0], &cut_vector[cut.dim()..]);
+    assert_eq!((rows[0], rows[1].len()), (rows[2], cut.dim()));
+    // Its end counts now: a text that begins alike and ends otherwise is another.
+    let other = format!("{}海滩上有很多人。", &long[..long.len() / 2]);
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+    assert!((dot(rows[1], rows[1]) - 1.0).abs() < 1e-5);
+    let other_window = window.encode_texts(&[&other]).expect("a text");
+    let other_cut = cut.encode_texts(&[&other]).expect("a text");
+    assert!(dot(rows[1], &other_window) < dot(&cut_vector[..cut.dim()], &other_cut) - 1e-4);
+}
+
+#[test]
+fn text_as_in_cn_clips_data_sets_has_straight_quotes() {
+    let plain = builtin::open().expect("the built-in model");
+    let data = builtin::open().expect("the built-in model").with_dataset_text(true);
+    let embed = |encoder: &CpuEncoder, text| encoder.encode_texts(&[text]).expect("a text");
+    let (curly, straight) = ("一只“狗”在跑", "一只\"狗\"在跑");
+    assert_eq!(embed(&data, curly), embed(&plain, straight));
+    assert_ne!(embed(&plain, curly), embed(&plain, straight));
+    assert_eq!(embed(&data, "A DOG"), embed(&plain, "a dog"));
 }

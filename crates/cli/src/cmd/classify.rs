@@ -16,7 +16,7 @@ use tuwen_encode::{CpuEncoder, Vision, builtin};
 use tuwen_eval::classify::{Probability, classifier};
 use walkdir::WalkDir;
 
-use crate::query::{Usage, in_words};
+use crate::query::{TextArgs, Usage, in_words, note_lost, open_model};
 
 /// Pictures that are decoded and embedded together.
 const BATCH: usize = 32;
@@ -51,6 +51,9 @@ pub struct Args {
     /// A name of `tuwen model list`, a folder with weights, or a .pt file
     #[arg(long, default_value = builtin::BUILT_IN)]
     model: String,
+    /// Lower-case labels and straighten their quotes first, as cn_clip does in its evaluation
+    #[arg(long)]
+    dataset_text: bool,
     /// How many labels to show for each picture
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     top: u32,
@@ -63,6 +66,8 @@ pub struct Args {
     /// With --data: write the predictions as ELEVATER's benchmark takes them
     #[arg(long, requires = "data")]
     elevater: Option<PathBuf>,
+    #[command(flatten)]
+    text_args: TextArgs,
 }
 
 /// A picture that was classified.
@@ -90,8 +95,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             (labels, pictures_of(&args.paths)?)
         }
     };
-    let encoder = tuwen_hub::open(&args.model)?;
+    let encoder = open_model(&args.model, &args.text_args)?.with_dataset_text(args.dataset_text);
     let weights = label_vectors(&encoder, &labels, &templates(&args.templates)?)?;
+    note_lost(&encoder);
     let (scale, bias) = encoder.logits()?;
     let probability = match encoder.config().vision {
         Vision::Probe => Probability::Sigmoid { scale, bias },

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use serde_json::json;
 use tuwen_encode::builtin;
 
-use crate::query::{Usage, embed_query, in_words};
+use crate::query::{TextArgs, Usage, embed_query, in_words, open_model};
 
 /// Print the embeddings of pictures and texts, one JSON object a line
 #[derive(clap::Args)]
@@ -22,6 +22,8 @@ pub struct Args {
     /// A name of `tuwen model list`, a folder with weights, or a .pt file
     #[arg(long, default_value = builtin::BUILT_IN)]
     model: String,
+    #[command(flatten)]
+    text_args: TextArgs,
 }
 
 /// Embeds and prints. A picture that cannot be read is reported and skipped; the exit code is 1.
@@ -29,7 +31,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if args.text.is_empty() && args.image.is_empty() {
         bail!(Usage("nothing to embed: give --text or --image".into()));
     }
-    let encoder = tuwen_hub::open(&args.model)?;
+    let encoder = open_model(&args.model, &args.text_args)?;
     for text in &args.text {
         let embedding = embed_query(&encoder, Some(text), None)?;
         println!("{}", json!({ "text": text, "embedding": embedding }));

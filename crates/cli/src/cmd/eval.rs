@@ -11,6 +11,8 @@ use tuwen_encode::builtin;
 use tuwen_eval::{Direction, Report};
 use tuwen_train::embed_set;
 
+use crate::query::{TextArgs, note_lost, open_model};
+
 /// Measure retrieval on a captioned set: R@1/5/10 and ranks, both ways
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  tuwen eval --images flickr8k-val.tar --ids val.ids \\\n    \
@@ -32,9 +34,14 @@ pub struct Args {
     /// A name of `tuwen model list`, a folder with weights, or a .pt file
     #[arg(long, default_value = builtin::BUILT_IN)]
     model: String,
+    /// Lower-case captions and straighten their quotes first, as cn_clip does in its evaluation
+    #[arg(long)]
+    dataset_text: bool,
     /// Print the numbers as JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    text_args: TextArgs,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -64,8 +71,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         share: 1.0,
     };
     let samples = import::read(&set)?;
-    let encoder = tuwen_hub::open(&args.model)?;
+    let encoder = open_model(&args.model, &args.text_args)?.with_dataset_text(args.dataset_text);
     let reports = embed_set(&encoder, &samples)?.reports();
+    note_lost(&encoder);
     if args.json {
         println!("{}", serde_json::to_string(&reports)?);
     } else {

@@ -11,7 +11,7 @@ use tuwen_encode::builtin;
 use tuwen_index::Gallery;
 
 use crate::indexing::{Indexer, Summary};
-use crate::query::{captions, model_id};
+use crate::query::{TextArgs, captions, model_id, note_lost, open_model};
 
 /// Failures that are listed for people; `--json` lists all.
 const LISTED: usize = 20;
@@ -41,11 +41,13 @@ pub struct Args {
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    text_args: TextArgs,
 }
 
 /// Indexes and prints a summary.
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let encoder = tuwen_hub::open(&args.model)?;
+    let encoder = open_model(&args.model, &args.text_args)?;
     let id = model_id(&args.model, &encoder)?;
     let gallery = Gallery::open_for_writing(&args.gallery, &id, args.rebuild)?;
     let stop = super::stop_flag("stopping; everything so far is kept")?;
@@ -62,6 +64,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     let summary = indexer.finish();
     bar.finish_and_clear();
+    note_lost(&encoder);
     if args.json {
         println!("{}", serde_json::to_string(&summary)?);
     } else {

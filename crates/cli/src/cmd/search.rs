@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use tuwen_index::Kind;
 
 use crate::page;
-use crate::query::{FoundItem, Usage, embed_query, find, open};
+use crate::query::{FoundItem, TextArgs, Usage, embed_query, find, open};
 
 /// Find pictures or texts by words, by a picture, or by both
 #[derive(clap::Args)]
@@ -39,6 +39,8 @@ pub struct Args {
     /// Write a page with the hits' pictures
     #[arg(long)]
     html: Option<PathBuf>,
+    #[command(flatten)]
+    text_args: TextArgs,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -59,7 +61,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         KindArg::Image => Kind::Image,
         KindArg::Text => Kind::Text,
     };
-    let (gallery, encoder) = open(&args.gallery, args.model.as_deref())?;
+    let (gallery, encoder) = open(&args.gallery, args.model.as_deref(), &args.text_args)?;
     let query = embed_query(&encoder, args.words.as_deref(), args.image.as_deref())?;
     let hits = find(&gallery, &query, kind, args.k as usize)?;
     if let Some(path) = &args.html {

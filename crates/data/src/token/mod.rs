@@ -4,10 +4,12 @@ mod basic;
 mod clean;
 mod clip_bpe;
 mod file;
+mod window;
 mod wordpiece;
 
 pub use clip_bpe::{ClipBpe, END_OF_TEXT, START_OF_TEXT};
 pub use file::FileTokenizer;
+pub use window::windows;
 pub use wordpiece::{CLS, MASK, PAD, SEP, UNK, WordPiece};
 
 /// Token ids of several texts, padded to the longest one.

@@ -210,8 +210,8 @@ impl Weights<'static> for &Checkpoint {
             return Ok((vec![1], Cow::Owned(vec![0.0])));
         };
         let (parts, shape) = self.parts(name, &origin)?;
-        let mut values = Vec::with_capacity(shape.iter().product());
-        for (raw, part) in parts.iter().zip(&origin.parts) {
+        let mut values = parts[0].values(&origin.parts[0])?;
+        for (raw, part) in parts.iter().zip(&origin.parts).skip(1) {
             values.extend(raw.values(part)?);
         }
         if let (true, &[rows, cols]) = (origin.transposed, &shape[..]) {
