@@ -55,6 +55,7 @@ fn thumbnail(path: &Path) -> String {
     let Ok(picture) = decode_file(path, Limits::default()) else {
         return "<img alt=\"not readable\">".into();
     };
+    let picture = picture.into_rgb();
     let longest = picture.width().max(picture.height());
     let scaled =
         |side: u32| (u64::from(side) * u64::from(SIDE.min(longest)) / u64::from(longest)).max(1);

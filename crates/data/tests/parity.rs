@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use image::{Rgb, RgbImage};
 use serde_json::Value;
-use tuwen_data::image::{Filter, Limits, decode, resize};
+use tuwen_data::image::{Filter, Geometry, Limits, Picture, Preprocess, ToRgb, decode, resize};
 use tuwen_data::token::{ClipBpe, WordPiece};
 
 fn golden(name: &str) -> PathBuf {
@@ -42,6 +42,62 @@ fn resize_equals_pillow_bit_for_bit() {
     }
 }
 
+/// CLIP's and Chinese-CLIP's.
+#[allow(clippy::excessive_precision, reason = "as published")]
+fn clip(geometry: Geometry) -> Preprocess {
+    Preprocess {
+        geometry,
+        to_rgb: ToRgb::Last,
+        mean: [0.481_454_66, 0.457_827_5, 0.408_210_73],
+        std: [0.268_629_54, 0.261_302_58, 0.275_777_11],
+        ..Preprocess::squash(8)
+    }
+}
+
+#[test]
+fn each_familys_pixels_are_its_own_programs() {
+    let cases = read_json("preprocess.json");
+    assert_eq!(cases.len(), 18);
+    for case in cases {
+        let [w, h] = [0, 1].map(|i| case["from"][i].as_u64().expect("a size") as u32);
+        let preprocess = match case["family"].as_str().expect("a family") {
+            "clip" => clip(Geometry::CentreCrop),
+            "chinese-clip" => clip(Geometry::Squash),
+            _ => Preprocess::squash(8),
+        };
+        let fitted = preprocess.fit(&Picture::Rgb(noise(w, h)));
+        let mut found = Vec::new();
+        preprocess.normalise_into(&fitted, &mut found);
+        let wanted: Vec<f32> = serde_json::from_value(case["pixels"].clone()).expect("pixels");
+        assert_eq!(found.len(), wanted.len());
+        let worst = found.iter().zip(&wanted).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(worst < 2e-6, "{}, {w}x{h}: differs by {worst}", case["family"]);
+    }
+}
+
+#[test]
+fn resized_in_its_own_colours_a_picture_is_pillows() {
+    let cases = read_json("modes.json");
+    assert!(cases.len() >= 80);
+    for case in cases {
+        let name = case["name"].as_str().expect("a name");
+        let bytes = std::fs::read(golden("pictures").join(name)).expect("goldens are committed");
+        let picture = decode(&bytes, Limits::default()).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let bicubic = case["filter"] == "bicubic";
+        let preprocess = Preprocess {
+            filter: if bicubic { Filter::Bicubic } else { Filter::Bilinear },
+            to_rgb: ToRgb::Last,
+            ..Preprocess::squash(case["to"].as_u64().expect("a size") as u32)
+        };
+        let out = preprocess.fit(&picture);
+        let first: Vec<u64> = out.as_raw().iter().take(12).map(|&byte| u64::from(byte)).collect();
+        let wanted: Vec<u64> =
+            case["first"].as_array().expect("bytes").iter().filter_map(Value::as_u64).collect();
+        assert_eq!(first, wanted, "{name}, {case}");
+        assert_eq!(u64::from(crc32fast::hash(out.as_raw())), case["crc32"], "{name}, {case}");
+    }
+}
+
 #[test]
 fn every_mode_and_format_shows_pillows_colours() {
     let cases = read_json("pictures/corners.json");
@@ -50,6 +106,7 @@ fn every_mode_and_format_shows_pillows_colours() {
         let name = case["name"].as_str().expect("a name");
         let bytes = std::fs::read(golden("pictures").join(name)).expect("goldens are committed");
         let picture = decode(&bytes, Limits::default()).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let picture = picture.into_rgb();
         let (w, h) = picture.dimensions();
         assert_eq!(
             (u64::from(w), u64::from(h)),

@@ -1,11 +1,10 @@
 //! Random variations of a picture for training: crop and resize, flip, colour jitter.
 
 use image::RgbImage;
-use image::imageops::{crop_imm, flip_horizontal_in_place};
+use image::imageops::flip_horizontal_in_place;
 use serde::{Deserialize, Serialize};
 
-use super::Preprocess;
-use super::resize::resize;
+use super::{Picture, Preprocess};
 use crate::rng::Rng;
 
 /// What may vary. The defaults vary nothing.
@@ -22,7 +21,7 @@ pub struct Augment {
 
 impl Augment {
     /// A varied R x R picture, the same for the same state of `rng`.
-    pub fn apply(&self, picture: &RgbImage, preprocess: &Preprocess, rng: &mut Rng) -> RgbImage {
+    pub fn apply(&self, picture: &Picture, preprocess: &Preprocess, rng: &mut Rng) -> RgbImage {
         let mut out = if self.crop_scale > 0.0 {
             random_resized_crop(picture, self.crop_scale, preprocess, rng)
         } else {
@@ -41,7 +40,7 @@ impl Augment {
 
 /// torchvision's `RandomResizedCrop`: ten tries at an area and an aspect of 3/4 to 4/3.
 fn random_resized_crop(
-    picture: &RgbImage,
+    picture: &Picture,
     smallest: f32,
     preprocess: &Preprocess,
     rng: &mut Rng,
@@ -56,8 +55,7 @@ fn random_resized_crop(
         if (1..=width).contains(&w) && (1..=height).contains(&h) {
             let left = rng.below((width - w + 1) as usize) as u32;
             let top = rng.below((height - h + 1) as usize) as u32;
-            let cut = crop_imm(picture, left, top, w, h).to_image();
-            return resize(&cut, preprocess.size, preprocess.size, preprocess.filter);
+            return preprocess.fit_part(picture, [left, top, w, h]);
         }
     }
     preprocess.fit(picture)
@@ -81,20 +79,14 @@ fn jitter(picture: &mut RgbImage, brightness: f32, contrast: f32, saturation: f3
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Filter, Geometry};
     use super::*;
     use image::Rgb;
 
     #[test]
     fn same_stream_same_picture_and_other_stream_another() {
         let picture = RgbImage::from_fn(64, 48, |x, y| Rgb([x as u8 * 3, y as u8 * 5, 90]));
-        let preprocess = Preprocess {
-            size: 32,
-            geometry: Geometry::Squash,
-            filter: Filter::Bicubic,
-            mean: [0.5; 3],
-            std: [0.5; 3],
-        };
+        let picture = Picture::Rgb(picture);
+        let preprocess = Preprocess::squash(32);
         let augment = Augment { crop_scale: 0.5, flip: 0.5, colour: 0.3 };
         let vary = |seed| augment.apply(&picture, &preprocess, &mut Rng::new(&[seed]));
         assert_eq!(vary(1), vary(1));

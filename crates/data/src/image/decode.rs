@@ -1,12 +1,13 @@
-//! Encoded bytes to upright 8-bit RGB. The format is recognised by content, never by extension.
+//! Encoded bytes to an upright 8-bit picture. The format is recognised by content, never by extension.
 
 use std::io::Cursor;
 use std::path::Path;
 
 use image::codecs::jpeg::JpegEncoder;
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Rgb, RgbImage};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, RgbImage};
 
+use super::Picture;
 use crate::{Error, Result};
 
 /// How large a picture may be before it is refused: a few kilobytes can claim gigabytes.
@@ -29,7 +30,7 @@ impl Default for Limits {
 ///
 /// # Errors
 /// The file cannot be read, is larger than `limits.bytes`, or [`decode`] refuses it.
-pub fn decode_file(path: &Path, limits: Limits) -> Result<RgbImage> {
+pub fn decode_file(path: &Path, limits: Limits) -> Result<Picture> {
     let bytes = std::fs::metadata(path).map_err(|e| Error::io(path, e))?.len();
     if bytes > limits.bytes {
         return Err(Error::TooManyBytes { bytes, limit: limits.bytes });
@@ -37,12 +38,12 @@ pub fn decode_file(path: &Path, limits: Limits) -> Result<RgbImage> {
     decode(&std::fs::read(path).map_err(|e| Error::io(path, e))?, limits)
 }
 
-/// Decodes JPEG, PNG, WebP, GIF (first frame), BMP or TIFF to RGB: EXIF orientation applied,
-/// transparency laid over white, CMYK, 16-bit, palette and grey converted.
+/// Decodes JPEG, PNG, WebP, GIF (first frame), BMP or TIFF: EXIF orientation applied, CMYK, 16-bit
+/// and grey converted.
 ///
 /// # Errors
 /// Empty, unknown, corrupt or truncated bytes, or a header beyond `limits`.
-pub fn decode(bytes: &[u8], limits: Limits) -> Result<RgbImage> {
+pub fn decode(bytes: &[u8], limits: Limits) -> Result<Picture> {
     if bytes.is_empty() {
         return Err(Error::Picture("the file is empty".into()));
     }
@@ -73,7 +74,13 @@ pub fn decode(bytes: &[u8], limits: Limits) -> Result<RgbImage> {
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let mut decoded = DynamicImage::from_decoder(decoder).map_err(picture)?;
     decoded.apply_orientation(orientation);
-    Ok(over_white(decoded))
+    Ok(if is_indexed(format, bytes) {
+        Picture::Palette(decoded.into_rgba8())
+    } else if decoded.color().has_alpha() {
+        Picture::Rgba(decoded.into_rgba8())
+    } else {
+        Picture::Rgb(decoded.into_rgb8())
+    })
 }
 
 /// Encodes a picture as JPEG.
@@ -87,19 +94,35 @@ pub fn encode_jpeg(picture: &RgbImage, quality: u8) -> Vec<u8> {
     out
 }
 
-/// Drops the alpha channel by laying the picture over white paper.
-fn over_white(picture: DynamicImage) -> RgbImage {
-    if !picture.color().has_alpha() {
-        return picture.into_rgb8();
+/// Whether the file has a palette or one bit for each pixel, as Pillow sees it: a palette that is
+/// the greys in their order counts as grey.
+fn is_indexed(format: ImageFormat, bytes: &[u8]) -> bool {
+    let byte = |at: usize| bytes.get(at).copied().unwrap_or(0);
+    match format {
+        // IHDR: bit depth, colour type.
+        ImageFormat::Png => byte(25) == 3 || (byte(25) == 0 && byte(24) == 1),
+        ImageFormat::Gif => {
+            let entries = 2usize << (byte(10) & 7);
+            byte(10) & 0x80 == 0 || !is_grey_ramp(bytes, 13, entries, 3)
+        }
+        ImageFormat::Bmp => {
+            let bits = byte(28);
+            let used = [46, 47, 48, 49].map(byte);
+            let entries = match u32::from_le_bytes(used) as usize {
+                0 => 1usize << bits.min(8),
+                used => used,
+            };
+            bits == 1 || (bits <= 8 && !is_grey_ramp(bytes, 14 + usize::from(byte(14)), entries, 4))
+        }
+        _ => false,
     }
-    let rgba = picture.into_rgba8();
-    let mut rgb = RgbImage::new(rgba.width(), rgba.height());
-    for (from, to) in rgba.pixels().zip(rgb.pixels_mut()) {
-        let alpha = u32::from(from[3]);
-        let blend = |c: u8| ((u32::from(c) * alpha + 255 * (255 - alpha) + 127) / 255) as u8;
-        *to = Rgb([blend(from[0]), blend(from[1]), blend(from[2])]);
-    }
-    rgb
+}
+
+/// Whether the entries of a colour table, `step` bytes each, are (0, 0, 0), (1, 1, 1), …
+fn is_grey_ramp(bytes: &[u8], start: usize, entries: usize, step: usize) -> bool {
+    let table = bytes.get(start..).unwrap_or(&[]).chunks_exact(step).take(entries);
+    let mut colours = table.enumerate();
+    colours.all(|(index, colour)| colour[..3].iter().all(|&c| usize::from(c) == index))
 }
 
 /// Whether the end marker FFD9 follows the first scan. The decoder is lenient and would fill the

@@ -1,10 +1,13 @@
 //! Which part of a picture is resized to what, and how bytes become floats.
 
+use std::borrow::Cow;
+
 use image::RgbImage;
 use image::imageops::crop_imm;
 use serde::{Deserialize, Serialize};
 
-use super::resize::{Filter, resize};
+use super::Picture;
+use super::resize::Filter;
 
 /// The three ways of the field to make any picture a square.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +21,17 @@ pub enum Geometry {
     TwoToOne,
 }
 
+/// When a picture with a palette or transparency becomes RGB.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ToRgb {
+    /// Before it is resized, on white paper.
+    #[default]
+    First,
+    /// Afterwards, dropping transparency: what OpenAI's and cn_clip's pipelines do.
+    Last,
+}
+
 /// Everything between a decoded picture and a model's pixels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -28,42 +42,65 @@ pub struct Preprocess {
     pub geometry: Geometry,
     /// Interpolation.
     pub filter: Filter,
+    /// When palettes and transparency become RGB.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub to_rgb: ToRgb,
     /// Per channel, of values in 0..1.
     pub mean: [f32; 3],
     /// Per channel, of values in 0..1.
     pub std: [f32; 3],
 }
 
+fn is_first(to_rgb: &ToRgb) -> bool {
+    *to_rgb == ToRgb::First
+}
+
 impl Preprocess {
     /// Stretched to `size`, values in -1..1: what ViT and SigLIP are trained on.
     pub fn squash(size: u32) -> Self {
         let (geometry, filter) = (Geometry::Squash, Filter::Bicubic);
-        Self { size, geometry, filter, mean: [0.5; 3], std: [0.5; 3] }
+        Self { size, geometry, filter, to_rgb: ToRgb::First, mean: [0.5; 3], std: [0.5; 3] }
     }
 
     /// Brings a picture to R x R, still in bytes.
-    pub fn fit(&self, picture: &RgbImage) -> RgbImage {
-        let size = self.size;
+    pub fn fit(&self, picture: &Picture) -> RgbImage {
+        self.square(&self.converted(picture))
+    }
+
+    /// Stretches a part, [left, top, width, height], to R x R.
+    pub(super) fn fit_part(&self, picture: &Picture, part: [u32; 4]) -> RgbImage {
+        let part = picture.crop(part[0], part[1], part[2], part[3]);
+        self.converted(&part).resize(self.size, self.size, self.filter)
+    }
+
+    /// The picture in the colours that it is resized in.
+    fn converted<'p>(&self, picture: &'p Picture) -> Cow<'p, Picture> {
+        match (self.to_rgb, picture) {
+            (ToRgb::Last, _) | (_, Picture::Rgb(_)) => Cow::Borrowed(picture),
+            _ => Cow::Owned(Picture::Rgb(picture.over_white().into_owned())),
+        }
+    }
+
+    fn square(&self, picture: &Picture) -> RgbImage {
+        let (size, (width, height)) = (self.size, picture.dimensions());
         match self.geometry {
-            Geometry::Squash => resize(picture, size, size, self.filter),
+            Geometry::Squash => picture.resize(size, size, self.filter),
             Geometry::CentreCrop => {
-                let (width, height) = shortest_edge(picture.width(), picture.height(), size);
-                let resized = resize(picture, width, height, self.filter);
+                let (width, height) = shortest_edge(width, height, size);
+                let resized = picture.resize(width, height, self.filter);
                 let left = half_to_even(width - size);
                 let top = half_to_even(height - size);
                 crop_imm(&resized, left, top, size, size).to_image()
             }
             Geometry::TwoToOne => {
-                let (width, height) = (picture.width(), picture.height());
                 let keep_width = width.min(height.saturating_mul(2));
                 let keep_height = height.min(width.saturating_mul(2));
                 if (keep_width, keep_height) == (width, height) {
-                    return resize(picture, size, size, self.filter);
+                    return picture.resize(size, size, self.filter);
                 }
                 let left = (width - keep_width) / 2;
                 let top = (height - keep_height) / 2;
-                let cut = crop_imm(picture, left, top, keep_width, keep_height).to_image();
-                resize(&cut, size, size, self.filter)
+                picture.crop(left, top, keep_width, keep_height).resize(size, size, self.filter)
             }
         }
     }
@@ -102,12 +139,12 @@ mod tests {
     use super::*;
     use image::Rgb;
 
-    fn stripes(width: u32, height: u32) -> RgbImage {
-        RgbImage::from_fn(width, height, |x, y| Rgb([x as u8, y as u8, 0]))
+    fn stripes(width: u32, height: u32) -> Picture {
+        Picture::Rgb(RgbImage::from_fn(width, height, |x, y| Rgb([x as u8, y as u8, 0])))
     }
 
     fn preprocess(geometry: Geometry) -> Preprocess {
-        Preprocess { size: 8, geometry, filter: Filter::Bicubic, mean: [0.5; 3], std: [0.5; 3] }
+        Preprocess { geometry, ..Preprocess::squash(8) }
     }
 
     #[test]

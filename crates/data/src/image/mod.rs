@@ -1,4 +1,4 @@
-//! Pictures: bytes -> decoded RGB -> the square a model takes -> floats.
+//! Pictures: bytes -> a decoded `picture` -> the square a model takes -> floats.
 //!
 //! `decode` reads any supported file, `resize` is Pillow's, `geometry` decides what is resized to
 //! what, `augment` varies pictures for training.
@@ -6,11 +6,13 @@
 mod augment;
 mod decode;
 mod geometry;
+mod picture;
 mod resize;
 
 pub use augment::Augment;
 pub use decode::{Limits, decode, decode_file, encode_jpeg};
-pub use geometry::{Geometry, Preprocess};
+pub use geometry::{Geometry, Preprocess, ToRgb};
+pub use picture::Picture;
 pub use resize::{Filter, resize};
 
 pub use ::image::RgbImage;

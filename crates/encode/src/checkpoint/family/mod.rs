@@ -4,7 +4,7 @@
 mod hf;
 mod shapes;
 
-use tuwen_data::image::{Filter, Geometry, Preprocess};
+use tuwen_data::image::{Filter, Geometry, Preprocess, ToRgb};
 
 use crate::{ModelConfig, NormPlace, Pool, Tokenizer, TowerConfig, Vision};
 
@@ -24,6 +24,7 @@ fn preprocess(size: usize, chinese: bool) -> Preprocess {
         size: size as u32,
         geometry: if chinese { Geometry::Squash } else { Geometry::CentreCrop },
         filter: Filter::Bicubic,
+        to_rgb: ToRgb::Last,
         mean: MEAN,
         std: STD,
     }
