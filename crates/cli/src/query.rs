@@ -1,12 +1,14 @@
 //! What the commands share: models, captions, queries and hits.
 
+use std::io::BufRead;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use tuwen_data::Encoder;
+use tuwen_data::encoding::TextFile;
 use tuwen_data::image::{Limits, decode_file};
-use tuwen_data::import::{CaptionFile, read_flickr, read_jsonl, read_table};
+use tuwen_data::import::{CaptionFile, Format, Source, pairs};
 use tuwen_encode::{CpuEncoder, LongText};
 use tuwen_index::{Gallery, Kind, ModelId};
 
@@ -149,25 +151,19 @@ fn add(sum: &mut [f32], vector: &[f32]) {
 
 /// Reads texts, with the picture each describes where the format says so.
 pub fn captions(path: &Path) -> Result<Vec<(Option<String>, String)>> {
-    let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
-    let text = String::from_utf8(bytes)
-        .with_context(|| format!("{}: not UTF-8; convert the file first", path.display()))?;
-    let text = text.trim_start_matches('\u{feff}');
-    let file = CaptionFile::new(path);
-    let pairs = match path.extension().and_then(|e| e.to_str()) {
-        Some("csv" | "tsv") => read_table(&file, text)?,
-        Some("jsonl") => read_jsonl(&file, text)?,
-        _ if text.lines().next().is_some_and(is_flickr) => read_flickr(&file, text)?,
-        _ => {
-            let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-            return Ok(lines.map(|line| (None, line.to_owned())).collect());
-        }
+    let text = TextFile::look(path)?;
+    for remark in text.remarks() {
+        eprintln!("note: {}: {remark}", path.display());
+    }
+    let Ok(Source { format: format @ (Format::Csv | Format::Jsonl | Format::Flickr), .. }) =
+        Source::guess(path)
+    else {
+        let lines = text.open()?.lines();
+        let lines = lines.map(|line| Ok(line.with_context(|| path.display().to_string())?));
+        let lines: Vec<String> = lines.collect::<Result<_>>()?;
+        let lines = lines.iter().map(|line| line.trim()).filter(|line| !line.is_empty());
+        return Ok(lines.map(|line| (None, line.to_owned())).collect());
     };
-    Ok(pairs.into_iter().map(|(name, text)| (Some(name), text)).collect())
-}
-
-/// Whether a line looks like `ID.jpg#0<TAB>caption`.
-fn is_flickr(line: &str) -> bool {
-    let key = line.split(['\t', ' ']).next().unwrap_or("");
-    key.split_once('#').is_some_and(|(name, _)| tuwen_data::import::is_image_name(name.as_ref()))
+    let pairs = pairs(&CaptionFile::new(path), format, text.open()?)?;
+    pairs.map(|pair| Ok(pair.map(|pair| (Some(pair.image), pair.caption))?)).collect()
 }

@@ -5,7 +5,9 @@
 //! [`Encoder`], lives here too, so that the CPU and the GPU implementation share it.
 
 pub mod encoder;
+pub mod encoding;
 pub mod error;
+pub mod export;
 pub mod image;
 pub mod import;
 pub mod loader;

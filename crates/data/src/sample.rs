@@ -5,6 +5,8 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, Engine, GeneralPurpose, GeneralPurposeConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
@@ -32,7 +34,24 @@ pub enum ImageSource {
         /// Length of the member's content in bytes.
         len: u64,
     },
+    /// Base64 inside a text file, of either alphabet, read by position.
+    Base64 {
+        /// The file.
+        path: PathBuf,
+        /// First byte.
+        offset: u64,
+        /// Length in bytes of the text.
+        len: u64,
+    },
 }
+
+/// Both alphabets' letters after `-_` became `+/`; padding may be there or not.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
 
 impl ImageSource {
     /// The encoded bytes.
@@ -44,6 +63,17 @@ impl ImageSource {
             Self::File(path) => std::fs::read(path).map_err(|e| Error::io(path, e)),
             Self::Tar { path, offset, len } => {
                 read_part(path, *offset, *len).map_err(|e| Error::io(path, e))
+            }
+            Self::Base64 { path, offset, len } => {
+                let mut text = read_part(path, *offset, *len).map_err(|e| Error::io(path, e))?;
+                for byte in &mut text {
+                    *byte = match *byte {
+                        b'-' => b'+',
+                        b'_' => b'/',
+                        other => other,
+                    };
+                }
+                BASE64.decode(&text).map_err(|e| Error::Picture(format!("base64: {e}")))
             }
         }
     }

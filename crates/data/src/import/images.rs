@@ -2,8 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::io::Cursor;
+use std::path::{Component, Path, PathBuf};
 
+use super::Text;
+use crate::encoding::TextFile;
 use crate::{Caption, Error, ImageSource, Result, Sample};
 
 /// Whether a file name has the extension of a picture format we decode.
@@ -20,6 +23,7 @@ pub struct ImageIndex {
     root: PathBuf,
     /// Archive members by full path and by file name; empty for a folder.
     members: HashMap<String, ImageSource>,
+    archive: bool,
 }
 
 impl ImageIndex {
@@ -29,7 +33,8 @@ impl ImageIndex {
     /// `path` is neither, or the archive is damaged.
     pub fn open(path: &Path) -> Result<Self> {
         let mut members = HashMap::new();
-        if !path.is_dir() {
+        let archive = !path.is_dir();
+        if archive {
             for (name, source) in tar_members(path)? {
                 if let Some(file) = Path::new(&name).file_name().and_then(|f| f.to_str()) {
                     members.insert(file.to_owned(), source.clone());
@@ -37,33 +42,44 @@ impl ImageIndex {
                 members.insert(name, source);
             }
         }
-        Ok(Self { root: path.to_path_buf(), members })
+        Ok(Self { root: path.to_path_buf(), members, archive })
     }
 
     /// The picture a caption names: a path below the folder, or a member of the archive.
     pub fn find(&self, name: &str) -> Option<ImageSource> {
-        if !self.members.is_empty() {
+        if self.archive {
             return self.members.get(name).cloned();
         }
         let path = self.root.join(name);
-        path.is_file().then_some(ImageSource::File(path))
+        // A name such as `../x` or `/x` points out of the set.
+        let inside = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
+        (inside && path.is_file()).then_some(ImageSource::File(path))
     }
 }
 
 impl ImageIndex {
-    /// A text file beside the pictures, or a member of their archive.
-    pub(super) fn read_text(&self, path: &Path) -> Result<String> {
-        let bytes = match self.members.get(&*path.to_string_lossy()) {
-            Some(member) if !path.exists() => member.read()?,
-            _ => std::fs::read(path).map_err(|e| Error::io(path, e))?,
-        };
-        String::from_utf8(bytes).map_err(|e| {
-            let line = 1 + e.as_bytes()[..e.utf8_error().valid_up_to()]
-                .iter()
-                .filter(|&&byte| byte == b'\n')
-                .count();
-            Error::record(path, line, "not UTF-8; convert the file first")
-        })
+    /// A text file beside the pictures, or a member of their archive, as UTF-8.
+    pub(super) fn text(&self, path: &Path) -> Result<Text> {
+        match self.members.get(&*path.to_string_lossy()) {
+            Some(member) if !path.exists() => {
+                let text = String::from_utf8(member.read()?).map_err(|_| {
+                    Error::data_set(path, "the archive's member is not UTF-8; take it out first")
+                })?;
+                Ok(Box::new(Cursor::new(text.trim_start_matches('\u{feff}').to_owned())))
+            }
+            _ => {
+                let text = TextFile::look(path)?;
+                if text.malformed > 0 {
+                    let what = format!(
+                        "{} byte sequences mean nothing in its encoding, {}; `tuwen data convert` \
+                         reads it all the same, with a mark in their place",
+                        text.malformed, text.encoding
+                    );
+                    return Err(Error::record(path, text.malformed_line.unwrap_or(1), what));
+                }
+                text.open()
+            }
+        }
     }
 }
 

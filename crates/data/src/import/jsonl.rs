@@ -1,33 +1,84 @@
 //! JSON lines: one object a line, with a picture's name and a caption or a list of captions.
 
-use serde_json::Value;
+use std::io::BufRead;
+use std::path::Path;
 
-use super::{CaptionFile, Pairs};
+use serde_json::{Map, Value};
+
+use super::pairs::{Pair, Pairs, Text};
+use super::{CAPTION_NAMES, CaptionFile, IMAGE_NAMES};
 use crate::{Error, Result};
 
-/// Reads picture names and captions in file order; a list gives one pair for each entry.
-///
-/// # Errors
-/// A line that is not a JSON object, or one without the two fields.
-pub fn read_jsonl(file: &CaptionFile, text: &str) -> Result<Pairs> {
-    let mut pairs = Vec::new();
-    for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let wrong = |what: String| Error::record(&file.file, number + 1, what);
-        let value: Value = serde_json::from_str(line).map_err(|e| wrong(e.to_string()))?;
-        let name = value[&file.image_field].as_str();
-        let name = name.ok_or_else(|| wrong(format!("no string `{}`", file.image_field)))?;
-        match &value[&file.caption_field] {
-            Value::String(caption) => pairs.push((name.to_owned(), caption.clone())),
-            Value::Array(captions) => {
-                for caption in captions {
-                    let caption = caption.as_str().ok_or_else(|| {
-                        wrong(format!("`{}` has an entry that is no string", file.caption_field))
-                    })?;
-                    pairs.push((name.to_owned(), caption.to_owned()));
-                }
-            }
-            _ => return Err(wrong(format!("no string or list `{}`", file.caption_field))),
+/// Captions in file order; a list gives one pair for each entry. A line that is no JSON object, or
+/// one without the two fields, is an error.
+pub(super) fn pairs(file: &CaptionFile, text: Text) -> Pairs {
+    let file = file.clone();
+    let lines = text.lines().enumerate().flat_map(move |(number, line)| {
+        let found = match line {
+            Ok(line) if line.trim().is_empty() => Ok(Vec::new()),
+            Ok(line) => of_line(&file, number + 1, &line),
+            Err(e) => Err(Error::io(&file.file, e)),
+        };
+        match found {
+            Ok(pairs) => pairs.into_iter().map(Ok).collect(),
+            Err(error) => vec![Err(error)],
         }
+    });
+    Box::new(lines)
+}
+
+fn of_line(file: &CaptionFile, line: usize, text: &str) -> Result<Vec<Pair>> {
+    let wrong = |what: String| Error::record(&file.file, line, what);
+    let mut object: Map<String, Value> =
+        serde_json::from_str(text).map_err(|e| wrong(e.to_string()))?;
+    let image = take(&mut object, &file.image_field, &IMAGE_NAMES)
+        .ok_or_else(|| wrong(format!("no string `{}`", file.image_field)))?;
+    let image =
+        string(&image).ok_or_else(|| wrong(format!("`{}` is no string", file.image_field)))?;
+    let captions = take(&mut object, &file.caption_field, &CAPTION_NAMES)
+        .ok_or_else(|| wrong(format!("no string or list `{}`", file.caption_field)))?;
+    let captions = match captions {
+        Value::Array(captions) => captions,
+        one => vec![one],
+    };
+    let split = object.remove("split").and_then(|value| string(&value));
+    let metadata: std::collections::BTreeMap<String, String> =
+        object.iter().filter_map(|(key, value)| Some((key.clone(), string(value)?))).collect();
+    captions
+        .into_iter()
+        .map(|caption| {
+            let caption = caption.as_str().map(str::to_owned).ok_or_else(|| {
+                wrong(format!("`{}` has an entry that is no string", file.caption_field))
+            })?;
+            let (image, split, metadata) = (image.clone(), split.clone(), metadata.clone());
+            Ok(Pair { line, image, caption, split, metadata })
+        })
+        .collect()
+}
+
+/// The field of that name, or of one that means the same where the user named none.
+fn take(object: &mut Map<String, Value>, name: &str, others: &[&str]) -> Option<Value> {
+    object.remove(name).or_else(|| {
+        let known = others.contains(&name);
+        others.iter().filter(|_| known).find_map(|other| object.remove(*other))
+    })
+}
+
+fn string(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
     }
-    Ok(pairs)
+}
+
+/// Whether a line looks like one of a set's.
+pub(super) fn is_object(line: &str) -> bool {
+    line.trim_start().starts_with('{')
+}
+
+/// Whether the extension says JSON lines.
+pub(super) fn is_name(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|e| e.eq_ignore_ascii_case("jsonl") || e.eq_ignore_ascii_case("ndjson"))
 }

@@ -1,18 +1,21 @@
 //! Captioned sets from the formats of the field, one file per format, all giving [`Sample`]s.
 
+mod chinese_clip;
 mod classes;
+mod coco;
 mod flickr;
+mod folder;
 mod images;
 mod jsonl;
+mod pairs;
+mod records;
 mod shards;
 mod table;
 
 pub use classes::{ClassSet, read_labels};
-pub use flickr::read_flickr;
 pub use images::{ImageIndex, is_image_name};
-pub use jsonl::read_jsonl;
-pub use shards::read_shards;
-pub use table::read_table;
+pub use pairs::{Pair, Pairs, Text, pairs};
+pub use records::{Opened, Records, Source};
 
 use std::path::{Path, PathBuf};
 
@@ -26,9 +29,10 @@ use crate::{Error, Result, Sample};
 pub struct DataSet {
     /// How the captions are written down.
     pub format: Format,
-    /// A folder or a tar archive of pictures; for `shards` one archive or a folder of them.
+    /// A folder or a tar archive of pictures; for `shards` one archive or a folder of them, for
+    /// `folder` and `chinese-clip` the set's folder.
     pub images: PathBuf,
-    /// The files with captions. Not used by `shards`.
+    /// The files with captions, for the formats that have such files.
     #[serde(default)]
     pub captions: Vec<CaptionFile>,
     /// Keeps only the pictures listed here, one id a line, in this order.
@@ -45,7 +49,7 @@ fn whole() -> f32 {
 
 /// The supported formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Format {
     /// `ID.jpg#0<TAB>caption` lines (Flickr8k, Flickr30k, Flickr8k-CN).
     Flickr,
@@ -55,6 +59,12 @@ pub enum Format {
     Csv,
     /// Webdataset tar archives: `key.jpg` beside `key.txt` or `key.json`.
     Shards,
+    /// A folder of pictures, captions in a `.txt` file beside each.
+    Folder,
+    /// Chinese-CLIP's folder of `SPLIT_imgs.tsv` and `SPLIT_texts.jsonl`.
+    ChineseClip,
+    /// COCO's captions, or Karpathy's splits, in one JSON file.
+    Coco,
 }
 
 /// A file with captions.
@@ -93,8 +103,12 @@ fn default_caption_field() -> String {
     "caption".into()
 }
 
-/// What a reader found in one caption file: picture name and caption, in file order.
-pub type Pairs = Vec<(String, String)>;
+/// Names of the picture's column or key, where the user gives none.
+const IMAGE_NAMES: [&str; 8] =
+    ["image", "image_id", "image_name", "file_name", "filename", "image_path", "filepath", "图片"];
+/// The same of the caption's.
+const CAPTION_NAMES: [&str; 8] =
+    ["caption", "captions", "text", "sentence", "title", "description", "描述", "标题"];
 
 /// Reads a data set and joins captions with pictures.
 ///
@@ -102,10 +116,24 @@ pub type Pairs = Vec<(String, String)>;
 /// A file that cannot be read or parsed, or a caption whose picture is missing.
 pub fn read(set: &DataSet) -> Result<Vec<Sample>> {
     let mut samples = match set.format {
-        Format::Shards => read_shards(&set.images)?,
-        Format::Flickr => join(set, read_flickr)?,
-        Format::Jsonl => join(set, read_jsonl)?,
-        Format::Csv => join(set, read_table)?,
+        Format::Flickr | Format::Jsonl | Format::Csv => join(set)?,
+        Format::Coco => {
+            let mut samples = Vec::new();
+            for file in &set.captions {
+                let source = Source { format: set.format, ..Source::guess(&file.file)? };
+                let source = Source { images: Some(set.images.clone()), ..source };
+                samples.extend(source.open()?.records.collect::<Result<Vec<_>>>()?);
+            }
+            samples
+        }
+        format => {
+            let source = Source { format, ..Source::guess(&set.images)? };
+            let records = source
+                .open()?
+                .records
+                .filter(|s| s.as_ref().map_or(true, |sample| !sample.captions.is_empty()));
+            records.collect::<Result<_>>()?
+        }
     };
     if let Some(list) = &set.ids {
         let text = std::fs::read_to_string(list).map_err(|e| Error::io(list, e))?;
@@ -117,16 +145,13 @@ pub fn read(set: &DataSet) -> Result<Vec<Sample>> {
     Ok(samples)
 }
 
-fn join(
-    set: &DataSet,
-    reader: impl Fn(&CaptionFile, &str) -> Result<Pairs>,
-) -> Result<Vec<Sample>> {
+fn join(set: &DataSet) -> Result<Vec<Sample>> {
     let images = ImageIndex::open(&set.images)?;
     let mut builder = images::SampleBuilder::default();
     for file in &set.captions {
-        let text = images.read_text(&file.file)?;
-        for (name, text) in reader(file, text.trim_start_matches('\u{feff}'))? {
-            builder.add(&images, &name, text, &file.source);
+        for pair in pairs(file, set.format, images.text(&file.file)?)? {
+            let pair = pair?;
+            builder.add(&images, &pair.image, pair.caption, &file.source);
         }
     }
     builder.finish(set.ids.is_some())

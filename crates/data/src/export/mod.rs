@@ -1,0 +1,153 @@
+//! Captioned sets in the formats of the field, one file per format, written from [`Sample`]s one at a
+//! time: into a folder under a temporary name, which is renamed when all is there.
+
+mod chinese_clip;
+mod coco;
+mod lines;
+mod shards;
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use crate::{Error, Result, Sample};
+
+/// A format to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// `captions.csv` (`image,caption,split`) and `images/`.
+    Csv,
+    /// `captions.jsonl`, a line for each picture, and `images/`.
+    Jsonl,
+    /// `captions.txt` with `ID.jpg#0<TAB>caption`, and `images/`.
+    Flickr,
+    /// The Taidi Cup's `ImageWordData.csv` (`image_id,caption`) and `ImageData/`.
+    Taidi,
+    /// Pictures with a `.txt` file beside each.
+    Folder,
+    /// COCO's captions in `annotations.json`, and `images/`.
+    Coco,
+    /// Chinese-CLIP's `SPLIT_imgs.tsv` and `SPLIT_texts.jsonl`, and `ids.csv`, because the format
+    /// demands numbers.
+    ChineseClip,
+    /// Webdataset tar archives.
+    Shards,
+}
+
+/// What was written.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Written {
+    /// Pictures.
+    pub pictures: usize,
+    /// Captions.
+    pub captions: usize,
+}
+
+/// One format's part of the work.
+trait Format {
+    /// Writes a picture under `name` (`ID.jpg`), with its captions.
+    fn write(&mut self, sample: &Sample, name: &str, bytes: &[u8]) -> Result<()>;
+
+    /// Writes what belongs at the end.
+    fn finish(&mut self) -> Result<()>;
+}
+
+/// Writes a set.
+pub struct Writer {
+    format: Box<dyn Format>,
+    names: HashSet<String>,
+    written: Written,
+    temporary: PathBuf,
+    folder: PathBuf,
+}
+
+impl Writer {
+    /// Begins a set in a folder that is not there yet.
+    ///
+    /// # Errors
+    /// The folder is there, or cannot be made.
+    pub fn create(folder: &Path, target: Target) -> Result<Self> {
+        if folder.exists() {
+            let what = "it exists already: remove it first, or give another folder";
+            return Err(Error::data_set(folder, what));
+        }
+        let mut temporary = folder.as_os_str().to_owned();
+        temporary.push(".part");
+        let temporary = PathBuf::from(temporary);
+        if temporary.exists() {
+            std::fs::remove_dir_all(&temporary).map_err(|e| Error::io(&temporary, e))?;
+        }
+        std::fs::create_dir_all(&temporary).map_err(|e| Error::io(&temporary, e))?;
+        let format: Box<dyn Format> = match target {
+            Target::ChineseClip => Box::new(chinese_clip::ChineseClip::create(&temporary)?),
+            Target::Coco => Box::new(coco::Coco::create(&temporary)?),
+            Target::Shards => Box::new(shards::Shards::create(&temporary)),
+            lines => Box::new(lines::Lines::create(&temporary, lines)?),
+        };
+        let (names, written) = (HashSet::new(), Written::default());
+        Ok(Self { format, names, written, temporary, folder: folder.to_path_buf() })
+    }
+
+    /// Writes one picture with its captions.
+    ///
+    /// # Errors
+    /// The picture cannot be read, two pictures would get the same file name, or the disk fails.
+    pub fn write(&mut self, sample: &Sample) -> Result<()> {
+        let bytes = sample.image.read()?;
+        let name = format!("{}.{}", file_name(&sample.id), extension(&bytes));
+        // Some disks hold `A.jpg` and `a.jpg` for the same.
+        if !self.names.insert(name.to_lowercase()) {
+            let what = format!("two pictures would be called `{name}`: rename one");
+            return Err(Error::data_set(&sample.id, what));
+        }
+        self.format.write(sample, &name, &bytes)?;
+        self.written.pictures += 1;
+        self.written.captions += sample.captions.len();
+        Ok(())
+    }
+
+    /// Completes the set and gives it its name.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub fn finish(mut self) -> Result<Written> {
+        self.format.finish()?;
+        std::fs::rename(&self.temporary, &self.folder).map_err(|e| Error::io(&self.folder, e))?;
+        Ok(std::mem::take(&mut self.written))
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // Nothing half written stays; after `finish` there is nothing.
+        let _ = std::fs::remove_dir_all(&self.temporary);
+    }
+}
+
+/// An id as a file name: folders become part of it.
+fn file_name(id: &str) -> String {
+    let legal = |c: char| if "/\\:*?\"<>|\0\n\r\t#".contains(c) { '_' } else { c };
+    let name: String = id.trim().chars().map(legal).collect();
+    if name.is_empty() || name.starts_with('.') { format!("_{name}") } else { name }
+}
+
+/// The extension that the bytes deserve, whatever the file was called.
+fn extension(bytes: &[u8]) -> &'static str {
+    match ::image::guess_format(bytes) {
+        Ok(::image::ImageFormat::Png) => "png",
+        Ok(::image::ImageFormat::WebP) => "webp",
+        Ok(::image::ImageFormat::Gif) => "gif",
+        Ok(::image::ImageFormat::Bmp) => "bmp",
+        Ok(::image::ImageFormat::Tiff) => "tif",
+        _ => "jpg",
+    }
+}
+
+fn file(path: &Path) -> Result<BufWriter<File>> {
+    File::create(path).map(BufWriter::new).map_err(|e| Error::io(path, e))
+}
+
+fn close(file: &mut BufWriter<File>, path: &Path) -> Result<()> {
+    file.flush().and_then(|()| file.get_ref().sync_all()).map_err(|e| Error::io(path, e))
+}
