@@ -32,6 +32,7 @@ const EXAMPLES: &str = "Examples:
 enum Command {
     Index(cmd::index::Args),
     Search(cmd::search::Args),
+    Data(cmd::data::Args),
     Demo(cmd::demo::Args),
     Classify(cmd::classify::Args),
     Embed(cmd::embed::Args),
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Index(args) => cmd::index::run(&args),
         Command::Search(args) => cmd::search::run(&args),
+        Command::Data(args) => cmd::data::run(&args),
         Command::Demo(args) => cmd::demo::run(&args),
         Command::Classify(args) => cmd::classify::run(&args),
         Command::Embed(args) => cmd::embed::run(&args),

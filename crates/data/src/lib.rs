@@ -14,6 +14,7 @@ pub mod loader;
 pub mod prompt;
 pub mod rng;
 pub mod sample;
+pub mod split;
 pub mod token;
 
 pub use encoder::Encoder;

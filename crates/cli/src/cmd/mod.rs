@@ -2,6 +2,7 @@
 
 pub mod classify;
 pub mod completions;
+pub mod data;
 pub mod demo;
 pub mod embed;
 pub mod eval;

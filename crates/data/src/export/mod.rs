@@ -89,19 +89,19 @@ impl Writer {
         Ok(Self { format, names, written, temporary, folder: folder.to_path_buf() })
     }
 
-    /// Writes one picture with its captions.
+    /// Writes one picture, whose file is `bytes`, with its captions.
     ///
     /// # Errors
-    /// The picture cannot be read, two pictures would get the same file name, or the disk fails.
-    pub fn write(&mut self, sample: &Sample) -> Result<()> {
-        let bytes = sample.image.read()?;
-        let name = format!("{}.{}", file_name(&sample.id), extension(&bytes));
+    /// Two pictures would get the same file name, the format has no place for it, or the disk
+    /// fails ([`Error::Io`]): after the latter nothing more can be written.
+    pub fn write(&mut self, sample: &Sample, bytes: &[u8]) -> Result<()> {
+        let name = format!("{}.{}", file_name(&sample.id), extension(bytes));
         // Some disks hold `A.jpg` and `a.jpg` for the same.
         if !self.names.insert(name.to_lowercase()) {
             let what = format!("two pictures would be called `{name}`: rename one");
             return Err(Error::data_set(&sample.id, what));
         }
-        self.format.write(sample, &name, &bytes)?;
+        self.format.write(sample, &name, bytes)?;
         self.written.pictures += 1;
         self.written.captions += sample.captions.len();
         Ok(())

@@ -6,12 +6,14 @@
 mod augment;
 mod decode;
 mod geometry;
+mod hash;
 mod picture;
 mod resize;
 
 pub use augment::Augment;
 pub use decode::{Limits, decode, decode_file, encode_jpeg};
 pub use geometry::{Geometry, Preprocess, ToRgb};
+pub use hash::{difference_hash, groups};
 pub use picture::Picture;
 pub use resize::{Filter, resize};
 

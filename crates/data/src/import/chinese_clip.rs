@@ -59,6 +59,9 @@ struct Split {
     at: u64,
     line: usize,
     captions: HashMap<String, Vec<Caption>>,
+    /// From the numbers that the format demands to the names that the pictures had, where our own
+    /// `ids.csv` says them.
+    names: HashMap<String, String>,
     /// Texts without a picture, and then texts whose picture is not there.
     left: Option<Vec<Error>>,
     texts: PathBuf,
@@ -86,7 +89,8 @@ impl Split {
         }
         errors.reverse();
         let (name, left) = (name.to_owned(), Some(errors));
-        Ok(Self { name, path, reader, at: 0, line: 0, captions, left, texts })
+        let names = names(&folder.join("ids.csv"));
+        Ok(Self { name, path, reader, at: 0, line: 0, captions, names, left, texts })
     }
 
     /// The next line's picture; none at the end.
@@ -113,7 +117,8 @@ impl Split {
             len: len as u64,
         };
         let captions = self.captions.remove(id).unwrap_or_default();
-        let (id, split) = (id.to_owned(), Some(self.name.clone()));
+        let id = self.names.remove(id).unwrap_or_else(|| id.to_owned());
+        let split = Some(self.name.clone());
         Some(Ok(Sample { id, image, captions, split, metadata: BTreeMap::new() }))
     }
 }
@@ -135,6 +140,16 @@ impl Iterator for Split {
         self.captions.clear();
         left.pop().map(Err)
     }
+}
+
+fn names(path: &Path) -> HashMap<String, String> {
+    let Ok(mut reader) = csv::Reader::from_path(path) else { return HashMap::new() };
+    let rows = reader.records().flatten();
+    let name = |row: csv::StringRecord| {
+        let stem = Path::new(row.get(1)?).with_extension("");
+        Some((row.get(0)?.to_owned(), stem.to_string_lossy().into_owned()))
+    };
+    rows.filter_map(name).collect()
 }
 
 /// An id as text; the format demands numbers, and sets with strings exist.

@@ -1,0 +1,148 @@
+//! `tuwen data convert | split | stats | sample`
+
+mod convert;
+mod sample;
+mod split;
+mod stats;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Subcommand, ValueEnum};
+use tuwen_data::import::{CaptionFile, Format, Opened, Source};
+
+/// Convert, split, count or look at a captioned set
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  tuwen data stats 附件1/ImageWordData.csv\n  \
+    tuwen data split 附件1/ImageWordData.csv --out split\n  \
+    tuwen data convert 附件1/ImageWordData.csv set --to chinese-clip\n  \
+    tuwen data sample photos -n 3")]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Write a set in another format, into a new folder
+    Convert(convert::Args),
+    /// Divide a set into train and validation, by picture, near-duplicates together
+    Split(split::Args),
+    /// Count what a set holds
+    Stats(stats::Args),
+    /// Print some records, drawn by a seed
+    Sample(sample::Args),
+}
+
+/// Does what was asked for.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    match &args.command {
+        Command::Convert(args) => convert::run(args)?,
+        Command::Split(args) => split::run(args)?,
+        Command::Stats(args) => stats::run(args)?,
+        Command::Sample(args) => sample::run(args)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Which set.
+#[derive(clap::Args)]
+pub struct SourceArgs {
+    /// A file with captions (CSV, TSV, JSONL, Flickr, COCO or Karpathy JSON), a folder of pictures,
+    /// Chinese-CLIP's folder, or tar shards
+    pub input: PathBuf,
+    /// Its format, when name and content do not show it
+    #[arg(long, value_enum)]
+    pub from: Option<FormatArg>,
+    /// A folder or tar archive with the pictures, when not beside the captions
+    #[arg(long)]
+    pub images: Option<PathBuf>,
+    /// Column or key with the picture's name, when not one of the usual
+    #[arg(long)]
+    pub image_field: Option<String>,
+    /// Column or key with the caption, when not one of the usual
+    #[arg(long)]
+    pub caption_field: Option<String>,
+    /// Of a folder: take the files' names as captions
+    #[arg(long)]
+    pub names: bool,
+}
+
+/// Formats by their names on the command line.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum FormatArg {
+    Flickr,
+    Jsonl,
+    Csv,
+    Shards,
+    Folder,
+    ChineseClip,
+    Coco,
+}
+
+impl From<FormatArg> for Format {
+    fn from(arg: FormatArg) -> Self {
+        match arg {
+            FormatArg::Flickr => Self::Flickr,
+            FormatArg::Jsonl => Self::Jsonl,
+            FormatArg::Csv => Self::Csv,
+            FormatArg::Shards => Self::Shards,
+            FormatArg::Folder => Self::Folder,
+            FormatArg::ChineseClip => Self::ChineseClip,
+            FormatArg::Coco => Self::Coco,
+        }
+    }
+}
+
+/// How many bad records are listed.
+const LISTED: usize = 10;
+
+/// Opens the set and says what is wrong with its text.
+fn open(args: &SourceArgs) -> Result<Opened> {
+    let source = match args.from {
+        Some(format) => {
+            let fields = CaptionFile::new(&args.input);
+            Source {
+                path: args.input.clone(),
+                format: format.into(),
+                images: None,
+                image_field: fields.image_field,
+                caption_field: fields.caption_field,
+                names_are_captions: false,
+            }
+        }
+        None => Source::guess(&args.input)?,
+    };
+    let source = Source {
+        images: args.images.clone(),
+        image_field: args.image_field.clone().unwrap_or(source.image_field),
+        caption_field: args.caption_field.clone().unwrap_or(source.caption_field),
+        names_are_captions: args.names,
+        ..source
+    };
+    let opened = source.open()?;
+    if let Some(text) = &opened.text {
+        let name = text.path.display();
+        if text.encoding != tuwen_data::encoding::Encoding::Utf8 {
+            eprintln!("note: {name} is read as {}", text.encoding);
+        }
+        text.remarks().iter().for_each(|remark| eprintln!("note: {name}: {remark}"));
+    }
+    Ok(opened)
+}
+
+/// Bad records: the first are named, all are counted.
+#[derive(Default)]
+struct Skipped(usize);
+
+impl Skipped {
+    fn add(&mut self, what: impl std::fmt::Display) {
+        self.0 += 1;
+        if self.0 <= LISTED {
+            eprintln!("skipped: {what}");
+        } else if self.0 == LISTED + 1 {
+            eprintln!("skipped: … more are counted and not named");
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! `tuwen data sample`
+
+use anyhow::Result;
+use tuwen_data::Sample;
+use tuwen_data::rng::Rng;
+
+use super::{Skipped, SourceArgs, open};
+
+/// How many, and which.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    source: SourceArgs,
+    /// How many records
+    #[arg(short, default_value_t = 5)]
+    n: usize,
+    /// Which ones
+    #[arg(long, default_value_t = 42)]
+    seed: u64,
+    /// Print as JSON, a record a line
+    #[arg(long)]
+    json: bool,
+}
+
+/// Draws without holding the set in memory (reservoir sampling, Vitter's algorithm R).
+pub fn run(args: &Args) -> Result<()> {
+    let (mut rng, mut skipped) = (Rng::new(&[args.seed]), Skipped::default());
+    let mut drawn: Vec<(usize, Sample)> = Vec::new();
+    for (number, record) in open(&args.source)?.records.enumerate() {
+        match record {
+            Ok(sample) if drawn.len() < args.n => drawn.push((number, sample)),
+            Ok(sample) => {
+                let at = rng.below(number + 1);
+                if let Some(place) = drawn.get_mut(at) {
+                    *place = (number, sample);
+                }
+            }
+            Err(error) => skipped.add(error),
+        }
+    }
+    drawn.sort_by_key(|(number, _)| *number);
+    for (_, sample) in &drawn {
+        if args.json {
+            println!("{}", serde_json::to_string(sample)?);
+            continue;
+        }
+        let split = sample.split.as_ref().map_or(String::new(), |split| format!("  [{split}]"));
+        println!("{}{split}", sample.id);
+        sample.captions.iter().for_each(|caption| println!("  {}", caption.text));
+    }
+    Ok(())
+}

@@ -1,0 +1,212 @@
+//! Sets written in each format and read back, and hostile ones.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use tuwen_data::export::{Target, Writer};
+use tuwen_data::import::{Format, Source};
+use tuwen_data::{Caption, Error, ImageSource, Result, Sample};
+
+fn picture() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/pictures/rgb.png")
+}
+
+fn sample(id: &str, captions: &[&str], split: Option<&str>) -> Sample {
+    let caption = |text: &&str| Caption { text: (*text).to_owned(), source: String::new() };
+    Sample {
+        id: id.into(),
+        image: ImageSource::File(picture()),
+        captions: captions.iter().map(caption).collect(),
+        split: split.map(str::to_owned),
+        metadata: BTreeMap::new(),
+    }
+}
+
+fn set() -> Vec<Sample> {
+    vec![
+        sample(
+            "Image14001001-0002",
+            &["招聘计划\"学校\",现有教职工1500余人.", " a dog, running "],
+            Some("train"),
+        ),
+        sample("b", &["two\nlines"], Some("train")),
+        sample("c.d", &["三"], Some("test")),
+    ]
+}
+
+fn written(folder: &Path, target: Target) -> PathBuf {
+    let out = folder.join(format!("{target:?}"));
+    let mut writer = Writer::create(&out, target).expect("a new folder");
+    for sample in set() {
+        writer.write(&sample, &sample.image.read().expect("a picture")).expect("a record");
+    }
+    let written = writer.finish().expect("a set");
+    assert_eq!((written.pictures, written.captions), (3, 4));
+    out
+}
+
+fn read(source: &Source) -> Vec<Result<Sample>> {
+    source.open().expect("a set").records.collect()
+}
+
+/// Ids and captions, by id.
+fn content(path: &Path) -> Vec<(String, Vec<String>)> {
+    let source = Source::guess(path).expect("a format");
+    let mut found: Vec<(String, Vec<String>)> = read(&source)
+        .into_iter()
+        .map(|sample| {
+            let sample = sample.expect("a record");
+            assert_eq!(
+                sample.image.read().expect("bytes"),
+                std::fs::read(picture()).expect("bytes")
+            );
+            (sample.id, sample.captions.into_iter().map(|caption| caption.text).collect())
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+#[test]
+fn what_is_written_is_read_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (target, file) in [
+        (Target::Csv, "captions.csv"),
+        (Target::Jsonl, "captions.jsonl"),
+        (Target::Flickr, "captions.txt"),
+        (Target::Taidi, "ImageWordData.csv"),
+        (Target::Folder, ""),
+        (Target::Coco, "annotations.json"),
+        (Target::ChineseClip, ""),
+        (Target::Shards, ""),
+    ] {
+        let found = content(&written(folder.path(), target).join(file));
+        let one_line = matches!(target, Target::Flickr | Target::Folder);
+        let lines = |text: &str| if one_line { text.replace('\n', " ") } else { text.to_owned() };
+        let wanted: Vec<(String, Vec<String>)> = set()
+            .into_iter()
+            .map(|sample| {
+                let trim = one_line;
+                let text = |c: Caption| if trim { lines(c.text.trim()) } else { lines(&c.text) };
+                // A webdataset's key ends at the first dot.
+                let id =
+                    if target == Target::Shards { sample.id.replace('.', "_") } else { sample.id };
+                (id, sample.captions.into_iter().map(text).collect())
+            })
+            .collect();
+        assert_eq!(found, wanted, "{target:?}");
+    }
+    let splits: Vec<_> =
+        read(&Source::guess(&folder.path().join("ChineseClip")).expect("a format"))
+            .into_iter()
+            .map(|sample| sample.expect("a record").split.expect("a split"))
+            .collect();
+    assert_eq!(splits, ["test", "train", "train"]);
+}
+
+#[test]
+fn nothing_is_written_half() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("set");
+    let mut writer = Writer::create(&out, Target::Csv).expect("a new folder");
+    let bytes = std::fs::read(picture()).expect("bytes");
+    writer.write(&sample("a", &["x"], None), &bytes).expect("a record");
+    let collision = writer.write(&sample("A", &["y"], None), &bytes).expect_err("the same name");
+    assert!(collision.to_string().contains("two pictures"), "{collision}");
+    drop(writer);
+    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0);
+    std::fs::create_dir(&out).expect("a folder");
+    let error = Writer::create(&out, Target::Csv).err().expect("it is there");
+    assert!(error.to_string().contains("exists already"), "{error}");
+    let mut clip = Writer::create(&folder.path().join("c"), Target::ChineseClip).expect("a folder");
+    let error =
+        clip.write(&sample("a", &["x"], Some("fold-3")), &bytes).expect_err("no such split");
+    assert!(error.to_string().contains("fold-3"), "{error}");
+    let hostile = sample("../../evil", &["x"], None);
+    clip.write(&hostile, &bytes).expect("a harmless name");
+    clip.finish().expect("a set");
+    assert!(!folder.path().join("../evil.png").exists());
+}
+
+fn table(folder: &Path, bytes: &[u8]) -> Vec<Result<Sample>> {
+    std::fs::copy(picture(), folder.join("a.png")).expect("a picture");
+    let path = folder.join("t.csv");
+    std::fs::write(&path, bytes).expect("a file");
+    read(&Source::guess(&path).expect("a format"))
+}
+
+fn errors(found: &[Result<Sample>]) -> Vec<String> {
+    found.iter().filter_map(|record| Some(record.as_ref().err()?.to_string())).collect()
+}
+
+#[test]
+fn bad_rows_are_named_and_the_others_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let wide = format!("a.png,x{}\n", ",y".repeat(200));
+    let text = format!(
+        "image_id,caption\na.png,好\n{wide}gone.png,x\n../a.png,x\na.png,\"quoted\nnewline\"\na.png\n"
+    );
+    let found = table(folder.path(), text.as_bytes());
+    let errors = errors(&found);
+    assert_eq!((found.len(), errors.len()), (6, 4), "{errors:?}");
+    assert!(errors[0].contains("line 3") && errors[0].contains("202 fields"), "{}", errors[0]);
+    assert!(errors[1].contains("gone.png") && errors[1].contains("line 4"), "{}", errors[1]);
+    assert!(errors[2].contains("../a.png"), "{}", errors[2]);
+    assert!(errors[3].contains("1 fields"), "{}", errors[3]);
+    let read: Vec<&Sample> = found.iter().flatten().collect();
+    assert_eq!(read[1].captions[0].text, "quoted\nnewline");
+    // GBK, as some copies of the contest's files are.
+    let (gbk, ..) = encoding_rs::GBK.encode("image_id,caption\na.png,一只狗在草地上\n");
+    let found = table(folder.path(), &gbk);
+    assert_eq!(found[0].as_ref().expect("a record").captions[0].text, "一只狗在草地上");
+}
+
+#[test]
+fn base64_of_either_alphabet_and_broken_lines() {
+    use base64::Engine;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+    let folder = tempfile::tempdir().expect("a folder");
+    let bytes = std::fs::read(picture()).expect("bytes");
+    let images = format!(
+        "1\t{}\n2\t{}\nno tab\n3\tnot!base64\n",
+        STANDARD.encode(&bytes),
+        URL_SAFE_NO_PAD.encode(&bytes)
+    );
+    std::fs::write(folder.path().join("train_imgs.tsv"), images).expect("a file");
+    let texts = "{\"text_id\": 7, \"text\": \"好\", \"image_ids\": [1, 2]}\nnot JSON\n\
+        {\"text_id\": \"a\", \"text\": \"x\", \"image_ids\": [\"9\"]}\n";
+    std::fs::write(folder.path().join("train_texts.jsonl"), texts).expect("a file");
+    let source = Source::guess(folder.path()).expect("a format");
+    assert_eq!(source.format, Format::ChineseClip);
+    let found = read(&source);
+    let errors = errors(&found);
+    assert_eq!(errors.len(), 3, "{errors:?}");
+    assert!(errors[0].contains("line 3"), "{errors:?}");
+    assert!(errors[1].contains("train_texts.jsonl, line 2"), "{errors:?}");
+    assert!(errors[2].contains('9'), "{errors:?}");
+    let read: Vec<&Sample> = found.iter().flatten().collect();
+    assert_eq!(read.len(), 3);
+    for sample in &read[..2] {
+        assert_eq!(sample.image.read().expect("a picture"), bytes);
+        assert_eq!(sample.captions[0].text, "好");
+    }
+    assert!(matches!(read[2].image.read(), Err(Error::Picture(what)) if what.contains("base64")));
+}
+
+#[test]
+fn karpathys_splits_are_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(folder.path().join("val2014")).expect("a folder");
+    std::fs::copy(picture(), folder.path().join("val2014/x.png")).expect("a picture");
+    let json = r#"{"images": [{"filename": "x.png", "filepath": "val2014", "imgid": 0, "split": "restval",
+        "sentences": [{"raw": "A dog.", "tokens": []}, {"raw": "It runs."}]},
+        {"filename": "gone.png", "imgid": 1, "split": "val", "sentences": []}], "dataset": "coco"}"#;
+    std::fs::write(folder.path().join("dataset_coco.json"), json).expect("a file");
+    let found = read(&Source::guess(&folder.path().join("dataset_coco.json")).expect("a format"));
+    let first = found[0].as_ref().expect("a record");
+    assert_eq!(
+        (first.id.as_str(), first.split.as_deref(), first.captions.len()),
+        ("x", Some("restval"), 2)
+    );
+    assert!(errors(&found)[0].contains("gone.png"));
+}
