@@ -15,6 +15,7 @@ pub mod prompt;
 pub mod rng;
 pub mod sample;
 pub mod split;
+pub mod taidi;
 pub mod token;
 
 pub use encoder::Encoder;

@@ -11,13 +11,22 @@ pub const BUILT_IN: &str = "tuwen-tiny";
 const CONFIG: &str = include_str!("../../../models/tuwen-tiny/config.json");
 const WEIGHTS: &[u8] = include_bytes!("../../../models/tuwen-tiny/model.safetensors");
 
-/// Opens [`BUILT_IN`].
+/// [`BUILT_IN`]'s architecture and weights.
 ///
 /// # Errors
 /// Never, unless the program was built from files that do not fit.
-pub fn open() -> Result<CpuEncoder> {
+pub fn checkpoint() -> Result<(ModelConfig, Checkpoint)> {
     let path = Path::new(BUILT_IN);
     let config = ModelConfig::parse(CONFIG, path)?;
     let checkpoint = Checkpoint::embedded(&config, WEIGHTS, path)?;
+    Ok((config, checkpoint))
+}
+
+/// Opens [`BUILT_IN`].
+///
+/// # Errors
+/// As [`checkpoint`].
+pub fn open() -> Result<CpuEncoder> {
+    let (config, checkpoint) = checkpoint()?;
     CpuEncoder::from_checkpoint(config, checkpoint)
 }

@@ -118,15 +118,6 @@ impl CpuEncoder {
         Self::from_checkpoint(config, checkpoint)
     }
 
-    /// The same under a name of ours, where the folder has none that people know.
-    ///
-    /// # Errors
-    /// As [`CpuEncoder::open`].
-    pub fn open_as(path: &Path, name: &str) -> Result<Self> {
-        let (config, checkpoint) = Checkpoint::open(path)?;
-        Self::from_checkpoint(ModelConfig { name: name.to_owned(), ..config }, checkpoint)
-    }
-
     /// The same with another way to treat long texts.
     pub fn with_long_text(self, long_text: LongText) -> Self {
         Self { long_text, ..self }

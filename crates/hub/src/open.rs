@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use tuwen_encode::{CpuEncoder, builtin};
+use tuwen_encode::{Checkpoint, CpuEncoder, ModelConfig, builtin};
 
 use crate::{Cache, Error, Known, Result};
 
@@ -11,18 +11,19 @@ pub fn is_name(name: &str) -> bool {
     name == builtin::BUILT_IN || (!Path::new(name).exists() && repo_of(name).is_some())
 }
 
-/// Opens the built-in model, a folder or file, or a model that was fetched by its name.
+/// Architecture and weights of the built-in model, of a folder or file, or of a model that was
+/// fetched by its name.
 ///
 /// # Errors
 /// No such model, one that is not on this machine (the error says which files belong where), or
 /// files that do not fit.
-pub fn open(name: &str) -> Result<CpuEncoder> {
+pub fn checkpoint(name: &str) -> Result<(ModelConfig, Checkpoint)> {
     if name == builtin::BUILT_IN {
-        return Ok(builtin::open()?);
+        return Ok(builtin::checkpoint()?);
     }
     let path = Path::new(name);
     if path.exists() {
-        return Ok(CpuEncoder::open(path)?);
+        return Ok(Checkpoint::open(path)?);
     }
     let repo = repo_of(name).ok_or_else(|| Error::Unknown(name.to_owned()))?;
     let cache = Cache::from_env();
@@ -30,8 +31,19 @@ pub fn open(name: &str) -> Result<CpuEncoder> {
         let (files, page, folder) = by_hand(&cache, &repo);
         return Err(Error::Missing { name: name.to_owned(), files, page, folder });
     };
+    let (config, checkpoint) = Checkpoint::open(&folder)?;
+    // The folder is called by its commit, which tells nobody anything.
     let short = Known::find(name).map_or(name, |known| known.name);
-    Ok(CpuEncoder::open_as(&folder, short)?)
+    Ok((ModelConfig { name: short.to_owned(), ..config }, checkpoint))
+}
+
+/// The same, ready to embed.
+///
+/// # Errors
+/// As [`checkpoint`].
+pub fn open(name: &str) -> Result<CpuEncoder> {
+    let (config, checkpoint) = checkpoint(name)?;
+    Ok(CpuEncoder::from_checkpoint(config, checkpoint)?)
 }
 
 /// Which files of which page belong into which folder.

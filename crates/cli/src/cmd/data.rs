@@ -2,8 +2,8 @@
 
 mod convert;
 mod sample;
-mod split;
-mod stats;
+pub mod split;
+pub mod stats;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -67,6 +67,14 @@ pub struct SourceArgs {
     /// Of a folder: take the files' names as captions
     #[arg(long)]
     pub names: bool,
+}
+
+impl SourceArgs {
+    /// A set whose format shows, with the usual names.
+    pub fn new(input: PathBuf) -> Self {
+        let (image_field, caption_field) = (None, None);
+        Self { input, from: None, images: None, image_field, caption_field, names: false }
+    }
 }
 
 /// Formats by their names on the command line.

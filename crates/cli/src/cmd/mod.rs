@@ -9,6 +9,7 @@ pub mod eval;
 pub mod index;
 pub mod model;
 pub mod search;
+pub mod taidi;
 pub mod train;
 
 use std::sync::Arc;

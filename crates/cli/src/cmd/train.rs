@@ -14,10 +14,10 @@ use tuwen_train::{Engine, Event, TrainConfig, train};
     model, which `--model FOLDER` opens.")]
 pub struct Args {
     /// The run's configuration
-    config: PathBuf,
+    pub config: PathBuf,
     /// Where to compute: the CPU, or a GPU in a program built with `--features gpu`
     #[arg(long, default_value = "cpu", value_parser = ["cpu", "gpu"])]
-    device: String,
+    pub device: String,
 }
 
 /// Trains.

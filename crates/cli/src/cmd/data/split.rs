@@ -41,6 +41,13 @@ pub struct Args {
     json: bool,
 }
 
+impl Args {
+    /// The articles' default: 80 and 20 percent.
+    pub fn new(source: SourceArgs, out: PathBuf, seed: u64) -> Self {
+        Self { source, out, share: 0.8, seed, stratify: None, no_look: false, json: false }
+    }
+}
+
 /// Divides and writes the two lists.
 pub fn run(args: &Args) -> Result<()> {
     if !(0.0..=1.0).contains(&args.share) {

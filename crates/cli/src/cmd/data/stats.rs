@@ -23,6 +23,13 @@ pub struct Args {
     json: bool,
 }
 
+impl Args {
+    /// For people, with Chinese-CLIP's context.
+    pub fn new(source: SourceArgs) -> Self {
+        Self { source, context: 52, json: false }
+    }
+}
+
 /// What a set holds.
 #[derive(Debug, Default, Serialize)]
 struct Stats {

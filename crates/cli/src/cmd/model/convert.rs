@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use tuwen_data::token::WordPiece;
 use tuwen_encode::arrays::Precision;
 use tuwen_encode::checkpoint::{Resized, Target, write};
-use tuwen_encode::{Checkpoint, Tokenizer, WEIGHTS_FILE};
+use tuwen_encode::{Tokenizer, WEIGHTS_FILE};
 
 use super::is_torch_file;
 use crate::query::Usage;
@@ -14,8 +14,9 @@ use crate::query::Usage;
 /// What to convert into what.
 #[derive(clap::Args)]
 pub struct Args {
-    /// A model folder (ours, transformers', open_clip's) or a .pt file of OpenAI or cn_clip
-    input: PathBuf,
+    /// A name of `tuwen model list`, a model folder (ours, transformers', open_clip's) or a .pt file
+    /// of OpenAI or cn_clip
+    input: String,
     /// The new folder, or a file that ends in .pt: cn_clip's layout for Chinese-CLIP, OpenAI's for
     /// CLIP
     output: PathBuf,
@@ -37,7 +38,7 @@ pub struct Args {
 /// Converts.
 pub fn run(args: &Args) -> Result<()> {
     let shown = |path: &Path| path.display().to_string();
-    let (mut config, checkpoint) = Checkpoint::open(&args.input)?;
+    let (mut config, checkpoint) = tuwen_hub::checkpoint(&args.input)?;
     let target = match (is_torch_file(&args.output), args.layout.as_str()) {
         (true, _) => Target::Torch,
         (false, "hf") => Target::Hf,
@@ -70,6 +71,6 @@ pub fn run(args: &Args) -> Result<()> {
         let vocabulary = args.output.join("vocab.txt");
         std::fs::write(&vocabulary, WordPiece::vocabulary()).with_context(|| shown(&vocabulary))?;
     }
-    println!("{}: {} written to {}", shown(&args.input), config.name, shown(&args.output));
+    println!("{}: {} written to {}", args.input, config.name, shown(&args.output));
     Ok(())
 }
