@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use crate::gemm::{Mat, gemm};
+use tuwen_gemm::{Mat, gemm};
+
 use crate::math;
 
 /// How a tower attends.

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
+use tuwen_gemm::{Mat, Packed, gemm};
+
 use crate::arrays::Arrays;
-use crate::gemm::{Mat, Packed, gemm};
 use crate::{Activation, Result, math};
 
 /// Where a tower finds its weights: named arrays in memory are borrowed, a file's are read.

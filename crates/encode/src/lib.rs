@@ -1,7 +1,7 @@
 //! The fast CPU twin of the towers, and what describes a model without burn: architecture,
 //! named weights, safetensors files.
 //!
-//! `gemm` and `math` are the kernels, `block` a stack of transformer blocks, `towers` the two
+//! `math` are the kernels beside `tuwen-gemm`, `block` a stack of transformer blocks, `towers` the two
 //! towers with their way back for training, `encoder` the [`CpuEncoder`]. The readable reference
 //! of the same towers is `tuwen-model`.
 //!
@@ -15,7 +15,6 @@ pub mod checkpoint;
 pub mod config;
 mod encoder;
 pub mod error;
-pub mod gemm;
 mod layers;
 mod math;
 mod shapes;

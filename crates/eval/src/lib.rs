@@ -1,9 +1,15 @@
-//! Metrics of retrieval and classification: pure functions on embeddings and truth. They know nothing of models or files.
+//! Metrics of retrieval and classification: pure functions on embeddings and truth. They know nothing
+//! of models or files.
 //!
 //! Convention (open_clip's): a query's rank is the best rank of any of its true items; equal scores
 //! go to the lower gallery position; the number of ties at a true item is reported.
 
 pub mod classify;
+pub mod compare;
+mod metrics;
+mod ranks;
 mod recall;
 
-pub use recall::{Direction, Report, evaluate, rank_all};
+pub use metrics::{Ask, CUTOFFS, Direction, MAP_CUTOFF};
+pub use ranks::{Ranked, Ranking, Ties, rank, rank_all, top};
+pub use recall::{Captioned, Report, evaluate};

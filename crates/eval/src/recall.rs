@@ -1,30 +1,9 @@
-//! Recall@k, mean and median rank in both directions.
+//! Both directions of a captioned set.
 
-use rayon::prelude::*;
 use serde::Serialize;
-use tuwen_index::dot;
 
-/// The cut-offs of the field.
-pub const CUTOFFS: [usize; 3] = [1, 5, 10];
-
-/// One direction of retrieval.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Direction {
-    /// Number of queries that have a true item.
-    pub queries: usize,
-    /// Number of gallery items.
-    pub gallery: usize,
-    /// Share of queries with a true item among the first 1, 5 and 10, in percent.
-    pub recall: [f64; 3],
-    /// The same for random ranking, in percent.
-    pub chance: [f64; 3],
-    /// Mean of the queries' ranks, the best rank being 1.
-    pub mean_rank: f64,
-    /// Median of the queries' ranks.
-    pub median_rank: f64,
-    /// Queries whose best true item shares its score with another item.
-    pub ties: usize,
-}
+use crate::metrics::{Ask, Direction};
+use crate::ranks::{Ranked, Ranking, rank_all};
 
 /// Both directions over pictures with captions.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -37,67 +16,50 @@ pub struct Report {
     pub mean_recall: f64,
 }
 
-/// The rank of each query's best true item, counted from 1, and whether it is tied.
-///
-/// # Shapes
-/// `queries`: Q * D, `gallery`: N * D, `truth`: for each query the true gallery positions. Queries
-/// without any are left out.
-pub fn rank_all(
-    queries: &[f32],
-    gallery: &[f32],
-    dim: usize,
-    truth: &[Vec<usize>],
-) -> Vec<(usize, bool)> {
-    let with_truth =
-        queries.par_chunks_exact(dim).zip(truth).filter(|(_, truth)| !truth.is_empty());
-    with_truth
-        .map(|(query, truth)| {
-            let scores: Vec<f32> = gallery.chunks_exact(dim).map(|item| dot(query, item)).collect();
-            rank(&scores, truth)
-        })
-        .collect()
+/// What a captioned set is ranked by.
+#[derive(Clone, Copy, Debug)]
+pub struct Captioned<'a> {
+    /// N * D unit vectors.
+    pub images: &'a [f32],
+    /// M * D unit vectors.
+    pub texts: &'a [f32],
+    /// D.
+    pub dim: usize,
+    /// The picture that caption j describes.
+    pub owner: &'a [usize],
 }
 
-/// Best rank of a true position; equal scores go to the lower position.
-fn rank(scores: &[f32], truth: &[usize]) -> (usize, bool) {
-    let best =
-        truth.iter().copied().max_by(|&a, &b| scores[a].total_cmp(&scores[b]).then(b.cmp(&a)));
-    let best = best.expect("a query without truth is left out");
-    let score = scores[best];
-    let before = |(at, &other): (usize, &f32)| other > score || (other == score && at < best);
-    let rank = 1 + scores.iter().enumerate().filter(|&pair| before(pair)).count();
-    let tied = scores.iter().enumerate().any(|(at, &other)| at != best && other == score);
-    (rank, tied)
-}
+impl Captioned<'_> {
+    /// For each picture its captions.
+    pub fn captions(&self) -> Vec<Vec<usize>> {
+        let mut captions = vec![Vec::new(); self.images.len() / self.dim];
+        self.owner.iter().enumerate().for_each(|(text, &image)| captions[image].push(text));
+        captions
+    }
 
-fn direction(ranks: &[(usize, bool)], gallery: usize, truth: &[Vec<usize>]) -> Direction {
-    let queries = ranks.len();
-    let share = |k: usize| {
-        100.0 * ranks.iter().filter(|(rank, _)| *rank <= k).count() as f64 / queries.max(1) as f64
-    };
-    let chance = |k: usize| {
-        let known = truth.iter().filter(|truth| !truth.is_empty());
-        let sum: f64 = known.map(|truth| chance_of_hit(gallery, truth.len(), k)).sum();
-        100.0 * sum / queries.max(1) as f64
-    };
-    let mut sorted: Vec<usize> = ranks.iter().map(|(rank, _)| *rank).collect();
-    sorted.sort_unstable();
-    let middle = |i: usize| sorted.get(i).map_or(f64::NAN, |&rank| rank as f64);
-    Direction {
-        queries,
-        gallery,
-        recall: CUTOFFS.map(share),
-        chance: CUTOFFS.map(chance),
-        mean_rank: sorted.iter().sum::<usize>() as f64 / queries as f64,
-        median_rank: (middle(queries.saturating_sub(1) / 2) + middle(queries / 2)) / 2.0,
-        ties: ranks.iter().filter(|(_, tied)| *tied).count(),
+    /// Captions look for their picture.
+    pub fn text_to_image(&self, ranking: Ranking) -> Vec<Ranked> {
+        let truth: Vec<Vec<usize>> = self.owner.iter().map(|&image| vec![image]).collect();
+        rank_all(self.texts, self.images, self.dim, &truth, ranking)
+    }
+
+    /// Pictures look for any of their captions.
+    pub fn image_to_text(&self, ranking: Ranking) -> Vec<Ranked> {
+        rank_all(self.images, self.texts, self.dim, &self.captions(), ranking)
     }
 }
 
-/// Probability that k random items of n contain one of t true ones.
-fn chance_of_hit(n: usize, t: usize, k: usize) -> f64 {
-    let missed = (0..k.min(n)).map(|i| (n - t).saturating_sub(i) as f64 / (n - i) as f64);
-    1.0 - missed.product::<f64>()
+impl Report {
+    /// Summarises both directions of a set; `cutoffs` beside 1, 5 and 10.
+    pub fn new(set: Captioned<'_>, [to_image, to_text]: [&[Ranked]; 2], cutoffs: &[usize]) -> Self {
+        let images = Ask { gallery: set.images.len() / set.dim, cutoffs, clusters: set.owner };
+        let texts = Ask { gallery: set.owner.len(), cutoffs, clusters: &[] };
+        let text_to_image = Direction::new(to_image, images);
+        let image_to_text = Direction::new(to_text, texts);
+        let six = text_to_image.recall.iter().chain(&image_to_text.recall);
+        let mean_recall = six.sum::<f64>() / 6.0;
+        Self { text_to_image, image_to_text, mean_recall }
+    }
 }
 
 /// Scores captions against pictures both ways.
@@ -105,21 +67,15 @@ fn chance_of_hit(n: usize, t: usize, k: usize) -> f64 {
 /// # Shapes
 /// `images`: N * D, `texts`: M * D unit vectors; `owner[j]` is the picture that caption j describes.
 pub fn evaluate(images: &[f32], texts: &[f32], dim: usize, owner: &[usize]) -> Report {
-    let to_image: Vec<Vec<usize>> = owner.iter().map(|&image| vec![image]).collect();
-    let mut to_text = vec![Vec::new(); images.len() / dim];
-    owner.iter().enumerate().for_each(|(text, &image)| to_text[image].push(text));
-    let ranks = rank_all(texts, images, dim, &to_image);
-    let text_to_image = direction(&ranks, to_text.len(), &to_image);
-    let ranks = rank_all(images, texts, dim, &to_text);
-    let image_to_text = direction(&ranks, owner.len(), &to_text);
-    let six = text_to_image.recall.iter().chain(&image_to_text.recall);
-    let mean_recall = six.sum::<f64>() / 6.0;
-    Report { text_to_image, image_to_text, mean_recall }
+    let set = Captioned { images, texts, dim, owner };
+    let ranking = Ranking::default();
+    Report::new(set, [&set.text_to_image(ranking), &set.image_to_text(ranking)], &[])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ranks::Ties;
 
     /// Four pictures, eight captions (two each), scores a reader can check by eye: with D = 4 and
     /// pictures as unit axes, a caption's vector is its row of scores.
@@ -139,9 +95,14 @@ mod tests {
         ];
         let owner = [0, 0, 1, 1, 2, 2, 3, 3];
         let truth: Vec<Vec<usize>> = owner.iter().map(|&o| vec![o]).collect();
-        let ranks = rank_all(&texts, &images, 4, &truth);
-        let found: Vec<usize> = ranks.iter().map(|r| r.0).collect();
-        assert_eq!(found, [1, 2, 1, 2, 2, 1, 4, 1]);
+        let best = |ties| -> Vec<usize> {
+            let ranking = Ranking { top: 2, ties };
+            let ranked = rank_all(&texts, &images, 4, &truth, ranking);
+            assert_eq!(ranked[3].top, [0, 1]);
+            ranked.iter().map(|ranked| ranked.ranks[0]).collect()
+        };
+        assert_eq!(best(Ties::LowerFirst), [1, 2, 1, 2, 2, 1, 4, 1]);
+        assert_eq!(best(Ties::HigherFirst), [1, 2, 2, 2, 1, 1, 4, 1]);
         let report = evaluate(&images, &texts, 4, &owner);
         let t2i = &report.text_to_image;
         assert_eq!((t2i.recall, t2i.ties), ([50.0, 100.0, 100.0], 2));

@@ -1,8 +1,8 @@
-//! Speed of the matrix product at the sizes of ViT-Tiny, one thread: `cargo bench -p tuwen-encode`.
+//! Speed of the matrix product at the sizes of ViT-Tiny, one thread: `cargo bench --workspace --bench gemm`.
 
 use std::time::Instant;
 
-use tuwen_encode::gemm::{Mat, gemm};
+use tuwen_gemm::{Mat, gemm};
 
 fn main() {
     for (m, k, n) in
