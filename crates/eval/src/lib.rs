@@ -6,6 +6,7 @@
 
 pub mod classify;
 pub mod compare;
+pub mod conventions;
 mod metrics;
 mod ranks;
 mod recall;

@@ -1,16 +1,19 @@
 //! `tuwen eval`
 
+mod write;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::ValueEnum;
-use tuwen_data::import::{self, CaptionFile, DataSet, Format};
+use tuwen_data::Encoder;
+use tuwen_data::import::{self, CaptionFile, DataSet, Source};
 use tuwen_encode::builtin;
-use tuwen_eval::{Direction, Report};
+use tuwen_eval::{Captioned, Direction, Ranking, Report, Ties};
 use tuwen_train::embed_set;
 
+use super::data::FormatArg;
 use crate::query::{TextArgs, note_lost, open_model};
 
 /// Measure retrieval on a captioned set: R@1/5/10 and ranks, both ways
@@ -28,28 +31,27 @@ pub struct Args {
     /// Only the pictures listed here, one id a line
     #[arg(long)]
     ids: Option<PathBuf>,
-    /// How captions are written down
-    #[arg(long, value_enum, default_value_t = FormatArg::Flickr)]
-    format: FormatArg,
+    /// How captions are written down, when name and content do not show it
+    #[arg(long, value_enum)]
+    format: Option<FormatArg>,
     /// A name of `tuwen model list`, a folder with weights, or a .pt file
     #[arg(long, default_value = builtin::BUILT_IN)]
     model: String,
     /// Lower-case captions and straighten their quotes first, as cn_clip does in its evaluation
     #[arg(long)]
     dataset_text: bool,
+    /// Recall at further cut-offs, such as 20,50
+    #[arg(long, value_delimiter = ',')]
+    k: Vec<usize>,
+    /// Folder for the results query by query, the predictions, and the numbers in the conventions of
+    /// Chinese-CLIP, LAVIS, CLIP_benchmark, open_clip and the Taidi Cup
+    #[arg(long)]
+    out: Option<PathBuf>,
     /// Print the numbers as JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     text_args: TextArgs,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum FormatArg {
-    Flickr,
-    Jsonl,
-    Csv,
-    Shards,
 }
 
 /// Measures and prints.
@@ -58,13 +60,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         source: path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned()),
         ..CaptionFile::new(path)
     };
+    let format = match args.format {
+        Some(format) => format.into(),
+        None => Source::guess(args.captions.first().unwrap_or(&args.images))?.format,
+    };
     let set = DataSet {
-        format: match args.format {
-            FormatArg::Flickr => Format::Flickr,
-            FormatArg::Jsonl => Format::Jsonl,
-            FormatArg::Csv => Format::Csv,
-            FormatArg::Shards => Format::Shards,
-        },
+        format,
         images: args.images.clone(),
         captions: args.captions.iter().map(caption_file).collect(),
         ids: args.ids.clone(),
@@ -72,8 +73,19 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     };
     let samples = import::read(&set)?;
     let encoder = open_model(&args.model, &args.text_args)?.with_dataset_text(args.dataset_text);
-    let reports = embed_set(&encoder, &samples)?.reports();
+    let embedded = embed_set(&encoder, &samples)?;
     note_lost(&encoder);
+    let mut reports = BTreeMap::new();
+    for (source, (texts, owner)) in &embedded.texts {
+        let set = Captioned { images: &embedded.images, texts, dim: encoder.dim(), owner };
+        let ranking = Ranking { top: write::TOP, ties: Ties::LowerFirst };
+        let ranked = [set.text_to_image(ranking), set.image_to_text(ranking)];
+        let report = Report::new(set, [&ranked[0], &ranked[1]], &args.k);
+        if let Some(folder) = &args.out {
+            write::all(folder, source, set, &ranked, &report, &samples)?;
+        }
+        reports.insert(source.clone(), report);
+    }
     if args.json {
         println!("{}", serde_json::to_string(&reports)?);
     } else {
@@ -95,14 +107,22 @@ pub fn print(reports: &BTreeMap<String, Report>) {
 
 fn line(name: &str, direction: &Direction) {
     let three = |values: [f64; 3]| values.map(|value| format!("{value:.1}")).join("/");
+    let within = direction.interval.map(|[low, high]| format!("{low:.1}-{high:.1}")).join(", ");
+    println!("  {name}: R@1/5/10 {} (95%: {within})", three(direction.recall));
     println!(
-        "  {name}: R@1/5/10 {} (chance {}), mean rank {:.1}, median {}, {} queries, {} items, {} ties",
-        three(direction.recall),
+        "    chance {}, mean rank {:.1}, median {}, MRR {:.3}, mAP {:.3}, nDCG@10 {:.3}, {} queries, \
+         {} items, {} ties",
         three(direction.chance),
         direction.mean_rank,
         direction.median_rank,
+        direction.mrr,
+        direction.map,
+        direction.ndcg,
         direction.queries,
         direction.gallery,
         direction.ties
     );
+    for (k, recall) in &direction.recall_at {
+        println!("    R@{k} {recall:.1}");
+    }
 }

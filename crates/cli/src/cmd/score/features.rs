@@ -1,0 +1,158 @@
+//! Features that another program made: `.jsonl` as Chinese-CLIP writes them, or `.npy`.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+use tuwen_eval::evaluate;
+
+use super::super::eval;
+use super::predictions::{id, truth};
+
+/// Vectors with their ids, made to unit length.
+struct Features {
+    ids: Vec<String>,
+    values: Vec<f32>,
+    dim: usize,
+}
+
+/// Scores and prints.
+pub(super) fn run(images: &Path, texts: &Path, reference: Option<&Path>, json: bool) -> Result<()> {
+    let (pictures, words) =
+        (Features::read(images, "image_id")?, Features::read(texts, "text_id")?);
+    ensure!(
+        pictures.dim == words.dim,
+        "{} has {} values a row, {} has {}: they must come from the same model",
+        images.display(),
+        pictures.dim,
+        texts.display(),
+        words.dim
+    );
+    let (keep, owner) = match reference {
+        Some(reference) => owners(&pictures, &words, reference)?,
+        None => {
+            let (n, m) = (pictures.ids.len(), words.ids.len());
+            ensure!(n > 0 && m.is_multiple_of(n), "{m} texts for {n} pictures: give --reference");
+            ((0..m).collect(), (0..m).map(|text| text / (m / n)).collect())
+        }
+    };
+    let rows = keep.iter().flat_map(|&text| &words.values[text * words.dim..][..words.dim]);
+    let rows: Vec<f32> = rows.copied().collect();
+    let report = evaluate(&pictures.values, &rows, pictures.dim, &owner);
+    let name = texts.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
+    let reports = BTreeMap::from([(name, report)]);
+    if json {
+        println!("{}", serde_json::to_string(&reports)?);
+    } else {
+        eval::print(&reports);
+    }
+    Ok(())
+}
+
+/// Texts with a picture, and for each of them its picture.
+fn owners(
+    pictures: &Features,
+    words: &Features,
+    reference: &Path,
+) -> Result<(Vec<usize>, Vec<usize>)> {
+    let places: HashMap<&String, usize> =
+        pictures.ids.iter().enumerate().map(|(at, id)| (id, at)).collect();
+    let truth = truth(reference, true)?;
+    let (mut keep, mut owner) = (Vec::new(), Vec::new());
+    for (at, text) in words.ids.iter().enumerate() {
+        for image in truth.get(text).into_iter().flatten() {
+            let place = places.get(image);
+            let place =
+                place.with_context(|| format!("picture {image} of text {text} has no feature"))?;
+            keep.push(at);
+            owner.push(*place);
+        }
+    }
+    ensure!(!keep.is_empty(), "no text of the features is in {}", reference.display());
+    Ok((keep, owner))
+}
+
+impl Features {
+    fn read(path: &Path, key: &str) -> Result<Self> {
+        let npy = path.extension().is_some_and(|extension| extension == "npy");
+        let mut found = if npy { Self::npy(path)? } else { Self::jsonl(path, key)? };
+        for (row, id) in found.values.chunks_exact_mut(found.dim).zip(&found.ids) {
+            let length = row.iter().map(|v| v * v).sum::<f32>().sqrt();
+            ensure!(
+                length.is_finite() && length > 0.0,
+                "{}: the feature of {id} is {}: a model never gives that",
+                path.display(),
+                if length == 0.0 { "all zeros" } else { "no number" }
+            );
+            row.iter_mut().for_each(|value| *value /= length);
+        }
+        Ok(found)
+    }
+
+    fn jsonl(path: &Path, key: &str) -> Result<Self> {
+        let file = std::fs::File::open(path).with_context(|| path.display().to_string())?;
+        let mut out = Self { ids: Vec::new(), values: Vec::new(), dim: 0 };
+        for (number, line) in BufReader::new(file).lines().enumerate() {
+            let place = || format!("{}, line {}", path.display(), number + 1);
+            let object: Value =
+                serde_json::from_str(&line.with_context(place)?).with_context(place)?;
+            let name = id(&object[key]).with_context(|| format!("{}: no `{key}`", place()))?;
+            let feature: Vec<f32> = serde_json::from_value(object["feature"].clone())
+                .with_context(|| format!("{}: `feature`", place()))?;
+            ensure!(
+                !feature.is_empty() && (out.dim == 0 || out.dim == feature.len()),
+                "{}: {} values, the lines before have {}",
+                place(),
+                feature.len(),
+                out.dim
+            );
+            out.dim = feature.len();
+            out.ids.push(name);
+            out.values.extend(feature);
+        }
+        ensure!(!out.ids.is_empty(), "{}: there is no feature", path.display());
+        Ok(out)
+    }
+
+    /// NumPy's format, <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>: f4 or
+    /// f2, little-endian, (n, d) row by row. Ids are the rows' numbers.
+    fn npy(path: &Path) -> Result<Self> {
+        let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
+        let wrong = |what: &str| format!("{}: {what}", path.display());
+        let Some((b"\x93NUMPY", rest)) = bytes.split_first_chunk::<6>() else {
+            bail!(wrong("no .npy file"));
+        };
+        let (len, start) = match rest {
+            [1, _, a, b, ..] => (usize::from(u16::from_le_bytes([*a, *b])), 10),
+            [2 | 3, _, a, b, c, d, ..] => (u32::from_le_bytes([*a, *b, *c, *d]) as usize, 12),
+            _ => bail!(wrong("an unknown version of .npy")),
+        };
+        let header = bytes.get(start..start + len).with_context(|| wrong("it is cut short"))?;
+        let header = String::from_utf8_lossy(header);
+        ensure!(
+            header.contains("'fortran_order': False"),
+            wrong("its columns lie together; save it in C order")
+        );
+        let shape = header.split_once("'shape': (").and_then(|(_, rest)| rest.split_once(')'));
+        let shape = shape.with_context(|| wrong("its header has no shape"))?.0;
+        let sizes: Result<Vec<usize>, _> =
+            shape.split(',').map(str::trim).filter(|s| !s.is_empty()).map(str::parse).collect();
+        let Ok([rows, dim]) = sizes.as_deref() else {
+            bail!(wrong(&format!("its shape is ({shape}); (n, d) is needed")));
+        };
+        let (rows, dim) = (*rows, *dim);
+        let half = header.contains("'<f2'");
+        ensure!(half || header.contains("'<f4'"), wrong("its values are not f4 or f2"));
+        let data = &bytes[start + len..];
+        let width = if half { 2 } else { 4 };
+        ensure!(dim > 0 && data.len() == rows * dim * width, wrong("it is cut short"));
+        let values = if half {
+            data.as_chunks::<2>().0.iter().map(|&b| half::f16::from_le_bytes(b).to_f32()).collect()
+        } else {
+            data.as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b)).collect()
+        };
+        Ok(Self { ids: (0..rows).map(|row| row.to_string()).collect(), values, dim })
+    }
+}
