@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use tuwen_data::image::{Filter, Limits, decode_file, encode_jpeg, resize};
+use tuwen_data::image::{Filter, Limits, decode, encode_jpeg, resize};
 use tuwen_index::Kind;
 
 use crate::query::FoundItem;
@@ -14,7 +14,7 @@ use crate::query::FoundItem;
 /// Longest side of a picture on the page.
 const SIDE: u32 = 240;
 
-const STYLE: &str = "body{font:15px/1.4 system-ui,'Noto Sans CJK SC',sans-serif;margin:2em auto;\
+pub const STYLE: &str = "body{font:15px/1.4 system-ui,'Noto Sans CJK SC',sans-serif;margin:2em auto;\
 max-width:1100px;color:#222}h2{margin:1.4em 0 .4em;font-size:1.15em}.hits{display:flex;\
 flex-wrap:wrap;gap:12px}figure{margin:0;width:170px}img{width:170px;height:170px;\
 object-fit:contain;background:#f4f4f4;border-radius:6px}figcaption{font-size:12px;color:#555;\
@@ -52,9 +52,13 @@ pub fn write(path: &Path, title: &str, rows: &[(String, Vec<FoundItem>)]) -> Res
 }
 
 fn thumbnail(path: &Path) -> String {
-    let Ok(picture) = decode_file(path, Limits::default()) else {
-        return "<img alt=\"not readable\">".into();
-    };
+    picture(std::fs::read(path).ok())
+}
+
+/// A small copy of a picture's file inside the page.
+pub fn picture(bytes: Option<Vec<u8>>) -> String {
+    let decoded = bytes.and_then(|bytes| decode(&bytes, Limits::default()).ok());
+    let Some(picture) = decoded else { return "<img alt=\"not readable\">".into() };
     let picture = picture.into_rgb();
     let longest = picture.width().max(picture.height());
     let scaled =
@@ -68,6 +72,7 @@ fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
-fn escape(text: &str) -> String {
+/// Text as it may stand in a page.
+pub fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -78,3 +78,90 @@ fn a_set_is_converted_and_what_is_bad_is_named() {
             .contains("80")
     );
 }
+
+/// The demo's 84 pictures with their English captions, `shift` pictures apart.
+fn demo(folder: &Path, shift: usize) {
+    let table = common::demo_pictures().join("../captions.tsv");
+    let text = std::fs::read_to_string(table).expect("the demo's captions");
+    let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split('\t').collect()).collect();
+    let rows: Vec<&Vec<&str>> = rows.iter().filter(|row| row[1] == "en").collect();
+    let names: Vec<String> = rows.iter().map(|row| row[0].to_owned()).collect();
+    let borrowed: Vec<&str> = names.iter().map(String::as_str).collect();
+    copy_pictures(&borrowed, &folder.join("images"));
+    let lines: String = names
+        .iter()
+        .enumerate()
+        .map(|(at, name)| format!("{name}\t{}\n", rows[(at + shift) % rows.len()][2]))
+        .collect();
+    std::fs::write(folder.join("set.tsv"), format!("image\tcaption\n{lines}")).expect("a file");
+}
+
+#[test]
+fn scrambled_pairs_are_told_at_once() {
+    for (shift, scrambled) in [(0, false), (41, true)] {
+        let folder = tempfile::tempdir().expect("a folder");
+        demo(folder.path(), shift);
+        let output = tuwen(folder.path(), &["data", "doctor", "set.tsv", "--json"]);
+        let report = json(&String::from_utf8_lossy(&output.stdout));
+        let kinds: Vec<&str> = report["findings"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .filter_map(|finding| finding["kind"].as_str())
+            .collect();
+        assert_eq!(kinds.contains(&"pairing"), scrambled, "{report}");
+        assert_eq!(output.status.code() == Some(4), scrambled, "{report}");
+        assert_eq!(report["pairing"]["pairs"], report["records"]);
+    }
+}
+
+#[test]
+fn the_doctor_finds_every_kind_of_trouble_and_writes_a_cleaned_manifest() {
+    let folder = tempfile::tempdir().expect("a folder");
+    set(folder.path());
+    let images = folder.path().join("images");
+    std::fs::copy(images.join("night.png"), images.join("night2.jpg")).expect("a copy");
+    std::fs::write(images.join("grey.png"), grey()).expect("a file");
+    let rows = "image,caption,split\nairplane.png,飞机在天上,train\nbeach.png,海滩,train\nagain.png,海滩,val\n\
+        dog_beach.png,dog_beach.png,train\nnight.png,记者<人名>的夜晚,train\nnight2.jpg,锟斤拷,train\n\
+        grey.png,一片灰色,train\nbroken.png,?,train\ngone.png,?,train\n";
+    std::fs::write(folder.path().join("set.csv"), rows).expect("a file");
+    let before = std::fs::read(folder.path().join("set.csv")).expect("a file");
+    let args = ["data", "doctor", "set.csv", "--json", "--fix", "clean.jsonl", "--html", "d.html"];
+    let output = tuwen(folder.path(), &args);
+    assert_eq!(output.status.code(), Some(4));
+    let report = json(&String::from_utf8_lossy(&output.stdout));
+    let findings = report["findings"].as_array().expect("a list");
+    let kinds: Vec<&str> = findings.iter().filter_map(|finding| finding["kind"].as_str()).collect();
+    for kind in [
+        "bad-record",
+        "corrupt-picture",
+        "degenerate-picture",
+        "leakage",
+        "name-as-caption",
+        "mojibake",
+        "duplicate-picture",
+        "duplicate-caption",
+        "placeholder",
+        "wrong-extension",
+    ] {
+        assert!(kinds.contains(&kind), "{kind}: {kinds:?}");
+    }
+    assert_eq!(kinds.iter().filter(|kind| **kind == "unnamed-picture").count(), 0);
+    let page = std::fs::read_to_string(folder.path().join("d.html")).expect("a page");
+    assert!(
+        page.contains("data:image/jpeg") && page.contains("锟斤拷") && !page.contains("http"),
+        "a page of its own"
+    );
+    // The original is as it was; the manifest is a set by itself.
+    assert_eq!(std::fs::read(folder.path().join("set.csv")).expect("a file"), before);
+    let clean = json(&succeed(folder.path(), &["data", "stats", "clean.jsonl", "--json"]));
+    assert_eq!((&clean["pictures"], &clean["skipped"]), (&3.into(), &0.into()), "{clean}");
+    assert!(fail(folder.path(), &args, 1).contains("exists already"));
+}
+
+/// A grey PNG of 64 x 64.
+fn grey() -> Vec<u8> {
+    let picture = tuwen_data::image::RgbImage::from_pixel(64, 64, [128; 3].into());
+    tuwen_data::image::encode_jpeg(&picture, 90)
+}

@@ -4,6 +4,7 @@
 //! [`Sample`] records and host-side batches. The one interface that turns them into embeddings,
 //! [`Encoder`], lives here too, so that the CPU and the GPU implementation share it.
 
+pub mod doctor;
 pub mod encoder;
 pub mod encoding;
 pub mod error;

@@ -1,6 +1,7 @@
-//! `tuwen data convert | split | stats | sample`
+//! `tuwen data convert | doctor | split | stats | sample`
 
 mod convert;
+mod doctor;
 mod sample;
 pub mod split;
 pub mod stats;
@@ -12,12 +13,13 @@ use anyhow::Result;
 use clap::{Subcommand, ValueEnum};
 use tuwen_data::import::{CaptionFile, Format, Opened, Source};
 
-/// Convert, split, count or look at a captioned set
+/// Convert, check, split, count or look at a captioned set
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  tuwen data stats 附件1/ImageWordData.csv\n  \
     tuwen data split 附件1/ImageWordData.csv --out split\n  \
     tuwen data convert 附件1/ImageWordData.csv set --to chinese-clip\n  \
-    tuwen data sample photos -n 3")]
+    tuwen data sample photos -n 3\n  \
+    tuwen data doctor 附件1/ImageWordData.csv --html doctor.html")]
 pub struct Args {
     #[command(subcommand)]
     command: Command,
@@ -31,6 +33,9 @@ enum Command {
     Split(split::Args),
     /// Count what a set holds
     Stats(stats::Args),
+    /// Look for everything that makes a set worse: pictures, captions, pairs, splits; the exit code
+    /// is 0 when all is well, 3 with warnings, 4 with errors
+    Doctor(doctor::Args),
     /// Print some records, drawn by a seed
     Sample(sample::Args),
 }
@@ -40,6 +45,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     match &args.command {
         Command::Convert(args) => convert::run(args)?,
         Command::Split(args) => split::run(args)?,
+        Command::Doctor(args) => return doctor::run(args),
         Command::Stats(args) => stats::run(args)?,
         Command::Sample(args) => sample::run(args)?,
     }

@@ -1,25 +1,56 @@
-//! Pictures that look alike: a hash of 64 bits that small changes leave nearly the same.
+//! Pictures that look alike: a hash of 64 bits to find candidates, a small grey copy to be sure.
 
 use ::image::RgbImage;
 
 use super::resize::{Filter, resize};
 
-/// The difference hash: of a grey picture of 9 x 8, whether each value is darker than its right
-/// neighbour's. <https://www.hackerfactor.com/blog/index.php?/archives/529-Kind-of-Like-That.html>
-pub fn difference_hash(picture: &RgbImage) -> u64 {
-    let small = resize(picture, 9, 8, Filter::Bilinear);
-    let grey = |x: u32, y: u32| {
-        let [r, g, b] = small.get_pixel(x, y).0.map(u32::from);
-        299 * r + 587 * g + 114 * b
-    };
-    let bits = (0..8).flat_map(|y| (0..8).map(move |x| (x, y)));
-    bits.fold(0, |hash, (x, y)| hash << 1 | u64::from(grey(x, y) < grey(x + 1, y)))
+/// Bits in which the hashes of near-duplicates may differ.
+const BITS: u32 = 4;
+/// Mean difference of grey values, of 255, that near-duplicates may have: a paler or recompressed copy
+/// has less, two different things on white paper have more.
+const GREY: u32 = 8;
+/// Side of the small copy.
+const SIDE: u32 = 16;
+
+/// What remains of a picture to tell whether another looks like it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fingerprint {
+    /// The difference hash: of a grey picture of 9 x 8, whether each value is darker than its right
+    /// neighbour's. <https://www.hackerfactor.com/blog/index.php?/archives/529-Kind-of-Like-That.html>
+    hash: u64,
+    /// Grey values of 16 x 16.
+    small: Vec<u8>,
 }
 
-/// For each hash the number of its group: two hashes that differ in at most `bits` bits are in the
-/// same one, and so are all that a chain of such pairs joins.
-pub fn groups(hashes: &[u64], bits: u32) -> Vec<usize> {
-    let mut parent: Vec<usize> = (0..hashes.len()).collect();
+impl Fingerprint {
+    /// Of a picture of any size.
+    pub fn of(picture: &RgbImage) -> Self {
+        let grey = |picture: &RgbImage| -> Vec<u32> {
+            let value = |p: &::image::Rgb<u8>| {
+                let [r, g, b] = p.0.map(u32::from);
+                (299 * r + 587 * g + 114 * b) / 1000
+            };
+            picture.pixels().map(value).collect()
+        };
+        let strip = grey(&resize(picture, 9, 8, Filter::Bilinear));
+        let bits =
+            strip.chunks_exact(9).flat_map(|row| row.windows(2).map(|pair| pair[0] < pair[1]));
+        let hash = bits.fold(0, |hash, bit| hash << 1 | u64::from(bit));
+        let small = grey(&resize(picture, SIDE, SIDE, Filter::Bilinear));
+        Self { hash, small: small.into_iter().map(|value| value as u8).collect() }
+    }
+
+    /// Whether the two pictures are nearly the same.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let differ = |(a, b): (&u8, &u8)| u32::from(a.abs_diff(*b));
+        let difference = || self.small.iter().zip(&other.small).map(differ).sum::<u32>();
+        (self.hash ^ other.hash).count_ones() <= BITS && difference() <= GREY * SIDE * SIDE
+    }
+}
+
+/// For each picture the number of its group, the position of its first member: two that are alike are
+/// in the same one, and so are all that a chain of such pairs joins.
+pub fn groups(pictures: &[&Fingerprint]) -> Vec<usize> {
     fn root(parent: &mut [usize], mut at: usize) -> usize {
         while parent[at] != at {
             parent[at] = parent[parent[at]];
@@ -27,15 +58,16 @@ pub fn groups(hashes: &[u64], bits: u32) -> Vec<usize> {
         }
         at
     }
-    for (a, &hash) in hashes.iter().enumerate() {
-        for (b, &other) in hashes[..a].iter().enumerate() {
-            if (hash ^ other).count_ones() <= bits {
+    let mut parent: Vec<usize> = (0..pictures.len()).collect();
+    for (a, picture) in pictures.iter().enumerate() {
+        for (b, other) in pictures[..a].iter().enumerate() {
+            if picture.is_like(other) {
                 let (a, b) = (root(&mut parent, a), root(&mut parent, b));
                 parent[a.max(b)] = a.min(b);
             }
         }
     }
-    (0..hashes.len()).map(|at| root(&mut parent, at)).collect()
+    (0..pictures.len()).map(|at| root(&mut parent, at)).collect()
 }
 
 #[cfg(test)]
@@ -50,18 +82,26 @@ mod tests {
         })
     }
 
-    #[test]
-    fn a_paler_copy_is_alike_and_another_picture_is_not() {
-        let [one, paler, other] =
-            [picture(0.0, 1.0), picture(0.0, 0.8), picture(1.6, 1.0)].map(|p| difference_hash(&p));
-        assert!((one ^ paler).count_ones() <= 3);
-        assert!((one ^ other).count_ones() > 10);
-        assert_eq!(groups(&[one, other, paler, other], 3), [0, 1, 0, 1]);
+    /// A black bar on white paper.
+    fn bar(left: u32, top: u32) -> RgbImage {
+        RgbImage::from_fn(90, 90, |x, y| {
+            let inside = (left..left + 20).contains(&x) && (top..top + 50).contains(&y);
+            Rgb([if inside { 0 } else { 255 }; 3])
+        })
     }
 
     #[test]
-    fn a_chain_is_one_group() {
-        assert_eq!(groups(&[0b0000, 0b1111, 0b0011], 2), [0, 0, 0]);
-        assert_eq!(groups(&[], 2), Vec::<usize>::new());
+    fn a_paler_copy_is_alike_and_another_picture_is_not() {
+        let [one, paler, other] =
+            [picture(0.0, 1.0), picture(0.0, 0.9), picture(1.6, 1.0)].map(|p| Fingerprint::of(&p));
+        assert!(one.is_like(&paler) && !one.is_like(&other));
+        assert_eq!(groups(&[&one, &other, &paler, &other]), [0, 1, 0, 1]);
+        assert_eq!(groups(&[]), Vec::<usize>::new());
+    }
+
+    #[test]
+    fn different_things_on_white_paper_are_not_alike() {
+        let (one, other) = (Fingerprint::of(&bar(35, 5)), Fingerprint::of(&bar(35, 35)));
+        assert!(one.is_like(&one) && !one.is_like(&other));
     }
 }

@@ -38,6 +38,8 @@ impl ImageIndex {
             for (name, source) in tar_members(path)? {
                 if let Some(file) = Path::new(&name).file_name().and_then(|f| f.to_str()) {
                     members.insert(file.to_owned(), source.clone());
+                    let stem = Path::new(file).with_extension("");
+                    members.entry(stem.to_string_lossy().into_owned()).or_insert(source.clone());
                 }
                 members.insert(name, source);
             }
@@ -50,10 +52,15 @@ impl ImageIndex {
         if self.archive {
             return self.members.get(name).cloned();
         }
-        let path = self.root.join(name);
         // A name such as `../x` or `/x` points out of the set.
         let inside = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
-        (inside && path.is_file()).then_some(ImageSource::File(path))
+        if !inside {
+            return None;
+        }
+        // With an id instead of a name: added, not replaced, because an id may have dots.
+        let with = |end: &str| self.root.join(format!("{name}{end}"));
+        let ends = ["", ".jpg", ".png", ".jpeg", ".webp", ".gif", ".bmp", ".tif"];
+        ends.into_iter().map(with).find(|path| path.is_file()).map(ImageSource::File)
     }
 }
 

@@ -1,9 +1,10 @@
 //! A set in any format as a stream of [`Sample`]s, in constant memory where the format allows it.
 
+use std::collections::{HashMap, HashSet};
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
-use super::pairs::{Pair, pairs};
+use super::pairs::{Pair, Pairs, pairs};
 use super::{CaptionFile, Format, ImageIndex, chinese_clip, coco, folder, jsonl, shards};
 use crate::encoding::TextFile;
 use crate::{Caption, Error, Result, Sample};
@@ -75,7 +76,8 @@ impl Source {
             caption_field: self.caption_field.clone(),
             ..CaptionFile::new(&self.path)
         };
-        let pairs = pairs(&file, self.format, text.open()?)?;
+        let open = || pairs(&file, self.format, text.open()?);
+        let pairs = if neighbours(open()?) { open()? } else { gathered(open()?) };
         let grouped =
             Grouped { pairs: pairs.peekable(), images: self.pictures()?, path: self.path.clone() };
         Ok(Opened { records: Box::new(grouped), text: Some(text) })
@@ -93,6 +95,35 @@ impl Source {
             }
         }
     }
+}
+
+/// Whether all captions of each picture stand together. A few bytes for each picture are kept.
+fn neighbours(pairs: Pairs) -> bool {
+    let (mut seen, mut last) = (HashSet::new(), None);
+    pairs.flatten().all(|pair| {
+        let hash = *blake3::hash(pair.image.as_bytes()).as_bytes();
+        let short: [u8; 12] = *hash.first_chunk().expect("32 bytes");
+        let same = last == Some(short);
+        last = Some(short);
+        same || seen.insert(short)
+    })
+}
+
+/// The same captions with those of each picture together, in the order in which pictures first
+/// appear; for files in another order, which are held in memory.
+fn gathered(pairs: Pairs) -> Pairs {
+    let (mut places, mut groups) = (HashMap::new(), Vec::<Vec<Result<Pair>>>::new());
+    for pair in pairs {
+        let place = match &pair {
+            Ok(pair) => *places.entry(pair.image.clone()).or_insert(groups.len()),
+            Err(_) => groups.len(),
+        };
+        if place == groups.len() {
+            groups.push(Vec::new());
+        }
+        groups[place].push(pair);
+    }
+    Box::new(groups.into_iter().flatten())
 }
 
 /// Neighbouring captions of the same picture become one sample.

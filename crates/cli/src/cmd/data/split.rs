@@ -7,14 +7,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 use serde_json::json;
 use tuwen_data::Sample;
-use tuwen_data::image::{Limits, decode, difference_hash, groups};
+use tuwen_data::image::{Fingerprint, Limits, decode, groups};
 use tuwen_data::split::split;
 
 use super::{Skipped, SourceArgs, open};
 use crate::query::Usage;
-
-/// Bits in which near-duplicates may differ.
-const BITS: u32 = 4;
 
 /// How to divide.
 #[derive(clap::Args)]
@@ -118,7 +115,7 @@ fn near_duplicates(samples: &[Sample], skipped: &mut Skipped) -> Result<Vec<usiz
     let hash = |sample: &Sample| {
         bar.inc(1);
         let picture = sample.image.read().and_then(|bytes| decode(&bytes, Limits::default()));
-        picture.map(|picture| difference_hash(&picture.into_rgb()))
+        picture.map(|picture| Fingerprint::of(&picture.into_rgb()))
     };
     let hashes: Vec<_> = samples.par_iter().map(hash).collect();
     bar.finish_and_clear();
@@ -133,7 +130,8 @@ fn near_duplicates(samples: &[Sample], skipped: &mut Skipped) -> Result<Vec<usiz
             Err(error) => skipped.add(format!("{}: {error}; it stays in its part", sample.id)),
         }
     }
-    for (group, &at) in groups(&known, BITS).iter().zip(&places) {
+    let known: Vec<&Fingerprint> = known.iter().collect();
+    for (group, &at) in groups(&known).iter().zip(&places) {
         out[at] = places[*group];
     }
     Ok(out)

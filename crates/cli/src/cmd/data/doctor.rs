@@ -1,0 +1,184 @@
+//! `tuwen data doctor`
+
+mod pairing;
+mod report;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::atomic::Ordering;
+
+use anyhow::{Result, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+use rayon::prelude::*;
+use tuwen_data::doctor::{Doctor, Example, Finding, Kind, Look, Severity};
+use tuwen_data::encoding::TextFile;
+use tuwen_data::{Error, ImageSource, Sample};
+use tuwen_encode::builtin;
+
+use super::{SourceArgs, open};
+
+/// Records whose pictures are looked at together.
+const BATCH: usize = 64;
+
+/// What to look at.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    source: SourceArgs,
+    /// Texts with more tokens than this count as too long
+    #[arg(long, default_value_t = 52)]
+    context: usize,
+    /// The model of the pairing check: do captions belong to their pictures?
+    #[arg(long, default_value = builtin::BUILT_IN)]
+    model: String,
+    /// Leave the pairing check out
+    #[arg(long)]
+    no_pairing: bool,
+    /// Write a cleaned manifest, JSON lines beside the original, which is never touched
+    #[arg(long)]
+    fix: Option<PathBuf>,
+    /// Write the findings as a page with pictures
+    #[arg(long)]
+    html: Option<PathBuf>,
+    /// Print the findings as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Everything that a report shows.
+struct Examined {
+    findings: Vec<Finding>,
+    records: usize,
+    pairing: Option<pairing::Pairing>,
+    pictures: HashMap<String, ImageSource>,
+}
+
+/// Looks and reports.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let examined = examine(args)?;
+    if let Some(path) = &args.html {
+        report::html(path, &args.source.input, &examined)?;
+    }
+    if args.json {
+        println!("{}", report::json(&examined)?);
+    } else {
+        report::print(&examined);
+    }
+    let worst = examined.findings.iter().map(|finding| finding.severity).max();
+    Ok(ExitCode::from(match worst {
+        None | Some(Severity::Note) => 0,
+        Some(Severity::Warning) => 3,
+        Some(Severity::Error) => 4,
+    }))
+}
+
+fn examine(args: &Args) -> Result<Examined> {
+    let opened = open(&args.source)?;
+    let mut doctor = Doctor::new(args.context);
+    if let Some(text) = &opened.text {
+        encoding(&mut doctor, text);
+    }
+    let stop = super::super::stop_flag("stopping")?;
+    let bar = ProgressBar::new_spinner();
+    bar.set_style(ProgressStyle::with_template("{spinner} {pos} records, {per_sec}, {elapsed}")?);
+    let mut samples: Vec<Sample> = Vec::new();
+    let mut records = opened.records;
+    loop {
+        if stop.load(Ordering::Relaxed) {
+            bail!("stopped after {} records", doctor.records());
+        }
+        let mut batch = Vec::with_capacity(BATCH);
+        for record in records.by_ref().take(BATCH) {
+            match record {
+                Ok(sample) => batch.push(sample),
+                Err(error) => doctor.bad(&error),
+            }
+        }
+        if batch.is_empty() {
+            // A batch of nothing but bad records is not the end.
+            match records.next() {
+                None => break,
+                Some(Ok(sample)) => batch.push(sample),
+                Some(Err(error)) => {
+                    doctor.bad(&error);
+                    continue;
+                }
+            }
+        }
+        let look = |sample: &Sample| sample.image.read().and_then(|bytes| Look::at(&bytes));
+        let looks: Vec<Result<Look, Error>> = batch.par_iter().map(look).collect();
+        for (sample, look) in batch.iter().zip(looks) {
+            doctor.record(sample, look);
+        }
+        bar.inc(batch.len() as u64);
+        samples.extend(batch);
+    }
+    bar.finish_and_clear();
+    unnamed(args, &samples, &mut doctor);
+    let pairing = pairing(args, &samples, &mut doctor)?;
+    if let Some(path) = &args.fix {
+        report::fix(path, &samples, &doctor)?;
+    }
+    let records = doctor.records();
+    let findings = doctor.finish();
+    let pictures = samples.into_iter().map(|sample| (sample.id, sample.image)).collect();
+    Ok(Examined { findings, records, pairing, pictures })
+}
+
+fn encoding(doctor: &mut Doctor, text: &TextFile) {
+    for remark in text.remarks() {
+        let line =
+            text.malformed_line.map_or(String::new(), |line| format!(", first in line {line}"));
+        doctor
+            .note(Kind::Encoding, || Example { ids: Vec::new(), text: format!("{remark}{line}") });
+    }
+}
+
+/// Pictures in the folder that no record named.
+fn unnamed(args: &Args, samples: &[Sample], doctor: &mut Doctor) {
+    let named: std::collections::HashSet<&std::path::Path> = samples
+        .iter()
+        .filter_map(|sample| match &sample.image {
+            ImageSource::File(path) => Some(path.as_path()),
+            _ => None,
+        })
+        .collect();
+    let folders: std::collections::BTreeSet<&std::path::Path> =
+        named.iter().filter_map(|path| path.parent()).collect();
+    if args.source.input.is_dir() {
+        return;
+    }
+    for folder in folders {
+        let Ok(entries) = std::fs::read_dir(folder) else { continue };
+        let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+        paths.sort();
+        for path in paths {
+            if tuwen_data::import::is_image_name(&path) && !named.contains(path.as_path()) {
+                doctor.unnamed(&path.to_string_lossy());
+            }
+        }
+    }
+}
+
+fn pairing(
+    args: &Args,
+    samples: &[Sample],
+    doctor: &mut Doctor,
+) -> Result<Option<pairing::Pairing>> {
+    if args.no_pairing {
+        return Ok(None);
+    }
+    let usable: Vec<&Sample> = samples
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| doctor.keeps(*at))
+        .map(|(_, sample)| sample)
+        .collect();
+    let encoder = tuwen_hub::open(&args.model)?;
+    let Some(found) = pairing::check(&encoder, &usable)? else { return Ok(None) };
+    if found.scrambled() {
+        doctor.note(Kind::Pairing, || Example { ids: Vec::new(), text: found.to_string() });
+    }
+    Ok(Some(found))
+}

@@ -1,0 +1,118 @@
+//! The findings for people, for programs, as a page, and the cleaned manifest.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use serde_json::json;
+use tuwen_data::Sample;
+use tuwen_data::doctor::{Doctor, Finding, Severity};
+
+use super::Examined;
+use crate::page::{STYLE, escape, picture};
+
+/// Examples that are printed of each finding.
+const SHOWN: usize = 3;
+
+fn name(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Note => "note",
+        Severity::Warning => "warning",
+        Severity::Error => "error",
+    }
+}
+
+fn words(finding: &Finding, at: usize) -> String {
+    let example = &finding.examples[at];
+    let ids = example.ids.join(", ");
+    match (ids.is_empty(), example.text.is_empty()) {
+        (true, _) => example.text.clone(),
+        (_, true) => ids,
+        _ => format!("{ids}: {}", example.text),
+    }
+}
+
+pub(super) fn print(examined: &Examined) {
+    for finding in &examined.findings {
+        println!("{:7} {:6}  {}", name(finding.severity), finding.count, finding.what);
+        for at in 0..finding.examples.len().min(SHOWN) {
+            println!("                  {}", words(finding, at));
+        }
+    }
+    if let Some(pairing) = &examined.pairing {
+        println!("pairing         {pairing}");
+    }
+    let errors = examined.findings.iter().filter(|f| f.severity == Severity::Error).count();
+    println!(
+        "{} records, {} kinds of findings, {errors} of them errors",
+        examined.records,
+        examined.findings.len()
+    );
+}
+
+pub(super) fn json(examined: &Examined) -> Result<String> {
+    let all = json!({
+        "records": examined.records, "findings": examined.findings, "pairing": examined.pairing,
+    });
+    Ok(serde_json::to_string(&all)?)
+}
+
+/// A page that opens without a network.
+pub(super) fn html(path: &Path, input: &Path, examined: &Examined) -> Result<()> {
+    let title = escape(&format!("{}: {} records", input.display(), examined.records));
+    let mut out = format!(
+        "<!doctype html><html lang=\"zh\"><meta charset=\"utf-8\"><title>{title}</title><style>{STYLE}\
+         .error{{color:#b00020}}.warning{{color:#a65f00}}</style><h1>{title}</h1>\n"
+    );
+    if let Some(pairing) = &examined.pairing {
+        let _ = writeln!(out, "<p>{}</p>", escape(&pairing.to_string()));
+    }
+    if examined.findings.is_empty() {
+        out.push_str("<p>Nothing was found.</p>");
+    }
+    for finding in &examined.findings {
+        let severity = name(finding.severity);
+        let _ = writeln!(
+            out,
+            "<h2><span class=\"{severity}\">{severity}</span> {} &times; {}</h2><div class=\"hits\">",
+            finding.count,
+            escape(&finding.what)
+        );
+        for (at, example) in finding.examples.iter().enumerate() {
+            let pictures: String = example
+                .ids
+                .iter()
+                .filter_map(|id| examined.pictures.get(id))
+                .map(|source| picture(source.read().ok()))
+                .collect();
+            let words = escape(&words(finding, at));
+            let _ = writeln!(out, "<figure>{pictures}<figcaption>{words}</figcaption></figure>");
+        }
+        out.push_str("</div>\n");
+    }
+    std::fs::write(path, out).with_context(|| path.display().to_string())
+}
+
+/// Records and captions that are worth learning from, as JSON lines.
+pub(super) fn fix(path: &Path, samples: &[Sample], doctor: &Doctor) -> Result<()> {
+    if path.exists() {
+        bail!("{} exists already: remove it first, or give another name", path.display());
+    }
+    let mut out = String::new();
+    let mut kept = 0;
+    for (_, sample) in samples.iter().enumerate().filter(|(at, _)| doctor.keeps(*at)) {
+        let captions = sample.captions.iter().map(|caption| caption.text.trim());
+        let captions: Vec<&str> =
+            captions.filter(|text| Doctor::keeps_caption(text, &sample.id)).collect();
+        // An id names its picture wherever the original's captions did.
+        let mut line = json!({ "id": sample.id, "image": sample.id, "captions": captions });
+        if let Some(split) = &sample.split {
+            line["split"] = json!(split);
+        }
+        let _ = writeln!(out, "{line}");
+        kept += 1;
+    }
+    std::fs::write(path, out).with_context(|| path.display().to_string())?;
+    eprintln!("{}: {kept} of {} records", path.display(), samples.len());
+    Ok(())
+}
