@@ -3,6 +3,7 @@
 //! The entry point is a table of contents: parse, dispatch, print. Exit codes: 0 done, 1 failed,
 //! 2 wrong usage.
 
+mod chart;
 mod cmd;
 mod demo_assets;
 mod indexing;

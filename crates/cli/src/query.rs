@@ -40,6 +40,12 @@ pub struct TextArgs {
     long_text: String,
 }
 
+impl Default for TextArgs {
+    fn default() -> Self {
+        Self { long_text: "cut".into() }
+    }
+}
+
 /// Opens a model by its name, folder or file.
 pub fn open_model(name: &str, text: &TextArgs) -> Result<CpuEncoder> {
     let long_text = if text.long_text == "window" { LongText::Window } else { LongText::Cut };
@@ -159,7 +165,7 @@ pub fn captions(path: &Path) -> Result<Vec<(Option<String>, String)>> {
         Source::guess(path)
     else {
         let lines = text.open()?.lines();
-        let lines = lines.map(|line| Ok(line.with_context(|| path.display().to_string())?));
+        let lines = lines.map(|line| line.with_context(|| path.display().to_string()));
         let lines: Vec<String> = lines.collect::<Result<_>>()?;
         let lines = lines.iter().map(|line| line.trim()).filter(|line| !line.is_empty());
         return Ok(lines.map(|line| (None, line.to_owned())).collect());

@@ -52,11 +52,18 @@ fn results_are_written_in_every_convention_and_score_the_same() {
         "--k",
         "3",
         "--json",
+        "--report",
+        "page",
     ];
     let report = &json(&succeed(folder.path(), &args))["captions"];
     let read = |name: &str| {
         json(&std::fs::read_to_string(folder.path().join("out").join(name)).expect("a result"))
     };
+    let page = std::fs::read_to_string(folder.path().join("page/index.html")).expect("a page");
+    for part in ["<svg", "class=\"right\"", "data:image/jpeg", "worst queries", "airplane again"] {
+        assert!(page.contains(part), "{part}");
+    }
+    assert!(!page.contains("http"), "it opens without a network");
     let recall = &report["text_to_image"]["recall"];
     assert_eq!(read("captions.chinese-clip.json")["scoreJson"]["r1"], recall[0]);
     assert_eq!(read("captions.taidi.json")["text_to_image_R@5"], recall[1]);

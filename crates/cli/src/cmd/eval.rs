@@ -1,5 +1,6 @@
 //! `tuwen eval`
 
+mod report;
 mod write;
 
 use std::collections::BTreeMap;
@@ -47,11 +48,39 @@ pub struct Args {
     /// Chinese-CLIP, LAVIS, CLIP_benchmark, open_clip and the Taidi Cup
     #[arg(long)]
     out: Option<PathBuf>,
+    /// Folder for a page with the numbers, curves, and the best, worst and random queries
+    #[arg(long)]
+    report: Option<PathBuf>,
     /// Print the numbers as JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     text_args: TextArgs,
+}
+
+impl Args {
+    /// One file of captions, measured with a page.
+    pub fn with_report(
+        model: String,
+        images: PathBuf,
+        captions: PathBuf,
+        ids: PathBuf,
+        report: PathBuf,
+    ) -> Self {
+        Self {
+            images,
+            captions: vec![captions],
+            ids: Some(ids),
+            format: None,
+            model,
+            dataset_text: false,
+            k: Vec::new(),
+            out: None,
+            report: Some(report),
+            json: false,
+            text_args: TextArgs::default(),
+        }
+    }
 }
 
 /// Measures and prints.
@@ -75,7 +104,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let encoder = open_model(&args.model, &args.text_args)?.with_dataset_text(args.dataset_text);
     let embedded = embed_set(&encoder, &samples)?;
     note_lost(&encoder);
-    let mut reports = BTreeMap::new();
+    let mut measured = Vec::new();
     for (source, (texts, owner)) in &embedded.texts {
         let set = Captioned { images: &embedded.images, texts, dim: encoder.dim(), owner };
         let ranking = Ranking { top: write::TOP, ties: Ties::LowerFirst };
@@ -84,8 +113,19 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         if let Some(folder) = &args.out {
             write::all(folder, source, set, &ranked, &report, &samples)?;
         }
-        reports.insert(source.clone(), report);
+        measured.push((source, set, ranked, report));
     }
+    if let Some(folder) = &args.report {
+        let shown = measured.iter().map(|(source, set, ranked, report)| report::Shown {
+            source,
+            set: *set,
+            ranked,
+            report,
+        });
+        report::write(folder, encoder.name(), &samples, &shown.collect::<Vec<_>>())?;
+    }
+    let reports: BTreeMap<String, Report> =
+        measured.into_iter().map(|(source, _, _, report)| (source.clone(), report)).collect();
     if args.json {
         println!("{}", serde_json::to_string(&reports)?);
     } else {

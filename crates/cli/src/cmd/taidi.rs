@@ -1,7 +1,8 @@
-//! `tuwen taidi prepare | train | predict | validate`
+//! `tuwen taidi prepare | train | report | predict | validate`
 
 mod predict;
 mod prepare;
+mod report;
 mod train;
 mod validate;
 
@@ -14,7 +15,8 @@ use clap::Subcommand;
 #[derive(clap::Args)]
 #[command(
     after_help = "Example, in the folder with 附件1, 附件2 and 附件3:\n  tuwen taidi prepare .\n  \
-    tuwen taidi train .\n  tuwen taidi predict . --model tuwen/run\n  tuwen taidi validate ."
+    tuwen taidi train .\n  \
+    tuwen taidi report . --model tuwen/run\n  tuwen taidi predict . --model tuwen/run\n  tuwen taidi validate ."
 )]
 pub struct Args {
     #[command(subcommand)]
@@ -27,6 +29,8 @@ enum Command {
     Prepare(prepare::Args),
     /// Fine-tune a model on 附件1; the same command resumes
     Train(train::Args),
+    /// Measure a model on the validation part of 附件1, with a page to look at
+    Report(report::Args),
     /// Answer 附件2 and 附件3: result1.csv and result2.csv
     Predict(predict::Args),
     /// Check result1.csv and result2.csv: columns, ids, ranks, order, encoding; exit code 1 when wrong
@@ -38,6 +42,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     match &args.command {
         Command::Prepare(args) => prepare::run(args)?,
         Command::Train(args) => train::run(args)?,
+        Command::Report(args) => report::run(args)?,
         Command::Predict(args) => predict::run(args)?,
         Command::Validate(args) => return validate::run(args),
     }
