@@ -68,6 +68,40 @@ fn predictions_are_what_the_contest_takes() {
 }
 
 #[test]
+fn several_models_are_fused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    contest(folder.path());
+    let read = |out: &str| {
+        std::fs::read_to_string(folder.path().join(out).join("result1.csv")).expect("a file")
+    };
+    succeed(folder.path(), &["taidi", "predict", ".", "--out", "one"]);
+    for (out, more) in
+        [("z", &["--weight", "0.5", "--weight", "2"][..]), ("rrf", &["--fuse", "rrf"][..])]
+    {
+        let args = [
+            "taidi",
+            "predict",
+            ".",
+            "--out",
+            out,
+            "--model",
+            "tuwen-tiny",
+            "--model",
+            "tuwen-tiny",
+        ];
+        succeed(folder.path(), &[&args[..], more].concat());
+        assert_eq!(read(out), read("one"), "a model fused with itself");
+    }
+    let noted =
+        succeed(folder.path(), &["taidi", "predict", ".", "--out", "dual", "--dual-softmax"]);
+    assert!(noted.contains("structure of the test set"), "{noted}");
+    succeed(folder.path(), &["taidi", "validate", "dual", "--data", "."]);
+    let wrong =
+        fail(folder.path(), &["taidi", "predict", ".", "--weight", "1", "--weight", "2"], 2);
+    assert!(wrong.contains("2 --weight for 1 --model"), "{wrong}");
+}
+
+#[test]
 fn every_mistake_is_named_with_its_line() {
     let folder = tempfile::tempdir().expect("a folder");
     contest(folder.path());

@@ -7,6 +7,7 @@
 pub mod classify;
 pub mod compare;
 pub mod conventions;
+pub mod fuse;
 mod metrics;
 mod ranks;
 mod recall;

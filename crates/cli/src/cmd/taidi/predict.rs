@@ -2,16 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 use tuwen_data::Encoder;
 use tuwen_data::image::{Limits, RgbImage, decode_file};
 use tuwen_data::taidi::{RANKS, Row, Tables, Task, write_result};
 use tuwen_encode::{CpuEncoder, builtin};
-use tuwen_index::Flat;
+use tuwen_eval::fuse::{Fusion, Member, Recipe, fuse};
 
-use crate::query::{TextArgs, in_words, note_lost, open_model};
+use crate::query::{TextArgs, Usage, in_words, note_lost, open_model};
 
 /// Pictures or texts that are embedded together.
 const BATCH: usize = 64;
@@ -21,9 +21,19 @@ const BATCH: usize = 64;
 pub struct Args {
     /// The contest's folder, with 附件2 and 附件3
     root: PathBuf,
-    /// A name of `tuwen model list`, a folder with weights, or a .pt file
+    /// A name of `tuwen model list`, a folder with weights, or a .pt file; several are fused
     #[arg(long, default_value = builtin::BUILT_IN)]
-    model: String,
+    model: Vec<String>,
+    /// A share for each --model, in their order; all the same when not given
+    #[arg(long)]
+    weight: Vec<f32>,
+    /// How the scores of several models become comparable
+    #[arg(long, default_value = "z-score", value_parser = ["z-score", "rrf"])]
+    fuse: String,
+    /// Let items that suit every query count less. This uses the structure of the test set: no search
+    /// in use knows all queries at once
+    #[arg(long)]
+    dual_softmax: bool,
     /// Folder for result1.csv and result2.csv; the contest's own when not given
     #[arg(long)]
     out: Option<PathBuf>,
@@ -31,28 +41,43 @@ pub struct Args {
     text_args: TextArgs,
 }
 
+/// A model's vectors of one task.
+struct Vectors {
+    queries: Vec<f32>,
+    gallery: Vec<f32>,
+    dim: usize,
+}
+
+/// Scale of the scores in the dual softmax: CLIP's logit scale for cosines, less for z-scores.
+const COSINES: f32 = 100.0;
+const Z_SCORES: f32 = 5.0;
+
 /// Answers each task whose folder is there.
 pub fn run(args: &Args) -> Result<()> {
-    let encoder = open_model(&args.model, &args.text_args)?;
+    let weights = weights(args)?;
     let out = args.out.as_ref().unwrap_or(&args.root);
     std::fs::create_dir_all(out).with_context(|| out.display().to_string())?;
     let tasks = Task::ALL.into_iter().filter(|task| args.root.join(task.folder()).is_dir());
     let tasks: Vec<Task> = tasks.collect();
     anyhow::ensure!(!tasks.is_empty(), "{}: there is neither 附件2 nor 附件3", args.root.display());
+    let encoders = args.model.iter().map(|model| open_model(model, &args.text_args));
+    let encoders = encoders.collect::<Result<Vec<CpuEncoder>>>()?;
     for task in tasks {
         let tables = Tables::read(&args.root, task)?;
         tables.remarks.iter().for_each(|remark| eprintln!("note: {remark}"));
-        let (queries, gallery) = match task {
-            Task::Words => (
-                texts(&encoder, &tables.queries)?,
-                pictures(&encoder, &tables.gallery, &tables.images)?,
-            ),
-            Task::Pictures => (
-                pictures(&encoder, &tables.queries, &tables.images)?,
-                texts(&encoder, &tables.gallery)?,
-            ),
-        };
-        let answers = answers(&queries, &gallery, encoder.dim());
+        let vectors = encoders.iter().map(|encoder| embed(encoder, task, &tables));
+        let vectors = vectors.collect::<Result<Vec<Vectors>>>()?;
+        let members: Vec<Member<'_>> = vectors
+            .iter()
+            .zip(&weights)
+            .map(|(v, &weight)| Member {
+                queries: &v.queries,
+                gallery: &v.gallery,
+                dim: v.dim,
+                weight,
+            })
+            .collect();
+        let answers = fuse(&members, recipe(args));
         let path = out.join(task.result());
         write_result(&path, task, &tables, &answers)?;
         println!(
@@ -62,8 +87,49 @@ pub fn run(args: &Args) -> Result<()> {
             tables.gallery.len()
         );
     }
-    note_lost(&encoder);
+    if args.dual_softmax {
+        println!(
+            "with --dual-softmax, which uses the structure of the test set: say so where you report it"
+        );
+    }
+    encoders.iter().for_each(note_lost);
     Ok(())
+}
+
+fn weights(args: &Args) -> Result<Vec<f32>> {
+    if args.weight.is_empty() {
+        return Ok(vec![1.0; args.model.len()]);
+    }
+    let (weights, models) = (args.weight.len(), args.model.len());
+    if weights != models {
+        bail!(Usage(format!("{weights} --weight for {models} --model: give one for each")));
+    }
+    Ok(args.weight.clone())
+}
+
+fn recipe(args: &Args) -> Recipe {
+    let fusion = match (args.model.len(), args.fuse.as_str()) {
+        (1, _) => Fusion::Plain,
+        (_, "rrf") => Fusion::ReciprocalRank,
+        _ => Fusion::ZScore,
+    };
+    let scale = match fusion {
+        Fusion::Plain => COSINES,
+        Fusion::ZScore => Z_SCORES,
+        // The best of all ranks has 1 / 61.
+        Fusion::ReciprocalRank => 61.0 * Z_SCORES,
+    };
+    Recipe { fusion, dual_softmax: args.dual_softmax.then_some(scale), top: RANKS }
+}
+
+fn embed(encoder: &CpuEncoder, task: Task, tables: &Tables) -> Result<Vectors> {
+    let words = |rows: &[Row]| texts(encoder, rows);
+    let images = |rows: &[Row]| pictures(encoder, rows, &tables.images);
+    let (queries, gallery) = match task {
+        Task::Words => (words(&tables.queries)?, images(&tables.gallery)?),
+        Task::Pictures => (images(&tables.queries)?, words(&tables.gallery)?),
+    };
+    Ok(Vectors { queries, gallery, dim: encoder.dim() })
 }
 
 fn bar(count: usize, what: &'static str) -> Result<ProgressBar> {
@@ -104,15 +170,4 @@ fn pictures(encoder: &CpuEncoder, rows: &[Row], folder: &Path) -> Result<Vec<f32
     }
     bar.finish_and_clear();
     Ok(out)
-}
-
-/// The best five for each query; equal scores go to the earlier row.
-fn answers(queries: &[f32], gallery: &[f32], dim: usize) -> Vec<Vec<usize>> {
-    let mut flat = Flat::new(dim);
-    for (id, vector) in gallery.chunks_exact(dim).enumerate() {
-        flat.push(id as u64, vector.iter().copied());
-    }
-    let best =
-        |query: &[f32]| flat.search(query, RANKS).into_iter().map(|hit| hit.id as usize).collect();
-    queries.par_chunks_exact(dim).map(best).collect()
 }
