@@ -274,6 +274,7 @@ impl ModelConfig {
 
     /// Whether the numbers fit together; if not, in words.
     pub(crate) fn check(&self) -> Result<(), String> {
+        self.within_reason()?;
         for (name, tower) in [("image", &self.image), ("text", &self.text)] {
             if tower.heads == 0 || !tower.width.is_multiple_of(tower.heads) {
                 let (width, heads) = (tower.width, tower.heads);
@@ -303,5 +304,33 @@ impl ModelConfig {
             return Err(format!("context {} has no room for [CLS] and [SEP]", self.context));
         }
         Ok(())
+    }
+
+    /// Numbers beyond any model would fill the memory before a weight is found missing.
+    fn within_reason(&self) -> Result<(), String> {
+        let ResNet { stem, blocks } = match self.vision {
+            Vision::ResNet(net) => net,
+            _ => ResNet { stem: 0, blocks: [0; 4] },
+        };
+        let all = [
+            ("embed_dim", self.embed_dim, 1 << 16),
+            ("image.width", self.image.width, 1 << 16),
+            ("image.layers", self.image.layers, 1 << 10),
+            ("image.mlp", self.image.mlp, 1 << 18),
+            ("text.width", self.text.width, 1 << 16),
+            ("text.layers", self.text.layers, 1 << 10),
+            ("text.mlp", self.text.mlp, 1 << 18),
+            ("vocab", self.vocab, 1 << 24),
+            ("context", self.context, 1 << 20),
+            ("positions", self.positions, 1 << 20),
+            ("token_types", self.token_types, 1 << 16),
+            ("preprocess.size", self.preprocess.size as usize, 1 << 13),
+            ("a ResNet's stem", stem, 1 << 12),
+            ("a ResNet's blocks", blocks.into_iter().max().unwrap_or(0), 1 << 10),
+        ];
+        match all.into_iter().find(|&(_, value, most)| value > most) {
+            Some((name, value, most)) => Err(format!("{name} {value} is beyond {most}")),
+            None => Ok(()),
+        }
     }
 }

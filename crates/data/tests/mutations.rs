@@ -1,0 +1,169 @@
+//! Damaged sets, texts and pictures are errors or records, and never a crash.
+
+use std::path::{Path, PathBuf};
+
+use tuwen_data::ImageSource;
+use tuwen_data::encoding::TextFile;
+use tuwen_data::export::{Target, Writer};
+use tuwen_data::image::{Limits, decode};
+use tuwen_data::import::Source;
+use tuwen_data::rng::Rng;
+use tuwen_data::taidi::{Tables, Task, validate};
+use tuwen_data::{Caption, Sample};
+
+/// A damaged copy: some bytes changed, cut out, doubled, or the end cut off.
+fn damaged(bytes: &[u8], rng: &mut Rng) -> Vec<u8> {
+    let mut out = bytes.to_vec();
+    for _ in 0..1 + rng.below(4) {
+        if out.is_empty() {
+            break;
+        }
+        let at = rng.below(out.len());
+        let len = 1 + rng.below(16).min(out.len() - at - 1);
+        match rng.below(6) {
+            0 => out[at] ^= 1 << rng.below(8),
+            1 => out[at] = [0, 0xff, b'9', b'"', b'\n', 0x80][rng.below(6)],
+            2 => drop(out.drain(at..at + len)),
+            3 => {
+                let part = out[at..at + len].to_vec();
+                out.splice(at..at, part);
+            }
+            4 => out.truncate(at),
+            _ => out[at..at + len].fill(b'9'),
+        }
+    }
+    out
+}
+
+/// How many damaged copies of each file are tried; by hand `TUWEN_MUTATIONS=1000000` for a while.
+fn rounds(usual: usize) -> usize {
+    std::env::var("TUWEN_MUTATIONS").ok().and_then(|n| n.parse().ok()).unwrap_or(usual)
+}
+
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/pictures").join(name)
+}
+
+fn sample(id: &str, text: &str) -> Sample {
+    let caption = Caption { text: text.into(), source: String::new() };
+    Sample {
+        id: id.into(),
+        image: ImageSource::File(golden("rgb.png")),
+        captions: vec![caption.clone(), caption],
+        split: Some("train".into()),
+        metadata: Default::default(),
+    }
+}
+
+/// Reads a set to its end, pictures included.
+fn read_all(path: &Path) {
+    let Ok(opened) = Source::guess(path).and_then(|source| source.open()) else { return };
+    for sample in opened.records.flatten().take(100) {
+        let _ = sample.image.read();
+    }
+}
+
+#[test]
+fn damaged_sets_of_every_format() {
+    for (target, file) in [
+        (Target::Csv, "captions.csv"),
+        (Target::Jsonl, "captions.jsonl"),
+        (Target::Flickr, "captions.txt"),
+        (Target::Coco, "annotations.json"),
+        (Target::ChineseClip, "train_imgs.tsv"),
+        (Target::ChineseClip, "train_texts.jsonl"),
+        (Target::Shards, "00000.tar"),
+    ] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let set = folder.path().join("set");
+        let mut writer = Writer::create(&set, target).expect("a new folder");
+        for (id, text) in [("a", "一只狗，在\"草地\"上"), ("b", "a cat, on a sofa")] {
+            let sample = sample(id, text);
+            writer.write(&sample, &sample.image.read().expect("bytes")).expect("a record");
+        }
+        writer.finish().expect("a set");
+        let whole = matches!(target, Target::ChineseClip | Target::Shards);
+        let path = if whole { set.clone() } else { set.join(file) };
+        let bytes = std::fs::read(set.join(file)).expect("bytes");
+        let mut rng = Rng::new(&[file.len() as u64]);
+        for _ in 0..rounds(300) {
+            std::fs::write(set.join(file), damaged(&bytes, &mut rng)).expect("a file");
+            read_all(&path);
+        }
+    }
+}
+
+#[test]
+fn damaged_pictures() {
+    for name in [
+        "rgb.jpg",
+        "palette.png",
+        "alpha.webp",
+        "animated.gif",
+        "palette.bmp",
+        "lzw.tif",
+        "turned.jpg",
+    ] {
+        let bytes = std::fs::read(golden(name)).expect("a golden picture");
+        let mut rng = Rng::new(&[name.len() as u64]);
+        for _ in 0..rounds(300) {
+            let limits = Limits { pixels: 1_000_000, bytes: 1 << 20 };
+            if let Ok(picture) = decode(&damaged(&bytes, &mut rng), limits) {
+                tuwen_data::image::Preprocess::squash(8).fit(&picture);
+            }
+        }
+    }
+}
+
+#[test]
+fn any_bytes_are_text_of_some_encoding() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("t");
+    let mut rng = Rng::new(&[9]);
+    for _ in 0..rounds(500) {
+        let len = rng.below(300);
+        let bytes: Vec<u8> = (0..len).map(|_| rng.below(256) as u8).collect();
+        std::fs::write(&path, &bytes).expect("a file");
+        let file = TextFile::look(&path).expect("any file");
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut file.open().expect("any file"), &mut text)
+            .expect("UTF-8");
+        let marks = text.chars().filter(|&c| c == '\u{fffd}').count() as u64;
+        assert!(marks >= file.malformed, "nothing is dropped in silence: {bytes:?}");
+    }
+}
+
+#[test]
+fn damaged_results_of_the_contest() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let part = folder.path().join("附件2");
+    std::fs::create_dir(&part).expect("a folder");
+    let rows = |start: &str| (0..6).fold(String::new(), |all, i| format!("{all}{start}{i}\n"));
+    std::fs::write(part.join("image_data.csv"), format!("image_id\n{}", rows("i")))
+        .expect("a file");
+    std::fs::write(part.join("word_test.csv"), "text_id,caption\nw0,x\nw1,y\n").expect("a file");
+    let tables = Tables::read(folder.path(), Task::Words).expect("tables");
+    let answers: String = ["w0", "w1"]
+        .iter()
+        .flat_map(|query| (0..5).map(move |at| format!("{query},{},i{at}\n", at + 1)))
+        .collect();
+    let good = format!("text_id,similarity_ranking,result_image_id\n{answers}");
+    let path = folder.path().join("result1.csv");
+    std::fs::write(&path, &good).expect("a file");
+    assert_eq!(validate(&path, Task::Words, &tables).expect("a file"), []);
+    let mut rng = Rng::new(&[4]);
+    for _ in 0..rounds(1000) {
+        let bytes = damaged(good.as_bytes(), &mut rng);
+        std::fs::write(&path, &bytes).expect("a file");
+        let problems = validate(&path, Task::Words, &tables);
+        // What is right is right to the byte, but for quotes that change nothing.
+        let same = bytes == good.as_bytes()
+            || bytes.contains(&b'"')
+            || bytes.windows(2).any(|w| w == b"\n\n");
+        assert!(
+            same || !matches!(&problems, Ok(found) if found.is_empty()),
+            "{}",
+            String::from_utf8_lossy(&bytes)
+        );
+    }
+}

@@ -1,0 +1,99 @@
+//! Damaged checkpoints and configurations are errors or models, and never a crash.
+
+mod common;
+
+use std::path::Path;
+
+use common::golden;
+use tuwen_data::rng::Rng;
+use tuwen_encode::{Checkpoint, Weights};
+
+/// A damaged copy: some bytes changed, cut out, doubled, or the end cut off.
+fn damaged(bytes: &[u8], rng: &mut Rng) -> Vec<u8> {
+    let mut out = bytes.to_vec();
+    for _ in 0..1 + rng.below(4) {
+        if out.is_empty() {
+            break;
+        }
+        let at = rng.below(out.len());
+        let len = 1 + rng.below(16).min(out.len() - at - 1);
+        match rng.below(6) {
+            0 => out[at] ^= 1 << rng.below(8),
+            1 => out[at] = [0, 0xff, b'9', b'"', b'\n', 0x80][rng.below(6)],
+            2 => drop(out.drain(at..at + len)),
+            3 => {
+                let part = out[at..at + len].to_vec();
+                out.splice(at..at, part);
+            }
+            4 => out.truncate(at),
+            _ => out[at..at + len].fill(b'9'),
+        }
+    }
+    out
+}
+
+/// How many damaged copies of each file are tried; by hand `TUWEN_MUTATIONS=1000000` for a while.
+fn rounds(usual: usize) -> usize {
+    std::env::var("TUWEN_MUTATIONS").ok().and_then(|n| n.parse().ok()).unwrap_or(usual)
+}
+
+/// Opens a model and reads all of it, as far as it lets itself be read.
+fn read_all(path: &Path) -> bool {
+    let Ok((config, checkpoint)) = Checkpoint::open(path) else { return false };
+    config.weight_shapes().iter().all(|(name, _)| (&checkpoint).find(name).is_ok())
+}
+
+fn survive(files: &[(&str, &str)], usual: usize) {
+    let folder = std::env::temp_dir().join(format!(
+        "tuwen-damage-{}-{}",
+        std::process::id(),
+        files[0].0.len()
+    ));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let whole = files.len() == 1;
+    let path = if whole { folder.join(files[0].1) } else { folder.clone() };
+    for (source, name) in files {
+        std::fs::copy(golden(source), folder.join(name)).expect("a copy");
+    }
+    assert!(read_all(&path), "{files:?} as it is");
+    let mut rng = Rng::new(&[files[0].0.len() as u64]);
+    let mut refused = 0;
+    for (source, name) in files {
+        let bytes = std::fs::read(golden(source)).expect("a golden file");
+        // The part that describes the rest is where damage matters: the front, and a zip's end.
+        let front = bytes.len().min(6000);
+        for round in 0..rounds(usual) {
+            let damaged = match round % 3 {
+                0 => damaged(&bytes, &mut rng),
+                1 => [&damaged(&bytes[..front], &mut rng)[..], &bytes[front..]].concat(),
+                _ => {
+                    let end = bytes.len() - front;
+                    [&bytes[..end], &damaged(&bytes[end..], &mut rng)[..]].concat()
+                }
+            };
+            std::fs::write(folder.join(name), damaged).expect("a file");
+            refused += usize::from(!read_all(&path));
+        }
+        std::fs::write(folder.join(name), bytes).expect("a file");
+    }
+    assert!(refused > 0, "some damage is noticed");
+    std::fs::remove_dir_all(&folder).expect("our own folder");
+}
+
+#[test]
+fn a_damaged_transformers_folder() {
+    survive(
+        &[("clip/config.json", "config.json"), ("clip/model.safetensors", "model.safetensors")],
+        400,
+    );
+}
+
+#[test]
+fn a_damaged_torch_file() {
+    survive(&[("cn_clip-resnet.pt", "x.pt")], 400);
+}
+
+#[test]
+fn a_damaged_scripted_file() {
+    survive(&[("openai.pt", "x.pt")], 200);
+}
