@@ -28,10 +28,10 @@ pub struct Args {
     /// Chinese-CLIP's truth: {\"text_id\", \"image_ids\"} a line, for both directions
     #[arg(long)]
     reference: Option<PathBuf>,
-    /// Features of pictures: .jsonl ({\"image_id\", \"feature\"}) or .npy
+    /// Features of pictures: .jsonl ({\"image_id\", \"feature\"}), .npy or .fbin
     #[arg(long, requires = "text_features")]
     image_features: Option<PathBuf>,
-    /// Features of texts: .jsonl ({\"text_id\", \"feature\"}) or .npy; without --reference row i belongs
+    /// Features of texts: .jsonl ({\"text_id\", \"feature\"}), .npy or .fbin; without --reference row i belongs
     /// to picture i, or to picture i / N with N texts for each
     #[arg(long, requires = "image_features")]
     text_features: Option<PathBuf>,

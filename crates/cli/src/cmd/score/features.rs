@@ -1,4 +1,4 @@
-//! Features that another program made: `.jsonl` as Chinese-CLIP writes them, or `.npy`.
+//! Features that another program made: `.jsonl` as Chinese-CLIP writes them, `.npy`, or `.fbin`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, BufReader};
@@ -76,8 +76,11 @@ fn owners(
 
 impl Features {
     fn read(path: &Path, key: &str) -> Result<Self> {
-        let npy = path.extension().is_some_and(|extension| extension == "npy");
-        let mut found = if npy { Self::npy(path)? } else { Self::jsonl(path, key)? };
+        let mut found = match path.extension().and_then(|extension| extension.to_str()) {
+            Some("npy") => Self::npy(path)?,
+            Some("fbin") => Self::fbin(path)?,
+            _ => Self::jsonl(path, key)?,
+        };
         for (row, id) in found.values.chunks_exact_mut(found.dim).zip(&found.ids) {
             let length = row.iter().map(|v| v * v).sum::<f32>().sqrt();
             ensure!(
@@ -114,6 +117,22 @@ impl Features {
         }
         ensure!(!out.ids.is_empty(), "{}: there is no feature", path.display());
         Ok(out)
+    }
+
+    /// big-ann's format: the numbers of rows and columns as u32, then the values as f32.
+    fn fbin(path: &Path) -> Result<Self> {
+        let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
+        let (words, rest) = bytes.as_chunks::<4>();
+        let number = |at: usize| words.get(at).map_or(0, |&word| u32::from_le_bytes(word) as usize);
+        let (rows, dim) = (number(0), number(1));
+        ensure!(
+            dim > 0 && rest.is_empty() && rows.checked_mul(dim) == words.len().checked_sub(2),
+            "{}: {} values for {rows} rows of {dim}",
+            path.display(),
+            words.len().saturating_sub(2)
+        );
+        let values = words[2..].iter().map(|&word| f32::from_le_bytes(word)).collect();
+        Ok(Self { ids: (0..rows).map(|row| row.to_string()).collect(), values, dim })
     }
 
     /// NumPy's format, <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>: f4 or
