@@ -155,10 +155,19 @@ fn features_of_others_are_scored_and_bad_ones_named() {
         "r.jsonl",
         b"{\"text_id\": \"a\", \"image_ids\": [8]}\n{\"text_id\": \"b\", \"image_ids\": [8]}\n",
     );
+    let fbin = |rows: &[[f32; 2]]| -> Vec<u8> {
+        let sizes = [rows.len() as u32, 2].into_iter().flat_map(u32::to_le_bytes);
+        sizes.chain(rows.iter().flatten().flat_map(|value| value.to_le_bytes())).collect()
+    };
+    write("i.fbin", &fbin(&[[1.0, 0.0], [0.0, 2.0]]));
+    write("c.fbin", &fbin(&[[1.0, 0.0], [0.0, 2.0]])[..12]);
+    assert_eq!(&score(&["--image-features", "i.fbin", "--text-features", "t.npy"])["t"], found);
     let files =
         ["--image-features", "i.jsonl", "--text-features", "t.jsonl", "--reference", "r.jsonl"];
     assert_eq!(score(&files)["t"]["text_to_image"]["recall"][0], 50.0);
     let failing = |args: &[&str]| fail(folder.path(), &[&["score"], args].concat(), 1);
+    let cut = failing(&["--image-features", "c.fbin", "--text-features", "t.npy"]);
+    assert!(cut.contains("2 rows of 2"), "{cut}");
     write("z.npy", &npy(&[[0.0, 0.0], [0.0, 2.0]]));
     assert!(
         failing(&["--image-features", "z.npy", "--text-features", "t.npy"]).contains("all zeros")
