@@ -62,7 +62,9 @@ pub enum Error {
         status: u16,
     },
     /// The connection or the server fails, after all tries.
-    #[error("{url}: {what} (tried {tries} times); what has arrived is kept, run the command again")]
+    #[error(
+        "{url}: {what} (tried {tries} times); what has arrived is kept, run the command again{cure}"
+    )]
     Network {
         /// What was asked for.
         url: String,
@@ -70,6 +72,8 @@ pub enum Error {
         what: String,
         /// How often.
         tries: usize,
+        /// What else can be done; empty, or with a semicolon before it.
+        cure: String,
     },
     /// What arrived is not what the server announced.
     #[error(

@@ -104,7 +104,16 @@ impl<'a> Fetcher<'a> {
             })?,
             _ => hf.clone(),
         };
-        let listing = self.listing(&repo)?;
+        let listing = self.listing(&repo).map_err(|error| match error {
+            // Nobody answers: there may be no network at all.
+            Error::Network { url, what, tries, .. } => {
+                let (files, page, folder) = by_hand(&self.cache, &hf);
+                let folder = folder.display();
+                let cure = format!("; without a network, put {files} of {page} into {folder}");
+                Error::Network { url, what, tries, cure }
+            }
+            other => other,
+        })?;
         let fetch = |entry: &Entry| {
             let blob = self.blob((&hf, &repo), &listing.commit, entry)?;
             self.cache.link(&hf, &listing.commit, &entry.path, &blob)
@@ -273,7 +282,8 @@ impl<'a> Fetcher<'a> {
                 Err(Try::Again(what)) => {
                     tries += 1;
                     if tries == TRIES {
-                        return Err(Error::Network { url: url.to_owned(), what, tries });
+                        let (url, cure) = (url.to_owned(), String::new());
+                        return Err(Error::Network { url, what, tries, cure });
                     }
                 }
             }
