@@ -104,6 +104,42 @@ pub fn fuse(members: &[Member<'_>], recipe: Recipe) -> Vec<Vec<usize>> {
     best.collect()
 }
 
+/// Shares of the members that answer most queries among the first `recipe.top`, found on a set whose
+/// truth is known: from equal shares on, each member's is halved, doubled or dropped while that helps.
+/// `truth[q]` is the item of query q.
+pub fn learn_weights(members: &[Member<'_>], truth: &[usize], recipe: Recipe) -> Vec<f32> {
+    let hits = |weights: &[f32]| {
+        let weighted: Vec<Member<'_>> = members
+            .iter()
+            .zip(weights)
+            .map(|(&member, &weight)| Member { weight, ..member })
+            .collect();
+        let found = fuse(&weighted, recipe);
+        found.iter().zip(truth).filter(|(top, item)| top.contains(item)).count()
+    };
+    let mut weights = vec![1.0; members.len()];
+    let mut best = hits(&weights);
+    loop {
+        let mut better = None;
+        for (member, factor) in (0..weights.len()).flat_map(|m| [0.0, 0.5, 2.0].map(|f| (m, f))) {
+            let mut tried = weights.clone();
+            tried[member] *= factor;
+            // All shares 0 would be no ranking; the same shares were tried already.
+            if tried == weights || tried.iter().all(|&weight| weight == 0.0) {
+                continue;
+            }
+            let found = hits(&tried);
+            if found > best {
+                (best, better) = (found, Some(tried));
+            }
+        }
+        match better {
+            Some(found) => weights = found,
+            None => return weights,
+        }
+    }
+}
+
 /// The sum of the members' comparable scores, (rows, N).
 fn fused(
     members: &[Member<'_>],
@@ -186,6 +222,16 @@ mod tests {
         let members = [member(&[0.9, 0.1, 0.1, 0.8, 0.75, 0.1, 0.9, 0.1, 0.7], 1.0)];
         assert_eq!(first(&members, Fusion::Plain, None), [0, 0, 0]);
         assert_eq!(first(&members, Fusion::Plain, Some(10.0)), [0, 1, 2]);
+    }
+
+    #[test]
+    fn a_model_that_only_disturbs_loses_its_share() {
+        let good: &[f32] = &[0.9, 0.1, 0.2, 0.1, 0.8, 0.3, 0.2, 0.1, 0.7];
+        let bad: &[f32] = &[0.0, 1.0, 0.1, 0.0, 0.1, 1.0, 1.0, 0.0, 0.1];
+        let recipe = Recipe { fusion: Fusion::ZScore, dual_softmax: None, top: 1 };
+        let found = learn_weights(&[member(good, 1.0), member(bad, 1.0)], &[0, 1, 2], recipe);
+        assert!(found[0] > found[1], "{found:?}");
+        assert_eq!(learn_weights(&[member(good, 1.0)], &[0, 1, 2], recipe), [1.0]);
     }
 
     #[test]

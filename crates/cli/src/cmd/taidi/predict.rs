@@ -7,9 +7,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 use tuwen_data::Encoder;
 use tuwen_data::image::{Limits, RgbImage, decode_file};
+use tuwen_data::import::{self, CaptionFile, DataSet, Format};
 use tuwen_data::taidi::{RANKS, Row, Tables, Task, write_result};
 use tuwen_encode::{CpuEncoder, builtin};
-use tuwen_eval::fuse::{Fusion, Member, Recipe, fuse};
+use tuwen_eval::fuse::{Fusion, Member, Recipe, fuse, learn_weights};
+use tuwen_train::embed_set;
 
 use crate::query::{TextArgs, Usage, in_words, note_lost, open_model};
 
@@ -27,6 +29,9 @@ pub struct Args {
     /// A share for each --model, in their order; all the same when not given
     #[arg(long)]
     weight: Vec<f32>,
+    /// Find the shares on the validation part of 附件1, after `tuwen taidi prepare`
+    #[arg(long, conflicts_with = "weight")]
+    learn_weights: bool,
     /// How the scores of several models become comparable
     #[arg(long, default_value = "z-score", value_parser = ["z-score", "rrf"])]
     fuse: String,
@@ -54,7 +59,7 @@ const Z_SCORES: f32 = 5.0;
 
 /// Answers each task whose folder is there.
 pub fn run(args: &Args) -> Result<()> {
-    let weights = weights(args)?;
+    let mut weights = weights(args)?;
     let out = args.out.as_ref().unwrap_or(&args.root);
     std::fs::create_dir_all(out).with_context(|| out.display().to_string())?;
     let tasks = Task::ALL.into_iter().filter(|task| args.root.join(task.folder()).is_dir());
@@ -62,6 +67,16 @@ pub fn run(args: &Args) -> Result<()> {
     anyhow::ensure!(!tasks.is_empty(), "{}: there is neither 附件2 nor 附件3", args.root.display());
     let encoders = args.model.iter().map(|model| open_model(model, &args.text_args));
     let encoders = encoders.collect::<Result<Vec<CpuEncoder>>>()?;
+    if args.learn_weights {
+        weights = learned(args, &encoders)?;
+        let shares: Vec<String> = args
+            .model
+            .iter()
+            .zip(&weights)
+            .map(|(model, weight)| format!("{model} {weight}"))
+            .collect();
+        println!("shares by the validation part: {}", shares.join(", "));
+    }
     for task in tasks {
         let tables = Tables::read(&args.root, task)?;
         tables.remarks.iter().for_each(|remark| eprintln!("note: {remark}"));
@@ -105,6 +120,37 @@ fn weights(args: &Args) -> Result<Vec<f32>> {
         bail!(Usage(format!("{weights} --weight for {models} --model: give one for each")));
     }
     Ok(args.weight.clone())
+}
+
+/// Shares that answer most captions of val.ids.
+fn learned(args: &Args, encoders: &[CpuEncoder]) -> Result<Vec<f32>> {
+    let ids = args.root.join("tuwen/split/val.ids");
+    if !ids.is_file() {
+        bail!("{} is not there: run `tuwen taidi prepare {}`", ids.display(), args.root.display());
+    }
+    let part = args.root.join("附件1");
+    let set = DataSet {
+        format: Format::Csv,
+        images: part.join("ImageData"),
+        captions: vec![CaptionFile::new(&part.join("ImageWordData.csv"))],
+        ids: Some(ids),
+        share: 1.0,
+    };
+    let samples = import::read(&set)?;
+    let embedded = encoders.iter().map(|encoder| Ok(embed_set(encoder, &samples)?));
+    let embedded = embedded.collect::<Result<Vec<_>>>()?;
+    let members: Vec<Member<'_>> = embedded
+        .iter()
+        .zip(encoders)
+        .filter_map(|(set, encoder)| {
+            let (texts, _) = set.texts.values().next()?;
+            let (queries, gallery, dim) = (texts, &set.images, encoder.dim());
+            Some(Member { queries, gallery, dim, weight: 1.0 })
+        })
+        .collect();
+    let truth = embedded.first().and_then(|set| set.texts.values().next());
+    let truth = truth.map_or(&[][..], |(_, owner)| owner);
+    Ok(learn_weights(&members, truth, Recipe { dual_softmax: None, ..recipe(args) }))
 }
 
 fn recipe(args: &Args) -> Recipe {
