@@ -165,6 +165,18 @@ fn features_of_others_are_scored_and_bad_ones_named() {
     let files =
         ["--image-features", "i.jsonl", "--text-features", "t.jsonl", "--reference", "r.jsonl"];
     assert_eq!(score(&files)["t"]["text_to_image"]["recall"][0], 50.0);
+    // By class: text 0 finds its two pictures first and second, text 1 its one picture second.
+    write("ci.npy", &npy(&[[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]]));
+    write("ct.npy", &npy(&[[1.0, 0.0], [0.5, 0.6]]));
+    write("ci.txt", "狗\n狗\n猫\n".as_bytes());
+    write("ct.txt", "狗\n狗\n".as_bytes());
+    let args = ["--image-features", "ci.npy", "--text-features", "ct.npy"];
+    let classes = ["--image-labels", "ci.txt", "--text-labels", "ct.txt"];
+    let by_class = &score(&[args, classes].concat())["ct"];
+    // Text 1: 猫 first, then the dogs at 2 and 3: (1/2 + 2/3) / 2.
+    let map = by_class["text_to_image"]["map"].as_f64().expect("a number");
+    assert!((map - (1.0 + (0.5 + 2.0 / 3.0) / 2.0) / 2.0).abs() < 1e-9, "{map}");
+    assert_eq!(by_class["image_to_text"]["queries"], 2, "no text has the class of the third");
     let failing = |args: &[&str]| fail(folder.path(), &[&["score"], args].concat(), 1);
     let cut = failing(&["--image-features", "c.fbin", "--text-features", "t.npy"]);
     assert!(cut.contains("2 rows of 2"), "{cut}");

@@ -150,13 +150,14 @@ fn line(name: &str, direction: &Direction) {
     let within = direction.interval.map(|[low, high]| format!("{low:.1}-{high:.1}")).join(", ");
     println!("  {name}: R@1/5/10 {} (95%: {within})", three(direction.recall));
     println!(
-        "    chance {}, mean rank {:.1}, median {}, MRR {:.3}, mAP {:.3}, nDCG@10 {:.3}, {} queries, \
+        "    chance {}, mean rank {:.1}, median {}, MRR {:.3}, mAP {:.3}, mAP@50 {:.3}, nDCG@10 {:.3}, {} queries, \
          {} items, {} ties",
         three(direction.chance),
         direction.mean_rank,
         direction.median_rank,
         direction.mrr,
         direction.map,
+        direction.map_at_k,
         direction.ndcg,
         direction.queries,
         direction.gallery,

@@ -18,6 +18,7 @@ use crate::query::Usage;
     tuwen score --predictions test_predictions.jsonl --reference test_texts.jsonl\n  \
     tuwen score --image-features img_feat.jsonl --text-features txt_feat.jsonl --reference texts.jsonl\n  \
     tuwen score --image-features image.npy --text-features text.npy\n  \
+    tuwen score --image-features i.npy --text-features t.npy --image-labels i.txt --text-labels t.txt\n  \
     tuwen score --compare before.jsonl after.jsonl --k 5\n\n\
     The files of --compare are what `tuwen eval --per-query` writes. Equal scores go to the lower \
     position.")]
@@ -35,6 +36,17 @@ pub struct Args {
     /// to picture i, or to picture i / N with N texts for each
     #[arg(long, requires = "image_features")]
     text_features: Option<PathBuf>,
+    /// With features: a class a line for each picture; whatever has the same class is right (mAP by class)
+    #[arg(
+        long,
+        requires = "text_labels",
+        requires = "image_features",
+        conflicts_with = "reference"
+    )]
+    image_labels: Option<PathBuf>,
+    /// With features: a class a line for each text
+    #[arg(long, requires = "image_labels")]
+    text_labels: Option<PathBuf>,
     /// Two runs' results query by query: which is better, and is it chance?
     #[arg(long, num_args = 2)]
     compare: Vec<PathBuf>,
@@ -52,7 +64,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         return predictions::run(predictions, reference);
     }
     if let (Some(images), Some(texts)) = (&args.image_features, &args.text_features) {
-        features::run(images, texts, args.reference.as_deref(), args.json)?;
+        let labels = args.image_labels.as_deref().zip(args.text_labels.as_deref());
+        features::run([images, texts], labels, args.reference.as_deref(), args.json)?;
         return Ok(ExitCode::SUCCESS);
     }
     if let [first, second] = &args.compare[..] {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
-use tuwen_eval::evaluate;
+use tuwen_eval::{Ask, Direction, Ranking, Report, evaluate, rank_all};
 
 use super::super::eval;
 use super::predictions::{id, truth};
@@ -19,7 +19,12 @@ struct Features {
 }
 
 /// Scores and prints.
-pub(super) fn run(images: &Path, texts: &Path, reference: Option<&Path>, json: bool) -> Result<()> {
+pub(super) fn run(
+    [images, texts]: [&Path; 2],
+    labels: Option<(&Path, &Path)>,
+    reference: Option<&Path>,
+    json: bool,
+) -> Result<()> {
     let (pictures, words) =
         (Features::read(images, "image_id")?, Features::read(texts, "text_id")?);
     ensure!(
@@ -30,17 +35,14 @@ pub(super) fn run(images: &Path, texts: &Path, reference: Option<&Path>, json: b
         texts.display(),
         words.dim
     );
-    let (keep, owner) = match reference {
-        Some(reference) => owners(&pictures, &words, reference)?,
-        None => {
-            let (n, m) = (pictures.ids.len(), words.ids.len());
-            ensure!(n > 0 && m.is_multiple_of(n), "{m} texts for {n} pictures: give --reference");
-            ((0..m).collect(), (0..m).map(|text| text / (m / n)).collect())
+    let report = match labels {
+        Some((image_labels, text_labels)) => {
+            let of_pictures = read_labels(image_labels, pictures.ids.len())?;
+            let of_words = read_labels(text_labels, words.ids.len())?;
+            by_class((&pictures, &of_pictures), (&words, &of_words))
         }
+        None => by_pairs(&pictures, &words, reference)?,
     };
-    let rows = keep.iter().flat_map(|&text| &words.values[text * words.dim..][..words.dim]);
-    let rows: Vec<f32> = rows.copied().collect();
-    let report = evaluate(&pictures.values, &rows, pictures.dim, &owner);
     let name = texts.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
     let reports = BTreeMap::from([(name, report)]);
     if json {
@@ -49,6 +51,45 @@ pub(super) fn run(images: &Path, texts: &Path, reference: Option<&Path>, json: b
         eval::print(&reports);
     }
     Ok(())
+}
+
+fn by_pairs(pictures: &Features, words: &Features, reference: Option<&Path>) -> Result<Report> {
+    let (keep, owner) = match reference {
+        Some(reference) => owners(pictures, words, reference)?,
+        None => {
+            let (n, m) = (pictures.ids.len(), words.ids.len());
+            ensure!(n > 0 && m.is_multiple_of(n), "{m} texts for {n} pictures: give --reference");
+            ((0..m).collect(), (0..m).map(|text| text / (m / n)).collect())
+        }
+    };
+    let rows = keep.iter().flat_map(|&text| &words.values[text * words.dim..][..words.dim]);
+    let rows: Vec<f32> = rows.copied().collect();
+    Ok(evaluate(&pictures.values, &rows, pictures.dim, &owner))
+}
+
+/// A class a line, one for each row.
+fn read_labels(path: &Path, rows: usize) -> Result<Vec<String>> {
+    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let labels: Vec<String> = text.lines().map(|line| line.trim().to_owned()).collect();
+    ensure!(labels.len() == rows, "{}: {} classes for {rows} rows", path.display(), labels.len());
+    Ok(labels)
+}
+
+/// Whatever has the same class is right.
+fn by_class(pictures: (&Features, &[String]), words: (&Features, &[String])) -> Report {
+    let direction = |(queries, asked): (&Features, &[String]),
+                     (gallery, given): (&Features, &[String])| {
+        let mut members: HashMap<&String, Vec<usize>> = HashMap::new();
+        given.iter().enumerate().for_each(|(at, class)| members.entry(class).or_default().push(at));
+        let truth = |class: &String| members.get(class).cloned().unwrap_or_default();
+        let truth: Vec<Vec<usize>> = asked.iter().map(truth).collect();
+        let ranked =
+            rank_all(&queries.values, &gallery.values, queries.dim, &truth, Ranking::default());
+        Direction::new(&ranked, Ask { gallery: given.len(), cutoffs: &[], clusters: &[] })
+    };
+    let (text_to_image, image_to_text) = (direction(words, pictures), direction(pictures, words));
+    let six = text_to_image.recall.iter().chain(&image_to_text.recall).sum::<f64>();
+    Report { text_to_image, image_to_text, mean_recall: six / 6.0 }
 }
 
 /// Texts with a picture, and for each of them its picture.
