@@ -156,14 +156,31 @@ fn damaged_results_of_the_contest() {
         let bytes = damaged(good.as_bytes(), &mut rng);
         std::fs::write(&path, &bytes).expect("a file");
         let problems = validate(&path, Task::Words, &tables);
-        // What is right is right to the byte, but for quotes that change nothing.
-        let same = bytes == good.as_bytes()
-            || bytes.contains(&b'"')
-            || bytes.windows(2).any(|w| w == b"\n\n");
-        assert!(
-            same || !matches!(&problems, Ok(found) if found.is_empty()),
-            "{}",
-            String::from_utf8_lossy(&bytes)
-        );
+        // Quotes and empty lines may change nothing; anything else must be right by a slow look.
+        let looked = is_right(&String::from_utf8_lossy(&bytes));
+        let quoted = bytes.contains(&b'"') || bytes.windows(2).any(|w| w == b"\n\n");
+        let found = matches!(&problems, Ok(found) if found.is_empty());
+        assert!(quoted || found == looked, "{}", String::from_utf8_lossy(&bytes));
     }
+}
+
+/// The same check in a few obvious lines.
+fn is_right(text: &str) -> bool {
+    let Some(rows) = text.strip_prefix("text_id,similarity_ranking,result_image_id\n") else {
+        return false;
+    };
+    let rows: Vec<Vec<&str>> =
+        rows.split_terminator('\n').map(|row| row.split(',').collect()).collect();
+    let known = |image: &&str| ["i0", "i1", "i2", "i3", "i4", "i5"].contains(image);
+    let right = |(at, row): (usize, &Vec<&str>)| match row[..] {
+        [query, rank, image] => {
+            let before = &rows[at / 5 * 5..at];
+            query == ["w0", "w1"][at / 5]
+                && rank == (at % 5 + 1).to_string()
+                && known(&image)
+                && before.iter().all(|other| other[2] != image)
+        }
+        _ => false,
+    };
+    text.ends_with('\n') && rows.len() == 10 && rows.iter().enumerate().all(right)
 }

@@ -132,7 +132,7 @@ impl Check<'_> {
         let wanted = before + 1;
         if wanted > RANKS {
             self.add(line, format!("`{query}` has more than {RANKS} rows: remove this one"));
-        } else if rank.parse() != Ok(wanted) {
+        } else if rank != wanted.to_string() {
             self.add(line, format!("the rank is `{rank}`: here it must be {wanted}"));
         }
         if !self.gallery.contains(answer) {
