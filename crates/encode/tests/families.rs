@@ -4,7 +4,7 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use common::{close, golden, ids, json, outputs};
+use common::{close, golden, ids, json, not_run, outputs};
 use serde_json::Value;
 use tuwen_encode::towers::Record;
 use tuwen_encode::{Checkpoint, CpuEncoder, ModelConfig, Pool, Tokenizer};
@@ -103,7 +103,7 @@ fn what_does_not_fit_is_named() {
 #[test]
 fn full_size_models_equal_transformers() {
     let Some(folder) = std::env::var_os("TUWEN_FULL_SIZE").map(PathBuf::from) else {
-        return eprintln!("not run: TUWEN_FULL_SIZE names no folder (scripts/golden/full_size.py)");
+        return not_run("TUWEN_FULL_SIZE names no folder (scripts/golden/full_size.py)");
     };
     let mut models = 0;
     for entry in std::fs::read_dir(&folder).expect("the folder of TUWEN_FULL_SIZE") {

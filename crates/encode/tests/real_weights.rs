@@ -2,6 +2,8 @@
 //! ViT-B/16 (`clip_cn_vit-b-16.pt`, or the folder `chinese-clip-vit-base-patch16`) and its
 //! `pokemon.jpeg`; both are on <https://github.com/OFA-Sys/Chinese-CLIP>.
 
+mod common;
+
 use std::path::PathBuf;
 
 use tuwen_data::Encoder;
@@ -11,8 +13,8 @@ use tuwen_encode::CpuEncoder;
 #[test]
 fn the_pokemon_of_chinese_clips_readme() {
     let Some(folder) = std::env::var_os("TUWEN_WEIGHTS").map(PathBuf::from) else {
-        return eprintln!(
-            "not run: TUWEN_WEIGHTS names no folder with clip_cn_vit-b-16.pt and pokemon.jpeg"
+        return common::not_run(
+            "TUWEN_WEIGHTS names no folder with clip_cn_vit-b-16.pt and pokemon.jpeg",
         );
     };
     let files = ["clip_cn_vit-b-16.pt", "chinese-clip-vit-base-patch16"];
