@@ -10,8 +10,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
 use tuwen_data::import::{CaptionFile, Format, Opened, Source};
+
+use super::by_name;
 
 /// Convert, check, split, count or look at a captioned set
 #[derive(clap::Args)]
@@ -59,8 +61,8 @@ pub struct SourceArgs {
     /// Chinese-CLIP's folder, or tar shards
     pub input: PathBuf,
     /// Its format, when name and content do not show it
-    #[arg(long, value_enum)]
-    pub from: Option<FormatArg>,
+    #[arg(long, value_parser = by_name(&Format::NAMES))]
+    pub from: Option<Format>,
     /// A folder or tar archive with the pictures, when not beside the captions
     #[arg(long)]
     pub images: Option<PathBuf>,
@@ -83,32 +85,6 @@ impl SourceArgs {
     }
 }
 
-/// Formats by their names on the command line.
-#[derive(Clone, Copy, ValueEnum)]
-pub enum FormatArg {
-    Flickr,
-    Jsonl,
-    Csv,
-    Shards,
-    Folder,
-    ChineseClip,
-    Coco,
-}
-
-impl From<FormatArg> for Format {
-    fn from(arg: FormatArg) -> Self {
-        match arg {
-            FormatArg::Flickr => Self::Flickr,
-            FormatArg::Jsonl => Self::Jsonl,
-            FormatArg::Csv => Self::Csv,
-            FormatArg::Shards => Self::Shards,
-            FormatArg::Folder => Self::Folder,
-            FormatArg::ChineseClip => Self::ChineseClip,
-            FormatArg::Coco => Self::Coco,
-        }
-    }
-}
-
 /// How many bad records are listed.
 const LISTED: usize = 10;
 
@@ -119,7 +95,7 @@ fn open(args: &SourceArgs) -> Result<Opened> {
             let fields = CaptionFile::new(&args.input);
             Source {
                 path: args.input.clone(),
-                format: format.into(),
+                format,
                 images: None,
                 image_field: fields.image_field,
                 caption_field: fields.caption_field,

@@ -9,12 +9,12 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use tuwen_data::Encoder;
-use tuwen_data::import::{self, CaptionFile, DataSet, Source};
+use tuwen_data::import::{self, CaptionFile, DataSet, Format, Source};
 use tuwen_encode::builtin;
 use tuwen_eval::{Captioned, Direction, Ranking, Report, Ties};
 use tuwen_train::embed_set;
 
-use super::data::FormatArg;
+use super::by_name;
 use crate::query::{TextArgs, note_lost, open_model};
 
 /// Measure retrieval on a captioned set: R@1/5/10 and ranks, both ways
@@ -33,8 +33,8 @@ pub struct Args {
     #[arg(long)]
     ids: Option<PathBuf>,
     /// How captions are written down, when name and content do not show it
-    #[arg(long, value_enum)]
-    format: Option<FormatArg>,
+    #[arg(long, value_parser = by_name(&Format::NAMES))]
+    format: Option<Format>,
     /// A name of `tuwen model list`, a folder with weights, or a .pt file
     #[arg(long, default_value = builtin::BUILT_IN)]
     model: String,
@@ -90,7 +90,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         ..CaptionFile::new(path)
     };
     let format = match args.format {
-        Some(format) => format.into(),
+        Some(format) => format,
         None => Source::guess(args.captions.first().unwrap_or(&args.images))?.format,
     };
     let set = DataSet {

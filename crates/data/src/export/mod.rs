@@ -35,6 +35,20 @@ pub enum Target {
     Shards,
 }
 
+impl Target {
+    /// All of them, by the names that users type.
+    pub const NAMES: [(&'static str, Self); 8] = [
+        ("csv", Self::Csv),
+        ("jsonl", Self::Jsonl),
+        ("flickr", Self::Flickr),
+        ("taidi", Self::Taidi),
+        ("folder", Self::Folder),
+        ("coco", Self::Coco),
+        ("chinese-clip", Self::ChineseClip),
+        ("shards", Self::Shards),
+    ];
+}
+
 /// What was written.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Written {

@@ -67,6 +67,19 @@ pub enum Format {
     Coco,
 }
 
+impl Format {
+    /// All of them, by the names that users type.
+    pub const NAMES: [(&'static str, Self); 7] = [
+        ("flickr", Self::Flickr),
+        ("jsonl", Self::Jsonl),
+        ("csv", Self::Csv),
+        ("shards", Self::Shards),
+        ("folder", Self::Folder),
+        ("chinese-clip", Self::ChineseClip),
+        ("coco", Self::Coco),
+    ];
+}
+
 /// A file with captions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

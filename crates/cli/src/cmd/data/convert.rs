@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
 use anyhow::{Result, bail};
-use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use tuwen_data::Error;
 use tuwen_data::export::{Target, Writer};
 
+use super::super::by_name;
 use super::{Skipped, SourceArgs, open};
 
 /// What to convert into what.
@@ -20,39 +20,17 @@ pub struct Args {
     /// The new folder
     output: PathBuf,
     /// The new format
-    #[arg(long, value_enum)]
-    to: TargetArg,
+    #[arg(long, value_parser = by_name(&Target::NAMES))]
+    to: Target,
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum TargetArg {
-    Csv,
-    Jsonl,
-    Flickr,
-    Taidi,
-    Folder,
-    Coco,
-    ChineseClip,
-    Shards,
-}
-
 /// Converts, one picture at a time.
 pub fn run(args: &Args) -> Result<()> {
-    let target = match args.to {
-        TargetArg::Csv => Target::Csv,
-        TargetArg::Jsonl => Target::Jsonl,
-        TargetArg::Flickr => Target::Flickr,
-        TargetArg::Taidi => Target::Taidi,
-        TargetArg::Folder => Target::Folder,
-        TargetArg::Coco => Target::Coco,
-        TargetArg::ChineseClip => Target::ChineseClip,
-        TargetArg::Shards => Target::Shards,
-    };
     let opened = open(&args.source)?;
-    let mut writer = Writer::create(&args.output, target)?;
+    let mut writer = Writer::create(&args.output, args.to)?;
     let stop = super::super::stop_flag("stopping; nothing half written stays")?;
     let bar = ProgressBar::new_spinner();
     bar.set_style(ProgressStyle::with_template("{spinner} {pos} pictures, {per_sec}, {elapsed}")?);
