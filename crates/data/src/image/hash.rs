@@ -1,11 +1,15 @@
 //! Pictures that look alike: a hash of 64 bits to find candidates, a small grey copy to be sure.
 
+use std::collections::HashMap;
+
 use ::image::RgbImage;
 
 use super::resize::{Filter, resize};
 
 /// Bits in which the hashes of near-duplicates may differ.
 const BITS: u32 = 4;
+/// Bits of each of the parts that a hash is cut into to find candidates: 64 over BITS + 1.
+const PART: u32 = 13;
 /// Mean difference of grey values, of 255, that near-duplicates may have: a paler or recompressed copy
 /// has less, two different things on white paper have more.
 const GREY: u32 = 8;
@@ -13,7 +17,7 @@ const GREY: u32 = 8;
 const SIDE: u32 = 16;
 
 /// What remains of a picture to tell whether another looks like it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Fingerprint {
     /// The difference hash: of a grey picture of 9 x 8, whether each value is darker than its right
     /// neighbour's. <https://www.hackerfactor.com/blog/index.php?/archives/529-Kind-of-Like-That.html>
@@ -58,13 +62,23 @@ pub fn groups(pictures: &[&Fingerprint]) -> Vec<usize> {
         }
         at
     }
-    let mut parent: Vec<usize> = (0..pictures.len()).collect();
-    for (a, picture) in pictures.iter().enumerate() {
-        for (b, other) in pictures[..a].iter().enumerate() {
-            if picture.is_like(other) {
+    // The same again joins its first: of many copies only one is compared.
+    let mut firsts: HashMap<&Fingerprint, usize> = HashMap::new();
+    let mut parent: Vec<usize> =
+        pictures.iter().enumerate().map(|(at, &one)| *firsts.entry(one).or_insert(at)).collect();
+    let mut distinct: Vec<usize> = firsts.into_values().collect();
+    distinct.sort_unstable();
+    // Hashes that differ in at most BITS bits are equal in one of BITS + 1 parts.
+    for part in 0..=BITS {
+        let mut same: HashMap<u64, Vec<usize>> = HashMap::new();
+        for &a in &distinct {
+            let picture = pictures[a];
+            let known = same.entry(picture.hash >> (part * PART) & ((1 << PART) - 1)).or_default();
+            for &b in known.iter().filter(|&&b| picture.is_like(pictures[b])) {
                 let (a, b) = (root(&mut parent, a), root(&mut parent, b));
                 parent[a.max(b)] = a.min(b);
             }
+            known.push(a);
         }
     }
     (0..pictures.len()).map(|at| root(&mut parent, at)).collect()
@@ -97,6 +111,32 @@ mod tests {
         assert!(one.is_like(&paler) && !one.is_like(&other));
         assert_eq!(groups(&[&one, &other, &paler, &other]), [0, 1, 0, 1]);
         assert_eq!(groups(&[]), Vec::<usize>::new());
+    }
+
+    #[test]
+    fn groups_are_those_of_comparing_all_pairs() {
+        let mut rng = crate::rng::Rng::new(&[2]);
+        let mut all: Vec<Fingerprint> = Vec::new();
+        for _ in 0..400 {
+            let mut one = match all.len() {
+                0 => Fingerprint { hash: 0, small: vec![100; 256] },
+                len => all[rng.below(len)].clone(),
+            };
+            (0..rng.below(9)).for_each(|_| one.hash ^= 1 << rng.below(64));
+            all.push(one);
+        }
+        let all: Vec<&Fingerprint> = all.iter().collect();
+        let mut slow: Vec<usize> = (0..all.len()).collect();
+        for a in 0..all.len() {
+            for b in 0..a {
+                if all[a].is_like(all[b]) && slow[a] != slow[b] {
+                    let (from, to) = (slow[a].max(slow[b]), slow[a].min(slow[b]));
+                    slow.iter_mut().filter(|group| **group == from).for_each(|group| *group = to);
+                }
+            }
+        }
+        assert_eq!(groups(&all), slow);
+        assert!(slow.iter().collect::<std::collections::HashSet<_>>().len() > 5);
     }
 
     #[test]
