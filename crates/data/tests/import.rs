@@ -145,3 +145,12 @@ fn shards_pair_members_by_key_and_pictures_are_read_in_place() {
     std::fs::write(&cut, &bytes[..700]).expect("cut");
     read(&set(Format::Shards, folder.path(), &[])).expect_err("a damaged archive");
 }
+
+#[test]
+fn a_format_that_is_given_needs_no_telling_name() {
+    let folder = folder();
+    let json = r#"{"images": [{"id": 1, "file_name": "a.png"}], "annotations": [{"image_id": 1, "caption": "one"}]}"#;
+    let file = write(folder.path(), "annotations.dat", json);
+    let samples = read(&set(Format::Coco, folder.path(), &[(&file, "x")])).expect("a set");
+    assert_eq!(samples[0].captions[0].text, "one");
+}

@@ -140,12 +140,6 @@ impl CpuEncoder {
         &self.config
     }
 
-    /// Number of trained values.
-    pub fn parameters(&self) -> usize {
-        let sizes = self.config.weight_shapes();
-        sizes.iter().map(|(_, shape)| shape.iter().product::<usize>()).sum()
-    }
-
     /// Scale and bias of the logits, `scale * cosine + bias`; the bias belongs to a sigmoid loss.
     ///
     /// # Errors

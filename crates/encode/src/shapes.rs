@@ -7,6 +7,11 @@ use crate::{ModelConfig, NormPlace, TowerConfig};
 struct Shapes(Vec<(String, Vec<usize>)>);
 
 impl ModelConfig {
+    /// Number of values of all weights.
+    pub fn parameters(&self) -> usize {
+        self.weight_shapes().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum()
+    }
+
     /// Name and shape of every weight, PyTorch's way round.
     pub fn weight_shapes(&self) -> Vec<(String, Vec<usize>)> {
         let mut out = Shapes(Vec::new());

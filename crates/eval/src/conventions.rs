@@ -5,9 +5,9 @@ use serde_json::{Map, Value, json};
 use crate::metrics::{CUTOFFS, Direction};
 use crate::recall::Report;
 
-/// Chinese-CLIP's `evaluation.py` and `evaluation_tr.py`: one direction, in percent.
-pub fn chinese_clip(direction: &Direction) -> Value {
-    let [r1, r5, r10] = direction.recall;
+/// Chinese-CLIP's `evaluation.py` and `evaluation_tr.py`: R@1, R@5 and R@10 of one direction, in percent.
+pub fn chinese_clip(recall: [f64; 3]) -> Value {
+    let [r1, r5, r10] = recall;
     let score = (r1 + r5 + r10) / 3.0;
     json!({
         "success": true,

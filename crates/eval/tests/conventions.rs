@@ -70,8 +70,8 @@ fn every_convention_gives_its_own_programs_numbers() {
     let set = Set::of(&golden["images"], &rows(&golden["texts"]), owner(&golden));
     let (report, _) = set.ranked(Ties::LowerFirst);
     let clip = &golden["chinese_clip"];
-    same(&conventions::chinese_clip(&report.text_to_image), &clip["text_to_image"], "t2i");
-    same(&conventions::chinese_clip(&report.image_to_text), &clip["image_to_text"], "i2t");
+    same(&conventions::chinese_clip(report.text_to_image.recall), &clip["text_to_image"], "t2i");
+    same(&conventions::chinese_clip(report.image_to_text.recall), &clip["image_to_text"], "i2t");
     same(&conventions::clip_benchmark(&report), &golden["clip_benchmark"], "CLIP_benchmark");
     let (later, _) = set.ranked(Ties::HigherFirst);
     same(&conventions::lavis(&later), &golden["lavis"], "LAVIS");
@@ -95,8 +95,8 @@ fn ties_and_predictions_are_chinese_clips() {
     let (report, [to_image, to_text]) = set.ranked(Ties::LowerFirst);
     assert!(report.text_to_image.ties > 50, "whole numbers tie: {}", report.text_to_image.ties);
     let wanted = &tied["chinese_clip"];
-    same(&conventions::chinese_clip(&report.text_to_image), &wanted["text_to_image"], "t2i");
-    same(&conventions::chinese_clip(&report.image_to_text), &wanted["image_to_text"], "i2t");
+    same(&conventions::chinese_clip(report.text_to_image.recall), &wanted["text_to_image"], "t2i");
+    same(&conventions::chinese_clip(report.image_to_text.recall), &wanted["image_to_text"], "i2t");
     let lists = |value: &Value| -> Vec<Vec<usize>> {
         serde_json::from_value(value.clone()).expect("lists")
     };

@@ -134,9 +134,7 @@ mod tests {
         for (known, (name, millions)) in KNOWN.iter().zip(sizes) {
             let config = known.config();
             assert_eq!((known.name, config.name.as_str()), (name, name));
-            let shapes = config.weight_shapes();
-            let count: usize = shapes.iter().map(|(_, s)| s.iter().product::<usize>()).sum();
-            let found = count as f64 / 1e6;
+            let found = config.parameters() as f64 / 1e6;
             assert!((found - f64::from(millions)).abs() < 1.0, "{name}: {found} million");
         }
     }

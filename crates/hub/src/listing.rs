@@ -101,7 +101,7 @@ impl Listing {
     /// one `.pt` file.
     pub(crate) fn weights(&self, repo: &str, transformers: bool) -> Result<Vec<Entry>> {
         let find = |name: &str| self.files.iter().find(|file| file.path == name).cloned();
-        let one = |names: [&str; 2]| names.into_iter().find_map(find).map(|file| vec![file]);
+        let one = |names: &[&str]| names.iter().find_map(|name| find(name)).map(|file| vec![file]);
         let shards = |index: &str, start: &str, end: &str| {
             let mut all = vec![find(index)?];
             let part = |file: &&Entry| file.path.starts_with(start) && file.path.ends_with(end);
@@ -109,12 +109,12 @@ impl Listing {
             Some(all)
         };
         let found = if transformers {
-            one(["model.safetensors", "model.safetensors"])
+            one(&["model.safetensors"])
                 .or_else(|| shards("model.safetensors.index.json", "model-", ".safetensors"))
-                .or_else(|| one(["pytorch_model.bin", "pytorch_model.bin"]))
+                .or_else(|| one(&["pytorch_model.bin"]))
                 .or_else(|| shards("pytorch_model.bin.index.json", "pytorch_model-", ".bin"))
         } else {
-            one(["open_clip_model.safetensors", "open_clip_pytorch_model.bin"])
+            one(&["open_clip_model.safetensors", "open_clip_pytorch_model.bin"])
         };
         let torch = || {
             let mut files = self.files.iter().filter(|file| file.path.ends_with(".pt"));

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Subcommand;
-use tuwen_data::import::{CaptionFile, Format, Opened, Source};
+use tuwen_data::import::{Format, Opened, Source};
 
 use super::by_name;
 
@@ -91,17 +91,7 @@ const LISTED: usize = 10;
 /// Opens the set and says what is wrong with its text.
 fn open(args: &SourceArgs) -> Result<Opened> {
     let source = match args.from {
-        Some(format) => {
-            let fields = CaptionFile::new(&args.input);
-            Source {
-                path: args.input.clone(),
-                format,
-                images: None,
-                image_field: fields.image_field,
-                caption_field: fields.caption_field,
-                names_are_captions: false,
-            }
-        }
+        Some(format) => Source::new(&args.input, format),
         None => Source::guess(&args.input)?,
     };
     let source = Source {

@@ -58,11 +58,6 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Number of trained values.
-fn parameters(config: &ModelConfig) -> usize {
-    config.weight_shapes().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum()
-}
-
 fn list(json: bool) -> Result<()> {
     let cache = Cache::from_env();
     let here = |known: &Known| cache.snapshot(known.repo).is_some();
@@ -71,7 +66,7 @@ fn list(json: bool) -> Result<()> {
             serde_json::json!({
                 "name": known.name,
                 "repository": known.repo,
-                "parameters": parameters(&known.config()),
+                "parameters": known.config().parameters(),
                 "dim": known.config().embed_dim,
                 "here": here(known),
             })
@@ -81,7 +76,7 @@ fn list(json: bool) -> Result<()> {
     }
     let line = |name: &str, config: &ModelConfig, place: &str| {
         let (dim, size) = (config.embed_dim, config.preprocess.size);
-        let millions = parameters(config) as f64 / 1e6;
+        let millions = config.parameters() as f64 / 1e6;
         println!("{name:38} {millions:5.0} M  {dim:4} values  {size} px  {place}");
     };
     line(builtin::BUILT_IN, builtin::open()?.config(), "inside this program, Chinese and English");
@@ -111,7 +106,7 @@ fn info(model: &str, json: bool) -> Result<()> {
     }
     println!("name         {}", config.name);
     println!("fingerprint  {fingerprint}");
-    println!("parameters   {:.1} million", parameters(&config) as f64 / 1e6);
+    println!("parameters   {:.1} million", config.parameters() as f64 / 1e6);
     println!("embedding    {} values", config.embed_dim);
     println!("image tower  {}", image_tower(&config));
     println!("text tower   {}, up to {} tokens", tower(&config.text), config.context);

@@ -133,8 +133,8 @@ pub fn read(set: &DataSet) -> Result<Vec<Sample>> {
         Format::Coco => {
             let mut samples = Vec::new();
             for file in &set.captions {
-                let source = Source { format: set.format, ..Source::guess(&file.file)? };
-                let source = Source { images: Some(set.images.clone()), ..source };
+                let images = Some(set.images.clone());
+                let source = Source { images, ..Source::new(&file.file, set.format) };
                 samples.extend(source.open()?.records.collect::<Result<Vec<_>>>()?);
             }
             samples

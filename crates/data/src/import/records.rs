@@ -38,20 +38,25 @@ pub struct Opened {
 }
 
 impl Source {
+    /// A set of a known format, with the usual names.
+    pub fn new(path: &Path, format: Format) -> Self {
+        let fields = CaptionFile::new(path);
+        Self {
+            path: path.to_path_buf(),
+            format,
+            images: None,
+            image_field: fields.image_field,
+            caption_field: fields.caption_field,
+            names_are_captions: false,
+        }
+    }
+
     /// A set whose format shows in its name and content.
     ///
     /// # Errors
     /// It is not there or looks like no format we know.
     pub fn guess(path: &Path) -> Result<Self> {
-        let fields = CaptionFile::new(path);
-        Ok(Self {
-            path: path.to_path_buf(),
-            format: guess(path)?,
-            images: None,
-            image_field: fields.image_field,
-            caption_field: fields.caption_field,
-            names_are_captions: false,
-        })
+        Ok(Self::new(path, guess(path)?))
     }
 
     /// Opens the set.

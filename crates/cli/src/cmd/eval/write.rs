@@ -26,8 +26,8 @@ pub(super) fn all(
         std::fs::write(path(end), text).with_context(|| path(end).display().to_string())
     };
     let convention = |end: &str, json: Value| file(end, json.to_string() + "\n");
-    convention(".chinese-clip.json", conventions::chinese_clip(&report.text_to_image))?;
-    convention(".chinese-clip-tr.json", conventions::chinese_clip(&report.image_to_text))?;
+    convention(".chinese-clip.json", conventions::chinese_clip(report.text_to_image.recall))?;
+    convention(".chinese-clip-tr.json", conventions::chinese_clip(report.image_to_text.recall))?;
     convention(".clip-benchmark.json", conventions::clip_benchmark(report))?;
     convention(".taidi.json", conventions::taidi(report))?;
     let later = Ranking { top: 0, ties: Ties::HigherFirst };

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
-use tuwen_eval::conventions::chinese_clip_refusal;
+use serde_json::Value;
+use tuwen_eval::conventions::{chinese_clip, chinese_clip_refusal};
 
 /// Answers that each query must have.
 const ANSWERS: usize = 10;
@@ -68,13 +68,7 @@ fn score(predictions: &Path, reference: &Path) -> Result<Value> {
         };
         truth.iter().filter(hit).count() as f64 / truth.len() as f64
     };
-    let [r1, r5, r10] = [1, 5, 10].map(|k| 100.0 * share(k));
-    let score = (r1 + r5 + r10) / 3.0;
-    Ok(json!({
-        "success": true,
-        "score": score,
-        "scoreJson": { "score": score, "mean_recall": score, "r1": r1, "r5": r5, "r10": r10 },
-    }))
+    Ok(chinese_clip([1, 5, 10].map(|k| 100.0 * share(k))))
 }
 
 /// For each query its true answers; from the same file for both directions.

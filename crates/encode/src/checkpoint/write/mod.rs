@@ -69,8 +69,8 @@ fn write_json(json: &serde_json::Value, path: &Path) -> Result<()> {
 
 /// Whether a layout has a place for the architecture; if not, in words.
 fn fits(config: &ModelConfig, target: Target) -> Result<(), String> {
-    let ours =
-        config.image.width > 0 && !config.image.first_norm && config.vision == Vision::ClassToken;
+    // CLIP's image towers normalise behind the embedding; tuwen-tiny's does not.
+    let ours = config.vision == Vision::ClassToken && !config.image.first_norm;
     match target {
         Target::Tuwen => Ok(()),
         _ if ours => Err(format!(
