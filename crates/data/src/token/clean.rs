@@ -1,26 +1,33 @@
 //! The text cleaning that comes before CLIP's byte pairs.
 //!
 //! Source: `basic_clean` and `whitespace_clean` in OpenAI's `simple_tokenizer.py`, which call
-//! ftfy 6.3 (<https://github.com/rspeer/python-ftfy>) and Python's `html.unescape`. One difference:
-//! ftfy also guesses which text was decoded with the wrong encoding ("mojibake") and repairs it;
-//! we leave such text as it is.
+//! ftfy 6.3 (<https://github.com/rspeer/python-ftfy>) and Python's `html.unescape`.
 
 use unicode_normalization::UnicodeNormalization;
+
+use super::mojibake;
 
 /// Repairs, unescapes, collapses white space and lower-cases.
 pub(super) fn clean(text: &str) -> String {
     if text.is_ascii() && !text.contains(['&', '\u{1b}']) && !text.contains(is_control) {
         return collapse(text);
     }
-    let mut text = text.to_owned();
-    loop {
-        let repaired = repair(&text);
-        if repaired == text {
-            break;
+    let mut html = false;
+    let mut out = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        // A `<` says that the text is HTML from here on, whose entities are meant.
+        html |= line.contains('<');
+        let mut line = line.to_owned();
+        loop {
+            let repaired = repair(&line, html);
+            if repaired == line {
+                break;
+            }
+            line = repaired;
         }
-        text = repaired;
+        out.push_str(&line);
     }
-    collapse(&htmlize::unescape(&*htmlize::unescape(text)))
+    collapse(&htmlize::unescape(&*htmlize::unescape(out)))
 }
 
 fn collapse(text: &str) -> String {
@@ -30,9 +37,9 @@ fn collapse(text: &str) -> String {
 }
 
 /// One round of ftfy's `fix_text`.
-fn repair(text: &str) -> String {
-    // A `<` says that the text is HTML, whose entities are meant.
-    let text = if text.contains('<') { text.to_owned() } else { unescape_whole(text) };
+fn repair(text: &str, html: bool) -> String {
+    let text = if html { text.to_owned() } else { unescape_whole(text) };
+    let text = mojibake::fix(text);
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -64,7 +71,7 @@ fn unescape_whole(text: &str) -> String {
         let end = name.map(|len| len + 1).filter(|&end| rest[end..].starts_with(';'));
         match end {
             Some(end) if (2..=25).contains(&end) => {
-                out.push_str(&htmlize::unescape(&rest[..=end]));
+                out.push_str(&unescape_one(&rest[..=end]));
                 rest = &rest[end + 1..];
             }
             _ => {
@@ -76,6 +83,19 @@ fn unescape_whole(text: &str) -> String {
     out + rest
 }
 
+/// One entity; `&EACUTE;`, which HTML does not know, is the capital of `&eacute;`.
+fn unescape_one(entity: &str) -> String {
+    let found = htmlize::unescape(entity);
+    if found == entity && !entity.contains(|c: char| c.is_ascii_lowercase()) {
+        let lower = entity.to_ascii_lowercase();
+        let capital = htmlize::unescape(&*lower);
+        if capital != lower {
+            return capital.to_uppercase();
+        }
+    }
+    found.into_owned()
+}
+
 /// The letters of a ligature as in ftfy's table: two of them not as Unicode decomposes them.
 fn ligature(c: char) -> Vec<char> {
     match c {
@@ -85,14 +105,15 @@ fn ligature(c: char) -> Vec<char> {
     }
 }
 
-/// What a C1 control character was meant to be.
-fn windows_1252(c: char) -> char {
+/// What a C1 control character was meant to be; other characters are what they are.
+pub(super) fn windows_1252(c: char) -> char {
     const MEANT: [char; 32] = [
         '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž',
         '\u{8f}', '\u{90}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}',
         'ž', 'Ÿ',
     ];
-    MEANT[c as usize - 0x80]
+    let meant = (c as usize).checked_sub(0x80).and_then(|place| MEANT.get(place));
+    meant.copied().unwrap_or(c)
 }
 
 /// Drops a terminal's colour codes.

@@ -4,6 +4,7 @@ mod basic;
 mod clean;
 mod clip_bpe;
 mod file;
+mod mojibake;
 mod window;
 mod wordpiece;
 
