@@ -12,12 +12,14 @@ pub mod export;
 pub mod image;
 pub mod import;
 pub mod loader;
+pub mod pickle;
 pub mod prompt;
 pub mod rng;
 pub mod sample;
 pub mod split;
 pub mod taidi;
 pub mod token;
+pub mod vectors;
 
 pub use encoder::Encoder;
 pub use error::{Error, Result};

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, Engine, GeneralPurpose, GeneralPurposeConfig};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::{Error, Result};
 
 /// A text that describes a picture.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Caption {
     /// The words, as written.
     pub text: String,
@@ -21,7 +22,7 @@ pub struct Caption {
 }
 
 /// Where the encoded bytes of a picture lie.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum ImageSource {
     /// A file of its own.
     File(PathBuf),
@@ -43,6 +44,13 @@ pub enum ImageSource {
         /// Length in bytes of the text.
         len: u64,
     },
+    /// In memory: out of a compressed file such as Parquet, which has no place for a single one.
+    Bytes(#[serde(serialize_with = "length")] Arc<[u8]>),
+}
+
+/// Shows how many bytes there are.
+fn length<S: serde::Serializer>(bytes: &Arc<[u8]>, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_u64(bytes.len() as u64)
 }
 
 /// Both alphabets' letters after `-_` became `+/`; padding may be there or not.
@@ -60,6 +68,7 @@ impl ImageSource {
     /// The file cannot be read, or the archive is shorter than it was.
     pub fn read(&self) -> Result<Vec<u8>> {
         match self {
+            Self::Bytes(bytes) => Ok(bytes.to_vec()),
             Self::File(path) => std::fs::read(path).map_err(|e| Error::io(path, e)),
             Self::Tar { path, offset, len } => {
                 read_part(path, *offset, *len).map_err(|e| Error::io(path, e))
@@ -91,7 +100,7 @@ fn read_part(path: &Path, offset: u64, len: u64) -> std::io::Result<Vec<u8>> {
 }
 
 /// A picture with its captions.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Sample {
     /// Unique within its set; a string, always.
     pub id: String,
@@ -100,9 +109,7 @@ pub struct Sample {
     /// At least one for training; may be empty elsewhere.
     pub captions: Vec<Caption>,
     /// `train`, `val`, … where the format says so.
-    #[serde(default)]
     pub split: Option<String>,
     /// Anything else the format carries.
-    #[serde(default)]
     pub metadata: BTreeMap<String, String>,
 }

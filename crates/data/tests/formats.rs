@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tuwen_data::export::{Target, Writer};
 use tuwen_data::import::{Format, Source};
+use tuwen_data::vectors::{Layout, VectorWriter, Vectors};
 use tuwen_data::{Caption, Error, ImageSource, Result, Sample};
 
 fn picture() -> PathBuf {
@@ -78,6 +79,8 @@ fn what_is_written_is_read_back() {
         (Target::Folder, ""),
         (Target::Coco, "annotations.json"),
         (Target::ChineseClip, ""),
+        (Target::ChineseClipLmdb, ""),
+        (Target::Parquet, ""),
         (Target::Shards, ""),
     ] {
         let found = content(&written(folder.path(), target).join(file));
@@ -221,4 +224,51 @@ fn captions_that_stand_apart_meet_at_their_picture() {
         found.iter().flatten().map(|sample| (sample.id.clone(), sample.captions.len())).collect();
     assert_eq!(read, [("a".to_owned(), 2), ("b".to_owned(), 2)]);
     assert_eq!(errors(&found).len(), 1);
+}
+
+#[test]
+fn vectors_in_every_layout_are_read_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let two = sample("一", &["x", "y"], None);
+    for (layout, images, texts, rows) in [
+        (Layout::ClipRetrieval, "img_emb", "text_emb", 2),
+        (Layout::ChineseClip, "img_feat.jsonl", "txt_feat.jsonl", 1),
+        (Layout::Fbin, "images.fbin", "texts.fbin", 1),
+    ] {
+        let out = folder.path().join(format!("{layout:?}"));
+        let mut writer = VectorWriter::create(&out, layout, 2).expect("a new folder");
+        writer.write(&two, &[0.6, 0.8], &[1.0, 0.0, 0.0, -1.0]).expect("a picture");
+        assert_eq!(writer.finish().expect("a set"), [1, 2]);
+        let images = Vectors::read(&out.join(images), "image_id").expect("images");
+        let texts = Vectors::read(&out.join(texts), "text_id").expect("texts");
+        assert_eq!(images.values, [0.6, 0.8].repeat(rows), "{layout:?}");
+        assert_eq!((&texts.values[..], texts.dim), (&[1.0, 0.0, 0.0, -1.0][..], 2), "{layout:?}");
+    }
+    let set = Source::guess(&folder.path().join("ClipRetrieval")).expect("a format");
+    assert_eq!(set.format, Format::Parquet);
+    let missing = read(&set);
+    assert!(errors(&missing)[0].contains("no picture `一`"), "{missing:?}");
+    let file = folder.path().join("zero.fbin");
+    std::fs::write(&file, [1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]).expect("a file");
+    let error = Vectors::read(&file, "").expect_err("no direction").to_string();
+    assert!(error.contains("all zeros"), "{error}");
+}
+
+#[test]
+fn a_cut_lmdb_and_a_foreign_parquet_are_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let set = written(folder.path(), Target::ChineseClipLmdb);
+    let images = set.join("lmdb/train/imgs/data.mdb");
+    let whole = std::fs::read(&images).expect("bytes");
+    std::fs::write(&images, &whole[..whole.len() - 4096]).expect("a file");
+    let found = read(&Source::guess(&set).expect("a format"));
+    assert!(errors(&found)[0].contains("the file is cut at"), "{found:?}");
+    std::fs::write(&images, &whole[..100]).expect("a file");
+    let found = read(&Source::guess(&set).expect("a format"));
+    assert!(!errors(&found).is_empty() && found.len() >= 2, "the other split is read: {found:?}");
+    let parquet = written(folder.path(), Target::Parquet);
+    let source =
+        Source { image_field: "foto".into(), ..Source::guess(&parquet).expect("a format") };
+    let error = source.open().err().expect("no such column").to_string();
+    assert!(error.contains("`foto`") && error.contains("captions"), "{error}");
 }

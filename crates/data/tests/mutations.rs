@@ -12,6 +12,7 @@ use tuwen_data::image::{Limits, decode};
 use tuwen_data::import::Source;
 use tuwen_data::rng::Rng;
 use tuwen_data::taidi::{Tables, Task, validate};
+use tuwen_data::vectors::{Layout, VectorWriter, Vectors};
 use tuwen_data::{Caption, Sample};
 
 fn golden(name: &str) -> PathBuf {
@@ -46,6 +47,9 @@ fn damaged_sets_of_every_format() {
         (Target::Coco, "annotations.json"),
         (Target::ChineseClip, "train_imgs.tsv"),
         (Target::ChineseClip, "train_texts.jsonl"),
+        (Target::ChineseClipLmdb, "lmdb/train/imgs/data.mdb"),
+        (Target::ChineseClipLmdb, "lmdb/train/pairs/data.mdb"),
+        (Target::Parquet, "data/train-00000-of-00001.parquet"),
         (Target::Shards, "00000.tar"),
     ] {
         let folder = tempfile::tempdir().expect("a folder");
@@ -56,14 +60,44 @@ fn damaged_sets_of_every_format() {
             writer.write(&sample, &sample.image.read().expect("bytes")).expect("a record");
         }
         writer.finish().expect("a set");
-        let whole = matches!(target, Target::ChineseClip | Target::Shards);
-        let path = if whole { set.clone() } else { set.join(file) };
+        let one_file =
+            matches!(target, Target::Csv | Target::Jsonl | Target::Flickr | Target::Coco);
+        let path = if one_file { set.join(file) } else { set.clone() };
         let bytes = std::fs::read(set.join(file)).expect("bytes");
         let mut rng = Rng::new(&[file.len() as u64]);
         for _ in 0..rounds(300) {
             std::fs::write(set.join(file), damaged(&bytes, &mut rng)).expect("a file");
             read_all(&path);
         }
+    }
+}
+
+#[test]
+fn damaged_vectors() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (layout, file) in [
+        (Layout::ClipRetrieval, "img_emb/img_emb_0.npy"),
+        (Layout::ClipRetrieval, "text_emb"),
+        (Layout::ChineseClip, "img_feat.jsonl"),
+        (Layout::Fbin, "texts.fbin"),
+    ] {
+        let set = folder.path().join(format!("{layout:?}{}", file.len()));
+        let mut writer = VectorWriter::create(&set, layout, 2).expect("a new folder");
+        writer.write(&sample("a", "x"), &[0.6, 0.8], &[1.0, 0.0, 0.0, 1.0]).expect("a row");
+        writer.finish().expect("a set");
+        let path = set.join(file);
+        let whole = Vectors::read(&path, "image_id").expect("what was written");
+        let part = if path.is_dir() { path.join("text_emb_0.npy") } else { path.clone() };
+        let bytes = std::fs::read(&part).expect("bytes");
+        let mut rng = Rng::new(&[file.len() as u64, 3]);
+        for _ in 0..rounds(500) {
+            std::fs::write(&part, damaged(&bytes, &mut rng)).expect("a file");
+            if let Ok(found) = Vectors::read(&path, "image_id") {
+                assert_eq!(found.values.len(), found.ids.len() * found.dim);
+                assert!(found.values.iter().all(|value| value.abs() <= 1.0 + 1e-5));
+            }
+        }
+        assert_eq!(whole.dim, 2);
     }
 }
 

@@ -138,7 +138,7 @@ fn tokens_equal_cn_clips_and_hfs() {
         strings += 1;
         hf_differs += usize::from(!case["hf"].is_null());
     }
-    assert!(strings >= 4800);
+    assert!(strings >= 2000);
     // Where the two references disagree (special tokens written in a text, words of 101 to 200
     // characters) we follow cn_clip.
     assert!(hf_differs <= 5, "HF differs in {hf_differs} strings");

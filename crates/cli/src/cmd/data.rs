@@ -1,7 +1,8 @@
-//! `tuwen data convert | doctor | split | stats | sample`
+//! `tuwen data convert | doctor | split | stats | sample | embed`
 
 mod convert;
 mod doctor;
+mod embed;
 mod sample;
 pub mod split;
 pub mod stats;
@@ -21,6 +22,7 @@ use super::by_name;
     tuwen data split 附件1/ImageWordData.csv --out split\n  \
     tuwen data convert 附件1/ImageWordData.csv set --to chinese-clip\n  \
     tuwen data sample photos -n 3\n  \
+    tuwen data embed 附件1/ImageWordData.csv vectors --to clip-retrieval\n  \
     tuwen data doctor 附件1/ImageWordData.csv --html doctor.html")]
 pub struct Args {
     #[command(subcommand)]
@@ -40,6 +42,8 @@ enum Command {
     Doctor(doctor::Args),
     /// Print some records, drawn by a seed
     Sample(sample::Args),
+    /// Embed a whole set into the files of clip-retrieval, Chinese-CLIP or big-ann
+    Embed(embed::Args),
 }
 
 /// Does what was asked for.
@@ -50,6 +54,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         Command::Doctor(args) => return doctor::run(args),
         Command::Stats(args) => stats::run(args)?,
         Command::Sample(args) => sample::run(args)?,
+        Command::Embed(args) => embed::run(args)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -58,7 +63,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 #[derive(clap::Args)]
 pub struct SourceArgs {
     /// A file with captions (CSV, TSV, JSONL, Flickr, COCO or Karpathy JSON), a folder of pictures,
-    /// Chinese-CLIP's folder, or tar shards
+    /// Chinese-CLIP's folder (TSV or LMDB), tar shards, Parquet, or clip-retrieval's folder
     pub input: PathBuf,
     /// Its format, when name and content do not show it
     #[arg(long, value_parser = by_name(&Format::NAMES))]

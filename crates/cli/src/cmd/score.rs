@@ -29,11 +29,12 @@ pub struct Args {
     /// Chinese-CLIP's truth: {\"text_id\", \"image_ids\"} a line, for both directions
     #[arg(long)]
     reference: Option<PathBuf>,
-    /// Features of pictures: .jsonl ({\"image_id\", \"feature\"}), .npy or .fbin
+    /// Features of pictures: .jsonl ({\"image_id\", \"feature\"}), .npy, .fbin, or a folder of .npy parts such
+    /// as clip-retrieval's img_emb
     #[arg(long, requires = "text_features")]
     image_features: Option<PathBuf>,
-    /// Features of texts: .jsonl ({\"text_id\", \"feature\"}), .npy or .fbin; without --reference row i belongs
-    /// to picture i, or to picture i / N with N texts for each
+    /// Features of texts: .jsonl ({\"text_id\", \"feature\"}), .npy, .fbin or a folder of .npy parts; without
+    /// --reference row i belongs to picture i, or to picture i / N with N texts for each
     #[arg(long, requires = "image_features")]
     text_features: Option<PathBuf>,
     /// With features: a class a line for each picture; whatever has the same class is right (mAP by class)

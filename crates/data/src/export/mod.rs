@@ -4,7 +4,11 @@
 mod chinese_clip;
 mod coco;
 mod lines;
+mod lmdb;
+mod parquet;
 mod shards;
+
+pub(crate) use parquet::CaptionTable;
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -31,13 +35,18 @@ pub enum Target {
     /// Chinese-CLIP's `SPLIT_imgs.tsv` and `SPLIT_texts.jsonl`, and `ids.csv`, because the format
     /// demands numbers.
     ChineseClip,
+    /// The same as the LMDBs that Chinese-CLIP trains on, `lmdb/SPLIT/{imgs,pairs}`, with
+    /// `SPLIT_texts.jsonl` and `ids.csv`.
+    ChineseClipLmdb,
     /// Webdataset tar archives.
     Shards,
+    /// Parquet with the pictures inside, as Hugging Face's hub has it.
+    Parquet,
 }
 
 impl Target {
     /// All of them, by the names that users type.
-    pub const NAMES: [(&'static str, Self); 8] = [
+    pub const NAMES: [(&'static str, Self); 10] = [
         ("csv", Self::Csv),
         ("jsonl", Self::Jsonl),
         ("flickr", Self::Flickr),
@@ -45,7 +54,9 @@ impl Target {
         ("folder", Self::Folder),
         ("coco", Self::Coco),
         ("chinese-clip", Self::ChineseClip),
+        ("chinese-clip-lmdb", Self::ChineseClipLmdb),
         ("shards", Self::Shards),
+        ("parquet", Self::Parquet),
     ];
 }
 
@@ -82,20 +93,14 @@ impl Writer {
     /// # Errors
     /// The folder is there, or cannot be made.
     pub fn create(folder: &Path, target: Target) -> Result<Self> {
-        if folder.exists() {
-            let what = "it exists already: remove it first, or give another folder";
-            return Err(Error::data_set(folder, what));
-        }
-        let mut temporary = folder.as_os_str().to_owned();
-        temporary.push(".part");
-        let temporary = PathBuf::from(temporary);
-        if temporary.exists() {
-            std::fs::remove_dir_all(&temporary).map_err(|e| Error::io(&temporary, e))?;
-        }
-        std::fs::create_dir_all(&temporary).map_err(|e| Error::io(&temporary, e))?;
+        let temporary = temporary(folder)?;
         let format: Box<dyn Format> = match target {
-            Target::ChineseClip => Box::new(chinese_clip::ChineseClip::create(&temporary)?),
+            Target::ChineseClip => Box::new(chinese_clip::ChineseClip::create(&temporary, false)?),
+            Target::ChineseClipLmdb => {
+                Box::new(chinese_clip::ChineseClip::create(&temporary, true)?)
+            }
             Target::Coco => Box::new(coco::Coco::create(&temporary)?),
+            Target::Parquet => Box::new(parquet::Parquet::create(&temporary)?),
             Target::Shards => Box::new(shards::Shards::create(&temporary)),
             lines => Box::new(lines::Lines::create(&temporary, lines)?),
         };
@@ -137,6 +142,22 @@ impl Drop for Writer {
         // Nothing half written stays; after `finish` there is nothing.
         let _ = std::fs::remove_dir_all(&self.temporary);
     }
+}
+
+/// An empty folder beside one that is not there yet, to be renamed when all is written.
+pub(crate) fn temporary(folder: &Path) -> Result<PathBuf> {
+    if folder.exists() {
+        let what = "it exists already: remove it first, or give another folder";
+        return Err(Error::data_set(folder, what));
+    }
+    let mut temporary = folder.as_os_str().to_owned();
+    temporary.push(".part");
+    let temporary = PathBuf::from(temporary);
+    if temporary.exists() {
+        std::fs::remove_dir_all(&temporary).map_err(|e| Error::io(&temporary, e))?;
+    }
+    std::fs::create_dir_all(&temporary).map_err(|e| Error::io(&temporary, e))?;
+    Ok(temporary)
 }
 
 /// An id as a file name: folders become part of it.

@@ -7,7 +7,9 @@ mod flickr;
 mod folder;
 mod images;
 mod jsonl;
+mod lmdb;
 mod pairs;
+mod parquet;
 mod records;
 mod shards;
 mod table;
@@ -29,8 +31,8 @@ use crate::{Error, Result, Sample};
 pub struct DataSet {
     /// How the captions are written down.
     pub format: Format,
-    /// A folder or a tar archive of pictures; for `shards` one archive or a folder of them, for
-    /// `folder` and `chinese-clip` the set's folder.
+    /// A folder or a tar archive of pictures; for `shards` and `parquet` one file or a folder of them,
+    /// for `folder` and `chinese-clip` the set's folder.
     pub images: PathBuf,
     /// The files with captions, for the formats that have such files.
     #[serde(default)]
@@ -63,13 +65,15 @@ pub enum Format {
     Folder,
     /// Chinese-CLIP's folder of `SPLIT_imgs.tsv` and `SPLIT_texts.jsonl`.
     ChineseClip,
+    /// Parquet tables with the pictures inside, as Hugging Face's hub has them, or with their names.
+    Parquet,
     /// COCO's captions, or Karpathy's splits, in one JSON file.
     Coco,
 }
 
 impl Format {
     /// All of them, by the names that users type.
-    pub const NAMES: [(&'static str, Self); 7] = [
+    pub const NAMES: [(&'static str, Self); 8] = [
         ("flickr", Self::Flickr),
         ("jsonl", Self::Jsonl),
         ("csv", Self::Csv),
@@ -77,6 +81,7 @@ impl Format {
         ("folder", Self::Folder),
         ("chinese-clip", Self::ChineseClip),
         ("coco", Self::Coco),
+        ("parquet", Self::Parquet),
     ];
 }
 

@@ -5,7 +5,7 @@ use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
 use super::pairs::{Pair, Pairs, pairs};
-use super::{CaptionFile, Format, ImageIndex, chinese_clip, coco, folder, jsonl, shards};
+use super::{CaptionFile, Format, ImageIndex, chinese_clip, coco, folder, jsonl, parquet, shards};
 use crate::encoding::TextFile;
 use crate::{Caption, Error, Result, Sample};
 
@@ -69,6 +69,7 @@ impl Source {
             Format::Folder => plain(folder::records(&self.path, self.names_are_captions)),
             Format::Shards => plain(Box::new(shards::read_shards(&self.path)?.into_iter().map(Ok))),
             Format::ChineseClip => plain(chinese_clip::records(&self.path)?),
+            Format::Parquet => plain(parquet::records(self, self.pictures().ok())?),
             Format::Coco => plain(coco::records(&self.path, self.pictures()?)?),
             Format::Flickr | Format::Jsonl | Format::Csv => self.captions(),
         }
@@ -174,6 +175,7 @@ fn guess(path: &Path) -> Result<Format> {
         return Ok(match () {
             () if chinese_clip::is_set(path) => Format::ChineseClip,
             () if has(".tar") => Format::Shards,
+            () if !parquet::files(path).is_empty() => Format::Parquet,
             () => Format::Folder,
         });
     }
@@ -181,6 +183,7 @@ fn guess(path: &Path) -> Result<Format> {
     match &*extension {
         "csv" | "tsv" => return Ok(Format::Csv),
         "tar" => return Ok(Format::Shards),
+        "parquet" => return Ok(Format::Parquet),
         "json" => return Ok(Format::Coco),
         _ if jsonl::is_name(path) => return Ok(Format::Jsonl),
         _ => {}

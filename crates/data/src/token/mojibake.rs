@@ -143,9 +143,18 @@ fn decode(raw: Vec<u8>) -> Option<String> {
     while at < raw.len() {
         let (special, len) = match raw[at..] {
             [0xc0, 0x80, ..] => ('\0', 2),
-            [0xed, a @ 0xa0..=0xaf, b @ 0x80..=0xbf, 0xed, c @ 0xb0..=0xbf, d @ 0x80..=0xbf, ..] => {
+            [
+                0xed,
+                a @ 0xa0..=0xaf,
+                b @ 0x80..=0xbf,
+                0xed,
+                c @ 0xb0..=0xbf,
+                d @ 0x80..=0xbf,
+                ..,
+            ] => {
                 let bits = |byte: u8, mask: u8, shift: u32| u32::from(byte & mask) << shift;
-                let code = bits(a, 0xf, 16) + bits(b, 0x3f, 10) + bits(c, 0xf, 6) + bits(d, 0x3f, 0);
+                let code =
+                    bits(a, 0xf, 16) + bits(b, 0x3f, 10) + bits(c, 0xf, 6) + bits(d, 0x3f, 0);
                 (char::from_u32(code + 0x1_0000)?, 6)
             }
             _ => {

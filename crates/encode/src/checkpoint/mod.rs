@@ -1,12 +1,11 @@
 //! Checkpoints of every layout we read, as one set of named weights.
 //!
-//! `tensors` reads the files (safetensors, torch's zip), `pickle` what is inside the latter,
-//! `names` maps names, `family` derives the architecture.
+//! `tensors` reads the files (safetensors, torch's zip), `tuwen_data::pickle` what is
+//! inside the latter, `names` maps names, `family` derives the architecture.
 
 mod family;
 mod flash;
 mod names;
-mod pickle;
 mod positions;
 pub(crate) mod tensors;
 mod write;

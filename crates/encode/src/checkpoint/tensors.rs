@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorInfo};
+use tuwen_data::pickle::{self, TensorRef, Value};
 
-use super::pickle::{self, TensorRef, Value};
 use crate::{Error, Result};
 
 /// Values that are read at once.

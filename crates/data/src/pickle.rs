@@ -1,7 +1,7 @@
 //! Python's pickle as data: parsed, never executed.
 //!
-//! Only what a checkpoint is made of is understood: plain values, ordered dictionaries, tensors and
-//! TorchScript's module records. A pickle that names any other class or function is an error.
+//! Only what checkpoints and Chinese-CLIP's LMDB are made of is understood: plain values, ordered
+//! dictionaries, tensors and TorchScript's module records. A pickle that names any other class or function is an error.
 //! Opcodes: <https://github.com/python/cpython/blob/main/Lib/pickletools.py>.
 
 use std::cell::RefCell;
@@ -10,50 +10,65 @@ use std::rc::Rc;
 
 /// A parsed value. Containers are shared, because a pickle fills them after it has stored them.
 #[derive(Clone, Debug)]
-pub(crate) enum Value {
+pub enum Value {
+    /// Nothing.
     None,
+    /// True or false; nothing we read asks which.
     Bool,
+    /// A whole number of up to 64 bits.
     Int(i64),
+    /// A number with a point; nothing we read asks which.
     Float,
+    /// Text.
     Str(Rc<str>),
+    /// Bytes; nothing we read asks which.
     Bytes,
+    /// A tuple.
     Tuple(Rc<Vec<Value>>),
+    /// A list.
     List(Rc<RefCell<Vec<Value>>>),
+    /// A dictionary.
     Dict(Dict),
     /// A class or function by its full name.
     Global(Rc<str>),
     /// An instance of a TorchScript class: its attributes.
     Object(Dict),
+    /// A tensor's memory.
     Storage(Rc<Storage>),
+    /// A tensor.
     Tensor(Rc<TensorRef>),
 }
 
 /// Pairs in the order they were set.
-pub(crate) type Dict = Rc<RefCell<Vec<(Value, Value)>>>;
+pub type Dict = Rc<RefCell<Vec<(Value, Value)>>>;
 
 /// Raw values in the archive.
 #[derive(Debug)]
-pub(crate) struct Storage {
+pub struct Storage {
     /// Such as `torch.FloatStorage`.
-    pub(crate) kind: Rc<str>,
+    pub kind: Rc<str>,
     /// File name under `data/`.
-    pub(crate) key: Rc<str>,
+    pub key: Rc<str>,
 }
 
 /// A view of a storage; offset and strides count values.
 #[derive(Debug)]
-pub(crate) struct TensorRef {
-    pub(crate) storage: Rc<Storage>,
-    pub(crate) offset: usize,
-    pub(crate) shape: Vec<usize>,
-    pub(crate) strides: Vec<usize>,
+pub struct TensorRef {
+    /// The memory it looks at.
+    pub storage: Rc<Storage>,
+    /// Its first value.
+    pub offset: usize,
+    /// Sizes of the axes.
+    pub shape: Vec<usize>,
+    /// Distances between neighbours along the axes.
+    pub strides: Vec<usize>,
 }
 
 /// Reads one pickle.
 ///
 /// # Errors
 /// In words: where it ends too early, what it names that no checkpoint needs.
-pub(crate) fn parse(bytes: &[u8]) -> Result<Value, String> {
+pub fn parse(bytes: &[u8]) -> Result<Value, String> {
     let mut machine =
         Machine { rest: bytes, stack: Vec::new(), marks: Vec::new(), memo: HashMap::new() };
     loop {
