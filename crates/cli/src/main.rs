@@ -6,6 +6,7 @@
 mod chart;
 mod cmd;
 mod demo_assets;
+mod grid;
 mod indexing;
 mod page;
 mod picture_file;

@@ -160,6 +160,22 @@ fn the_doctor_finds_every_kind_of_trouble_and_writes_a_cleaned_manifest() {
     assert!(fail(folder.path(), &args, 1).contains("exists already"));
 }
 
+#[test]
+fn pictures_that_no_caption_names_are_told_of_folders_and_archives() {
+    let folder = tempfile::tempdir().expect("a folder");
+    set(folder.path());
+    succeed(folder.path(), &["data", "convert", "images", "tar", "--to", "shards"]);
+    std::fs::write(folder.path().join("set.csv"), "image,caption\nbeach,海滩\n").expect("a file");
+    for (images, strays) in [("images", 5), ("tar/00000.tar", 5)] {
+        let args = ["data", "doctor", "set.csv", "--images", images, "--json", "--no-pairing"];
+        let output = tuwen(folder.path(), &args);
+        let report = json(&String::from_utf8_lossy(&output.stdout));
+        let findings = report["findings"].as_array().expect("a list");
+        let found = findings.iter().find(|finding| finding["kind"] == "unnamed-picture");
+        assert_eq!(found.map(|found| &found["count"]), Some(&strays.into()), "{images}: {report}");
+    }
+}
+
 /// A grey PNG of 64 x 64.
 fn grey() -> Vec<u8> {
     let picture = tuwen_data::image::RgbImage::from_pixel(64, 64, [128; 3].into());

@@ -64,6 +64,17 @@ fn results_are_written_in_every_convention_and_score_the_same() {
         assert!(page.contains(part), "{part}");
     }
     assert!(!page.contains("http"), "it opens without a network");
+    for name in ["text-to-image-best", "image-to-text-worst"] {
+        let grid = folder.path().join(format!("page/captions-{name}.png"));
+        let grid = tuwen_data::image::decode_file(&grid, Default::default()).expect("a picture");
+        let grid = grid.into_rgb();
+        let green = grid.pixels().filter(|pixel| pixel.0 == [0x1b, 0x7a, 0x2a]).count();
+        assert!(grid.width() > 1000, "{name}");
+        assert!(
+            name.contains("image-to-text") || green > 4 * 170,
+            "the right one is framed: {green}"
+        );
+    }
     let recall = &report["text_to_image"]["recall"];
     assert_eq!(read("captions.chinese-clip.json")["scoreJson"]["r1"], recall[0]);
     assert_eq!(read("captions.taidi.json")["text_to_image_R@5"], recall[1]);
@@ -195,4 +206,30 @@ fn features_of_others_are_scored_and_bad_ones_named() {
     write("w.jsonl", b"{\"text_id\": 1, \"feature\": [0.1, 1, 2]}\n");
     let dims = failing(&["--image-features", "i.jsonl", "--text-features", "w.jsonl"]);
     assert!(dims.contains('2') && dims.contains('3'), "{dims}");
+}
+
+#[test]
+fn classes_make_everything_of_a_class_right() {
+    let folder = tempfile::tempdir().expect("a folder");
+    set(folder.path());
+    let labels = |class: &dyn Fn(&str) -> String| {
+        let lines: String =
+            PICTURES.iter().map(|name| format!("{name},{}\n", class(name))).collect();
+        std::fs::write(folder.path().join("labels.csv"), lines).expect("a file");
+    };
+    let args = ["eval", "--images", "images", "--captions", "captions.txt", "--json", "--labels"];
+    let args = [&args[..], &["labels.csv"]].concat();
+    labels(&|name| name.to_owned());
+    let own = json(&succeed(folder.path(), &args));
+    let (plain, by_class) = (&own["captions"], &own["captions, by class"]);
+    // Each picture a class of its own: the same as by pairs.
+    assert_eq!(plain["text_to_image"]["map"], by_class["text_to_image"]["map"]);
+    assert_eq!(plain["image_to_text"]["recall"], by_class["image_to_text"]["recall"]);
+    labels(&|name| if name.contains("dog") { "dog" } else { "other" }.to_owned());
+    let two = json(&succeed(folder.path(), &args));
+    let chance = &two["captions, by class"]["text_to_image"]["chance"][0];
+    assert!(chance.as_f64() > plain["text_to_image"]["chance"][0].as_f64(), "{two}");
+    std::fs::write(folder.path().join("labels.csv"), "boat.png,x\n").expect("a file");
+    let error = fail(folder.path(), &args, 1);
+    assert!(error.contains("no class for the picture `airplane`"), "{error}");
 }

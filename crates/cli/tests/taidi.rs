@@ -96,6 +96,14 @@ fn several_models_are_fused() {
         succeed(folder.path(), &["taidi", "predict", ".", "--out", "dual", "--dual-softmax"]);
     assert!(noted.contains("structure of the test set"), "{noted}");
     succeed(folder.path(), &["taidi", "validate", "dual", "--data", "."]);
+    let noted = succeed(folder.path(), &["taidi", "predict", ".", "--out", "own", "--one-to-one"]);
+    assert!(noted.contains("--one-to-one, which uses the structure"), "{noted}");
+    succeed(folder.path(), &["taidi", "validate", "own", "--data", "."]);
+    let answers = read("own");
+    let firsts: Vec<&str> = answers.lines().skip(1).step_by(5).collect();
+    let given = |line: &&str| line.rsplit(',').next().expect("an item").to_owned();
+    let distinct: std::collections::HashSet<String> = firsts.iter().map(given).collect();
+    assert_eq!(distinct.len(), firsts.len(), "{answers}");
     let wrong =
         fail(folder.path(), &["taidi", "predict", ".", "--weight", "1", "--weight", "2"], 2);
     assert!(wrong.contains("2 --weight for 1 --model"), "{wrong}");

@@ -6,10 +6,13 @@
 use rayon::prelude::*;
 use tuwen_gemm::{Mat, Packed};
 
+use crate::assign::assign;
 use crate::ranks::{Ranking, top};
 
 /// Scores that one thread holds at a time.
 const SCORES: usize = 8 << 20;
+/// Items that a query may be given: with fewer, more queries go without.
+const CANDIDATES: usize = 100;
 /// RRF's constant, as published.
 const RRF: f32 = 60.0;
 
@@ -47,6 +50,9 @@ pub struct Recipe {
     /// (Cheng et al. 2021, <https://arxiv.org/abs/2109.04290>). It looks at all queries at once, which
     /// no search in use can do.
     pub dual_softmax: Option<f32>,
+    /// Give each item to one query at most as its first, see [`assign`]. It looks at all queries at
+    /// once, too.
+    pub one_to_one: bool,
     /// Items of each query.
     pub top: usize,
 }
@@ -71,12 +77,16 @@ pub fn fuse(members: &[Member<'_>], recipe: Recipe) -> Vec<Vec<usize>> {
     let rows = |start: usize| {
         fused(members, &packed, recipe.fusion, start..(start + block).min(queries), items)
     };
-    let ranking = Ranking { top: recipe.top, ..Ranking::default() };
+    let wanted = if recipe.one_to_one { recipe.top.max(CANDIDATES) } else { recipe.top };
+    let ranking = Ranking { top: wanted, ..Ranking::default() };
+    let scored = |row: &[f32]| -> Vec<(usize, f32)> {
+        top(row, ranking).into_iter().map(|item| (item, row[item])).collect()
+    };
     let Some(scale) = recipe.dual_softmax else {
         let best = starts.par_iter().flat_map_iter(|&start| {
-            rows(start).chunks_exact(items).map(|row| top(row, ranking)).collect::<Vec<_>>()
+            rows(start).chunks_exact(items).map(scored).collect::<Vec<_>>()
         });
-        return best.collect();
+        return ordered(best.collect(), recipe);
     };
     // How much each item is asked for: the logarithm of the sum over all queries.
     let asked = starts.par_iter().map(|&start| {
@@ -97,11 +107,21 @@ pub fn fuse(members: &[Member<'_>], recipe: Recipe) -> Vec<Vec<usize>> {
         let weighted = |row: &[f32]| {
             let weigh = |(score, asked): (&f32, &f32)| score * (scale * score - asked).exp();
             let row: Vec<f32> = row.iter().zip(&asked).map(weigh).collect();
-            top(&row, ranking)
+            scored(&row)
         };
         rows(start).chunks_exact(items).map(weighted).collect::<Vec<_>>()
     });
-    best.collect()
+    ordered(best.collect(), recipe)
+}
+
+/// The first items of each query, best first; with `one_to_one` the one it was given before all.
+fn ordered(best: Vec<Vec<(usize, f32)>>, recipe: Recipe) -> Vec<Vec<usize>> {
+    let given = if recipe.one_to_one { assign(&best) } else { vec![None; best.len()] };
+    let order = |(row, given): (Vec<(usize, f32)>, Option<usize>)| {
+        let others = row.into_iter().map(|(item, _)| item).filter(|item| Some(*item) != given);
+        given.into_iter().chain(others).take(recipe.top).collect()
+    };
+    best.into_iter().zip(given).map(order).collect()
 }
 
 /// Shares of the members that answer most queries among the first `recipe.top`, found on a set whose
@@ -195,7 +215,7 @@ mod tests {
     }
 
     fn first(members: &[Member<'_>], fusion: Fusion, dual_softmax: Option<f32>) -> Vec<usize> {
-        let recipe = Recipe { fusion, dual_softmax, top: 1 };
+        let recipe = Recipe { fusion, dual_softmax, top: 1, ..Recipe::default() };
         fuse(members, recipe).into_iter().map(|top| top[0]).collect()
     }
 
@@ -225,10 +245,17 @@ mod tests {
     }
 
     #[test]
+    fn one_to_one_gives_a_hub_to_one_query() {
+        let members = [member(&[0.9, 0.1, 0.1, 0.8, 0.75, 0.1, 0.9, 0.1, 0.7], 1.0)];
+        let recipe = Recipe { one_to_one: true, top: 2, ..Recipe::default() };
+        assert_eq!(fuse(&members, recipe), [[0, 1], [1, 0], [2, 0]]);
+    }
+
+    #[test]
     fn a_model_that_only_disturbs_loses_its_share() {
         let good: &[f32] = &[0.9, 0.1, 0.2, 0.1, 0.8, 0.3, 0.2, 0.1, 0.7];
         let bad: &[f32] = &[0.0, 1.0, 0.1, 0.0, 0.1, 1.0, 1.0, 0.0, 0.1];
-        let recipe = Recipe { fusion: Fusion::ZScore, dual_softmax: None, top: 1 };
+        let recipe = Recipe { fusion: Fusion::ZScore, top: 1, ..Recipe::default() };
         let found = learn_weights(&[member(good, 1.0), member(bad, 1.0)], &[0, 1, 2], recipe);
         assert!(found[0] > found[1], "{found:?}");
         assert_eq!(learn_weights(&[member(good, 1.0)], &[0, 1, 2], recipe), [1.0]);

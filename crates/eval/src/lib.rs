@@ -4,6 +4,7 @@
 //! Convention (open_clip's): a query's rank is the best rank of any of its true items; equal scores
 //! go to the lower gallery position; the number of ties at a true item is reported.
 
+pub mod assign;
 pub mod classify;
 pub mod compare;
 pub mod conventions;
@@ -14,4 +15,4 @@ mod recall;
 
 pub use metrics::{Ask, CUTOFFS, Direction, MAP_CUTOFF};
 pub use ranks::{Ranked, Ranking, Ties, rank, rank_all, top};
-pub use recall::{Captioned, Report, evaluate};
+pub use recall::{Captioned, Report, by_class, evaluate};

@@ -1,5 +1,8 @@
 //! Both directions of a captioned set.
 
+use std::collections::HashMap;
+use std::hash::Hash;
+
 use serde::Serialize;
 
 use crate::metrics::{Ask, Direction};
@@ -54,8 +57,10 @@ impl Report {
     pub fn new(set: Captioned<'_>, [to_image, to_text]: [&[Ranked]; 2], cutoffs: &[usize]) -> Self {
         let images = Ask { gallery: set.images.len() / set.dim, cutoffs, clusters: set.owner };
         let texts = Ask { gallery: set.owner.len(), cutoffs, clusters: &[] };
-        let text_to_image = Direction::new(to_image, images);
-        let image_to_text = Direction::new(to_text, texts);
+        Self::of([Direction::new(to_image, images), Direction::new(to_text, texts)])
+    }
+
+    fn of([text_to_image, image_to_text]: [Direction; 2]) -> Self {
         let six = text_to_image.recall.iter().chain(&image_to_text.recall);
         let mean_recall = six.sum::<f64>() / 6.0;
         Self { text_to_image, image_to_text, mean_recall }
@@ -70,6 +75,28 @@ pub fn evaluate(images: &[f32], texts: &[f32], dim: usize, owner: &[usize]) -> R
     let set = Captioned { images, texts, dim, owner };
     let ranking = Ranking::default();
     Report::new(set, [&set.text_to_image(ranking), &set.image_to_text(ranking)], &[])
+}
+
+/// Scores by class: right is whatever has the query's class, pictures for texts and texts for pictures.
+/// This is the mAP of cross-modal hashing and common-space learning.
+///
+/// # Shapes
+/// `images`: N * D unit vectors and N classes; `texts`: M * D unit vectors and M classes.
+pub fn by_class<C: Eq + Hash>(
+    images: (&[f32], &[C]),
+    texts: (&[f32], &[C]),
+    dim: usize,
+    cutoffs: &[usize],
+) -> Report {
+    let direction = |(queries, asked): (&[f32], &[C]), (gallery, given): (&[f32], &[C])| {
+        let mut members: HashMap<&C, Vec<usize>> = HashMap::new();
+        given.iter().enumerate().for_each(|(at, class)| members.entry(class).or_default().push(at));
+        let truth = |class: &C| members.get(class).cloned().unwrap_or_default();
+        let truth: Vec<Vec<usize>> = asked.iter().map(truth).collect();
+        let ranked = rank_all(queries, gallery, dim, &truth, Ranking::default());
+        Direction::new(&ranked, Ask { gallery: given.len(), cutoffs, clusters: &[] })
+    };
+    Report::of([direction(texts, images), direction(images, texts)])
 }
 
 #[cfg(test)]

@@ -3,15 +3,17 @@
 mod report;
 mod write;
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, HashMap};
+use std::io::BufRead;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Result;
-use tuwen_data::Encoder;
+use anyhow::{Context, Result};
+use tuwen_data::encoding::TextFile;
 use tuwen_data::import::{self, CaptionFile, DataSet, Format, Source};
+use tuwen_data::{Encoder, Sample};
 use tuwen_encode::builtin;
-use tuwen_eval::{Captioned, Direction, Ranking, Report, Ties};
+use tuwen_eval::{Captioned, Direction, Ranking, Report, Ties, by_class};
 use tuwen_train::embed_set;
 
 use super::by_name;
@@ -44,13 +46,21 @@ pub struct Args {
     /// Recall at further cut-offs, such as 20,50
     #[arg(long, value_delimiter = ',')]
     k: Vec<usize>,
+    /// A class for each picture, `ID,CLASS` a line: recall and mAP by class as well, where whatever has
+    /// the same class is right
+    #[arg(long)]
+    labels: Option<PathBuf>,
     /// Folder for the results query by query, the predictions, and the numbers in the conventions of
     /// Chinese-CLIP, LAVIS, CLIP_benchmark, open_clip and the Taidi Cup
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Folder for a page with the numbers, curves, and the best, worst and random queries
+    /// Folder for a page with the numbers, curves, and the best, worst and random queries, these also
+    /// as PNG
     #[arg(long)]
     report: Option<PathBuf>,
+    /// A font for the PNGs, when the machine has none for the captions' characters
+    #[arg(long, requires = "report")]
+    font: Option<PathBuf>,
     /// Print the numbers as JSON
     #[arg(long)]
     json: bool,
@@ -75,8 +85,10 @@ impl Args {
             model,
             dataset_text: false,
             k: Vec::new(),
+            labels: None,
             out: None,
             report: Some(report),
+            font: None,
             json: false,
             text_args: TextArgs::default(),
         }
@@ -101,6 +113,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         share: 1.0,
     };
     let samples = import::read(&set)?;
+    let classes = args.labels.as_ref().map(|path| labels(path, &samples)).transpose()?;
     let encoder = open_model(&args.model, &args.text_args)?.with_dataset_text(args.dataset_text);
     let embedded = embed_set(&encoder, &samples)?;
     note_lost(&encoder);
@@ -122,16 +135,48 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             ranked,
             report,
         });
-        report::write(folder, encoder.name(), &samples, &shown.collect::<Vec<_>>())?;
+        let shown: Vec<_> = shown.collect();
+        report::write(folder, encoder.name(), &samples, &shown, args.font.as_deref())?;
     }
-    let reports: BTreeMap<String, Report> =
-        measured.into_iter().map(|(source, _, _, report)| (source.clone(), report)).collect();
+    let of_class = |(source, set, ..): &(&String, Captioned<'_>, _, _)| {
+        let classes = classes.as_ref()?;
+        let texts: Vec<String> = set.owner.iter().map(|&image| classes[image].clone()).collect();
+        let report = by_class((set.images, classes), (set.texts, &texts), set.dim, &args.k);
+        Some((format!("{source}, by class"), report))
+    };
+    let by_class: Vec<(String, Report)> = measured.iter().filter_map(of_class).collect();
+    let measured = measured.into_iter().map(|(source, _, _, report)| (source.clone(), report));
+    let reports: BTreeMap<String, Report> = measured.chain(by_class).collect();
     if args.json {
         println!("{}", serde_json::to_string(&reports)?);
     } else {
         print(&reports);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The class of each picture, from lines of its id or file name and its class.
+fn labels(path: &Path, samples: &[Sample]) -> Result<Vec<String>> {
+    let mut found = HashMap::new();
+    for line in TextFile::look(path)?.open()?.lines() {
+        let line = line.with_context(|| path.display().to_string())?;
+        let parts = line.split_once('\t').or_else(|| line.rsplit_once(','));
+        if let Some((id, class)) = parts {
+            found.insert(id.trim().to_owned(), class.trim().to_owned());
+        }
+    }
+    let stems: HashMap<String, String> = found
+        .iter()
+        .map(|(id, class)| {
+            (Path::new(id).with_extension("").to_string_lossy().into_owned(), class.clone())
+        })
+        .collect();
+    let class = |sample: &Sample| {
+        let class = found.get(&sample.id).or_else(|| stems.get(&sample.id));
+        let missing = || format!("{}: no class for the picture `{}`", path.display(), sample.id);
+        class.cloned().with_context(missing)
+    };
+    samples.iter().map(class).collect()
 }
 
 /// A table for people.

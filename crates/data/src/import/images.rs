@@ -115,6 +115,16 @@ pub(super) fn tar_members(path: &Path) -> Result<Vec<(String, ImageSource)>> {
     Ok(members)
 }
 
+/// Every picture of a tar archive by its name there.
+///
+/// # Errors
+/// The archive is damaged.
+pub fn archive_pictures(path: &Path) -> Result<Vec<(String, ImageSource)>> {
+    let mut members = tar_members(path)?;
+    members.retain(|(name, _)| is_image_name(Path::new(name)));
+    Ok(members)
+}
+
 /// Collects captions by picture, in the order in which pictures first appear.
 #[derive(Default)]
 pub(super) struct SampleBuilder {

@@ -15,7 +15,7 @@ mod shards;
 mod table;
 
 pub use classes::{ClassSet, read_labels};
-pub use images::{ImageIndex, is_image_name};
+pub use images::{ImageIndex, archive_pictures, is_image_name};
 pub use pairs::{Pair, Pairs, Text, pairs};
 pub use records::{Opened, Records, Source};
 

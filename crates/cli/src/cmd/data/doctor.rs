@@ -3,8 +3,8 @@
 mod pairing;
 mod report;
 
-use std::collections::HashMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 
@@ -13,6 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 use tuwen_data::doctor::{Doctor, Example, Finding, Kind, Look, Severity};
 use tuwen_data::encoding::TextFile;
+use tuwen_data::import::{archive_pictures, is_image_name};
 use tuwen_data::{Error, ImageSource, Sample};
 use tuwen_encode::builtin;
 
@@ -135,17 +136,23 @@ fn encoding(doctor: &mut Doctor, text: &TextFile) {
     }
 }
 
-/// Pictures in the folder that no record named.
+/// Pictures in the folders and archives of the records' pictures that no record named. A set that is
+/// such a folder or archive itself names all.
 fn unnamed(args: &Args, samples: &[Sample], doctor: &mut Doctor) {
-    let named: std::collections::HashSet<&std::path::Path> = samples
-        .iter()
-        .filter_map(|sample| match &sample.image {
-            ImageSource::File(path) => Some(path.as_path()),
-            _ => None,
-        })
-        .collect();
-    let folders: std::collections::BTreeSet<&std::path::Path> =
-        named.iter().filter_map(|path| path.parent()).collect();
+    let (mut named, mut folders, mut archives) =
+        (HashSet::new(), BTreeSet::new(), BTreeMap::<&Path, HashSet<u64>>::new());
+    for sample in samples {
+        match &sample.image {
+            ImageSource::File(path) => {
+                named.insert(path.as_path());
+                folders.extend(path.parent());
+            }
+            ImageSource::Tar { path, offset, .. } if *path != args.source.input => {
+                archives.entry(path).or_default().insert(*offset);
+            }
+            _ => {}
+        }
+    }
     if args.source.input.is_dir() {
         return;
     }
@@ -154,8 +161,15 @@ fn unnamed(args: &Args, samples: &[Sample], doctor: &mut Doctor) {
         let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
         paths.sort();
         for path in paths {
-            if tuwen_data::import::is_image_name(&path) && !named.contains(path.as_path()) {
+            if is_image_name(&path) && !named.contains(path.as_path()) {
                 doctor.unnamed(&path.to_string_lossy());
+            }
+        }
+    }
+    for (archive, named) in archives {
+        for (name, place) in archive_pictures(archive).unwrap_or_default() {
+            if matches!(place, ImageSource::Tar { offset, .. } if !named.contains(&offset)) {
+                doctor.unnamed(&format!("{}: {name}", archive.display()));
             }
         }
     }

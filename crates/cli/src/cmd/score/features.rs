@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use tuwen_data::vectors::Vectors;
-use tuwen_eval::{Ask, Direction, Ranking, Report, evaluate, rank_all};
+use tuwen_eval::{Report, by_class, evaluate};
 
 use super::super::eval;
 use super::predictions::truth;
@@ -30,7 +30,7 @@ pub(super) fn run(
         Some((image_labels, text_labels)) => {
             let of_pictures = read_labels(image_labels, pictures.ids.len())?;
             let of_words = read_labels(text_labels, words.ids.len())?;
-            by_class((&pictures, &of_pictures), (&words, &of_words))
+            by_class((&pictures.values, &of_pictures), (&words.values, &of_words), words.dim, &[])
         }
         None => by_pairs(&pictures, &words, reference)?,
     };
@@ -64,23 +64,6 @@ fn read_labels(path: &Path, rows: usize) -> Result<Vec<String>> {
     let labels: Vec<String> = text.lines().map(|line| line.trim().to_owned()).collect();
     ensure!(labels.len() == rows, "{}: {} classes for {rows} rows", path.display(), labels.len());
     Ok(labels)
-}
-
-/// Whatever has the same class is right.
-fn by_class(pictures: (&Vectors, &[String]), words: (&Vectors, &[String])) -> Report {
-    let direction = |(queries, asked): (&Vectors, &[String]),
-                     (gallery, given): (&Vectors, &[String])| {
-        let mut members: HashMap<&String, Vec<usize>> = HashMap::new();
-        given.iter().enumerate().for_each(|(at, class)| members.entry(class).or_default().push(at));
-        let truth = |class: &String| members.get(class).cloned().unwrap_or_default();
-        let truth: Vec<Vec<usize>> = asked.iter().map(truth).collect();
-        let ranked =
-            rank_all(&queries.values, &gallery.values, queries.dim, &truth, Ranking::default());
-        Direction::new(&ranked, Ask { gallery: given.len(), cutoffs: &[], clusters: &[] })
-    };
-    let (text_to_image, image_to_text) = (direction(words, pictures), direction(pictures, words));
-    let six = text_to_image.recall.iter().chain(&image_to_text.recall).sum::<f64>();
-    Report { text_to_image, image_to_text, mean_recall: six / 6.0 }
 }
 
 /// Texts with a picture, and for each of them its picture.

@@ -39,6 +39,10 @@ pub struct Args {
     /// in use knows all queries at once
     #[arg(long)]
     dual_softmax: bool,
+    /// Give each item to one query at most as its first answer. This uses the structure of the test set,
+    /// too: that no two queries have the same answer
+    #[arg(long)]
+    one_to_one: bool,
     /// Folder for result1.csv and result2.csv; the contest's own when not given
     #[arg(long)]
     out: Option<PathBuf>,
@@ -102,10 +106,12 @@ pub fn run(args: &Args) -> Result<()> {
             tables.gallery.len()
         );
     }
-    if args.dual_softmax {
-        println!(
-            "with --dual-softmax, which uses the structure of the test set: say so where you report it"
-        );
+    for (given, name) in [(args.dual_softmax, "dual-softmax"), (args.one_to_one, "one-to-one")] {
+        if given {
+            println!(
+                "with --{name}, which uses the structure of the test set: say so where you report it"
+            );
+        }
     }
     encoders.iter().for_each(note_lost);
     Ok(())
@@ -150,7 +156,8 @@ fn learned(args: &Args, encoders: &[CpuEncoder]) -> Result<Vec<f32>> {
         .collect();
     let truth = embedded.first().and_then(|set| set.texts.values().next());
     let truth = truth.map_or(&[][..], |(_, owner)| owner);
-    Ok(learn_weights(&members, truth, Recipe { dual_softmax: None, ..recipe(args) }))
+    let plain = Recipe { dual_softmax: None, one_to_one: false, ..recipe(args) };
+    Ok(learn_weights(&members, truth, plain))
 }
 
 fn recipe(args: &Args) -> Recipe {
@@ -165,7 +172,8 @@ fn recipe(args: &Args) -> Recipe {
         // The best of all ranks has 1 / 61.
         Fusion::ReciprocalRank => 61.0 * Z_SCORES,
     };
-    Recipe { fusion, dual_softmax: args.dual_softmax.then_some(scale), top: RANKS }
+    let dual_softmax = args.dual_softmax.then_some(scale);
+    Recipe { fusion, dual_softmax, one_to_one: args.one_to_one, top: RANKS }
 }
 
 fn embed(encoder: &CpuEncoder, task: Task, tables: &Tables) -> Result<Vectors> {

@@ -1,0 +1,63 @@
+//! Recall over the cut-off, ranks, and scores of true and false pairs.
+
+use tuwen_data::rng::Rng;
+use tuwen_eval::Ranked;
+use tuwen_index::dot;
+
+use super::Shown;
+use crate::chart::{Kind, Series, histogram, svg};
+
+/// Appends the three charts.
+pub(super) fn draw(out: &mut String, shown: &Shown<'_>) {
+    let names = ["text to image", "image to text"];
+    let cutoffs: Vec<usize> =
+        (0..=20).map(|at| 10f64.powf(f64::from(at) / 10.0).round() as usize).collect();
+    let recall = |ranked: &[Ranked], k: usize| {
+        100.0 * ranked.iter().filter(|r| r.ranks[0] <= k).count() as f64
+            / ranked.len().max(1) as f64
+    };
+    let curve = |(name, ranked): (&&str, &Vec<Ranked>)| Series {
+        name: (*name).to_owned(),
+        points: cutoffs.iter().map(|&k| ((k as f64).log10() / 2.0, recall(ranked, k))).collect(),
+    };
+    let series: Vec<Series> = names.iter().zip(shown.ranked).map(curve).collect();
+    let decades = [(0.0, "1"), (0.5, "10"), (1.0, "100")].map(|(x, label)| (x, label.to_owned()));
+    out.push_str(&svg("recall at k, %", Kind::Line, &series, &decades));
+
+    let largest =
+        shown.ranked.iter().flatten().map(|r| r.ranks[0]).max().unwrap_or(1).max(10) as f64;
+    let ranks = |(name, ranked): (&&str, &Vec<Ranked>)| Series {
+        name: (*name).to_owned(),
+        points: histogram(
+            ranked.iter().map(|r| (r.ranks[0] as f64).log10()),
+            (0.0, largest.log10()),
+            16,
+        ),
+    };
+    let series: Vec<Series> = names.iter().zip(shown.ranked).map(ranks).collect();
+    let ends = [(0.0, "1".to_owned()), (1.0, format!("{largest:.0}"))];
+    out.push_str(&svg("queries by rank (logarithmic), %", Kind::Area, &series, &ends));
+
+    let set = shown.set;
+    let score = |text: usize, image: usize| {
+        f64::from(dot(
+            &set.texts[text * set.dim..][..set.dim],
+            &set.images[image * set.dim..][..set.dim],
+        ))
+    };
+    let (pictures, mut rng) = (set.images.len() / set.dim, Rng::new(&[3]));
+    let right: Vec<f64> =
+        set.owner.iter().enumerate().map(|(text, &image)| score(text, image)).collect();
+    let other = |(text, &image): (usize, &usize)| {
+        score(text, (image + 1 + rng.below(pictures.max(2) - 1)) % pictures)
+    };
+    let wrong: Vec<f64> = set.owner.iter().enumerate().map(other).collect();
+    let all = || right.iter().chain(&wrong).copied();
+    let range = (all().fold(f64::MAX, f64::min), all().fold(f64::MIN, f64::max) + 1e-6);
+    let series = [("true pairs", &right), ("false pairs", &wrong)].map(|(name, values)| Series {
+        name: name.to_owned(),
+        points: histogram(values.iter().copied(), range, 40),
+    });
+    let ends = [(0.0, format!("{:.2}", range.0)), (1.0, format!("{:.2}", range.1))];
+    out.push_str(&svg("cosine of pairs, %", Kind::Area, &series, &ends));
+}

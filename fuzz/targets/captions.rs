@@ -1,0 +1,19 @@
+//! Files with captions in any encoding: CSV, JSONL, Flickr, COCO and Karpathy.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use tuwen_data::import::Format;
+use tuwen_fuzz::{file, read_all};
+
+fuzz_target!(|data: &[u8]| {
+    let Some((kind, bytes)) = data.split_first() else { return };
+    let (name, format) = match kind % 5 {
+        0 => ("t.csv", Format::Csv),
+        1 => ("t.tsv", Format::Csv),
+        2 => ("t.jsonl", Format::Jsonl),
+        3 => ("t.token", Format::Flickr),
+        _ => ("t.json", Format::Coco),
+    };
+    file("a.png", b"picture");
+    read_all(&file(name, bytes), format);
+});

@@ -1,0 +1,6 @@
+//! Pickles.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| drop(tuwen_data::pickle::parse(data)));
