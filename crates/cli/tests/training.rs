@@ -114,9 +114,9 @@ fn a_killed_run_resumes_with_the_same_curve() {
     std::fs::write(home.join("b.toml"), config("b", "")).expect("a file");
     succeed(home, &["train", "a.toml"]);
     let whole = curve(home, "a");
-    assert_eq!(whole.len(), 80, "40 epochs of two steps");
+    assert_eq!(whole.len(), 81, "the start, and 40 epochs of two steps");
     let loss = |line: &serde_json::Value| line["loss"].as_f64().expect("a loss");
-    assert!(loss(&whole[79]) < 0.7 * loss(&whole[0]), "it learns: {} to {}", whole[0], whole[79]);
+    assert!(loss(&whole[80]) < 0.7 * loss(&whole[1]), "it learns: {} to {}", whole[1], whole[80]);
 
     let mut kills = 0;
     let deadline = Instant::now() + Duration::from_secs(240);
@@ -140,6 +140,10 @@ fn a_killed_run_resumes_with_the_same_curve() {
     succeed(home, &["train", "b.toml"]);
     assert_eq!(curve(home, "b"), whole, "after {kills} kills");
     assert!(home.join("b/curves.svg").is_file());
+    let report = std::fs::read_to_string(home.join("b/report.html")).expect("a report");
+    assert!(report.contains("Before and after") && report.contains("the validation set: en"));
+    let events = std::fs::read(home.join("b/events.out.tfevents.0.tuwen")).expect("events");
+    assert!(events.windows(10).any(|window| window == b"train/loss"));
     let same = |name: &str| {
         let read = |out: &str| std::fs::read(home.join(out).join(name)).expect("a model");
         assert_eq!(read("a"), read("b"), "{name}");
@@ -158,7 +162,7 @@ fn a_frozen_image_tower_trains_on_cached_features() {
     let text = config("f", "").replace("image_lr = 3e-3", "image_lr = 0.0");
     std::fs::write(home.join("f.toml"), text.replace("epochs = 40", "epochs = 4")).expect("a file");
     succeed(home, &["train", "f.toml"]);
-    assert_eq!(curve(home, "f").len(), 8);
+    assert_eq!(curve(home, "f").len(), 9);
 }
 
 #[test]
@@ -170,7 +174,10 @@ fn mistakes_in_a_configuration_are_named() {
         std::fs::write(home.join("x.toml"), text).expect("a file");
         fail(home, &["train", "x.toml"], 1)
     };
-    assert!(run(config("x", "learning_rte = 1.0")).contains("learning_rte"));
+    let message = run(config("x", "avoid_duplicate = true"));
+    assert!(message.contains("nearest: `avoid_duplicates`"), "{message}");
+    let message = run(config("x", "").replace("batch = 6", "batch = 60"));
+    assert!(message.contains("a batch of 60 from 12 pictures"), "{message}");
     assert!(run(config("x", "").replace("batch = 6", "batch = 0")).contains("batch"));
     let message = run(config("x", "").replace("[[\"zh\"", "[[\"klingon\""));
     assert!(message.contains("klingon"), "{message}");
@@ -181,4 +188,149 @@ fn mistakes_in_a_configuration_are_named() {
         .expect("a file");
     assert!(fail(home, &["train", "y.toml"], 1).contains("epochs = 1"), "another configuration");
     assert!(fail(home, &["train", "a.toml", "--device", "gpu"], 1).contains("a.toml"));
+}
+
+/// A short run's configuration, with changes.
+fn short(out: &str, extra: &str, changes: &[(&str, &str)]) -> String {
+    let text = config(out, extra).replace("epochs = 40", "epochs = 10");
+    changes.iter().fold(text, |text, (from, to)| {
+        assert!(text.contains(from), "{from}");
+        text.replace(from, to)
+    })
+}
+
+fn train(home: &Path, name: &str, text: String) -> String {
+    std::fs::write(home.join(name), text).expect("a file");
+    succeed(home, &["train", name])
+}
+
+#[test]
+fn a_damaged_checkpoint_falls_back_to_the_one_before() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path();
+    prepare(home);
+    train(home, "a.toml", short("a", "", &[]));
+    train(home, "b.toml", short("b", "", &[]));
+    let newest = home.join("b/state-00000020.safetensors");
+    let mut bytes = std::fs::read(&newest).expect("a checkpoint");
+    assert!(home.join("b/state-00000016.safetensors").is_file(), "two are kept");
+    assert!(!home.join("b/state-00000012.safetensors").is_file(), "two are kept");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x55;
+    std::fs::write(&newest, bytes).expect("a file");
+    let out = succeed(home, &["train", "b.toml"]);
+    assert!(out.contains("damaged"), "{out}");
+    assert_eq!(curve(home, "a"), curve(home, "b"), "the same from step 16 on");
+}
+
+#[test]
+fn changed_data_are_refused_unless_asked_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path();
+    prepare(home);
+    train(home, "a.toml", short("a", "", &[]));
+    let captions = std::fs::read_to_string(home.join("c.jsonl")).expect("captions");
+    std::fs::write(home.join("c.jsonl"), captions.replacen("\"en\":\"", "\"en\":\"now ", 1))
+        .expect("a file");
+    let error = fail(home, &["train", "a.toml"], 1);
+    assert!(error.contains("other data") && error.contains("--changed-data"), "{error}");
+    succeed(home, &["train", "a.toml", "--changed-data"]);
+}
+
+#[test]
+fn adapters_learn_and_the_exported_model_has_them_inside() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path();
+    prepare(home);
+    train(home, "a.toml", short("a", "", &[("epochs = 10", "epochs = 1")]));
+    let lora = "[start]\nmodel = \"a\"\n[lora]\nrank = 4\nalpha = 8.0\nlr = 1e-2\n[augment]";
+    let changes = [
+        ("[augment]", lora),
+        ("model = \"model.json\"\n", ""),
+        ("heads_lr = 3e-3", "heads_lr = 0.0"),
+    ];
+    let out = train(home, "l.toml", short("l", "", &changes));
+    assert!(out.contains("million values learn"), "{out}");
+    let read = |out: &str, name: &str| {
+        let bytes = std::fs::read(home.join(out).join(name)).expect("weights");
+        let tensors = safetensors::SafeTensors::deserialize(&bytes).expect("safetensors");
+        let all = tensors.iter().map(|(name, view)| (name.to_owned(), view.data().to_vec()));
+        all.collect::<std::collections::BTreeMap<_, _>>()
+    };
+    let adapters = read("l", "adapters.safetensors");
+    // Two image blocks and one text block, four matrices each, two adapters for each.
+    assert_eq!(adapters.len(), 3 * 4 * 2, "{:?}", adapters.keys());
+    let (before, after) = (read("a", "model.safetensors"), read("l", "model.safetensors"));
+    let changed: Vec<&String> = after.keys().filter(|&name| before[name] != after[name]).collect();
+    assert!(!changed.is_empty(), "something was learned");
+    let of_blocks = |name: &&String| name.contains(".blocks.") && name.ends_with(".weight");
+    assert!(changed.iter().all(of_blocks), "nothing else moved: {changed:?}");
+    let losses: Vec<f64> =
+        curve(home, "l").iter().filter_map(|line| line["loss"].as_f64()).collect();
+    let half = |part: &[f64]| part.iter().sum::<f64>();
+    assert!(half(&losses[10..]) < half(&losses[..10]), "{losses:?}");
+}
+
+#[test]
+fn every_way_to_learn_less_or_otherwise_runs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path();
+    prepare(home);
+    train(home, "a.toml", short("a", "", &[]));
+    let last =
+        |out: &str| curve(home, out).pop().expect("a line")["loss"].as_f64().expect("a loss");
+    let whole = curve(home, "a");
+    // In chunks the curve is the same but for the last digits.
+    train(home, "c.toml", short("c", "chunk = 2", &[]));
+    for (one, other) in curve(home, "c").iter().zip(&whole).skip(1) {
+        let (one, other) = (one["loss"].as_f64().expect("a loss"), other["loss"].as_f64());
+        assert!((one - other.expect("a loss")).abs() < 2e-3, "{one} and {other:?}");
+    }
+    let start = "[start]\nmodel = \"a\"\n[augment]";
+    let variants = [
+        (
+            "heads",
+            "",
+            vec![
+                ("image_lr = 3e-3", "image_lr = 0.0"),
+                ("text_lr = 3e-3", "text_lr = 0.0"),
+                ("embed_lr = 3e-3", "embed_lr = 0.0"),
+            ],
+        ),
+        ("last", "", vec![("layer_decay = 0.9", "layer_decay = 0.9\nfrozen_blocks = 1")]),
+        ("triplet", "avoid_duplicates = true", vec![("\"contrastive\"", "\"triplet\"")]),
+        ("fixed", "token_drop = 0.2", vec![("smoothing = 0.05", "fixed_scale = true")]),
+        ("taught", "", vec![("[augment]", start), ("smoothing = 0.05", "teacher = \"a\"")]),
+    ];
+    for (name, extra, changes) in variants {
+        train(home, &format!("{name}.toml"), short(name, extra, &changes));
+        assert!(last(name).is_finite(), "{name}");
+    }
+    // A patient run ends when it is no longer better; here at once, for nothing moves.
+    let still = [
+        ("heads_lr = 3e-3", "heads_lr = 1e-12"),
+        ("image_lr = 3e-3", "image_lr = 0.0"),
+        ("text_lr = 3e-3", "text_lr = 0.0"),
+        ("embed_lr = 3e-3", "embed_lr = 0.0"),
+        ("validate_every = 20", "validate_every = 2"),
+    ];
+    let out = train(home, "p.toml", short("p", "patience = 2", &still));
+    assert!(out.contains("stopped early"), "{out}");
+    assert_eq!(curve(home, "p").len(), 5);
+}
+
+#[test]
+fn a_check_tells_what_a_run_needs_and_takes_no_step() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path();
+    prepare(home);
+    std::fs::copy(home.join("pictures/bus.png"), home.join("pictures/fish.png")).expect("a copy");
+    std::fs::write(home.join("a.toml"), short("a", "", &[])).expect("a file");
+    let output = common::tuwen(home, &["train", "a.toml", "--check"]);
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{out}");
+    assert!(out.contains("1 pictures look like another one"), "{out}");
+    assert!(out.contains("batch is 6"), "{out}");
+    assert!(out.contains("20 (10 epochs of 2)"), "{out}");
+    assert!(!home.join("a").exists());
 }

@@ -2,6 +2,7 @@
 //! a few batches ahead of the model. The same seed and step give the same batch, wherever a run
 //! was interrupted.
 
+use std::collections::{HashSet, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -42,6 +43,11 @@ pub struct Plan {
     pub context: usize,
     /// Probability that a token is replaced by `[MASK]`.
     pub token_mask: f32,
+    /// Probability that a token is left out; one at least stays.
+    pub token_drop: f32,
+    /// For each sample a number, equal for samples that should not meet in a batch; empty where all
+    /// may.
+    pub duplicates: Vec<u64>,
     /// Variation of the pictures.
     pub augment: Augment,
     /// The model's pre-processing.
@@ -59,6 +65,8 @@ pub struct Batch {
     pub text_ids: Vec<Vec<u64>>,
     /// For each picture its position in the data set.
     pub image_ids: Vec<u64>,
+    /// For each picture a number: equal numbers, the same picture.
+    pub same: Vec<u64>,
 }
 
 impl Plan {
@@ -79,7 +87,35 @@ impl Plan {
             order.extend(members);
         }
         rng.shuffle(&mut order);
+        let order = self.apart(order);
         order[step % per_epoch * self.batch..][..self.batch].to_vec()
+    }
+
+    /// The same order with duplicates moved back into the next batch that has none of them, as long as
+    /// there are others to take their place.
+    fn apart(&self, order: Vec<usize>) -> Vec<usize> {
+        if self.duplicates.is_empty() {
+            return order;
+        }
+        let mut left: VecDeque<usize> = order.into();
+        let mut out = Vec::with_capacity(left.len());
+        while left.len() >= self.batch {
+            let (mut met, mut passed) = (HashSet::new(), VecDeque::new());
+            let end = out.len() + self.batch;
+            while out.len() < end
+                && let Some(member) = left.pop_front()
+            {
+                match met.insert(self.duplicates[member]) {
+                    true => out.push(member),
+                    false => passed.push_back(member),
+                }
+            }
+            passed.extend(left);
+            left = passed;
+            out.extend(left.drain(..end - out.len()));
+        }
+        out.extend(left);
+        out
     }
 
     /// A varied picture's pixels, the same for the same parts of the seed.
@@ -116,8 +152,12 @@ impl Plan {
             }
         }
         let texts = rows.iter().map(|rows| TokenBatch::new(rows)).collect();
-        let image_ids = members.into_iter().map(|member| member as u64).collect();
-        Ok(Batch { pixels, texts, text_ids, image_ids })
+        let image_ids: Vec<u64> = members.into_iter().map(|member| member as u64).collect();
+        let same = match &self.duplicates[..] {
+            [] => image_ids.clone(),
+            known => image_ids.iter().map(|&member| known[member as usize]).collect(),
+        };
+        Ok(Batch { pixels, texts, text_ids, image_ids, same })
     }
 
     fn part(&self, sample: &Sample, member: usize, step: usize) -> Result<Part> {
@@ -139,13 +179,30 @@ impl Plan {
 
     fn tokens(&self, text: &str, rng: &mut Rng) -> (Vec<u32>, u64) {
         let (mut ids, _) = WordPiece::shared().encode(text, self.context);
-        let hash = Rng::new(&ids.iter().map(|&id| u64::from(id)).collect::<Vec<_>>()).next_u64();
+        let hash = number(&ids);
+        self.drop_tokens(&mut ids, rng);
         for id in ids.iter_mut().filter(|id| **id != CLS && **id != SEP) {
             if rng.chance(self.token_mask) {
                 *id = MASK;
             }
         }
         (ids, hash)
+    }
+
+    /// The number by which a batch knows a text ([`Batch::text_ids`]).
+    pub fn text_id(&self, text: &str) -> u64 {
+        number(&WordPiece::shared().encode(text, self.context).0)
+    }
+
+    fn drop_tokens(&self, ids: &mut Vec<u32>, rng: &mut Rng) {
+        if self.token_drop == 0.0 {
+            return;
+        }
+        let whole = ids.clone();
+        ids.retain(|id| [CLS, SEP].contains(id) || !rng.chance(self.token_drop));
+        if ids.len() <= 2 {
+            *ids = whole;
+        }
     }
 
     /// Produces the batches of `steps` on a thread of its own.
@@ -161,6 +218,11 @@ impl Plan {
         });
         receiver
     }
+}
+
+/// Equal tokens, equal numbers.
+fn number(ids: &[u32]) -> u64 {
+    Rng::new(&ids.iter().map(|&id| u64::from(id)).collect::<Vec<_>>()).next_u64()
 }
 
 /// How many samples of a set an epoch takes.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::ranks::Ranked;
 
@@ -12,7 +12,7 @@ pub const CUTOFFS: [usize; 3] = [1, 5, 10];
 const RESAMPLED: usize = 1000;
 
 /// One direction of retrieval.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Direction {
     /// Number of queries that have a true item.
     pub queries: usize,

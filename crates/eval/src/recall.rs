@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::metrics::{Ask, Direction};
 use crate::ranks::{Ranked, Ranking, rank_all};
 
 /// Both directions over pictures with captions.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// Captions look for their picture.
     pub text_to_image: Direction,

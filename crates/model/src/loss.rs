@@ -4,7 +4,7 @@
 //! a picture id or the very same text as positive (ALBEF's `pos_idx`,
 //! <https://github.com/salesforce/ALBEF/blob/main/models/model_retrieval.py>).
 
-use burn::tensor::activation::{log_sigmoid, log_softmax};
+use burn::tensor::activation::{log_sigmoid, log_softmax, softmax};
 use burn::tensor::{Device, Tensor, TensorData};
 
 /// Which pairs belong together.
@@ -60,4 +60,34 @@ pub fn sigmoid(
     let logits = a.matmul(b.transpose()) * log_scale.exp().unsqueeze::<2>() + bias.unsqueeze::<2>();
     let signs = positives * 2.0 - 1.0;
     log_sigmoid(logits * signs).sum() / -(rows as f64)
+}
+
+/// The hardest negative of each row and column must be `margin` less alike than its own pair (VSE++,
+/// Faghri et al. 2018, <https://arxiv.org/abs/1707.05612>), as a mean over rows and columns.
+///
+/// # Shapes
+/// As [`contrastive`]; row i belongs to column i, and `positives` are nobody's negatives. Returns (1).
+pub fn triplet(a: Tensor<2>, b: Tensor<2>, positives: Tensor<2>, margin: f64) -> Tensor<1> {
+    let [rows, _] = a.dims();
+    let own = (a.clone() * b.clone()).sum_dim(1);
+    let scores = a.matmul(b.transpose());
+    let hardest = |scores: Tensor<2>, positives: Tensor<2>| {
+        let cost = (scores - own.clone() + margin).clamp_min(0.0) * (positives * -1.0 + 1.0);
+        cost.max_dim(1).sum() / rows as f64
+    };
+    let forward = hardest(scores.clone(), positives.clone());
+    forward + hardest(scores.transpose(), positives.transpose())
+}
+
+/// The student's distribution over a batch imitates the teacher's, both ways (affinity mimicking,
+/// TinyCLIP, Wu et al. 2023, <https://arxiv.org/abs/2309.12314>).
+///
+/// # Shapes
+/// `logits`, `teacher`: (B, B), scaled. Returns (1).
+pub fn mimic(logits: Tensor<2>, teacher: Tensor<2>) -> Tensor<1> {
+    let [rows, _] = logits.dims();
+    let one = |logits: Tensor<2>, teacher: Tensor<2>| {
+        (softmax(teacher, 1) * log_softmax(logits, 1)).sum() / -(rows as f64)
+    };
+    (one(logits.clone(), teacher.clone()) + one(logits.transpose(), teacher.transpose())) / 2.0
 }

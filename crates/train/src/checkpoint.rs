@@ -12,7 +12,7 @@ use tuwen_encode::arrays::{self, Precision};
 use crate::optim::State;
 use crate::{Error, Result, TrainConfig};
 
-const STATE: &str = "state.safetensors";
+const STATE: &str = "state-";
 const CONFIG: &str = "config.toml";
 const LOG: &str = "log.jsonl";
 
@@ -22,33 +22,37 @@ pub(crate) struct RunFolder {
 }
 
 impl RunFolder {
-    /// Creates the folder, or opens it when it belongs to the same configuration.
-    pub(crate) fn open(config: &TrainConfig) -> Result<Self> {
+    /// The folder of this configuration, which may not be there yet.
+    pub(crate) fn find(config: &TrainConfig) -> Result<Self> {
         let path = config.out.clone();
-        std::fs::create_dir_all(&path).map_err(|e| Error::io(&path, e))?;
-        let resolved = toml::to_string(config).map_err(|e| Error::config(&path, e))?;
-        let file = path.join(CONFIG);
-        match std::fs::read_to_string(&file) {
+        let resolved = resolved(config)?;
+        match std::fs::read_to_string(path.join(CONFIG)) {
             Ok(found) if found != resolved => {
                 let lines = found.lines().zip(resolved.lines());
                 let differ = lines.into_iter().find(|(a, b)| a != b);
                 let what = differ.map_or("a longer or shorter file".to_owned(), |(a, b)| {
                     format!("there `{a}`, here `{b}`")
                 });
-                return Err(Error::OtherRun { path, what });
+                Err(Error::OtherRun { path, what })
             }
-            Ok(_) => {}
-            Err(_) => std::fs::write(&file, resolved).map_err(|e| Error::io(&file, e))?,
+            _ => Ok(Self { path }),
         }
-        Ok(Self { path })
+    }
+
+    /// Makes the folder with its configuration.
+    pub(crate) fn create(&self, config: &TrainConfig) -> Result<()> {
+        std::fs::create_dir_all(&self.path).map_err(|e| Error::io(&self.path, e))?;
+        let file = self.file(CONFIG);
+        std::fs::write(&file, resolved(config)?).map_err(|e| Error::io(&file, e))
     }
 
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
-    /// Writes weights, moments, average, step and best score.
-    pub(crate) fn save(&self, state: &State, best: f64) -> Result<()> {
+    /// Writes weights, moments, average and progress as the newest checkpoint, and removes those beyond
+    /// the last `keep`. A disk that is full is an error before anything old is gone.
+    pub(crate) fn save(&self, state: &State, progress: &Progress, keep: usize) -> Result<()> {
         let mut all = Arrays::default();
         let parts = [&state.weights, &state.mean, &state.square, &state.ema];
         for (prefix, part) in PREFIXES.iter().zip(parts) {
@@ -58,32 +62,45 @@ impl RunFolder {
         }
         let metadata = BTreeMap::from([
             ("step".to_owned(), state.step.to_string()),
-            ("best".to_owned(), best.to_string()),
+            ("best".to_owned(), progress.best.to_string()),
+            ("not_better".to_owned(), progress.not_better.to_string()),
+            ("data".to_owned(), progress.data.clone()),
+            ("blake3".to_owned(), checksum(&all)),
         ]);
-        Ok(arrays::write(&all, Precision::F32, &metadata, &self.file(STATE))?)
+        let path = self.file(&format!("{STATE}{:08}.safetensors", state.step));
+        arrays::write(&all, Precision::F32, &metadata, &path)?;
+        let saved = self.saved();
+        for old in &saved[..saved.len().saturating_sub(keep)] {
+            std::fs::remove_file(old).map_err(|e| Error::io(old, e))?;
+        }
+        Ok(())
     }
 
-    /// The last saved state and best score, if there is one.
-    pub(crate) fn load(&self) -> Result<Option<(State, f64)>> {
-        let path = self.file(STATE);
-        if !path.exists() {
-            return Ok(None);
-        }
-        let metadata = arrays::metadata(&path)?;
-        let number = |key: &str| metadata.get(key).and_then(|value| value.parse::<f64>().ok());
-        let (Some(step), Some(best)) = (number("step"), number("best")) else {
-            return Err(Error::config(&path, "the checkpoint lacks its step and best score"));
+    /// All checkpoints, the newest last.
+    fn saved(&self) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(&self.path).into_iter().flatten().flatten();
+        let name = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            name.starts_with(STATE) && name.ends_with(".safetensors")
         };
-        let mut parts = [const { Arrays(BTreeMap::new()) }; 4];
-        for (name, array) in arrays::read(&path)?.0 {
-            let (prefix, name) = name.split_once('/').unwrap_or(("", &name));
-            let Some(part) = PREFIXES.iter().position(|known| *known == prefix) else {
-                return Err(Error::config(&path, format!("unknown entry `{prefix}/{name}`")));
-            };
-            parts[part].0.insert(name.to_owned(), array);
+        let mut saved: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(name).collect();
+        saved.sort();
+        saved
+    }
+
+    /// The newest checkpoint that is whole, if there is one; `tell` hears of those that are not.
+    pub(crate) fn load(&self, tell: &dyn Fn(String)) -> Result<Option<(State, Progress)>> {
+        let mut failed = None;
+        for path in self.saved().iter().rev() {
+            match read(path) {
+                Ok(found) => return Ok(Some(found)),
+                Err(error) => {
+                    tell(format!("{error}; trying the checkpoint before it"));
+                    failed = Some(error);
+                }
+            }
         }
-        let [weights, mean, square, ema] = parts;
-        Ok(Some((State { step: step as usize, weights, mean, square, ema }, best)))
+        failed.map_or(Ok(None), Err)
     }
 
     /// Opens the log and drops lines that lie behind the checkpoint.
@@ -92,7 +109,8 @@ impl RunFolder {
         let old = std::fs::read_to_string(&path).unwrap_or_default();
         let kept = old.lines().filter(|line| {
             let value = serde_json::from_str::<serde_json::Value>(line);
-            value.is_ok_and(|v| v["step"].as_u64().is_some_and(|s| s <= step as u64))
+            // Without a checkpoint the start is measured again.
+            value.is_ok_and(|v| step > 0 && v["step"].as_u64().is_some_and(|s| s <= step as u64))
         });
         let mut file = File::create(&path).map_err(|e| Error::io(&path, e))?;
         for line in kept {
@@ -110,3 +128,56 @@ impl RunFolder {
 }
 
 const PREFIXES: [&str; 4] = ["weights", "mean", "square", "ema"];
+
+/// What a run knows beside its weights.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Progress {
+    /// The best score so far.
+    pub(crate) best: f64,
+    /// Validations since then.
+    pub(crate) not_better: usize,
+    /// The training data's fingerprint.
+    pub(crate) data: String,
+}
+
+fn resolved(config: &TrainConfig) -> Result<String> {
+    toml::to_string(config).map_err(|e| Error::config(&config.out, e))
+}
+
+fn read(path: &Path) -> Result<(State, Progress)> {
+    let metadata = arrays::metadata(path)?;
+    let text = |key: &str| metadata.get(key).cloned().unwrap_or_default();
+    let number = |key: &str| text(key).parse::<f64>().ok();
+    let (Some(step), Some(best)) = (number("step"), number("best")) else {
+        return Err(Error::config(path, "the checkpoint lacks its step and best score"));
+    };
+    let all = arrays::read(path)?;
+    let (found, wanted) = (checksum(&all), text("blake3"));
+    if found != wanted {
+        let what = format!("the checkpoint is damaged: checksum {found}, written was {wanted}");
+        return Err(Error::config(path, what));
+    }
+    let mut parts = [const { Arrays(BTreeMap::new()) }; 4];
+    for (name, array) in all.0 {
+        let (prefix, name) = name.split_once('/').unwrap_or(("", &name));
+        let Some(part) = PREFIXES.iter().position(|known| *known == prefix) else {
+            return Err(Error::config(path, format!("unknown entry `{prefix}/{name}`")));
+        };
+        parts[part].0.insert(name.to_owned(), array);
+    }
+    let [weights, mean, square, ema] = parts;
+    let not_better = number("not_better").unwrap_or_default() as usize;
+    let progress = Progress { best, not_better, data: text("data") };
+    Ok((State { step: step as usize, weights, mean, square, ema }, progress))
+}
+
+/// Of all names and values.
+fn checksum(all: &Arrays) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for (name, array) in &all.0 {
+        hasher.update(name.as_bytes());
+        let bytes: Vec<u8> = array.data.iter().flat_map(|value| value.to_le_bytes()).collect();
+        hasher.update(&bytes);
+    }
+    hasher.finalize().to_hex()[..16].to_owned()
+}

@@ -11,6 +11,9 @@ pub enum Error {
     /// A model or its weights.
     #[error(transparent)]
     Model(#[from] tuwen_encode::Error),
+    /// A model by its name.
+    #[error(transparent)]
+    Hub(#[from] tuwen_hub::Error),
     /// A configuration cannot be used.
     #[error("{path}: {what}")]
     Config {
@@ -30,13 +33,33 @@ pub enum Error {
         /// The first difference.
         what: String,
     },
-    /// The loss is no longer a number.
-    #[error("the loss is {loss} at step {step}: lower the learning rate")]
+    /// The data are no longer those of the checkpoint.
+    #[error(
+        "{path} was trained on other data (fingerprint {found}, now {wanted}): bring them back, delete \
+         the folder to start over, or give --changed-data to go on with what is there now"
+    )]
+    OtherData {
+        /// The run folder.
+        path: PathBuf,
+        /// Of the checkpoint's data.
+        found: String,
+        /// Of the present data.
+        wanted: String,
+    },
+    /// The loss is no longer a number, or far from what it was.
+    #[error(
+        "the loss is {loss} at step {step}, before it was {before:.3} (pictures {pictures}): lower the \
+         learning rate, or look at these pictures; the checkpoint before it is kept"
+    )]
     Diverged {
         /// The step.
         step: usize,
         /// The loss.
         loss: f32,
+        /// Its mean over the last steps.
+        before: f32,
+        /// Some of the batch's.
+        pictures: String,
     },
     /// Reading or writing failed.
     #[error("{path}: {source}")]

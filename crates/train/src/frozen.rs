@@ -6,10 +6,11 @@ use rayon::prelude::*;
 use tuwen_data::Sample;
 use tuwen_data::loader::Plan;
 use tuwen_data::rng::Rng;
+use tuwen_encode::ModelConfig;
 use tuwen_encode::towers::{ImageTower, Record};
-use tuwen_encode::{Arrays, ModelConfig};
 
 use crate::Result;
+use crate::learner::View;
 
 /// Varied views of each picture.
 const VIEWS: usize = 2;
@@ -27,11 +28,11 @@ impl Cache {
     pub(crate) fn new(
         plan: &Plan,
         model: &ModelConfig,
-        arrays: &Arrays,
+        weights: &View<'_>,
         samples: &[Sample],
         progress: &(dyn Fn(f32) + Sync),
     ) -> Result<Self> {
-        let tower = ImageTower::new(model, arrays)?;
+        let tower = ImageTower::new(model, weights)?;
         let done = AtomicUsize::new(0);
         let view = |view: usize| -> Result<Vec<f32>> {
             let mut features = Vec::with_capacity(samples.len() * model.image.width);

@@ -1,21 +1,33 @@
 //! Training: one TOML in, a run folder out.
 //!
-//! `run` is the loop, read from top to bottom; `step` turns a batch into a loss and gradients (fast
-//! CPU towers, or burn on any device), `optim` turns gradients into weights, `checkpoint` keeps all
-//! of it on disk, `validate` measures recall, `plot` draws the curves.
+//! `run` is the loop, read from top to bottom; `start` gives it data and first weights, `step` turns a
+//! batch into a loss and gradients (fast CPU towers, or burn on any device), `learner` says which weights
+//! learn, `optim` turns gradients into weights, `checkpoint` keeps all of it on disk, `validate` measures
+//! recall, `report` and `tensorboard` show what happened.
 
+mod check;
 mod checkpoint;
 mod config;
 pub mod error;
 mod frozen;
+mod learner;
 mod optim;
 mod plot;
+mod report;
 mod run;
+mod start;
 mod step;
+mod teacher;
+mod tensorboard;
 mod validate;
 
-pub use config::{LossConfig, LossKind, TrainConfig};
+pub use check::{Checked, check};
+pub use config::{
+    BestBy, Lora, LoraTarget, LossConfig, LossKind, OptimConfig, Start, Tower, TrainConfig,
+};
 pub use error::{Error, Result};
-pub use run::{Event, train};
-pub use step::{Engine, StepInput, gradients};
+pub use learner::View;
+pub use run::{Event, Options, Reports, recalls, train};
+pub use start::whole_model;
+pub use step::{Engine, Learns, StepInput, Taught, gradients};
 pub use validate::{Embedded, embed_set};

@@ -46,23 +46,33 @@ pub(crate) struct Group {
 pub(crate) fn group(name: &str, axes: usize, optim: &OptimConfig, model: &ModelConfig) -> Group {
     let lr = match name.split('.').next() {
         Some("image") => {
-            // 0 is the embedding, 1.. the blocks, the last the final LayerNorm.
-            let depth = match name.strip_prefix("image.blocks.") {
-                Some(rest) => 1 + rest.split('.').next().and_then(|n| n.parse().ok()).unwrap_or(0),
-                None if name.starts_with("image.norm") => model.image.layers + 1,
-                None => 0,
-            };
+            let (depth, layers) = (depth(name, "image", model.image.layers), model.image.layers);
             let frozen = optim.frozen_blocks > 0 && depth <= optim.frozen_blocks;
-            let below = (model.image.layers + 1 - depth) as i32;
+            let below = (layers + 1 - depth) as i32;
             if frozen { 0.0 } else { optim.image_lr * optim.layer_decay.powi(below) }
         }
         Some("text") if name.contains("_embed") => optim.embed_lr,
-        Some("text") => optim.text_lr,
+        Some("text") => {
+            let (depth, layers) = (depth(name, "text", model.text.layers), model.text.layers);
+            let frozen = optim.text_frozen_blocks > 0 && depth <= optim.text_frozen_blocks;
+            let below = (layers.max(depth) - depth) as i32;
+            if frozen { 0.0 } else { optim.text_lr * optim.text_layer_decay.powi(below) }
+        }
         _ => optim.heads_lr,
     };
     let plain = axes < 2
         || ["pos_embed", "cls_token", "token_embed"].iter().any(|part| name.contains(part));
     Group { lr, decay: if plain { 0.0 } else { optim.weight_decay } }
+}
+
+/// 0 is the embedding, 1.. the blocks, the last the final LayerNorm.
+fn depth(name: &str, tower: &str, layers: usize) -> usize {
+    let inner = name.strip_prefix(tower).and_then(|rest| rest.strip_prefix('.')).unwrap_or("");
+    match inner.strip_prefix("blocks.") {
+        Some(rest) => 1 + rest.split('.').next().and_then(|n| n.parse().ok()).unwrap_or(0),
+        None if inner.starts_with("norm") => layers + 1,
+        None => 0,
+    }
 }
 
 /// Linear warm-up, then a half cosine to 0.
@@ -100,7 +110,7 @@ pub(crate) fn update(
     state: &mut State,
     grads: &Arrays,
     optim: &OptimConfig,
-    model: &ModelConfig,
+    rates: impl Fn(&str, usize) -> Group,
     factor: f32,
 ) {
     state.step += 1;
@@ -111,7 +121,7 @@ pub(crate) fn update(
     let ema = optim.ema.min((1 + state.step) as f32 / (10 + state.step) as f32);
     for (name, weight) in &mut state.weights.0 {
         let Some(grad) = grads.0.get(name) else { continue };
-        let Group { lr, decay } = group(name, weight.shape.len(), optim, model);
+        let Group { lr, decay } = rates(name, weight.shape.len());
         let lr = lr * factor;
         let step_size = (f64::from(lr) / correct1) as f32;
         let root = correct2.sqrt() as f32;

@@ -1,41 +1,58 @@
 //! The loop: configuration in, run folder out.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tuwen_data::import;
-use tuwen_data::loader::Plan;
+use tuwen_data::loader::{Batch, Plan};
 use tuwen_data::rng::Rng;
 use tuwen_data::{Encoder, Sample};
 use tuwen_encode::arrays::{self, Precision};
-use tuwen_encode::{Arrays, CONFIG_FILE, CpuEncoder, ModelConfig, Tokenizer, Vision, WEIGHTS_FILE};
+use tuwen_encode::{Arrays, CONFIG_FILE, CpuEncoder, ModelConfig, WEIGHTS_FILE};
 use tuwen_eval::Report;
-use tuwen_model::burn::tensor::Device;
-use tuwen_model::{DualEncoder, load_imagenet_vit, weights};
 
-use crate::checkpoint::RunFolder;
+use crate::checkpoint::{Progress, RunFolder};
+use crate::config::{BestBy, Tower};
 use crate::frozen::Cache;
-use crate::optim::{self, State};
-use crate::step::{Engine, StepInput, gradients};
+use crate::learner::Learner;
+use crate::optim::{self, Group, State};
+use crate::start::{fingerprint, first_weights, read_data};
+use crate::step::{Engine, Learns, StepInput, gradients};
+use crate::teacher::Teacher;
 use crate::validate::embed_set;
-use crate::{Error, Result, TrainConfig, plot};
+use crate::{Error, Result, TrainConfig, report};
 
 /// Largest logarithm of the logit scale: 100, as in CLIP.
 const LARGEST_SCALE: f32 = 4.605_170_2;
+/// A loss so many times its usual self is an explosion.
+const EXPLOSION: f32 = 4.0;
+
+/// Recall by source of captions.
+pub type Reports = BTreeMap<String, Report>;
 
 /// What a run tells its audience.
 #[derive(Debug)]
 pub enum Event<'a> {
+    /// Something to know.
+    Note(String),
     /// The data are read.
     Data {
         /// Pictures to learn from.
         train: usize,
         /// Pictures to measure on.
         valid: usize,
+    },
+    /// How many of the model's values learn.
+    Learning {
+        /// These.
+        learning: usize,
+        /// Of these.
+        all: usize,
     },
     /// Features of a frozen image tower are being computed; the share that is done.
     Caching(f32),
@@ -52,16 +69,27 @@ pub enum Event<'a> {
         step: usize,
         /// Its loss.
         loss: f32,
+        /// Pictures of a second.
+        speed: f64,
     },
-    /// Recall has been measured.
+    /// Recall has been measured; at step 0 that of the start.
     Valid {
         /// The step.
         step: usize,
         /// By source of captions.
-        reports: &'a BTreeMap<String, Report>,
+        reports: &'a Reports,
         /// Whether it is the best so far.
         best: bool,
     },
+}
+
+/// How to run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// What computes.
+    pub engine: Engine,
+    /// Go on though the data are not those of the checkpoint.
+    pub changed_data: bool,
 }
 
 /// Trains, or goes on where an earlier call of the same configuration was stopped. `stop` ends the
@@ -71,126 +99,226 @@ pub enum Event<'a> {
 /// Data or weights that do not fit, a loss that is no number, a folder that cannot be written.
 pub fn train(
     config: &TrainConfig,
-    engine: &Engine,
+    options: &Options,
     stop: &AtomicBool,
     tell: &(dyn Fn(Event<'_>) + Sync),
 ) -> Result<bool> {
-    let model = ModelConfig::load(&config.model)?;
-    if model.tokenizer != Tokenizer::WordPiece || model.vision != Vision::ClassToken {
-        let what = "only a ViT with a class token and the WordPiece tokenizer can be trained yet";
-        return Err(Error::config(&config.model, what));
-    }
-    let folder = RunFolder::open(config)?;
+    let folder = RunFolder::find(config)?;
+    let (model, first) = first_weights(config)?;
     let (samples, plan) = read_data(config, &model)?;
-    let valid = import::read(&config.valid)?;
-    tell(Event::Data { train: samples.len(), valid: valid.len() });
+    let valid = Validation::read(config)?;
+    tell(Event::Data { train: samples.len(), valid: valid.valid.len() });
+    let (learner, learning) = Learner::new(config, &model, first);
+    if learning.0.is_empty() {
+        return Err(Error::config(&config.out, "nothing learns: every learning rate is 0"));
+    }
+    let count = learning.0.values().map(|array| array.data.len()).sum();
+    tell(Event::Learning { learning: count, all: model.parameters() });
 
-    let (mut state, mut best) = match folder.load()? {
-        Some(saved) => saved,
-        None => (State::new(first_weights(config, &model)?), 0.0),
+    folder.create(config)?;
+    let data = fingerprint(&samples);
+    let (state, progress) = match folder.load(&|note| tell(Event::Note(note)))? {
+        Some((state, progress)) => {
+            if progress.data != data && !options.changed_data {
+                let (path, found) = (config.out.clone(), progress.data);
+                return Err(Error::OtherData { path, found, wanted: data });
+            }
+            (state, Progress { data, ..progress })
+        }
+        None => (State::new(learning), Progress { data, ..Progress::default() }),
     };
     let steps = config.epochs * plan.batches_per_epoch();
-    if steps == 0 {
-        return Err(Error::config(&config.out, "fewer pictures than one batch"));
-    }
-    let cache = match config.image_is_frozen() && state.step < steps {
-        true => {
-            let progress = |share| tell(Event::Caching(share));
-            Some(Cache::new(&plan, &model, &state.weights, &samples, &progress)?)
-        }
-        false => None,
-    };
-    let mut log = folder.open_log(state.step)?;
-    tell(Event::Start { step: state.step, steps });
+    let run = Run { config, options, model, learner, folder, valid, steps, stop, tell };
+    run.go(state, progress, samples, plan)
+}
 
-    let batches = plan.clone().stream(Arc::new(samples), state.step..steps);
-    for batch in batches {
-        let started = Instant::now();
-        let batch = batch?;
+/// What does not change during a run.
+struct Run<'a> {
+    config: &'a TrainConfig,
+    options: &'a Options,
+    model: ModelConfig,
+    learner: Learner,
+    folder: RunFolder,
+    valid: Validation,
+    steps: usize,
+    stop: &'a AtomicBool,
+    tell: &'a (dyn Fn(Event<'_>) + Sync),
+}
+
+/// What the batches need beside their own content.
+struct Extras {
+    cache: Option<Cache>,
+    teacher: Option<Teacher>,
+}
+
+impl Run<'_> {
+    fn go(
+        &self,
+        mut state: State,
+        mut progress: Progress,
+        samples: Vec<Sample>,
+        plan: Plan,
+    ) -> Result<bool> {
+        let mut log = self.folder.open_log(state.step)?;
+        if state.step == 0 {
+            let line = self.validate(&state, &mut progress)?;
+            self.write(&mut log, &line)?;
+        }
+        let extras = self.extras(&state, &samples, &plan)?;
+        (self.tell)(Event::Start { step: state.step, steps: self.steps });
+        let names: Vec<String> = samples.iter().map(|sample| sample.id.clone()).collect();
+        let mut usual = None;
+        for batch in plan.stream(Arc::new(samples), state.step..self.steps) {
+            let batch = batch?;
+            let mut line = self.step(&mut state, &batch, &extras, (&mut usual, &names))?;
+            let end = state.step == self.steps;
+            if state.step % self.config.validate_every == 0 || end {
+                line["valid"] = self.validate(&state, &mut progress)?["valid"].take();
+            }
+            self.write(&mut log, &line)?;
+            let tired = self.config.patience > 0 && progress.not_better >= self.config.patience;
+            let last = end || tired || self.stop.load(Ordering::Relaxed);
+            if state.step % self.config.checkpoint_every == 0 || last {
+                self.folder.save(&state, &progress, self.config.keep_checkpoints)?;
+            }
+            if tired {
+                let what = format!("not better for {} validations", progress.not_better);
+                (self.tell)(Event::Note(format!("stopped early: {what}")));
+            }
+            if last {
+                let complete = end || tired;
+                report::write(&self.folder, self.config, &self.model, complete)?;
+                return Ok(complete);
+            }
+        }
+        Ok(true)
+    }
+
+    fn extras(&self, state: &State, samples: &[Sample], plan: &Plan) -> Result<Extras> {
+        let wanted = state.step < self.steps;
+        let cache = (self.config.image_is_frozen() && wanted).then(|| {
+            let progress = |share| (self.tell)(Event::Caching(share));
+            let view = self.learner.view(&state.weights);
+            Cache::new(plan, &self.model, &view, samples, &progress)
+        });
+        let teacher = self.config.loss.teacher.as_ref().filter(|_| wanted);
+        let teacher = teacher.map(|name| Teacher::new(name, samples, plan));
+        Ok(Extras { cache: cache.transpose()?, teacher: teacher.transpose()? })
+    }
+
+    /// One step; returns its line of the log.
+    fn step(
+        &self,
+        state: &mut State,
+        batch: &Batch,
+        extras: &Extras,
+        (usual, names): (&mut Option<f32>, &[String]),
+    ) -> Result<Value> {
+        let (config, started) = (self.config, Instant::now());
         let mut rng = Rng::new(&[config.seed, 4, state.step as u64]);
         let input = StepInput {
-            keep: random_patches(config, &model, batch.image_ids.len(), &mut rng),
-            features: cache.as_ref().map(|cache| cache.pick(&batch.image_ids, &mut rng)),
-            first_block: config.optim.frozen_blocks,
-            batch: &batch,
+            keep: random_patches(config, &self.model, batch.image_ids.len(), &mut rng),
+            features: extras.cache.as_ref().map(|cache| cache.pick(&batch.image_ids, &mut rng)),
+            learns: learns(config),
+            chunk: config.chunk,
+            teacher: extras.teacher.as_ref().map(|teacher| teacher.look(batch)),
+            batch,
         };
-        let (loss, mut grads) = gradients(engine, &model, &state.weights, &config.loss, &input)?;
-        if !loss.is_finite() {
-            return Err(Error::Diverged { step: state.step + 1, loss });
+        let view = self.learner.view(&state.weights);
+        let engine = &self.options.engine;
+        let (loss, seen) = gradients(engine, &self.model, &view, &config.loss, &input)?;
+        let before = usual.unwrap_or(loss);
+        if !loss.is_finite() || loss > EXPLOSION * before.max(1.0) {
+            let some = batch.image_ids.iter().take(5).map(|&id| &*names[id as usize]);
+            let pictures = some.collect::<Vec<_>>().join(", ") + ", …";
+            return Err(Error::Diverged { step: state.step + 1, loss, before, pictures });
         }
+        *usual = Some(before + 0.05 * (loss - before));
+        let mut grads = self.learner.gradients(&state.weights, seen);
         let norm = optim::clip(&mut grads, config.optim.clip);
-        let factor = optim::schedule(state.step, steps, config.optim.warmup);
-        optim::update(&mut state, &grads, &config.optim, &model, factor);
-        let scale = &mut state.weights.slot("heads.logit_scale", &[1])[0];
-        *scale = scale.min(LARGEST_SCALE);
-
-        let mut line = json!({
-            "step": state.step, "loss": loss, "grad_norm": norm, "lr_factor": factor,
-            "logit_scale": scale.exp(),
-            "images_per_s": batch.image_ids.len() as f64 / started.elapsed().as_secs_f64(),
-        });
-        tell(Event::Step { step: state.step, loss });
-        let last = state.step == steps || stop.load(Ordering::Relaxed);
-        if state.step % config.validate_every == 0 || state.step == steps {
-            let reports = validate(&model, &state.ema, &valid)?;
-            let score = score(&reports);
-            if score > best {
-                best = score;
-                export(&folder, &model, &state.ema)?;
+        let factor = optim::schedule(state.step, self.steps, config.optim.warmup);
+        optim::update(state, &grads, &config.optim, |name, axes| self.rate(name, axes), factor);
+        let scale = match state.weights.0.get_mut("heads.logit_scale") {
+            Some(scale) => {
+                scale.data[0] = scale.data[0].min(LARGEST_SCALE);
+                Some(scale.data[0].exp())
             }
-            tell(Event::Valid { step: state.step, reports: &reports, best: best == score });
-            line["valid"] = json!(reports);
-        }
-        writeln!(log, "{line}").map_err(|e| Error::io(folder.file("log.jsonl"), e))?;
-        if state.step % config.checkpoint_every == 0 || last {
-            folder.save(&state, best)?;
-        }
-        if last {
-            break;
+            None => None,
+        };
+        let speed = batch.image_ids.len() as f64 / started.elapsed().as_secs_f64();
+        (self.tell)(Event::Step { step: state.step, loss, speed });
+        Ok(json!({
+            "step": state.step, "loss": loss, "grad_norm": norm, "lr_factor": factor,
+            "logit_scale": scale, "images_per_s": speed,
+        }))
+    }
+
+    fn rate(&self, name: &str, axes: usize) -> Group {
+        match (&self.config.lora, name.contains("/lora_")) {
+            (Some(lora), true) => Group { lr: lora.lr, decay: self.config.optim.weight_decay },
+            _ => optim::group(name, axes, &self.config.optim, &self.model),
         }
     }
-    let curves = plot::svg(&folder.read_log()?);
-    let file = folder.file("curves.svg");
-    std::fs::write(&file, curves).map_err(|e| Error::io(&file, e))?;
-    Ok(state.step == steps)
+
+    /// Measures the moving average, and keeps it when it is the best; returns a line of the log.
+    fn validate(&self, state: &State, progress: &mut Progress) -> Result<Value> {
+        let arrays = self.learner.view(&state.ema).to_arrays(&self.model)?;
+        let encoder = CpuEncoder::new(self.model.clone(), arrays, b"in training")?;
+        let reports = recalls(&encoder, &self.valid.valid)?;
+        let score = score(&reports, self.config.best_by);
+        let best = score > progress.best || state.step == 0;
+        progress.not_better = if best { 0 } else { progress.not_better + 1 };
+        if best {
+            progress.best = score;
+            let arrays = self.learner.view(&state.ema).to_arrays(&self.model)?;
+            export(&self.folder, &self.model, &arrays)?;
+            if self.config.lora.is_some() {
+                let path = self.folder.file("adapters.safetensors");
+                arrays::write(&state.ema, Precision::F32, &BTreeMap::new(), &path)?;
+            }
+        }
+        (self.tell)(Event::Valid { step: state.step, reports: &reports, best });
+        let mut line = json!({ "step": state.step, "valid": reports });
+        if let (0, Some(other)) = (state.step, &self.valid.other) {
+            line["other"] = json!(recalls(&encoder, other)?);
+        }
+        Ok(line)
+    }
+
+    fn write(&self, log: &mut File, line: &Value) -> Result<()> {
+        writeln!(log, "{line}").map_err(|e| Error::io(self.folder.file("log.jsonl"), e))
+    }
 }
 
-/// All samples behind each other, and the plan that draws batches from them.
-fn read_data(config: &TrainConfig, model: &ModelConfig) -> Result<(Vec<Sample>, Plan)> {
-    let (mut samples, mut sets) = (Vec::new(), Vec::new());
-    for set in &config.train {
-        let start = samples.len();
-        samples.extend(import::read(set)?);
-        sets.push((start..samples.len(), set.share));
-    }
-    let plan = Plan {
-        seed: config.seed,
-        batch: config.batch,
-        sets,
-        pixels: !config.image_is_frozen(),
-        groups: config.captions.clone(),
-        context: config.context.min(model.context),
-        token_mask: config.token_mask,
-        augment: config.augment.clone(),
-        preprocess: model.preprocess.clone(),
-    };
-    Ok((samples, plan))
+/// The sets that recall is measured on.
+struct Validation {
+    valid: Vec<Sample>,
+    other: Option<Vec<Sample>>,
 }
 
-/// Random weights, replaced by those the configuration names.
-fn first_weights(config: &TrainConfig, model: &ModelConfig) -> Result<Arrays> {
-    // Not the default one, which is a GPU in a program built for it.
-    let device = Device::flex();
-    device.seed(config.seed);
-    let mut arrays = weights::from_module(&DualEncoder::new(model, &device));
-    if let Some(path) = &config.start.image {
-        arrays.0.extend(load_imagenet_vit(path)?.0);
+impl Validation {
+    fn read(config: &TrainConfig) -> Result<Self> {
+        let other = config.other.as_ref().map(import::read).transpose()?;
+        Ok(Self { valid: import::read(&config.valid)?, other })
     }
-    if let Some(path) = &config.start.weights {
-        arrays.0.extend(arrays::read(path)?.0);
+}
+
+/// Recall of a model on a set, for each source of captions.
+///
+/// # Errors
+/// A picture that cannot be read.
+pub fn recalls(encoder: &dyn Encoder, samples: &[Sample]) -> Result<Reports> {
+    Ok(embed_set(encoder, samples)?.reports())
+}
+
+fn learns(config: &TrainConfig) -> Learns {
+    let optim = &config.optim;
+    // Adapters are everywhere; without them, frozen blocks need no way back.
+    let first = if config.has_adapters(Tower::Image) { 0 } else { optim.frozen_blocks };
+    Learns {
+        image: (!config.image_is_frozen()).then_some(first),
+        text: (!config.text_is_frozen()).then_some(0),
     }
-    model.check_weights(&arrays)?;
-    Ok(arrays)
 }
 
 fn random_patches(
@@ -213,19 +341,15 @@ fn random_patches(
     })
 }
 
-fn validate(
-    model: &ModelConfig,
-    arrays: &Arrays,
-    valid: &[Sample],
-) -> Result<BTreeMap<String, Report>> {
-    let encoder = CpuEncoder::new(model.clone(), arrays.clone(), b"in training")?;
-    Ok(embed_set(&encoder as &dyn Encoder, valid)?.reports())
-}
-
-/// Mean over the sources of the mean text-to-image recall.
-fn score(reports: &BTreeMap<String, Report>) -> f64 {
-    let recalls = reports.values().map(|r| r.text_to_image.recall.iter().sum::<f64>() / 3.0);
-    recalls.sum::<f64>() / reports.len().max(1) as f64
+/// Mean over the sources of the mean recall.
+pub(crate) fn score(reports: &Reports, by: BestBy) -> f64 {
+    let mean = |recall: [f64; 3]| recall.iter().sum::<f64>() / 3.0;
+    let one = |report: &Report| match by {
+        BestBy::TextToImage => mean(report.text_to_image.recall),
+        BestBy::ImageToText => mean(report.image_to_text.recall),
+        BestBy::Mean => report.mean_recall,
+    };
+    reports.values().map(one).sum::<f64>() / reports.len().max(1) as f64
 }
 
 /// Writes a model folder that `--model` opens.

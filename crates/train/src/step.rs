@@ -4,15 +4,18 @@
 //! features enter burn as leaves, and their gradients go back into the towers. On another device
 //! everything runs in burn. A test holds the two to the same gradients.
 
+use std::ops::Range;
+
 use tuwen_data::loader::Batch;
 use tuwen_data::token::TokenBatch;
-use tuwen_encode::towers::{ImageTower, Record, TextTower};
-use tuwen_encode::{Arrays, ModelConfig};
+use tuwen_encode::towers::{ImageTower, Pass, Record, TextTower};
+use tuwen_encode::{Array, Arrays, ModelConfig, Weights};
 use tuwen_model::burn::tensor::{Device, Gradients, Int, Tensor, TensorData};
 use tuwen_model::{DualEncoder, Heads, loss, weights};
 
 use crate::Result;
 use crate::config::{LossConfig, LossKind};
+use crate::learner::View;
 
 /// What computes the towers.
 #[derive(Clone, Debug)]
@@ -31,8 +34,28 @@ pub struct StepInput<'a> {
     pub keep: Option<Vec<Vec<usize>>>,
     /// Features of a frozen image tower, (B, W), instead of pixels.
     pub features: Option<Vec<f32>>,
-    /// The first image block that learns.
-    pub first_block: usize,
+    /// Where each tower begins to learn; none where it does not.
+    pub learns: Learns,
+    /// Pictures whose activations are in memory at once; 0 for all.
+    pub chunk: usize,
+    /// What a teacher makes of the batch.
+    pub teacher: Option<Taught>,
+}
+
+/// The first block of each tower that learns, 0 with the embedding; none where no block does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Learns {
+    /// Of the image tower.
+    pub image: Option<usize>,
+    /// Of the text tower.
+    pub text: Option<usize>,
+}
+
+/// A teacher's logits of a batch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Taught {
+    /// For each group of texts (B, B), pictures by texts, scaled.
+    pub logits: Vec<Vec<f32>>,
 }
 
 /// The loss and the gradients by name.
@@ -42,70 +65,129 @@ pub struct StepInput<'a> {
 pub fn gradients(
     engine: &Engine,
     model: &ModelConfig,
-    arrays: &Arrays,
+    view: &View<'_>,
     config: &LossConfig,
     input: &StepInput<'_>,
 ) -> Result<(f32, Arrays)> {
     match engine {
-        Engine::Cpu => on_cpu(model, arrays, config, input),
-        Engine::Burn(device) => on_device(device, model, arrays, config, input),
+        Engine::Cpu => on_cpu(model, view, config, input),
+        Engine::Burn(device) => on_device(device, model, view, config, input),
     }
 }
 
 fn on_cpu(
     model: &ModelConfig,
-    arrays: &Arrays,
+    view: &View<'_>,
     config: &LossConfig,
     input: &StepInput<'_>,
 ) -> Result<(f32, Arrays)> {
     // Not the default one, which is a GPU in a program built for it.
     let device = Device::flex().autodiff();
-    let images = ImageTower::new(model, arrays)?;
-    let texts = TextTower::new(model, arrays)?;
-    let keep = input.keep.as_deref();
-    let image_pass = match &input.features {
-        Some(_) => None,
-        None => Some(images.forward(&input.batch.pixels, keep, Record::From(input.first_block))),
-    };
-    // All groups in one pass: fewer, fuller chunks.
+    let images = Images { tower: ImageTower::new(model, view)?, input, model };
+    let texts = TextTower::new(model, view)?;
+    let pictures = input.batch.image_ids.len();
+    let pieces = pieces(pictures, input.chunk);
+    // All groups behind each other: fewer, fuller chunks.
     let rows: Vec<&[u32]> = input.batch.texts.iter().flat_map(rows_of).collect();
-    let text_pass = texts.forward(&rows, Record::From(0));
+    let text_pieces = self::pieces(rows.len(), input.chunk * input.batch.texts.len());
 
+    // With several pieces the activations are forgotten, and computed again when the features'
+    // gradients are known.
+    let whole = pieces.len() == 1;
+    let record = |learns: Option<usize>| match learns {
+        Some(block) if whole => Record::From(block),
+        _ => Record::No,
+    };
+    let mut image_passes = Vec::new();
+    if input.features.is_none() {
+        let pass = |piece: &Range<usize>| images.forward(piece, record(input.learns.image));
+        image_passes = pieces.iter().map(pass).collect();
+    }
+    let mut text_passes: Vec<Pass> = text_pieces
+        .iter()
+        .map(|piece| texts.forward(&rows[piece.clone()], record(input.learns.text)))
+        .collect();
+
+    let joined = |passes: &[Pass]| passes.iter().flat_map(|p| &p.features).copied().collect();
+    let image_features = input.features.clone().unwrap_or_else(|| joined(&image_passes));
+    let text_features: Vec<f32> = joined(&text_passes);
     let leaf = |features: &[f32], width: usize| {
         let data = TensorData::new(features.to_vec(), [features.len() / width, width]);
         Tensor::<2>::from_data(data, &device).require_grad()
     };
-    let image_features = image_pass.as_ref().map(|pass| &pass.features).or(input.features.as_ref());
-    let image_leaf = leaf(image_features.expect("a pass or cached features"), model.image.width);
+    let image_leaf = leaf(&image_features, model.image.width);
     let width = model.text.width;
-    let group = input.batch.image_ids.len() * width;
     let text_leaves: Vec<Tensor<2>> =
-        text_pass.features.chunks_exact(group).map(|features| leaf(features, width)).collect();
-    let heads = heads_from(model, arrays, &device)?;
-    let total = total_loss(&heads, image_leaf.clone(), &text_leaves, input.batch, config);
+        text_features.chunks_exact(pictures * width).map(|part| leaf(part, width)).collect();
+    let heads = heads_from(model, view, &device)?;
+    let total = total_loss(&heads, image_leaf.clone(), &text_leaves, input, config);
     let mut burned = total.backward();
 
     let mut grads = Arrays::default();
-    if let Some(pass) = image_pass {
-        grads.accumulate(images.backward(pass, keep, &take(&image_leaf, &mut burned)));
+    if let Some(block) = input.learns.image.filter(|_| input.features.is_none()) {
+        let dimages = take(&image_leaf, &mut burned);
+        for (piece, pass) in pieces.iter().zip(image_passes) {
+            let pass = if whole { pass } else { images.forward(piece, Record::From(block)) };
+            grads.accumulate(images.backward(piece, pass, &dimages));
+        }
     }
-    let dtexts: Vec<f32> = text_leaves.iter().flat_map(|leaf| take(leaf, &mut burned)).collect();
-    grads.accumulate(texts.backward(text_pass, &rows, &dtexts));
+    if let Some(block) = input.learns.text {
+        let dtexts: Vec<f32> =
+            text_leaves.iter().flat_map(|leaf| take(leaf, &mut burned)).collect();
+        for (piece, pass) in text_pieces.iter().zip(text_passes.drain(..)) {
+            let rows = &rows[piece.clone()];
+            let pass = if whole { pass } else { texts.forward(rows, Record::From(block)) };
+            let dtexts = &dtexts[piece.start * width..piece.end * width];
+            grads.accumulate(texts.backward(pass, rows, dtexts));
+        }
+    }
     for (name, array) in weights::gradients(&heads, burned).0 {
         grads.0.insert(format!("heads.{name}"), array);
     }
     Ok((total.into_scalar(), grads))
 }
 
+/// The image tower on parts of a batch.
+struct Images<'a> {
+    tower: ImageTower<'a>,
+    input: &'a StepInput<'a>,
+    model: &'a ModelConfig,
+}
+
+impl Images<'_> {
+    fn keep(&self, piece: &Range<usize>) -> Option<&[Vec<usize>]> {
+        self.input.keep.as_deref().map(|keep| &keep[piece.clone()])
+    }
+
+    fn forward(&self, piece: &Range<usize>, record: Record) -> Pass {
+        let size = 3 * (self.model.preprocess.size as usize).pow(2);
+        let pixels = &self.input.batch.pixels[piece.start * size..piece.end * size];
+        self.tower.forward(pixels, self.keep(piece), record)
+    }
+
+    fn backward(&self, piece: &Range<usize>, pass: Pass, dimages: &[f32]) -> Arrays {
+        let width = self.model.image.width;
+        let dimages = &dimages[piece.start * width..piece.end * width];
+        self.tower.backward(pass, self.keep(piece), dimages)
+    }
+}
+
+/// Neighbouring parts of at most `size` of `all`; one part when `size` is 0.
+fn pieces(all: usize, size: usize) -> Vec<Range<usize>> {
+    let size = if size == 0 { all } else { size };
+    (0..all).step_by(size.max(1)).map(|start| start..(start + size).min(all)).collect()
+}
+
 fn on_device(
     device: &Device,
     model: &ModelConfig,
-    arrays: &Arrays,
+    view: &View<'_>,
     config: &LossConfig,
     input: &StepInput<'_>,
 ) -> Result<(f32, Arrays)> {
     let device = device.clone().autodiff();
-    let dual = weights::into_module(DualEncoder::new(model, &device), arrays.clone())?;
+    let arrays = view.to_arrays(model)?;
+    let dual = weights::into_module(DualEncoder::new(model, &device), arrays)?;
     let rows = input.batch.image_ids.len();
     let images = match &input.features {
         Some(features) => {
@@ -129,7 +211,7 @@ fn on_device(
         .iter()
         .map(|texts| dual.text.forward(ids_tensor(texts, &device)))
         .collect();
-    let total = total_loss(&dual.heads, images, &texts, input.batch, config);
+    let total = total_loss(&dual.heads, images, &texts, input, config);
     let grads = weights::gradients(&dual, total.backward());
     Ok((total.into_scalar(), grads))
 }
@@ -139,15 +221,15 @@ fn total_loss(
     heads: &Heads,
     image_features: Tensor<2>,
     text_features: &[Tensor<2>],
-    batch: &Batch,
+    input: &StepInput<'_>,
     config: &LossConfig,
 ) -> Tensor<1> {
-    let device = image_features.device();
+    let (device, batch) = (image_features.device(), input.batch);
     let images = heads.project_images(image_features);
     let texts: Vec<Tensor<2>> =
         text_features.iter().map(|features| heads.project_texts(features.clone())).collect();
     let pairs = |group: usize| -> Vec<(u64, u64)> {
-        batch.image_ids.iter().copied().zip(batch.text_ids[group].iter().copied()).collect()
+        batch.same.iter().copied().zip(batch.text_ids[group].iter().copied()).collect()
     };
     let one = |a: Tensor<2>, b: Tensor<2>, rows: &[(u64, u64)], columns: &[(u64, u64)]| {
         let positives = loss::positives(rows, columns, &device);
@@ -155,12 +237,21 @@ fn total_loss(
         match config.kind {
             LossKind::Contrastive => loss::contrastive(a, b, scale, positives, config.smoothing),
             LossKind::Sigmoid => loss::sigmoid(a, b, scale, heads.logit_bias.val(), positives),
+            LossKind::Triplet => loss::triplet(a, b, positives, config.margin),
         }
     };
     let mut total = Tensor::zeros([1], &device);
     for (group, text) in texts.iter().enumerate() {
         let pairs = pairs(group);
-        let part = one(images.clone(), text.clone(), &pairs, &pairs);
+        let mut part = one(images.clone(), text.clone(), &pairs, &pairs);
+        if let Some(taught) = &input.teacher {
+            let rows = batch.image_ids.len();
+            let data = TensorData::new(taught.logits[group].clone(), [rows, rows]);
+            let scale = heads.logit_scale.val().exp().unsqueeze::<2>();
+            let logits = images.clone().matmul(text.clone().transpose()) * scale;
+            let mimic = loss::mimic(logits, Tensor::from_data(data, &device));
+            part = part * (1.0 - config.teacher_weight) + mimic * config.teacher_weight;
+        }
         total = total + part / texts.len() as f64;
     }
     if config.between_texts > 0.0 && texts.len() > 1 {
@@ -172,15 +263,21 @@ fn total_loss(
     total
 }
 
-fn heads_from(model: &ModelConfig, arrays: &Arrays, device: &Device) -> Result<Heads> {
-    let named = arrays.0.iter().filter_map(|(name, array)| {
-        name.strip_prefix("heads.").map(|rest| (rest.to_owned(), array.clone()))
+fn heads_from(model: &ModelConfig, view: &View<'_>, device: &Device) -> Result<Heads> {
+    let named = model.weight_shapes().into_iter().filter_map(|(name, shape)| {
+        let short = name.strip_prefix("heads.")?.to_owned();
+        Some(view.find(&name).map(|(_, data)| (short, Array { shape, data: data.into_owned() })))
     });
-    Ok(weights::into_module(Heads::new(model, device), Arrays(named.collect()))?)
+    let arrays = named.collect::<tuwen_encode::Result<_>>()?;
+    Ok(weights::into_module(Heads::new(model, device), Arrays(arrays))?)
 }
 
+/// A leaf's gradient; zeros where a margin is kept everywhere and nothing depends on it.
 fn take(leaf: &Tensor<2>, gradients: &mut Gradients) -> Vec<f32> {
-    weights::to_vec(leaf.grad_remove(gradients).expect("the loss depends on every feature"))
+    match leaf.grad_remove(gradients) {
+        Some(gradient) => weights::to_vec(gradient),
+        None => vec![0.0; leaf.dims().iter().product()],
+    }
 }
 
 fn rows_of(batch: &TokenBatch) -> impl Iterator<Item = &[u32]> {

@@ -5,24 +5,41 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
-use tuwen_train::{Engine, Event, TrainConfig, train};
+use tuwen_train::{Engine, Event, Options, TrainConfig, train};
 
 /// Train a dual encoder; the same command resumes an interrupted run
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  tuwen train configs/train/tuwen-tiny.toml\n\n\
-    The run folder (`out`) receives config.toml, log.jsonl, curves.svg, a checkpoint and the best \
-    model, which `--model FOLDER` opens.")]
+#[command(after_help = "Examples:\n  tuwen train configs/train/tuwen-tiny.toml\n  \
+    tuwen train my.toml --check\n\n\
+    The run folder (`out`) receives config.toml, log.jsonl, TensorBoard's events, checkpoints, the best \
+    model, which `--model FOLDER` opens, curves.svg and, at the end, report.html.")]
 pub struct Args {
     /// The run's configuration
     pub config: PathBuf,
     /// Where to compute: the CPU, or a GPU in a program built with `--features gpu`
     #[arg(long, default_value = "cpu", value_parser = ["cpu", "gpu"])]
     pub device: String,
+    /// Say what the run will need and what looks wrong, and take no step
+    #[arg(long)]
+    pub check: bool,
+    /// Go on with a run whose data have changed since its checkpoint
+    #[arg(long)]
+    pub changed_data: bool,
+}
+
+impl Args {
+    /// A run on the CPU.
+    pub fn new(config: PathBuf) -> Self {
+        Self { config, device: "cpu".into(), check: false, changed_data: false }
+    }
 }
 
 /// Trains.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let config = TrainConfig::load(&args.config)?;
+    if args.check {
+        return check(&config);
+    }
     let engine = match args.device.as_str() {
         "gpu" => Engine::Burn(tuwen_model::gpu::device()?),
         _ => Engine::Cpu,
@@ -30,22 +47,42 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let stop = super::stop_flag("stopping after this step; the same command goes on from there")?;
     let bar = ProgressBar::new(0);
     bar.set_style(ProgressStyle::with_template(
-        "{bar:30} {pos}/{len} steps, {elapsed_precise} gone, {eta_precise} left, {msg}",
+        "{bar:30} {pos}/{len} steps, {elapsed_precise} gone, {eta_precise} left\n{msg}",
     )?);
-    let complete = train(&config, &engine, &stop, &|event| show(&bar, event))?;
+    let options = Options { engine, changed_data: args.changed_data };
+    let complete = train(&config, &options, &stop, &|event| show(&bar, event))?;
     bar.finish_and_clear();
+    let out = config.out.display();
     if complete {
-        println!("done: the best model lies in {}", config.out.display());
+        println!("done: the best model lies in {out}, the report is {out}/report.html");
     } else {
         println!("stopped; run the same command to go on");
     }
     Ok(ExitCode::SUCCESS)
 }
 
+/// Says what the run will need; the exit code is 1 when something is wrong.
+fn check(config: &TrainConfig) -> Result<ExitCode> {
+    let found = tuwen_train::check(config)?;
+    for (name, value) in &found.facts {
+        println!("{name:<28}{value}");
+    }
+    found.advice.iter().for_each(|advice| println!("look at this: {advice}"));
+    if found.advice.is_empty() {
+        println!("nothing looks wrong");
+    }
+    Ok(if found.advice.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
 fn show(bar: &ProgressBar, event: Event<'_>) {
     match event {
+        Event::Note(text) => bar.suspend(|| println!("note: {text}")),
         Event::Data { train, valid } => {
             println!("{train} pictures to learn from, {valid} to measure on");
+        }
+        Event::Learning { learning, all } => {
+            let (learning, all) = (learning as f64 / 1e6, all as f64 / 1e6);
+            println!("{learning:.2} million values learn, the model has {all:.2}");
         }
         Event::Caching(share) => {
             bar.set_length(100);
@@ -57,18 +94,28 @@ fn show(bar: &ProgressBar, event: Event<'_>) {
             bar.set_position(step as u64);
             bar.reset_eta();
         }
-        Event::Step { step, loss } => {
+        Event::Step { step, loss, speed } => {
             bar.set_position(step as u64);
-            bar.set_message(format!("loss {loss:.3}"));
+            let memory = memory().map_or(String::new(), |mb| format!(", {mb} MB at most"));
+            bar.set_message(format!("loss {loss:.3}, {speed:.1} pictures/s{memory}"));
         }
         Event::Valid { step, reports, best } => bar.suspend(|| {
             for (source, report) in reports {
-                let [r1, r5, r10] = report.text_to_image.recall;
+                let three = |recall: [f64; 3]| recall.map(|value| format!("{value:.1}")).join("/");
                 let star = if best { " *" } else { "" };
                 println!(
-                    "step {step}: {source}: text-to-image R@1/5/10 {r1:.1}/{r5:.1}/{r10:.1}{star}"
+                    "step {step}: {source}: R@1/5/10 text-to-image {}, image-to-text {}{star}",
+                    three(report.text_to_image.recall),
+                    three(report.image_to_text.recall)
                 );
             }
         }),
     }
+}
+
+/// The most that this process ever had in memory, in MB, where the system says so.
+fn memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? / 1024)
 }

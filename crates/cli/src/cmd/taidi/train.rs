@@ -47,7 +47,7 @@ pub fn run(args: &Args) -> Result<()> {
         std::fs::write(&path, text).with_context(|| path.display().to_string())?;
     }
     println!("the configuration is {}", path.display());
-    train::run(&train::Args { config: path, device: "cpu".into() })?;
+    train::run(&train::Args::new(path))?;
     Ok(())
 }
 

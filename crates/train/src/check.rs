@@ -1,0 +1,137 @@
+//! A look at a run before its first step: what it needs, and what looks wrong.
+
+use std::collections::HashMap;
+
+use tuwen_encode::{ModelConfig, TowerConfig};
+
+use crate::config::{LossKind, Tower};
+use crate::learner::Learner;
+use crate::start::{duplicates, first_weights, read_data};
+use crate::{Result, TrainConfig};
+
+/// What [`check`] found.
+#[derive(Clone, Debug, Default)]
+pub struct Checked {
+    /// Names and values.
+    pub facts: Vec<(&'static str, String)>,
+    /// What a person should look at, with the cure.
+    pub advice: Vec<String>,
+}
+
+/// Reads data and weights as a run would, and takes no step.
+///
+/// # Errors
+/// What would end the run at once.
+pub fn check(config: &TrainConfig) -> Result<Checked> {
+    let (model, first) = first_weights(config)?;
+    let scale = first.get("heads.logit_scale")?.data[0].exp();
+    let (samples, plan) = read_data(config, &model)?;
+    let (_, learning) = Learner::new(config, &model, first);
+    let count: usize = learning.0.values().map(|array| array.data.len()).sum();
+    let batches = plan.batches_per_epoch();
+    let steps = config.epochs * batches;
+    let looks = duplicates(&samples)?;
+    let same = looks.iter().enumerate().filter(|(at, first)| *at as u64 != **first).count();
+    let memory = memory(config, &model, count);
+
+    let mut found = Checked::default();
+    let mut fact = |name, value: String| found.facts.push((name, value));
+    fact("pictures", samples.len().to_string());
+    fact("steps", format!("{steps} ({} epochs of {batches})", config.epochs));
+    fact("batch", config.batch.to_string());
+    fact("model", format!("{}, {:.1} million values", model.name, model.parameters() as f64 / 1e6));
+    fact("learning", format!("{:.2} million values", count as f64 / 1e6));
+    fact("logit scale", format!("{scale:.1}"));
+    fact("pictures seen twice", same.to_string());
+    fact("equal captions", format!("{:.2} in a batch", equal_captions(config, &samples)));
+    fact("memory", format!("about {:.1} GB", memory / 1e9));
+    found.advice = advice(config, &model, (steps, scale), same);
+    Ok(found)
+}
+
+fn advice(
+    config: &TrainConfig,
+    model: &ModelConfig,
+    (steps, scale): (usize, f32),
+    same: usize,
+) -> Vec<String> {
+    let optim = &config.optim;
+    let mut advice = Vec::new();
+    // A whole model that knows something: Chinese-CLIP fine-tunes at 5e-5 and below.
+    let known = config.start.model.is_some() || config.start.weights.is_some();
+    let large = model.parameters() > 50_000_000;
+    let most = if large { 1e-4 } else { 1e-3 };
+    let rates =
+        [("image_lr", optim.image_lr, Tower::Image), ("text_lr", optim.text_lr, Tower::Text)];
+    for (name, rate, tower) in rates {
+        if known && !config.has_adapters(tower) && rate > most {
+            advice.push(format!(
+                "optim.{name} is {rate:e}: fine-tuning a model of {:.0} million values forgets what it \
+                 knows above {most:e}",
+                model.parameters() as f64 / 1e6
+            ));
+        }
+    }
+    if steps <= optim.warmup {
+        let warmup = optim.warmup;
+        advice.push(format!("optim.warmup is {warmup} of {steps} steps: lower it to a tenth"));
+    }
+    if config.batch < 32 && config.loss.kind == LossKind::Contrastive {
+        let batch = config.batch;
+        advice.push(format!(
+            "batch is {batch}: the contrastive loss learns from the other pictures of a batch; raise it, \
+             with `chunk` where memory is short"
+        ));
+    }
+    if scale > 100.5 {
+        advice.push(format!("the logit scale starts at {scale:.1}, above CLIP's clamp of 100"));
+    }
+    if same > 0 && !config.avoid_duplicates {
+        advice.push(format!(
+            "{same} pictures look like another one and would be its negatives: set avoid_duplicates = true, \
+             or clean the set (`tuwen data doctor`)"
+        ));
+    }
+    advice
+}
+
+/// How many other pictures of a batch have a given picture's very text, on average.
+fn equal_captions(config: &TrainConfig, samples: &[tuwen_data::Sample]) -> f64 {
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    let texts = samples.iter().flat_map(|sample| &sample.captions).map(|caption| &*caption.text);
+    let mut all = 0;
+    for text in texts {
+        *counts.entry(text).or_default() += 1;
+        all += 1;
+    }
+    let pairs: f64 = counts.values().map(|&n| n as f64 * (n as f64 - 1.0)).sum();
+    pairs / (all as f64 * (all as f64 - 1.0)).max(1.0) * (config.batch as f64 - 1.0)
+}
+
+/// Bytes: weights, packed copies, gradients, moments, average, and the activations of what is on the way
+/// back at once.
+fn memory(config: &TrainConfig, model: &ModelConfig, learning: usize) -> f64 {
+    let all = model.parameters() as f64;
+    let weights = all * 3.0 + learning as f64 * 5.0;
+    let at_once = if config.chunk == 0 { config.batch } else { config.chunk.min(config.batch) };
+    let patches = match config.keep_patches {
+        0 => model.patches(),
+        kept => kept.min(model.patches()),
+    };
+    let image = match config.image_is_frozen() {
+        true => 0.0,
+        false => {
+            rows(&model.image, (patches + 1) as f64) + (3 * model.patch.pow(2) * patches) as f64
+        }
+    };
+    let context = config.context.min(model.context) as f64;
+    let text = rows(&model.text, context) * config.captions.len() as f64;
+    let pixels = 3.0 * 3.0 * (model.preprocess.size as f64).powi(2) * config.batch as f64;
+    4.0 * (weights + at_once as f64 * (image + text) + pixels)
+}
+
+/// Values that the tape of one sequence keeps.
+fn rows(tower: &TowerConfig, rows: f64) -> f64 {
+    let row = 6.0 * tower.width as f64 + tower.mlp as f64;
+    tower.layers as f64 * (rows * row + tower.heads as f64 * rows * rows)
+}

@@ -1,0 +1,169 @@
+//! One TOML for one run. An unknown key is an error; the resolved file lies beside the results.
+
+mod parts;
+
+pub use parts::{BestBy, Lora, LoraTarget, LossConfig, LossKind, OptimConfig, Start, Tower};
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use tuwen_data::image::Augment;
+use tuwen_data::import::DataSet;
+use tuwen_data::loader::CaptionGroup;
+
+use crate::{Error, Result};
+
+/// A training run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainConfig {
+    /// Folder for everything the run writes.
+    pub out: PathBuf,
+    /// The architecture, a JSON file; not needed where `start.model` gives it.
+    #[serde(default)]
+    pub model: Option<PathBuf>,
+    /// Seeds weights, order, augmentation and dropped patches.
+    pub seed: u64,
+    /// Passes over the data.
+    pub epochs: usize,
+    /// Pictures in a batch.
+    pub batch: usize,
+    /// Longest text in tokens while training.
+    pub context: usize,
+    /// Probability that a token becomes `[MASK]`.
+    #[serde(default)]
+    pub token_mask: f32,
+    /// Probability that a token is left out.
+    #[serde(default)]
+    pub token_drop: f32,
+    /// Random patches kept of each picture (FLIP, <https://arxiv.org/abs/2212.00794>); 0 keeps all.
+    #[serde(default)]
+    pub keep_patches: usize,
+    /// Pictures whose activations are in memory at once; 0 for the whole batch. The gradient is that of
+    /// the whole batch all the same (GradCache, <https://arxiv.org/abs/2101.06983>), for one more
+    /// forward pass.
+    #[serde(default)]
+    pub chunk: usize,
+    /// Validate after this many steps, and at the end.
+    pub validate_every: usize,
+    /// Write a checkpoint after this many steps, and at the end.
+    pub checkpoint_every: usize,
+    /// Checkpoints that are kept: when the last is damaged, the one before it serves.
+    #[serde(default = "two")]
+    pub keep_checkpoints: usize,
+    /// Stop when so many validations in a row were not better; 0 never does.
+    #[serde(default)]
+    pub patience: usize,
+    /// Which recall decides what is better.
+    #[serde(default)]
+    pub best_by: BestBy,
+    /// Whether pictures that look the same stay out of each other's batches, and where they cannot, are
+    /// not each other's negatives. (Pictures with the very same text never are.)
+    #[serde(default)]
+    pub avoid_duplicates: bool,
+    /// Weights to start from.
+    #[serde(default)]
+    pub start: Start,
+    /// One text a picture is drawn for each group.
+    pub captions: Vec<CaptionGroup>,
+    /// Variation of the pictures.
+    #[serde(default)]
+    pub augment: Augment,
+    /// The loss.
+    pub loss: LossConfig,
+    /// The optimiser.
+    pub optim: OptimConfig,
+    /// Adapters instead of the towers' own weights.
+    #[serde(default)]
+    pub lora: Option<Lora>,
+    /// What is learned from.
+    pub train: Vec<DataSet>,
+    /// What recall is measured on.
+    pub valid: DataSet,
+    /// A set of another kind, measured before and after: what was forgotten?
+    #[serde(default)]
+    pub other: Option<DataSet>,
+}
+
+fn two() -> usize {
+    2
+}
+
+impl TrainConfig {
+    /// Reads a run's configuration.
+    ///
+    /// # Errors
+    /// The file cannot be read, has an unknown key, or numbers that make no sense.
+    pub fn load(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(|e| Error::io(path, e))?;
+        let config: Self =
+            toml::from_str(&text).map_err(|e| Error::config(path, with_nearest(&e.to_string())))?;
+        let positive = [
+            ("epochs", config.epochs),
+            ("batch", config.batch),
+            ("validate_every", config.validate_every),
+            ("checkpoint_every", config.checkpoint_every),
+            ("keep_checkpoints", config.keep_checkpoints),
+            ("captions", config.captions.len()),
+            ("train", config.train.len()),
+        ];
+        match positive.iter().find(|(_, value)| *value == 0) {
+            Some((name, _)) => Err(Error::config(path, format!("`{name}` must not be empty or 0"))),
+            None if config.model.is_none() && config.start.model.is_none() => Err(Error::config(
+                path,
+                "give `model` (an architecture) or `start.model` (a model)",
+            )),
+            None if config.lora.as_ref().is_some_and(|lora| lora.rank == 0) => {
+                Err(Error::config(path, "`lora.rank` must not be 0"))
+            }
+            None => Ok(config),
+        }
+    }
+
+    /// Whether the image tower stays as it is.
+    pub fn image_is_frozen(&self) -> bool {
+        self.is_frozen(Tower::Image, self.optim.image_lr == 0.0)
+    }
+
+    /// Whether the text tower stays as it is.
+    pub fn text_is_frozen(&self) -> bool {
+        self.is_frozen(Tower::Text, self.optim.text_lr == 0.0 && self.optim.embed_lr == 0.0)
+    }
+
+    fn is_frozen(&self, tower: Tower, by_rate: bool) -> bool {
+        by_rate && !self.has_adapters(tower)
+    }
+
+    /// Whether a tower learns by adapters alone.
+    pub fn has_adapters(&self, tower: Tower) -> bool {
+        self.lora.as_ref().is_some_and(|lora| lora.towers.contains(&tower))
+    }
+}
+
+/// serde's words for an unknown key, with the nearest known one.
+fn with_nearest(message: &str) -> String {
+    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    let found = message.contains("unknown field") || message.contains("unknown variant");
+    let Some((unknown, known)) = quoted.split_first().filter(|_| found) else {
+        return message.to_owned();
+    };
+    match known.iter().min_by_key(|name| distance(unknown, name)) {
+        Some(nearest) => format!("{}\nnearest: `{nearest}`", message.trim_end()),
+        None => message.to_owned(),
+    }
+}
+
+/// Letters to insert, remove or change (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, y) in b.iter().enumerate() {
+            let changed = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}

@@ -1,0 +1,169 @@
+//! The parts of a configuration.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// Weights to start from; random where nothing is given.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Start {
+    /// A whole model, which also gives the architecture: a name of `tuwen model list`, a folder, or a
+    /// `.pt` file.
+    pub model: Option<String>,
+    /// A timm ViT for the image tower.
+    pub image: Option<PathBuf>,
+    /// Any weights by their names: a whole model written by an earlier run, or one tower.
+    pub weights: Option<PathBuf>,
+}
+
+/// Which loss.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LossKind {
+    /// Symmetric cross-entropy with several positives (CLIP).
+    Contrastive,
+    /// One yes-or-no question for each pair (SigLIP).
+    Sigmoid,
+    /// The hardest negative of each picture and text must be `margin` less alike (VSE++,
+    /// <https://arxiv.org/abs/1707.05612>).
+    Triplet,
+}
+
+/// The loss.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LossConfig {
+    /// Which loss.
+    pub kind: LossKind,
+    /// Label smoothing of the contrastive loss.
+    #[serde(default)]
+    pub smoothing: f64,
+    /// Weight of the loss between the texts of neighbouring groups: one language learns from the
+    /// other.
+    #[serde(default)]
+    pub between_texts: f64,
+    /// Of the triplet loss, on cosines.
+    #[serde(default = "margin")]
+    pub margin: f64,
+    /// Whether the logit scale stays what it was at the start.
+    #[serde(default)]
+    pub fixed_scale: bool,
+    /// A model whose similarities within a batch are imitated, by its name or path.
+    #[serde(default)]
+    pub teacher: Option<String>,
+    /// Weight of that beside the loss (1 - weight).
+    #[serde(default = "half")]
+    pub teacher_weight: f64,
+}
+
+fn margin() -> f64 {
+    0.2
+}
+
+fn half() -> f64 {
+    0.5
+}
+
+/// AdamW with named groups, warm-up and cosine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OptimConfig {
+    /// Learning rate of the image tower's last layer; 0 freezes the tower, whose features are then
+    /// computed once.
+    pub image_lr: f32,
+    /// Each image layer below learns this much slower.
+    pub layer_decay: f32,
+    /// Image blocks, counted from the pixels, that do not learn (nor does the embedding below).
+    #[serde(default)]
+    pub frozen_blocks: usize,
+    /// Learning rate of the text tower's last block; 0 freezes the blocks.
+    pub text_lr: f32,
+    /// Each text block below learns this much slower.
+    #[serde(default = "one")]
+    pub text_layer_decay: f32,
+    /// Text blocks, counted from the words, that do not learn.
+    #[serde(default)]
+    pub text_frozen_blocks: usize,
+    /// Learning rate of the token and position embeddings: a word is in few batches, so it may
+    /// move faster when it is.
+    pub embed_lr: f32,
+    /// Learning rate of projections, scale and bias.
+    pub heads_lr: f32,
+    /// Decay of matrices; vectors, scalars, positions and the embeddings of tokens have none.
+    pub weight_decay: f32,
+    /// Decay of the mean gradient and the mean squared gradient.
+    pub betas: [f32; 2],
+    /// Steps of linear warm-up.
+    pub warmup: usize,
+    /// Largest norm of the whole gradient.
+    pub clip: f32,
+    /// Decay of the moving average of the weights, which is what is measured and kept.
+    pub ema: f32,
+}
+
+fn one() -> f32 {
+    1.0
+}
+
+/// Low-rank adapters (Hu et al. 2021, <https://arxiv.org/abs/2106.09685>): of their towers only these
+/// learn; the other tower and the heads learn by the rates of `optim`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lora {
+    /// Rank, r.
+    pub rank: usize,
+    /// The product of the two matrices is scaled by `alpha / rank`.
+    pub alpha: f32,
+    /// Learning rate of the adapters.
+    pub lr: f32,
+    /// Which matrices of each block.
+    #[serde(default = "all_targets")]
+    pub targets: Vec<LoraTarget>,
+    /// Which towers.
+    #[serde(default = "both_towers")]
+    pub towers: Vec<Tower>,
+}
+
+/// A matrix of a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LoraTarget {
+    /// Queries, keys and values, as one matrix.
+    Qkv,
+    /// Attention's way out.
+    Proj,
+    /// The MLP's two matrices.
+    Mlp,
+}
+
+/// One of the two towers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tower {
+    /// Of the pictures.
+    Image,
+    /// Of the texts.
+    Text,
+}
+
+fn all_targets() -> Vec<LoraTarget> {
+    vec![LoraTarget::Qkv, LoraTarget::Proj, LoraTarget::Mlp]
+}
+
+fn both_towers() -> Vec<Tower> {
+    vec![Tower::Image, Tower::Text]
+}
+
+/// By which recall the best model is chosen: the mean of R@1/5/10 over all sources of captions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BestBy {
+    /// Texts look for pictures.
+    #[default]
+    TextToImage,
+    /// Pictures look for texts.
+    ImageToText,
+    /// Both.
+    Mean,
+}

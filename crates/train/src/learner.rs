@@ -1,0 +1,220 @@
+//! Which weights learn, and what the towers see: all of them, some, or adapters beside them.
+
+use std::borrow::Cow;
+
+use rayon::prelude::*;
+use tuwen_data::rng::Rng;
+use tuwen_encode::{Array, Arrays, ModelConfig, Weights};
+use tuwen_gemm::{Mat, gemm};
+
+use crate::config::{Lora, LoraTarget, Tower};
+use crate::optim::group;
+use crate::{Result, TrainConfig};
+
+/// The weights that do not learn, and how the learning ones act on them.
+pub(crate) struct Learner {
+    base: Arrays,
+    lora: Option<Lora>,
+}
+
+impl Learner {
+    /// Divides a model's weights into those that stay and those that learn; adapters start at nothing.
+    pub(crate) fn new(config: &TrainConfig, model: &ModelConfig, all: Arrays) -> (Self, Arrays) {
+        let (mut base, mut learning) = (Arrays::default(), Arrays::default());
+        for (name, array) in all.0 {
+            let tower = [(Tower::Image, "image."), (Tower::Text, "text.")]
+                .into_iter()
+                .find_map(|(tower, start)| name.starts_with(start).then_some(tower));
+            let scale = name == "heads.logit_scale" || name == "heads.logit_bias";
+            let rate = group(&name, array.shape.len(), &config.optim, model).lr;
+            let learns = rate > 0.0
+                && !(scale && config.loss.fixed_scale)
+                && !tower.is_some_and(|tower| config.has_adapters(tower));
+            let part = if learns { &mut learning } else { &mut base };
+            part.0.insert(name, array);
+        }
+        if let Some(lora) = &config.lora {
+            for (name, array) in base.0.iter().filter(|(name, _)| lora.adapts(name)) {
+                let (out, wide) = (array.shape[0], array.shape[1]);
+                let mut rng = Rng::new(&[config.seed, 6, learning.0.len() as u64]);
+                let bound = 1.0 / (wide as f32).sqrt();
+                let down = (0..lora.rank * wide).map(|_| rng.range(-bound, bound)).collect();
+                let down = Array { shape: vec![lora.rank, wide], data: down };
+                learning.0.insert(format!("{name}{DOWN}"), down);
+                learning.slot(&format!("{name}{UP}"), &[out, lora.rank]);
+            }
+        }
+        (Self { base, lora: config.lora.clone() }, learning)
+    }
+
+    /// What the towers see with these learning weights.
+    pub(crate) fn view<'a>(&'a self, learning: &'a Arrays) -> View<'a> {
+        let Some(lora) = &self.lora else {
+            return View { learning, merged: Arrays::default(), base: &self.base };
+        };
+        let merge = |(name, array): (&String, &Array)| {
+            let (down, up) = pair(learning, name)?;
+            let mut data = array.data.clone();
+            let (out, wide) = (array.shape[0], array.shape[1]);
+            let scaled: Vec<f32> = up.data.iter().map(|value| value * lora.scale()).collect();
+            let (up, down) = (
+                Mat::new(&scaled, out, lora.rank, lora.rank),
+                Mat::new(&down.data, lora.rank, wide, wide),
+            );
+            gemm(&mut data, wide, up, down, true);
+            Some((name.clone(), Array { shape: array.shape.clone(), data }))
+        };
+        let merged = self.base.0.par_iter().filter_map(merge).collect();
+        View { learning, merged: Arrays(merged), base: &self.base }
+    }
+
+    /// The gradients of what learns, from those of what the towers saw.
+    pub(crate) fn gradients(&self, learning: &Arrays, mut seen: Arrays) -> Arrays {
+        if let Some(lora) = &self.lora {
+            let of_pair = |(name, grad): (&String, &Array)| {
+                let (down, up) = pair(learning, name)?;
+                Some([
+                    (format!("{name}{DOWN}"), lora.down_gradient(up, grad)),
+                    (format!("{name}{UP}"), lora.up_gradient(down, grad)),
+                ])
+            };
+            let pairs: Vec<_> = seen.0.par_iter().filter_map(of_pair).collect();
+            seen.0.extend(pairs.into_iter().flatten());
+        }
+        seen.0.retain(|name, _| learning.0.contains_key(name));
+        seen
+    }
+}
+
+const DOWN: &str = "/lora_a";
+const UP: &str = "/lora_b";
+
+/// The adapter of a weight: (r, in) and (out, r).
+fn pair<'a>(learning: &'a Arrays, name: &str) -> Option<(&'a Array, &'a Array)> {
+    let part = |end: &str| learning.0.get(&format!("{name}{end}"));
+    Some((part(DOWN)?, part(UP)?))
+}
+
+impl Lora {
+    fn scale(&self) -> f32 {
+        self.alpha / self.rank as f32
+    }
+
+    fn adapts(&self, name: &str) -> bool {
+        let tower = |tower: &Tower| match tower {
+            Tower::Image => name.starts_with("image.blocks."),
+            Tower::Text => name.starts_with("text.blocks."),
+        };
+        let target = |target: &LoraTarget| match target {
+            LoraTarget::Qkv => name.ends_with("attn.qkv.weight"),
+            LoraTarget::Proj => name.ends_with("attn.proj.weight"),
+            LoraTarget::Mlp => name.contains(".mlp.fc") && name.ends_with(".weight"),
+        };
+        self.towers.iter().any(tower) && self.targets.iter().any(target)
+    }
+
+    /// `s B^T dW`, (r, in).
+    fn down_gradient(&self, up: &Array, grad: &Array) -> Array {
+        let (out, wide) = (grad.shape[0], grad.shape[1]);
+        let scaled: Vec<f32> = up.data.iter().map(|value| value * self.scale()).collect();
+        let mut data = vec![0.0; self.rank * wide];
+        let up = Mat::new(&scaled, out, self.rank, self.rank).t();
+        gemm(&mut data, wide, up, Mat::new(&grad.data, out, wide, wide), false);
+        Array { shape: vec![self.rank, wide], data }
+    }
+
+    /// `s dW A^T`, (out, r).
+    fn up_gradient(&self, down: &Array, grad: &Array) -> Array {
+        let (out, wide) = (grad.shape[0], grad.shape[1]);
+        let scaled: Vec<f32> = down.data.iter().map(|value| value * self.scale()).collect();
+        let mut data = vec![0.0; out * self.rank];
+        let down = Mat::new(&scaled, self.rank, wide, wide).t();
+        gemm(&mut data, self.rank, Mat::new(&grad.data, out, wide, wide), down, false);
+        Array { shape: vec![out, self.rank], data }
+    }
+}
+
+/// A model's weights as the towers see them, by name.
+pub struct View<'a> {
+    learning: &'a Arrays,
+    merged: Arrays,
+    base: &'a Arrays,
+}
+
+impl<'a> View<'a> {
+    /// Weights that all learn.
+    pub fn plain(arrays: &'a Arrays) -> Self {
+        Self { learning: arrays, merged: Arrays::default(), base: arrays }
+    }
+
+    fn look(&self, name: &str) -> Option<&Array> {
+        // A merged weight before the frozen one it was made of.
+        [self.learning, &self.merged, self.base].into_iter().find_map(|part| part.0.get(name))
+    }
+
+    /// A copy of the whole model.
+    ///
+    /// # Errors
+    /// A weight is missing.
+    pub fn to_arrays(&self, model: &ModelConfig) -> Result<Arrays> {
+        let copy = |(name, _): (String, _)| {
+            let array = self.look(&name).ok_or(tuwen_encode::Error::MissingWeight(name.clone()))?;
+            Ok((name, array.clone()))
+        };
+        model.weight_shapes().into_iter().map(copy).collect::<Result<_>>().map(Arrays)
+    }
+}
+
+impl<'a> Weights<'a> for &'a View<'_> {
+    fn find(&self, name: &str) -> tuwen_encode::Result<(Vec<usize>, Cow<'a, [f32]>)> {
+        let missing = || tuwen_encode::Error::MissingWeight(name.to_owned());
+        let array = self.look(name).ok_or_else(missing)?;
+        Ok((array.shape.clone(), Cow::Borrowed(&array.data)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `L = sum(G * (W + s B A))` is linear in each of A and B, so its differences are its gradients.
+    #[test]
+    fn adapters_gradients_are_those_of_the_merged_weight() {
+        let lora = Lora {
+            rank: 2,
+            alpha: 3.0,
+            lr: 1.0,
+            targets: vec![LoraTarget::Proj],
+            towers: vec![Tower::Text],
+        };
+        let name = "text.blocks.0.attn.proj.weight".to_owned();
+        let mut rng = Rng::new(&[1]);
+        let mut random = |shape: [usize; 2]| {
+            let data = (0..shape[0] * shape[1]).map(|_| rng.range(-1.0, 1.0)).collect();
+            Array { shape: shape.to_vec(), data }
+        };
+        let (weight, grad) = (random([4, 3]), random([4, 3]));
+        let learning = Arrays(
+            [(format!("{name}{DOWN}"), random([2, 3])), (format!("{name}{UP}"), random([4, 2]))]
+                .into(),
+        );
+        let base = Arrays([(name.clone(), weight)].into());
+        let learner = Learner { base, lora: Some(lora) };
+        let value = |learning: &Arrays| -> f32 {
+            let view = learner.view(learning);
+            let (_, merged) = (&view).find(&name).expect("a weight");
+            merged.iter().zip(&grad.data).map(|(w, g)| w * g).sum()
+        };
+        let seen = Arrays([(name.clone(), grad.clone())].into());
+        let found = learner.gradients(&learning, seen);
+        assert_eq!(found.0.len(), 2, "the frozen weight has none");
+        for (part, array) in &found.0 {
+            for at in 0..array.data.len() {
+                let mut moved = learning.clone();
+                moved.0.get_mut(part).expect("a part").data[at] += 1.0;
+                let slope = value(&moved) - value(&learning);
+                assert!((slope - array.data[at]).abs() < 1e-4, "{part}, {at}");
+            }
+        }
+    }
+}

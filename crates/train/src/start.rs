@@ -1,0 +1,137 @@
+//! What a run begins with: data, architecture, weights.
+
+use std::path::Path;
+
+use rayon::prelude::*;
+use tuwen_data::image::{Fingerprint, Limits, decode, groups};
+use tuwen_data::loader::Plan;
+use tuwen_data::{Error as DataError, Sample, import};
+use tuwen_encode::{Array, Arrays, ModelConfig, Tokenizer, Vision, Weights, arrays};
+use tuwen_model::burn::tensor::Device;
+use tuwen_model::{DualEncoder, load_imagenet_vit, weights};
+
+use crate::{Error, Result, TrainConfig};
+
+/// The architecture and the first weights: random ones, replaced by those that the configuration names.
+///
+/// # Errors
+/// An architecture that cannot be trained yet, or weights that do not fit.
+pub fn first_weights(config: &TrainConfig) -> Result<(ModelConfig, Arrays)> {
+    let (model, mut arrays) = match (&config.start.model, &config.model) {
+        (Some(name), _) => whole_model(name)?,
+        (None, Some(path)) => random(path, config.seed)?,
+        (None, None) => unreachable!("looked at when the configuration was read"),
+    };
+    if let Some(path) = &config.start.image {
+        arrays.0.extend(load_imagenet_vit(path)?.0);
+    }
+    if let Some(path) = &config.start.weights {
+        arrays.0.extend(arrays::read(path)?.0);
+    }
+    model.check_weights(&arrays)?;
+    Ok((model, arrays))
+}
+
+/// Only what both engines can take back.
+fn check(model: &ModelConfig, path: &Path) -> Result<()> {
+    if model.tokenizer == Tokenizer::WordPiece && model.vision == Vision::ClassToken {
+        return Ok(());
+    }
+    let what = "only a ViT with a class token and the WordPiece tokenizer can be trained yet";
+    Err(Error::config(path, what))
+}
+
+fn random(path: &Path, seed: u64) -> Result<(ModelConfig, Arrays)> {
+    let model = ModelConfig::load(path)?;
+    check(&model, path)?;
+    // Not the default one, which is a GPU in a program built for it.
+    let device = Device::flex();
+    device.seed(seed);
+    let arrays = weights::from_module(&DualEncoder::new(&model, &device));
+    Ok((model, arrays))
+}
+
+/// A model by its name or path, with all its weights in memory.
+///
+/// # Errors
+/// It is not there, or cannot be trained yet.
+pub fn whole_model(name: &str) -> Result<(ModelConfig, Arrays)> {
+    let (model, checkpoint) = tuwen_hub::checkpoint(name)?;
+    check(&model, Path::new(name))?;
+    let read = |(name, shape): (String, Vec<usize>)| {
+        let (_, data) = (&checkpoint).find(&name)?;
+        Ok((name, Array { shape, data: data.into_owned() }))
+    };
+    let arrays =
+        model.weight_shapes().into_iter().map(read).collect::<tuwen_encode::Result<_>>()?;
+    Ok((model, Arrays(arrays)))
+}
+
+/// All samples behind each other, and the plan that draws batches from them.
+///
+/// # Errors
+/// A set that cannot be read, or that is too small.
+pub fn read_data(config: &TrainConfig, model: &ModelConfig) -> Result<(Vec<Sample>, Plan)> {
+    let (mut samples, mut sets) = (Vec::new(), Vec::new());
+    for set in &config.train {
+        let start = samples.len();
+        samples.extend(import::read(set)?);
+        sets.push((start..samples.len(), set.share));
+    }
+    let plan = Plan {
+        seed: config.seed,
+        batch: config.batch,
+        sets,
+        pixels: !config.image_is_frozen(),
+        groups: config.captions.clone(),
+        context: config.context.min(model.context),
+        token_mask: config.token_mask,
+        token_drop: config.token_drop,
+        duplicates: match config.avoid_duplicates {
+            true => duplicates(&samples)?,
+            false => Vec::new(),
+        },
+        augment: config.augment.clone(),
+        preprocess: model.preprocess.clone(),
+    };
+    let pictures = samples.len();
+    if plan.batches_per_epoch() == 0 {
+        let batch = config.batch;
+        let what = format!("a batch of {batch} from {pictures} pictures: lower `batch`");
+        return Err(Error::config(&config.out, what));
+    }
+    let first = samples.iter().flat_map(|sample| &sample.captions).map(|c| &c.text).next();
+    let mut texts = samples.iter().flat_map(|sample| &sample.captions).map(|c| &c.text);
+    if texts.all(|text| Some(text) == first) {
+        let what = format!("all captions are equal (`{}`)", first.map_or("", |text| text));
+        return Err(Error::config(&config.out, what));
+    }
+    if config.batch < 2 {
+        return Err(Error::config(&config.out, "a batch of 1 has no negatives: raise `batch`"));
+    }
+    Ok((samples, plan))
+}
+
+/// For each picture the number of the first that looks the same.
+pub(crate) fn duplicates(samples: &[Sample]) -> Result<Vec<u64>> {
+    let look = |sample: &Sample| -> Result<Fingerprint> {
+        let picture = sample.image.read().and_then(|bytes| decode(&bytes, Limits::default()));
+        let picture = picture.map_err(|e| DataError::data_set(&sample.id, e.to_string()))?;
+        Ok(Fingerprint::of(&picture.into_rgb()))
+    };
+    let prints = samples.par_iter().map(look).collect::<Result<Vec<_>>>()?;
+    let prints: Vec<&Fingerprint> = prints.iter().collect();
+    Ok(groups(&prints).into_iter().map(|group| group as u64).collect())
+}
+
+/// What tells one set of pictures and captions from another.
+pub(crate) fn fingerprint(samples: &[Sample]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for sample in samples {
+        let captions = sample.captions.iter().flat_map(|c| [&c.source, &c.text]);
+        for part in [&sample.id].into_iter().chain(captions) {
+            hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
+        }
+    }
+    hasher.finalize().to_hex()[..16].to_owned()
+}

@@ -1,0 +1,52 @@
+//! A teacher's similarities within a batch. Its vectors of all pictures and captions are computed once,
+//! of pictures as they are and captions as they are written.
+
+use std::collections::HashMap;
+
+use tuwen_data::loader::{Batch, Plan};
+use tuwen_data::{Encoder, Sample};
+
+use crate::Result;
+use crate::step::Taught;
+use crate::validate::embed_set;
+
+/// A model that is imitated.
+pub(crate) struct Teacher {
+    images: Vec<f32>,
+    /// By the number that the loader gives a text.
+    texts: HashMap<u64, Vec<f32>>,
+    dim: usize,
+    scale: f32,
+}
+
+impl Teacher {
+    /// Embeds everything.
+    pub(crate) fn new(name: &str, samples: &[Sample], plan: &Plan) -> Result<Self> {
+        let encoder = tuwen_hub::open(name)?;
+        let embedded = embed_set(&encoder as &dyn Encoder, samples)?;
+        let dim = encoder.dim();
+        let mut texts = HashMap::new();
+        for (source, (vectors, _)) in &embedded.texts {
+            let captions = samples.iter().flat_map(|sample| &sample.captions);
+            let own = captions.filter(|caption| caption.source == *source);
+            for (caption, vector) in own.zip(vectors.chunks_exact(dim)) {
+                texts.insert(plan.text_id(&caption.text), vector.to_vec());
+            }
+        }
+        Ok(Self { images: embedded.images, texts, dim, scale: encoder.logits()?.0 })
+    }
+
+    /// Its logits of a batch.
+    pub(crate) fn look(&self, batch: &Batch) -> Taught {
+        let image = |&id: &u64| &self.images[id as usize * self.dim..][..self.dim];
+        let images: Vec<&[f32]> = batch.image_ids.iter().map(image).collect();
+        let logits = batch.text_ids.iter().map(|group| {
+            let texts: Vec<&Vec<f32>> = group.iter().map(|id| &self.texts[id]).collect();
+            let logit = |image: &[f32], text: &[f32]| {
+                self.scale * image.iter().zip(text).map(|(a, b)| a * b).sum::<f32>()
+            };
+            images.iter().flat_map(|image| texts.iter().map(|text| logit(image, text))).collect()
+        });
+        Taught { logits: logits.collect() }
+    }
+}
