@@ -42,6 +42,7 @@ enum Command {
     Score(cmd::score::Args),
     Taidi(cmd::taidi::Args),
     Train(cmd::train::Args),
+    Runs(cmd::runs::Args),
     Model(cmd::model::Args),
     Completions(cmd::completions::Args),
 }
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         Command::Score(args) => cmd::score::run(&args),
         Command::Taidi(args) => cmd::taidi::run(&args),
         Command::Train(args) => cmd::train::run(&args),
+        Command::Runs(args) => cmd::runs::run(&args),
         Command::Model(args) => cmd::model::run(&args),
         Command::Completions(args) => cmd::completions::run::<Cli>(&args),
     };

@@ -334,3 +334,51 @@ fn a_check_tells_what_a_run_needs_and_takes_no_step() {
     assert!(out.contains("20 (10 epochs of 2)"), "{out}");
     assert!(!home.join("a").exists());
 }
+
+#[test]
+fn between_start_and_end_averages_runs_and_a_sweep() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path();
+    prepare(home);
+    train(home, "a.toml", short("a", "", &[("epochs = 10", "epochs = 1")]));
+    let start = [("[augment]", "[start]\nmodel = \"a\"\n[augment]")];
+    let other = "[other]\nformat = \"jsonl\"\nimages = \"pictures\"\n\
+        captions = [{ file = \"c.jsonl\", source = \"zh\", caption_field = \"zh\" }]\n";
+    train(home, "b.toml", short("b", "", &start) + other);
+    let report = std::fs::read_to_string(home.join("b/report.html")).expect("a report");
+    assert!(report.contains("the other set: zh"), "before and after, of both sets");
+    let points: serde_json::Value = serde_json::from_str(&succeed(
+        home,
+        &["train", "wise", "b.toml", "--points", "3", "--json"],
+    ))
+    .expect("JSON");
+    let points = points.as_array().expect("a list");
+    assert_eq!(points.len(), 3);
+    // The start is what the log measured first, the end what the run ended with.
+    let log = curve(home, "b");
+    let recall = |report: &serde_json::Value| report["en"]["text_to_image"]["recall"].clone();
+    assert_eq!(recall(&points[0]["reports"]["valid"]), recall(&log[0]["valid"]));
+    assert!(points.iter().all(|point| point["other"].is_number()));
+    assert!(home.join("b/wise.svg").is_file());
+    succeed(home, &["embed", "--text", "x", "--model", "b/wise"]);
+
+    succeed(home, &["model", "mix", "a", "b", "--out", "soup"]);
+    succeed(home, &["embed", "--text", "x", "--model", "soup"]);
+    assert!(fail(home, &["model", "mix", "a", "tuwen-tiny", "--out", "x"], 1).contains("shape"));
+    assert!(
+        fail(home, &["model", "mix", "a", "b", "--weight", "1", "--out", "x"], 2)
+            .contains("1 --weight")
+    );
+
+    let out = succeed(
+        home,
+        &["train", "sweep", "b.toml", "--factor", "0.1", "--factor", "2", "--epochs", "1"],
+    );
+    assert!(out.contains("x0.1") && out.contains("x2"), "{out}");
+    let runs: serde_json::Value =
+        serde_json::from_str(&succeed(home, &["runs", "a", "b", "b-sweep/x2", "--json"]))
+            .expect("JSON");
+    assert_eq!(runs.as_array().map(Vec::len), Some(3));
+    assert!(runs[1]["interval"][0][0].is_array(), "{runs}");
+    assert!(fail(home, &["runs", "pictures"], 1).contains("no run's folder"));
+}

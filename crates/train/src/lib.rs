@@ -11,6 +11,7 @@ mod config;
 pub mod error;
 mod frozen;
 mod learner;
+mod mix;
 mod optim;
 mod plot;
 mod report;
@@ -27,6 +28,7 @@ pub use config::{
 };
 pub use error::{Error, Result};
 pub use learner::View;
+pub use mix::{Point, mix, soup, wise};
 pub use run::{Event, Options, Reports, recalls, train};
 pub use start::whole_model;
 pub use step::{Engine, Learns, StepInput, Taught, gradients};

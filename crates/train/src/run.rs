@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -271,7 +272,7 @@ impl Run<'_> {
         if best {
             progress.best = score;
             let arrays = self.learner.view(&state.ema).to_arrays(&self.model)?;
-            export(&self.folder, &self.model, &arrays)?;
+            export_to(&self.config.out, &self.model, &arrays)?;
             if self.config.lora.is_some() {
                 let path = self.folder.file("adapters.safetensors");
                 arrays::write(&state.ema, Precision::F32, &BTreeMap::new(), &path)?;
@@ -353,9 +354,10 @@ pub(crate) fn score(reports: &Reports, by: BestBy) -> f64 {
 }
 
 /// Writes a model folder that `--model` opens.
-fn export(folder: &RunFolder, model: &ModelConfig, arrays: &Arrays) -> Result<()> {
-    let config = folder.file(CONFIG_FILE);
+pub(crate) fn export_to(folder: &Path, model: &ModelConfig, arrays: &Arrays) -> Result<()> {
+    std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
+    let config = folder.join(CONFIG_FILE);
     let json = serde_json::to_string_pretty(model).expect("a configuration is plain data");
     std::fs::write(&config, json).map_err(|e| Error::io(&config, e))?;
-    Ok(arrays::write(arrays, Precision::F16, &BTreeMap::new(), &folder.file(WEIGHTS_FILE))?)
+    Ok(arrays::write(arrays, Precision::F16, &BTreeMap::new(), &folder.join(WEIGHTS_FILE))?)
 }

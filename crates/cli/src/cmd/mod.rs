@@ -8,6 +8,7 @@ pub mod embed;
 pub mod eval;
 pub mod index;
 pub mod model;
+pub mod runs;
 pub mod score;
 pub mod search;
 pub mod taidi;

@@ -1,7 +1,8 @@
-//! `tuwen model list | fetch | info | convert`
+//! `tuwen model list | fetch | info | convert | mix`
 
 mod convert;
 mod fetch;
+mod mix;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -17,7 +18,8 @@ use tuwen_hub::{Cache, KNOWN, Known};
 #[command(after_help = "Examples:\n  tuwen model fetch chinese-clip-vit-base-patch16\n  \
     tuwen model info chinese-clip-vit-base-patch16\n  \
     tuwen model convert clip_cn_vit-b-16.pt chinese-clip-b16\n  \
-    tuwen model convert my-model my-model.pt --precision f32")]
+    tuwen model convert my-model my-model.pt --precision f32\n  \
+    tuwen model mix runs/a runs/b --out soup")]
 pub struct Args {
     #[command(subcommand)]
     command: Command,
@@ -45,12 +47,15 @@ enum Command {
     },
     /// Write a model in another layout: ours, transformers', or cn_clip's and OpenAI's .pt
     Convert(convert::Args),
+    /// Average the weights of models that were fine-tuned from the same start (a soup)
+    Mix(mix::Args),
 }
 
 /// Lists, fetches, describes or converts.
 pub fn run(args: &Args) -> Result<ExitCode> {
     match &args.command {
         Command::Convert(args) => convert::run(args)?,
+        Command::Mix(args) => mix::run(args)?,
         Command::Fetch(args) => fetch::run(args)?,
         Command::List { json } => list(*json)?,
         Command::Info { model, json } => info(model, *json)?,

@@ -1,21 +1,33 @@
-//! `tuwen train CONFIG.toml`
+//! `tuwen train CONFIG.toml`, `tuwen train sweep | wise`
+
+mod sweep;
+mod wise;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 use tuwen_train::{Engine, Event, Options, TrainConfig, train};
 
 /// Train a dual encoder; the same command resumes an interrupted run
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  tuwen train configs/train/tuwen-tiny.toml\n  \
-    tuwen train my.toml --check\n\n\
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:\n  tuwen train configs/train/tuwen-tiny.toml\n  \
+    tuwen train my.toml --check\n  \
+    tuwen train sweep my.toml --factor 0.3 --factor 1 --factor 3 --epochs 2\n  \
+    tuwen train wise my.toml\n\n\
     The run folder (`out`) receives config.toml, log.jsonl, TensorBoard's events, checkpoints, the best \
-    model, which `--model FOLDER` opens, curves.svg and, at the end, report.html.")]
+    model, which `--model FOLDER` opens, curves.svg and, at the end, report.html."
+)]
 pub struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// The run's configuration
-    pub config: PathBuf,
+    #[arg(required = true)]
+    pub config: Option<PathBuf>,
     /// Where to compute: the CPU, or a GPU in a program built with `--features gpu`
     #[arg(long, default_value = "cpu", value_parser = ["cpu", "gpu"])]
     pub device: String,
@@ -27,16 +39,31 @@ pub struct Args {
     pub changed_data: bool,
 }
 
+#[derive(Subcommand)]
+enum Command {
+    /// Try a few learning rates with a small budget, and compare them
+    Sweep(sweep::Args),
+    /// Measure what lies between a run's start and its best model, on the validation set and on the
+    /// other one, and keep the best (WiSE-FT)
+    Wise(wise::Args),
+}
+
 impl Args {
     /// A run on the CPU.
     pub fn new(config: PathBuf) -> Self {
-        Self { config, device: "cpu".into(), check: false, changed_data: false }
+        let (command, config) = (None, Some(config));
+        Self { command, config, device: "cpu".into(), check: false, changed_data: false }
     }
 }
 
 /// Trains.
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let config = TrainConfig::load(&args.config)?;
+    match &args.command {
+        Some(Command::Sweep(args)) => return sweep::run(args),
+        Some(Command::Wise(args)) => return wise::run(args),
+        None => {}
+    }
+    let config = TrainConfig::load(args.config.as_ref().context("clap asks for it")?)?;
     if args.check {
         return check(&config);
     }
@@ -44,11 +71,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         "gpu" => Engine::Burn(tuwen_model::gpu::device()?),
         _ => Engine::Cpu,
     };
-    let stop = super::stop_flag("stopping after this step; the same command goes on from there")?;
-    let bar = ProgressBar::new(0);
-    bar.set_style(ProgressStyle::with_template(
-        "{bar:30} {pos}/{len} steps, {elapsed_precise} gone, {eta_precise} left\n{msg}",
-    )?);
+    let stop = super::stop_flag(STOPPING)?;
+    let bar = bar()?;
     let options = Options { engine, changed_data: args.changed_data };
     let complete = train(&config, &options, &stop, &|event| show(&bar, event))?;
     bar.finish_and_clear();
@@ -59,6 +83,16 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         println!("stopped; run the same command to go on");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+const STOPPING: &str = "stopping after this step; the same command goes on from there";
+
+fn bar() -> Result<ProgressBar> {
+    let bar = ProgressBar::new(0);
+    bar.set_style(ProgressStyle::with_template(
+        "{bar:30} {pos}/{len} steps, {elapsed_precise} gone, {eta_precise} left\n{msg}",
+    )?);
+    Ok(bar)
 }
 
 /// Says what the run will need; the exit code is 1 when something is wrong.

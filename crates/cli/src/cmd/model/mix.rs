@@ -1,0 +1,34 @@
+//! `tuwen model mix`
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+
+use crate::query::Usage;
+
+/// Which models, and how much of each.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Names of `tuwen model list`, folders with weights, or .pt files, all of one architecture
+    #[arg(required = true, num_args = 2..)]
+    models: Vec<String>,
+    /// A share for each, in their order; all the same when not given
+    #[arg(long)]
+    weight: Vec<f32>,
+    /// The new model's folder
+    #[arg(long)]
+    out: PathBuf,
+}
+
+/// Writes the mean of the weights.
+pub fn run(args: &Args) -> Result<()> {
+    let (models, weights) = (args.models.len(), args.weight.len());
+    let shares = match weights {
+        0 => vec![1.0; models],
+        _ if weights == models => args.weight.clone(),
+        _ => bail!(Usage(format!("{weights} --weight for {models} models: give one for each"))),
+    };
+    let model = tuwen_train::soup(&args.models, &shares, &args.out)?;
+    println!("{}: {}, mean of {models} models", args.out.display(), model.name);
+    Ok(())
+}

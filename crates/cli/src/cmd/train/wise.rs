@@ -1,0 +1,58 @@
+//! `tuwen train wise`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use tuwen_train::{Point, TrainConfig};
+
+use crate::chart::{Kind, Series, svg};
+
+/// Which run.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The configuration of a run that is done
+    config: PathBuf,
+    /// Places to measure, start and end among them
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u8).range(2..=101))]
+    points: u8,
+    /// Print as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Measures, prints, draws the curve and keeps the best.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let config = TrainConfig::load(&args.config)?;
+    let tell = |point: &Point| {
+        let other = point.other.map_or(String::new(), |other| format!(", other set {other:.2}"));
+        if !args.json {
+            println!("share {:.2}: validation {:.2}{other}", point.alpha, point.valid);
+        }
+    };
+    let points = tuwen_train::wise(&config, usize::from(args.points), &tell)?;
+    if args.json {
+        println!("{}", serde_json::to_string(&points)?);
+    }
+    let line = |name: &str, value: fn(&Point) -> Option<f64>| Series {
+        name: name.to_owned(),
+        points: points
+            .iter()
+            .filter_map(|point| Some((f64::from(point.alpha), value(point)?)))
+            .collect(),
+    };
+    let both = [line("validation", |p| Some(p.valid)), line("other set", |p| p.other)];
+    let ends = [(0.0, "start".to_owned()), (1.0, "fine-tuned".to_owned())];
+    let path = config.out.join("wise.svg");
+    let title = "mean recall between the start and the fine-tuned model, %";
+    std::fs::write(&path, svg(title, Kind::Line, &both, &ends))
+        .with_context(|| path.display().to_string())?;
+    if !args.json {
+        println!(
+            "the best lies in {}, the curve in {}",
+            config.out.join("wise").display(),
+            path.display()
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
