@@ -4,9 +4,13 @@
 //! dictionaries, tensors and TorchScript's module records. A pickle that names any other class or function is an error.
 //! Opcodes: <https://github.com/python/cpython/blob/main/Lib/pickletools.py>.
 
+mod nesting;
+
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
+
+use nesting::check_nesting;
 
 /// A parsed value. Containers are shared, because a pickle fills them after it has stored them.
 #[derive(Clone, Debug)]
@@ -123,12 +127,12 @@ impl<'a> Machine<'a> {
             b')' => self.stack.push(Value::Tuple(Rc::default())),
             b't' => {
                 let items = self.since_mark()?;
-                self.stack.push(Value::Tuple(Rc::new(items)));
+                self.stack.push(tuple(items)?);
             }
             0x85..=0x87 => {
                 let at = self.stack.len().checked_sub(usize::from(opcode - 0x84));
                 let items = self.stack.split_off(at.ok_or("the stack is empty")?);
-                self.stack.push(Value::Tuple(Rc::new(items)));
+                self.stack.push(tuple(items)?);
             }
             b'q' | b'r' | 0x94 => self.remember(opcode)?,
             b'h' | b'j' => {
@@ -232,6 +236,9 @@ impl<'a> Machine<'a> {
             }
             _ => self.since_mark()?,
         };
+        if let Some(container) = self.stack.last() {
+            check_nesting(&items, Some(container))?;
+        }
         match self.stack.last() {
             Some(Value::List(list)) if matches!(opcode, b'a' | b'e') => {
                 list.borrow_mut().extend(items);
@@ -266,7 +273,8 @@ impl<'a> Machine<'a> {
     fn set_state(&mut self) -> Result<(), String> {
         let state = self.pop()?;
         match (self.stack.last(), state) {
-            (Some(Value::Object(object)), Value::Dict(state)) => {
+            (Some(container @ Value::Object(object)), Value::Dict(state)) => {
+                check_nesting(&[Value::Dict(state.clone())], Some(container))?;
                 object.borrow_mut().extend(state.borrow().iter().cloned());
                 Ok(())
             }
@@ -274,6 +282,11 @@ impl<'a> Machine<'a> {
             _ => Err("attributes of something that has none".into()),
         }
     }
+}
+
+fn tuple(items: Vec<Value>) -> Result<Value, String> {
+    check_nesting(&items, None)?;
+    Ok(Value::Tuple(Rc::new(items)))
 }
 
 /// What calling `callee` would give, for the few that a checkpoint needs.
@@ -327,6 +340,23 @@ mod tests {
             b"\x80\x02cposix\nsystem\nq\x00X\x0c\x00\x00\x00touch /tmp/xq\x01\x85q\x02Rq\x03.";
         let error = parse(bytes).expect_err("hostile");
         assert!(error.contains("posix.system"), "{error}");
+    }
+
+    #[test]
+    fn containers_in_themselves_or_without_end_are_errors() {
+        // l = []; l.append(l)
+        let error = parse(b"\x80\x02]q\x00h\x00a.").expect_err("a circle");
+        assert!(error.contains("in themselves"), "{error}");
+        // A dictionary that is its own key, and two lists in each other.
+        assert!(parse(b"\x80\x02}q\x00h\x00Ns.").is_err());
+        assert!(parse(b"\x80\x02]q\x00]q\x01h\x00aah\x01h\x00a.").is_err());
+        // [[[…]]], and ((((…)))), as deep as the file is long.
+        let deep = [vec![b']'; 100_000], vec![b'a'; 99_999], vec![b'.']].concat();
+        assert!(parse(&deep).is_err());
+        let tuples = [vec![b'N'], vec![0x85; 100_000], vec![b'.']].concat();
+        assert!(parse(&tuples).is_err());
+        let shared = [&b"]q\x00"[..], &b"]q\x01h\x00ah\x00a."[..]].concat();
+        assert!(parse(&shared).is_ok(), "the same list twice is none in itself");
     }
 
     #[test]

@@ -67,6 +67,15 @@ pub(crate) struct Tape {
     blocks: Vec<BlockTape>,
 }
 
+/// What a tape takes up.
+#[derive(Clone, Copy)]
+pub(crate) struct Taping {
+    /// The first block.
+    pub(crate) first: usize,
+    /// Of each block only its input; the rest is computed again when it is needed.
+    pub(crate) inputs_only: bool,
+}
+
 impl<'a> Stack<'a> {
     pub(crate) fn new(
         config: &TowerConfig,
@@ -106,14 +115,13 @@ impl<'a> Stack<'a> {
         self.attention.width
     }
 
-    /// Runs the blocks in place over `x`, (rows, W); `spans` are the sequences' rows. Records a
-    /// tape from block `first_taped` on. With a `leave` other than all, just that row of each
+    /// Runs the blocks in place over `x`, (rows, W); `spans` are the sequences' rows. With a `leave` other than all, just that row of each
     /// sequence leaves the last block, which saves most of its work.
     pub(crate) fn forward(
         &self,
         x: &mut Vec<f32>,
         spans: &[Range<usize>],
-        first_taped: usize,
+        taping: Taping,
         leave: Leave,
     ) -> Tape {
         let (mut tapes, mut tape) = (Tape::default(), BlockTape::default());
@@ -126,8 +134,11 @@ impl<'a> Stack<'a> {
         for (index, block) in self.blocks.iter().enumerate() {
             let leave = if index + 1 == self.blocks.len() { leave } else { Leave::All };
             self.block_forward(block, x, (spans, leave), &mut tape, &mut scratch);
-            if index >= first_taped {
-                tapes.blocks.push(std::mem::take(&mut tape));
+            if index >= taping.first {
+                tapes.blocks.push(match taping.inputs_only {
+                    true => BlockTape { x: std::mem::take(&mut tape.x), ..BlockTape::default() },
+                    false => std::mem::take(&mut tape),
+                });
             }
         }
         tapes
@@ -195,6 +206,8 @@ impl<'a> Stack<'a> {
     ) -> Vec<f32> {
         let taped = &self.blocks[self.blocks.len() - tape.blocks.len()..];
         for (block, tape) in taped.iter().zip(&tape.blocks).rev() {
+            let again = tape.qkv.is_empty().then(|| self.again(block, tape, spans));
+            let tape = again.as_ref().unwrap_or(tape);
             match self.place {
                 NormPlace::Pre => self.pre_backward(block, tape, spans, &mut grad, grads),
                 NormPlace::Post => self.post_backward(block, tape, spans, &mut grad, grads),
@@ -208,6 +221,13 @@ impl<'a> Stack<'a> {
             }
             _ => grad,
         }
+    }
+
+    /// The whole tape of a block of which only the input was kept.
+    fn again(&self, block: &Block<'_>, tape: &BlockTape, spans: &[Range<usize>]) -> BlockTape {
+        let (mut x, mut whole) = (tape.x.clone(), BlockTape::default());
+        self.block_forward(block, &mut x, (spans, Leave::All), &mut whole, &mut Scratch::default());
+        whole
     }
 
     /// The MLP's way back: from the gradient of its output to that of its input.

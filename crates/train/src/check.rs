@@ -121,17 +121,22 @@ fn memory(config: &TrainConfig, model: &ModelConfig, learning: usize) -> f64 {
     let image = match config.image_is_frozen() {
         true => 0.0,
         false => {
-            rows(&model.image, (patches + 1) as f64) + (3 * model.patch.pow(2) * patches) as f64
+            rows(&model.image, (patches + 1) as f64, config.recompute)
+                + (3 * model.patch.pow(2) * patches) as f64
         }
     };
     let context = config.context.min(model.context) as f64;
-    let text = rows(&model.text, context) * config.captions.len() as f64;
+    let text = rows(&model.text, context, config.recompute) * config.captions.len() as f64;
     let pixels = 3.0 * 3.0 * (model.preprocess.size as f64).powi(2) * config.batch as f64;
     4.0 * (weights + at_once as f64 * (image + text) + pixels)
 }
 
 /// Values that the tape of one sequence keeps.
-fn rows(tower: &TowerConfig, rows: f64) -> f64 {
+fn rows(tower: &TowerConfig, rows: f64, inputs_only: bool) -> f64 {
     let row = 6.0 * tower.width as f64 + tower.mlp as f64;
-    tower.layers as f64 * (rows * row + tower.heads as f64 * rows * rows)
+    let block = rows * row + tower.heads as f64 * rows * rows;
+    match inputs_only {
+        true => block + tower.layers as f64 * rows * tower.width as f64,
+        false => tower.layers as f64 * block,
+    }
 }

@@ -222,6 +222,7 @@ impl Run<'_> {
             features: extras.cache.as_ref().map(|cache| cache.pick(&batch.image_ids, &mut rng)),
             learns: learns(config),
             chunk: config.chunk,
+            recompute: config.recompute,
             teacher: extras.teacher.as_ref().map(|teacher| teacher.look(batch)),
             batch,
         };

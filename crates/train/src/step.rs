@@ -38,6 +38,8 @@ pub struct StepInput<'a> {
     pub learns: Learns,
     /// Pictures whose activations are in memory at once; 0 for all.
     pub chunk: usize,
+    /// Whether of these only the blocks' inputs are kept.
+    pub recompute: bool,
     /// What a teacher makes of the batch.
     pub teacher: Option<Taught>,
 }
@@ -94,8 +96,12 @@ fn on_cpu(
     // With several pieces the activations are forgotten, and computed again when the features'
     // gradients are known.
     let whole = pieces.len() == 1;
+    let full = |block: usize| match input.recompute {
+        true => Record::Inputs(block),
+        false => Record::From(block),
+    };
     let record = |learns: Option<usize>| match learns {
-        Some(block) if whole => Record::From(block),
+        Some(block) if whole => full(block),
         _ => Record::No,
     };
     let mut image_passes = Vec::new();
@@ -127,7 +133,7 @@ fn on_cpu(
     if let Some(block) = input.learns.image.filter(|_| input.features.is_none()) {
         let dimages = take(&image_leaf, &mut burned);
         for (piece, pass) in pieces.iter().zip(image_passes) {
-            let pass = if whole { pass } else { images.forward(piece, Record::From(block)) };
+            let pass = if whole { pass } else { images.forward(piece, full(block)) };
             grads.accumulate(images.backward(piece, pass, &dimages));
         }
     }
@@ -136,7 +142,7 @@ fn on_cpu(
             text_leaves.iter().flat_map(|leaf| take(leaf, &mut burned)).collect();
         for (piece, pass) in text_pieces.iter().zip(text_passes.drain(..)) {
             let rows = &rows[piece.clone()];
-            let pass = if whole { pass } else { texts.forward(rows, Record::From(block)) };
+            let pass = if whole { pass } else { texts.forward(rows, full(block)) };
             let dtexts = &dtexts[piece.start * width..piece.end * width];
             grads.accumulate(texts.backward(pass, rows, dtexts));
         }

@@ -40,7 +40,7 @@ fn case() -> (ModelConfig, Arrays, Batch) {
 fn input(batch: &Batch) -> StepInput<'_> {
     let keep = Some(vec![vec![0, 5, 9], vec![3, 1, 2], vec![15, 14, 0], vec![8, 4, 6]]);
     let learns = Learns { image: Some(0), text: Some(0) };
-    StepInput { batch, keep, features: None, learns, chunk: 0, teacher: None }
+    StepInput { batch, keep, features: None, learns, chunk: 0, recompute: false, teacher: None }
 }
 
 fn loss(kind: LossKind) -> LossConfig {
@@ -87,19 +87,19 @@ fn cpu_and_burn_give_the_same_loss_and_gradients() {
 }
 
 #[test]
-fn a_batch_in_chunks_has_the_gradient_of_the_whole() {
+fn in_chunks_and_computed_again_the_gradient_is_that_of_the_whole() {
     let (model, arrays, batch) = case();
     let view = View::plain(&arrays);
     for kind in [LossKind::Contrastive, LossKind::Sigmoid, LossKind::Triplet] {
-        let step = |chunk| {
-            let input = StepInput { chunk, ..input(&batch) };
+        let step = |(chunk, recompute)| {
+            let input = StepInput { chunk, recompute, ..input(&batch) };
             gradients(&Engine::Cpu, &model, &view, &loss(kind), &input).expect("a step")
         };
-        let (whole_loss, whole) = step(0);
-        for chunk in [1, 2, 3] {
-            let (loss, grads) = step(chunk);
+        let (whole_loss, whole) = step((0, false));
+        for how in [(1, false), (2, false), (3, false), (0, true), (2, true)] {
+            let (loss, grads) = step(how);
             assert!((loss - whole_loss).abs() < 1e-5, "{loss} is not {whole_loss}");
-            assert_close(&grads, &whole, 1e-5, &format!("{kind:?}, {chunk} pictures at once"));
+            assert_close(&grads, &whole, 1e-5, &format!("{kind:?}, {how:?}"));
         }
     }
 }

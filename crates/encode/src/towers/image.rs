@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::probe::Probe;
-use super::{Chunk, Pass, Record, collect, cut, first_taped, run};
+use super::{Chunk, Pass, Record, collect, cut, run};
 use crate::arrays::Arrays;
 use crate::attention::Leave;
 use crate::block::Stack;
@@ -55,7 +55,7 @@ impl<'a> ImageTower<'a> {
             // Only the class tokens leave the tower; the way back wants whole blocks.
             let whole = record != Record::No || self.probe.is_some();
             let leave = if whole { Leave::All } else { Leave::First };
-            let tape = self.stack.forward(&mut x, &spans, first_taped(record), leave);
+            let tape = self.stack.forward(&mut x, &spans, record.taping(), leave);
             let last = match (&self.probe, leave) {
                 (None, Leave::All) => self.stack.leaving_rows(&x, &spans, Leave::First),
                 _ => x,
@@ -65,7 +65,7 @@ impl<'a> ImageTower<'a> {
                 Some(probe) => probe.pool(&features, &spans),
                 None => features,
             };
-            let patches = if record == Record::From(0) { patches } else { Vec::new() };
+            let patches = if record.first() == 0 { patches } else { Vec::new() };
             (Chunk { items, spans, patches, tape, last, stats }, features)
         })
     }

@@ -14,7 +14,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::arrays::Arrays;
-use crate::block::Tape;
+use crate::block::{Tape, Taping};
 use crate::layers::Weights;
 use crate::{ModelConfig, Result, Vision};
 
@@ -82,12 +82,22 @@ pub enum Record {
     No,
     /// All from this block on; 0 includes the embedding.
     From(usize),
+    /// Only each block's input from this block on: the rest is computed again on the way back
+    /// (activation checkpointing, <https://arxiv.org/abs/1604.06174>).
+    Inputs(usize),
 }
 
-fn first_taped(record: Record) -> usize {
-    match record {
-        Record::No => usize::MAX,
-        Record::From(block) => block,
+impl Record {
+    /// The first block that is remembered.
+    fn first(self) -> usize {
+        match self {
+            Self::No => usize::MAX,
+            Self::From(block) | Self::Inputs(block) => block,
+        }
+    }
+
+    fn taping(self) -> Taping {
+        Taping { first: self.first(), inputs_only: matches!(self, Self::Inputs(_)) }
     }
 }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use tuwen_data::token::unpadded;
 
-use super::{Chunk, Pass, Record, collect, cut, first_taped, run};
+use super::{Chunk, Pass, Record, collect, cut, run};
 use crate::arrays::Arrays;
 use crate::attention::Leave;
 use crate::block::Stack;
@@ -56,9 +56,9 @@ impl<'a> TextTower<'a> {
             let (mut x, spans) = self.embed(&texts[items.clone()]);
             let leave = match record {
                 Record::No => self.leave(),
-                Record::From(_) => Leave::All,
+                Record::From(_) | Record::Inputs(_) => Leave::All,
             };
-            let tape = self.stack.forward(&mut x, &spans, first_taped(record), leave);
+            let tape = self.stack.forward(&mut x, &spans, record.taping(), leave);
             let last = match (leave, self.leave()) {
                 (Leave::All, Leave::All) => self.means(&x, &spans),
                 (Leave::All, one) => self.stack.leaving_rows(&x, &spans, one),

@@ -44,6 +44,10 @@ pub struct TrainConfig {
     /// forward pass.
     #[serde(default)]
     pub chunk: usize,
+    /// Whether activations are computed again on the way back instead of being kept: less memory for
+    /// one more forward pass. On the CPU only.
+    #[serde(default)]
+    pub recompute: bool,
     /// Validate after this many steps, and at the end.
     pub validate_every: usize,
     /// Write a checkpoint after this many steps, and at the end.
