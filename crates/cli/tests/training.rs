@@ -382,3 +382,73 @@ fn between_start_and_end_averages_runs_and_a_sweep() {
     assert!(runs[1]["interval"][0][0].is_array(), "{runs}");
     assert!(fail(home, &["runs", "pictures"], 1).contains("no run's folder"));
 }
+
+#[test]
+fn a_preset_becomes_a_run_of_ones_own_data() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path();
+    prepare(home);
+    succeed(
+        home,
+        &[
+            "data",
+            "split",
+            "c.jsonl",
+            "--images",
+            "pictures",
+            "--caption-field",
+            "zh",
+            "--out",
+            "split",
+        ],
+    );
+    let rows: String = std::fs::read_to_string(home.join("c.jsonl"))
+        .expect("captions")
+        .lines()
+        .map(|line| {
+            let value: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            format!(
+                "{}\t{}\n",
+                value["image"].as_str().expect("a name"),
+                value["zh"].as_str().expect("words")
+            )
+        })
+        .collect();
+    std::fs::write(home.join("set.tsv"), format!("image\tcaption\n{rows}")).expect("a file");
+    let args = [
+        "train",
+        "init",
+        "set.tsv",
+        "--images",
+        "pictures",
+        "--train-ids",
+        "split/train.ids",
+        "--valid-ids",
+        "split/val.ids",
+        "--preset",
+        "tiny-frozen",
+        "--out",
+        "my.toml",
+    ];
+    succeed(home, &args);
+    assert!(fail(home, &args, 1).contains("exists already"));
+    // All presets are configurations.
+    for preset in [
+        "tiny",
+        "chinese-clip-b16",
+        "chinese-clip-b16-lora",
+        "chinese-clip-b16-frozen",
+        "chinese-clip-l14-lora",
+        "chinese-clip-h14-frozen",
+    ] {
+        let name = format!("{preset}.toml");
+        succeed(home, &[&args[..9], &["--preset", preset, "--out", &name]].concat());
+    }
+    let mut table: toml::Table =
+        std::fs::read_to_string(home.join("my.toml")).expect("a file").parse().expect("TOML");
+    table.insert("batch".into(), 4.into());
+    table.insert("epochs".into(), 2.into());
+    std::fs::write(home.join("my.toml"), table.to_string()).expect("a file");
+    succeed(home, &["train", "my.toml"]);
+    succeed(home, &["embed", "--text", "披萨", "--model", "run"]);
+}

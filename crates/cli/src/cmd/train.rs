@@ -1,5 +1,6 @@
-//! `tuwen train CONFIG.toml`, `tuwen train sweep | wise`
+//! `tuwen train CONFIG.toml`, `tuwen train init | sweep | wise`
 
+pub mod init;
 mod sweep;
 mod wise;
 
@@ -15,8 +16,11 @@ use tuwen_train::{Engine, Event, Options, TrainConfig, train};
 #[derive(clap::Args)]
 #[command(
     args_conflicts_with_subcommands = true,
-    after_help = "Examples:\n  tuwen train configs/train/tuwen-tiny.toml\n  \
+    after_help = "Examples:\n  \
+    tuwen data split captions.csv --out split\n  \
+    tuwen train init captions.csv --train-ids split/train.ids --valid-ids split/val.ids --out my.toml\n  \
     tuwen train my.toml --check\n  \
+    tuwen train my.toml\n  \
     tuwen train sweep my.toml --factor 0.3 --factor 1 --factor 3 --epochs 2\n  \
     tuwen train wise my.toml\n\n\
     The run folder (`out`) receives config.toml, log.jsonl, TensorBoard's events, checkpoints, the best \
@@ -41,6 +45,8 @@ pub struct Args {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Write a configuration for your data from a preset
+    Init(init::Args),
     /// Try a few learning rates with a small budget, and compare them
     Sweep(sweep::Args),
     /// Measure what lies between a run's start and its best model, on the validation set and on the
@@ -59,6 +65,7 @@ impl Args {
 /// Trains.
 pub fn run(args: &Args) -> Result<ExitCode> {
     match &args.command {
+        Some(Command::Init(args)) => return init::run(args),
         Some(Command::Sweep(args)) => return sweep::run(args),
         Some(Command::Wise(args)) => return wise::run(args),
         None => {}

@@ -1,0 +1,130 @@
+//! `tuwen train init`
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use tuwen_data::import::{Format, Source};
+use tuwen_train::TrainConfig;
+
+use super::super::by_name;
+
+/// Everything but the data, by name.
+pub const PRESETS: [(&str, &str); 7] = [
+    ("tiny", include_str!("../../../../../configs/train/presets/tiny.toml")),
+    ("tiny-frozen", include_str!("../../../../../configs/train/presets/tiny-frozen.toml")),
+    (
+        "chinese-clip-b16",
+        include_str!("../../../../../configs/train/presets/chinese-clip-b16.toml"),
+    ),
+    (
+        "chinese-clip-b16-lora",
+        include_str!("../../../../../configs/train/presets/chinese-clip-b16-lora.toml"),
+    ),
+    (
+        "chinese-clip-b16-frozen",
+        include_str!("../../../../../configs/train/presets/chinese-clip-b16-frozen.toml"),
+    ),
+    (
+        "chinese-clip-l14-lora",
+        include_str!("../../../../../configs/train/presets/chinese-clip-l14-lora.toml"),
+    ),
+    (
+        "chinese-clip-h14-frozen",
+        include_str!("../../../../../configs/train/presets/chinese-clip-h14-frozen.toml"),
+    ),
+];
+
+/// Which preset for which data.
+#[derive(clap::Args)]
+pub struct Args {
+    /// A file with captions
+    captions: PathBuf,
+    /// A folder or tar archive with the pictures; beside the captions when not given
+    #[arg(long)]
+    images: Option<PathBuf>,
+    /// Pictures to learn from, one id a line; `tuwen data split` writes such lists
+    #[arg(long)]
+    train_ids: PathBuf,
+    /// Pictures to measure on
+    #[arg(long)]
+    valid_ids: PathBuf,
+    /// What to fine-tune, and how
+    #[arg(long, default_value = "tiny", value_parser = by_name(&PRESETS))]
+    preset: &'static str,
+    /// Another model to start from: a name of `tuwen model list`, a folder, or a .pt file
+    #[arg(long)]
+    model: Option<String>,
+    /// The run's folder
+    #[arg(long, default_value = "run")]
+    run: PathBuf,
+    /// The configuration to write
+    #[arg(long, default_value = "train.toml")]
+    out: PathBuf,
+}
+
+/// The data of a run.
+pub struct Data<'a> {
+    /// The file with captions.
+    pub captions: &'a Path,
+    /// Where the pictures are.
+    pub images: &'a Path,
+    /// Lists of ids: to learn from, and to measure on.
+    pub ids: [&'a Path; 2],
+    /// How captions are written down.
+    pub format: Format,
+}
+
+/// Writes the configuration.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    if args.out.exists() {
+        bail!("{} exists already: remove it first, or give another --out", args.out.display());
+    }
+    let beside = args.captions.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let data = Data {
+        captions: &args.captions,
+        images: args.images.as_deref().or(beside).unwrap_or(Path::new(".")),
+        ids: [&args.train_ids, &args.valid_ids],
+        format: Source::guess(&args.captions)?.format,
+    };
+    let text = text(args.preset, args.model.as_deref(), &args.run, &data)?;
+    std::fs::write(&args.out, text).with_context(|| args.out.display().to_string())?;
+    TrainConfig::load(&args.out)?;
+    println!(
+        "{0}: look at it, then `tuwen train {0} --check` and `tuwen train {0}`",
+        args.out.display()
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A preset with its data.
+pub fn text(preset: &str, model: Option<&str>, run: &Path, data: &Data<'_>) -> Result<String> {
+    let mut table: toml::Table = preset.parse()?;
+    if let Some(model) = model {
+        table.insert("start".into(), toml::toml! { model = model }.into());
+    }
+    let path = |path: &Path| toml::Value::String(path.to_string_lossy().into_owned());
+    let part = |ids: &Path| -> toml::Table {
+        let format = Format::NAMES.iter().find(|(_, format)| *format == data.format);
+        let captions = toml::toml! { source = "captions" };
+        let captions = toml::Table::from_iter(
+            captions.into_iter().chain([("file".to_owned(), path(data.captions))]),
+        );
+        [
+            ("format".to_owned(), format.expect("all are named").0.into()),
+            ("images".to_owned(), path(data.images)),
+            ("ids".to_owned(), path(ids)),
+            ("captions".to_owned(), vec![captions].into()),
+        ]
+        .into_iter()
+        .collect()
+    };
+    table.insert("out".into(), path(run));
+    let groups = toml::toml! { captions = [{ sources = [["captions", 1.0]] }] };
+    table.extend(groups);
+    table.insert("train".into(), vec![part(data.ids[0])].into());
+    table.insert("valid".into(), part(data.ids[1]).into());
+    let comments = preset.lines().take_while(|line| line.starts_with('#'));
+    let comments: String = comments.map(|line| format!("{line}\n")).collect();
+    Ok(comments + &toml::to_string(&table)?)
+}
