@@ -2,6 +2,8 @@
 //! a column with the picture, `{bytes, path}` or the bytes alone or the name of a file, and one with a
 //! caption or a list of them. clip-retrieval's metadata (`image_path`, `caption`) are such tables too.
 
+mod footer;
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -73,8 +75,9 @@ struct Columns {
 
 impl Table {
     fn open(path: &Path, source: &Source, images: Arc<Option<ImageIndex>>) -> Result<Self> {
-        let file = File::open(path).map_err(|e| Error::io(path, e))?;
+        let mut file = File::open(path).map_err(|e| Error::io(path, e))?;
         let no = |e: &dyn std::fmt::Display| Error::data_set(path, format!("Parquet: {e}"));
+        footer::check(&mut file).map_err(|e| no(&e))?;
         let reader = guarded(path, || SerializedFileReader::new(file))?.map_err(|e| no(&e))?;
         let fields = reader.metadata().file_metadata().schema().get_fields();
         let names: Vec<&str> = fields.iter().map(|field| field.name()).collect();
