@@ -176,6 +176,42 @@ fn pictures_that_no_caption_names_are_told_of_folders_and_archives() {
     }
 }
 
+#[test]
+fn a_set_grows_by_varied_copies_and_translations() {
+    let folder = tempfile::tempdir().expect("a folder");
+    set(folder.path());
+    let more = "image,caption\nbeach.png,阳光下的海滩\nnight.png,月亮\n";
+    std::fs::write(folder.path().join("more.csv"), more).expect("a file");
+    let args = [
+        "data",
+        "augment",
+        "set.csv",
+        "big",
+        "--images",
+        "images",
+        "--copies",
+        "2",
+        "--operations",
+        "2",
+        "--side",
+        "64",
+        "--captions",
+        "more.csv",
+    ];
+    let out = succeed(folder.path(), &args);
+    // Five readable pictures, each three times; the broken and the missing one are skipped.
+    assert!(out.contains("15 pictures") && out.contains("2 skipped"), "{out}");
+    let table = std::fs::read_to_string(folder.path().join("big/captions.csv")).expect("a file");
+    assert!(table.contains("阳光下的海滩"), "{table}");
+    let copy =
+        |name: &str| std::fs::read(folder.path().join("big/images").join(name)).expect("a copy");
+    assert_ne!(copy("beach-1.jpg"), copy("beach-2.jpg"));
+    let again = [&args[..3], &["again"], &args[4..]].concat();
+    succeed(folder.path(), &again);
+    let same = std::fs::read(folder.path().join("again/images/beach-2.jpg")).expect("a copy");
+    assert_eq!(same, copy("beach-2.jpg"), "the seed decides");
+}
+
 /// A grey PNG of 64 x 64.
 fn grey() -> Vec<u8> {
     let picture = tuwen_data::image::RgbImage::from_pixel(64, 64, [128; 3].into());

@@ -1,5 +1,6 @@
-//! `tuwen data convert | doctor | split | stats | sample | embed`
+//! `tuwen data convert | doctor | split | stats | sample | embed | augment`
 
+mod augment;
 mod convert;
 mod doctor;
 mod embed;
@@ -42,6 +43,8 @@ enum Command {
     Doctor(doctor::Args),
     /// Print some records, drawn by a seed
     Sample(sample::Args),
+    /// Write a larger set: each picture several times, varied, and captions of further files
+    Augment(augment::Args),
     /// Embed a whole set into the files of clip-retrieval, Chinese-CLIP or big-ann
     Embed(embed::Args),
 }
@@ -54,6 +57,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         Command::Doctor(args) => return doctor::run(args),
         Command::Stats(args) => stats::run(args)?,
         Command::Sample(args) => sample::run(args)?,
+        Command::Augment(args) => augment::run(args)?,
         Command::Embed(args) => embed::run(args)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -1,10 +1,10 @@
-//! Random variations of a picture for training: crop and resize, flip, colour jitter.
+//! Random variations of a picture for training: crop and resize, flip, colour jitter, RandAugment, erasing.
 
 use image::RgbImage;
 use image::imageops::flip_horizontal_in_place;
 use serde::{Deserialize, Serialize};
 
-use super::{Picture, Preprocess};
+use super::{Picture, Preprocess, RandAugment};
 use crate::rng::Rng;
 
 /// What may vary. The defaults vary nothing.
@@ -13,17 +13,25 @@ use crate::rng::Rng;
 pub struct Augment {
     /// Smallest share of the area a random crop keeps; 0 switches cropping off.
     pub crop_scale: f32,
+    /// How much wider or higher than the picture a crop may be: 1 for not at all; 0 stands for 4/3.
+    pub crop_ratio: f32,
     /// Probability of mirroring left and right.
     pub flip: f32,
     /// Largest relative change of brightness, contrast and saturation, such as 0.3.
     pub colour: f32,
+    /// Random operations behind these.
+    pub rand_augment: RandAugment,
+    /// Probability that a rectangle of 2% to 33% of the picture becomes noise (Zhong et al. 2020,
+    /// <https://arxiv.org/abs/1708.04896>).
+    pub erase: f32,
 }
 
 impl Augment {
     /// A varied R x R picture, the same for the same state of `rng`.
     pub fn apply(&self, picture: &Picture, preprocess: &Preprocess, rng: &mut Rng) -> RgbImage {
         let mut out = if self.crop_scale > 0.0 {
-            random_resized_crop(picture, self.crop_scale, preprocess, rng)
+            let ratio = if self.crop_ratio == 0.0 { 4.0 / 3.0 } else { self.crop_ratio };
+            random_resized_crop(picture, (self.crop_scale, ratio), preprocess, rng)
         } else {
             preprocess.fit(picture)
         };
@@ -34,14 +42,39 @@ impl Augment {
             let mut factor = || rng.range(1.0 - self.colour, 1.0 + self.colour);
             jitter(&mut out, factor(), factor(), factor());
         }
+        self.rand_augment.apply(&mut out, rng);
+        if self.erase > 0.0 && rng.chance(self.erase) {
+            erase(&mut out, rng);
+        }
         out
     }
 }
 
-/// torchvision's `RandomResizedCrop`: ten tries at an area and an aspect of 3/4 to 4/3.
+/// A rectangle of noise, its aspect between 0.3 and 3.3.
+fn erase(picture: &mut RgbImage, rng: &mut Rng) {
+    let (width, height) = picture.dimensions();
+    for _ in 0..10 {
+        let area = (width * height) as f32 * rng.range(0.02, 0.33);
+        let aspect = rng.range(0.3f32.ln(), 3.3f32.ln()).exp();
+        let w = (area * aspect).sqrt().round() as u32;
+        let h = (area / aspect).sqrt().round() as u32;
+        if (1..width).contains(&w) && (1..height).contains(&h) {
+            let left = rng.below((width - w + 1) as usize) as u32;
+            let top = rng.below((height - h + 1) as usize) as u32;
+            for y in top..top + h {
+                for x in left..left + w {
+                    picture.get_pixel_mut(x, y).0 = [(); 3].map(|()| rng.below(256) as u8);
+                }
+            }
+            return;
+        }
+    }
+}
+
+/// torchvision's `RandomResizedCrop`: ten tries at an area and an aspect.
 fn random_resized_crop(
     picture: &Picture,
-    smallest: f32,
+    (smallest, ratio): (f32, f32),
     preprocess: &Preprocess,
     rng: &mut Rng,
 ) -> RgbImage {
@@ -49,7 +82,7 @@ fn random_resized_crop(
     let area = width as f32 * height as f32;
     for _ in 0..10 {
         let target = area * rng.range(smallest, 1.0);
-        let aspect = rng.range((3f32 / 4.0).ln(), (4f32 / 3.0).ln()).exp();
+        let aspect = rng.range(-ratio.ln(), ratio.ln()).exp();
         let w = (target * aspect).sqrt().round() as u32;
         let h = (target / aspect).sqrt().round() as u32;
         if (1..=width).contains(&w) && (1..=height).contains(&h) {
@@ -87,7 +120,8 @@ mod tests {
         let picture = RgbImage::from_fn(64, 48, |x, y| Rgb([x as u8 * 3, y as u8 * 5, 90]));
         let picture = Picture::Rgb(picture);
         let preprocess = Preprocess::squash(32);
-        let augment = Augment { crop_scale: 0.5, flip: 0.5, colour: 0.3 };
+        let augment =
+            Augment { crop_scale: 0.5, flip: 0.5, colour: 0.3, erase: 0.5, ..Augment::default() };
         let vary = |seed| augment.apply(&picture, &preprocess, &mut Rng::new(&[seed]));
         assert_eq!(vary(1), vary(1));
         assert_ne!(vary(1), vary(2));

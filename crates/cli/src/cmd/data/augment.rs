@@ -1,0 +1,145 @@
+//! `tuwen data augment`
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+
+use anyhow::{Result, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+use rayon::prelude::*;
+use tuwen_data::export::{Target, Writer};
+use tuwen_data::image::{Augment, Limits, Preprocess, RandAugment, decode, encode_jpeg};
+use tuwen_data::rng::Rng;
+use tuwen_data::{Caption, Error, Sample};
+
+use super::super::by_name;
+use super::{Skipped, SourceArgs, open};
+use crate::query::captions;
+
+/// Quality of the JPEG files that are written.
+const QUALITY: u8 = 90;
+
+/// What to make of which set.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    source: SourceArgs,
+    /// The new folder
+    output: PathBuf,
+    /// The new set's format
+    #[arg(long, default_value = "csv", value_parser = by_name(&Target::NAMES))]
+    to: Target,
+    /// Varied copies of each picture, beside the picture itself
+    #[arg(long, default_value_t = 3)]
+    copies: usize,
+    /// Longest side of the copies, which are square
+    #[arg(long, default_value_t = 256)]
+    side: u32,
+    /// Smallest share of the area that a crop keeps; 1 crops nothing
+    #[arg(long, default_value_t = 0.6)]
+    crop: f32,
+    /// Probability of mirroring; 0 where left and right, or writing, matter
+    #[arg(long, default_value_t = 0.0)]
+    flip: f32,
+    /// Largest relative change of brightness, contrast and saturation
+    #[arg(long, default_value_t = 0.1)]
+    colour: f32,
+    /// RandAugment's operations for each copy
+    #[arg(long, default_value_t = 0)]
+    operations: usize,
+    /// RandAugment's magnitude, from 0 to 10
+    #[arg(long, default_value_t = 7.0)]
+    magnitude: f32,
+    /// Further captions of the same pictures, such as translations; give several
+    #[arg(long)]
+    captions: Vec<PathBuf>,
+    /// Draws the variations
+    #[arg(long, default_value_t = 42)]
+    seed: u64,
+}
+
+/// Writes each record and its copies, each copy with one of the captions in turn.
+pub fn run(args: &Args) -> Result<()> {
+    let further = further(&args.captions)?;
+    let augment = Augment {
+        crop_scale: if args.crop < 1.0 { args.crop } else { 0.0 },
+        flip: args.flip,
+        colour: args.colour,
+        rand_augment: RandAugment { operations: args.operations, magnitude: args.magnitude },
+        ..Augment::default()
+    };
+    let opened = open(&args.source)?;
+    let mut writer = Writer::create(&args.output, args.to)?;
+    let stop = super::super::stop_flag("stopping; nothing half written stays")?;
+    let bar = ProgressBar::new_spinner();
+    bar.set_style(ProgressStyle::with_template("{spinner} {pos} pictures, {per_sec}, {elapsed}")?);
+    let (mut skipped, mut number) = (Skipped::default(), 0u64);
+    for record in opened.records {
+        if stop.load(Ordering::Relaxed) {
+            bail!("stopped; {} was not written", args.output.display());
+        }
+        number += 1;
+        let made = record.and_then(|mut sample| {
+            let more = further.get(&sample.id).into_iter().flatten().cloned();
+            sample.captions.extend(more);
+            let bytes =
+                sample.image.read().map_err(|e| Error::data_set(&sample.id, e.to_string()))?;
+            let copies = copies(args, &augment, &sample, &bytes, number)?;
+            writer.write(&sample, &bytes)?;
+            copies.iter().try_for_each(|(copy, bytes)| writer.write(copy, bytes))
+        });
+        match made {
+            Ok(()) => bar.inc(1 + args.copies as u64),
+            Err(error @ Error::Io { .. }) => return Err(error.into()),
+            Err(error) => bar.suspend(|| skipped.add(error)),
+        }
+    }
+    bar.finish_and_clear();
+    let written = writer.finish()?;
+    println!(
+        "{}: {} pictures, {} captions, {} skipped",
+        args.output.display(),
+        written.pictures,
+        written.captions,
+        skipped.0
+    );
+    Ok(())
+}
+
+/// Captions by picture, by the name without its extension.
+fn further(files: &[PathBuf]) -> Result<HashMap<String, Vec<Caption>>> {
+    let mut found = HashMap::<String, Vec<Caption>>::new();
+    for file in files {
+        let source =
+            file.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
+        for (image, text) in captions(file)? {
+            let Some(image) = image else {
+                bail!("{}: its lines do not say which picture they describe", file.display());
+            };
+            let id = Path::new(&image).with_extension("").to_string_lossy().into_owned();
+            found.entry(id).or_default().push(Caption { text, source: source.clone() });
+        }
+    }
+    Ok(found)
+}
+
+fn copies(
+    args: &Args,
+    augment: &Augment,
+    sample: &Sample,
+    bytes: &[u8],
+    number: u64,
+) -> tuwen_data::Result<Vec<(Sample, Vec<u8>)>> {
+    let picture =
+        decode(bytes, Limits::default()).map_err(|e| Error::data_set(&sample.id, e.to_string()))?;
+    let square = Preprocess::squash(args.side);
+    let copy = |at: usize| {
+        let mut rng = Rng::new(&[args.seed, number, at as u64]);
+        let varied = augment.apply(&picture, &square, &mut rng);
+        let captions = sample.captions.get(at % sample.captions.len().max(1)).cloned();
+        let id = format!("{}-{}", sample.id, at + 1);
+        let copy = Sample { id, captions: captions.into_iter().collect(), ..sample.clone() };
+        (copy, encode_jpeg(&varied, QUALITY))
+    };
+    Ok((0..args.copies).into_par_iter().map(copy).collect())
+}
