@@ -233,3 +233,22 @@ fn classes_make_everything_of_a_class_right() {
     let error = fail(folder.path(), &args, 1);
     assert!(error.contains("no class for the picture `airplane`"), "{error}");
 }
+
+#[test]
+fn several_models_vote_with_the_mean_of_their_cosines() {
+    let folder = tempfile::tempdir().expect("a folder");
+    set(folder.path());
+    let one = ["eval", "--images", "images", "--captions", "captions.txt", "--json"];
+    let twice = [
+        &one[..],
+        &["--model", "tuwen-tiny", "--model", "tuwen-tiny", "--weight", "0.3", "--weight", "2"],
+    ]
+    .concat();
+    let [alone, voted] = [&one[..], &twice].map(|args| json(&succeed(folder.path(), args)));
+    for direction in ["text_to_image", "image_to_text"] {
+        let recall = |found: &Value| found["captions"][direction]["recall"].clone();
+        assert_eq!(recall(&alone), recall(&voted), "a model with itself");
+    }
+    let args = [&one[..], &["--weight", "1", "--weight", "1"]].concat();
+    assert!(fail(folder.path(), &args, 2).contains("2 --weight for 1 --model"));
+}

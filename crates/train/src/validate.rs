@@ -59,6 +59,40 @@ pub fn embed_set(encoder: &dyn Encoder, samples: &[Sample]) -> Result<Embedded> 
 }
 
 impl Embedded {
+    /// Several models' view of the same set as one: vectors behind each other, so that their cosine is the
+    /// weighted mean of the models' cosines. The shares are scaled to a sum of 1.
+    ///
+    /// # Panics
+    /// When there is none, or the sets differ.
+    pub fn joined(parts: &[(Self, f32)]) -> Self {
+        let total: f32 = parts.iter().map(|(_, share)| share).sum();
+        let join = |of: &dyn Fn(&Self) -> &Vec<f32>| -> Vec<f32> {
+            let rows = of(&parts[0].0).len() / parts[0].0.dim;
+            (0..rows)
+                .flat_map(|row| {
+                    parts.iter().flat_map(move |(part, share)| {
+                        let scale = (share / total).sqrt();
+                        of(part)[row * part.dim..][..part.dim].iter().map(move |v| v * scale)
+                    })
+                })
+                .collect()
+        };
+        let first = &parts[0].0;
+        let text = |(source, (_, owners)): (&String, &(Vec<f32>, Vec<usize>))| {
+            (source.clone(), (join(&|part| &part.texts[source].0), owners.clone()))
+        };
+        Self {
+            images: join(&|part| &part.images),
+            texts: first.texts.iter().map(text).collect(),
+            dim: parts.iter().map(|(part, _)| part.dim).sum(),
+        }
+    }
+
+    /// D.
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
     /// Recall and ranks both ways, for each source of captions.
     pub fn reports(&self) -> BTreeMap<String, Report> {
         let report = |(source, (vectors, owners)): (&String, &(Vec<f32>, Vec<usize>))| {

@@ -8,16 +8,16 @@ use std::io::BufRead;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use tuwen_data::Sample;
 use tuwen_data::encoding::TextFile;
 use tuwen_data::import::{self, CaptionFile, DataSet, Format, Source};
-use tuwen_data::{Encoder, Sample};
 use tuwen_encode::builtin;
 use tuwen_eval::{Captioned, Direction, Ranking, Report, Ties, by_class};
-use tuwen_train::embed_set;
+use tuwen_train::{Embedded, embed_set};
 
 use super::by_name;
-use crate::query::{TextArgs, note_lost, open_model};
+use crate::query::{TextArgs, Usage, note_lost, open_model};
 
 /// Measure retrieval on a captioned set: R@1/5/10 and ranks, both ways
 #[derive(clap::Args)]
@@ -37,9 +37,13 @@ pub struct Args {
     /// How captions are written down, when name and content do not show it
     #[arg(long, value_parser = by_name(&Format::NAMES))]
     format: Option<Format>,
-    /// A name of `tuwen model list`, a folder with weights, or a .pt file
+    /// A name of `tuwen model list`, a folder with weights, or a .pt file; of several, the mean of
+    /// their cosines counts
     #[arg(long, default_value = builtin::BUILT_IN)]
-    model: String,
+    model: Vec<String>,
+    /// A share for each --model, in their order; all the same when not given
+    #[arg(long)]
+    weight: Vec<f32>,
     /// Lower-case captions and straighten their quotes first, as cn_clip does in its evaluation
     #[arg(long)]
     dataset_text: bool,
@@ -82,7 +86,8 @@ impl Args {
             captions: vec![captions],
             ids: Some(ids),
             format: None,
-            model,
+            model: vec![model],
+            weight: Vec::new(),
             dataset_text: false,
             k: Vec::new(),
             labels: None,
@@ -114,12 +119,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     };
     let samples = import::read(&set)?;
     let classes = args.labels.as_ref().map(|path| labels(path, &samples)).transpose()?;
-    let encoder = open_model(&args.model, &args.text_args)?.with_dataset_text(args.dataset_text);
-    let embedded = embed_set(&encoder, &samples)?;
-    note_lost(&encoder);
+    let embedded = embed(args, &samples)?;
     let mut measured = Vec::new();
     for (source, (texts, owner)) in &embedded.texts {
-        let set = Captioned { images: &embedded.images, texts, dim: encoder.dim(), owner };
+        let set = Captioned { images: &embedded.images, texts, dim: embedded.dim(), owner };
         let ranking = Ranking { top: write::TOP, ties: Ties::LowerFirst };
         let ranked = [set.text_to_image(ranking), set.image_to_text(ranking)];
         let report = Report::new(set, [&ranked[0], &ranked[1]], &args.k);
@@ -136,7 +139,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             report,
         });
         let shown: Vec<_> = shown.collect();
-        report::write(folder, encoder.name(), &samples, &shown, args.font.as_deref())?;
+        report::write(folder, &args.model.join(" + "), &samples, &shown, args.font.as_deref())?;
     }
     let of_class = |(source, set, ..): &(&String, Captioned<'_>, _, _)| {
         let classes = classes.as_ref()?;
@@ -153,6 +156,21 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         print(&reports);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The set as the models see it.
+fn embed(args: &Args, samples: &[Sample]) -> Result<Embedded> {
+    let (models, weights) = (args.model.len(), args.weight.len());
+    if weights != 0 && weights != models {
+        bail!(Usage(format!("{weights} --weight for {models} --model: give one for each")));
+    }
+    let mut parts = Vec::new();
+    for (at, model) in args.model.iter().enumerate() {
+        let encoder = open_model(model, &args.text_args)?.with_dataset_text(args.dataset_text);
+        parts.push((embed_set(&encoder, samples)?, args.weight.get(at).copied().unwrap_or(1.0)));
+        note_lost(&encoder);
+    }
+    Ok(Embedded::joined(&parts))
 }
 
 /// The class of each picture, from lines of its id or file name and its class.
