@@ -1,4 +1,4 @@
-//! `tuwen data convert | doctor | split | stats | sample | embed | augment`
+//! `tuwen data convert | doctor | split | stats | sample | embed | augment | translate`
 
 mod augment;
 mod convert;
@@ -7,6 +7,7 @@ mod embed;
 mod sample;
 pub mod split;
 pub mod stats;
+mod translate;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -45,6 +46,8 @@ enum Command {
     Sample(sample::Args),
     /// Write a larger set: each picture several times, varied, and captions of further files
     Augment(augment::Args),
+    /// Translate captions by an OpenAI-compatible API of your own
+    Translate(translate::Args),
     /// Embed a whole set into the files of clip-retrieval, Chinese-CLIP or big-ann
     Embed(embed::Args),
 }
@@ -58,6 +61,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         Command::Stats(args) => stats::run(args)?,
         Command::Sample(args) => sample::run(args)?,
         Command::Augment(args) => augment::run(args)?,
+        Command::Translate(args) => translate::run(args)?,
         Command::Embed(args) => embed::run(args)?,
     }
     Ok(ExitCode::SUCCESS)
