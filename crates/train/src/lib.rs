@@ -29,7 +29,7 @@ pub use config::{
 pub use error::{Error, Result};
 pub use learner::View;
 pub use mix::{Point, mix, soup, wise};
-pub use run::{Event, Options, Reports, recalls, train};
+pub use run::{Event, Options, train};
 pub use start::whole_model;
 pub use step::{Engine, Learns, StepInput, Taught, gradients};
-pub use validate::{Embedded, embed_set};
+pub use validate::{Embedded, Reports, embed_set, recalls};

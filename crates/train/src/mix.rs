@@ -7,8 +7,9 @@ use tuwen_data::import;
 use tuwen_encode::arrays;
 use tuwen_encode::{Arrays, CONFIG_FILE, CpuEncoder, ModelConfig, WEIGHTS_FILE};
 
-use crate::run::{Reports, export_to, recalls, score};
+use crate::checkpoint::export_to;
 use crate::start::{first_weights, whole_model};
+use crate::validate::{Reports, recalls, score};
 use crate::{Error, Result, TrainConfig};
 
 /// The weighted mean of several models' weights; the shares are scaled to a sum of 1.

@@ -7,7 +7,7 @@ use tuwen_data::import;
 use tuwen_encode::{CpuEncoder, ModelConfig};
 
 use crate::checkpoint::RunFolder;
-use crate::run::{Reports, recalls};
+use crate::validate::{Reports, recalls};
 use crate::{Error, Result, TrainConfig, plot, tensorboard};
 
 /// Writes `curves.svg` and TensorBoard's events; of a complete run `report.html`, too, with the start and

@@ -3,38 +3,33 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use serde_json::{Value, json};
+use tuwen_data::Sample;
 use tuwen_data::import;
 use tuwen_data::loader::{Batch, Plan};
 use tuwen_data::rng::Rng;
-use tuwen_data::{Encoder, Sample};
 use tuwen_encode::arrays::{self, Precision};
-use tuwen_encode::{Arrays, CONFIG_FILE, CpuEncoder, ModelConfig, WEIGHTS_FILE};
-use tuwen_eval::Report;
+use tuwen_encode::{CpuEncoder, ModelConfig};
 
-use crate::checkpoint::{Progress, RunFolder};
-use crate::config::{BestBy, Tower};
+use crate::checkpoint::{Progress, RunFolder, export_to};
+use crate::config::Tower;
 use crate::frozen::Cache;
 use crate::learner::Learner;
 use crate::optim::{self, Group, State};
 use crate::start::{fingerprint, first_weights, read_data};
 use crate::step::{Engine, Learns, StepInput, gradients};
 use crate::teacher::Teacher;
-use crate::validate::embed_set;
+use crate::validate::{Reports, recalls, score};
 use crate::{Error, Result, TrainConfig, report};
 
 /// Largest logarithm of the logit scale: 100, as in CLIP.
 const LARGEST_SCALE: f32 = 4.605_170_2;
 /// A loss so many times its usual self is an explosion.
 const EXPLOSION: f32 = 4.0;
-
-/// Recall by source of captions.
-pub type Reports = BTreeMap<String, Report>;
 
 /// What a run tells its audience.
 #[derive(Debug)]
@@ -173,13 +168,13 @@ impl Run<'_> {
             let batch = batch?;
             let mut line = self.step(&mut state, &batch, &extras, (&mut usual, &names))?;
             let end = state.step == self.steps;
-            if state.step % self.config.validate_every == 0 || end {
+            if state.step.is_multiple_of(self.config.validate_every) || end {
                 line["valid"] = self.validate(&state, &mut progress)?["valid"].take();
             }
             self.write(&mut log, &line)?;
             let tired = self.config.patience > 0 && progress.not_better >= self.config.patience;
             let last = end || tired || self.stop.load(Ordering::Relaxed);
-            if state.step % self.config.checkpoint_every == 0 || last {
+            if state.step.is_multiple_of(self.config.checkpoint_every) || last {
                 self.folder.save(&state, &progress, self.config.keep_checkpoints)?;
             }
             if tired {
@@ -305,14 +300,6 @@ impl Validation {
     }
 }
 
-/// Recall of a model on a set, for each source of captions.
-///
-/// # Errors
-/// A picture that cannot be read.
-pub fn recalls(encoder: &dyn Encoder, samples: &[Sample]) -> Result<Reports> {
-    Ok(embed_set(encoder, samples)?.reports())
-}
-
 fn learns(config: &TrainConfig) -> Learns {
     let optim = &config.optim;
     // Adapters are everywhere; without them, frozen blocks need no way back.
@@ -341,24 +328,4 @@ fn random_patches(
         };
         (0..pictures).map(one).collect()
     })
-}
-
-/// Mean over the sources of the mean recall.
-pub(crate) fn score(reports: &Reports, by: BestBy) -> f64 {
-    let mean = |recall: [f64; 3]| recall.iter().sum::<f64>() / 3.0;
-    let one = |report: &Report| match by {
-        BestBy::TextToImage => mean(report.text_to_image.recall),
-        BestBy::ImageToText => mean(report.image_to_text.recall),
-        BestBy::Mean => report.mean_recall,
-    };
-    reports.values().map(one).sum::<f64>() / reports.len().max(1) as f64
-}
-
-/// Writes a model folder that `--model` opens.
-pub(crate) fn export_to(folder: &Path, model: &ModelConfig, arrays: &Arrays) -> Result<()> {
-    std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
-    let config = folder.join(CONFIG_FILE);
-    let json = serde_json::to_string_pretty(model).expect("a configuration is plain data");
-    std::fs::write(&config, json).map_err(|e| Error::io(&config, e))?;
-    Ok(arrays::write(arrays, Precision::F16, &BTreeMap::new(), &folder.join(WEIGHTS_FILE))?)
 }

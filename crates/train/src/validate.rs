@@ -8,6 +8,10 @@ use tuwen_data::{Encoder, Sample};
 use tuwen_eval::{Report, evaluate};
 
 use crate::Result;
+use crate::config::BestBy;
+
+/// Recall by source of captions.
+pub type Reports = BTreeMap<String, Report>;
 
 /// Pictures and texts of one forward pass.
 const BATCH: usize = 64;
@@ -100,4 +104,23 @@ impl Embedded {
         };
         self.texts.iter().map(report).collect()
     }
+}
+
+/// Recall of a model on a set, for each source of captions.
+///
+/// # Errors
+/// A picture that cannot be read.
+pub fn recalls(encoder: &dyn Encoder, samples: &[Sample]) -> Result<Reports> {
+    Ok(embed_set(encoder, samples)?.reports())
+}
+
+/// Mean over the sources of the mean recall.
+pub(crate) fn score(reports: &Reports, by: BestBy) -> f64 {
+    let mean = |recall: [f64; 3]| recall.iter().sum::<f64>() / 3.0;
+    let one = |report: &Report| match by {
+        BestBy::TextToImage => mean(report.text_to_image.recall),
+        BestBy::ImageToText => mean(report.image_to_text.recall),
+        BestBy::Mean => report.mean_recall,
+    };
+    reports.values().map(one).sum::<f64>() / reports.len().max(1) as f64
 }

@@ -85,11 +85,10 @@ fn equalise(picture: &mut RgbImage) {
         let step = (counts.iter().sum::<usize>() - last) / 255;
         let mut before = step / 2;
         let mut table: [u8; 256] = std::array::from_fn(|value| value as u8);
-        if step > 0 {
-            for (entry, count) in table.iter_mut().zip(counts) {
-                *entry = (before / step).min(255) as u8;
-                before += count;
-            }
+        for (entry, count) in table.iter_mut().zip(counts) {
+            // With fewer pixels than values the table stays.
+            *entry = before.checked_div(step).map_or(*entry, |value| value.min(255) as u8);
+            before += count;
         }
         table
     });
