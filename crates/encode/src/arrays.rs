@@ -97,13 +97,27 @@ pub fn write(
     metadata: &BTreeMap<String, String>,
     path: &Path,
 ) -> Result<()> {
+    let named: Vec<(String, &Array)> =
+        arrays.0.iter().map(|(name, array)| (name.clone(), array)).collect();
+    write_named(&named, precision, metadata, path)
+}
+
+/// The same for arrays that lie in several places.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write_named(
+    arrays: &[(String, &Array)],
+    precision: Precision,
+    metadata: &BTreeMap<String, String>,
+    path: &Path,
+) -> Result<()> {
     let tensors: Vec<Tensor> = arrays
-        .0
         .iter()
         .map(|(name, array)| Tensor { name: name.clone(), shape: array.shape.clone() })
         .collect();
-    let mut values = arrays.0.values();
-    let next = || Ok(Cow::Borrowed(&*values.next().expect("one for each tensor").data));
+    let mut values = arrays.iter();
+    let next = || Ok(Cow::Borrowed(&*values.next().expect("one for each tensor").1.data));
     write_tensors(&tensors, precision, metadata, path, next)
 }
 

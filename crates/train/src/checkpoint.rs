@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use tuwen_encode::arrays::{self, Precision};
-use tuwen_encode::{Arrays, CONFIG_FILE, ModelConfig, WEIGHTS_FILE};
+use tuwen_encode::{Array, Arrays, CONFIG_FILE, ModelConfig, WEIGHTS_FILE};
 
 use crate::optim::State;
 use crate::{Error, Result, TrainConfig};
@@ -53,22 +53,22 @@ impl RunFolder {
     /// Writes weights, moments, average and progress as the newest checkpoint, and removes those beyond
     /// the last `keep`. A disk that is full is an error before anything old is gone.
     pub(crate) fn save(&self, state: &State, progress: &Progress, keep: usize) -> Result<()> {
-        let mut all = Arrays::default();
         let parts = [&state.weights, &state.mean, &state.square, &state.ema];
-        for (prefix, part) in PREFIXES.iter().zip(parts) {
-            let named =
-                part.0.iter().map(|(name, array)| (format!("{prefix}/{name}"), array.clone()));
-            all.0.extend(named);
-        }
+        let named = PREFIXES.iter().zip(parts).flat_map(|(prefix, part)| {
+            part.0.iter().map(move |(name, array)| (format!("{prefix}/{name}"), array))
+        });
+        let mut all: Vec<(String, &Array)> = named.collect();
+        // The order in which they are read.
+        all.sort_by(|a, b| a.0.cmp(&b.0));
         let metadata = BTreeMap::from([
             ("step".to_owned(), state.step.to_string()),
             ("best".to_owned(), progress.best.to_string()),
             ("not_better".to_owned(), progress.not_better.to_string()),
             ("data".to_owned(), progress.data.clone()),
-            ("blake3".to_owned(), checksum(&all)),
+            ("blake3".to_owned(), checksum(all.iter().map(|(name, array)| (name, *array)))),
         ]);
         let path = self.file(&format!("{STATE}{:08}.safetensors", state.step));
-        arrays::write(&all, Precision::F32, &metadata, &path)?;
+        arrays::write_named(&all, Precision::F32, &metadata, &path)?;
         let saved = self.saved();
         for old in &saved[..saved.len().saturating_sub(keep)] {
             std::fs::remove_file(old).map_err(|e| Error::io(old, e))?;
@@ -152,7 +152,7 @@ fn read(path: &Path) -> Result<(State, Progress)> {
         return Err(Error::config(path, "the checkpoint lacks its step and best score"));
     };
     let all = arrays::read(path)?;
-    let (found, wanted) = (checksum(&all), text("blake3"));
+    let (found, wanted) = (checksum(all.0.iter()), text("blake3"));
     if found != wanted {
         let what = format!("the checkpoint is damaged: checksum {found}, written was {wanted}");
         return Err(Error::config(path, what));
@@ -172,12 +172,14 @@ fn read(path: &Path) -> Result<(State, Progress)> {
 }
 
 /// Of all names and values.
-fn checksum(all: &Arrays) -> String {
+fn checksum<'a>(all: impl Iterator<Item = (&'a String, &'a Array)>) -> String {
     let mut hasher = blake3::Hasher::new();
-    for (name, array) in &all.0 {
+    for (name, array) in all {
         hasher.update(name.as_bytes());
-        let bytes: Vec<u8> = array.data.iter().flat_map(|value| value.to_le_bytes()).collect();
-        hasher.update(&bytes);
+        for piece in array.data.chunks(1 << 16) {
+            let bytes: Vec<u8> = piece.iter().flat_map(|value| value.to_le_bytes()).collect();
+            hasher.update(&bytes);
+        }
     }
     hasher.finalize().to_hex()[..16].to_owned()
 }
