@@ -2,13 +2,14 @@
 //! a column with the picture, `{bytes, path}` or the bytes alone or the name of a file, and one with a
 //! caption or a list of them. clip-retrieval's metadata (`image_path`, `caption`) are such tables too.
 
-mod footer;
+mod lengths;
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::{Field, Row};
 
@@ -77,7 +78,7 @@ impl Table {
     fn open(path: &Path, source: &Source, images: Arc<Option<ImageIndex>>) -> Result<Self> {
         let mut file = File::open(path).map_err(|e| Error::io(path, e))?;
         let no = |e: &dyn std::fmt::Display| Error::data_set(path, format!("Parquet: {e}"));
-        footer::check(&mut file).map_err(|e| no(&e))?;
+        lengths::check_footer(&mut file).map_err(|e| no(&e))?;
         let reader = guarded(path, || SerializedFileReader::new(file))?.map_err(|e| no(&e))?;
         let fields = reader.metadata().file_metadata().schema().get_fields();
         let names: Vec<&str> = fields.iter().map(|field| field.name()).collect();
@@ -95,11 +96,15 @@ impl Table {
         }
         let group = self.group;
         self.group += 1;
-        let no = |e: parquet::errors::ParquetError| {
-            Error::data_set(&self.path, format!("row group {group}: {e}"))
-        };
+        let no = |e: ParquetError| Error::data_set(&self.path, format!("row group {group}: {e}"));
+        let mut file = File::open(&self.path).map_err(|e| Error::io(&self.path, e))?;
         let read = || -> parquet::errors::Result<Vec<Row>> {
-            self.reader.get_row_group(group)?.get_row_iter(None)?.collect()
+            let rows = self.reader.get_row_group(group)?;
+            for column in rows.metadata().columns() {
+                let (start, len) = column.byte_range();
+                lengths::check_pages(&mut file, start, len).map_err(ParquetError::General)?;
+            }
+            rows.get_row_iter(None)?.collect()
         };
         self.rows = guarded(&self.path, read)?.map_err(no)?.into_iter();
         Ok(true)
