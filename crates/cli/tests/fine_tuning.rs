@@ -1,0 +1,223 @@
+//! Ways to learn less, otherwise or from others, and what shows the result.
+
+mod common;
+mod runs;
+
+use common::{fail, succeed};
+use runs::{curve, prepare, short, train};
+
+#[test]
+fn adapters_learn_and_the_exported_model_has_them_inside() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path();
+    prepare(home);
+    train(home, "a.toml", short("a", "", &[("epochs = 10", "epochs = 1")]));
+    let lora = "[start]\nmodel = \"a\"\n[lora]\nrank = 4\nalpha = 8.0\nlr = 1e-2\n[augment]";
+    let changes = [
+        ("[augment]", lora),
+        ("model = \"model.json\"\n", ""),
+        ("heads_lr = 3e-3", "heads_lr = 0.0"),
+    ];
+    let out = train(home, "l.toml", short("l", "", &changes));
+    assert!(out.contains("million values learn"), "{out}");
+    let read = |out: &str, name: &str| {
+        let bytes = std::fs::read(home.join(out).join(name)).expect("weights");
+        let tensors = safetensors::SafeTensors::deserialize(&bytes).expect("safetensors");
+        let all = tensors.iter().map(|(name, view)| (name.to_owned(), view.data().to_vec()));
+        all.collect::<std::collections::BTreeMap<_, _>>()
+    };
+    let adapters = read("l", "adapters.safetensors");
+    // Two image blocks and one text block, four matrices each, two adapters for each.
+    assert_eq!(adapters.len(), 3 * 4 * 2, "{:?}", adapters.keys());
+    let (before, after) = (read("a", "model.safetensors"), read("l", "model.safetensors"));
+    let changed: Vec<&String> = after.keys().filter(|&name| before[name] != after[name]).collect();
+    assert!(!changed.is_empty(), "something was learned");
+    let of_blocks = |name: &&String| name.contains(".blocks.") && name.ends_with(".weight");
+    assert!(changed.iter().all(of_blocks), "nothing else moved: {changed:?}");
+    let losses: Vec<f64> =
+        curve(home, "l").iter().filter_map(|line| line["loss"].as_f64()).collect();
+    let half = |part: &[f64]| part.iter().sum::<f64>();
+    assert!(half(&losses[10..]) < half(&losses[..10]), "{losses:?}");
+}
+
+#[test]
+fn every_way_to_learn_less_or_otherwise_runs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path();
+    prepare(home);
+    train(home, "a.toml", short("a", "", &[]));
+    let last =
+        |out: &str| curve(home, out).pop().expect("a line")["loss"].as_f64().expect("a loss");
+    let whole = curve(home, "a");
+    // In chunks the curve is the same but for the last digits.
+    train(home, "c.toml", short("c", "chunk = 2", &[]));
+    for (one, other) in curve(home, "c").iter().zip(&whole).skip(1) {
+        let (one, other) = (one["loss"].as_f64().expect("a loss"), other["loss"].as_f64());
+        assert!((one - other.expect("a loss")).abs() < 2e-3, "{one} and {other:?}");
+    }
+    let start = "[start]\nmodel = \"a\"\n[augment]";
+    let variants = [
+        (
+            "heads",
+            "",
+            vec![
+                ("image_lr = 3e-3", "image_lr = 0.0"),
+                ("text_lr = 3e-3", "text_lr = 0.0"),
+                ("embed_lr = 3e-3", "embed_lr = 0.0"),
+            ],
+        ),
+        ("last", "", vec![("layer_decay = 0.9", "layer_decay = 0.9\nfrozen_blocks = 1")]),
+        ("triplet", "avoid_duplicates = true", vec![("\"contrastive\"", "\"triplet\"")]),
+        ("fixed", "token_drop = 0.2", vec![("smoothing = 0.05", "fixed_scale = true")]),
+        ("taught", "", vec![("[augment]", start), ("smoothing = 0.05", "teacher = \"a\"")]),
+    ];
+    for (name, extra, changes) in variants {
+        train(home, &format!("{name}.toml"), short(name, extra, &changes));
+        assert!(last(name).is_finite(), "{name}");
+    }
+    // A patient run ends when it is no longer better; here at once, for nothing moves.
+    let still = [
+        ("heads_lr = 3e-3", "heads_lr = 1e-12"),
+        ("image_lr = 3e-3", "image_lr = 0.0"),
+        ("text_lr = 3e-3", "text_lr = 0.0"),
+        ("embed_lr = 3e-3", "embed_lr = 0.0"),
+        ("validate_every = 20", "validate_every = 2"),
+    ];
+    let out = train(home, "p.toml", short("p", "patience = 2", &still));
+    assert!(out.contains("stopped early"), "{out}");
+    assert_eq!(curve(home, "p").len(), 5);
+}
+
+#[test]
+fn a_check_tells_what_a_run_needs_and_takes_no_step() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path();
+    prepare(home);
+    std::fs::copy(home.join("pictures/bus.png"), home.join("pictures/fish.png")).expect("a copy");
+    std::fs::write(home.join("a.toml"), short("a", "", &[])).expect("a file");
+    let output = common::tuwen(home, &["train", "a.toml", "--check"]);
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{out}");
+    assert!(out.contains("1 pictures look like another one"), "{out}");
+    assert!(out.contains("batch is 6"), "{out}");
+    assert!(out.contains("20 (10 epochs of 2)"), "{out}");
+    assert!(!home.join("a").exists());
+}
+
+#[test]
+fn between_start_and_end_averages_runs_and_a_sweep() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path();
+    prepare(home);
+    train(home, "a.toml", short("a", "", &[("epochs = 10", "epochs = 1")]));
+    let start = [("[augment]", "[start]\nmodel = \"a\"\n[augment]")];
+    let other = "[other]\nformat = \"jsonl\"\nimages = \"pictures\"\n\
+        captions = [{ file = \"c.jsonl\", source = \"zh\", caption_field = \"zh\" }]\n";
+    train(home, "b.toml", short("b", "", &start) + other);
+    let report = std::fs::read_to_string(home.join("b/report.html")).expect("a report");
+    assert!(report.contains("the other set: zh"), "before and after, of both sets");
+    let points: serde_json::Value = serde_json::from_str(&succeed(
+        home,
+        &["train", "wise", "b.toml", "--points", "3", "--json"],
+    ))
+    .expect("JSON");
+    let points = points.as_array().expect("a list");
+    assert_eq!(points.len(), 3);
+    // The start is what the log measured first, the end what the run ended with.
+    let log = curve(home, "b");
+    let recall = |report: &serde_json::Value| report["en"]["text_to_image"]["recall"].clone();
+    assert_eq!(recall(&points[0]["reports"]["valid"]), recall(&log[0]["valid"]));
+    assert!(points.iter().all(|point| point["other"].is_number()));
+    assert!(home.join("b/wise.svg").is_file());
+    succeed(home, &["embed", "--text", "x", "--model", "b/wise"]);
+
+    succeed(home, &["model", "mix", "a", "b", "--out", "soup"]);
+    succeed(home, &["embed", "--text", "x", "--model", "soup"]);
+    assert!(fail(home, &["model", "mix", "a", "tuwen-tiny", "--out", "x"], 1).contains("shape"));
+    assert!(
+        fail(home, &["model", "mix", "a", "b", "--weight", "1", "--out", "x"], 2)
+            .contains("1 --weight")
+    );
+
+    let out = succeed(
+        home,
+        &["train", "sweep", "b.toml", "--factor", "0.1", "--factor", "2", "--epochs", "1"],
+    );
+    assert!(out.contains("x0.1") && out.contains("x2"), "{out}");
+    let runs: serde_json::Value =
+        serde_json::from_str(&succeed(home, &["runs", "a", "b", "b-sweep/x2", "--json"]))
+            .expect("JSON");
+    assert_eq!(runs.as_array().map(Vec::len), Some(3));
+    assert!(runs[1]["interval"][0][0].is_array(), "{runs}");
+    assert!(fail(home, &["runs", "pictures"], 1).contains("no run's folder"));
+}
+
+#[test]
+fn a_preset_becomes_a_run_of_ones_own_data() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path();
+    prepare(home);
+    succeed(
+        home,
+        &[
+            "data",
+            "split",
+            "c.jsonl",
+            "--images",
+            "pictures",
+            "--caption-field",
+            "zh",
+            "--out",
+            "split",
+        ],
+    );
+    let rows: String = std::fs::read_to_string(home.join("c.jsonl"))
+        .expect("captions")
+        .lines()
+        .map(|line| {
+            let value: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            format!(
+                "{}\t{}\n",
+                value["image"].as_str().expect("a name"),
+                value["zh"].as_str().expect("words")
+            )
+        })
+        .collect();
+    std::fs::write(home.join("set.tsv"), format!("image\tcaption\n{rows}")).expect("a file");
+    let args = [
+        "train",
+        "init",
+        "set.tsv",
+        "--images",
+        "pictures",
+        "--train-ids",
+        "split/train.ids",
+        "--valid-ids",
+        "split/val.ids",
+        "--preset",
+        "tiny-frozen",
+        "--out",
+        "my.toml",
+    ];
+    succeed(home, &args);
+    assert!(fail(home, &args, 1).contains("exists already"));
+    // All presets are configurations.
+    for preset in [
+        "tiny",
+        "chinese-clip-b16",
+        "chinese-clip-b16-lora",
+        "chinese-clip-b16-frozen",
+        "chinese-clip-l14-lora",
+        "chinese-clip-h14-frozen",
+    ] {
+        let name = format!("{preset}.toml");
+        succeed(home, &[&args[..9], &["--preset", preset, "--out", &name]].concat());
+    }
+    let mut table: toml::Table =
+        std::fs::read_to_string(home.join("my.toml")).expect("a file").parse().expect("TOML");
+    table.insert("batch".into(), 4.into());
+    table.insert("epochs".into(), 2.into());
+    std::fs::write(home.join("my.toml"), table.to_string()).expect("a file");
+    succeed(home, &["train", "my.toml"]);
+    succeed(home, &["embed", "--text", "披萨", "--model", "run"]);
+}
