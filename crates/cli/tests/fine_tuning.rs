@@ -86,6 +86,8 @@ fn every_way_to_learn_less_or_otherwise_runs() {
     let out = train(home, "p.toml", short("p", "patience = 2", &still));
     assert!(out.contains("stopped early"), "{out}");
     assert_eq!(curve(home, "p").len(), 5);
+    succeed(home, &["train", "p.toml"]);
+    assert_eq!(curve(home, "p").len(), 5, "the same command changes nothing");
 }
 
 #[test]

@@ -251,4 +251,6 @@ fn several_models_vote_with_the_mean_of_their_cosines() {
     }
     let args = [&one[..], &["--weight", "1", "--weight", "1"]].concat();
     assert!(fail(folder.path(), &args, 2).contains("2 --weight for 1 --model"));
+    let args = [&one[..], &["--weight", "0"]].concat();
+    assert!(fail(folder.path(), &args, 2).contains("above 0"));
 }

@@ -155,6 +155,10 @@ impl Run<'_> {
         samples: Vec<Sample>,
         plan: Plan,
     ) -> Result<bool> {
+        if self.is_tired(&progress) {
+            // It was stopped early before: the same command changes nothing.
+            return Ok(true);
+        }
         let mut log = self.folder.open_log(state.step)?;
         if state.step == 0 {
             let line = self.validate(&state, &mut progress)?;
@@ -172,7 +176,7 @@ impl Run<'_> {
                 line["valid"] = self.validate(&state, &mut progress)?["valid"].take();
             }
             self.write(&mut log, &line)?;
-            let tired = self.config.patience > 0 && progress.not_better >= self.config.patience;
+            let tired = self.is_tired(&progress);
             let last = end || tired || self.stop.load(Ordering::Relaxed);
             if state.step.is_multiple_of(self.config.checkpoint_every) || last {
                 self.folder.save(&state, &progress, self.config.keep_checkpoints)?;
@@ -188,6 +192,10 @@ impl Run<'_> {
             }
         }
         Ok(true)
+    }
+
+    fn is_tired(&self, progress: &Progress) -> bool {
+        self.config.patience > 0 && progress.not_better >= self.config.patience
     }
 
     fn extras(&self, state: &State, samples: &[Sample], plan: &Plan) -> Result<Extras> {

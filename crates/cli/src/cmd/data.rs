@@ -9,12 +9,16 @@ pub mod split;
 pub mod stats;
 mod translate;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::Ordering;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Subcommand;
+use indicatif::{ProgressBar, ProgressStyle};
+use tuwen_data::export::{Target, Writer, Written};
 use tuwen_data::import::{Format, Opened, Source};
+use tuwen_data::{Error, Sample};
 
 use super::by_name;
 
@@ -123,6 +127,45 @@ fn open(args: &SourceArgs) -> Result<Opened> {
         text.remarks().iter().for_each(|remark| eprintln!("note: {name}: {remark}"));
     }
     Ok(opened)
+}
+
+/// Writes a set into a new folder, record by record, as `write` says. Returns what was written and how
+/// many records were skipped; nothing half written stays.
+fn rewrite(
+    source: &SourceArgs,
+    output: &Path,
+    to: Target,
+    mut write: impl FnMut(&mut Writer, Sample) -> tuwen_data::Result<()>,
+) -> Result<(Written, usize)> {
+    let opened = open(source)?;
+    let mut writer = Writer::create(output, to)?;
+    let stop = super::stop_flag("stopping; nothing half written stays")?;
+    let bar = ProgressBar::new_spinner();
+    bar.set_style(ProgressStyle::with_template("{spinner} {pos} records, {per_sec}, {elapsed}")?);
+    let mut skipped = Skipped::default();
+    for record in opened.records {
+        if stop.load(Ordering::Relaxed) {
+            bail!("stopped; {} was not written", output.display());
+        }
+        match record.and_then(|sample| write(&mut writer, sample)) {
+            Ok(()) => bar.inc(1),
+            // The disk's own failure; anything else is the record's.
+            Err(error @ Error::Io { .. }) => return Err(error.into()),
+            Err(error) => bar.suspend(|| skipped.add(error)),
+        }
+    }
+    bar.finish_and_clear();
+    Ok((writer.finish()?, skipped.0))
+}
+
+/// A picture's file; an error names the record and is its own.
+fn bytes(sample: &Sample) -> tuwen_data::Result<Vec<u8>> {
+    sample.image.read().map_err(|e| Error::data_set(&sample.id, e.to_string()))
+}
+
+fn say(output: &Path, written: &Written, skipped: usize) {
+    let (output, pictures, captions) = (output.display(), written.pictures, written.captions);
+    println!("{output}: {pictures} pictures, {captions} captions, {skipped} skipped");
 }
 
 /// Bad records: the first are named, all are counted.

@@ -164,6 +164,11 @@ fn embed(args: &Args, samples: &[Sample]) -> Result<Embedded> {
     if weights != 0 && weights != models {
         bail!(Usage(format!("{weights} --weight for {models} --model: give one for each")));
     }
+    if args.weight.iter().any(|&weight| weight <= 0.0 || !weight.is_finite()) {
+        bail!(Usage(
+            "every --weight must be above 0: leave a model out that should not count".into()
+        ));
+    }
     let mut parts = Vec::new();
     for (at, model) in args.model.iter().enumerate() {
         let encoder = open_model(model, &args.text_args)?.with_dataset_text(args.dataset_text);

@@ -17,7 +17,7 @@ mod table;
 pub use classes::{ClassSet, read_labels};
 pub use images::{ImageIndex, archive_pictures, is_image_name};
 pub use pairs::{Pair, Pairs, Text, pairs};
-pub use records::{Opened, Records, Source};
+pub use records::{Opened, Records, Source, pictures_beside};
 
 use std::path::{Path, PathBuf};
 

@@ -90,17 +90,20 @@ impl Source {
     }
 
     fn pictures(&self) -> Result<ImageIndex> {
-        let beside = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        let beside = beside.unwrap_or(Path::new("."));
         match &self.images {
             Some(images) => ImageIndex::open(images),
-            // The Taidi Cup's folder and our own.
-            None => {
-                let inner = ["ImageData", "images"].map(|name| beside.join(name));
-                ImageIndex::open(inner.iter().find(|path| path.is_dir()).map_or(beside, |p| p))
-            }
+            None => ImageIndex::open(&pictures_beside(&self.path)),
         }
     }
+}
+
+/// Where the pictures of a file with captions are when nobody says it: in `ImageData` (the Taidi Cup's)
+/// or `images` (our own) beside it, or else right beside it.
+pub fn pictures_beside(captions: &Path) -> PathBuf {
+    let beside = captions.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let beside = beside.unwrap_or(Path::new("."));
+    let inner = ["ImageData", "images"].map(|name| beside.join(name));
+    inner.into_iter().find(|path| path.is_dir()).unwrap_or_else(|| beside.to_path_buf())
 }
 
 /// Whether all captions of each picture stand together. A few bytes for each picture are kept.

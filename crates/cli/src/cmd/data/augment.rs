@@ -2,18 +2,16 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
 
 use anyhow::{Result, bail};
-use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
-use tuwen_data::export::{Target, Writer};
+use tuwen_data::export::Target;
 use tuwen_data::image::{Augment, Limits, Preprocess, RandAugment, decode, encode_jpeg};
 use tuwen_data::rng::Rng;
 use tuwen_data::{Caption, Error, Sample};
 
 use super::super::by_name;
-use super::{Skipped, SourceArgs, open};
+use super::{SourceArgs, bytes, rewrite, say};
 use crate::query::captions;
 
 /// Quality of the JPEG files that are written.
@@ -68,41 +66,16 @@ pub fn run(args: &Args) -> Result<()> {
         rand_augment: RandAugment { operations: args.operations, magnitude: args.magnitude },
         ..Augment::default()
     };
-    let opened = open(&args.source)?;
-    let mut writer = Writer::create(&args.output, args.to)?;
-    let stop = super::super::stop_flag("stopping; nothing half written stays")?;
-    let bar = ProgressBar::new_spinner();
-    bar.set_style(ProgressStyle::with_template("{spinner} {pos} pictures, {per_sec}, {elapsed}")?);
-    let (mut skipped, mut number) = (Skipped::default(), 0u64);
-    for record in opened.records {
-        if stop.load(Ordering::Relaxed) {
-            bail!("stopped; {} was not written", args.output.display());
-        }
+    let mut number = 0u64;
+    let (written, skipped) = rewrite(&args.source, &args.output, args.to, |writer, mut sample| {
         number += 1;
-        let made = record.and_then(|mut sample| {
-            let more = further.get(&sample.id).into_iter().flatten().cloned();
-            sample.captions.extend(more);
-            let bytes =
-                sample.image.read().map_err(|e| Error::data_set(&sample.id, e.to_string()))?;
-            let copies = copies(args, &augment, &sample, &bytes, number)?;
-            writer.write(&sample, &bytes)?;
-            copies.iter().try_for_each(|(copy, bytes)| writer.write(copy, bytes))
-        });
-        match made {
-            Ok(()) => bar.inc(1 + args.copies as u64),
-            Err(error @ Error::Io { .. }) => return Err(error.into()),
-            Err(error) => bar.suspend(|| skipped.add(error)),
-        }
-    }
-    bar.finish_and_clear();
-    let written = writer.finish()?;
-    println!(
-        "{}: {} pictures, {} captions, {} skipped",
-        args.output.display(),
-        written.pictures,
-        written.captions,
-        skipped.0
-    );
+        sample.captions.extend(further.get(&sample.id).into_iter().flatten().cloned());
+        let bytes = bytes(&sample)?;
+        let copies = copies(args, &augment, &sample, &bytes, number)?;
+        writer.write(&sample, &bytes)?;
+        copies.iter().try_for_each(|(copy, bytes)| writer.write(copy, bytes))
+    })?;
+    say(&args.output, &written, skipped);
     Ok(())
 }
 

@@ -1,16 +1,13 @@
 //! `tuwen data convert`
 
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
 
-use anyhow::{Result, bail};
-use indicatif::{ProgressBar, ProgressStyle};
+use anyhow::Result;
 use serde_json::json;
-use tuwen_data::Error;
-use tuwen_data::export::{Target, Writer};
+use tuwen_data::export::Target;
 
 use super::super::by_name;
-use super::{Skipped, SourceArgs, open};
+use super::{SourceArgs, bytes, rewrite, say};
 
 /// What to convert into what.
 #[derive(clap::Args)]
@@ -29,41 +26,15 @@ pub struct Args {
 
 /// Converts, one picture at a time.
 pub fn run(args: &Args) -> Result<()> {
-    let opened = open(&args.source)?;
-    let mut writer = Writer::create(&args.output, args.to)?;
-    let stop = super::super::stop_flag("stopping; nothing half written stays")?;
-    let bar = ProgressBar::new_spinner();
-    bar.set_style(ProgressStyle::with_template("{spinner} {pos} pictures, {per_sec}, {elapsed}")?);
-    let mut skipped = Skipped::default();
-    for record in opened.records {
-        if stop.load(Ordering::Relaxed) {
-            bail!("stopped; {} was not written", args.output.display());
-        }
-        let written = record.and_then(|sample| {
-            let bytes =
-                sample.image.read().map_err(|e| Error::data_set(&sample.id, e.to_string()))?;
-            writer.write(&sample, &bytes)
-        });
-        match written {
-            Ok(()) => bar.inc(1),
-            // The disk's own failure; anything else is the record's.
-            Err(error @ Error::Io { .. }) => return Err(error.into()),
-            Err(error) => bar.suspend(|| skipped.add(error)),
-        }
-    }
-    bar.finish_and_clear();
-    let written = writer.finish()?;
+    let (written, skipped) = rewrite(&args.source, &args.output, args.to, |writer, sample| {
+        let bytes = bytes(&sample)?;
+        writer.write(&sample, &bytes)
+    })?;
     if args.json {
         let (pictures, captions) = (written.pictures, written.captions);
-        println!("{}", json!({ "pictures": pictures, "captions": captions, "skipped": skipped.0 }));
+        println!("{}", json!({ "pictures": pictures, "captions": captions, "skipped": skipped }));
     } else {
-        println!(
-            "{}: {} pictures, {} captions, {} skipped",
-            args.output.display(),
-            written.pictures,
-            written.captions,
-            skipped.0
-        );
+        say(&args.output, &written, skipped);
     }
     Ok(())
 }

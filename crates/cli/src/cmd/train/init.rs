@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use tuwen_data::import::{Format, Source};
+use tuwen_data::import::{Format, Source, pictures_beside};
 use tuwen_train::TrainConfig;
 
 use super::super::by_name;
@@ -80,10 +80,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if args.out.exists() {
         bail!("{} exists already: remove it first, or give another --out", args.out.display());
     }
-    let beside = args.captions.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let images = args.images.clone().unwrap_or_else(|| pictures_beside(&args.captions));
     let data = Data {
         captions: &args.captions,
-        images: args.images.as_deref().or(beside).unwrap_or(Path::new(".")),
+        images: &images,
         ids: [&args.train_ids, &args.valid_ids],
         format: Source::guess(&args.captions)?.format,
     };
