@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::image::{Augment, Limits, Preprocess, decode};
 use crate::rng::Rng;
-use crate::token::{CLS, MASK, SEP, TokenBatch, WordPiece};
+use crate::token::{TokenBatch, Tokens};
 use crate::{Error, Result, Sample};
 
 /// Batches that may wait for the model.
@@ -39,9 +39,11 @@ pub struct Plan {
     pub pixels: bool,
     /// One text a picture and group; G texts a picture.
     pub groups: Vec<CaptionGroup>,
+    /// How texts become tokens.
+    pub tokens: Arc<Tokens>,
     /// Longest text in tokens, L.
     pub context: usize,
-    /// Probability that a token is replaced by `[MASK]`.
+    /// Probability that a token is replaced by `[MASK]`; 0 where the tokenizer has none.
     pub token_mask: f32,
     /// Probability that a token is left out; one at least stays.
     pub token_drop: f32,
@@ -171,27 +173,32 @@ impl Plan {
                     let wanted: Vec<_> = group.sources.iter().map(|(name, _)| name).collect();
                     Error::data_set(&sample.id, format!("has no caption from {wanted:?}"))
                 })?;
-                Ok(self.tokens(text, &mut rng))
+                self.varied(text, &mut rng)
             })
             .collect::<Result<_>>()?;
         Ok(Part { pixels, texts })
     }
 
-    fn tokens(&self, text: &str, rng: &mut Rng) -> (Vec<u32>, u64) {
-        let (mut ids, _) = WordPiece::shared().encode(text, self.context);
+    fn varied(&self, text: &str, rng: &mut Rng) -> Result<(Vec<u32>, u64)> {
+        let (mut ids, _) = self.tokens.encode(text, self.context)?;
         let hash = number(&ids);
         self.drop_tokens(&mut ids, rng);
-        for id in ids.iter_mut().filter(|id| **id != CLS && **id != SEP) {
-            if rng.chance(self.token_mask) {
-                *id = MASK;
+        if let Some(mask) = self.tokens.mask() {
+            for id in ids.iter_mut().filter(|id| !self.tokens.is_special(**id)) {
+                if rng.chance(self.token_mask) {
+                    *id = mask;
+                }
             }
         }
-        (ids, hash)
+        Ok((ids, hash))
     }
 
     /// The number by which a batch knows a text ([`Batch::text_ids`]).
-    pub fn text_id(&self, text: &str) -> u64 {
-        number(&WordPiece::shared().encode(text, self.context).0)
+    ///
+    /// # Errors
+    /// The tokenizer's own failure.
+    pub fn text_id(&self, text: &str) -> Result<u64> {
+        Ok(number(&self.tokens.encode(text, self.context)?.0))
     }
 
     fn drop_tokens(&self, ids: &mut Vec<u32>, rng: &mut Rng) {
@@ -199,9 +206,11 @@ impl Plan {
             return;
         }
         let whole = ids.clone();
-        ids.retain(|id| [CLS, SEP].contains(id) || !rng.chance(self.token_drop));
-        if ids.len() <= 2 {
+        ids.retain(|&id| self.tokens.is_special(id) || !rng.chance(self.token_drop));
+        if ids.iter().all(|&id| self.tokens.is_special(id)) {
             *ids = whole;
+        } else if let Some(pad) = self.tokens.pad() {
+            ids.resize(whole.len(), pad);
         }
     }
 

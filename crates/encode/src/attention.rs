@@ -16,8 +16,9 @@ pub(crate) struct Attention {
 }
 
 /// Which rows of each sequence leave the last block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Leave {
+    #[default]
     All,
     First,
     Last,
@@ -83,34 +84,38 @@ impl Attention {
         }
     }
 
-    /// The gradient of (rows, 3W) from that of [`Attention::forward`]'s result for all rows.
+    /// The gradient of (rows, 3W) from that of [`Attention::forward`]'s result, (rows that leave, W).
     pub(crate) fn backward(
         &self,
         (qkv, probs): (&[f32], &[Vec<f32>]),
-        spans: &[Range<usize>],
+        (spans, leave): (&[Range<usize>], Leave),
         grad: &[f32],
     ) -> Vec<f32> {
         let stride = 3 * self.width;
         let mut dqkv = vec![0.0; qkv.len()];
         let mut dscores = Vec::new();
+        let mut first = 0;
         for (span, probs) in spans.iter().zip(probs) {
-            let len = span.len();
-            for (head, probs) in probs.chunks_exact(len * len).enumerate() {
-                let part = |index| self.part(qkv, span.clone(), index, head);
-                let from = span.start * self.width + head * self.depth();
-                let grad = Mat::new(&grad[from..], len, self.depth(), self.width);
-                let prob = Mat::new(probs, len, len, len);
-                dscores.resize(len * len, 0.0);
-                gemm(&mut dscores, len, grad, part(2).t(), false);
+            let (len, asking) = (span.len(), leave.of(span));
+            let count = asking.len();
+            for (head, probs) in probs.chunks_exact(count * len).enumerate() {
+                let part = |index, rows: &Range<usize>| self.part(qkv, rows.clone(), index, head);
+                let from = first * self.width + head * self.depth();
+                let grad = Mat::new(&grad[from..], count, self.depth(), self.width);
+                let prob = Mat::new(probs, count, len, len);
+                dscores.resize(count * len, 0.0);
+                gemm(&mut dscores, len, grad, part(2, span).t(), false);
                 // A row's hidden neighbours have probability 0 and so no gradient.
                 math::softmax_backward(probs, &mut dscores, len, self.scale());
-                let dscore = Mat::new(&dscores, len, len, len);
-                let at =
-                    |part: usize| span.start * stride + part * self.width + head * self.depth();
-                gemm(&mut dqkv[at(0)..], stride, dscore, part(1), false);
-                gemm(&mut dqkv[at(1)..], stride, dscore.t(), part(0), false);
-                gemm(&mut dqkv[at(2)..], stride, prob.t(), grad, false);
+                let dscore = Mat::new(&dscores, count, len, len);
+                let at = |part: usize, rows: &Range<usize>| {
+                    rows.start * stride + part * self.width + head * self.depth()
+                };
+                gemm(&mut dqkv[at(0, &asking)..], stride, dscore, part(1, span), false);
+                gemm(&mut dqkv[at(1, span)..], stride, dscore.t(), part(0, &asking), false);
+                gemm(&mut dqkv[at(2, span)..], stride, prob.t(), grad, false);
             }
+            first += count;
         }
         dqkv
     }

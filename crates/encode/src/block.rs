@@ -65,7 +65,12 @@ pub(crate) struct Tape {
     /// Input and statistics of the first LayerNorm.
     first: (Vec<f32>, Vec<[f32; 2]>),
     blocks: Vec<BlockTape>,
+    /// Which rows left the last block.
+    leave: Leave,
 }
+
+/// Where the sequences are, and which of their rows leave.
+type Rows<'r> = (&'r [Range<usize>], Leave);
 
 /// What a tape takes up.
 #[derive(Clone, Copy)]
@@ -115,8 +120,9 @@ impl<'a> Stack<'a> {
         self.attention.width
     }
 
-    /// Runs the blocks in place over `x`, (rows, W); `spans` are the sequences' rows. With a `leave` other than all, just that row of each
-    /// sequence leaves the last block, which saves most of its work.
+    /// Runs the blocks in place over `x`, (rows, W); `spans` are the sequences' rows. With a `leave`
+    /// other than all, just that row of each sequence leaves the last block, which saves most of its
+    /// work there and back.
     pub(crate) fn forward(
         &self,
         x: &mut Vec<f32>,
@@ -124,7 +130,8 @@ impl<'a> Stack<'a> {
         taping: Taping,
         leave: Leave,
     ) -> Tape {
-        let (mut tapes, mut tape) = (Tape::default(), BlockTape::default());
+        let mut tapes = Tape { leave, ..Tape::default() };
+        let mut tape = BlockTape::default();
         let mut scratch = Scratch::default();
         if let Some(norm) = &self.first_norm {
             let mut out = Vec::new();
@@ -149,7 +156,7 @@ impl<'a> Stack<'a> {
         &self,
         block: &Block<'_>,
         x: &mut Vec<f32>,
-        (spans, leave): (&[Range<usize>], Leave),
+        (spans, leave): Rows<'_>,
         tape: &mut BlockTape,
         scratch: &mut Scratch,
     ) {
@@ -163,11 +170,11 @@ impl<'a> Stack<'a> {
         };
         block.qkv.forward(attended, &mut tape.qkv);
         self.attention.forward(&tape.qkv, (spans, leave), &mut tape.mixed, &mut tape.probs);
-        if leave != Leave::All {
-            *x = self.leaving_rows(x, spans, leave);
-        }
         block.proj.forward(&tape.mixed, &mut tape.middle);
-        math::add(&mut tape.middle, x);
+        match leave {
+            Leave::All => math::add(&mut tape.middle, x),
+            _ => math::add(&mut tape.middle, &self.leaving_rows(x, spans, leave)),
+        }
         if post {
             block.norm1.forward(&tape.middle, normed, &mut tape.stats1);
         } else {
@@ -189,13 +196,26 @@ impl<'a> Stack<'a> {
     }
 
     /// The rows of each sequence that leave.
-    pub(crate) fn leaving_rows(&self, x: &[f32], spans: &[Range<usize>], leave: Leave) -> Vec<f32> {
+    fn leaving_rows(&self, x: &[f32], spans: &[Range<usize>], leave: Leave) -> Vec<f32> {
         let width = self.width();
         let rows = spans.iter().map(|span| leave.of(span));
         rows.flat_map(|rows| &x[rows.start * width..rows.end * width]).copied().collect()
     }
 
-    /// Takes the gradient of the last block's output back to the first taped block's input, and
+    /// The opposite: zeros where nothing left.
+    fn all_rows(&self, left: Vec<f32>, spans: &[Range<usize>], leave: Leave) -> Vec<f32> {
+        if leave == Leave::All {
+            return left;
+        }
+        let width = self.width();
+        let mut x = vec![0.0; spans.last().map_or(0, |span| span.end) * width];
+        for (row, span) in left.chunks_exact(width).zip(spans) {
+            x[leave.of(span).start * width..][..width].copy_from_slice(row);
+        }
+        x
+    }
+
+    /// Takes the gradient of what left the last block back to the first taped block's input, and
     /// through the first LayerNorm when all blocks are taped.
     pub(crate) fn backward(
         &self,
@@ -204,17 +224,19 @@ impl<'a> Stack<'a> {
         mut grad: Vec<f32>,
         grads: &mut Arrays,
     ) -> Vec<f32> {
-        let taped = &self.blocks[self.blocks.len() - tape.blocks.len()..];
-        for (block, tape) in taped.iter().zip(&tape.blocks).rev() {
-            let again = tape.qkv.is_empty().then(|| self.again(block, tape, spans));
-            let tape = again.as_ref().unwrap_or(tape);
-            match self.place {
-                NormPlace::Pre => self.pre_backward(block, tape, spans, &mut grad, grads),
-                NormPlace::Post => self.post_backward(block, tape, spans, &mut grad, grads),
-            }
+        let first = self.blocks.len() - tape.blocks.len();
+        for (index, block) in self.blocks.iter().enumerate().skip(first).rev() {
+            let leave = if index + 1 == self.blocks.len() { tape.leave } else { Leave::All };
+            let kept = &tape.blocks[index - first];
+            let again = kept.qkv.is_empty().then(|| self.again(block, kept, (spans, leave)));
+            let kept = again.as_ref().unwrap_or(kept);
+            grad = match self.place {
+                NormPlace::Pre => self.pre_backward(block, kept, (spans, leave), grad, grads),
+                NormPlace::Post => self.post_backward(block, kept, (spans, leave), grad, grads),
+            };
         }
         match &self.first_norm {
-            Some(norm) if tape.blocks.len() == self.blocks.len() => {
+            Some(norm) if first == 0 => {
                 let mut dx = vec![0.0; grad.len()];
                 norm.backward((&tape.first.0, &tape.first.1), &grad, &mut dx, grads);
                 dx
@@ -224,9 +246,9 @@ impl<'a> Stack<'a> {
     }
 
     /// The whole tape of a block of which only the input was kept.
-    fn again(&self, block: &Block<'_>, tape: &BlockTape, spans: &[Range<usize>]) -> BlockTape {
+    fn again(&self, block: &Block<'_>, tape: &BlockTape, rows: Rows<'_>) -> BlockTape {
         let (mut x, mut whole) = (tape.x.clone(), BlockTape::default());
-        self.block_forward(block, &mut x, (spans, Leave::All), &mut whole, &mut Scratch::default());
+        self.block_forward(block, &mut x, rows, &mut whole, &mut Scratch::default());
         whole
     }
 
@@ -251,53 +273,60 @@ impl<'a> Stack<'a> {
         &self,
         block: &Block<'_>,
         (tape, input): (&BlockTape, &[f32]),
-        spans: &[Range<usize>],
+        rows: Rows<'_>,
         grad: &[f32],
         grads: &mut Arrays,
     ) -> Vec<f32> {
         let name = |part: &str| format!("{}.{part}", block.name);
         let dmixed = block.proj.backward(&tape.mixed, grad, &name("attn.proj"), grads);
-        let dqkv = self.attention.backward((&tape.qkv, &tape.probs), spans, &dmixed);
+        let dqkv = self.attention.backward((&tape.qkv, &tape.probs), rows, &dmixed);
         block.qkv.backward(input, &dqkv, &name("attn.qkv"), grads)
     }
 
+    /// From the gradient of what leaves to that of all rows of the input.
     fn pre_backward(
         &self,
         block: &Block<'_>,
         tape: &BlockTape,
-        spans: &[Range<usize>],
-        grad: &mut [f32],
+        (spans, leave): Rows<'_>,
+        mut grad: Vec<f32>,
         grads: &mut Arrays,
-    ) {
+    ) -> Vec<f32> {
         // The normalised rows are cheaper to compute again than to keep.
         let (mut normed, mut stats) = (Vec::new(), Vec::new());
         block.norm2.forward(&tape.middle, &mut normed, &mut stats);
-        let dnormed = self.mlp_backward(block, (tape, &normed), grad, grads);
-        block.norm2.backward((&tape.middle, &tape.stats2), &dnormed, grad, grads);
+        let dnormed = self.mlp_backward(block, (tape, &normed), &grad, grads);
+        block.norm2.backward((&tape.middle, &tape.stats2), &dnormed, &mut grad, grads);
         block.norm1.forward(&tape.x, &mut normed, &mut stats);
-        let dnormed = self.attention_backward(block, (tape, &normed), spans, grad, grads);
-        block.norm1.backward((&tape.x, &tape.stats1), &dnormed, grad, grads);
+        let branch = (tape, &normed[..]);
+        let dnormed = self.attention_backward(block, branch, (spans, leave), &grad, grads);
+        let mut dx = self.all_rows(grad, spans, leave);
+        block.norm1.backward((&tape.x, &tape.stats1), &dnormed, &mut dx, grads);
+        dx
     }
 
+    /// The same where the LayerNorms are behind the sums.
     fn post_backward(
         &self,
         block: &Block<'_>,
         tape: &BlockTape,
-        spans: &[Range<usize>],
-        grad: &mut Vec<f32>,
+        (spans, leave): Rows<'_>,
+        grad: Vec<f32>,
         grads: &mut Arrays,
-    ) {
+    ) -> Vec<f32> {
         let mut dsum = vec![0.0; grad.len()];
-        block.norm2.backward((&tape.sum, &tape.stats2), grad, &mut dsum, grads);
+        block.norm2.backward((&tape.sum, &tape.stats2), &grad, &mut dsum, grads);
         let (mut normed, mut stats) = (Vec::new(), Vec::new());
         block.norm1.forward(&tape.middle, &mut normed, &mut stats);
         let branch = self.mlp_backward(block, (tape, &normed), &dsum, grads);
         math::add(&mut dsum, &branch);
         let mut dmiddle = vec![0.0; grad.len()];
         block.norm1.backward((&tape.middle, &tape.stats1), &dsum, &mut dmiddle, grads);
-        let branch = self.attention_backward(block, (tape, &tape.x), spans, &dmiddle, grads);
-        math::add(&mut dmiddle, &branch);
-        *grad = dmiddle;
+        let branch = (tape, &tape.x[..]);
+        let branch = self.attention_backward(block, branch, (spans, leave), &dmiddle, grads);
+        let mut dx = self.all_rows(dmiddle, spans, leave);
+        math::add(&mut dx, &branch);
+        dx
     }
 
     /// The final LayerNorm over some rows; where there is none, the rows themselves.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use tuwen_data::image::Preprocess;
+use tuwen_data::token::{FileTokenizer, Tokens};
 
 use crate::arrays::Arrays;
 use crate::{Error, Result};
@@ -233,6 +234,14 @@ impl ModelConfig {
         (self.preprocess.size as usize / self.patch).pow(2)
     }
 
+    /// Blocks of the image tower, of a ResNet its stages.
+    pub fn image_depth(&self) -> usize {
+        match self.vision {
+            Vision::ResNet(net) => net.blocks.len(),
+            _ => self.image.layers,
+        }
+    }
+
     /// Rows of the image tower's position table.
     pub fn image_positions(&self) -> usize {
         self.patches() + usize::from(self.vision != Vision::Probe)
@@ -250,6 +259,24 @@ impl ModelConfig {
     /// Rows of the text tower's position table.
     pub fn position_rows(&self) -> usize {
         self.positions.max(self.context)
+    }
+
+    /// The tokenizer; `file` is the model's own, which only [`Tokenizer::File`] needs.
+    ///
+    /// # Errors
+    /// There is no such file, it cannot be read, or the model knows fewer tokens.
+    pub fn tokens(&self, file: Option<&Path>) -> Result<Tokens> {
+        let tokens = match self.tokenizer {
+            Tokenizer::WordPiece => Tokens::WordPiece,
+            Tokenizer::ClipBpe => Tokens::ClipBpe,
+            Tokenizer::File => {
+                let path = file.ok_or(Error::NoTokenizer)?;
+                let file = FileTokenizer::open(path, self.context, self.pad);
+                Tokens::File(Box::new(file.map_err(Error::Data)?))
+            }
+        };
+        let (found, entries) = (self.vocab, tokens.vocab_size());
+        if found < entries { Err(Error::Vocabulary { found, entries }) } else { Ok(tokens) }
     }
 
     /// Whether `arrays` are exactly this model's weights.
@@ -275,7 +302,11 @@ impl ModelConfig {
     /// Whether the numbers fit together; if not, in words.
     pub(crate) fn check(&self) -> Result<(), String> {
         self.within_reason()?;
+        let is_resnet = matches!(self.vision, Vision::ResNet(_));
         for (name, tower) in [("image", &self.image), ("text", &self.text)] {
+            if tower.layers == 0 && !(is_resnet && name == "image") {
+                return Err(format!("{name}.layers is 0: a transformer has one at least"));
+            }
             if tower.heads == 0 || !tower.width.is_multiple_of(tower.heads) {
                 let (width, heads) = (tower.width, tower.heads);
                 return Err(format!("{name}.width {width} is not a multiple of heads {heads}"));

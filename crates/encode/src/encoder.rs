@@ -1,12 +1,12 @@
 //! [`Encoder`] on the CPU: the way every search, index and evaluation goes without a GPU.
 
 use std::borrow::Cow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tuwen_data::image::{Preprocess, RgbImage};
-use tuwen_data::token::{ClipBpe, END_OF_TEXT, FileTokenizer, WordPiece, windows};
+use tuwen_data::token::{Tokens, windows};
 use tuwen_data::{Encoder, Error as DataError};
 
 use crate::arrays::Arrays;
@@ -28,8 +28,9 @@ pub struct CpuEncoder {
     fingerprint: String,
     image: OnceLock<(AnyImageTower<'static>, Option<Linear<'static>>)>,
     text: OnceLock<(TextTower<'static>, Linear<'static>)>,
-    /// Only of a model that brings its own.
-    tokenizer: OnceLock<FileTokenizer>,
+    tokens: OnceLock<Tokens>,
+    /// The model's own tokenizer, where it has one.
+    tokenizer: Option<PathBuf>,
     long_text: LongText,
     lost: Lost,
 }
@@ -87,26 +88,27 @@ impl CpuEncoder {
     /// Weights that do not fit the configuration, or files that cannot be read.
     pub fn from_checkpoint(config: ModelConfig, checkpoint: Checkpoint) -> Result<Self> {
         checkpoint.check(&config)?;
-        check_vocabulary(
-            &config,
-            match config.tokenizer {
-                Tokenizer::WordPiece => WordPiece::shared().vocab_size(),
-                Tokenizer::ClipBpe => END_OF_TEXT as usize + 1,
-                // Looked at when it is read.
-                Tokenizer::File => 0,
-            },
-        )?;
+        // One of its own is looked at when it is read.
+        if config.tokenizer != Tokenizer::File {
+            config.tokens(None)?;
+        }
         let mut hasher = blake3::Hasher::new();
         hasher.update(&description(&config));
         checkpoint.hash(&mut hasher)?;
-        Ok(Self::assemble(config, Source::File(checkpoint), &hasher))
+        let tokenizer = checkpoint.tokenizer().map(Path::to_path_buf);
+        Ok(Self::assemble(config, Source::File(checkpoint), &hasher).with_tokenizer(tokenizer))
     }
 
     fn assemble(config: ModelConfig, source: Source, hasher: &blake3::Hasher) -> Self {
         let fingerprint = format!("{}-{}", config.name, &hasher.finalize().to_hex()[..16]);
-        let (image, text, tokenizer) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
-        let (long_text, lost) = (LongText::Cut, Lost::default());
-        Self { config, source, fingerprint, image, text, tokenizer, long_text, lost }
+        let (image, text, tokens) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        let (long_text, lost, tokenizer) = (LongText::Cut, Lost::default(), None);
+        Self { config, source, fingerprint, image, text, tokens, tokenizer, long_text, lost }
+    }
+
+    /// The same with the model's own tokenizer, a `tokenizer.json`.
+    pub fn with_tokenizer(self, path: Option<PathBuf>) -> Self {
+        Self { tokenizer: path, ..self }
     }
 
     /// Opens a model folder or a checkpoint of others, see [`Checkpoint::open`].
@@ -187,11 +189,11 @@ impl CpuEncoder {
         } else {
             text
         };
-        Ok(match self.config.tokenizer {
-            Tokenizer::WordPiece => WordPiece::shared().encode(text, self.config.context),
-            Tokenizer::ClipBpe => ClipBpe::shared().encode(text, self.config.context),
-            Tokenizer::File => self.file_tokenizer()?.encode(text)?,
-        })
+        if self.tokens.get().is_none() {
+            let tokens = self.config.tokens(self.tokenizer.as_deref()).map_err(failed)?;
+            let _ = self.tokens.set(tokens);
+        }
+        self.tokens.get().expect("just set").encode(text, self.config.context)
     }
 
     /// A text's tokens, in as many pieces as it is embedded in.
@@ -213,24 +215,6 @@ impl CpuEncoder {
         }
         parts.into_iter().map(|part| Ok(self.tokens(part)?.0)).collect()
     }
-
-    fn file_tokenizer(&self) -> tuwen_data::Result<&FileTokenizer> {
-        if self.tokenizer.get().is_none() {
-            let Source::File(checkpoint) = &self.source else {
-                return Err(failed(Error::NoTokenizer));
-            };
-            let path = checkpoint.tokenizer().ok_or(Error::NoTokenizer).map_err(failed)?;
-            let tokenizer = FileTokenizer::open(path, self.config.context, self.config.pad)?;
-            check_vocabulary(&self.config, tokenizer.vocab_size()).map_err(failed)?;
-            let _ = self.tokenizer.set(tokenizer);
-        }
-        Ok(self.tokenizer.get().expect("just set"))
-    }
-}
-
-fn check_vocabulary(config: &ModelConfig, entries: usize) -> Result<()> {
-    let found = config.vocab;
-    if found < entries { Err(Error::Vocabulary { found, entries }) } else { Ok(()) }
 }
 
 fn description(config: &ModelConfig) -> Vec<u8> {
@@ -299,7 +283,7 @@ impl Encoder for CpuEncoder {
             self.config.preprocess.normalise_into(image, &mut pixels);
         }
         let (tower, head) = self.image_tower().map_err(failed)?;
-        Ok(project(tower.features(&pixels), head.as_ref(), self.dim()))
+        Ok(project(tower.forward(&pixels, None, Record::No).features, head.as_ref(), self.dim()))
     }
 
     fn encode_texts(&self, texts: &[&str]) -> tuwen_data::Result<Vec<f32>> {

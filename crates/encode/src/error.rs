@@ -59,6 +59,9 @@ pub enum Error {
     /// The model's own tokenizer is missing.
     #[error("the model's tokenizer is missing: put its tokenizer.json beside the weights")]
     NoTokenizer,
+    /// Its tokenizer cannot be read.
+    #[error(transparent)]
+    Data(tuwen_data::Error),
 }
 
 /// `Result` with this crate's [`Error`].

@@ -22,7 +22,7 @@ mod simd;
 pub mod towers;
 
 pub use arrays::{Array, Arrays};
-pub use checkpoint::Checkpoint;
+pub use checkpoint::{Checkpoint, TOKENIZER_FILE};
 pub use config::{
     Activation, ModelConfig, NormPlace, Pool, ResNet, Tokenizer, TowerConfig, Vision,
 };

@@ -24,7 +24,8 @@ pub struct DualEncoder {
 /// Projections into the common space and the scale of the logits: small, and where the loss acts.
 #[derive(Module, Debug)]
 pub struct Heads {
-    image_proj: Linear,
+    /// None where the image tower's feature is in the common space already (SigLIP).
+    image_proj: Option<Linear>,
     text_proj: Linear,
     /// Logarithm of the inverse temperature, (1).
     pub logit_scale: Param<Tensor<1>>,
@@ -58,9 +59,11 @@ impl DualEncoder {
 impl Heads {
     /// Random weights; the scale starts at 1 / 0.07 (CLIP), the bias at -10 (SigLIP).
     pub fn new(config: &ModelConfig, device: &Device) -> Self {
+        let (image, text, dim) = (config.image.width, config.text.width, config.embed_dim);
+        let image_proj = |bias| linear(image, dim, bias, device);
         Self {
-            image_proj: linear(config.image.width, config.embed_dim, false, device),
-            text_proj: linear(config.text.width, config.embed_dim, false, device),
+            image_proj: config.image_proj_bias().map(image_proj),
+            text_proj: linear(text, dim, config.text_proj_bias, device),
             logit_scale: Initializer::Constant { value: (1.0f64 / 0.07).ln() }.init([1], device),
             logit_bias: Initializer::Constant { value: -10.0 }.init([1], device),
         }
@@ -69,7 +72,10 @@ impl Heads {
     /// # Shapes
     /// `features`: (B, W) of the image tower. Returns (B, D) unit vectors.
     pub fn project_images(&self, features: Tensor<2>) -> Tensor<2> {
-        unit(self.image_proj.forward(features))
+        match &self.image_proj {
+            Some(proj) => unit(proj.forward(features)),
+            None => unit(features),
+        }
     }
 
     /// # Shapes

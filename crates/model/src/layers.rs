@@ -33,7 +33,7 @@ struct Attention {
 }
 
 #[derive(Module, Debug)]
-struct Mlp {
+pub(crate) struct Mlp {
     fc1: Linear,
     fc2: Linear,
     #[module(skip)]
@@ -100,7 +100,15 @@ impl Block {
 }
 
 impl Mlp {
-    fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+    pub(crate) fn new(config: &TowerConfig, device: &Device) -> Self {
+        Self {
+            fc1: linear(config.width, config.mlp, true, device),
+            fc2: linear(config.mlp, config.width, true, device),
+            activation: config.activation,
+        }
+    }
+
+    pub(crate) fn forward(&self, x: Tensor<3>) -> Tensor<3> {
         let hidden = self.fc1.forward(x);
         let active = match self.activation {
             Activation::Gelu => gelu(hidden),
@@ -114,25 +122,35 @@ impl Mlp {
 impl Attention {
     fn forward(&self, x: Tensor<3>, hidden: Option<&Tensor<4, Bool>>) -> Tensor<3> {
         let [batch, len, width] = x.dims();
-        let depth = width / self.heads;
-        let qkv = self.qkv.forward(x).reshape([batch, len, 3, self.heads, depth]);
+        let qkv = self.qkv.forward(x).reshape([batch, len, 3, self.heads, width / self.heads]);
         let part = |index: usize| -> Tensor<4> {
             qkv.clone().narrow(2, index, 1).squeeze_dim::<4>(2).swap_dims(1, 2) // (B, H, L, d)
         };
-        let (query, key, value) = (part(0), part(1), part(2));
         let mask = hidden.map(|hidden| hidden.clone().expand([batch, self.heads, len, len]));
-        let mixed = if query.is_autodiff() {
-            let scores = query.matmul(key.swap_dims(2, 3)) * (depth as f64).powf(-0.5);
-            let scores = match mask {
-                Some(mask) => scores.mask_fill(mask, f32::NEG_INFINITY),
-                None => scores,
-            };
-            softmax(scores, 3).matmul(value)
-        } else {
-            attention(query, key, value, mask, None, AttentionModuleOptions::default())
-        };
-        self.proj.forward(mixed.swap_dims(1, 2).reshape([batch, len, width]))
+        self.proj.forward(attend(part(0), part(1), part(2), mask))
     }
+}
+
+/// # Shapes
+/// `query`: (B, H, Q, d); `key`, `value`: (B, H, L, d). Returns (B, Q, H * d).
+pub(crate) fn attend(
+    query: Tensor<4>,
+    key: Tensor<4>,
+    value: Tensor<4>,
+    mask: Option<Tensor<4, Bool>>,
+) -> Tensor<3> {
+    let [batch, heads, len, depth] = query.dims();
+    let mixed = if query.is_autodiff() {
+        let scores = query.matmul(key.swap_dims(2, 3)) * (depth as f64).powf(-0.5);
+        let scores = match mask {
+            Some(mask) => scores.mask_fill(mask, f32::NEG_INFINITY),
+            None => scores,
+        };
+        softmax(scores, 3).matmul(value)
+    } else {
+        attention(query, key, value, mask, None, AttentionModuleOptions::default())
+    };
+    mixed.swap_dims(1, 2).reshape([batch, len, heads * depth])
 }
 
 #[cfg(test)]

@@ -6,8 +6,10 @@
 mod dual;
 pub mod gpu;
 mod image_tower;
+mod imagenet;
 mod layers;
 pub mod loss;
+mod resnet;
 mod text_tower;
 mod vit;
 pub mod weights;
@@ -15,5 +17,5 @@ pub mod weights;
 pub use burn;
 pub use dual::{DualEncoder, Heads};
 pub use image_tower::ImageTower;
+pub use imagenet::load_imagenet_vit;
 pub use text_tower::TextTower;
-pub use vit::load_imagenet_vit;

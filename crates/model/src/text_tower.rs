@@ -24,6 +24,8 @@ pub struct TextTower {
     #[module(skip)]
     pool: Pool,
     causal: bool,
+    /// Whether the padding is attended to, as the tokens are.
+    padded: bool,
 }
 
 impl TextTower {
@@ -43,15 +45,17 @@ impl TextTower {
             norm: (tower.norm == NormPlace::Pre).then(|| layer_norm(tower, device)),
             pool: config.pool,
             causal: config.causal,
+            padded: config.pad.is_some(),
         }
     }
 
     /// # Shapes
-    /// `ids`: (B, L), padded with 0. Returns (B, W).
+    /// `ids`: (B, L), padded with 0 at the end or, where the model has a padding of its own, with that.
+    /// Returns (B, W).
     pub fn forward(&self, ids: Tensor<2, Int>) -> Tensor<2> {
         let [batch, len] = ids.dims();
         let device = ids.device();
-        let padding: Tensor<2, Bool> = ids.clone().equal_scalar(0);
+        let padding = self.padding(ids.clone());
         let pos = self.pos_embed.val().narrow(0, 0, len).unsqueeze::<3>();
         let mut x = self.token_embed.forward(ids) + pos; // (B, L, W)
         if let Some(types) = &self.type_embed {
@@ -80,6 +84,18 @@ impl TextTower {
             Some(norm) => norm.forward(feature),
             None => feature,
         }
+    }
+
+    /// What lies behind the last token that is not 0, which can be a token elsewhere: (B, L).
+    fn padding(&self, ids: Tensor<2, Int>) -> Tensor<2, Bool> {
+        let [batch, len] = ids.dims();
+        let places = Tensor::<1, Int>::arange(0..len as i64, &ids.device());
+        let places = places.reshape([1, len]).expand([batch, len]);
+        if self.padded {
+            return places.lower_elem(0);
+        }
+        let tokens = places.clone().mask_fill(ids.equal_scalar(0), 0);
+        places.greater(tokens.max_dim(1).expand([batch, len]))
     }
 }
 

@@ -52,7 +52,10 @@ impl Place {
 
     /// PyTorch's name of the current parameter.
     fn name(&self) -> String {
-        let mut names = self.names.clone();
+        // The variant of an enum is no part of a name.
+        let named = self.names.iter().zip(&self.types);
+        let named = named.filter(|(_, container)| !container.starts_with("Enum:"));
+        let mut names: Vec<String> = named.map(|(name, _)| name.clone()).collect();
         match names.last_mut().map(|last| (last.as_str() == "gamma", last)) {
             Some((true, last)) => *last = "weight".into(),
             Some((false, last)) if last == "beta" => *last = "bias".into(),

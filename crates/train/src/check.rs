@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use tuwen_encode::{ModelConfig, TowerConfig};
+use tuwen_encode::{ModelConfig, ResNet, TowerConfig, Vision};
 
 use crate::config::{LossKind, Tower};
 use crate::learner::Learner;
@@ -26,6 +26,7 @@ pub fn check(config: &TrainConfig) -> Result<Checked> {
     let (model, first) = first_weights(config)?;
     let scale = first.get("heads.logit_scale")?.data[0].exp();
     let (samples, plan) = read_data(config, &model)?;
+    let model = model.config;
     let (_, learning) = Learner::new(config, &model, first);
     let count: usize = learning.0.values().map(|array| array.data.len()).sum();
     let batches = plan.batches_per_epoch();
@@ -120,10 +121,13 @@ fn memory(config: &TrainConfig, model: &ModelConfig, learning: usize) -> f64 {
     };
     let image = match config.image_is_frozen() {
         true => 0.0,
-        false => {
-            rows(&model.image, (patches + 1) as f64, config.recompute)
-                + (3 * model.patch.pow(2) * patches) as f64
-        }
+        false => match model.vision {
+            Vision::ResNet(net) => grids(net, model.preprocess.size, config.recompute),
+            Vision::ClassToken | Vision::Probe => {
+                rows(&model.image, (patches + 1) as f64, config.recompute)
+                    + (3 * model.patch.pow(2) * patches) as f64
+            }
+        },
     };
     let context = config.context.min(model.context) as f64;
     let text = rows(&model.text, context, config.recompute) * config.captions.len() as f64;
@@ -139,4 +143,18 @@ fn rows(tower: &TowerConfig, rows: f64, inputs_only: bool) -> f64 {
         true => block + tower.layers as f64 * rows * tower.width as f64,
         false => tower.layers as f64 * block,
     }
+}
+
+/// The same of a tower of convolutions: the stem's layers, and of each block its input and two results.
+fn grids(net: ResNet, size: u32, inputs_only: bool) -> f64 {
+    let (stem, half) = (net.stem as f64, f64::from(size) / 2.0);
+    let mut all = 2.0 * half * half * (2.0 * stem + 6.0);
+    for (stage, &count) in net.blocks.iter().enumerate() {
+        let side = half / f64::from(2 << stage);
+        let inner = if inputs_only { 0.0 } else { 2.0 };
+        let block = side * side * f64::from(1 << stage) * stem * (4.0 + inner);
+        // The first block of a stage still sees the grid before it is halved.
+        all += block * (count as f64 + 1.0);
+    }
+    all
 }

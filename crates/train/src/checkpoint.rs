@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use tuwen_encode::arrays::{self, Precision};
-use tuwen_encode::{Array, Arrays, CONFIG_FILE, ModelConfig, WEIGHTS_FILE};
+use tuwen_encode::{Array, Arrays};
 
 use crate::optim::State;
 use crate::{Error, Result, TrainConfig};
@@ -182,13 +182,4 @@ fn checksum<'a>(all: impl Iterator<Item = (&'a String, &'a Array)>) -> String {
         }
     }
     hasher.finalize().to_hex()[..16].to_owned()
-}
-
-/// Writes a model folder that `--model` opens.
-pub(crate) fn export_to(folder: &Path, model: &ModelConfig, arrays: &Arrays) -> Result<()> {
-    std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
-    let config = folder.join(CONFIG_FILE);
-    let json = serde_json::to_string_pretty(model).expect("a configuration is plain data");
-    std::fs::write(&config, json).map_err(|e| Error::io(&config, e))?;
-    Ok(arrays::write(arrays, Precision::F16, &BTreeMap::new(), &folder.join(WEIGHTS_FILE))?)
 }

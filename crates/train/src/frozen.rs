@@ -7,7 +7,7 @@ use tuwen_data::Sample;
 use tuwen_data::loader::Plan;
 use tuwen_data::rng::Rng;
 use tuwen_encode::ModelConfig;
-use tuwen_encode::towers::{ImageTower, Record};
+use tuwen_encode::towers::{AnyImageTower, Record};
 
 use crate::Result;
 use crate::learner::View;
@@ -32,7 +32,7 @@ impl Cache {
         samples: &[Sample],
         progress: &(dyn Fn(f32) + Sync),
     ) -> Result<Self> {
-        let tower = ImageTower::new(model, weights)?;
+        let tower = AnyImageTower::new(model, weights)?;
         let done = AtomicUsize::new(0);
         let view = |view: usize| -> Result<Vec<f32>> {
             let mut features = Vec::with_capacity(samples.len() * model.image.width);

@@ -5,6 +5,7 @@
 //! learn, `optim` turns gradients into weights, `checkpoint` keeps all of it on disk, `validate` measures
 //! recall, `report` and `tensorboard` show what happened.
 
+mod architecture;
 mod check;
 mod checkpoint;
 mod config;
@@ -22,6 +23,7 @@ mod teacher;
 mod tensorboard;
 mod validate;
 
+pub use architecture::Architecture;
 pub use check::{Checked, check};
 pub use config::{
     BestBy, Lora, LoraTarget, LossConfig, LossKind, OptimConfig, Start, Tower, TrainConfig,

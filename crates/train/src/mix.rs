@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use tuwen_data::import;
 use tuwen_encode::arrays;
-use tuwen_encode::{Arrays, CONFIG_FILE, CpuEncoder, ModelConfig, WEIGHTS_FILE};
+use tuwen_encode::{Arrays, CONFIG_FILE, WEIGHTS_FILE};
 
-use crate::checkpoint::export_to;
+use crate::architecture::Architecture;
 use crate::start::{first_weights, whole_model};
 use crate::validate::{Reports, recalls, score};
 use crate::{Error, Result, TrainConfig};
@@ -69,7 +69,7 @@ pub fn wise(config: &TrainConfig, points: usize, tell: &dyn Fn(&Point)) -> Resul
     for at in 0..points {
         let alpha = at as f32 / (points - 1) as f32;
         let weights = mix(&[(&start, 1.0 - alpha), (&end, alpha)])?;
-        let encoder = CpuEncoder::new(model.clone(), weights.clone(), b"between")?;
+        let encoder = model.encoder(weights.clone())?;
         let mut reports = BTreeMap::from([("valid".to_owned(), recalls(&encoder, &valid)?)]);
         if let Some(other) = &other {
             reports.insert("other".to_owned(), recalls(&encoder, other)?);
@@ -79,7 +79,7 @@ pub fn wise(config: &TrainConfig, points: usize, tell: &dyn Fn(&Point)) -> Resul
         let point = Point { alpha, valid, other, reports };
         tell(&point);
         if found.iter().all(|before| before.valid < point.valid) {
-            export_to(&config.out.join("wise"), &model, &weights)?;
+            model.export(&config.out.join("wise"), &weights)?;
         }
         found.push(point);
     }
@@ -93,8 +93,8 @@ pub fn wise(config: &TrainConfig, points: usize, tell: &dyn Fn(&Point)) -> Resul
 ///
 /// # Errors
 /// Models of different shapes.
-pub fn soup(names: &[String], shares: &[f32], out: &std::path::Path) -> Result<ModelConfig> {
-    let read: Vec<(ModelConfig, Arrays)> =
+pub fn soup(names: &[String], shares: &[f32], out: &std::path::Path) -> Result<Architecture> {
+    let read: Vec<(Architecture, Arrays)> =
         names.iter().map(|name| whole_model(name)).collect::<Result<_>>()?;
     let models: Vec<(&Arrays, f32)> =
         read.iter().zip(shares).map(|((_, arrays), &share)| (arrays, share)).collect();
@@ -103,7 +103,7 @@ pub fn soup(names: &[String], shares: &[f32], out: &std::path::Path) -> Result<M
     if out.join(CONFIG_FILE).exists() {
         return Err(Error::config(out, "it holds a model already: give another folder"));
     }
-    export_to(out, model, &weights)?;
+    model.export(out, &weights)?;
     Ok(model.clone())
 }
 

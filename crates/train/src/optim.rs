@@ -45,8 +45,11 @@ pub(crate) struct Group {
 /// The group of a weight by its name and number of axes.
 pub(crate) fn group(name: &str, axes: usize, optim: &OptimConfig, model: &ModelConfig) -> Group {
     let lr = match name.split('.').next() {
+        // Statistics of a batch normalisation.
+        _ if name.contains(".running_") => 0.0,
         Some("image") => {
-            let (depth, layers) = (depth(name, "image", model.image.layers), model.image.layers);
+            let layers = model.image_depth();
+            let depth = depth(name, "image", layers);
             let frozen = optim.frozen_blocks > 0 && depth <= optim.frozen_blocks;
             let below = (layers + 1 - depth) as i32;
             if frozen { 0.0 } else { optim.image_lr * optim.layer_decay.powi(below) }
@@ -65,12 +68,15 @@ pub(crate) fn group(name: &str, axes: usize, optim: &OptimConfig, model: &ModelC
     Group { lr, decay: if plain { 0.0 } else { optim.weight_decay } }
 }
 
-/// 0 is the embedding, 1.. the blocks, the last the final LayerNorm.
+/// 0 is the embedding, 1.. the blocks (of a ResNet: its stages), the last what lies behind them.
 fn depth(name: &str, tower: &str, layers: usize) -> usize {
     let inner = name.strip_prefix(tower).and_then(|rest| rest.strip_prefix('.')).unwrap_or("");
     match inner.strip_prefix("blocks.") {
+        None if inner.starts_with("layer") => {
+            inner["layer".len()..].split('.').next().and_then(|n| n.parse().ok()).unwrap_or(0)
+        }
         Some(rest) => 1 + rest.split('.').next().and_then(|n| n.parse().ok()).unwrap_or(0),
-        None if inner.starts_with("norm") => layers + 1,
+        None if inner.starts_with("norm") || inner.starts_with("pool") => layers + 1,
         None => 0,
     }
 }

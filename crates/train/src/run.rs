@@ -12,10 +12,11 @@ use tuwen_data::Sample;
 use tuwen_data::import;
 use tuwen_data::loader::{Batch, Plan};
 use tuwen_data::rng::Rng;
+use tuwen_encode::ModelConfig;
 use tuwen_encode::arrays::{self, Precision};
-use tuwen_encode::{CpuEncoder, ModelConfig};
 
-use crate::checkpoint::{Progress, RunFolder, export_to};
+use crate::architecture::Architecture;
+use crate::checkpoint::{Progress, RunFolder};
 use crate::config::Tower;
 use crate::frozen::Cache;
 use crate::learner::Learner;
@@ -104,12 +105,12 @@ pub fn train(
     let (samples, plan) = read_data(config, &model)?;
     let valid = Validation::read(config)?;
     tell(Event::Data { train: samples.len(), valid: valid.valid.len() });
-    let (learner, learning) = Learner::new(config, &model, first);
+    let (learner, learning) = Learner::new(config, &model.config, first);
     if learning.0.is_empty() {
         return Err(Error::config(&config.out, "nothing learns: every learning rate is 0"));
     }
     let count = learning.0.values().map(|array| array.data.len()).sum();
-    tell(Event::Learning { learning: count, all: model.parameters() });
+    tell(Event::Learning { learning: count, all: model.config.parameters() });
 
     folder.create(config)?;
     let data = fingerprint(&samples);
@@ -132,7 +133,7 @@ pub fn train(
 struct Run<'a> {
     config: &'a TrainConfig,
     options: &'a Options,
-    model: ModelConfig,
+    model: Architecture,
     learner: Learner,
     folder: RunFolder,
     valid: Validation,
@@ -187,7 +188,7 @@ impl Run<'_> {
             }
             if last {
                 let complete = end || tired;
-                report::write(&self.folder, self.config, &self.model, complete)?;
+                report::write(&self.folder, self.config, &self.model.config, complete)?;
                 return Ok(complete);
             }
         }
@@ -203,7 +204,7 @@ impl Run<'_> {
         let cache = (self.config.image_is_frozen() && wanted).then(|| {
             let progress = |share| (self.tell)(Event::Caching(share));
             let view = self.learner.view(&state.weights);
-            Cache::new(plan, &self.model, &view, samples, &progress)
+            Cache::new(plan, &self.model.config, &view, samples, &progress)
         });
         let teacher = self.config.loss.teacher.as_ref().filter(|_| wanted);
         let teacher = teacher.map(|name| Teacher::new(name, samples, plan));
@@ -221,7 +222,7 @@ impl Run<'_> {
         let (config, started) = (self.config, Instant::now());
         let mut rng = Rng::new(&[config.seed, 4, state.step as u64]);
         let input = StepInput {
-            keep: random_patches(config, &self.model, batch.image_ids.len(), &mut rng),
+            keep: random_patches(config, &self.model.config, batch.image_ids.len(), &mut rng),
             features: extras.cache.as_ref().map(|cache| cache.pick(&batch.image_ids, &mut rng)),
             learns: learns(config),
             chunk: config.chunk,
@@ -231,7 +232,7 @@ impl Run<'_> {
         };
         let view = self.learner.view(&state.weights);
         let engine = &self.options.engine;
-        let (loss, seen) = gradients(engine, &self.model, &view, &config.loss, &input)?;
+        let (loss, seen) = gradients(engine, &self.model.config, &view, &config.loss, &input)?;
         let before = usual.unwrap_or(loss);
         if !loss.is_finite() || loss > EXPLOSION * before.max(1.0) {
             let some = batch.image_ids.iter().take(5).map(|&id| &*names[id as usize]);
@@ -261,22 +262,22 @@ impl Run<'_> {
     fn rate(&self, name: &str, axes: usize) -> Group {
         match (&self.config.lora, name.contains("/lora_")) {
             (Some(lora), true) => Group { lr: lora.lr, decay: self.config.optim.weight_decay },
-            _ => optim::group(name, axes, &self.config.optim, &self.model),
+            _ => optim::group(name, axes, &self.config.optim, &self.model.config),
         }
     }
 
     /// Measures the moving average, and keeps it when it is the best; returns a line of the log.
     fn validate(&self, state: &State, progress: &mut Progress) -> Result<Value> {
-        let arrays = self.learner.view(&state.ema).to_arrays(&self.model)?;
-        let encoder = CpuEncoder::new(self.model.clone(), arrays, b"in training")?;
+        let weights = self.learner.view(&state.ema).to_arrays(&self.model.config)?;
+        let encoder = self.model.encoder(weights)?;
         let reports = recalls(&encoder, &self.valid.valid)?;
         let score = score(&reports, self.config.best_by);
         let best = score > progress.best || state.step == 0;
         progress.not_better = if best { 0 } else { progress.not_better + 1 };
         if best {
             progress.best = score;
-            let arrays = self.learner.view(&state.ema).to_arrays(&self.model)?;
-            export_to(&self.config.out, &self.model, &arrays)?;
+            let weights = self.learner.view(&state.ema).to_arrays(&self.model.config)?;
+            self.model.export(&self.config.out, &weights)?;
             if self.config.lora.is_some() {
                 let path = self.folder.file("adapters.safetensors");
                 arrays::write(&state.ema, Precision::F32, &BTreeMap::new(), &path)?;

@@ -1,77 +1,82 @@
 //! What a run begins with: data, architecture, weights.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 use tuwen_data::image::{Fingerprint, Limits, decode, groups};
 use tuwen_data::loader::Plan;
 use tuwen_data::{Error as DataError, Sample, import};
-use tuwen_encode::{Array, Arrays, ModelConfig, Tokenizer, Vision, Weights, arrays};
+use tuwen_encode::{Arrays, Vision, arrays};
 use tuwen_model::burn::tensor::Device;
 use tuwen_model::{DualEncoder, load_imagenet_vit, weights};
 
+use crate::architecture::Architecture;
+use crate::config::Tower;
 use crate::{Error, Result, TrainConfig};
 
 /// The architecture and the first weights: random ones, replaced by those that the configuration names.
 ///
 /// # Errors
-/// An architecture that cannot be trained yet, or weights that do not fit.
-pub fn first_weights(config: &TrainConfig) -> Result<(ModelConfig, Arrays)> {
+/// Weights that do not fit, or settings that the architecture does not know.
+pub fn first_weights(config: &TrainConfig) -> Result<(Architecture, Arrays)> {
     let (model, mut arrays) = match (&config.start.model, &config.model) {
         (Some(name), _) => whole_model(name)?,
         (None, Some(path)) => random(path, config.seed)?,
         (None, None) => unreachable!("looked at when the configuration was read"),
     };
+    check(config, &model)?;
     if let Some(path) = &config.start.image {
         arrays.0.extend(load_imagenet_vit(path)?.0);
     }
     if let Some(path) = &config.start.weights {
         arrays.0.extend(arrays::read(path)?.0);
     }
-    model.check_weights(&arrays)?;
+    model.config.check_weights(&arrays)?;
     Ok((model, arrays))
 }
 
-/// Only what both engines can take back.
-fn check(model: &ModelConfig, path: &Path) -> Result<()> {
-    if model.tokenizer == Tokenizer::WordPiece && model.vision == Vision::ClassToken {
+/// What a configuration asks of an architecture that has no such thing.
+fn check(config: &TrainConfig, model: &Architecture) -> Result<()> {
+    let name = &model.config.name;
+    let convolutions = matches!(model.config.vision, Vision::ResNet(_));
+    let wrong = if convolutions && config.keep_patches > 0 {
+        format!("{name} has convolutions and no patches: remove `keep_patches`")
+    } else if convolutions && config.has_adapters(Tower::Image) {
+        format!("{name} has convolutions, and adapters are for blocks: `lora.towers = [\"text\"]`")
+    } else if config.token_mask > 0.0 && model.tokens()?.mask().is_none() {
+        format!("the tokenizer of {name} has no [MASK]: use `token_drop` instead of `token_mask`")
+    } else {
         return Ok(());
-    }
-    let what = "only a ViT with a class token and the WordPiece tokenizer can be trained yet";
-    Err(Error::config(path, what))
+    };
+    Err(Error::config(&config.out, wrong))
 }
 
-fn random(path: &Path, seed: u64) -> Result<(ModelConfig, Arrays)> {
-    let model = ModelConfig::load(path)?;
-    check(&model, path)?;
+fn random(path: &Path, seed: u64) -> Result<(Architecture, Arrays)> {
+    let model = Architecture::load(path)?;
     // Not the default one, which is a GPU in a program built for it.
     let device = Device::flex();
     device.seed(seed);
-    let arrays = weights::from_module(&DualEncoder::new(&model, &device));
+    let arrays = weights::from_module(&DualEncoder::new(&model.config, &device));
     Ok((model, arrays))
 }
 
 /// A model by its name or path, with all its weights in memory.
 ///
 /// # Errors
-/// It is not there, or cannot be trained yet.
-pub fn whole_model(name: &str) -> Result<(ModelConfig, Arrays)> {
-    let (model, checkpoint) = tuwen_hub::checkpoint(name)?;
-    check(&model, Path::new(name))?;
-    let read = |(name, shape): (String, Vec<usize>)| {
-        let (_, data) = (&checkpoint).find(&name)?;
-        Ok((name, Array { shape, data: data.into_owned() }))
-    };
-    let arrays =
-        model.weight_shapes().into_iter().map(read).collect::<tuwen_encode::Result<_>>()?;
-    Ok((model, Arrays(arrays)))
+/// It is not there, or cannot be read.
+pub fn whole_model(name: &str) -> Result<(Architecture, Arrays)> {
+    let (config, checkpoint) = tuwen_hub::checkpoint(name)?;
+    let arrays = checkpoint.to_arrays(&config)?;
+    let tokenizer = checkpoint.tokenizer().map(Path::to_path_buf);
+    Ok((Architecture { config, tokenizer }, arrays))
 }
 
 /// All samples behind each other, and the plan that draws batches from them.
 ///
 /// # Errors
 /// A set that cannot be read, or that is too small.
-pub fn read_data(config: &TrainConfig, model: &ModelConfig) -> Result<(Vec<Sample>, Plan)> {
+pub fn read_data(config: &TrainConfig, model: &Architecture) -> Result<(Vec<Sample>, Plan)> {
     let (mut samples, mut sets) = (Vec::new(), Vec::new());
     for set in &config.train {
         let start = samples.len();
@@ -84,7 +89,8 @@ pub fn read_data(config: &TrainConfig, model: &ModelConfig) -> Result<(Vec<Sampl
         sets,
         pixels: !config.image_is_frozen(),
         groups: config.captions.clone(),
-        context: config.context.min(model.context),
+        tokens: Arc::new(model.tokens()?),
+        context: config.context.min(model.config.context),
         token_mask: config.token_mask,
         token_drop: config.token_drop,
         duplicates: match config.avoid_duplicates {
@@ -92,7 +98,7 @@ pub fn read_data(config: &TrainConfig, model: &ModelConfig) -> Result<(Vec<Sampl
             false => Vec::new(),
         },
         augment: config.augment.clone(),
-        preprocess: model.preprocess.clone(),
+        preprocess: model.config.preprocess.clone(),
     };
     let pictures = samples.len();
     if plan.batches_per_epoch() == 0 {

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use tuwen_data::loader::Batch;
 use tuwen_data::token::TokenBatch;
-use tuwen_encode::towers::{ImageTower, Pass, Record, TextTower};
+use tuwen_encode::towers::{AnyImageTower, Pass, Record, TextTower};
 use tuwen_encode::{Array, Arrays, ModelConfig, Weights};
 use tuwen_model::burn::tensor::{Device, Gradients, Int, Tensor, TensorData};
 use tuwen_model::{DualEncoder, Heads, loss, weights};
@@ -85,7 +85,7 @@ fn on_cpu(
 ) -> Result<(f32, Arrays)> {
     // Not the default one, which is a GPU in a program built for it.
     let device = Device::flex().autodiff();
-    let images = Images { tower: ImageTower::new(model, view)?, input, model };
+    let images = Images { tower: AnyImageTower::new(model, view)?, input, model };
     let texts = TextTower::new(model, view)?;
     let pictures = input.batch.image_ids.len();
     let pieces = pieces(pictures, input.chunk);
@@ -155,7 +155,7 @@ fn on_cpu(
 
 /// The image tower on parts of a batch.
 struct Images<'a> {
-    tower: ImageTower<'a>,
+    tower: AnyImageTower<'a>,
     input: &'a StepInput<'a>,
     model: &'a ModelConfig,
 }
@@ -287,7 +287,7 @@ fn take(leaf: &Tensor<2>, gradients: &mut Gradients) -> Vec<f32> {
 }
 
 fn rows_of(batch: &TokenBatch) -> impl Iterator<Item = &[u32]> {
-    batch.ids.chunks_exact(batch.len).map(tuwen_data::token::unpadded)
+    batch.ids.chunks_exact(batch.len)
 }
 
 fn ids_tensor(batch: &TokenBatch, device: &Device) -> Tensor<2, Int> {

@@ -30,7 +30,7 @@ impl Teacher {
             let captions = samples.iter().flat_map(|sample| &sample.captions);
             let own = captions.filter(|caption| caption.source == *source);
             for (caption, vector) in own.zip(vectors.chunks_exact(dim)) {
-                texts.insert(plan.text_id(&caption.text), vector.to_vec());
+                texts.insert(plan.text_id(&caption.text)?, vector.to_vec());
             }
         }
         Ok(Self { images: embedded.images, texts, dim, scale: encoder.logits()?.0 })

@@ -1,5 +1,6 @@
 //! A tokenizer as a model's own `tokenizer.json` describes it, through HF's `tokenizers`.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use tokenizers::{PostProcessor, Tokenizer, TruncationDirection};
@@ -7,8 +8,11 @@ use tokenizers::{PostProcessor, Tokenizer, TruncationDirection};
 use crate::{Error, Result};
 
 /// A tokenizer read from a file.
+#[derive(Debug)]
 pub struct FileTokenizer {
     inner: Tokenizer,
+    /// Ids that are no part of a word.
+    special: HashSet<u32>,
     context: usize,
     pad: Option<u32>,
 }
@@ -23,7 +27,20 @@ impl FileTokenizer {
         let wrong = |e: tokenizers::Error| Error::Encode(format!("{}: {e}", path.display()));
         let mut inner = Tokenizer::from_bytes(bytes).map_err(wrong)?;
         inner.with_padding(None).with_truncation(None).map_err(wrong)?;
-        Ok(Self { inner, context, pad })
+        let added = inner.get_added_tokens_decoder();
+        let special = added.iter().filter(|(_, token)| token.special).map(|(&id, _)| id);
+        let special = special.chain(pad).collect();
+        Ok(Self { inner, special, context, pad })
+    }
+
+    /// What texts are filled with.
+    pub fn pad(&self) -> Option<u32> {
+        self.pad
+    }
+
+    /// Whether the token is no part of a word.
+    pub fn is_special(&self, id: u32) -> bool {
+        self.special.contains(&id)
     }
 
     /// Entries of the vocabulary, special ones included.

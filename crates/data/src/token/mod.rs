@@ -1,5 +1,6 @@
 //! Text to token ids.
 
+mod any;
 mod basic;
 mod clean;
 mod clip_bpe;
@@ -8,6 +9,7 @@ mod mojibake;
 mod window;
 mod wordpiece;
 
+pub use any::Tokens;
 pub use clip_bpe::{ClipBpe, END_OF_TEXT, START_OF_TEXT};
 pub use file::FileTokenizer;
 pub use window::windows;

@@ -29,8 +29,8 @@ const SHARDS: [&str; 2] = ["model.safetensors.index.json", "pytorch_model.bin.in
 /// Files of open_clip's layout.
 const OPEN_CLIP_CONFIG: &str = "open_clip_config.json";
 const OPEN_CLIP_WEIGHTS: [&str; 2] = ["open_clip_model.safetensors", "open_clip_pytorch_model.bin"];
-/// A model's own tokenizer.
-const TOKENIZER_FILE: &str = "tokenizer.json";
+/// File name of a model's own tokenizer in its folder.
+pub const TOKENIZER_FILE: &str = "tokenizer.json";
 
 /// The weights of one model in files, each read when it is asked for.
 #[derive(Debug)]

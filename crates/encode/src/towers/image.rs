@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::probe::Probe;
+use super::probe::{Probe, ProbeTape};
 use super::{Chunk, Pass, Record, collect, cut, run};
 use crate::arrays::Arrays;
 use crate::attention::Leave;
@@ -52,21 +52,16 @@ impl<'a> ImageTower<'a> {
             (0..items).map(|item| kept(item).len() + self.class_tokens()).collect();
         run(cut(&rows), |items| {
             let (mut x, patches, spans) = self.embed(pixels, items.clone(), kept);
-            // Only the class tokens leave the tower; the way back wants whole blocks.
-            let whole = record != Record::No || self.probe.is_some();
-            let leave = if whole { Leave::All } else { Leave::First };
+            // Only the class tokens leave the tower.
+            let leave = if self.probe.is_some() { Leave::All } else { Leave::First };
             let tape = self.stack.forward(&mut x, &spans, record.taping(), leave);
-            let last = match (&self.probe, leave) {
-                (None, Leave::All) => self.stack.leaving_rows(&x, &spans, Leave::First),
-                _ => x,
-            };
-            let (features, stats) = self.stack.finish(&last);
-            let features = match &self.probe {
-                Some(probe) => probe.pool(&features, &spans),
-                None => features,
-            };
+            let (mut features, stats) = self.stack.finish(&x);
+            let mut pooled = ProbeTape::default();
+            if let Some(probe) = &self.probe {
+                (features, pooled) = probe.pool(&features, &spans);
+            }
             let patches = if record.first() == 0 { patches } else { Vec::new() };
-            (Chunk { items, spans, patches, tape, last, stats }, features)
+            (Chunk { items, spans, patches, tape, last: x, stats, pooled }, features)
         })
     }
 
@@ -121,20 +116,16 @@ impl<'a> ImageTower<'a> {
     }
 
     /// Gradients by parameter name from those of the features, (B, W). `keep` as in `forward`.
-    ///
-    /// # Panics
-    /// Without a class token: such a tower has no way back yet.
     pub fn backward(&self, pass: Pass, keep: Option<&[Vec<usize>]>, dfeatures: &[f32]) -> Arrays {
-        assert!(self.probe.is_none(), "a tower with a probe has no way back");
         let width = self.config.image.width;
         let (grads, _) = collect(&pass.chunks, |chunk, grads| {
             let grad = &dfeatures[chunk.items.start * width..chunk.items.end * width];
-            let dlast = self.stack.finish_backward((&chunk.last, &chunk.stats), grad, grads);
-            let rows = chunk.spans.last().map_or(0, |span| span.end);
-            let mut dx = vec![0.0; rows * width];
-            for (span, row) in chunk.spans.iter().zip(dlast.chunks_exact(width)) {
-                dx[span.start * width..][..width].copy_from_slice(row);
-            }
+            let dnormed = self.probe.as_ref().map(|probe| {
+                let (normed, _) = self.stack.finish(&chunk.last);
+                probe.backward((&normed, &chunk.pooled), &chunk.spans, grad, grads)
+            });
+            let dnormed = dnormed.as_deref().unwrap_or(grad);
+            let dx = self.stack.finish_backward((&chunk.last, &chunk.stats), dnormed, grads);
             let dx = self.stack.backward(&chunk.tape, &chunk.spans, dx, grads);
             if !chunk.patches.is_empty() {
                 self.embed_backward(chunk, keep, &dx, grads);
@@ -150,18 +141,20 @@ impl<'a> ImageTower<'a> {
         dx: &[f32],
         grads: &mut Arrays,
     ) {
-        let width = self.config.image.width;
+        let (width, classes) = (self.config.image.width, self.class_tokens());
         let mut dembedded = Vec::with_capacity(dx.len());
+        let shape = [1, self.config.image_positions(), width];
         for (item, span) in chunk.items.clone().zip(&chunk.spans) {
             let rows = &dx[span.start * width..span.end * width];
-            let (first, rest) = rows.split_at(width);
-            math::add(grads.slot("image.cls_token", &[1, 1, width]), first);
-            let shape = [1, self.config.patches() + 1, width];
+            let (class, rest) = rows.split_at(classes * width);
+            if classes > 0 {
+                math::add(grads.slot("image.cls_token", &[1, 1, width]), class);
+            }
             let dpos = grads.slot("image.pos_embed", &shape);
-            math::add(&mut dpos[..width], first);
+            math::add(&mut dpos[..class.len()], class);
             for (index, row) in rest.chunks_exact(width).enumerate() {
                 let patch = keep.map_or(index, |keep| keep[item][index]);
-                math::add(&mut dpos[(patch + 1) * width..][..width], row);
+                math::add(&mut dpos[(patch + classes) * width..][..width], row);
             }
             dembedded.extend_from_slice(rest);
         }

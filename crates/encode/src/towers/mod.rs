@@ -18,6 +18,9 @@ use crate::block::{Tape, Taping};
 use crate::layers::Weights;
 use crate::{ModelConfig, Result, Vision};
 
+use probe::ProbeTape;
+use resnet::GridTape;
+
 pub use image::ImageTower;
 pub use resnet::ResNetTower;
 pub use text::TextTower;
@@ -28,12 +31,16 @@ const CHUNK_ROWS: usize = 800;
 const ACCUMULATORS: usize = 4;
 
 /// Features of a batch, and what the way back needs.
+#[derive(Default)]
 pub struct Pass {
     /// (B, W) of the tower.
     pub features: Vec<f32>,
     chunks: Vec<Chunk>,
+    /// The same of a tower of convolutions.
+    grids: Vec<GridTape>,
 }
 
+#[derive(Default)]
 struct Chunk {
     items: Range<usize>,
     spans: Vec<Range<usize>>,
@@ -43,9 +50,11 @@ struct Chunk {
     /// The rows that the final LayerNorm saw, and its statistics.
     last: Vec<f32>,
     stats: Vec<[f32; 2]>,
+    /// What a probe computed.
+    pooled: ProbeTape,
 }
 
-/// Any image tower, for inference.
+/// Any image tower.
 pub enum AnyImageTower<'a> {
     /// Of transformer blocks.
     Vit(Box<ImageTower<'a>>),
@@ -66,11 +75,25 @@ impl<'a> AnyImageTower<'a> {
     }
 
     /// # Shapes
-    /// `pixels`: B * 3 * R * R. Returns B * W.
-    pub fn features(&self, pixels: &[f32]) -> Vec<f32> {
+    /// `pixels`: B * 3 * R * R; `keep`: for each picture the patches to keep, all when `None`.
+    ///
+    /// # Panics
+    /// With `keep` and convolutions, which have no patches.
+    pub fn forward(&self, pixels: &[f32], keep: Option<&[Vec<usize>]>, record: Record) -> Pass {
         match self {
-            Self::Vit(tower) => tower.forward(pixels, None, Record::No).features,
-            Self::ResNet(tower) => tower.forward(pixels),
+            Self::Vit(tower) => tower.forward(pixels, keep, record),
+            Self::ResNet(tower) => {
+                assert!(keep.is_none(), "convolutions see whole pictures");
+                tower.forward(pixels, record)
+            }
+        }
+    }
+
+    /// Gradients by parameter name from those of the features, (B, W). `keep` as in `forward`.
+    pub fn backward(&self, pass: Pass, keep: Option<&[Vec<usize>]>, dfeatures: &[f32]) -> Arrays {
+        match self {
+            Self::Vit(tower) => tower.backward(pass, keep, dfeatures),
+            Self::ResNet(tower) => tower.backward(pass, dfeatures),
         }
     }
 }
@@ -80,7 +103,7 @@ impl<'a> AnyImageTower<'a> {
 pub enum Record {
     /// Nothing: there is no way back.
     No,
-    /// All from this block on; 0 includes the embedding.
+    /// All from this block (of a ResNet: this stage) on; 0 includes the embedding.
     From(usize),
     /// Only each block's input from this block on: the rest is computed again on the way back
     /// (activation checkpointing, <https://arxiv.org/abs/1604.06174>).
@@ -96,8 +119,12 @@ impl Record {
         }
     }
 
+    fn inputs_only(self) -> bool {
+        matches!(self, Self::Inputs(_))
+    }
+
     fn taping(self) -> Taping {
-        Taping { first: self.first(), inputs_only: matches!(self, Self::Inputs(_)) }
+        Taping { first: self.first(), inputs_only: self.inputs_only() }
     }
 }
 
@@ -122,7 +149,7 @@ fn run(
     forward: impl Fn(Range<usize>) -> (Chunk, Vec<f32>) + Sync + Send,
 ) -> Pass {
     let done: Vec<_> = chunks.into_par_iter().map(forward).collect();
-    let mut pass = Pass { features: Vec::new(), chunks: Vec::with_capacity(done.len()) };
+    let mut pass = Pass::default();
     for (chunk, features) in done {
         pass.features.extend(features);
         pass.chunks.push(chunk);
@@ -131,9 +158,9 @@ fn run(
 }
 
 /// Gradients of the chunks, summed, and for each chunk whatever else `backward` gave.
-fn collect<T: Send>(
-    chunks: &[Chunk],
-    backward: impl Fn(&Chunk, &mut Arrays) -> T + Sync + Send,
+fn collect<C: Sync, T: Send>(
+    chunks: &[C],
+    backward: impl Fn(&C, &mut Arrays) -> T + Sync + Send,
 ) -> (Arrays, Vec<T>) {
     let group = chunks.len().div_ceil(ACCUMULATORS).max(1);
     let parts: Vec<(Arrays, Vec<T>)> = chunks

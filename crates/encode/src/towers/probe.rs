@@ -2,16 +2,18 @@
 //!
 //! <https://github.com/google-research/big_vision/blob/main/big_vision/models/vit.py>, `MAPHead`.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
+use crate::arrays::Arrays;
 use crate::attention::{Attention, Leave};
 use crate::layers::{Linear, Norm, Weights};
 use crate::math;
 use crate::{Activation, Result, TowerConfig};
 
 pub(super) struct Probe<'a> {
-    /// The query, projected already, (W).
-    query: Vec<f32>,
+    /// The learned query before its projection, (W).
+    probe: Cow<'a, [f32]>,
     qkv: Linear<'a>,
     proj: Linear<'a>,
     norm: Norm<'a>,
@@ -21,17 +23,25 @@ pub(super) struct Probe<'a> {
     activation: Activation,
 }
 
+/// What pooling computed, for the way back.
+#[derive(Default)]
+pub(super) struct ProbeTape {
+    qkv: Vec<f32>,
+    probs: Vec<Vec<f32>>,
+    mixed: Vec<f32>,
+    /// What the MLP adds to.
+    middle: Vec<f32>,
+    stats: Vec<[f32; 2]>,
+    hidden: Vec<f32>,
+}
+
 impl<'a> Probe<'a> {
     pub(super) fn new(config: &TowerConfig, weights: &dyn Weights<'a>) -> Result<Self> {
         let find = |part: &str| Linear::find(weights, &format!("image.pool.{part}"), true);
         let (width, heads) = (config.width, config.heads);
-        let qkv = find("qkv")?;
-        let mut query = Vec::new();
-        qkv.forward(&weights.find("image.pool.probe")?.1, &mut query);
-        query.truncate(width);
         Ok(Self {
-            query,
-            qkv,
+            probe: weights.find("image.pool.probe")?.1,
+            qkv: find("qkv")?,
             proj: find("proj")?,
             norm: Norm::find(weights, "image.pool.norm".into(), config.norm_eps)?,
             fc1: find("mlp.fc1")?,
@@ -42,24 +52,59 @@ impl<'a> Probe<'a> {
     }
 
     /// From (rows, W) to (sequences, W).
-    pub(super) fn pool(&self, x: &[f32], spans: &[Range<usize>]) -> Vec<f32> {
-        let (mut qkv, mut mixed, mut probs) = (Vec::new(), Vec::new(), Vec::new());
-        self.qkv.forward(x, &mut qkv);
+    pub(super) fn pool(&self, x: &[f32], spans: &[Range<usize>]) -> (Vec<f32>, ProbeTape) {
+        let width = self.probe.len();
+        let mut tape = ProbeTape::default();
+        self.qkv.forward(x, &mut tape.qkv);
+        let mut query = Vec::new();
+        self.qkv.forward(&self.probe, &mut query);
         // The probe asks in the place of each first patch.
         for span in spans {
-            qkv[span.start * 3 * self.query.len()..][..self.query.len()]
-                .copy_from_slice(&self.query);
+            tape.qkv[span.start * 3 * width..][..width].copy_from_slice(&query[..width]);
         }
-        self.attention.forward(&qkv, (spans, Leave::First), &mut mixed, &mut probs);
-        let (mut pooled, mut normed, mut stats) = (Vec::new(), Vec::new(), Vec::new());
-        self.proj.forward(&mixed, &mut pooled);
-        self.norm.forward(&pooled, &mut normed, &mut stats);
-        let (mut hidden, mut branch) = (Vec::new(), Vec::new());
-        self.fc1.forward(&normed, &mut hidden);
-        let mut active = vec![0.0; hidden.len()];
-        self.activation.apply(&hidden, &mut active);
-        self.fc2.forward(&active, &mut branch);
-        math::add(&mut pooled, &branch);
-        pooled
+        let rows = (spans, Leave::First);
+        self.attention.forward(&tape.qkv, rows, &mut tape.mixed, &mut tape.probs);
+        self.proj.forward(&tape.mixed, &mut tape.middle);
+        let (mut normed, mut pooled) = (Vec::new(), Vec::new());
+        self.norm.forward(&tape.middle, &mut normed, &mut tape.stats);
+        self.fc1.forward(&normed, &mut tape.hidden);
+        let mut active = vec![0.0; tape.hidden.len()];
+        self.activation.apply(&tape.hidden, &mut active);
+        self.fc2.forward(&active, &mut pooled);
+        math::add(&mut pooled, &tape.middle);
+        (pooled, tape)
+    }
+
+    /// The gradient of `x`, (rows, W), from that of the pooled rows.
+    pub(super) fn backward(
+        &self,
+        (x, tape): (&[f32], &ProbeTape),
+        spans: &[Range<usize>],
+        grad: &[f32],
+        grads: &mut Arrays,
+    ) -> Vec<f32> {
+        let (mut normed, mut stats) = (Vec::new(), Vec::new());
+        self.norm.forward(&tape.middle, &mut normed, &mut stats);
+        let mut active = vec![0.0; tape.hidden.len()];
+        self.activation.apply(&tape.hidden, &mut active);
+        let mut dhidden = self.fc2.backward(&active, grad, "image.pool.mlp.fc2", grads);
+        self.activation.backward(&tape.hidden, &mut dhidden);
+        let dnormed = self.fc1.backward(&normed, &dhidden, "image.pool.mlp.fc1", grads);
+        let mut dmiddle = grad.to_vec();
+        self.norm.backward((&tape.middle, &tape.stats), &dnormed, &mut dmiddle, grads);
+        let dmixed = self.proj.backward(&tape.mixed, &dmiddle, "image.pool.proj", grads);
+        let rows = (spans, Leave::First);
+        let mut dqkv = self.attention.backward((&tape.qkv, &tape.probs), rows, &dmixed);
+        // What is in the place of each first patch is the probe's.
+        let width = self.probe.len();
+        let mut dquery = vec![0.0; 3 * width];
+        for span in spans {
+            let first = &mut dqkv[span.start * 3 * width..][..width];
+            math::add(&mut dquery[..width], first);
+            first.fill(0.0);
+        }
+        let dprobe = self.qkv.backward(&self.probe, &dquery, "image.pool.qkv", grads);
+        math::add(grads.slot("image.pool.probe", &[1, 1, width]), &dprobe);
+        self.qkv.backward(x, &dqkv, "image.pool.qkv", grads)
     }
 }

@@ -49,24 +49,22 @@ impl<'a> TextTower<'a> {
     /// `texts`: B lists of ids, unpadded or padded with 0 at the end, which is cut; with
     /// `config.pad` as they are.
     pub fn forward(&self, texts: &[&[u32]], record: Record) -> Pass {
-        let texts = texts.iter().map(|ids| if self.padded { ids } else { unpadded(ids) });
-        let texts: Vec<&[u32]> = texts.collect();
+        let texts = self.attended(texts);
         let rows: Vec<usize> = texts.iter().map(|ids| ids.len()).collect();
         run(cut(&rows), |items| {
             let (mut x, spans) = self.embed(&texts[items.clone()]);
-            let leave = match record {
-                Record::No => self.leave(),
-                Record::From(_) | Record::Inputs(_) => Leave::All,
-            };
+            let leave = self.leave();
             let tape = self.stack.forward(&mut x, &spans, record.taping(), leave);
-            let last = match (leave, self.leave()) {
-                (Leave::All, Leave::All) => self.means(&x, &spans),
-                (Leave::All, one) => self.stack.leaving_rows(&x, &spans, one),
-                _ => x,
-            };
+            let last = if leave == Leave::All { self.means(&x, &spans) } else { x };
             let (features, stats) = self.stack.finish(&last);
-            (Chunk { items, spans, patches: Vec::new(), tape, last, stats }, features)
+            (Chunk { items, spans, tape, last, stats, ..Chunk::default() }, features)
         })
+    }
+
+    /// The ids of each text that the tower sees.
+    fn attended<'t>(&self, texts: &[&'t [u32]]) -> Vec<&'t [u32]> {
+        let cut = |ids: &&'t [u32]| if self.padded { *ids } else { unpadded(ids) };
+        texts.iter().map(cut).collect()
     }
 
     /// Which rows the feature is made of.
@@ -105,15 +103,14 @@ impl<'a> TextTower<'a> {
         means
     }
 
-    /// The gradient of all rows from that of the pooled ones.
-    fn unpool(&self, spans: &[Range<usize>], grad: &[f32]) -> Vec<f32> {
+    /// The gradient of all rows from that of their means.
+    fn spread(&self, spans: &[Range<usize>], grad: &[f32]) -> Vec<f32> {
         let width = self.width;
-        let mut dx = vec![0.0; spans.last().map_or(0, |span| span.end) * width];
+        let mut dx = Vec::with_capacity(spans.last().map_or(0, |span| span.end) * width);
         for (span, grad) in spans.iter().zip(grad.chunks_exact(width)) {
-            let rows = self.leave().of(span);
-            let share = 1.0 / rows.len() as f32;
-            for row in dx[rows.start * width..rows.end * width].chunks_exact_mut(width) {
-                row.iter_mut().zip(grad).for_each(|(value, grad)| *value = grad * share);
+            let share = 1.0 / span.len() as f32;
+            for _ in span.clone() {
+                dx.extend(grad.iter().map(|grad| grad * share));
             }
         }
         dx
@@ -125,20 +122,24 @@ impl<'a> TextTower<'a> {
         let (mut grads, rows) = collect(&pass.chunks, |chunk, grads| {
             let grad = &dfeatures[chunk.items.start * width..chunk.items.end * width];
             let dlast = self.stack.finish_backward((&chunk.last, &chunk.stats), grad, grads);
-            let dx = self.unpool(&chunk.spans, &dlast);
+            let dx = match self.leave() {
+                Leave::All => self.spread(&chunk.spans, &dlast),
+                _ => dlast,
+            };
             self.stack.backward(&chunk.tape, &chunk.spans, dx, grads)
         });
         // Here and not above: a table of the whole vocabulary for each accumulator costs more than
         // the few rows that a batch touches.
         let shape = [self.token_embed.len() / width, width];
-        let tokens = texts.iter().flat_map(|ids| unpadded(ids));
+        let texts = self.attended(texts);
+        let tokens = texts.iter().copied().flatten();
         let rows = || rows.iter().flat_map(|rows| rows.chunks_exact(width));
         let dtoken = grads.slot("text.token_embed.weight", &shape);
         for (&id, row) in tokens.zip(rows()) {
             math::add(&mut dtoken[id as usize * width..][..width], row);
         }
         let dpos = grads.slot("text.pos_embed", &[self.pos_embed.len() / width, width]);
-        let places = texts.iter().flat_map(|ids| 0..unpadded(ids).len());
+        let places = texts.iter().flat_map(|ids| 0..ids.len());
         for (at, row) in places.zip(rows()) {
             math::add(&mut dpos[at * width..][..width], row);
         }

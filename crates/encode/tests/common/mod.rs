@@ -34,7 +34,7 @@ pub fn outputs(path: &Path, pictures: u32, ids: &[Vec<u32>], record: Record) -> 
     let find = |name: &str| (&checkpoint).find(name).expect("a weight").1.into_owned();
     let size = config.preprocess.size;
     let tower = AnyImageTower::new(&config, &checkpoint).expect("the image tower");
-    let features = tower.features(&pixels(pictures * 3 * size * size));
+    let features = tower.forward(&pixels(pictures * 3 * size * size), None, Record::No).features;
     let head = config.image_proj_bias().map(|bias| {
         let bias = bias.then(|| find("heads.image_proj.bias"));
         (find("heads.image_proj.weight"), bias)

@@ -29,6 +29,6 @@ pub fn run(args: &Args) -> Result<()> {
         _ => bail!(Usage(format!("{weights} --weight for {models} models: give one for each"))),
     };
     let model = tuwen_train::soup(&args.models, &shares, &args.out)?;
-    println!("{}: {}, mean of {models} models", args.out.display(), model.name);
+    println!("{}: {}, mean of {models} models", args.out.display(), model.config.name);
     Ok(())
 }
