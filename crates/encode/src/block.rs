@@ -6,9 +6,9 @@
 
 use std::ops::Range;
 
-use crate::arrays::Arrays;
 use crate::attention::{Attention, Leave};
 use crate::config::{Activation, NormPlace};
+use crate::grads::Grads;
 use crate::layers::{Linear, Norm, Weights};
 use crate::math;
 use crate::{Result, TowerConfig};
@@ -222,7 +222,7 @@ impl<'a> Stack<'a> {
         tape: &Tape,
         spans: &[Range<usize>],
         mut grad: Vec<f32>,
-        grads: &mut Arrays,
+        grads: &mut Grads<'_>,
     ) -> Vec<f32> {
         let first = self.blocks.len() - tape.blocks.len();
         for (index, block) in self.blocks.iter().enumerate().skip(first).rev() {
@@ -258,7 +258,7 @@ impl<'a> Stack<'a> {
         block: &Block<'_>,
         (tape, input): (&BlockTape, &[f32]),
         grad: &[f32],
-        grads: &mut Arrays,
+        grads: &mut Grads<'_>,
     ) -> Vec<f32> {
         let name = |part: &str| format!("{}.{part}", block.name);
         let mut active = vec![0.0; tape.hidden.len()];
@@ -275,7 +275,7 @@ impl<'a> Stack<'a> {
         (tape, input): (&BlockTape, &[f32]),
         rows: Rows<'_>,
         grad: &[f32],
-        grads: &mut Arrays,
+        grads: &mut Grads<'_>,
     ) -> Vec<f32> {
         let name = |part: &str| format!("{}.{part}", block.name);
         let dmixed = block.proj.backward(&tape.mixed, grad, &name("attn.proj"), grads);
@@ -290,7 +290,7 @@ impl<'a> Stack<'a> {
         tape: &BlockTape,
         (spans, leave): Rows<'_>,
         mut grad: Vec<f32>,
-        grads: &mut Arrays,
+        grads: &mut Grads<'_>,
     ) -> Vec<f32> {
         // The normalised rows are cheaper to compute again than to keep.
         let (mut normed, mut stats) = (Vec::new(), Vec::new());
@@ -312,7 +312,7 @@ impl<'a> Stack<'a> {
         tape: &BlockTape,
         (spans, leave): Rows<'_>,
         grad: Vec<f32>,
-        grads: &mut Arrays,
+        grads: &mut Grads<'_>,
     ) -> Vec<f32> {
         let mut dsum = vec![0.0; grad.len()];
         block.norm2.backward((&tape.sum, &tape.stats2), &grad, &mut dsum, grads);
@@ -344,7 +344,7 @@ impl<'a> Stack<'a> {
         &self,
         rows: (&[f32], &[[f32; 2]]),
         grad: &[f32],
-        grads: &mut Arrays,
+        grads: &mut Grads<'_>,
     ) -> Vec<f32> {
         let Some(norm) = &self.norm else { return grad.to_vec() };
         let mut dx = vec![0.0; grad.len()];

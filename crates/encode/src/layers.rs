@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use tuwen_gemm::{Mat, Packed, gemm};
 
 use crate::arrays::Arrays;
+use crate::grads::Grads;
 use crate::{Activation, Result, math};
 
 /// Where a tower finds its weights: named arrays in memory are borrowed, a file's are read.
@@ -111,15 +112,17 @@ impl<'a> Linear<'a> {
         x: &[f32],
         grad: &[f32],
         name: &str,
-        grads: &mut Arrays,
+        grads: &mut Grads<'_>,
     ) -> Vec<f32> {
         let (out, wide) = self.sizes;
         let rows = x.len() / wide;
         let grad_mat = Mat::new(grad, rows, out, out);
-        let dweight = grads.slot(&format!("{name}.weight"), &[out, wide]);
-        gemm(dweight, wide, grad_mat.t(), Mat::new(x, rows, wide, wide), true);
+        let x_mat = Mat::new(x, rows, wide, wide);
+        grads.put(&format!("{name}.weight"), &[out, wide], |dweight| {
+            gemm(dweight, wide, grad_mat.t(), x_mat, false);
+        });
         if self.bias.is_some() {
-            math::add_columns(grad, grads.slot(&format!("{name}.bias"), &[out]));
+            grads.add(&format!("{name}.bias"), &[out], |dbias| math::add_columns(grad, dbias));
         }
         let mut dx = vec![0.0; x.len()];
         gemm(&mut dx, wide, grad_mat, Mat::new(&self.weight, out, wide, wide), false);
@@ -146,12 +149,14 @@ impl<'a> Norm<'a> {
         (x, stats): (&[f32], &[[f32; 2]]),
         grad: &[f32],
         dx: &mut [f32],
-        grads: &mut Arrays,
+        grads: &mut Grads<'_>,
     ) {
         let width = self.weight.len();
         let mut dweight = vec![0.0; width];
-        let dbias = grads.slot(&format!("{}.bias", self.name), &[width]);
-        math::layer_norm_backward(x, stats, &self.weight, grad, dx, &mut dweight, dbias);
-        math::add(grads.slot(&format!("{}.weight", self.name), &[width]), &dweight);
+        grads.add(&format!("{}.bias", self.name), &[width], |dbias| {
+            math::layer_norm_backward(x, stats, &self.weight, grad, dx, &mut dweight, dbias);
+        });
+        let name = format!("{}.weight", self.name);
+        grads.put(&name, &[width], |out| out.copy_from_slice(&dweight));
     }
 }

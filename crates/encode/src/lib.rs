@@ -15,6 +15,7 @@ pub mod checkpoint;
 pub mod config;
 mod encoder;
 pub mod error;
+mod grads;
 mod layers;
 mod math;
 mod shapes;

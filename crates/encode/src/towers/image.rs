@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::probe::{Probe, ProbeTape};
-use super::{Chunk, Pass, Record, collect, cut, run};
+use super::{Chunk, Pass, Record, cut, run};
 use crate::arrays::Arrays;
 use crate::attention::Leave;
 use crate::block::Stack;
+use crate::grads::{Grads, collect};
 use crate::layers::{Linear, Weights};
 use crate::math;
 use crate::{ModelConfig, Result, Vision};
@@ -139,24 +140,27 @@ impl<'a> ImageTower<'a> {
         chunk: &Chunk,
         keep: Option<&[Vec<usize>]>,
         dx: &[f32],
-        grads: &mut Arrays,
+        grads: &mut Grads<'_>,
     ) {
         let (width, classes) = (self.config.image.width, self.class_tokens());
         let mut dembedded = Vec::with_capacity(dx.len());
+        let mut dclass = vec![0.0; classes * width];
         let shape = [1, self.config.image_positions(), width];
-        for (item, span) in chunk.items.clone().zip(&chunk.spans) {
-            let rows = &dx[span.start * width..span.end * width];
-            let (class, rest) = rows.split_at(classes * width);
-            if classes > 0 {
-                math::add(grads.slot("image.cls_token", &[1, 1, width]), class);
+        grads.add("image.pos_embed", &shape, |dpos| {
+            for (item, span) in chunk.items.clone().zip(&chunk.spans) {
+                let rows = &dx[span.start * width..span.end * width];
+                let (class, rest) = rows.split_at(classes * width);
+                math::add(&mut dclass, class);
+                math::add(&mut dpos[..class.len()], class);
+                for (index, row) in rest.chunks_exact(width).enumerate() {
+                    let patch = keep.map_or(index, |keep| keep[item][index]);
+                    math::add(&mut dpos[(patch + classes) * width..][..width], row);
+                }
+                dembedded.extend_from_slice(rest);
             }
-            let dpos = grads.slot("image.pos_embed", &shape);
-            math::add(&mut dpos[..class.len()], class);
-            for (index, row) in rest.chunks_exact(width).enumerate() {
-                let patch = keep.map_or(index, |keep| keep[item][index]);
-                math::add(&mut dpos[(patch + classes) * width..][..width], row);
-            }
-            dembedded.extend_from_slice(rest);
+        });
+        if classes > 0 {
+            grads.put("image.cls_token", &[1, 1, width], |out| out.copy_from_slice(&dclass));
         }
         self.patch_embed.backward(&chunk.patches, &dembedded, "image.patch_embed", grads);
     }

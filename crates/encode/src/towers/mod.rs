@@ -27,8 +27,9 @@ pub use text::TextTower;
 
 /// Sequences of one chunk are gathered until they have this many rows.
 const CHUNK_ROWS: usize = 800;
-/// Gradient accumulators; fixed, so that the order of summation is.
-const ACCUMULATORS: usize = 4;
+/// Fewer when there are few, so that several threads have something to do, but not fewer than this.
+/// Neither depends on the number of threads, nor does the order of summation.
+const LEAST_ROWS: usize = 200;
 
 /// Features of a batch, and what the way back needs.
 #[derive(Default)]
@@ -130,9 +131,10 @@ impl Record {
 
 /// Neighbouring items, cut where a chunk has enough rows.
 fn cut(rows: &[usize]) -> Vec<Range<usize>> {
+    let wanted = (rows.iter().sum::<usize>() / 4).clamp(LEAST_ROWS, CHUNK_ROWS);
     let (mut chunks, mut start, mut sum) = (Vec::new(), 0, 0);
     for (item, rows) in rows.iter().enumerate() {
-        if sum > 0 && sum + rows > CHUNK_ROWS {
+        if sum > 0 && sum + rows > wanted {
             chunks.push(start..item);
             (start, sum) = (item, 0);
         }
@@ -155,26 +157,4 @@ fn run(
         pass.chunks.push(chunk);
     }
     pass
-}
-
-/// Gradients of the chunks, summed, and for each chunk whatever else `backward` gave.
-fn collect<C: Sync, T: Send>(
-    chunks: &[C],
-    backward: impl Fn(&C, &mut Arrays) -> T + Sync + Send,
-) -> (Arrays, Vec<T>) {
-    let group = chunks.len().div_ceil(ACCUMULATORS).max(1);
-    let parts: Vec<(Arrays, Vec<T>)> = chunks
-        .par_chunks(group)
-        .map(|group| {
-            let mut grads = Arrays::default();
-            let rest = group.iter().map(|chunk| backward(chunk, &mut grads)).collect();
-            (grads, rest)
-        })
-        .collect();
-    let (mut sum, mut all) = (Arrays::default(), Vec::with_capacity(chunks.len()));
-    for (grads, rest) in parts {
-        sum.accumulate(grads);
-        all.extend(rest);
-    }
-    (sum, all)
 }

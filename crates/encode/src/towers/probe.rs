@@ -5,8 +5,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::arrays::Arrays;
 use crate::attention::{Attention, Leave};
+use crate::grads::Grads;
 use crate::layers::{Linear, Norm, Weights};
 use crate::math;
 use crate::{Activation, Result, TowerConfig};
@@ -81,7 +81,7 @@ impl<'a> Probe<'a> {
         (x, tape): (&[f32], &ProbeTape),
         spans: &[Range<usize>],
         grad: &[f32],
-        grads: &mut Arrays,
+        grads: &mut Grads<'_>,
     ) -> Vec<f32> {
         let (mut normed, mut stats) = (Vec::new(), Vec::new());
         self.norm.forward(&tape.middle, &mut normed, &mut stats);
@@ -103,8 +103,12 @@ impl<'a> Probe<'a> {
             math::add(&mut dquery[..width], first);
             first.fill(0.0);
         }
-        let dprobe = self.qkv.backward(&self.probe, &dquery, "image.pool.qkv", grads);
-        math::add(grads.slot("image.pool.probe", &[1, 1, width]), &dprobe);
-        self.qkv.backward(x, &dqkv, "image.pool.qkv", grads)
+        // Behind all rows the probe as one more.
+        let rows = [x, &self.probe].concat();
+        dqkv.extend(dquery);
+        let mut dx = self.qkv.backward(&rows, &dqkv, "image.pool.qkv", grads);
+        let dprobe = dx.split_off(x.len());
+        grads.put("image.pool.probe", &[1, 1, width], |out| out.copy_from_slice(&dprobe));
+        dx
     }
 }

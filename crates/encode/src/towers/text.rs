@@ -5,11 +5,12 @@ use std::ops::Range;
 
 use tuwen_data::token::unpadded;
 
-use super::{Chunk, Pass, Record, collect, cut, run};
+use super::{Chunk, Pass, Record, cut, run};
 use crate::arrays::Arrays;
 use crate::attention::Leave;
 use crate::block::Stack;
 use crate::config::Pool;
+use crate::grads::collect;
 use crate::layers::Weights;
 use crate::math;
 use crate::{ModelConfig, Result};

@@ -9,6 +9,7 @@ use tuwen_gemm::{Mat, gemm};
 
 use super::grid::Grid;
 use crate::arrays::Arrays;
+use crate::grads::Grads;
 use crate::layers::{Linear, Weights};
 use crate::{Result, math};
 
@@ -88,33 +89,36 @@ impl<'a> Convolution<'a> {
     ///
     /// # Panics
     /// When the weights are owned: such a tower has no way back.
-    pub(super) fn backward(&self, x: &Grid, grad: &Grid, grads: &mut Arrays) -> Grid {
+    pub(super) fn backward(&self, x: &Grid, grad: &Grid, grads: &mut Grads<'_>) -> Grid {
         let folded = &self.origin.as_ref().expect("borrowed weights").folded;
         let (out, wide) = (self.linear.out(), folded.len() / self.linear.out());
-        math::add_columns(&grad.data, grads.slot(&self.shift_name(), &[out]));
-        let dfolded = grads.slot(&self.folded_name(), &[out, wide]);
+        grads.add(&self.shift_name(), &[out], |dshift| math::add_columns(&grad.data, dshift));
         let mut dx = x.zeros_like();
         let weight = Mat::new(folded, out, wide, wide);
         if self.side == 1 {
             let rows = x.data.len() / wide;
             let grad = Mat::new(&grad.data, rows, out, out);
-            gemm(dfolded, wide, grad.t(), Mat::new(&x.data, rows, wide, wide), true);
+            grads.put(&self.folded_name(), &[out, wide], |dfolded| {
+                gemm(dfolded, wide, grad.t(), Mat::new(&x.data, rows, wide, wide), false);
+            });
             gemm(&mut dx.data, wide, grad, weight, false);
             return dx;
         }
-        let (mut patches, mut dpatches) = (Vec::new(), Vec::new());
-        let mut rest = &grad.data[..];
-        for lines in self.bands(x) {
-            self.unfold(x, &lines, &mut patches);
-            let rows = patches.len() / wide;
-            let (band, after) = rest.split_at(rows * out);
-            rest = after;
-            let band = Mat::new(band, rows, out, out);
-            gemm(dfolded, wide, band.t(), Mat::new(&patches, rows, wide, wide), true);
-            dpatches.resize(patches.len(), 0.0);
-            gemm(&mut dpatches, wide, band, weight, false);
-            self.fold(&dpatches, &lines, &mut dx);
-        }
+        grads.add(&self.folded_name(), &[out, wide], |dfolded| {
+            let (mut patches, mut dpatches) = (Vec::new(), Vec::new());
+            let mut rest = &grad.data[..];
+            for lines in self.bands(x) {
+                self.unfold(x, &lines, &mut patches);
+                let rows = patches.len() / wide;
+                let (band, after) = rest.split_at(rows * out);
+                rest = after;
+                let band = Mat::new(band, rows, out, out);
+                gemm(dfolded, wide, band.t(), Mat::new(&patches, rows, wide, wide), true);
+                dpatches.resize(patches.len(), 0.0);
+                gemm(&mut dpatches, wide, band, weight, false);
+                self.fold(&dpatches, &lines, &mut dx);
+            }
+        });
         dx
     }
 

@@ -12,8 +12,9 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::{Pass, Record, collect};
+use super::{Pass, Record};
 use crate::arrays::Arrays;
+use crate::grads::{Grads, collect};
 use crate::layers::Weights;
 use crate::{ModelConfig, ResNet, Result, math};
 use convolution::Convolution;
@@ -203,7 +204,13 @@ impl<'a> Bottleneck<'a> {
     }
 
     /// From the gradient of `out`, the block's result, to that of its input.
-    fn backward(&self, tape: &BlockTape, out: &Grid, mut grad: Grid, grads: &mut Arrays) -> Grid {
+    fn backward(
+        &self,
+        tape: &BlockTape,
+        out: &Grid,
+        mut grad: Grid,
+        grads: &mut Grads<'_>,
+    ) -> Grid {
         let again = tape.inner.is_none().then(|| self.inner(&tape.x));
         let [first, second] = tape.inner.as_ref().or(again.as_ref()).expect("one of the two");
         out.relu_backward(&mut grad);

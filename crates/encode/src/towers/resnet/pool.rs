@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::grid::Grid;
-use crate::arrays::Arrays;
 use crate::attention::{Attention, Leave};
+use crate::grads::Grads;
 use crate::layers::{Linear, Weights};
 use crate::{Result, TowerConfig, math};
 
@@ -57,22 +57,23 @@ impl<'a> Pool<'a> {
         grid: &Grid,
         tape: &PoolTape,
         grad: &[f32],
-        grads: &mut Arrays,
+        grads: &mut Grads<'_>,
     ) -> Grid {
         let rows = (&*spans(grid), Leave::First);
         let dqkv = self.attention.backward((&tape.qkv, &tape.probs), rows, grad);
         let drows = self.qkv.backward(&tape.rows, &dqkv, "image.pool.qkv", grads);
         let shape = [1, grid.area() + 1, grid.channels];
-        let dpos = grads.slot("image.pos_embed", &shape);
         let mut dgrid = Grid { data: Vec::with_capacity(grid.data.len()), ..*grid };
-        for drows in drows.chunks_exact(dpos.len()) {
-            math::add(dpos, drows);
-            let (mean, pixels) = drows.split_at(grid.channels);
-            let share: Vec<f32> = mean.iter().map(|value| value / grid.area() as f32).collect();
-            let start = dgrid.data.len();
-            dgrid.data.extend_from_slice(pixels);
-            math::add_bias(&mut dgrid.data[start..], &share);
-        }
+        grads.add("image.pos_embed", &shape, |dpos| {
+            for drows in drows.chunks_exact(dpos.len()) {
+                math::add(dpos, drows);
+                let (mean, pixels) = drows.split_at(grid.channels);
+                let share: Vec<f32> = mean.iter().map(|v| v / grid.area() as f32).collect();
+                let start = dgrid.data.len();
+                dgrid.data.extend_from_slice(pixels);
+                math::add_bias(&mut dgrid.data[start..], &share);
+            }
+        });
         dgrid
     }
 }

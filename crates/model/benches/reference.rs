@@ -1,4 +1,4 @@
-//! Times a forward and a training step of tuwen-tiny on random input: `cargo bench -p tuwen-model`.
+//! Times a forward and a training step of tuwen-tiny on random input: `cargo bench --workspace --bench reference`.
 
 use std::time::Instant;
 

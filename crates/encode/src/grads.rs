@@ -1,0 +1,165 @@
+//! Gradients that several threads add up, always in the order of the chunks: the sum does not depend on
+//! how many threads there are, and is in memory once.
+//!
+//! Each chunk adds to each name exactly once. Its turn comes when the chunk before it has done so, which
+//! some thread is busy with: chunks are begun in their order.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, RwLock};
+use std::time::Duration;
+
+use crate::arrays::{Array, Arrays};
+use crate::math;
+
+/// How often a waiting thread looks whether another one has failed.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// All sums.
+#[derive(Default)]
+struct Shared {
+    sums: RwLock<HashMap<String, Arc<Sum>>>,
+    /// A thread has panicked, and will not take its turns.
+    broken: AtomicBool,
+}
+
+#[derive(Default)]
+struct Sum {
+    /// Chunks that were added, and their sum.
+    state: Mutex<(usize, Option<Array>)>,
+    changed: Condvar,
+}
+
+/// Where one chunk puts its gradients.
+pub(crate) struct Grads<'s> {
+    shared: &'s Shared,
+    turn: usize,
+    scratch: Vec<f32>,
+}
+
+impl Grads<'_> {
+    /// Adds what `fill` writes over zeros.
+    pub(crate) fn add(&mut self, name: &str, shape: &[usize], fill: impl FnOnce(&mut [f32])) {
+        self.put(name, shape, |values| {
+            values.fill(0.0);
+            fill(values);
+        });
+    }
+
+    /// Adds what `fill` writes over anything; all values must be written.
+    pub(crate) fn put(&mut self, name: &str, shape: &[usize], fill: impl FnOnce(&mut [f32])) {
+        let len = shape.iter().product();
+        if self.scratch.len() < len {
+            self.scratch.resize(len, 0.0);
+        }
+        let values = &mut self.scratch[..len];
+        fill(values);
+        let sum = self.shared.sum(name);
+        let mut state = sum.state.lock().expect("no panic while adding");
+        while state.0 != self.turn {
+            assert!(!self.shared.broken.load(Ordering::Relaxed), "another thread has failed");
+            state = sum.changed.wait_timeout(state, LOOK).expect("no panic while adding").0;
+        }
+        match &mut state.1 {
+            Some(array) => math::add(&mut array.data, values),
+            none => *none = Some(Array { shape: shape.to_vec(), data: values.to_vec() }),
+        }
+        state.0 += 1;
+        sum.changed.notify_all();
+    }
+}
+
+impl Drop for Grads<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.shared.broken.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Shared {
+    fn sum(&self, name: &str) -> Arc<Sum> {
+        let known = |sums: &HashMap<String, Arc<Sum>>| sums.get(name).cloned();
+        let found = known(&self.sums.read().expect("no panic while looking"));
+        found.unwrap_or_else(|| {
+            let mut sums = self.sums.write().expect("no panic while looking");
+            sums.entry(name.to_owned()).or_default().clone()
+        })
+    }
+}
+
+/// Gradients of all chunks, summed, and for each chunk whatever else `backward` gave.
+///
+/// `backward` must not use rayon: a thread that waits there for others could begin a later chunk, which
+/// would wait for this one.
+pub(crate) fn collect<C: Sync, T: Send>(
+    chunks: &[C],
+    backward: impl Fn(&C, &mut Grads<'_>) -> T + Sync + Send,
+) -> (Arrays, Vec<T>) {
+    let (shared, next) = (Shared::default(), AtomicUsize::new(0));
+    let rest: Vec<Mutex<Option<T>>> = chunks.iter().map(|_| Mutex::new(None)).collect();
+    let work = || {
+        let mut scratch = Vec::new();
+        loop {
+            let turn = next.fetch_add(1, Ordering::Relaxed);
+            let Some(chunk) = chunks.get(turn) else { break };
+            let mut grads = Grads { shared: &shared, turn, scratch: std::mem::take(&mut scratch) };
+            let found = backward(chunk, &mut grads);
+            *rest[turn].lock().expect("only this thread has it") = Some(found);
+            scratch = std::mem::take(&mut grads.scratch);
+        }
+    };
+    rayon::scope(|scope| {
+        for _ in 0..rayon::current_num_threads().min(chunks.len()) {
+            scope.spawn(|_| work());
+        }
+    });
+    let sums = shared.sums.into_inner().expect("all threads are done");
+    let sums = sums.into_iter().filter_map(|(name, sum)| {
+        let sum = Arc::into_inner(sum)?;
+        Some((name, sum.state.into_inner().expect("all threads are done").1?))
+    });
+    let rest = rest.into_iter().filter_map(|rest| rest.into_inner().expect("all are done"));
+    (Arrays(sums.collect()), rest.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_do_not_depend_on_the_number_of_threads() {
+        let chunks: Vec<f32> = (0..50).map(|i| (i as f32 * 0.7).sin() * 1e3).collect();
+        let sum = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+            let backward = |&value: &f32, grads: &mut Grads<'_>| {
+                for name in ["a", "b", "c"] {
+                    grads.put(name, &[2], |out| out.copy_from_slice(&[value, value / 3.0]));
+                    grads.add(&format!("{name}2"), &[1], |out| out[0] += value);
+                }
+                value
+            };
+            pool.expect("a pool").install(|| collect(&chunks, backward))
+        };
+        let (one, rest) = sum(1);
+        assert_eq!((one.0.len(), rest), (6, chunks.clone()));
+        for threads in [2, 3, 8] {
+            assert_eq!(sum(threads).0, one);
+        }
+    }
+
+    #[test]
+    fn a_thread_that_fails_stops_the_others() {
+        let chunks: Vec<usize> = (0..8).collect();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(4).build().expect("a pool");
+        let failed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            pool.install(|| {
+                collect(&chunks, |&chunk, grads| {
+                    assert!(chunk != 2, "this one fails");
+                    grads.add("a", &[1], |out| out[0] += 1.0);
+                })
+            })
+        }));
+        assert!(failed.is_err());
+    }
+}
