@@ -53,7 +53,7 @@ def siglip():
 
 def chinese_rn50():
     from cn_clip.clip.model import CLIP
-    module = CLIP(1024, 224, [3, 4, 6, 3], 64, None, 21128, 0.0, "gelu", 0.0, 768, 0.02, 512, 12, 3, 3072, 2, use_flash_attention=False)
+    module = CLIP(1024, 224, (3, 4, 6, 3), 64, None, 21128, 0.0, "gelu", 0.0, 768, 0.02, 3072, 512, 12, 3, 2)
     module = module.float()
     return module, lambda pixels, ids: (module.encode_image(pixels), module.encode_text(ids))
 

@@ -223,3 +223,41 @@ fn a_preset_becomes_a_run_of_ones_own_data() {
     succeed(home, &["train", "my.toml"]);
     succeed(home, &["embed", "--text", "披萨", "--model", "run"]);
 }
+
+#[test]
+fn shares_of_an_ensemble_are_learned_on_other_pictures() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path();
+    prepare(home);
+    train(home, "a.toml", short("a", "", &[("epochs = 10", "epochs = 1")]));
+    let ids = |name: &str, pictures: &[&str]| {
+        let ids = pictures.iter().map(|name| name.trim_end_matches(".png"));
+        let ids: Vec<&str> = ids.collect();
+        std::fs::write(home.join(name), ids.join("\n")).expect("a file");
+    };
+    ids("scored.ids", &runs::NAMES[..6]);
+    ids("other.ids", &runs::NAMES[6..]);
+    let captions: String = std::fs::read_to_string(home.join("c.jsonl"))
+        .expect("captions")
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"))
+        .map(|line| {
+            format!("{}#0\t{}\n", line["image"].as_str().unwrap(), line["en"].as_str().unwrap())
+        })
+        .collect();
+    std::fs::write(home.join("captions.txt"), captions).expect("a file");
+    let args = ["eval", "--images", "pictures", "--captions", "captions.txt", "--json", "--ids"];
+    let args = [&args[..], &["scored.ids", "--model", "a", "--model", "tuwen-tiny"]].concat();
+    let learned = [&args[..], &["--learn-weights", "other.ids"]].concat();
+    let output = common::tuwen(home, &learned);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let shares = said.split("on 6 other pictures: ").nth(1).expect("the shares");
+    let share = |name: &str| -> f32 {
+        let rest = shares.split(&format!("{name} ")).nth(1).expect("a share");
+        rest.split([',', '\n']).next().expect("a number").parse().expect("a number")
+    };
+    assert!(share("tuwen-tiny") >= share("a"), "{said}");
+    let same = [&args[..], &["--learn-weights", "scored.ids"]].concat();
+    assert!(fail(home, &same, 2).contains("give other pictures"));
+}

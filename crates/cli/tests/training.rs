@@ -113,6 +113,31 @@ fn a_damaged_checkpoint_falls_back_to_the_one_before() {
     assert_eq!(curve(home, "a"), curve(home, "b"), "the same from step 16 on");
 }
 
+/// No file may grow beyond 2 MB, as on a disk that is nearly full; the checkpoint has 5.
+#[test]
+#[cfg(unix)]
+fn a_full_disk_ends_the_run_with_the_last_checkpoint_whole() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path();
+    prepare(home);
+    train(home, "a.toml", short("a", "", &[]));
+    train(home, "b.toml", short("b", "", &[]));
+    std::fs::remove_file(home.join("b/state-00000020.safetensors")).expect("the last one");
+    let full = "trap '' XFSZ; ulimit -f 4096; exec \"$TUWEN\" train b.toml";
+    let mut command = Command::new("sh");
+    command.args(["-c", full]).current_dir(home).env("TUWEN", TUWEN);
+    let output = command.output().expect("a shell");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(error.contains("state-00000020"), "{error}");
+    let entries = std::fs::read_dir(home.join("b")).expect("the run").flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let states: Vec<String> = names.filter(|name| name.starts_with("state-")).collect();
+    assert_eq!(states, ["state-00000016.safetensors"], "the old one, and no half one");
+    succeed(home, &["train", "b.toml"]);
+    assert_eq!(curve(home, "a"), curve(home, "b"), "with room the run goes on");
+}
+
 #[test]
 fn changed_data_are_refused_unless_asked_for() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -154,14 +154,18 @@ pub(crate) fn write_tensors<'v>(
     header.resize(header.len().next_multiple_of(8), b' ');
     let temporary = path.with_extension("tmp");
     let failed = |e| Error::io(&temporary, e);
-    let mut file = BufWriter::new(File::create(&temporary).map_err(failed)?);
-    file.write_all(&(header.len() as u64).to_le_bytes()).map_err(failed)?;
-    file.write_all(&header).map_err(failed)?;
-    for _ in tensors {
-        file.write_all(&encode(&next()?, precision)).map_err(failed)?;
-    }
-    let file = file.into_inner().map_err(|e| Error::io(&temporary, e.into_error()))?;
-    file.sync_all().map_err(failed)?;
+    let mut fill = || {
+        let mut file = BufWriter::new(File::create(&temporary).map_err(failed)?);
+        file.write_all(&(header.len() as u64).to_le_bytes()).map_err(failed)?;
+        file.write_all(&header).map_err(failed)?;
+        for _ in tensors {
+            file.write_all(&encode(&next()?, precision)).map_err(failed)?;
+        }
+        let file = file.into_inner().map_err(|e| failed(e.into_error()))?;
+        file.sync_all().map_err(failed)
+    };
+    // Half a file on a full disk helps nobody.
+    fill().inspect_err(|_| drop(std::fs::remove_file(&temporary)))?;
     std::fs::rename(&temporary, path).map_err(|e| Error::io(path, e))
 }
 

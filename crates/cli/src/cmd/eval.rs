@@ -1,5 +1,6 @@
 //! `tuwen eval`
 
+mod ensemble;
 mod report;
 mod write;
 
@@ -8,16 +9,15 @@ use std::io::BufRead;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use tuwen_data::Sample;
 use tuwen_data::encoding::TextFile;
 use tuwen_data::import::{self, CaptionFile, DataSet, Format, Source};
 use tuwen_encode::builtin;
 use tuwen_eval::{Captioned, Direction, Ranking, Report, Ties, by_class};
-use tuwen_train::{Embedded, embed_set};
 
 use super::by_name;
-use crate::query::{TextArgs, Usage, note_lost, open_model};
+use crate::query::TextArgs;
 
 /// Measure retrieval on a captioned set: R@1/5/10 and ranks, both ways
 #[derive(clap::Args)]
@@ -44,6 +44,10 @@ pub struct Args {
     /// A share for each --model, in their order; all the same when not given
     #[arg(long)]
     weight: Vec<f32>,
+    /// Learn the shares on these other pictures, one id a line: those that answer most captions among
+    /// the first five
+    #[arg(long, value_name = "IDS", requires = "ids", conflicts_with = "weight")]
+    learn_weights: Option<PathBuf>,
     /// Lower-case captions and straighten their quotes first, as cn_clip does in its evaluation
     #[arg(long)]
     dataset_text: bool,
@@ -88,6 +92,7 @@ impl Args {
             format: None,
             model: vec![model],
             weight: Vec::new(),
+            learn_weights: None,
             dataset_text: false,
             k: Vec::new(),
             labels: None,
@@ -119,7 +124,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     };
     let samples = import::read(&set)?;
     let classes = args.labels.as_ref().map(|path| labels(path, &samples)).transpose()?;
-    let embedded = embed(args, &samples)?;
+    let embedded = ensemble::embed(args, &set, &samples)?;
     let mut measured = Vec::new();
     for (source, (texts, owner)) in &embedded.texts {
         let set = Captioned { images: &embedded.images, texts, dim: embedded.dim(), owner };
@@ -156,26 +161,6 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         print(&reports);
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// The set as the models see it.
-fn embed(args: &Args, samples: &[Sample]) -> Result<Embedded> {
-    let (models, weights) = (args.model.len(), args.weight.len());
-    if weights != 0 && weights != models {
-        bail!(Usage(format!("{weights} --weight for {models} --model: give one for each")));
-    }
-    if args.weight.iter().any(|&weight| weight <= 0.0 || !weight.is_finite()) {
-        bail!(Usage(
-            "every --weight must be above 0: leave a model out that should not count".into()
-        ));
-    }
-    let mut parts = Vec::new();
-    for (at, model) in args.model.iter().enumerate() {
-        let encoder = open_model(model, &args.text_args)?.with_dataset_text(args.dataset_text);
-        parts.push((embed_set(&encoder, samples)?, args.weight.get(at).copied().unwrap_or(1.0)));
-        note_lost(&encoder);
-    }
-    Ok(Embedded::joined(&parts))
 }
 
 /// The class of each picture, from lines of its id or file name and its class.
