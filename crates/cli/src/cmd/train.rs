@@ -1,5 +1,6 @@
 //! `tuwen train CONFIG.toml`, `tuwen train init | sweep | wise`
 
+mod dashboard;
 pub mod init;
 mod sweep;
 mod wise;
@@ -9,8 +10,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Subcommand;
-use indicatif::{ProgressBar, ProgressStyle};
-use tuwen_train::{Engine, Event, Options, TrainConfig, train};
+use tuwen_train::{Engine, Options, TrainConfig, train};
+
+use dashboard::Dashboard;
 
 /// Train a dual encoder; the same command resumes an interrupted run
 #[derive(clap::Args)]
@@ -79,10 +81,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         _ => Engine::Cpu,
     };
     let stop = super::stop_flag(STOPPING)?;
-    let bar = bar()?;
+    let dashboard = Dashboard::new()?;
     let options = Options { engine, changed_data: args.changed_data };
-    let complete = train(&config, &options, &stop, &|event| show(&bar, event))?;
-    bar.finish_and_clear();
+    let complete = train(&config, &options, &stop, &|event| dashboard.show(event))?;
+    dashboard.finish();
     let out = config.out.display();
     if complete {
         println!("done: the best model lies in {out}, the report is {out}/report.html");
@@ -93,14 +95,6 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 }
 
 const STOPPING: &str = "stopping after this step; the same command goes on from there";
-
-fn bar() -> Result<ProgressBar> {
-    let bar = ProgressBar::new(0);
-    bar.set_style(ProgressStyle::with_template(
-        "{bar:30} {pos}/{len} steps, {elapsed_precise} gone, {eta_precise} left\n{msg}",
-    )?);
-    Ok(bar)
-}
 
 /// Says what the run will need; the exit code is 1 when something is wrong.
 fn check(config: &TrainConfig) -> Result<ExitCode> {
@@ -113,50 +107,4 @@ fn check(config: &TrainConfig) -> Result<ExitCode> {
         println!("nothing looks wrong");
     }
     Ok(if found.advice.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-fn show(bar: &ProgressBar, event: Event<'_>) {
-    match event {
-        Event::Note(text) => bar.suspend(|| println!("note: {text}")),
-        Event::Data { train, valid } => {
-            println!("{train} pictures to learn from, {valid} to measure on");
-        }
-        Event::Learning { learning, all } => {
-            let (learning, all) = (learning as f64 / 1e6, all as f64 / 1e6);
-            println!("{learning:.2} million values learn, the model has {all:.2}");
-        }
-        Event::Caching(share) => {
-            bar.set_length(100);
-            bar.set_position((100.0 * share) as u64);
-            bar.set_message("features of the frozen image tower");
-        }
-        Event::Start { step, steps } => {
-            bar.set_length(steps as u64);
-            bar.set_position(step as u64);
-            bar.reset_eta();
-        }
-        Event::Step { step, loss, speed } => {
-            bar.set_position(step as u64);
-            let memory = memory().map_or(String::new(), |mb| format!(", {mb} MB at most"));
-            bar.set_message(format!("loss {loss:.3}, {speed:.1} pictures/s{memory}"));
-        }
-        Event::Valid { step, reports, best } => bar.suspend(|| {
-            for (source, report) in reports {
-                let three = |recall: [f64; 3]| recall.map(|value| format!("{value:.1}")).join("/");
-                let star = if best { " *" } else { "" };
-                println!(
-                    "step {step}: {source}: R@1/5/10 text-to-image {}, image-to-text {}{star}",
-                    three(report.text_to_image.recall),
-                    three(report.image_to_text.recall)
-                );
-            }
-        }),
-    }
-}
-
-/// The most that this process ever had in memory, in MB, where the system says so.
-fn memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? / 1024)
 }

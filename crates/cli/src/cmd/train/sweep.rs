@@ -9,6 +9,7 @@ use anyhow::Result;
 use tuwen_train::{Engine, Options, TrainConfig, train};
 
 use super::super::runs;
+use super::dashboard::Dashboard;
 
 /// Which rates, and how long.
 #[derive(clap::Args)]
@@ -56,16 +57,16 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 }
 
 fn one(config: &TrainConfig, stop: &AtomicBool, end: Option<Instant>) -> Result<()> {
-    let bar = super::bar()?;
+    let dashboard = Dashboard::new()?;
     let options = Options { engine: Engine::Cpu, changed_data: false };
     let tell = |event: tuwen_train::Event<'_>| {
         if end.is_some_and(|end| Instant::now() >= end) {
             stop.store(true, Ordering::Relaxed);
         }
-        super::show(&bar, event);
+        dashboard.show(event);
     };
     let done = train(config, &options, stop, &tell);
-    bar.finish_and_clear();
+    dashboard.finish();
     match done {
         // That a rate is too high is a result.
         Err(error @ tuwen_train::Error::Diverged { .. }) => println!("{error}"),

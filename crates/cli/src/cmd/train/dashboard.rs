@@ -1,0 +1,160 @@
+//! What a person sees while a run goes on: a panel that is drawn again in its place, and lines that stay.
+
+use std::sync::Mutex;
+
+use anyhow::Result;
+use indicatif::{ProgressBar, ProgressStyle};
+use tuwen_train::{Event, Reports};
+
+/// Characters of a curve.
+const WIDTH: usize = 48;
+const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
+/// The panel. Without a terminal only the lines that stay are written.
+pub struct Dashboard {
+    bar: ProgressBar,
+    history: Mutex<History>,
+}
+
+#[derive(Default)]
+struct History {
+    losses: Vec<f64>,
+    speed: f64,
+    /// For each source of captions its text-to-image R@5, and the step of the best.
+    recalls: Vec<(String, Vec<f64>)>,
+    best: Option<usize>,
+}
+
+impl Dashboard {
+    /// An empty panel.
+    pub fn new() -> Result<Self> {
+        let bar = ProgressBar::new(0);
+        bar.set_style(ProgressStyle::with_template(
+            "{bar:48} {pos}/{len} steps\n{elapsed_precise} gone, {eta_precise} left{msg}",
+        )?);
+        Ok(Self { bar, history: Mutex::default() })
+    }
+
+    /// Takes the panel away.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    /// Shows what has happened.
+    pub fn show(&self, event: Event<'_>) {
+        let bar = &self.bar;
+        let mut history = self.history.lock().expect("no panic while drawing");
+        match event {
+            Event::Note(text) => bar.suspend(|| println!("note: {text}")),
+            Event::Data { train, valid } => {
+                println!("{train} pictures to learn from, {valid} to measure on");
+            }
+            Event::Learning { learning, all } => {
+                let (learning, all) = (learning as f64 / 1e6, all as f64 / 1e6);
+                println!("{learning:.2} million values learn, the model has {all:.2}");
+            }
+            Event::Caching(share) => {
+                bar.set_length(100);
+                bar.set_position((100.0 * share) as u64);
+                bar.set_message("\nfeatures of the frozen image tower");
+            }
+            Event::Start { step, steps } => {
+                bar.set_length(steps as u64);
+                bar.set_position(step as u64);
+                bar.reset_eta();
+            }
+            Event::Step { step, loss, speed } => {
+                history.losses.push(f64::from(loss));
+                history.speed = speed;
+                bar.set_position(step as u64);
+                bar.set_message(history.panel());
+            }
+            Event::Valid { step, reports, best } => {
+                history.measured(step, reports, best);
+                bar.suspend(|| lines(step, reports, best));
+            }
+        }
+    }
+}
+
+impl History {
+    fn measured(&mut self, step: usize, reports: &Reports, best: bool) {
+        for (source, report) in reports {
+            let at = self.recalls.iter().position(|(known, _)| known == source);
+            let at = at.unwrap_or_else(|| {
+                self.recalls.push((source.clone(), Vec::new()));
+                self.recalls.len() - 1
+            });
+            self.recalls[at].1.push(report.text_to_image.recall[1]);
+        }
+        if best {
+            self.best = Some(step);
+        }
+    }
+
+    /// The lines below the bar.
+    fn panel(&self) -> String {
+        let memory = memory().map_or(String::new(), |mb| format!(", {mb} MB at most"));
+        let mut out = format!(", {:.1} pictures/s{memory}", self.speed);
+        let ends = (self.losses.first(), self.losses.last());
+        if let (Some(first), Some(last)) = ends {
+            out += &format!("\nloss {} {first:.3} to {last:.3}", curve(&self.losses));
+        }
+        for (source, recalls) in &self.recalls {
+            let (last, best) = (recalls.last().unwrap_or(&0.0), self.best.unwrap_or(0));
+            let drawn = curve(recalls);
+            out += &format!("\nR@5  {drawn} {last:.1} by {source}, best model at step {best}");
+        }
+        out
+    }
+}
+
+/// Lines that stay: recall both ways, a star for the best.
+fn lines(step: usize, reports: &Reports, best: bool) {
+    for (source, report) in reports {
+        let three = |recall: [f64; 3]| recall.map(|value| format!("{value:.1}")).join("/");
+        let star = if best { " *" } else { "" };
+        println!(
+            "step {step}: {source}: R@1/5/10 text-to-image {}, image-to-text {}{star}",
+            three(report.text_to_image.recall),
+            three(report.image_to_text.recall)
+        );
+    }
+}
+
+/// Values as blocks, at most [`WIDTH`] of them: each the mean of its part.
+fn curve(values: &[f64]) -> String {
+    let count = values.len().min(WIDTH);
+    let part = |at: usize| &values[at * values.len() / count..(at + 1) * values.len() / count];
+    let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len() as f64;
+    let means: Vec<f64> = (0..count).map(|at| mean(part(at))).collect();
+    let low = means.iter().copied().fold(f64::INFINITY, f64::min);
+    let range = means.iter().copied().fold(f64::NEG_INFINITY, f64::max) - low;
+    let block = |value: f64| match range > 0.0 {
+        true => BLOCKS[((value - low) / range * 7.0).round() as usize],
+        false => BLOCKS[0],
+    };
+    means.into_iter().map(block).collect()
+}
+
+/// The most that this process ever had in memory, in MB, where the system says so.
+fn memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? / 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn curves_go_from_lowest_to_highest_and_have_room() {
+        assert_eq!(curve(&[]), "");
+        assert_eq!(curve(&[2.0, 2.0]), "▁▁");
+        assert_eq!(curve(&[0.0, 1.0, 7.0]), "▁▂█");
+        let falling: Vec<f64> = (0..1000).map(|at| -f64::from(at)).collect();
+        let drawn: Vec<char> = curve(&falling).chars().collect();
+        assert_eq!((drawn.len(), drawn[0], drawn[WIDTH - 1]), (WIDTH, '█', '▁'));
+    }
+}
