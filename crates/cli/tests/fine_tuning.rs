@@ -225,6 +225,24 @@ fn a_preset_becomes_a_run_of_ones_own_data() {
 }
 
 #[test]
+fn half_the_bits_learn_as_well_or_are_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path();
+    prepare(home);
+    let text = short("h", "precision = \"bf16\"", &[("epochs = 10", "epochs = 40")]);
+    std::fs::write(home.join("h.toml"), text).expect("a file");
+    let output = common::tuwen(home, &["train", "h.toml"]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() {
+        assert!(error.contains("no avx512_bf16: remove `precision`"), "{error}");
+        return eprintln!("not run: this processor has no avx512_bf16");
+    }
+    let curve = curve(home, "h");
+    let loss = |at: usize| curve[at]["loss"].as_f64().expect("a loss");
+    assert!(loss(80) < 0.7 * loss(1), "{} to {}", loss(1), loss(80));
+}
+
+#[test]
 fn shares_of_an_ensemble_are_learned_on_other_pictures() {
     let folder = tempfile::tempdir().expect("a folder");
     let home = folder.path();

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use tuwen_gemm::{Mat, Packed, gemm};
+use tuwen_gemm::{Mat, Packed, Precision, gemm_with};
 
 use crate::arrays::Arrays;
 use crate::grads::Grads;
@@ -15,6 +15,11 @@ pub trait Weights<'a> {
     /// # Errors
     /// There is none of that name, or it cannot be read.
     fn find(&self, name: &str) -> Result<(Vec<usize>, Cow<'a, [f32]>)>;
+
+    /// How rows are multiplied with these weights, there and back; attention between rows stays f32.
+    fn precision(&self) -> Precision {
+        Precision::F32
+    }
 }
 
 impl<'a> Weights<'a> for &'a Arrays {
@@ -52,6 +57,7 @@ pub(crate) struct Linear<'a> {
     bias: Option<Cow<'a, [f32]>>,
     packed: Packed,
     sizes: (usize, usize),
+    precision: Precision,
 }
 
 /// A LayerNorm's weight and bias.
@@ -69,7 +75,7 @@ impl<'a> Linear<'a> {
         let (out, wide) = (shape[0], shape[1..].iter().product());
         let find_bias = || weights.find(&format!("{name}.bias"));
         let bias = bias.then(find_bias).transpose()?.map(|(_, values)| values);
-        Ok(Self::new(weight, bias, (out, wide)))
+        Ok(Self::new(weight, bias, (out, wide), weights.precision()))
     }
 
     /// Packs a weight of (out, in) `sizes`.
@@ -77,13 +83,19 @@ impl<'a> Linear<'a> {
         weight: Cow<'a, [f32]>,
         bias: Option<Cow<'a, [f32]>>,
         sizes: (usize, usize),
+        precision: Precision,
     ) -> Self {
-        let packed = Packed::new(Mat::new(&weight, sizes.0, sizes.1, sizes.1).t());
+        let packed = Packed::with(precision, Mat::new(&weight, sizes.0, sizes.1, sizes.1).t());
         let weight = match weight {
             Cow::Owned(_) => Cow::Owned(Vec::new()),
             borrowed => borrowed,
         };
-        Self { weight, bias, packed, sizes }
+        Self { weight, bias, packed, sizes, precision }
+    }
+
+    /// How it multiplies.
+    pub(crate) fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// Number of results of each row.
@@ -119,13 +131,14 @@ impl<'a> Linear<'a> {
         let grad_mat = Mat::new(grad, rows, out, out);
         let x_mat = Mat::new(x, rows, wide, wide);
         grads.put(&format!("{name}.weight"), &[out, wide], |dweight| {
-            gemm(dweight, wide, grad_mat.t(), x_mat, false);
+            gemm_with(self.precision, dweight, wide, grad_mat.t(), x_mat, false);
         });
         if self.bias.is_some() {
             grads.add(&format!("{name}.bias"), &[out], |dbias| math::add_columns(grad, dbias));
         }
         let mut dx = vec![0.0; x.len()];
-        gemm(&mut dx, wide, grad_mat, Mat::new(&self.weight, out, wide, wide), false);
+        let weight = Mat::new(&self.weight, out, wide, wide);
+        gemm_with(self.precision, &mut dx, wide, grad_mat, weight, false);
         dx
     }
 }

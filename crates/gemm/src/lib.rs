@@ -1,16 +1,38 @@
-//! f32 matrix product: packed panels and a register tile, for the widest vectors at hand.
+//! Matrix products of f32: packed panels and a register tile, for the widest vectors at hand; also with
+//! both factors rounded to bf16 first, where the processor multiplies these.
 //!
 //! The blocking is that of Goto and van de Geijn 2008, <https://doi.org/10.1145/1356052.1356053>.
 //! One call is one thread: callers split their batch, which needs no synchronisation.
 
+mod kernel;
+mod pack;
+
 use std::cell::RefCell;
+
+use kernel::{Kernel, TILE};
+use pack::pack;
 
 /// Depth of a packed block.
 const DEPTH: usize = 256;
 /// Rows of a packed block of the left factor.
 const ROWS: usize = 96;
-/// Largest tile of any kernel, rows x columns.
-const TILE: usize = 12 * 32;
+
+/// What is multiplied; sums are always f32.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// The factors as they are.
+    #[default]
+    F32,
+    /// The factors rounded to the nearest bf16, with 8 bits of precision instead of 24.
+    Bf16,
+}
+
+impl Precision {
+    /// Whether this processor multiplies such factors.
+    pub fn is_here(self) -> bool {
+        self == Self::F32 || Kernel::bf16().is_some()
+    }
+}
 
 /// A view of a matrix with any strides.
 #[derive(Clone, Copy)]
@@ -47,23 +69,32 @@ impl<'a> Mat<'a> {
 /// The right factor of a product, packed once for many products.
 pub struct Packed {
     /// The panels of each block of [`DEPTH`] rows, one block behind the other.
-    blocks: Vec<Vec<f32>>,
+    blocks: Vec<Vec<u32>>,
     rows: usize,
     cols: usize,
+    precision: Precision,
 }
 
 impl Packed {
     /// Packs for this machine's kernel.
     pub fn new(b: Mat<'_>) -> Self {
-        let kernel = Kernel::detect();
+        Self::with(Precision::F32, b)
+    }
+
+    /// The same for factors of that precision.
+    ///
+    /// # Panics
+    /// When the processor does not multiply these, see [`Precision::is_here`].
+    pub fn with(precision: Precision, b: Mat<'_>) -> Self {
+        let kernel = Kernel::of(precision);
         let starts = (0..b.rows).step_by(DEPTH);
         let blocks = starts.map(|start| {
             let mut panels = Vec::new();
-            let depth = DEPTH.min(b.rows - start);
-            pack(&mut panels, b.t(), start, depth, 0, b.cols, kernel.cols);
+            let depth = start..(start + DEPTH).min(b.rows);
+            pack(&mut panels, b.t(), depth, 0..b.cols, (kernel.cols, precision));
             panels
         });
-        Self { blocks: blocks.collect(), rows: b.rows, cols: b.cols }
+        Self { blocks: blocks.collect(), rows: b.rows, cols: b.cols, precision }
     }
 
     /// `c = a b`. `c` is row-major with rows `stride` apart.
@@ -73,19 +104,11 @@ impl Packed {
     pub fn multiply(&self, c: &mut [f32], stride: usize, a: Mat<'_>) {
         assert_eq!(a.cols, self.rows, "inner sizes differ");
         check_result(c, stride, a.rows, self.cols);
-        let kernel = Kernel::detect();
+        let product = Product { kernel: Kernel::of(self.precision), precision: self.precision, a };
         PACKED.with_borrow_mut(|(packed_a, _)| {
             for (index, panels) in self.blocks.iter().enumerate() {
-                slab(
-                    &kernel,
-                    (c, stride),
-                    a,
-                    index * DEPTH,
-                    packed_a,
-                    panels,
-                    self.cols,
-                    index > 0,
-                );
+                let add = index > 0;
+                product.slab((c, stride), index * DEPTH, packed_a, (panels, self.cols), add);
             }
         });
     }
@@ -96,15 +119,30 @@ impl Packed {
 /// # Panics
 /// When the shapes do not fit.
 pub fn gemm(c: &mut [f32], stride: usize, a: Mat<'_>, b: Mat<'_>, accumulate: bool) {
+    gemm_with(Precision::F32, c, stride, a, b, accumulate);
+}
+
+/// The same with factors of that precision.
+///
+/// # Panics
+/// When the shapes do not fit, or the processor does not multiply these, see [`Precision::is_here`].
+pub fn gemm_with(
+    precision: Precision,
+    c: &mut [f32],
+    stride: usize,
+    a: Mat<'_>,
+    b: Mat<'_>,
+    accumulate: bool,
+) {
     assert_eq!(a.cols, b.rows, "inner sizes differ");
     check_result(c, stride, a.rows, b.cols);
-    let kernel = Kernel::detect();
+    let product = Product { kernel: Kernel::of(precision), precision, a };
     PACKED.with_borrow_mut(|(packed_a, packed_b)| {
         for start in (0..a.cols).step_by(DEPTH) {
-            let depth = DEPTH.min(a.cols - start);
-            pack(packed_b, b.t(), start, depth, 0, b.cols, kernel.cols);
+            let depth = start..(start + DEPTH).min(a.cols);
+            pack(packed_b, b.t(), depth, 0..b.cols, (product.kernel.cols, precision));
             let add = accumulate || start > 0;
-            slab(&kernel, (c, stride), a, start, packed_a, packed_b, b.cols, add);
+            product.slab((c, stride), start, packed_a, (packed_b, b.cols), add);
         }
     });
 }
@@ -113,46 +151,54 @@ fn check_result(c: &[f32], stride: usize, rows: usize, cols: usize) {
     assert!(rows == 0 || c.len() >= (rows - 1) * stride + cols, "the result is too short");
 }
 
-/// All rows of `a` times one packed block of the right factor.
-#[allow(clippy::too_many_arguments, reason = "the inside of two products")]
-fn slab(
-    kernel: &Kernel,
-    (c, stride): (&mut [f32], usize),
-    a: Mat<'_>,
-    start: usize,
-    packed_a: &mut Vec<f32>,
-    packed_b: &[f32],
-    cols: usize,
-    add: bool,
-) {
-    let depth = DEPTH.min(a.cols - start);
-    for row in (0..a.rows).step_by(ROWS) {
-        let rows = ROWS.min(a.rows - row);
-        pack(packed_a, a, start, depth, row, rows, kernel.rows);
-        let size = Block { rows, cols, depth, add };
-        block(kernel, &mut c[row * stride..], stride, packed_a, packed_b, size);
-    }
+thread_local! {
+    static PACKED: RefCell<(Vec<u32>, Vec<u32>)> = const { RefCell::new((Vec::new(), Vec::new())) };
 }
 
-thread_local! {
-    static PACKED: RefCell<(Vec<f32>, Vec<f32>)> = const { RefCell::new((Vec::new(), Vec::new())) };
+/// The left factor of a product, and how it is multiplied.
+struct Product<'a> {
+    kernel: Kernel,
+    precision: Precision,
+    a: Mat<'a>,
+}
+
+impl Product<'_> {
+    /// All rows of the left factor times one packed block of the right one, which begins at row `start`.
+    fn slab(
+        &self,
+        (c, stride): (&mut [f32], usize),
+        start: usize,
+        packed_a: &mut Vec<u32>,
+        (packed_b, cols): (&[u32], usize),
+        add: bool,
+    ) {
+        let Self { kernel, precision, a } = *self;
+        let depth = start..(start + DEPTH).min(a.cols);
+        for row in (0..a.rows).step_by(ROWS) {
+            let rows = row..(row + ROWS).min(a.rows);
+            let size = Block { rows: rows.len(), cols, words: pack::words(&depth, precision), add };
+            pack(packed_a, a, depth.clone(), rows, (kernel.rows, precision));
+            block(&kernel, &mut c[row * stride..], stride, packed_a, packed_b, size);
+        }
+    }
 }
 
 struct Block {
     rows: usize,
     cols: usize,
-    depth: usize,
+    /// Words of each line of a panel.
+    words: usize,
     add: bool,
 }
 
 /// Multiplies packed panels tile by tile.
-fn block(kernel: &Kernel, c: &mut [f32], stride: usize, a: &[f32], b: &[f32], size: Block) {
+fn block(kernel: &Kernel, c: &mut [f32], stride: usize, a: &[u32], b: &[u32], size: Block) {
     let mut tile = [0f32; TILE];
-    let Block { rows, cols, depth, add } = size;
-    for (col, panel_b) in (0..cols).step_by(kernel.cols).zip(b.chunks_exact(depth * kernel.cols)) {
+    let Block { rows, cols, words, add } = size;
+    for (col, panel_b) in (0..cols).step_by(kernel.cols).zip(b.chunks_exact(words * kernel.cols)) {
         let width = kernel.cols.min(cols - col);
         for (row, panel_a) in
-            (0..rows).step_by(kernel.rows).zip(a.chunks_exact(depth * kernel.rows))
+            (0..rows).step_by(kernel.rows).zip(a.chunks_exact(words * kernel.rows))
         {
             let height = kernel.rows.min(rows - row);
             if height == kernel.rows && width == kernel.cols {
@@ -173,179 +219,6 @@ fn block(kernel: &Kernel, c: &mut [f32], stride: usize, a: &[f32], b: &[f32], si
             }
         }
     }
-}
-
-/// Copies rows `first..first + count` and columns `start..start + depth` into panels of `height`
-/// rows, each panel column by column, the last one padded with zeros.
-fn pack(
-    out: &mut Vec<f32>,
-    from: Mat<'_>,
-    start: usize,
-    depth: usize,
-    first: usize,
-    count: usize,
-    height: usize,
-) {
-    let panels = count.div_ceil(height);
-    out.resize(panels * height * depth, 0.0);
-    for (panel, target) in out.chunks_exact_mut(height * depth).enumerate() {
-        let row = first + panel * height;
-        let rows = height.min(first + count - row);
-        if rows < height {
-            target.fill(0.0);
-        }
-        if from.row_stride == 1 {
-            for (k, column) in target.chunks_exact_mut(height).enumerate() {
-                let at = (start + k) * from.col_stride + row;
-                column[..rows].copy_from_slice(&from.data[at..at + rows]);
-            }
-        } else {
-            assert_eq!(from.col_stride, 1, "one of the strides is always 1");
-            let lines = &from.data[row * from.row_stride + start..];
-            transpose(lines, from.row_stride, rows, depth, target, height);
-        }
-    }
-}
-
-/// Writes `rows` lines of `depth` values as columns of `height`, four by four in registers.
-fn transpose(
-    lines: &[f32],
-    stride: usize,
-    rows: usize,
-    depth: usize,
-    target: &mut [f32],
-    height: usize,
-) {
-    let whole = depth / 4 * 4;
-    for line in (0..rows / 4 * 4).step_by(4) {
-        let row = |i: usize| &lines[(line + i) * stride..][..depth];
-        let (a, b, c, d) = (row(0), row(1), row(2), row(3));
-        for (index, square) in target.chunks_exact_mut(4 * height).take(whole / 4).enumerate() {
-            let k = index * 4;
-            let (a, b, c, d) = (&a[k..k + 4], &b[k..k + 4], &c[k..k + 4], &d[k..k + 4]);
-            for i in 0..4 {
-                square[i * height + line..][..4].copy_from_slice(&[a[i], b[i], c[i], d[i]]);
-            }
-        }
-        for k in whole..depth {
-            target[k * height + line..][..4].copy_from_slice(&[a[k], b[k], c[k], d[k]]);
-        }
-    }
-    for line in rows / 4 * 4..rows {
-        for (k, &value) in lines[line * stride..][..depth].iter().enumerate() {
-            target[k * height + line] = value;
-        }
-    }
-}
-
-type Run = fn(&[f32], &[f32], &mut [f32], usize, bool);
-
-/// A register tile: `rows x cols` sums over the depth of two panels.
-#[derive(Clone, Copy)]
-struct Kernel {
-    rows: usize,
-    cols: usize,
-    /// Left panel, right panel, result, its stride, and whether to add to it.
-    run: Run,
-}
-
-impl Kernel {
-    fn detect() -> Self {
-        #[cfg(target_arch = "x86_64")]
-        {
-            if is_x86_feature_detected!("avx512f") {
-                // SAFETY: the feature that the function is compiled for was just detected.
-                let run: Run = |a, b, c, stride, add| unsafe { x86::avx512(a, b, c, stride, add) };
-                return Self { rows: 12, cols: 32, run };
-            }
-            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-                // SAFETY: the features that the function is compiled for were just detected.
-                let run: Run = |a, b, c, stride, add| unsafe { x86::avx2(a, b, c, stride, add) };
-                return Self { rows: 6, cols: 16, run };
-            }
-        }
-        Self { rows: 4, cols: 8, run: portable }
-    }
-}
-
-fn portable(a: &[f32], b: &[f32], c: &mut [f32], stride: usize, add: bool) {
-    let mut sums = [[0f32; 8]; 4];
-    for (a, b) in a.chunks_exact(4).zip(b.chunks_exact(8)) {
-        for (row, &left) in sums.iter_mut().zip(a) {
-            for (sum, &right) in row.iter_mut().zip(b) {
-                *sum += left * right;
-            }
-        }
-    }
-    for (sums, target) in sums.iter().zip(c.chunks_mut(stride)) {
-        for (value, sum) in target.iter_mut().zip(sums) {
-            *value = if add { *value + sum } else { *sum };
-        }
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-mod x86 {
-    use std::arch::x86_64::*;
-
-    macro_rules! kernel {
-        ($name:ident, $features:literal, $rows:literal, $lanes:literal,
-         $zero:ident, $load:ident, $splat:ident, $fma:ident, $add:ident, $store:ident) => {
-            #[target_feature(enable = $features)]
-            pub(super) fn $name(a: &[f32], b: &[f32], c: &mut [f32], stride: usize, add: bool) {
-                const COLS: usize = 2 * $lanes;
-                let mut sums = [[$zero(); 2]; $rows];
-                for (a, b) in a.chunks_exact($rows).zip(b.chunks_exact(COLS)) {
-                    // SAFETY: `b` has 2 * lanes values.
-                    let right = unsafe { [$load(b.as_ptr()), $load(b.as_ptr().add($lanes))] };
-                    for row in 0..$rows {
-                        let left = $splat(a[row]);
-                        sums[row][0] = $fma(left, right[0], sums[row][0]);
-                        sums[row][1] = $fma(left, right[1], sums[row][1]);
-                    }
-                }
-                for (row, sums) in sums.iter().enumerate() {
-                    let out = &mut c[row * stride..][..COLS];
-                    // SAFETY: `out` has 2 * lanes values.
-                    unsafe {
-                        let (left, right) = (out.as_mut_ptr(), out.as_mut_ptr().add($lanes));
-                        if add {
-                            $store(left, $add($load(left), sums[0]));
-                            $store(right, $add($load(right), sums[1]));
-                        } else {
-                            $store(left, sums[0]);
-                            $store(right, sums[1]);
-                        }
-                    }
-                }
-            }
-        };
-    }
-
-    kernel!(
-        avx512,
-        "avx512f",
-        12,
-        16,
-        _mm512_setzero_ps,
-        _mm512_loadu_ps,
-        _mm512_set1_ps,
-        _mm512_fmadd_ps,
-        _mm512_add_ps,
-        _mm512_storeu_ps
-    );
-    kernel!(
-        avx2,
-        "avx2,fma",
-        6,
-        8,
-        _mm256_setzero_ps,
-        _mm256_loadu_ps,
-        _mm256_set1_ps,
-        _mm256_fmadd_ps,
-        _mm256_add_ps,
-        _mm256_storeu_ps
-    );
 }
 
 #[cfg(test)]
@@ -383,5 +256,53 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// 8 bits of precision: the factors are multiples of 1/64 below 1, so that bf16 holds them exactly,
+    /// and so are all sums.
+    #[test]
+    fn bf16_multiplies_what_bf16_holds_exactly() {
+        if !Precision::Bf16.is_here() {
+            return eprintln!("not run: this processor has no avx512_bf16");
+        }
+        let exact = |n: usize| -> Vec<f32> {
+            (0..n).map(|i| ((i * 7919 % 101) as f32 - 50.0) / 64.0).collect()
+        };
+        for (m, k, n) in [(1, 1, 1), (13, 301, 33), (97, 64, 31), (200, 520, 70)] {
+            let (a, b) = (exact(m * k), exact(k * n));
+            for (ta, tb) in [(false, false), (true, false), (false, true), (true, true)] {
+                let left = if ta { Mat::new(&a, k, m, m).t() } else { Mat::new(&a, m, k, k) };
+                let right = if tb { Mat::new(&b, n, k, k).t() } else { Mat::new(&b, k, n, n) };
+                let (mut wanted, mut found) = (vec![1.0; m * n], vec![1.0; m * n]);
+                gemm(&mut wanted, n, left, right, true);
+                gemm_with(Precision::Bf16, &mut found, n, left, right, true);
+                assert_eq!(found, wanted, "{m} x {k} x {n}, {ta}, {tb}");
+                Packed::with(Precision::Bf16, right).multiply(&mut found, n, left);
+                assert!(found.iter().zip(&wanted).all(|(a, b)| a + 1.0 == *b), "packed differs");
+            }
+        }
+    }
+
+    #[test]
+    fn bf16_rounds_to_the_nearest_and_keeps_what_is_no_number() {
+        if !Precision::Bf16.is_here() {
+            return eprintln!("not run: this processor has no avx512_bf16");
+        }
+        // Of 1 + 1/256 and 1 + 3/256 the even neighbours are 1 and 1 + 4/256.
+        let odd = [1.0 + 1.0 / 256.0, 1.0 + 3.0 / 256.0, f32::NAN, f32::INFINITY, 3.0];
+        let mut found = [0.0; 5];
+        gemm_with(
+            Precision::Bf16,
+            &mut found,
+            1,
+            Mat::new(&odd, 5, 1, 1),
+            Mat::new(&[1.0], 1, 1, 1),
+            false,
+        );
+        assert_eq!(
+            (found[0], found[1], found[3], found[4]),
+            (1.0, 1.0 + 4.0 / 256.0, f32::INFINITY, 3.0)
+        );
+        assert!(found[2].is_nan());
     }
 }

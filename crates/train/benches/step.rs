@@ -8,6 +8,7 @@ use tuwen_data::loader::Batch;
 use tuwen_data::rng::Rng;
 use tuwen_data::token::TokenBatch;
 use tuwen_encode::{Arrays, ModelConfig};
+use tuwen_gemm::Precision;
 use tuwen_train::{Engine, Learns, LossConfig, StepInput, View, gradients};
 
 /// Architectures, pictures in a batch, tokens of a text.
@@ -30,16 +31,21 @@ fn main() {
             let value = || around + rng.range(-0.03, 0.03);
             weights.slot(&name, &shape).fill_with(value);
         }
-        let view = View::plain(&weights);
         let batch = batch(&model, rows, tokens, &mut rng);
         let loss: LossConfig = toml::from_str("kind = \"contrastive\"").expect("a loss");
-        time(name, rows, || {
-            let learns = Learns { image: Some(0), text: Some(0) };
-            let (keep, features, teacher) = (None, None, None);
-            let (chunk, recompute, batch) = (0, false, &batch);
-            let input = StepInput { batch, keep, features, learns, chunk, recompute, teacher };
-            drop(gradients(&Engine::Cpu, &model, &view, &loss, &input).expect("a step"));
-        });
+        for precision in [Precision::F32, Precision::Bf16] {
+            if !precision.is_here() {
+                continue;
+            }
+            let view = View::plain(&weights).with_precision(precision);
+            time(&format!("{name} in {precision:?}"), rows, || {
+                let learns = Learns { image: Some(0), text: Some(0) };
+                let (keep, features, teacher) = (None, None, None);
+                let (chunk, recompute, batch) = (0, false, &batch);
+                let input = StepInput { batch, keep, features, learns, chunk, recompute, teacher };
+                drop(gradients(&Engine::Cpu, &model, &view, &loss, &input).expect("a step"));
+            });
+        }
     }
 }
 

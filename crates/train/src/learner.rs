@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use rayon::prelude::*;
 use tuwen_data::rng::Rng;
 use tuwen_encode::{Array, Arrays, ModelConfig, Weights};
-use tuwen_gemm::{Mat, gemm};
+use tuwen_gemm::{Mat, Precision, gemm};
 
 use crate::config::{Lora, LoraTarget, Tower};
 use crate::optim::group;
@@ -15,6 +15,7 @@ use crate::{Result, TrainConfig};
 pub(crate) struct Learner {
     base: Arrays,
     lora: Option<Lora>,
+    precision: Precision,
 }
 
 impl Learner {
@@ -44,13 +45,13 @@ impl Learner {
                 learning.slot(&format!("{name}{UP}"), &[out, lora.rank]);
             }
         }
-        (Self { base, lora: config.lora.clone() }, learning)
+        (Self { base, lora: config.lora.clone(), precision: config.precision.into() }, learning)
     }
 
     /// What the towers see with these learning weights.
     pub(crate) fn view<'a>(&'a self, learning: &'a Arrays) -> View<'a> {
         let Some(lora) = &self.lora else {
-            return View { learning, merged: Arrays::default(), base: &self.base };
+            return self.seen(learning, Arrays::default());
         };
         let merge = |(name, array): (&String, &Array)| {
             let (down, up) = pair(learning, name)?;
@@ -65,7 +66,11 @@ impl Learner {
             Some((name.clone(), Array { shape: array.shape.clone(), data }))
         };
         let merged = self.base.0.par_iter().filter_map(merge).collect();
-        View { learning, merged: Arrays(merged), base: &self.base }
+        self.seen(learning, Arrays(merged))
+    }
+
+    fn seen<'a>(&'a self, learning: &'a Arrays, merged: Arrays) -> View<'a> {
+        View { learning, merged, base: &self.base, precision: self.precision }
     }
 
     /// The gradients of what learns, from those of what the towers saw.
@@ -139,12 +144,19 @@ pub struct View<'a> {
     learning: &'a Arrays,
     merged: Arrays,
     base: &'a Arrays,
+    precision: Precision,
 }
 
 impl<'a> View<'a> {
     /// Weights that all learn.
     pub fn plain(arrays: &'a Arrays) -> Self {
-        Self { learning: arrays, merged: Arrays::default(), base: arrays }
+        let (merged, precision) = (Arrays::default(), Precision::F32);
+        Self { learning: arrays, merged, base: arrays, precision }
+    }
+
+    /// The same with products of another precision.
+    pub fn with_precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
     }
 
     fn look(&self, name: &str) -> Option<&Array> {
@@ -170,6 +182,10 @@ impl<'a> Weights<'a> for &'a View<'_> {
         let missing = || tuwen_encode::Error::MissingWeight(name.to_owned());
         let array = self.look(name).ok_or_else(missing)?;
         Ok((array.shape.clone(), Cow::Borrowed(&array.data)))
+    }
+
+    fn precision(&self) -> Precision {
+        self.precision
     }
 }
 
@@ -199,7 +215,7 @@ mod tests {
                 .into(),
         );
         let base = Arrays([(name.clone(), weight)].into());
-        let learner = Learner { base, lora: Some(lora) };
+        let learner = Learner { base, lora: Some(lora), precision: Precision::F32 };
         let value = |learning: &Arrays| -> f32 {
             let view = learner.view(learning);
             let (_, merged) = (&view).find(&name).expect("a weight");

@@ -26,7 +26,8 @@ mod validate;
 pub use architecture::Architecture;
 pub use check::{Checked, check};
 pub use config::{
-    BestBy, Lora, LoraTarget, LossConfig, LossKind, OptimConfig, Start, Tower, TrainConfig,
+    BestBy, Lora, LoraTarget, LossConfig, LossKind, OptimConfig, Products, Start, Tower,
+    TrainConfig,
 };
 pub use error::{Error, Result};
 pub use learner::View;

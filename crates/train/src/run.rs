@@ -17,7 +17,7 @@ use tuwen_encode::arrays::{self, Precision};
 
 use crate::architecture::Architecture;
 use crate::checkpoint::{Progress, RunFolder};
-use crate::config::Tower;
+use crate::config::{Products, Tower};
 use crate::frozen::Cache;
 use crate::learner::Learner;
 use crate::optim::{self, Group, State};
@@ -100,6 +100,9 @@ pub fn train(
     stop: &AtomicBool,
     tell: &(dyn Fn(Event<'_>) + Sync),
 ) -> Result<bool> {
+    if config.precision != Products::F32 && !matches!(options.engine, Engine::Cpu) {
+        return Err(Error::config(&config.out, "`precision` is for the CPU: a GPU takes f32 yet"));
+    }
     let folder = RunFolder::find(config)?;
     let (model, first) = first_weights(config)?;
     let (samples, plan) = read_data(config, &model)?;

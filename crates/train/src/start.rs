@@ -8,6 +8,7 @@ use tuwen_data::image::{Fingerprint, Limits, decode, groups};
 use tuwen_data::loader::Plan;
 use tuwen_data::{Error as DataError, Sample, import};
 use tuwen_encode::{Arrays, Vision, arrays};
+use tuwen_gemm::Precision;
 use tuwen_model::burn::tensor::Device;
 use tuwen_model::{DualEncoder, load_imagenet_vit, weights};
 
@@ -46,6 +47,8 @@ fn check(config: &TrainConfig, model: &Architecture) -> Result<()> {
         format!("{name} has convolutions, and adapters are for blocks: `lora.towers = [\"text\"]`")
     } else if config.token_mask > 0.0 && model.tokens()?.mask().is_none() {
         format!("the tokenizer of {name} has no [MASK]: use `token_drop` instead of `token_mask`")
+    } else if !Precision::from(config.precision).is_here() {
+        "this processor has no avx512_bf16: remove `precision`".to_owned()
     } else {
         return Ok(());
     };

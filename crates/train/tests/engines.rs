@@ -5,6 +5,7 @@ use tuwen_data::loader::Batch;
 use tuwen_data::rng::Rng;
 use tuwen_data::token::TokenBatch;
 use tuwen_encode::{Arrays, ModelConfig, Pool, ResNet, TowerConfig, Vision};
+use tuwen_gemm::Precision;
 use tuwen_model::burn::tensor::Device;
 use tuwen_train::{Engine, Learns, LossConfig, LossKind, StepInput, Taught, View, gradients};
 
@@ -133,5 +134,30 @@ fn chunks_agree(model: ModelConfig) {
             assert!((loss - whole_loss).abs() < 1e-5, "{loss} is not {whole_loss}");
             assert_close(&grads, &whole, 1e-5, &format!("{kind:?}, {how:?}"));
         }
+    }
+}
+
+#[test]
+fn with_bf16_the_gradient_points_where_it_did() {
+    if !Precision::Bf16.is_here() {
+        return eprintln!("not run: this processor has no avx512_bf16");
+    }
+    for model in [model(), sig_lip(), resnet()] {
+        let (model, arrays, batch) = case(model);
+        let step = |precision| {
+            let view = View::plain(&arrays).with_precision(precision);
+            let (input, loss) = (input(&model, &batch), loss(LossKind::Contrastive));
+            gradients(&Engine::Cpu, &model, &view, &loss, &input).expect("a step")
+        };
+        let (loss, exact) = step(Precision::F32);
+        let (rounded_loss, rounded) = step(Precision::Bf16);
+        assert!(loss != rounded_loss && (loss - rounded_loss).abs() < 0.02 * loss.abs());
+        let values = |grads: &Arrays| -> Vec<f32> {
+            grads.0.values().flat_map(|array| array.data.clone()).collect()
+        };
+        let (a, b) = (values(&exact), values(&rounded));
+        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+        let cosine = dot(&a, &b) / (dot(&a, &a) * dot(&b, &b)).sqrt();
+        assert!(cosine > 0.995, "cosine {cosine}");
     }
 }

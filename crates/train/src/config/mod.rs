@@ -2,7 +2,9 @@
 
 mod parts;
 
-pub use parts::{BestBy, Lora, LoraTarget, LossConfig, LossKind, OptimConfig, Start, Tower};
+pub use parts::{
+    BestBy, Lora, LoraTarget, LossConfig, LossKind, OptimConfig, Products, Start, Tower,
+};
 
 use std::path::{Path, PathBuf};
 
@@ -48,6 +50,10 @@ pub struct TrainConfig {
     /// one more forward pass. On the CPU only.
     #[serde(default)]
     pub recompute: bool,
+    /// How rows are multiplied with weights. Weights, sums, gradients and moments stay f32, and so does
+    /// what is measured and exported.
+    #[serde(default)]
+    pub precision: Products,
     /// Validate after this many steps, and at the end.
     pub validate_every: usize,
     /// Write a checkpoint after this many steps, and at the end.

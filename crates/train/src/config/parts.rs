@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use tuwen_gemm::Precision;
 
 /// Weights to start from; random where nothing is given.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -166,4 +167,25 @@ pub enum BestBy {
     ImageToText,
     /// Both.
     Mean,
+}
+
+/// The precision of the towers' products (mixed precision, <https://arxiv.org/abs/1710.03740>; bf16 has
+/// f32's range and needs no scaling of the loss, <https://arxiv.org/abs/1905.12322>).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Products {
+    /// 32 bits.
+    #[default]
+    F32,
+    /// Factors of 16 bits, sums of 32: faster on processors that have it.
+    Bf16,
+}
+
+impl From<Products> for Precision {
+    fn from(products: Products) -> Self {
+        match products {
+            Products::F32 => Self::F32,
+            Products::Bf16 => Self::Bf16,
+        }
+    }
 }

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use tuwen_gemm::{Mat, gemm};
+use tuwen_gemm::{Mat, gemm_with};
 
 use super::grid::Grid;
 use crate::arrays::Arrays;
@@ -63,7 +63,7 @@ impl<'a> Convolution<'a> {
         let borrowed = matches!(weight, Cow::Borrowed(_));
         let sizes = (shape[0], wide * side * side);
         let copy = if borrowed { folded.clone() } else { Vec::new() };
-        let linear = Linear::new(folded.into(), Some(shifts.into()), sizes);
+        let linear = Linear::new(folded.into(), Some(shifts.into()), sizes, weights.precision());
         let origin = borrowed.then_some(Origin { weight, gain, mean, variance, folded: copy });
         Ok(Self { linear, side, stride, conv, norm, origin })
     }
@@ -92,6 +92,7 @@ impl<'a> Convolution<'a> {
     pub(super) fn backward(&self, x: &Grid, grad: &Grid, grads: &mut Grads<'_>) -> Grid {
         let folded = &self.origin.as_ref().expect("borrowed weights").folded;
         let (out, wide) = (self.linear.out(), folded.len() / self.linear.out());
+        let precision = self.linear.precision();
         grads.add(&self.shift_name(), &[out], |dshift| math::add_columns(&grad.data, dshift));
         let mut dx = x.zeros_like();
         let weight = Mat::new(folded, out, wide, wide);
@@ -99,9 +100,16 @@ impl<'a> Convolution<'a> {
             let rows = x.data.len() / wide;
             let grad = Mat::new(&grad.data, rows, out, out);
             grads.put(&self.folded_name(), &[out, wide], |dfolded| {
-                gemm(dfolded, wide, grad.t(), Mat::new(&x.data, rows, wide, wide), false);
+                gemm_with(
+                    precision,
+                    dfolded,
+                    wide,
+                    grad.t(),
+                    Mat::new(&x.data, rows, wide, wide),
+                    false,
+                );
             });
-            gemm(&mut dx.data, wide, grad, weight, false);
+            gemm_with(precision, &mut dx.data, wide, grad, weight, false);
             return dx;
         }
         grads.add(&self.folded_name(), &[out, wide], |dfolded| {
@@ -113,9 +121,16 @@ impl<'a> Convolution<'a> {
                 let (band, after) = rest.split_at(rows * out);
                 rest = after;
                 let band = Mat::new(band, rows, out, out);
-                gemm(dfolded, wide, band.t(), Mat::new(&patches, rows, wide, wide), true);
+                gemm_with(
+                    precision,
+                    dfolded,
+                    wide,
+                    band.t(),
+                    Mat::new(&patches, rows, wide, wide),
+                    true,
+                );
                 dpatches.resize(patches.len(), 0.0);
-                gemm(&mut dpatches, wide, band, weight, false);
+                gemm_with(precision, &mut dpatches, wide, band, weight, false);
                 self.fold(&dpatches, &lines, &mut dx);
             }
         });
