@@ -113,3 +113,36 @@ fn sig_lip_learns_from_a_checkpoint_and_keeps_its_tokenizer() {
     succeed(home, &["model", "mix", "s", golden.to_str().expect("a path"), "--out", "soup"]);
     succeed(home, &["embed", "--text", "a bus", "--model", "soup"]);
 }
+
+#[test]
+fn two_towers_of_different_models_meet_in_the_image_towers_space() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path();
+    prepare(home);
+    train(home, "a.toml", short("a", "", &[("epochs = 10", "epochs = 1")]));
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../encode/tests/golden/siglip2");
+    let start = format!("[start]\nimage_tower = {golden:?}\ntext_tower = \"a\"\n[augment]");
+    let changes = [
+        PLAIN[1],
+        ("model = \"model.json\"\n", ""),
+        ("[augment]", &start),
+        ("image_lr = 3e-3", "image_lr = 0.0"),
+        ("epochs = 10", "epochs = 40"),
+    ];
+    train(home, "l.toml", short("l", "", &changes));
+    it_learns(home, "l");
+    // The image tower stays what it was: a picture has the same vector.
+    let vector = |model: &str| {
+        let args = ["embed", "--image", "pictures/bus.png", "--model", model];
+        let json: serde_json::Value = serde_json::from_str(&succeed(home, &args)).expect("JSON");
+        let values = json["embedding"].as_array().expect("a vector").clone();
+        values.iter().map(|value| value.as_f64().expect("a number")).collect::<Vec<f64>>()
+    };
+    let (before, after) = (vector(golden.to_str().expect("a path")), vector("l"));
+    let cosine: f64 = before.iter().zip(&after).map(|(a, b)| a * b).sum();
+    assert!(cosine > 0.9999, "{cosine}");
+
+    let half = short("h", "", &[("[augment]", "[start]\nimage_tower = \"a\"\n[augment]")]);
+    std::fs::write(home.join("h.toml"), half).expect("a file");
+    assert!(fail(home, &["train", "h.toml"], 1).contains("give one of"));
+}

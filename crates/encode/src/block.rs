@@ -6,6 +6,8 @@
 
 use std::ops::Range;
 
+use rayon::prelude::*;
+
 use crate::attention::{Attention, Leave};
 use crate::config::{Activation, NormPlace};
 use crate::grads::Grads;
@@ -108,7 +110,7 @@ impl<'a> Stack<'a> {
         };
         Ok(Self {
             first_norm: norm(config.first_norm, "first_norm")?,
-            blocks: (0..config.layers).map(block).collect::<Result<_>>()?,
+            blocks: (0..config.layers).into_par_iter().map(block).collect::<Result<_>>()?,
             norm: norm(config.norm == NormPlace::Pre, "norm")?,
             attention: Attention { heads: config.heads, width: config.width, causal },
             place: config.norm,

@@ -9,7 +9,7 @@ use crate::grads::Grads;
 use crate::{Activation, Result, math};
 
 /// Where a tower finds its weights: named arrays in memory are borrowed, a file's are read.
-pub trait Weights<'a> {
+pub trait Weights<'a>: Sync {
     /// Shape and values of one weight.
     ///
     /// # Errors

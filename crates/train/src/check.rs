@@ -84,7 +84,7 @@ fn advice(
              with `chunk` where memory is short"
         ));
     }
-    if scale > 100.5 {
+    if scale > 100.5 && config.loss.kind != LossKind::Sigmoid {
         advice.push(format!("the logit scale starts at {scale:.1}, above CLIP's clamp of 100"));
     }
     if same > 0 && !config.avoid_duplicates {

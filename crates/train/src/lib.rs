@@ -10,6 +10,7 @@ mod check;
 mod checkpoint;
 mod config;
 pub mod error;
+mod event;
 mod frozen;
 mod learner;
 mod mix;
@@ -30,9 +31,10 @@ pub use config::{
     TrainConfig,
 };
 pub use error::{Error, Result};
+pub use event::{Event, Options};
 pub use learner::View;
 pub use mix::{Point, mix, soup, wise};
-pub use run::{Event, Options, train};
+pub use run::train;
 pub use start::whole_model;
 pub use step::{Engine, Learns, StepInput, Taught, gradients};
 pub use validate::{Embedded, Reports, embed_set, recalls};

@@ -17,77 +17,22 @@ use tuwen_encode::arrays::{self, Precision};
 
 use crate::architecture::Architecture;
 use crate::checkpoint::{Progress, RunFolder};
-use crate::config::{Products, Tower};
+use crate::config::{LossKind, Products, Tower};
+use crate::event::{Event, Options};
 use crate::frozen::Cache;
 use crate::learner::Learner;
 use crate::optim::{self, Group, State};
 use crate::start::{fingerprint, first_weights, read_data};
 use crate::step::{Engine, Learns, StepInput, gradients};
 use crate::teacher::Teacher;
-use crate::validate::{Reports, recalls, score};
+use crate::validate::{recalls, score};
 use crate::{Error, Result, TrainConfig, report};
 
-/// Largest logarithm of the logit scale: 100, as in CLIP.
+/// Largest logarithm of the logit scale: 100, as in CLIP. A sigmoid loss has no such bound, and SigLIP's
+/// own scale is above it.
 const LARGEST_SCALE: f32 = 4.605_170_2;
 /// A loss so many times its usual self is an explosion.
 const EXPLOSION: f32 = 4.0;
-
-/// What a run tells its audience.
-#[derive(Debug)]
-pub enum Event<'a> {
-    /// Something to know.
-    Note(String),
-    /// The data are read.
-    Data {
-        /// Pictures to learn from.
-        train: usize,
-        /// Pictures to measure on.
-        valid: usize,
-    },
-    /// How many of the model's values learn.
-    Learning {
-        /// These.
-        learning: usize,
-        /// Of these.
-        all: usize,
-    },
-    /// Features of a frozen image tower are being computed; the share that is done.
-    Caching(f32),
-    /// The loop begins at `step` of `steps`.
-    Start {
-        /// The first step.
-        step: usize,
-        /// The last one.
-        steps: usize,
-    },
-    /// A step is done.
-    Step {
-        /// Its number, from 1.
-        step: usize,
-        /// Its loss.
-        loss: f32,
-        /// Pictures of a second.
-        speed: f64,
-    },
-    /// Recall has been measured; at step 0 that of the start.
-    Valid {
-        /// The step.
-        step: usize,
-        /// By source of captions.
-        reports: &'a Reports,
-        /// Whether it is the best so far.
-        best: bool,
-    },
-}
-
-/// How to run.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// What computes.
-    pub engine: Engine,
-    /// Go on though the data are not those of the checkpoint.
-    pub changed_data: bool,
-}
 
 /// Trains, or goes on where an earlier call of the same configuration was stopped. `stop` ends the
 /// run after the current step, with a checkpoint. Returns whether the run is complete.
@@ -249,7 +194,9 @@ impl Run<'_> {
         optim::update(state, &grads, &config.optim, |name, axes| self.rate(name, axes), factor);
         let scale = match state.weights.0.get_mut("heads.logit_scale") {
             Some(scale) => {
-                scale.data[0] = scale.data[0].min(LARGEST_SCALE);
+                if config.loss.kind != LossKind::Sigmoid {
+                    scale.data[0] = scale.data[0].min(LARGEST_SCALE);
+                }
                 Some(scale.data[0].exp())
             }
             None => None,

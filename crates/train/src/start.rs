@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use tuwen_data::image::{Fingerprint, Limits, decode, groups};
 use tuwen_data::loader::Plan;
 use tuwen_data::{Error as DataError, Sample, import};
-use tuwen_encode::{Arrays, Vision, arrays};
+use tuwen_encode::{Arrays, ModelConfig, Vision, arrays};
 use tuwen_gemm::Precision;
 use tuwen_model::burn::tensor::Device;
 use tuwen_model::{DualEncoder, load_imagenet_vit, weights};
@@ -21,11 +21,14 @@ use crate::{Error, Result, TrainConfig};
 /// # Errors
 /// Weights that do not fit, or settings that the architecture does not know.
 pub fn first_weights(config: &TrainConfig) -> Result<(Architecture, Arrays)> {
-    let (model, mut arrays) = match (&config.start.model, &config.model) {
-        (Some(name), _) => whole_model(name)?,
-        (None, Some(path)) => random(path, config.seed)?,
-        (None, None) => unreachable!("looked at when the configuration was read"),
-    };
+    let start = &config.start;
+    let (model, mut arrays) =
+        match (&start.model, &config.model, &start.image_tower, &start.text_tower) {
+            (Some(name), ..) => whole_model(name)?,
+            (_, Some(path), ..) => random(Architecture::load(path)?, config.seed),
+            (_, _, Some(image), Some(text)) => two_towers(image, text, config.seed)?,
+            _ => unreachable!("looked at when the configuration was read"),
+        };
     check(config, &model)?;
     if let Some(path) = &config.start.image {
         arrays.0.extend(load_imagenet_vit(path)?.0);
@@ -55,12 +58,35 @@ fn check(config: &TrainConfig, model: &Architecture) -> Result<()> {
     Err(Error::config(&config.out, wrong))
 }
 
-fn random(path: &Path, seed: u64) -> Result<(Architecture, Arrays)> {
-    let model = Architecture::load(path)?;
+fn random(model: Architecture, seed: u64) -> (Architecture, Arrays) {
     // Not the default one, which is a GPU in a program built for it.
     let device = Device::flex();
     device.seed(seed);
     let arrays = weights::from_module(&DualEncoder::new(&model.config, &device));
+    (model, arrays)
+}
+
+/// One model's image tower with its space, another one's text tower with a new projection into that.
+fn two_towers(image: &str, text: &str, seed: u64) -> Result<(Architecture, Arrays)> {
+    let (seeing, image_weights) = whole_model(image)?;
+    let (reading, text_weights) = whole_model(text)?;
+    let config = ModelConfig {
+        name: format!("{}-{}", seeing.config.name, reading.config.name),
+        embed_dim: seeing.config.embed_dim,
+        image: seeing.config.image,
+        vision: seeing.config.vision,
+        patch: seeing.config.patch,
+        patch_bias: seeing.config.patch_bias,
+        preprocess: seeing.config.preprocess,
+        ..reading.config
+    };
+    let (model, mut arrays) = random(Architecture { config, ..reading }, seed);
+    let of_image =
+        |name: &String| name.starts_with("image.") || name.starts_with("heads.image_proj");
+    let image_weights = image_weights.0.into_iter();
+    let scale = |name: &String| name.starts_with("heads.logit_");
+    arrays.0.extend(image_weights.filter(|(name, _)| of_image(name) || scale(name)));
+    arrays.0.extend(text_weights.0.into_iter().filter(|(name, _)| name.starts_with("text.")));
     Ok((model, arrays))
 }
 

@@ -119,14 +119,24 @@ impl TrainConfig {
         ];
         match positive.iter().find(|(_, value)| *value == 0) {
             Some((name, _)) => Err(Error::config(path, format!("`{name}` must not be empty or 0"))),
-            None if config.model.is_none() && config.start.model.is_none() => Err(Error::config(
+            None if !config.says_what_to_begin_with() => Err(Error::config(
                 path,
-                "give `model` (an architecture) or `start.model` (a model)",
+                "give one of `model` (an architecture), `start.model` (a model), or `start.image_tower` with \
+                 `start.text_tower` (of two models)",
             )),
             None if config.lora.as_ref().is_some_and(|lora| lora.rank == 0) => {
                 Err(Error::config(path, "`lora.rank` must not be 0"))
             }
             None => Ok(config),
+        }
+    }
+
+    fn says_what_to_begin_with(&self) -> bool {
+        let Start { model, image_tower, text_tower, .. } = &self.start;
+        match (image_tower.is_some(), text_tower.is_some()) {
+            (true, true) => model.is_none(),
+            (false, false) => model.is_some() || self.model.is_some(),
+            _ => false,
         }
     }
 

@@ -12,6 +12,11 @@ pub struct Start {
     /// A whole model, which also gives the architecture: a name of `tuwen model list`, a folder, or a
     /// `.pt` file.
     pub model: Option<String>,
+    /// The model whose image tower, projection and logit scale are taken; with `text_tower`.
+    pub image_tower: Option<String>,
+    /// The model whose text tower is taken; it gets a new projection into the image tower's space, which
+    /// it can learn with that tower locked (LiT, Zhai et al. 2022, <https://arxiv.org/abs/2111.07991>).
+    pub text_tower: Option<String>,
     /// A timm ViT for the image tower.
     pub image: Option<PathBuf>,
     /// Any weights by their names: a whole model written by an earlier run, or one tower.

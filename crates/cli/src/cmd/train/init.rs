@@ -5,34 +5,30 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use tuwen_data::import::{Format, Source, pictures_beside};
+use tuwen_gemm::Precision;
 use tuwen_train::TrainConfig;
 
 use super::super::by_name;
 
+/// The file of a preset, inside the program.
+macro_rules! preset {
+    ($name:literal) => {
+        ($name, include_str!(concat!("../../../../../configs/train/presets/", $name, ".toml")))
+    };
+}
+
 /// Everything but the data, by name.
-pub const PRESETS: [(&str, &str); 7] = [
-    ("tiny", include_str!("../../../../../configs/train/presets/tiny.toml")),
-    ("tiny-frozen", include_str!("../../../../../configs/train/presets/tiny-frozen.toml")),
-    (
-        "chinese-clip-b16",
-        include_str!("../../../../../configs/train/presets/chinese-clip-b16.toml"),
-    ),
-    (
-        "chinese-clip-b16-lora",
-        include_str!("../../../../../configs/train/presets/chinese-clip-b16-lora.toml"),
-    ),
-    (
-        "chinese-clip-b16-frozen",
-        include_str!("../../../../../configs/train/presets/chinese-clip-b16-frozen.toml"),
-    ),
-    (
-        "chinese-clip-l14-lora",
-        include_str!("../../../../../configs/train/presets/chinese-clip-l14-lora.toml"),
-    ),
-    (
-        "chinese-clip-h14-frozen",
-        include_str!("../../../../../configs/train/presets/chinese-clip-h14-frozen.toml"),
-    ),
+pub const PRESETS: [(&str, &str); 10] = [
+    preset!("tiny"),
+    preset!("tiny-frozen"),
+    preset!("chinese-clip-rn50"),
+    preset!("chinese-clip-b16"),
+    preset!("chinese-clip-b16-lora"),
+    preset!("chinese-clip-b16-frozen"),
+    preset!("chinese-clip-l14-lora"),
+    preset!("chinese-clip-h14-frozen"),
+    preset!("clip-b32"),
+    preset!("siglip2-b16"),
 ];
 
 /// Which preset for which data.
@@ -120,6 +116,9 @@ pub fn text(preset: &str, model: Option<&str>, run: &Path, data: &Data<'_>) -> R
         .collect()
     };
     table.insert("out".into(), path(run));
+    if Precision::Bf16.is_here() {
+        table.insert("precision".into(), "bf16".into());
+    }
     let groups = toml::toml! { captions = [{ sources = [["captions", 1.0]] }] };
     table.extend(groups);
     table.insert("train".into(), vec![part(data.ids[0])].into());

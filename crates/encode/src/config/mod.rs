@@ -1,13 +1,13 @@
 //! An architecture as JSON, read strictly: an unknown or missing key is an error.
 
-use std::collections::HashSet;
+mod check;
+
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use tuwen_data::image::Preprocess;
 use tuwen_data::token::{FileTokenizer, Tokens};
 
-use crate::arrays::Arrays;
 use crate::{Error, Result};
 
 /// A dual encoder.
@@ -277,91 +277,5 @@ impl ModelConfig {
         };
         let (found, entries) = (self.vocab, tokens.vocab_size());
         if found < entries { Err(Error::Vocabulary { found, entries }) } else { Ok(tokens) }
-    }
-
-    /// Whether `arrays` are exactly this model's weights.
-    ///
-    /// # Errors
-    /// The first one that is missing, unused or of another shape.
-    pub fn check_weights(&self, arrays: &Arrays) -> Result<()> {
-        let shapes = self.weight_shapes();
-        for (name, wanted) in &shapes {
-            let found = &arrays.get(name)?.shape;
-            if found != wanted {
-                let (name, found, wanted) = (name.clone(), found.clone(), wanted.clone());
-                return Err(Error::Shape { name, found, wanted });
-            }
-        }
-        let known: HashSet<&String> = shapes.iter().map(|(name, _)| name).collect();
-        match arrays.0.keys().find(|name| !known.contains(name)) {
-            Some(name) => Err(Error::UnusedWeight(name.clone())),
-            None => Ok(()),
-        }
-    }
-
-    /// Whether the numbers fit together; if not, in words.
-    pub(crate) fn check(&self) -> Result<(), String> {
-        self.within_reason()?;
-        let is_resnet = matches!(self.vision, Vision::ResNet(_));
-        for (name, tower) in [("image", &self.image), ("text", &self.text)] {
-            if tower.layers == 0 && !(is_resnet && name == "image") {
-                return Err(format!("{name}.layers is 0: a transformer has one at least"));
-            }
-            if tower.heads == 0 || !tower.width.is_multiple_of(tower.heads) {
-                let (width, heads) = (tower.width, tower.heads);
-                return Err(format!("{name}.width {width} is not a multiple of heads {heads}"));
-            }
-        }
-        let size = self.preprocess.size as usize;
-        if self.patch == 0 || !size.is_multiple_of(self.patch) {
-            return Err(format!("size {size} is not a multiple of patch {}", self.patch));
-        }
-        if self.vision == Vision::Probe && self.embed_dim != self.image.width {
-            let (dim, width) = (self.embed_dim, self.image.width);
-            return Err(format!(
-                "embed_dim {dim} is not image.width {width}, which is not projected"
-            ));
-        }
-        if let Vision::ResNet(net) = self.vision
-            && (self.image.width != 32 * net.stem || self.patch != 32 || self.image.layers > 0)
-        {
-            return Err(format!(
-                "a ResNet of stem {} has image.width {}, no image.layers and patch 32",
-                net.stem,
-                32 * net.stem
-            ));
-        }
-        if self.context < 2 {
-            return Err(format!("context {} has no room for [CLS] and [SEP]", self.context));
-        }
-        Ok(())
-    }
-
-    /// Numbers beyond any model would fill the memory before a weight is found missing.
-    fn within_reason(&self) -> Result<(), String> {
-        let ResNet { stem, blocks } = match self.vision {
-            Vision::ResNet(net) => net,
-            _ => ResNet { stem: 0, blocks: [0; 4] },
-        };
-        let all = [
-            ("embed_dim", self.embed_dim, 1 << 16),
-            ("image.width", self.image.width, 1 << 16),
-            ("image.layers", self.image.layers, 1 << 10),
-            ("image.mlp", self.image.mlp, 1 << 18),
-            ("text.width", self.text.width, 1 << 16),
-            ("text.layers", self.text.layers, 1 << 10),
-            ("text.mlp", self.text.mlp, 1 << 18),
-            ("vocab", self.vocab, 1 << 24),
-            ("context", self.context, 1 << 20),
-            ("positions", self.positions, 1 << 20),
-            ("token_types", self.token_types, 1 << 16),
-            ("preprocess.size", self.preprocess.size as usize, 1 << 13),
-            ("a ResNet's stem", stem, 1 << 12),
-            ("a ResNet's blocks", blocks.into_iter().max().unwrap_or(0), 1 << 10),
-        ];
-        match all.into_iter().find(|&(_, value, most)| value > most) {
-            Some((name, value, most)) => Err(format!("{name} {value} is beyond {most}")),
-            None => Ok(()),
-        }
     }
 }
