@@ -85,6 +85,16 @@ fn mistakes_in_a_configuration_are_named() {
     assert!(run(config("x", "").replace("batch = 6", "batch = 0")).contains("batch"));
     let message = run(config("x", "").replace("[[\"zh\"", "[[\"klingon\""));
     assert!(message.contains("klingon"), "{message}");
+    let changed = |from: &str, to: &str| run(config("x", "").replace(from, to));
+    assert!(changed("heads_lr = 3e-3", "heads_lr = -1.0").contains("`optim.heads_lr` is -1"));
+    assert!(changed("heads_lr = 3e-3", "heads_lr = nan").contains("`optim.heads_lr` is NaN"));
+    assert!(changed("ema = 0.9", "ema = 1.0").contains("from 0 to 0.999999"));
+    std::fs::write(home.join("none.ids"), "").expect("a file");
+    assert!(changed("[valid]", "[valid]\nids = \"none.ids\"").contains("no picture is listed"));
+    let captions = std::fs::read_to_string(home.join("c.jsonl")).expect("captions");
+    std::fs::write(home.join("one.jsonl"), captions.lines().next().expect("a line"))
+        .expect("a file");
+    assert!(changed("c.jsonl", "one.jsonl").contains("nothing to be told from"));
     std::fs::write(home.join("y.toml"), config("y", "").replace("epochs = 40", "epochs = 1"))
         .expect("a file");
     succeed(home, &["train", "y.toml"]);

@@ -1,5 +1,6 @@
 //! What a run begins with: data, architecture, weights.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -130,6 +131,11 @@ pub fn read_data(config: &TrainConfig, model: &Architecture) -> Result<(Vec<Samp
         preprocess: model.config.preprocess.clone(),
     };
     let pictures = samples.len();
+    if pictures < 2 {
+        let what = "one picture has nothing to be told from: give 2 at least, better hundreds";
+        return Err(Error::config(&config.out, what));
+    }
+    captions_are_there(config, &samples)?;
     if plan.batches_per_epoch() == 0 {
         let batch = config.batch;
         let what = format!("a batch of {batch} from {pictures} pictures: lower `batch`");
@@ -145,6 +151,20 @@ pub fn read_data(config: &TrainConfig, model: &Architecture) -> Result<(Vec<Samp
         return Err(Error::config(&config.out, "a batch of 1 has no negatives: raise `batch`"));
     }
     Ok((samples, plan))
+}
+
+/// Whether every picture has a caption for each group: better known now than in the middle of an epoch.
+fn captions_are_there(config: &TrainConfig, samples: &[Sample]) -> Result<()> {
+    for group in &config.captions {
+        let wanted = |source: &str| group.sources.iter().any(|(name, _)| name == source);
+        let lacks = |sample: &&Sample| !sample.captions.iter().any(|c| wanted(&c.source));
+        let Some(sample) = samples.iter().find(lacks) else { continue };
+        let wanted: Vec<&str> = group.sources.iter().map(|(name, _)| &**name).collect();
+        let found: BTreeSet<&str> = sample.captions.iter().map(|c| &*c.source).collect();
+        let what = format!("has no caption from {wanted:?}, only from {found:?}");
+        return Err(DataError::data_set(&sample.id, what).into());
+    }
+    Ok(())
 }
 
 /// For each picture the number of the first that looks the same.

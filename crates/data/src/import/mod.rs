@@ -158,7 +158,10 @@ pub fn read(set: &DataSet) -> Result<Vec<Sample>> {
         samples = select(samples, text.lines().map(str::trim).filter(|id| !id.is_empty()), list)?;
     }
     if samples.is_empty() {
-        return Err(Error::data_set(&set.images, "no picture with a caption was found"));
+        return Err(match &set.ids {
+            Some(list) => Error::data_set(list, "no picture is listed"),
+            None => Error::data_set(&set.images, "no picture with a caption was found"),
+        });
     }
     Ok(samples)
 }

@@ -1,6 +1,7 @@
 //! One TOML for one run. An unknown key is an error; the resolved file lies beside the results.
 
 mod parts;
+mod ranges;
 
 pub use parts::{
     BestBy, Lora, LoraTarget, LossConfig, LossKind, OptimConfig, Products, Start, Tower,
@@ -127,7 +128,10 @@ impl TrainConfig {
             None if config.lora.as_ref().is_some_and(|lora| lora.rank == 0) => {
                 Err(Error::config(path, "`lora.rank` must not be 0"))
             }
-            None => Ok(config),
+            None => match config.out_of_range() {
+                Some(what) => Err(Error::config(path, what)),
+                None => Ok(config),
+            },
         }
     }
 
