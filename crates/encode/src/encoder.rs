@@ -111,6 +111,14 @@ impl CpuEncoder {
         Self { tokenizer: path, ..self }
     }
 
+    /// The weights it was made of, where these are in memory.
+    pub fn into_weights(self) -> Option<Arrays> {
+        match self.source {
+            Source::Memory(arrays) => Some(arrays),
+            Source::File(_) => None,
+        }
+    }
+
     /// Opens a model folder or a checkpoint of others, see [`Checkpoint::open`].
     ///
     /// # Errors

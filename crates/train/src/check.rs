@@ -113,7 +113,15 @@ fn equal_captions(config: &TrainConfig, samples: &[tuwen_data::Sample]) -> f64 {
 /// back at once.
 fn memory(config: &TrainConfig, model: &ModelConfig, learning: usize) -> f64 {
     let all = model.parameters() as f64;
-    let weights = all * 3.0 + learning as f64 * 5.0;
+    // Of a tower with adapters also the merged matrices, their gradients, and what validation copies.
+    let adapted = |name: &str| {
+        let towers = [(Tower::Image, "image."), (Tower::Text, "text.")];
+        towers.iter().any(|(tower, start)| config.has_adapters(*tower) && name.starts_with(start))
+    };
+    let shapes = model.weight_shapes();
+    let adapted = shapes.iter().filter(|(name, _)| adapted(name));
+    let adapted = adapted.map(|(_, shape)| shape.iter().product::<usize>()).sum::<usize>() as f64;
+    let weights = all * 3.0 + learning as f64 * 5.0 + adapted * 3.0;
     let at_once = if config.chunk == 0 { config.batch } else { config.chunk.min(config.batch) };
     let patches = match config.keep_patches {
         0 => model.patches(),

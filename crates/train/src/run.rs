@@ -221,12 +221,16 @@ impl Run<'_> {
         let weights = self.learner.view(&state.ema).to_arrays(&self.model.config)?;
         let encoder = self.model.encoder(weights)?;
         let reports = recalls(&encoder, &self.valid.valid)?;
+        let mut line = json!({ "step": state.step, "valid": reports });
+        if let (0, Some(other)) = (state.step, &self.valid.other) {
+            line["other"] = json!(recalls(&encoder, other)?);
+        }
         let score = score(&reports, self.config.best_by);
         let best = score > progress.best || state.step == 0;
         progress.not_better = if best { 0 } else { progress.not_better + 1 };
-        if best {
+        // Not made again: a second copy of a large model is a lot of memory.
+        if let (true, Some(weights)) = (best, encoder.into_weights()) {
             progress.best = score;
-            let weights = self.learner.view(&state.ema).to_arrays(&self.model.config)?;
             self.model.export(&self.config.out, &weights)?;
             if self.config.lora.is_some() {
                 let path = self.folder.file("adapters.safetensors");
@@ -234,10 +238,6 @@ impl Run<'_> {
             }
         }
         (self.tell)(Event::Valid { step: state.step, reports: &reports, best });
-        let mut line = json!({ "step": state.step, "valid": reports });
-        if let (0, Some(other)) = (state.step, &self.valid.other) {
-            line["other"] = json!(recalls(&encoder, other)?);
-        }
         Ok(line)
     }
 
