@@ -163,9 +163,8 @@ mod x86 {
     #[target_feature(enable = "avx512f,avx512bf16")]
     fn multiply_pairs(left: __m512i, right: __m512i, sum: __m512) -> __m512 {
         // SAFETY: both types are 512 bits without any that are not allowed.
-        let (left, right): (__m512bh, __m512bh) =
-            unsafe { (std::mem::transmute(left), std::mem::transmute(right)) };
-        _mm512_dpbf16_ps(sum, left, right)
+        let pairs = |words| unsafe { std::mem::transmute::<__m512i, __m512bh>(words) };
+        _mm512_dpbf16_ps(sum, pairs(left), pairs(right))
     }
 
     kernel!(

@@ -167,7 +167,8 @@ mod x86 {
             unsafe {
                 let low = _mm512_maskz_loadu_ps(first(low.len()), low.as_ptr());
                 let high = _mm512_maskz_loadu_ps(first(high.len()), high.as_ptr());
-                let both: __m512i = std::mem::transmute(_mm512_cvtne2ps_pbh(high, low));
+                let both = _mm512_cvtne2ps_pbh(high, low);
+                let both = std::mem::transmute::<__m512bh, __m512i>(both);
                 _mm512_mask_storeu_epi32(pairs.as_mut_ptr().cast(), first(pairs.len()), both);
             }
         }
@@ -181,8 +182,9 @@ mod x86 {
             unsafe {
                 let low = _mm512_maskz_loadu_ps(first(even.len()), even.as_ptr());
                 let high = _mm512_maskz_loadu_ps(first(odd.len()), odd.as_ptr());
-                let low: __m256i = std::mem::transmute(_mm512_cvtneps_pbh(low));
-                let high: __m256i = std::mem::transmute(_mm512_cvtneps_pbh(high));
+                let words = |pairs| std::mem::transmute::<__m256bh, __m256i>(pairs);
+                let low = words(_mm512_cvtneps_pbh(low));
+                let high = words(_mm512_cvtneps_pbh(high));
                 let high = _mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(high));
                 let both = _mm512_or_si512(_mm512_cvtepu16_epi32(low), high);
                 _mm512_mask_storeu_epi32(pairs.as_mut_ptr().cast(), first(pairs.len()), both);

@@ -185,8 +185,8 @@ impl<'a> Bottleneck<'a> {
     }
 
     fn outer(&self, x: &Grid, second: &Grid) -> Grid {
-        let mut out = self.layers[2].forward(&*self.smaller(second));
-        let shortcut = self.shortcut.as_ref().map(|layer| layer.forward(&*self.smaller(x)));
+        let mut out = self.layers[2].forward(&self.smaller(second));
+        let shortcut = self.shortcut.as_ref().map(|layer| layer.forward(&self.smaller(x)));
         math::add(&mut out.data, &shortcut.as_ref().unwrap_or(x).data);
         out.relu()
     }
