@@ -9,6 +9,9 @@ use crate::learner::Learner;
 use crate::start::{duplicates, first_weights, read_data};
 use crate::{Result, TrainConfig};
 
+/// What threads and the allocator need beside the values that are counted: measured, rounded up.
+const MARGIN: f64 = 1.1;
+
 /// What [`check`] found.
 #[derive(Clone, Debug, Default)]
 pub struct Checked {
@@ -140,7 +143,7 @@ fn memory(config: &TrainConfig, model: &ModelConfig, learning: usize) -> f64 {
     let context = config.context.min(model.context) as f64;
     let text = rows(&model.text, context, config.recompute) * config.captions.len() as f64;
     let pixels = 3.0 * 3.0 * (model.preprocess.size as f64).powi(2) * config.batch as f64;
-    4.0 * (weights + at_once as f64 * (image + text) + pixels)
+    4.0 * MARGIN * (weights + at_once as f64 * (image + text) + pixels)
 }
 
 /// Values that the tape of one sequence keeps.
