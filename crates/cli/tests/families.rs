@@ -142,6 +142,10 @@ fn two_towers_of_different_models_meet_in_the_image_towers_space() {
     let cosine: f64 = before.iter().zip(&after).map(|(a, b)| a * b).sum();
     assert!(cosine > 0.9999, "{cosine}");
 
+    // Two ways at once are none.
+    let both = short("b", "", &[("[augment]", &start)]);
+    std::fs::write(home.join("b.toml"), both).expect("a file");
+    assert!(fail(home, &["train", "b.toml"], 1).contains("give one of"));
     let half = short("h", "", &[("[augment]", "[start]\nimage_tower = \"a\"\n[augment]")]);
     std::fs::write(home.join("h.toml"), half).expect("a file");
     assert!(fail(home, &["train", "h.toml"], 1).contains("give one of"));

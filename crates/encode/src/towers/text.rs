@@ -129,8 +129,8 @@ impl<'a> TextTower<'a> {
             };
             self.stack.backward(&chunk.tape, &chunk.spans, dx, grads)
         });
-        // Here and not above: a table of the whole vocabulary for each accumulator costs more than
-        // the few rows that a batch touches.
+        // Here and not above: a table of the whole vocabulary for each chunk costs more than the few
+        // rows that a batch touches.
         let shape = [self.token_embed.len() / width, width];
         let texts = self.attended(texts);
         let tokens = texts.iter().copied().flatten();

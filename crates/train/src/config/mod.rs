@@ -138,7 +138,7 @@ impl TrainConfig {
     fn says_what_to_begin_with(&self) -> bool {
         let Start { model, image_tower, text_tower, .. } = &self.start;
         match (image_tower.is_some(), text_tower.is_some()) {
-            (true, true) => model.is_none(),
+            (true, true) => model.is_none() && self.model.is_none(),
             (false, false) => model.is_some() || self.model.is_some(),
             _ => false,
         }
