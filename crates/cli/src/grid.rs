@@ -10,6 +10,8 @@ use cosmic_text::{
 };
 use tuwen_data::image::{Filter, Limits, RgbImage, decode, resize};
 
+use crate::terminal::note;
+
 /// What a query found.
 pub struct Hit {
     /// Its file, when it is a picture.
@@ -100,7 +102,7 @@ impl Painter {
     pub fn note_missing(&self) {
         let some: String = self.missing.iter().take(20).collect();
         if !some.is_empty() {
-            eprintln!(
+            note!(
                 "note: no font of this machine has {} of the characters, such as {some}: the PNGs show \
                  boxes in their place; install one (fonts-noto-cjk) or give --font FILE",
                 self.missing.len()

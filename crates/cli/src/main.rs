@@ -11,6 +11,7 @@ mod indexing;
 mod page;
 mod picture_file;
 mod query;
+mod terminal;
 
 use std::process::ExitCode;
 
@@ -48,7 +49,6 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    end_quietly_when_nobody_reads();
     let done = match Cli::parse().command {
         Command::Index(args) => cmd::index::run(&args),
         Command::Search(args) => cmd::search::run(&args),
@@ -67,20 +67,9 @@ fn main() -> ExitCode {
     match done {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {}", query::in_words(&error));
+            terminal::note!("error: {}", query::in_words(&error));
             let usage = error.downcast_ref::<query::Usage>().is_some();
             if usage { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
-}
-
-/// `tuwen search … | head -1` closes our output early, which Rust reports as a panic of `println!`.
-fn end_quietly_when_nobody_reads() {
-    let default = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        if panic.payload_as_str().is_some_and(|words| words.contains("Broken pipe")) {
-            std::process::exit(0);
-        }
-        default(panic);
-    }));
 }

@@ -13,6 +13,7 @@ use tuwen_encode::{CpuEncoder, LongText};
 use tuwen_index::{Gallery, Kind, ModelId};
 
 use crate::picture_file::origin_path;
+use crate::terminal::note;
 
 /// The user asked for something that makes no sense: exit code 2.
 #[derive(Debug, thiserror::Error)]
@@ -56,7 +57,7 @@ pub fn open_model(name: &str, text: &TextArgs) -> Result<CpuEncoder> {
 pub fn note_lost(encoder: &CpuEncoder) {
     let (texts, tokens) = encoder.lost();
     if texts > 0 {
-        eprintln!(
+        note!(
             "note: {texts} texts are longer than the model's {} tokens and lost {tokens} in all; \
              --long-text window keeps them",
             encoder.config().context
@@ -134,7 +135,7 @@ pub fn embed_query(
         }
         let lost = encoder.lost_tokens(words);
         if lost > 0 {
-            eprintln!(
+            note!(
                 "note: the query is too long; its last {lost} tokens are ignored \
                  (--long-text window keeps them)"
             );
@@ -159,7 +160,7 @@ fn add(sum: &mut [f32], vector: &[f32]) {
 pub fn captions(path: &Path) -> Result<Vec<(Option<String>, String)>> {
     let text = TextFile::look(path)?;
     for remark in text.remarks() {
-        eprintln!("note: {}: {remark}", path.display());
+        note!("note: {}: {remark}", path.display());
     }
     let Ok(Source { format: format @ (Format::Csv | Format::Jsonl | Format::Flickr), .. }) =
         Source::guess(path)

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use encoding_rs::{BIG5, CoderResult, Decoder, DecoderResult, GB18030, UTF_8, UTF_16BE, UTF_16LE};
 
-use crate::{Error, Result};
+use crate::{Error, Result, file};
 
 /// Bytes that are read at once.
 const PIECE: usize = 1 << 16;
@@ -136,7 +136,7 @@ impl TextFile {
     /// It cannot be read.
     pub fn look(path: &Path) -> Result<Self> {
         let failed = |e| Error::io(path, e);
-        let mut file = File::open(path).map_err(failed)?;
+        let mut file = file::open(path)?;
         let mut first = Vec::new();
         file.by_ref().take(PIECE as u64).read_to_end(&mut first).map_err(failed)?;
         let (candidates, skip): (&[Encoding], u64) = match &first[..] {
@@ -182,9 +182,29 @@ impl TextFile {
     /// It cannot be opened.
     pub fn open(&self) -> Result<Box<dyn BufRead + Send>> {
         let failed = |e| Error::io(&self.path, e);
-        let mut file = File::open(&self.path).map_err(failed)?;
+        let mut file = file::open(&self.path)?;
         std::io::copy(&mut file.by_ref().take(self.skip), &mut std::io::sink()).map_err(failed)?;
         Ok(Box::new(BufReader::with_capacity(PIECE, Decoded::new(file, self.encoding))))
+    }
+
+    /// A small file as UTF-8, whole: labels, prompts, configurations, lists of ids.
+    ///
+    /// # Errors
+    /// It cannot be read, is larger than [`file::TEXT`], or has bytes that are no text.
+    pub fn read(path: &Path) -> Result<String> {
+        let bytes = file::open(path)?.metadata().map_err(|e| Error::io(path, e))?.len();
+        if bytes > file::TEXT {
+            let what = format!("{bytes} bytes; such a file may have {}", file::TEXT);
+            return Err(Error::data_set(path, what));
+        }
+        let look = Self::look(path)?;
+        if let Some(line) = look.malformed_line {
+            let what = format!("its bytes are no {}; save it as UTF-8", look.encoding);
+            return Err(Error::record(path, line, what));
+        }
+        let mut text = String::new();
+        look.open()?.read_to_string(&mut text).map_err(|e| Error::io(path, e))?;
+        Ok(text)
     }
 
     /// What is wrong with it, in words; nothing where all is well.

@@ -9,6 +9,7 @@ pub mod encoder;
 pub mod encoding;
 pub mod error;
 pub mod export;
+pub mod file;
 pub mod image;
 pub mod import;
 pub mod loader;

@@ -17,6 +17,7 @@ use tuwen_eval::classify::{Probability, classifier};
 use walkdir::WalkDir;
 
 use crate::query::{TextArgs, Usage, in_words, note_lost, open_model};
+use crate::terminal::note;
 
 /// Pictures that are decoded and embedded together.
 const BATCH: usize = 32;
@@ -197,7 +198,7 @@ fn classify(
                     kept.push(item);
                 }
                 Err(error) => {
-                    bar.suspend(|| eprintln!("skipped {}", in_words(&error)));
+                    bar.suspend(|| note!("skipped {}", in_words(&error)));
                     skipped += 1;
                 }
             }

@@ -21,6 +21,7 @@ use tuwen_data::import::{Format, Opened, Source};
 use tuwen_data::{Error, Sample};
 
 use super::by_name;
+use crate::terminal::{note, say};
 
 /// Convert, check, split, count or look at a captioned set
 #[derive(clap::Args)]
@@ -122,9 +123,9 @@ fn open(args: &SourceArgs) -> Result<Opened> {
     if let Some(text) = &opened.text {
         let name = text.path.display();
         if text.encoding != tuwen_data::encoding::Encoding::Utf8 {
-            eprintln!("note: {name} is read as {}", text.encoding);
+            note!("note: {name} is read as {}", text.encoding);
         }
-        text.remarks().iter().for_each(|remark| eprintln!("note: {name}: {remark}"));
+        text.remarks().iter().for_each(|remark| note!("note: {name}: {remark}"));
     }
     Ok(opened)
 }
@@ -165,7 +166,7 @@ fn bytes(sample: &Sample) -> tuwen_data::Result<Vec<u8>> {
 
 fn say(output: &Path, written: &Written, skipped: usize) {
     let (output, pictures, captions) = (output.display(), written.pictures, written.captions);
-    println!("{output}: {pictures} pictures, {captions} captions, {skipped} skipped");
+    say!("{output}: {pictures} pictures, {captions} captions, {skipped} skipped");
 }
 
 /// Bad records: the first are named, all are counted.
@@ -176,9 +177,9 @@ impl Skipped {
     fn add(&mut self, what: impl std::fmt::Display) {
         self.0 += 1;
         if self.0 <= LISTED {
-            eprintln!("skipped: {what}");
+            note!("skipped: {what}");
         } else if self.0 == LISTED + 1 {
-            eprintln!("skipped: … more are counted and not named");
+            note!("skipped: … more are counted and not named");
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::demo_assets::{PICTURES, captions};
 use crate::indexing::Indexer;
 use crate::page;
 use crate::query::{embed_query, find, model_id};
+use crate::terminal::say;
 
 /// A dozen queries in both languages.
 const QUERIES: [&str; 12] = [
@@ -59,20 +60,22 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let stop = AtomicBool::new(false);
     let mut indexer = Indexer::new(&gallery, &encoder, &stop, &|_| {});
     indexer.pictures(&[pictures])?;
-    println!("{} pictures indexed in {}\n", indexer.finish().added, folder.display());
+    say!("{} pictures indexed in {}", indexer.finish().added, folder.display());
+    say!();
     let mut rows = Vec::new();
     for query in QUERIES {
         let vector = embed_query(&encoder, Some(query), None)?;
         let hits = find(&gallery, &vector, Kind::Image, ON_PAGE)?;
-        println!("{query}");
+        say!("{query}");
         hits.iter().take(SHOWN).for_each(search::print);
         rows.push((query.to_owned(), hits));
     }
     let html = args.folder.join("demo.html");
     page::write(&html, "tuwen demo", &rows)?;
-    println!("\nthe pictures are shown in {}", html.display());
+    say!();
+    say!("the pictures are shown in {}", html.display());
     score(&gallery, &encoder)?;
-    println!(
+    say!(
         "search them yourself: tuwen search \"a cat\" --gallery {} --html hits.html",
         folder.display()
     );
@@ -99,7 +102,7 @@ fn score(gallery: &Gallery, encoder: &dyn Encoder) -> Result<()> {
         let report = evaluate(&images, &vectors, encoder.dim(), &owners).text_to_image;
         let [r1, r5, _] = report.recall;
         let [c1, c5, _] = report.chance;
-        println!(
+        say!(
             "own captions, {language}: R@1 {r1:.1}, R@5 {r5:.1} of {} queries (chance {c1:.1}, {c5:.1})",
             report.queries
         );

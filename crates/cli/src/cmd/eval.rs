@@ -18,6 +18,7 @@ use tuwen_eval::{Captioned, Direction, Ranking, Report, Ties, by_class};
 
 use super::by_name;
 use crate::query::TextArgs;
+use crate::terminal::say;
 
 /// Measure retrieval on a captioned set: R@1/5/10 and ranks, both ways
 #[derive(clap::Args)]
@@ -156,7 +157,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let measured = measured.into_iter().map(|(source, _, _, report)| (source.clone(), report));
     let reports: BTreeMap<String, Report> = measured.chain(by_class).collect();
     if args.json {
-        println!("{}", serde_json::to_string(&reports)?);
+        say!("{}", serde_json::to_string(&reports)?);
     } else {
         print(&reports);
     }
@@ -190,19 +191,19 @@ fn labels(path: &Path, samples: &[Sample]) -> Result<Vec<String>> {
 /// A table for people.
 pub fn print(reports: &BTreeMap<String, Report>) {
     for (source, report) in reports {
-        println!("{source}");
+        say!("{source}");
         line("text -> image", &report.text_to_image);
         line("image -> text", &report.image_to_text);
-        println!("  mean recall {:.1}", report.mean_recall);
+        say!("  mean recall {:.1}", report.mean_recall);
     }
-    println!("equal scores go to the lower gallery position");
+    say!("equal scores go to the lower gallery position");
 }
 
 fn line(name: &str, direction: &Direction) {
     let three = |values: [f64; 3]| values.map(|value| format!("{value:.1}")).join("/");
     let within = direction.interval.map(|[low, high]| format!("{low:.1}-{high:.1}")).join(", ");
-    println!("  {name}: R@1/5/10 {} (95%: {within})", three(direction.recall));
-    println!(
+    say!("  {name}: R@1/5/10 {} (95%: {within})", three(direction.recall));
+    say!(
         "    chance {}, mean rank {:.1}, median {}, MRR {:.3}, mAP {:.3}, mAP@50 {:.3}, nDCG@10 {:.3}, {} queries, \
          {} items, {} ties",
         three(direction.chance),
@@ -217,6 +218,6 @@ fn line(name: &str, direction: &Direction) {
         direction.ties
     );
     for (k, recall) in &direction.recall_at {
-        println!("    R@{k} {recall:.1}");
+        say!("    R@{k} {recall:.1}");
     }
 }

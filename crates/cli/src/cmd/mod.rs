@@ -20,6 +20,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::Result;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
+use crate::terminal::note;
+
 /// Parses one of a few names; `--help` lists them.
 fn by_name<T: Copy + Send + Sync>(
     names: &'static [(&'static str, T)],
@@ -35,7 +37,7 @@ fn stop_flag(what: &'static str) -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stop);
     ctrlc::set_handler(move || {
-        eprintln!("{what}");
+        note!("{what}");
         flag.store(true, Ordering::Relaxed);
     })?;
     Ok(stop)

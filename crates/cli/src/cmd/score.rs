@@ -11,6 +11,7 @@ use serde_json::Value;
 use tuwen_eval::compare::compare;
 
 use crate::query::Usage;
+use crate::terminal::say;
 
 /// Score predictions or features that another program made, or compare two runs
 #[derive(clap::Args)]
@@ -99,18 +100,24 @@ fn compare_runs(files: [&PathBuf; 2], args: &Args) -> Result<()> {
         |run: Vec<(String, bool)>| run.into_iter().map(|(_, hit)| hit).collect::<Vec<bool>>();
     let found = compare(&hits(first), &hits(second));
     if args.json {
-        println!("{}", serde_json::to_string(&found)?);
+        say!("{}", serde_json::to_string(&found)?);
         return Ok(());
     }
-    println!(
+    say!(
         "R@{}: {:.2} and {:.2} of {} queries",
-        args.k, found.recall[0], found.recall[1], found.queries
+        args.k,
+        found.recall[0],
+        found.recall[1],
+        found.queries
     );
     let [low, high] = found.interval;
-    println!(
+    say!(
         "difference {:+.2}, 95% interval {low:+.2} to {high:+.2}; only the first {}, only the second {}; \
          p = {:.2e} (McNemar, exact)",
-        found.difference, found.only[0], found.only[1], found.p
+        found.difference,
+        found.only[0],
+        found.only[1],
+        found.p
     );
     Ok(())
 }

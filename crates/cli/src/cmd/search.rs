@@ -9,6 +9,7 @@ use tuwen_index::Kind;
 
 use crate::page;
 use crate::query::{FoundItem, TextArgs, Usage, embed_query, find, open};
+use crate::terminal::{note, say};
 
 /// Find pictures or texts by words, by a picture, or by both
 #[derive(clap::Args)]
@@ -66,12 +67,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let hits = find(&gallery, &query, kind, args.k as usize)?;
     if let Some(path) = &args.html {
         page::write(path, "tuwen", &[(title(args), hits.clone())])?;
-        eprintln!("the hits are shown in {}", path.display());
+        note!("the hits are shown in {}", path.display());
     }
     if args.json {
-        println!("{}", serde_json::to_string(&hits)?);
+        say!("{}", serde_json::to_string(&hits)?);
     } else if hits.is_empty() {
-        println!("the gallery has no {} items", if kind == Kind::Image { "image" } else { "text" });
+        say!("the gallery has no {} items", if kind == Kind::Image { "image" } else { "text" });
     } else {
         hits.iter().for_each(print);
     }
@@ -87,5 +88,5 @@ fn title(args: &Args) -> String {
 /// One line for a hit.
 pub fn print(hit: &FoundItem) {
     let what = hit.text.as_ref().unwrap_or(&hit.path);
-    println!("{:>4}  {:.3}  {what}", hit.rank, hit.score);
+    say!("{:>4}  {:.3}  {what}", hit.rank, hit.score);
 }

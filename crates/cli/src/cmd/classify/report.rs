@@ -9,6 +9,7 @@ use tuwen_encode::CpuEncoder;
 use tuwen_eval::classify::{Accuracy, accuracy, ranking};
 
 use super::{Args, Classified};
+use crate::terminal::say;
 
 /// Classes whose confusions are printed as a table; of more, only the largest ones are.
 const TABLE: usize = 12;
@@ -24,11 +25,11 @@ pub(super) fn pictures(args: &Args, labels: &[String], found: &[Classified]) -> 
                 json!({ "label": labels[label], "probability": picture.probabilities[label] })
             });
             let best: Vec<serde_json::Value> = best.collect();
-            println!("{}", json!({ "path": picture.path.to_string_lossy(), "labels": best }));
+            say!("{}", json!({ "path": picture.path.to_string_lossy(), "labels": best }));
         } else {
-            println!("{}", picture.path.display());
+            say!("{}", picture.path.display());
             for label in best {
-                println!("  {:5.1}%  {}", 100.0 * picture.probabilities[label], labels[label]);
+                say!("  {:5.1}%  {}", 100.0 * picture.probabilities[label], labels[label]);
             }
         }
     }
@@ -57,10 +58,10 @@ pub(super) fn measures(
     if args.json {
         let mut json = serde_json::to_value(&measured)?;
         json["skipped"] = json!(skipped);
-        println!("{json}");
+        say!("{json}");
         return Ok(());
     }
-    println!(
+    say!(
         "top-1 {:.2} (chance {:.2}), top-5 {:.2}, mean per class {:.2}: {} pictures, {} labels, \
          {skipped} skipped",
         measured.top1,
@@ -80,10 +81,10 @@ pub(super) fn measures(
 /// Rows are the classes, columns what they were taken for.
 fn table(measured: &Accuracy, labels: &[String]) {
     let numbers: String = (0..labels.len()).map(|column| format!("{column:6}")).collect();
-    println!("     {numbers}  taken for");
+    say!("     {numbers}  taken for");
     for (row, (counts, label)) in measured.confusion.iter().zip(labels).enumerate() {
         let counts: String = counts.iter().map(|count| format!("{count:6}")).collect();
-        println!("{row:4} {counts}  {label}");
+        say!("{row:4} {counts}  {label}");
     }
 }
 
@@ -100,7 +101,7 @@ fn confusions(measured: &Accuracy, labels: &[String]) {
     pairs.sort_by_key(|&(count, truth, taken)| (std::cmp::Reverse(count), truth, taken));
     for (count, truth, taken) in pairs.into_iter().take(LISTED) {
         let all: usize = measured.confusion[truth].iter().sum();
-        println!("{count} of {all} `{}` taken for `{}`", labels[truth], labels[taken]);
+        say!("{count} of {all} `{}` taken for `{}`", labels[truth], labels[taken]);
     }
 }
 

@@ -8,6 +8,7 @@ use tuwen_data::export::Target;
 
 use super::super::by_name;
 use super::{SourceArgs, bytes, rewrite, say};
+use crate::terminal::say;
 
 /// What to convert into what.
 #[derive(clap::Args)]
@@ -32,7 +33,7 @@ pub fn run(args: &Args) -> Result<()> {
     })?;
     if args.json {
         let (pictures, captions) = (written.pictures, written.captions);
-        println!("{}", json!({ "pictures": pictures, "captions": captions, "skipped": skipped }));
+        say!("{}", json!({ "pictures": pictures, "captions": captions, "skipped": skipped }));
     } else {
         say(&args.output, &written, skipped);
     }

@@ -18,6 +18,7 @@ use tuwen_data::{Error, ImageSource, Sample};
 use tuwen_encode::builtin;
 
 use super::{SourceArgs, open};
+use crate::terminal::say;
 
 /// Records whose pictures are looked at together.
 const BATCH: usize = 64;
@@ -62,7 +63,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         report::html(path, &args.source.input, &examined)?;
     }
     if args.json {
-        println!("{}", report::json(&examined)?);
+        say!("{}", report::json(&examined)?);
     } else {
         report::print(&examined);
     }

@@ -14,6 +14,7 @@ use tuwen_encode::builtin;
 use super::super::by_name;
 use super::{Skipped, SourceArgs, open};
 use crate::query::{TextArgs, note_lost, open_model};
+use crate::terminal::say;
 
 /// Pictures that are decoded and embedded at once.
 const BATCH: usize = 64;
@@ -76,7 +77,7 @@ pub fn run(args: &Args) -> Result<()> {
     bar.finish_and_clear();
     note_lost(&encoder);
     let [pictures, captions] = writer.finish()?;
-    println!(
+    say!(
         "{}: {pictures} pictures, {captions} captions, {} values each, {} skipped",
         args.output.display(),
         encoder.dim(),

@@ -5,6 +5,7 @@ use tuwen_data::Sample;
 use tuwen_data::rng::Rng;
 
 use super::{Skipped, SourceArgs, open};
+use crate::terminal::say;
 
 /// How many, and which.
 #[derive(clap::Args)]
@@ -41,12 +42,12 @@ pub fn run(args: &Args) -> Result<()> {
     drawn.sort_by_key(|(number, _)| *number);
     for (_, sample) in &drawn {
         if args.json {
-            println!("{}", serde_json::to_string(sample)?);
+            say!("{}", serde_json::to_string(sample)?);
             continue;
         }
         let split = sample.split.as_ref().map_or(String::new(), |split| format!("  [{split}]"));
-        println!("{}{split}", sample.id);
-        sample.captions.iter().for_each(|caption| println!("  {}", caption.text));
+        say!("{}{split}", sample.id);
+        sample.captions.iter().for_each(|caption| say!("  {}", caption.text));
     }
     Ok(())
 }

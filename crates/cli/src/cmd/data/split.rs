@@ -12,6 +12,7 @@ use tuwen_data::split::split;
 
 use super::{Skipped, SourceArgs, open};
 use crate::query::Usage;
+use crate::terminal::say;
 
 /// How to divide.
 #[derive(clap::Args)]
@@ -74,7 +75,7 @@ pub fn run(args: &Args) -> Result<()> {
     write(&args.out.join("train.ids"), &parts.train, &samples)?;
     write(&args.out.join("val.ids"), &parts.val, &samples)?;
     if args.json {
-        println!(
+        say!(
             "{}",
             json!({
                 "train": parts.train.len(), "val": parts.val.len(), "skipped": skipped.0,
@@ -82,7 +83,7 @@ pub fn run(args: &Args) -> Result<()> {
             })
         );
     } else {
-        println!(
+        say!(
             "{}: {} train, {} val, seed {}, {joined} near-duplicates kept with their like, {} skipped",
             args.out.display(),
             parts.train.len(),

@@ -9,6 +9,7 @@ use tuwen_data::Sample;
 use tuwen_data::token::WordPiece;
 
 use super::{Skipped, SourceArgs, open};
+use crate::terminal::say;
 
 /// What to count.
 #[derive(clap::Args)]
@@ -76,7 +77,7 @@ pub fn run(args: &Args) -> Result<()> {
     };
     stats.length = [at(0.0), at(0.5), at(0.95), at(1.0)];
     if args.json {
-        println!("{}", serde_json::to_string(&stats)?);
+        say!("{}", serde_json::to_string(&stats)?);
     } else {
         print(&stats, args.context);
     }
@@ -113,23 +114,23 @@ impl Stats {
 
 fn print(stats: &Stats, context: usize) {
     if let Some(encoding) = &stats.encoding {
-        println!("encoding            {encoding}");
+        say!("encoding            {encoding}");
     }
-    println!("pictures            {}", stats.pictures);
+    say!("pictures            {}", stats.pictures);
     let list: Vec<String> = stats
         .captions_a_picture
         .iter()
         .map(|(captions, pictures)| format!("{pictures} with {captions}"))
         .collect();
-    println!("captions            {} ({})", stats.captions, list.join(", "));
+    say!("captions            {} ({})", stats.captions, list.join(", "));
     for (split, pictures) in &stats.splits {
-        println!("split {split:13} {pictures}");
+        say!("split {split:13} {pictures}");
     }
-    println!("with Chinese        {}", stats.chinese);
-    println!("empty               {}", stats.empty);
-    println!("repeated            {}", stats.repeated);
-    println!("beyond {context:3} tokens   {}", stats.too_long);
+    say!("with Chinese        {}", stats.chinese);
+    say!("empty               {}", stats.empty);
+    say!("repeated            {}", stats.repeated);
+    say!("beyond {context:3} tokens   {}", stats.too_long);
     let [shortest, median, most, longest] = stats.length;
-    println!("characters          {shortest} to {longest}, median {median}, 95% up to {most}");
-    println!("skipped             {}", stats.skipped);
+    say!("characters          {shortest} to {longest}, median {median}, 95% up to {most}");
+    say!("skipped             {}", stats.skipped);
 }

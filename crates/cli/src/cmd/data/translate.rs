@@ -11,6 +11,7 @@ use serde_json::json;
 use tuwen_hub::Translator;
 
 use crate::query::captions;
+use crate::terminal::say;
 
 /// What to translate, and who does it.
 #[derive(clap::Args)]
@@ -77,6 +78,6 @@ pub fn run(args: &Args) -> Result<()> {
         bar.inc(batch.len() as u64);
     }
     bar.finish_and_clear();
-    println!("{}: {} captions", named(), all.len());
+    say!("{}: {} captions", named(), all.len());
     Ok(())
 }

@@ -12,6 +12,7 @@ use tuwen_train::{Embedded, embed_set};
 
 use super::Args;
 use crate::query::{Usage, note_lost, open_model};
+use crate::terminal::note;
 
 /// Among how many the shares that are learned look for the truth.
 const FIRST: usize = 5;
@@ -80,6 +81,6 @@ fn learned(args: &Args, parts: &[Embedded], pictures: usize) -> Vec<f32> {
     let shares = learn_weights(&members, &truth, Recipe { top: FIRST, ..Recipe::default() });
     let named = args.model.iter().zip(&shares);
     let named: Vec<String> = named.map(|(model, share)| format!("{model} {share}")).collect();
-    eprintln!("shares learned on {pictures} other pictures: {}", named.join(", "));
+    note!("shares learned on {pictures} other pictures: {}", named.join(", "));
     shares
 }

@@ -10,6 +10,7 @@ use tuwen_encode::{Tokenizer, WEIGHTS_FILE};
 
 use super::is_torch_file;
 use crate::query::Usage;
+use crate::terminal::say;
 
 /// What to convert into what.
 #[derive(clap::Args)]
@@ -71,6 +72,6 @@ pub fn run(args: &Args) -> Result<()> {
         let vocabulary = args.output.join("vocab.txt");
         std::fs::write(&vocabulary, WordPiece::vocabulary()).with_context(|| shown(&vocabulary))?;
     }
-    println!("{}: {} written to {}", args.input, config.name, shown(&args.output));
+    say!("{}: {} written to {}", args.input, config.name, shown(&args.output));
     Ok(())
 }

@@ -6,6 +6,8 @@ use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
 use tuwen_hub::{Cache, Fetcher, Progress, Settings, Site};
 
+use crate::terminal::say;
+
 /// What to fetch.
 #[derive(clap::Args)]
 #[command(
@@ -45,7 +47,7 @@ pub fn run(args: &Args) -> Result<()> {
     bar.finish_and_clear();
     // Whether it is a model is said now and not when it is first used.
     tuwen_hub::open(&args.name)?;
-    println!("{} lies in {}", args.name, folder.display());
-    println!("use it with `--model {}`", args.name);
+    say!("{} lies in {}", args.name, folder.display());
+    say!("use it with `--model {}`", args.name);
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 
 use crate::query::Usage;
+use crate::terminal::say;
 
 /// Which models, and how much of each.
 #[derive(clap::Args)]
@@ -29,6 +30,6 @@ pub fn run(args: &Args) -> Result<()> {
         _ => bail!(Usage(format!("{weights} --weight for {models} models: give one for each"))),
     };
     let model = tuwen_train::soup(&args.models, &shares, &args.out)?;
-    println!("{}: {}, mean of {models} models", args.out.display(), model.config.name);
+    say!("{}: {}, mean of {models} models", args.out.display(), model.config.name);
     Ok(())
 }

@@ -9,6 +9,7 @@ use tuwen_eval::{Report, by_class, evaluate};
 
 use super::super::eval;
 use super::predictions::truth;
+use crate::terminal::say;
 
 /// Scores and prints.
 pub(super) fn run(
@@ -37,7 +38,7 @@ pub(super) fn run(
     let name = texts.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
     let reports = BTreeMap::from([(name, report)]);
     if json {
-        println!("{}", serde_json::to_string(&reports)?);
+        say!("{}", serde_json::to_string(&reports)?);
     } else {
         eval::print(&reports);
     }

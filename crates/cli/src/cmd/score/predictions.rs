@@ -8,6 +8,8 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 use tuwen_eval::conventions::{chinese_clip, chinese_clip_refusal};
 
+use crate::terminal::{note, say};
+
 /// Answers that each query must have.
 const ANSWERS: usize = 10;
 
@@ -15,13 +17,13 @@ const ANSWERS: usize = 10;
 pub(super) fn run(predictions: &Path, reference: &Path) -> Result<ExitCode> {
     match score(predictions, reference) {
         Ok(json) => {
-            println!("{json}");
+            say!("{json}");
             Ok(ExitCode::SUCCESS)
         }
         Err(error) => {
             let words = crate::query::in_words(&error);
-            println!("{}", chinese_clip_refusal(&words));
-            eprintln!("error: {words}");
+            say!("{}", chinese_clip_refusal(&words));
+            note!("error: {words}");
             Ok(ExitCode::FAILURE)
         }
     }

@@ -14,6 +14,7 @@ use tuwen_eval::fuse::{Fusion, Member, Recipe, fuse, learn_weights};
 use tuwen_train::embed_set;
 
 use crate::query::{TextArgs, Usage, in_words, note_lost, open_model};
+use crate::terminal::{note, say};
 
 /// Pictures or texts that are embedded together.
 const BATCH: usize = 64;
@@ -79,11 +80,11 @@ pub fn run(args: &Args) -> Result<()> {
             .zip(&weights)
             .map(|(model, weight)| format!("{model} {weight}"))
             .collect();
-        println!("shares by the validation part: {}", shares.join(", "));
+        say!("shares by the validation part: {}", shares.join(", "));
     }
     for task in tasks {
         let tables = Tables::read(&args.root, task)?;
-        tables.remarks.iter().for_each(|remark| eprintln!("note: {remark}"));
+        tables.remarks.iter().for_each(|remark| note!("note: {remark}"));
         let vectors = encoders.iter().map(|encoder| embed(encoder, task, &tables));
         let vectors = vectors.collect::<Result<Vec<Vectors>>>()?;
         let members: Vec<Member<'_>> = vectors
@@ -99,16 +100,11 @@ pub fn run(args: &Args) -> Result<()> {
         let answers = fuse(&members, recipe(args));
         let path = out.join(task.result());
         write_result(&path, task, &tables, &answers)?;
-        println!(
-            "{}: {} queries over {}",
-            path.display(),
-            tables.queries.len(),
-            tables.gallery.len()
-        );
+        say!("{}: {} queries over {}", path.display(), tables.queries.len(), tables.gallery.len());
     }
     for (given, name) in [(args.dual_softmax, "dual-softmax"), (args.one_to_one, "one-to-one")] {
         if given {
-            println!(
+            say!(
                 "with --{name}, which uses the structure of the test set: say so where you report it"
             );
         }
@@ -212,7 +208,7 @@ fn pictures(encoder: &CpuEncoder, rows: &[Row], folder: &Path) -> Result<Vec<f32
         Ok(picture) => encoder.preprocess().fit(&picture),
         Err(error) => {
             let error = anyhow::Error::from(error).context(row.id.clone());
-            bar.suspend(|| eprintln!("note: taken as grey: {}", in_words(&error)));
+            bar.suspend(|| note!("note: taken as grey: {}", in_words(&error)));
             RgbImage::from_pixel(size, size, [128; 3].into())
         }
     };

@@ -8,6 +8,7 @@ use tuwen_data::import::Format;
 use super::super::by_name;
 use super::super::train;
 use super::super::train::init::{self, Data};
+use crate::terminal::say;
 
 /// What to fine-tune.
 #[derive(clap::Args)]
@@ -56,7 +57,7 @@ pub fn run(args: &Args) -> Result<()> {
         std::fs::write(&path, toml::to_string(&table)?)
             .with_context(|| path.display().to_string())?;
     }
-    println!("the configuration is {}", path.display());
+    say!("the configuration is {}", path.display());
     train::run(&train::Args::new(path))?;
     Ok(())
 }

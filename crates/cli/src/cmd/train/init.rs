@@ -9,6 +9,7 @@ use tuwen_gemm::Precision;
 use tuwen_train::TrainConfig;
 
 use super::super::by_name;
+use crate::terminal::say;
 
 /// The file of a preset, inside the program.
 macro_rules! preset {
@@ -86,7 +87,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let text = text(args.preset, args.model.as_deref(), &args.run, &data)?;
     std::fs::write(&args.out, text).with_context(|| args.out.display().to_string())?;
     TrainConfig::load(&args.out)?;
-    println!(
+    say!(
         "{0}: look at it, then `tuwen train {0} --check` and `tuwen train {0}`",
         args.out.display()
     );

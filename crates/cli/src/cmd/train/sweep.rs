@@ -10,6 +10,7 @@ use tuwen_train::{Engine, Options, TrainConfig, train};
 
 use super::super::runs;
 use super::dashboard::Dashboard;
+use crate::terminal::say;
 
 /// Which rates, and how long.
 #[derive(clap::Args)]
@@ -39,11 +40,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     for &factor in &args.factor {
         let over = end.is_some_and(|end| Instant::now() >= end) || stop.load(Ordering::Relaxed);
         if over {
-            println!("the budget is spent before {factor}: the same command goes on from there");
+            say!("the budget is spent before {factor}: the same command goes on from there");
             break;
         }
         let out = folder.join(format!("x{factor}"));
-        println!("learning rates x {factor}: {}", out.display());
+        say!("learning rates x {factor}: {}", out.display());
         let tried = TrainConfig {
             out: out.clone(),
             epochs: args.epochs.unwrap_or(config.epochs),
@@ -69,7 +70,7 @@ fn one(config: &TrainConfig, stop: &AtomicBool, end: Option<Instant>) -> Result<
     dashboard.finish();
     match done {
         // That a rate is too high is a result.
-        Err(error @ tuwen_train::Error::Diverged { .. }) => println!("{error}"),
+        Err(error @ tuwen_train::Error::Diverged { .. }) => say!("{error}"),
         other => drop(other?),
     }
     Ok(())

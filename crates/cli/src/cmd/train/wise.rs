@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use tuwen_train::{Point, TrainConfig};
 
 use crate::chart::{Kind, Series, svg};
+use crate::terminal::say;
 
 /// Which run.
 #[derive(clap::Args)]
@@ -27,12 +28,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let tell = |point: &Point| {
         let other = point.other.map_or(String::new(), |other| format!(", other set {other:.2}"));
         if !args.json {
-            println!("share {:.2}: validation {:.2}{other}", point.alpha, point.valid);
+            say!("share {:.2}: validation {:.2}{other}", point.alpha, point.valid);
         }
     };
     let points = tuwen_train::wise(&config, usize::from(args.points), &tell)?;
     if args.json {
-        println!("{}", serde_json::to_string(&points)?);
+        say!("{}", serde_json::to_string(&points)?);
     }
     let line = |name: &str, value: fn(&Point) -> Option<f64>| Series {
         name: name.to_owned(),
@@ -48,7 +49,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     std::fs::write(&path, svg(title, Kind::Line, &both, &ends))
         .with_context(|| path.display().to_string())?;
     if !args.json {
-        println!(
+        say!(
             "the best lies in {}, the curve in {}",
             config.out.join("wise").display(),
             path.display()

@@ -10,6 +10,7 @@ use tuwen_data::doctor::{Doctor, Finding, Severity};
 
 use super::Examined;
 use crate::page::{STYLE, escape, picture};
+use crate::terminal::{note, say};
 
 /// Examples that are printed of each finding.
 const SHOWN: usize = 3;
@@ -34,16 +35,16 @@ fn words(finding: &Finding, at: usize) -> String {
 
 pub(super) fn print(examined: &Examined) {
     for finding in &examined.findings {
-        println!("{:7} {:6}  {}", name(finding.severity), finding.count, finding.what);
+        say!("{:7} {:6}  {}", name(finding.severity), finding.count, finding.what);
         for at in 0..finding.examples.len().min(SHOWN) {
-            println!("                  {}", words(finding, at));
+            say!("                  {}", words(finding, at));
         }
     }
     if let Some(pairing) = &examined.pairing {
-        println!("pairing         {pairing}");
+        say!("pairing         {pairing}");
     }
     let errors = examined.findings.iter().filter(|f| f.severity == Severity::Error).count();
-    println!(
+    say!(
         "{} records, {} kinds of findings, {errors} of them errors",
         examined.records,
         examined.findings.len()
@@ -113,6 +114,6 @@ pub(super) fn fix(path: &Path, samples: &[Sample], doctor: &Doctor) -> Result<()
         kept += 1;
     }
     std::fs::write(path, out).with_context(|| path.display().to_string())?;
-    eprintln!("{}: {kept} of {} records", path.display(), samples.len());
+    note!("{}: {kept} of {} records", path.display(), samples.len());
     Ok(())
 }
