@@ -1,16 +1,18 @@
 //! `tuwen`: find images by words and words by images.
 //!
 //! The entry point is a table of contents: parse, dispatch, print. Exit codes: 0 done, 1 failed,
-//! 2 wrong usage.
+//! 2 wrong usage, 130 stopped by a signal; `data doctor` has 3 and 4 of its own.
 
 mod chart;
 mod cmd;
 mod demo_assets;
 mod grid;
 mod indexing;
+mod output;
 mod page;
 mod picture_file;
 mod query;
+mod stop;
 mod terminal;
 
 use std::process::ExitCode;
@@ -19,7 +21,7 @@ use clap::{Parser, Subcommand};
 
 /// Find images by words and words by images, in Chinese and English, offline.
 #[derive(Parser)]
-#[command(version, about, arg_required_else_help = true, after_help = EXAMPLES)]
+#[command(name = "tuwen", version, about, arg_required_else_help = true, after_help = EXAMPLES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -49,7 +51,25 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let done = match Cli::parse().command {
+    let command = Cli::parse().command;
+    let done = match stop::install() {
+        Ok(()) => run(command),
+        Err(error) => Err(anyhow::Error::from(error).context("signals cannot be waited for")),
+    };
+    stop::give_way();
+    let code = match done {
+        Ok(code) => code,
+        Err(error) => {
+            terminal::note!("error: {}", query::in_words(&error));
+            let usage = error.downcast_ref::<query::Usage>().is_some();
+            if usage { ExitCode::from(2) } else { ExitCode::FAILURE }
+        }
+    };
+    if stop::signalled_before() { ExitCode::from(stop::CODE) } else { code }
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
         Command::Index(args) => cmd::index::run(&args),
         Command::Search(args) => cmd::search::run(&args),
         Command::Data(args) => cmd::data::run(&args),
@@ -63,13 +83,5 @@ fn main() -> ExitCode {
         Command::Runs(args) => cmd::runs::run(&args),
         Command::Model(args) => cmd::model::run(&args),
         Command::Completions(args) => cmd::completions::run::<Cli>(&args),
-    };
-    match done {
-        Ok(code) => code,
-        Err(error) => {
-            terminal::note!("error: {}", query::in_words(&error));
-            let usage = error.downcast_ref::<query::Usage>().is_some();
-            if usage { ExitCode::from(2) } else { ExitCode::FAILURE }
-        }
     }
 }

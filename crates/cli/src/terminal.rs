@@ -11,6 +11,7 @@ use std::io::{Error, ErrorKind, Write, stderr, stdout};
 
 /// Prints a line to standard output, formatted like `println!`.
 macro_rules! say {
+    () => { $crate::terminal::line(format_args!("")) };
     ($($arg:tt)*) => { $crate::terminal::line(format_args!($($arg)*)) };
 }
 

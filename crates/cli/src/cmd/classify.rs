@@ -16,6 +16,7 @@ use tuwen_encode::{CpuEncoder, Vision, builtin};
 use tuwen_eval::classify::{Probability, classifier};
 use walkdir::WalkDir;
 
+use crate::output::Force;
 use crate::query::{TextArgs, Usage, in_words, note_lost, open_model};
 use crate::terminal::note;
 
@@ -68,6 +69,8 @@ pub struct Args {
     #[arg(long, requires = "data")]
     elevater: Option<PathBuf>,
     #[command(flatten)]
+    force: Force,
+    #[command(flatten)]
     text_args: TextArgs,
 }
 
@@ -82,6 +85,7 @@ struct Classified {
 
 /// Classifies or measures.
 pub fn run(args: &Args) -> Result<ExitCode> {
+    let files = report::Files::plan(args)?;
     let labels = given_labels(args)?;
     let (labels, pictures) = match &args.data {
         Some(set) => {
@@ -106,7 +110,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     };
     let (found, skipped) = classify(&encoder, pictures, |v| probability.of(v, &weights))?;
     if args.data.is_some() {
-        report::measures(args, &encoder, &labels, &found, skipped)?;
+        report::measures(args, &files, &encoder, &labels, &found, skipped)?;
     } else {
         report::pictures(args, &labels, &found)?;
     }
@@ -176,14 +180,10 @@ fn classify(
     pictures: Vec<(PathBuf, Option<usize>)>,
     probabilities: impl Fn(&[f32]) -> Vec<f32>,
 ) -> Result<(Vec<Classified>, usize)> {
-    let stop = super::stop_flag("stopping after these pictures")?;
     let bar = ProgressBar::new(pictures.len() as u64);
     bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} pictures, {eta} left")?);
     let (mut found, mut skipped) = (Vec::new(), 0);
     for batch in pictures.chunks(BATCH) {
-        if stop.load(std::sync::atomic::Ordering::Relaxed) {
-            bail!("stopped after {} of {} pictures", found.len(), pictures.len());
-        }
         let load = |path: &Path| -> Result<RgbImage> {
             let picture = decode_file(path, Limits::default());
             let picture = picture.with_context(|| path.display().to_string())?;

@@ -21,6 +21,7 @@ use tuwen_data::import::{Format, Opened, Source};
 use tuwen_data::{Error, Sample};
 
 use super::by_name;
+use crate::output::StagedOutput;
 use crate::terminal::{note, say};
 
 /// Convert, check, split, count or look at a captioned set
@@ -101,6 +102,15 @@ impl SourceArgs {
         let (image_field, caption_field) = (None, None);
         Self { input, from: None, images: None, image_field, caption_field, names: false }
     }
+
+    /// What the set is read from.
+    fn inputs(&self) -> Vec<&Path> {
+        [Some(&self.input), self.images.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(PathBuf::as_path)
+            .collect()
+    }
 }
 
 /// How many bad records are listed.
@@ -139,7 +149,8 @@ fn rewrite(
     mut write: impl FnMut(&mut Writer, Sample) -> tuwen_data::Result<()>,
 ) -> Result<(Written, usize)> {
     let opened = open(source)?;
-    let mut writer = Writer::create(output, to)?;
+    let (_announced, mut writer) =
+        StagedOutput::begin(output, &source.inputs(), || Writer::create(output, to))?;
     let stop = super::stop_flag("stopping; nothing half written stays")?;
     let bar = ProgressBar::new_spinner();
     bar.set_style(ProgressStyle::with_template("{spinner} {pos} records, {per_sec}, {elapsed}")?);
@@ -164,7 +175,7 @@ fn bytes(sample: &Sample) -> tuwen_data::Result<Vec<u8>> {
     sample.image.read().map_err(|e| Error::data_set(&sample.id, e.to_string()))
 }
 
-fn say(output: &Path, written: &Written, skipped: usize) {
+fn summary(output: &Path, written: &Written, skipped: usize) {
     let (output, pictures, captions) = (output.display(), written.pictures, written.captions);
     say!("{output}: {pictures} pictures, {captions} captions, {skipped} skipped");
 }

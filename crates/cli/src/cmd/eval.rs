@@ -17,6 +17,7 @@ use tuwen_encode::builtin;
 use tuwen_eval::{Captioned, Direction, Ranking, Report, Ties, by_class};
 
 use super::by_name;
+use crate::output::{Force, OutputFolder};
 use crate::query::TextArgs;
 use crate::terminal::say;
 
@@ -74,6 +75,8 @@ pub struct Args {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    force: Force,
+    #[command(flatten)]
     text_args: TextArgs,
 }
 
@@ -101,6 +104,7 @@ impl Args {
             report: Some(report),
             font: None,
             json: false,
+            force: Force::default(),
             text_args: TextArgs::default(),
         }
     }
@@ -123,6 +127,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         ids: args.ids.clone(),
         share: 1.0,
     };
+    let (mut out, mut page) = folders(args)?;
     let samples = import::read(&set)?;
     let classes = args.labels.as_ref().map(|path| labels(path, &samples)).transpose()?;
     let embedded = ensemble::embed(args, &set, &samples)?;
@@ -132,12 +137,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         let ranking = Ranking { top: write::TOP, ties: Ties::LowerFirst };
         let ranked = [set.text_to_image(ranking), set.image_to_text(ranking)];
         let report = Report::new(set, [&ranked[0], &ranked[1]], &args.k);
-        if let Some(folder) = &args.out {
+        if let Some(folder) = &mut out {
             write::all(folder, source, set, &ranked, &report, &samples)?;
         }
         measured.push((source, set, ranked, report));
     }
-    if let Some(folder) = &args.report {
+    if let Some(folder) = page.as_mut().or(out.as_mut()).filter(|_| args.report.is_some()) {
         let shown = measured.iter().map(|(source, set, ranked, report)| report::Shown {
             source,
             set: *set,
@@ -162,6 +167,16 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         print(&reports);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Folders for results and page; the second is missing where one folder is for both.
+fn folders(args: &Args) -> Result<(Option<OutputFolder>, Option<OutputFolder>)> {
+    let plan = |path: &PathBuf| OutputFolder::plan(path, &[], args.force);
+    let out = args.out.as_ref().map(plan).transpose()?;
+    let full = |path: &Option<PathBuf>| std::fs::canonicalize(path.as_ref()?).ok();
+    let other =
+        args.report.as_ref().filter(|_| out.is_none() || full(&args.out) != full(&args.report));
+    Ok((out, other.map(plan).transpose()?))
 }
 
 /// The class of each picture, from lines of its id or file name and its class.

@@ -11,7 +11,7 @@ use tuwen_data::rng::Rng;
 use tuwen_data::{Caption, Error, Sample};
 
 use super::super::by_name;
-use super::{SourceArgs, bytes, rewrite, say};
+use super::{SourceArgs, bytes, rewrite, summary};
 use crate::query::captions;
 
 /// Quality of the JPEG files that are written.
@@ -75,7 +75,7 @@ pub fn run(args: &Args) -> Result<()> {
         writer.write(&sample, &bytes)?;
         copies.iter().try_for_each(|(copy, bytes)| writer.write(copy, bytes))
     })?;
-    say(&args.output, &written, skipped);
+    summary(&args.output, &written, skipped);
     Ok(())
 }
 

@@ -13,6 +13,7 @@ use tuwen_encode::builtin;
 
 use super::super::by_name;
 use super::{Skipped, SourceArgs, open};
+use crate::output::StagedOutput;
 use crate::query::{TextArgs, note_lost, open_model};
 use crate::terminal::say;
 
@@ -40,7 +41,8 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<()> {
     let encoder = open_model(&args.model, &args.text_args)?;
     let mut records = open(&args.source)?.records.peekable();
-    let mut writer = VectorWriter::create(&args.output, args.to, encoder.dim())?;
+    let begin = || VectorWriter::create(&args.output, args.to, encoder.dim());
+    let (_announced, mut writer) = StagedOutput::begin(&args.output, &args.source.inputs(), begin)?;
     let stop = super::super::stop_flag("stopping; nothing half written stays")?;
     let bar = ProgressBar::new_spinner();
     bar.set_style(ProgressStyle::with_template("{spinner} {pos} pictures, {per_sec}, {elapsed}")?);

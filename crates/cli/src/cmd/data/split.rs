@@ -1,8 +1,8 @@
 //! `tuwen data split`
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 use serde_json::json;
@@ -11,6 +11,7 @@ use tuwen_data::image::{Fingerprint, Limits, decode, groups};
 use tuwen_data::split::split;
 
 use super::{Skipped, SourceArgs, open};
+use crate::output::{Force, OutputFolder};
 use crate::query::Usage;
 use crate::terminal::say;
 
@@ -37,12 +38,23 @@ pub struct Args {
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    force: Force,
 }
 
 impl Args {
     /// The articles' default: 80 and 20 percent.
     pub fn new(source: SourceArgs, out: PathBuf, seed: u64) -> Self {
-        Self { source, out, share: 0.8, seed, stratify: None, no_look: false, json: false }
+        Self {
+            source,
+            out,
+            share: 0.8,
+            seed,
+            stratify: None,
+            no_look: false,
+            json: false,
+            force: Force::default(),
+        }
     }
 }
 
@@ -51,6 +63,7 @@ pub fn run(args: &Args) -> Result<()> {
     if !(0.0..=1.0).contains(&args.share) {
         bail!(Usage(format!("--share {}: it lies between 0 and 1", args.share)));
     }
+    let mut folder = OutputFolder::plan(&args.out, &args.source.inputs(), args.force)?;
     let mut skipped = Skipped::default();
     let mut samples: Vec<Sample> = Vec::new();
     for record in open(&args.source)?.records {
@@ -71,9 +84,8 @@ pub fn run(args: &Args) -> Result<()> {
     let joined = samples.len() - alike.iter().collect::<std::collections::HashSet<_>>().len();
     let strata: Vec<String> = samples.iter().map(|sample| stratum(args, sample)).collect();
     let parts = split(&alike, &strata, args.share, args.seed);
-    std::fs::create_dir_all(&args.out).with_context(|| args.out.display().to_string())?;
-    write(&args.out.join("train.ids"), &parts.train, &samples)?;
-    write(&args.out.join("val.ids"), &parts.val, &samples)?;
+    folder.write("train.ids", lines(&parts.train, &samples).as_bytes())?;
+    folder.write("val.ids", lines(&parts.val, &samples).as_bytes())?;
     if args.json {
         say!(
             "{}",
@@ -138,7 +150,6 @@ fn near_duplicates(samples: &[Sample], skipped: &mut Skipped) -> Result<Vec<usiz
     Ok(out)
 }
 
-fn write(path: &Path, part: &[usize], samples: &[Sample]) -> Result<()> {
-    let lines: String = part.iter().map(|&at| format!("{}\n", samples[at].id)).collect();
-    std::fs::write(path, lines).with_context(|| path.display().to_string())
+fn lines(part: &[usize], samples: &[Sample]) -> String {
+    part.iter().map(|&at| format!("{}\n", samples[at].id)).collect()
 }
