@@ -8,16 +8,19 @@ mod cmd;
 mod demo_assets;
 mod grid;
 mod indexing;
+mod number;
 mod output;
 mod page;
 mod picture_file;
+mod progress;
 mod query;
 mod stop;
 mod terminal;
+mod words;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// Find images by words and words by images, in Chinese and English, offline.
 #[derive(Parser)]
@@ -51,7 +54,12 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let command = Cli::parse().command;
+    terminal::show_panics();
+    let matches = with_negative_numbers(Cli::command()).try_get_matches();
+    let command = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(cli) => cli.command,
+        Err(error) => terminal::usage(&error),
+    };
     let done = match stop::install() {
         Ok(()) => run(command),
         Err(error) => Err(anyhow::Error::from(error).context("signals cannot be waited for")),
@@ -60,12 +68,21 @@ fn main() -> ExitCode {
     let code = match done {
         Ok(code) => code,
         Err(error) => {
-            terminal::note!("error: {}", query::in_words(&error));
+            terminal::note!("error: {}", words::of_error(&error));
             let usage = error.downcast_ref::<query::Usage>().is_some();
             if usage { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     };
     if stop::signalled_before() { ExitCode::from(stop::CODE) } else { code }
+}
+
+/// `-1` is a number that an argument may refuse with its range, not an unknown option.
+fn with_negative_numbers(command: clap::Command) -> clap::Command {
+    let takes = |arg: clap::Arg| {
+        let values = arg.get_action().takes_values();
+        if values { arg.allow_negative_numbers(true) } else { arg }
+    };
+    command.mut_args(takes).mut_subcommands(with_negative_numbers)
 }
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {

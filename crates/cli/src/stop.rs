@@ -103,6 +103,23 @@ impl Drop for Temporary {
     }
 }
 
+/// Does what no signal may cut in two.
+pub fn undisturbed<T>(work: impl FnOnce() -> T) -> T {
+    let _state = State::lock();
+    work()
+}
+
+/// Ends the program from anywhere and leaves no temporary files.
+pub fn leave(code: u8) -> ! {
+    end(&State::lock(), code)
+}
+
+fn end(state: &State, code: u8) -> ! {
+    ENDING.store(true, Ordering::SeqCst);
+    state.temporaries.iter().for_each(|path| remove(path));
+    std::process::exit(i32::from(code))
+}
+
 fn signalled() {
     SIGNALLED.store(true, Ordering::SeqCst);
     let state = State::lock();
@@ -114,9 +131,7 @@ fn signalled() {
         std::thread::spawn(move || note!("{says}"));
         return;
     }
-    ENDING.store(true, Ordering::SeqCst);
-    state.temporaries.iter().for_each(|path| remove(path));
-    std::process::exit(i32::from(CODE))
+    end(&state, CODE)
 }
 
 /// Removes a file, or a folder into which another thread may still be writing.

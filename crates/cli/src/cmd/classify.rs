@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 use tuwen_data::Encoder;
 use tuwen_data::image::{Limits, RgbImage, decode_file};
@@ -17,6 +16,7 @@ use tuwen_eval::classify::{Probability, classifier};
 use walkdir::WalkDir;
 
 use crate::output::Force;
+use crate::progress;
 use crate::query::{TextArgs, Usage, in_words, note_lost, open_model};
 use crate::terminal::note;
 
@@ -57,7 +57,7 @@ pub struct Args {
     #[arg(long)]
     dataset_text: bool,
     /// How many labels to show for each picture
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     top: u32,
     /// Print as JSON: a line for each picture, or the measures
     #[arg(long)]
@@ -180,8 +180,7 @@ fn classify(
     pictures: Vec<(PathBuf, Option<usize>)>,
     probabilities: impl Fn(&[f32]) -> Vec<f32>,
 ) -> Result<(Vec<Classified>, usize)> {
-    let bar = ProgressBar::new(pictures.len() as u64);
-    bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} pictures, {eta} left")?);
+    let bar = progress::bar(Some(pictures.len()), "pictures");
     let (mut found, mut skipped) = (Vec::new(), 0);
     for batch in pictures.chunks(BATCH) {
         let load = |path: &Path| -> Result<RgbImage> {

@@ -17,6 +17,7 @@ use tuwen_encode::builtin;
 use tuwen_eval::{Captioned, Direction, Ranking, Report, Ties, by_class};
 
 use super::by_name;
+use crate::number;
 use crate::output::{Force, OutputFolder};
 use crate::query::TextArgs;
 use crate::terminal::say;
@@ -44,7 +45,7 @@ pub struct Args {
     #[arg(long, default_value = builtin::BUILT_IN)]
     model: Vec<String>,
     /// A share for each --model, in their order; all the same when not given
-    #[arg(long)]
+    #[arg(long, value_parser = number::weight())]
     weight: Vec<f32>,
     /// Learn the shares on these other pictures, one id a line: those that answer most captions among
     /// the first five
@@ -54,7 +55,7 @@ pub struct Args {
     #[arg(long)]
     dataset_text: bool,
     /// Recall at further cut-offs, such as 20,50
-    #[arg(long, value_delimiter = ',')]
+    #[arg(long, value_delimiter = ',', value_parser = number::whole(1..=number::MANY))]
     k: Vec<usize>,
     /// A class for each picture, `ID,CLASS` a line: recall and mAP by class as well, where whatever has
     /// the same class is right

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use tuwen_eval::compare::compare;
 
+use crate::number;
 use crate::query::Usage;
 use crate::terminal::say;
 
@@ -53,7 +54,7 @@ pub struct Args {
     #[arg(long, num_args = 2)]
     compare: Vec<PathBuf>,
     /// Cut-off of --compare
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = number::whole(1..=number::MANY))]
     k: usize,
     /// Print as JSON
     #[arg(long)]

@@ -30,7 +30,7 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t = KindArg::Image)]
     kind: KindArg,
     /// How many hits
-    #[arg(short, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(short, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     k: u32,
     /// The model; the gallery knows its own
     #[arg(long)]

@@ -142,6 +142,15 @@ fn is_stream(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir())
 }
 
+/// Keeps others away from a file that a command writes bit by bit, for as long as the value lives.
+///
+/// # Errors
+/// It is one of the inputs, somebody else is writing it, or its folder cannot be written.
+pub fn lock(path: &Path, inputs: &[&Path]) -> Result<(stop::Temporary, Lock)> {
+    Inputs::of(inputs).refuse(path)?;
+    claim(&place(path)?)
+}
+
 /// Where a link leads, so that the file is replaced and not the link.
 fn place(path: &Path) -> Result<PathBuf> {
     if path.is_symlink() {

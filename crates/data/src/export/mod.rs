@@ -127,6 +127,11 @@ impl Writer {
         Ok(())
     }
 
+    /// What was written until now.
+    pub fn written(&self) -> &Written {
+        &self.written
+    }
+
     /// Completes the set and gives it its name.
     ///
     /// # Errors

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
-use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 use tuwen_data::doctor::{Doctor, Example, Finding, Kind, Look, Severity};
 use tuwen_data::encoding::TextFile;
@@ -16,8 +15,10 @@ use tuwen_data::import::{archive_pictures, is_image_name};
 use tuwen_data::{Error, ImageSource, Sample};
 use tuwen_encode::builtin;
 
-use super::{SourceArgs, open};
+use super::{SourceArgs, open, total};
+use crate::number;
 use crate::output::{Force, OutputFile};
+use crate::progress;
 use crate::terminal::say;
 
 /// Records whose pictures are looked at together.
@@ -29,7 +30,7 @@ pub struct Args {
     #[command(flatten)]
     source: SourceArgs,
     /// Texts with more tokens than this count as too long
-    #[arg(long, default_value_t = 52)]
+    #[arg(long, default_value_t = 52, value_parser = number::whole(1..=number::MANY))]
     context: usize,
     /// The model of the pairing check: do captions belong to their pictures?
     #[arg(long, default_value = builtin::BUILT_IN)]
@@ -88,16 +89,18 @@ fn examine(args: &Args, fix: Option<&OutputFile>) -> Result<Examined> {
     if let Some(text) = &opened.text {
         encoding(&mut doctor, text);
     }
-    let bar = ProgressBar::new_spinner();
-    bar.set_style(ProgressStyle::with_template("{spinner} {pos} records, {per_sec}, {elapsed}")?);
-    let mut samples: Vec<Sample> = Vec::new();
+    let bar = progress::bar(total(&args.source), "records");
+    let (mut samples, mut bad) = (Vec::<Sample>::new(), false);
     let mut records = opened.records;
     loop {
         let mut batch = Vec::with_capacity(BATCH);
         for record in records.by_ref().take(BATCH) {
             match record {
                 Ok(sample) => batch.push(sample),
-                Err(error) => doctor.bad(&error),
+                Err(error) => {
+                    bad = true;
+                    doctor.bad(&error);
+                }
             }
         }
         if batch.is_empty() {
@@ -106,6 +109,7 @@ fn examine(args: &Args, fix: Option<&OutputFile>) -> Result<Examined> {
                 None => break,
                 Some(Ok(sample)) => batch.push(sample),
                 Some(Err(error)) => {
+                    bad = true;
                     doctor.bad(&error);
                     continue;
                 }
@@ -120,6 +124,9 @@ fn examine(args: &Args, fix: Option<&OutputFile>) -> Result<Examined> {
         samples.extend(batch);
     }
     bar.finish_and_clear();
+    if !bad {
+        args.source.refuse_nothing(doctor.records(), 0)?;
+    }
     unnamed(args, &samples, &mut doctor);
     let pairing = pairing(args, &samples, &mut doctor)?;
     if let Some(file) = fix {

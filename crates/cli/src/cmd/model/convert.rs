@@ -33,7 +33,7 @@ pub struct Args {
     #[arg(long, default_value = "f16", value_parser = ["f32", "f16", "bf16"])]
     precision: String,
     /// Interpolate the image tower's positions to pictures of this many pixels a side
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=8192))]
     image_size: Option<u32>,
     /// Lower-case text and straighten its quotes before it is tokenised, as cn_clip does in training
     /// and evaluation (its API does not); only our own layout remembers it

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use tuwen_data::staged::StagedFolder;
 
+use crate::number;
 use crate::output::StagedOutput;
 use crate::query::Usage;
 use crate::terminal::say;
@@ -16,7 +17,7 @@ pub struct Args {
     #[arg(required = true, num_args = 2..)]
     models: Vec<String>,
     /// A share for each, in their order; all the same when not given
-    #[arg(long)]
+    #[arg(long, value_parser = number::weight())]
     weight: Vec<f32>,
     /// The new model's folder
     #[arg(long)]

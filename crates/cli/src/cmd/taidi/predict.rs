@@ -13,6 +13,7 @@ use tuwen_encode::{CpuEncoder, builtin};
 use tuwen_eval::fuse::{Fusion, Member, Recipe, fuse, learn_weights};
 use tuwen_train::embed_set;
 
+use crate::number;
 use crate::output::{Force, OutputFolder};
 use crate::query::{TextArgs, Usage, in_words, note_lost, open_model};
 use crate::terminal::{note, say};
@@ -29,7 +30,7 @@ pub struct Args {
     #[arg(long, default_value = builtin::BUILT_IN)]
     model: Vec<String>,
     /// A share for each --model, in their order; all the same when not given
-    #[arg(long)]
+    #[arg(long, value_parser = number::weight())]
     weight: Vec<f32>,
     /// Find the shares on the validation part of 附件1, after `tuwen taidi prepare`
     #[arg(long, conflicts_with = "weight")]

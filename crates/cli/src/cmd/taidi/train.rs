@@ -8,6 +8,7 @@ use tuwen_data::import::Format;
 use super::super::by_name;
 use super::super::train;
 use super::super::train::init::{self, Data};
+use crate::number;
 use crate::output::{Force, OutputFile};
 use crate::terminal::say;
 
@@ -23,10 +24,10 @@ pub struct Args {
     #[arg(long)]
     model: Option<String>,
     /// Times that each picture is seen, when not as often as the preset says
-    #[arg(long)]
+    #[arg(long, value_parser = number::whole(1..=number::MANY))]
     epochs: Option<usize>,
     /// Pictures of a step
-    #[arg(long)]
+    #[arg(long, value_parser = number::whole(1..=number::MANY))]
     batch: Option<usize>,
 }
 

@@ -13,6 +13,7 @@ use crate::output::OutputFile;
 use crate::output::mark::PAGE;
 use crate::page::{STYLE, escape, picture};
 use crate::terminal::{note, say};
+use crate::words::counted;
 
 /// Examples that are printed of each finding.
 const SHOWN: usize = 3;
@@ -47,9 +48,9 @@ pub(super) fn print(examined: &Examined) {
     }
     let errors = examined.findings.iter().filter(|f| f.severity == Severity::Error).count();
     say!(
-        "{} records, {} kinds of findings, {errors} of them errors",
-        examined.records,
-        examined.findings.len()
+        "{}, {} of findings, {errors} of them errors",
+        counted(examined.records, "record"),
+        counted(examined.findings.len(), "kind")
     );
 }
 
@@ -62,7 +63,7 @@ pub(super) fn json(examined: &Examined) -> Result<String> {
 
 /// A page that opens without a network.
 pub(super) fn html(input: &Path, examined: &Examined) -> String {
-    let title = escape(&format!("{}: {} records", input.display(), examined.records));
+    let title = escape(&format!("{}: {}", input.display(), counted(examined.records, "record")));
     let mut out = format!(
         "<!doctype html><html lang=\"zh\"><meta charset=\"utf-8\">{PAGE}<title>{title}</title><style>{STYLE}\
          .error{{color:#b00020}}.warning{{color:#a65f00}}</style><h1>{title}</h1>\n"
@@ -113,6 +114,6 @@ pub(super) fn fix(file: &OutputFile, samples: &[Sample], doctor: &Doctor) -> Res
         kept += 1;
     }
     file.write(out.as_bytes())?;
-    note!("{}: {kept} of {} records", file.path().display(), samples.len());
+    note!("{}: {kept} of {}", file.path().display(), counted(samples.len(), "record"));
     Ok(())
 }
