@@ -14,6 +14,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::Subcommand;
+use tuwen_data::encoding::Encoding;
 use tuwen_data::export::{Target, Writer, Written};
 use tuwen_data::import::{Format, Opened, Source};
 use tuwen_data::{Error, Sample};
@@ -94,13 +95,23 @@ pub struct SourceArgs {
     /// Of a folder: take the files' names as captions
     #[arg(long)]
     pub names: bool,
+    /// The encoding of its texts, such as gbk, when it is not the one that their bytes show
+    #[arg(long)]
+    pub encoding: Option<Encoding>,
 }
 
 impl SourceArgs {
     /// A set whose format shows, with the usual names.
     pub fn new(input: PathBuf) -> Self {
-        let (image_field, caption_field) = (None, None);
-        Self { input, from: None, images: None, image_field, caption_field, names: false }
+        Self {
+            input,
+            from: None,
+            images: None,
+            image_field: None,
+            caption_field: None,
+            names: false,
+            encoding: None,
+        }
     }
 
     fn source(&self) -> Result<Source> {
@@ -109,6 +120,7 @@ impl SourceArgs {
             None => Source::guess(&self.input)?,
         };
         Ok(Source {
+            encoding: self.encoding,
             images: self.images.clone(),
             image_field: self.image_field.clone().unwrap_or(source.image_field),
             caption_field: self.caption_field.clone().unwrap_or(source.caption_field),
@@ -143,9 +155,12 @@ const LISTED: usize = 10;
 /// Opens the set and says what is wrong with its text.
 fn open(args: &SourceArgs) -> Result<Opened> {
     let opened = args.source()?.open()?;
+    if let Some(choice) = &opened.choice {
+        note!("note: {}: {choice}", args.input.display());
+    }
     if let Some(text) = &opened.text {
         let name = text.path.display();
-        if text.encoding != tuwen_data::encoding::Encoding::Utf8 {
+        if text.encoding != Encoding::UTF_8 {
             note!("note: {name} is read as {}", text.encoding);
         }
         text.remarks().iter().for_each(|remark| note!("note: {name}: {remark}"));
