@@ -20,17 +20,7 @@ use crate::terminal::note;
 #[error("{0}")]
 pub struct Usage(pub String);
 
-/// An error with its causes; a cause that the error's own words already end with is not repeated.
-pub fn in_words(error: &anyhow::Error) -> String {
-    let mut words = String::new();
-    for cause in error.chain().map(ToString::to_string) {
-        if !words.ends_with(&cause) {
-            words += if words.is_empty() { "" } else { ": " };
-            words += &cause;
-        }
-    }
-    words
-}
+pub use crate::words::of_error as in_words;
 
 /// How text becomes tokens, where the model leaves a choice.
 #[derive(clap::Args)]

@@ -17,6 +17,8 @@ use tuwen_encode::builtin;
 use tuwen_eval::{Captioned, Direction, Ranking, Report, Ties, by_class};
 
 use super::by_name;
+use crate::number;
+use crate::output::{Force, OutputFolder};
 use crate::query::{TextArgs, Usage};
 use crate::terminal::{note, say};
 
@@ -49,7 +51,7 @@ pub struct Args {
     #[arg(long, default_value = builtin::BUILT_IN)]
     model: Vec<String>,
     /// A share for each --model, in their order; all the same when not given
-    #[arg(long)]
+    #[arg(long, value_parser = number::weight())]
     weight: Vec<f32>,
     /// Learn the shares on these other pictures, one id a line: those that answer most captions among
     /// the first five
@@ -59,7 +61,7 @@ pub struct Args {
     #[arg(long)]
     dataset_text: bool,
     /// Recall at further cut-offs, such as 20,50
-    #[arg(long, value_delimiter = ',')]
+    #[arg(long, value_delimiter = ',', value_parser = number::whole(1..=number::MANY))]
     k: Vec<usize>,
     /// A class for each picture, `ID,CLASS` a line: recall and mAP by class as well, where whatever has
     /// the same class is right
@@ -79,6 +81,8 @@ pub struct Args {
     /// Print the numbers as JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    force: Force,
     #[command(flatten)]
     text_args: TextArgs,
 }
@@ -109,6 +113,7 @@ impl Args {
             report: Some(report),
             font: None,
             json: false,
+            force: Force::default(),
             text_args: TextArgs::default(),
         }
     }
@@ -131,6 +136,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         split: args.split.clone(),
         ..DataSet::new(format, &args.images)
     };
+    let (mut out, mut page) = folders(args)?;
     let samples = read(&set)?;
     let relation = relation::texts(&samples);
     let classes = args.labels.as_ref().map(|path| labels(path, &samples)).transpose()?;
@@ -142,12 +148,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         let ranking = Ranking { top: write::TOP, ties: Ties::LowerFirst };
         let ranked = [set.text_to_image(ranking), set.image_to_text(ranking)];
         let report = Report::new(set, [&ranked[0], &ranked[1]], &args.k);
-        if let Some(folder) = &args.out {
+        if let Some(folder) = &mut out {
             write::all(folder, source, set, &ranked, &report, (&relation[&**source], &samples))?;
         }
         measured.push((source, set, ranked, report));
     }
-    if let Some(folder) = &args.report {
+    if let Some(folder) = page.as_mut().or(out.as_mut()).filter(|_| args.report.is_some()) {
         let shown = measured.iter().map(|(source, set, ranked, report)| report::Shown {
             source,
             set: *set,
@@ -176,6 +182,16 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         print(&reports);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Folders for results and page; the second is missing where one folder is for both.
+fn folders(args: &Args) -> Result<(Option<OutputFolder>, Option<OutputFolder>)> {
+    let plan = |path: &PathBuf| OutputFolder::plan(path, &[], args.force);
+    let out = args.out.as_ref().map(plan).transpose()?;
+    let full = |path: &Option<PathBuf>| std::fs::canonicalize(path.as_ref()?).ok();
+    let other =
+        args.report.as_ref().filter(|_| out.is_none() || full(&args.out) != full(&args.report));
+    Ok((out, other.map(plan).transpose()?))
 }
 
 fn stem(path: &Path) -> String {

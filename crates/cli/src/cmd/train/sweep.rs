@@ -10,6 +10,7 @@ use tuwen_train::{Engine, Options, TrainConfig, train};
 
 use super::super::runs;
 use super::dashboard::Dashboard;
+use crate::number;
 use crate::terminal::say;
 
 /// Which rates, and how long.
@@ -18,13 +19,13 @@ pub struct Args {
     /// The configuration whose learning rates are multiplied
     config: PathBuf,
     /// By this; give several
-    #[arg(long, default_values_t = [0.3, 1.0, 3.0])]
+    #[arg(long, default_values_t = [0.3, 1.0, 3.0], value_parser = number::weight())]
     factor: Vec<f32>,
     /// Epochs of each try, instead of the configuration's
-    #[arg(long)]
+    #[arg(long, value_parser = number::whole(1..=number::MANY))]
     epochs: Option<usize>,
     /// Stop after so many minutes in all; the same command goes on from there
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=number::MANY))]
     minutes: Option<u64>,
 }
 

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use tuwen_train::{Point, TrainConfig};
 
 use crate::chart::{Kind, Series, svg};
+use crate::output::{Force, OutputFile};
 use crate::terminal::say;
 
 /// Which run.
@@ -46,8 +47,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let ends = [(0.0, "start".to_owned()), (1.0, "fine-tuned".to_owned())];
     let path = config.out.join("wise.svg");
     let title = "mean recall between the start and the fine-tuned model, %";
-    std::fs::write(&path, svg(title, Kind::Line, &both, &ends))
-        .with_context(|| path.display().to_string())?;
+    let output = OutputFile::plan(&path, &[], Force::OWN_FOLDER)?;
+    output.write(svg(title, Kind::Line, &both, &ends).as_bytes())?;
     if !args.json {
         say!(
             "the best lies in {}, the curve in {}",
