@@ -13,6 +13,7 @@ pub mod file;
 pub mod image;
 pub mod import;
 pub mod loader;
+pub mod lock;
 pub mod pickle;
 pub mod prompt;
 pub mod rng;

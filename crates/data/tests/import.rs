@@ -16,7 +16,8 @@ fn set(format: Format, images: &Path, captions: &[(&Path, &str)]) -> DataSet {
         ..CaptionFile::new(path)
     };
     let captions = captions.iter().map(file).collect();
-    DataSet { format, images: images.to_path_buf(), captions, ids: None, share: 1.0 }
+    let images = images.to_path_buf();
+    DataSet { format, images, captions, splits: Vec::new(), ids: None, share: 1.0 }
 }
 
 fn texts(sample: &Sample) -> Vec<(&str, &str)> {

@@ -120,6 +120,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         format,
         images: args.images.clone(),
         captions: args.captions.iter().map(caption_file).collect(),
+        splits: Vec::new(),
         ids: args.ids.clone(),
         share: 1.0,
     };

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Cursor;
 use std::path::{Component, Path, PathBuf};
 
-use super::Text;
+use super::{Pair, Text};
 use crate::encoding::TextFile;
 use crate::{Caption, Error, ImageSource, Result, Sample};
 
@@ -67,7 +67,10 @@ impl ImageIndex {
 impl ImageIndex {
     /// A text file beside the pictures, or a member of their archive, as UTF-8.
     pub(super) fn text(&self, path: &Path) -> Result<Text> {
-        match self.members.get(&*path.to_string_lossy()) {
+        // A configuration's paths begin with its own folder, which no member knows.
+        let mut ends = (0..path.components().count())
+            .map(|skip| path.components().skip(skip).collect::<PathBuf>());
+        match ends.find_map(|end| self.members.get(&*end.to_string_lossy())) {
             Some(member) if !path.exists() => {
                 let text = String::from_utf8(member.read()?).map_err(|_| {
                     Error::data_set(path, "the archive's member is not UTF-8; take it out first")
@@ -134,8 +137,9 @@ pub(super) struct SampleBuilder {
 }
 
 impl SampleBuilder {
-    pub(super) fn add(&mut self, images: &ImageIndex, name: &str, text: String, source: &str) {
-        let caption = Caption { text, source: source.to_owned() };
+    pub(super) fn add(&mut self, images: &ImageIndex, pair: Pair, source: &str) {
+        let caption = Caption { text: pair.caption, source: source.to_owned() };
+        let name = &*pair.image;
         if let Some(&at) = self.position.get(name) {
             return self.samples[at].captions.push(caption);
         }
@@ -147,7 +151,7 @@ impl SampleBuilder {
             id: Path::new(name).with_extension("").to_string_lossy().into_owned(),
             image,
             captions: vec![caption],
-            split: None,
+            split: pair.split,
             metadata: BTreeMap::new(),
         });
     }

@@ -19,10 +19,12 @@ pub use images::{ImageIndex, archive_pictures, is_image_name};
 pub use pairs::{Pair, Pairs, Text, pairs};
 pub use records::{Opened, Records, Source, pictures_beside};
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::encoding::TextFile;
 use crate::{Error, Result, Sample};
 
 /// A data set as a configuration names it.
@@ -37,7 +39,11 @@ pub struct DataSet {
     /// The files with captions, for the formats that have such files.
     #[serde(default)]
     pub captions: Vec<CaptionFile>,
-    /// Keeps only the pictures listed here, one id a line, in this order.
+    /// Keeps only the pictures of these splits (`train`, `val`, …), where the format says which is which;
+    /// all where empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub splits: Vec<String>,
+    /// Keeps only the pictures listed here, one id a line, in this order; a list of file names does, too.
     #[serde(default)]
     pub ids: Option<PathBuf>,
     /// Share of the set that each epoch of training takes.
@@ -140,7 +146,10 @@ pub fn read(set: &DataSet) -> Result<Vec<Sample>> {
             for file in &set.captions {
                 let images = Some(set.images.clone());
                 let source = Source { images, ..Source::new(&file.file, set.format) };
-                samples.extend(source.open()?.records.collect::<Result<Vec<_>>>()?);
+                let mut found = source.open()?.records.collect::<Result<Vec<_>>>()?;
+                let captions = found.iter_mut().flat_map(|sample| &mut sample.captions);
+                captions.for_each(|caption| caption.source.clone_from(&file.source));
+                samples.append(&mut found);
             }
             samples
         }
@@ -153,9 +162,13 @@ pub fn read(set: &DataSet) -> Result<Vec<Sample>> {
             records.collect::<Result<_>>()?
         }
     };
+    if !set.splits.is_empty() {
+        samples = of_splits(samples, set)?;
+    }
     if let Some(list) = &set.ids {
-        let text = std::fs::read_to_string(list).map_err(|e| Error::io(list, e))?;
-        samples = select(samples, text.lines().map(str::trim).filter(|id| !id.is_empty()), list)?;
+        let text = TextFile::read(list)?;
+        let lines = text.lines().enumerate().map(|(number, line)| (number + 1, line.trim()));
+        samples = select(samples, lines.filter(|(_, id)| !id.is_empty()), list)?;
     }
     if samples.is_empty() {
         return Err(match &set.ids {
@@ -166,13 +179,26 @@ pub fn read(set: &DataSet) -> Result<Vec<Sample>> {
     Ok(samples)
 }
 
+/// The pictures of the splits that are asked for.
+fn of_splits(mut samples: Vec<Sample>, set: &DataSet) -> Result<Vec<Sample>> {
+    let found: BTreeSet<String> = samples.iter().filter_map(|s| s.split.clone()).collect();
+    if let Some(unknown) = set.splits.iter().find(|split| !found.contains(*split)) {
+        let what = match found.is_empty() {
+            true => format!("no picture says its split, so none is of `{unknown}`: use `ids`"),
+            false => format!("there is no split `{unknown}`, only {found:?}"),
+        };
+        return Err(Error::data_set(set.captions.first().map_or(&set.images, |c| &c.file), what));
+    }
+    samples.retain(|sample| sample.split.as_ref().is_some_and(|s| set.splits.contains(s)));
+    Ok(samples)
+}
+
 fn join(set: &DataSet) -> Result<Vec<Sample>> {
     let images = ImageIndex::open(&set.images)?;
     let mut builder = images::SampleBuilder::default();
     for file in &set.captions {
         for pair in pairs(file, set.format, images.text(&file.file)?)? {
-            let pair = pair?;
-            builder.add(&images, &pair.image, pair.caption, &file.source);
+            builder.add(&images, pair?, &file.source);
         }
     }
     builder.finish(set.ids.is_some())
@@ -180,20 +206,25 @@ fn join(set: &DataSet) -> Result<Vec<Sample>> {
 
 fn select<'a>(
     samples: Vec<Sample>,
-    ids: impl Iterator<Item = &'a str>,
+    ids: impl Iterator<Item = (usize, &'a str)>,
     list: &Path,
 ) -> Result<Vec<Sample>> {
     let mut by_id: std::collections::HashMap<String, Sample> =
         samples.into_iter().map(|sample| (sample.id.clone(), sample)).collect();
-    ids.enumerate()
-        .map(|(line, id)| {
-            by_id.remove(id).ok_or_else(|| {
-                Error::record(
-                    list,
-                    line + 1,
-                    format!("no picture with a caption has the id `{id}`"),
-                )
-            })
-        })
-        .collect()
+    let (mut selected, mut missing) = (Vec::new(), Vec::new());
+    for (line, id) in ids {
+        // An id may have dots: as it is first, then as a file's name.
+        let stem = Path::new(id).with_extension("");
+        match by_id.remove(id).or_else(|| by_id.remove(&*stem.to_string_lossy())) {
+            Some(sample) => selected.push(sample),
+            None => missing.push((line, id)),
+        }
+    }
+    let Some((line, id)) = missing.first() else { return Ok(selected) };
+    let (lost, all) = (missing.len(), selected.len() + missing.len());
+    let what = format!(
+        "no picture with a caption has the id `{id}`, or it is listed twice; so it is with {lost} of the \
+         {all} listed ids"
+    );
+    Err(Error::record(list, *line, what))
 }

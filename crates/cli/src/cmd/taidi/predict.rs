@@ -135,6 +135,7 @@ fn learned(args: &Args, encoders: &[CpuEncoder]) -> Result<Vec<f32>> {
         format: Format::Csv,
         images: part.join("ImageData"),
         captions: vec![CaptionFile::new(&part.join("ImageWordData.csv"))],
+        splits: Vec::new(),
         ids: Some(ids),
         share: 1.0,
     };
