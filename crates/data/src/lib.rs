@@ -16,6 +16,7 @@ pub mod loader;
 pub mod lock;
 pub mod pickle;
 pub mod prompt;
+pub mod relation;
 pub mod rng;
 pub mod sample;
 pub mod split;

@@ -3,7 +3,7 @@
 //! `run` is the loop, read from top to bottom; `start` gives it data and first weights, `step` turns a
 //! batch into a loss and gradients (fast CPU towers, or burn on any device), `learner` says which weights
 //! learn, `optim` turns gradients into weights, `checkpoint` keeps all of it on disk, `validate` measures
-//! recall, `report` and `tensorboard` show what happened.
+//! recall, `history` reads what a run's folder tells, `report` and `tensorboard` show it.
 
 mod architecture;
 mod check;
@@ -44,4 +44,4 @@ pub use sets::{SOURCE, read_set};
 pub use start::whole_model;
 pub use step::{Engine, Learns, StepInput, Taught, gradients};
 pub use stop::Stop;
-pub use validate::{Embedded, Reports, embed_set, recalls};
+pub use validate::{Embedded, Reports, Texts, embed_set, recalls};

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use tuwen_data::loader::{Batch, Plan};
-use tuwen_data::{Encoder, Sample};
+use tuwen_data::{Encoder, Sample, relation};
 
 use crate::Result;
 use crate::step::Taught;
@@ -22,16 +22,20 @@ pub(crate) struct Teacher {
 
 impl Teacher {
     /// Embeds everything.
-    pub(crate) fn new(name: &str, samples: &[Sample], plan: &Plan, stop: &Stop<'_>) -> Result<Self> {
+    pub(crate) fn new(
+        name: &str,
+        samples: &[Sample],
+        plan: &Plan,
+        stop: &Stop<'_>,
+    ) -> Result<Self> {
         let encoder = tuwen_hub::open(name)?;
         let embedded = or_stopped(embed_set(&Stoppable::new(&encoder, stop), samples), stop)?;
         let dim = encoder.dim();
         let mut texts = HashMap::new();
-        for (source, (vectors, _)) in &embedded.texts {
-            let captions = samples.iter().flat_map(|sample| &sample.captions);
-            let own = captions.filter(|caption| caption.source == *source);
-            for (caption, vector) in own.zip(vectors.chunks_exact(dim)) {
-                texts.insert(plan.text_id(&caption.text)?, vector.to_vec());
+        for (source, own) in relation::texts(samples) {
+            let vectors = embedded.texts[source].vectors.chunks_exact(dim);
+            for (text, vector) in own.iter().zip(vectors) {
+                texts.insert(plan.text_id(text.words)?, vector.to_vec());
             }
         }
         Ok(Self { images: embedded.images, texts, dim, scale: encoder.logits()?.0 })

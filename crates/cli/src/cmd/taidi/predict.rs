@@ -70,6 +70,9 @@ pub fn run(args: &Args) -> Result<()> {
     let tasks = Task::ALL.into_iter().filter(|task| args.root.join(task.folder()).is_dir());
     let tasks: Vec<Task> = tasks.collect();
     anyhow::ensure!(!tasks.is_empty(), "{}: there is neither 附件2 nor 附件3", args.root.display());
+    // What is wrong with a table is told before anything is computed.
+    let tables = tasks.into_iter().map(|task| Ok((task, Tables::read(&args.root, task)?)));
+    let tables = tables.collect::<Result<Vec<(Task, Tables)>>>()?;
     let encoders = args.model.iter().map(|model| open_model(model, &args.text_args));
     let encoders = encoders.collect::<Result<Vec<CpuEncoder>>>()?;
     if args.learn_weights {
@@ -82,8 +85,7 @@ pub fn run(args: &Args) -> Result<()> {
             .collect();
         say!("shares by the validation part: {}", shares.join(", "));
     }
-    for task in tasks {
-        let tables = Tables::read(&args.root, task)?;
+    for (task, tables) in tables {
         tables.remarks.iter().for_each(|remark| note!("note: {remark}"));
         let vectors = encoders.iter().map(|encoder| embed(encoder, task, &tables));
         let vectors = vectors.collect::<Result<Vec<Vectors>>>()?;
@@ -121,6 +123,13 @@ fn weights(args: &Args) -> Result<Vec<f32>> {
     if weights != models {
         bail!(Usage(format!("{weights} --weight for {models} --model: give one for each")));
     }
+    let share = |weight: &&f32| !(weight.is_finite() && **weight >= 0.0);
+    if let Some(wrong) = args.weight.iter().find(share) {
+        bail!(Usage(format!("--weight {wrong}: give numbers from 0 on")));
+    }
+    if args.weight.iter().all(|&weight| weight == 0.0) {
+        bail!(Usage("every --weight is 0: give one above it".into()));
+    }
     Ok(args.weight.clone())
 }
 
@@ -132,12 +141,9 @@ fn learned(args: &Args, encoders: &[CpuEncoder]) -> Result<Vec<f32>> {
     }
     let part = args.root.join("附件1");
     let set = DataSet {
-        format: Format::Csv,
-        images: part.join("ImageData"),
         captions: vec![CaptionFile::new(&part.join("ImageWordData.csv"))],
-        splits: Vec::new(),
         ids: Some(ids),
-        share: 1.0,
+        ..DataSet::new(Format::Csv, &part.join("ImageData"))
     };
     let samples = import::read(&set)?;
     let embedded = encoders.iter().map(|encoder| Ok(embed_set(encoder, &samples)?));
@@ -146,13 +152,13 @@ fn learned(args: &Args, encoders: &[CpuEncoder]) -> Result<Vec<f32>> {
         .iter()
         .zip(encoders)
         .filter_map(|(set, encoder)| {
-            let (texts, _) = set.texts.values().next()?;
-            let (queries, gallery, dim) = (texts, &set.images, encoder.dim());
+            let texts = set.texts.values().next()?;
+            let (queries, gallery, dim) = (&texts.vectors, &set.images, encoder.dim());
             Some(Member { queries, gallery, dim, weight: 1.0 })
         })
         .collect();
     let truth = embedded.first().and_then(|set| set.texts.values().next());
-    let truth = truth.map_or(&[][..], |(_, owner)| owner);
+    let truth = truth.map_or(&[][..], |texts| &texts.truth);
     let plain = Recipe { dual_softmax: None, one_to_one: false, ..recipe(args) };
     Ok(learn_weights(&members, truth, plain))
 }

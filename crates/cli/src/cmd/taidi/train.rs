@@ -9,7 +9,7 @@ use tuwen_data::import::{CaptionFile, DataSet, Format};
 
 use super::super::by_name;
 use super::super::train;
-use super::super::train::init::{self, Wanted};
+use super::super::train::init::{self, Sets, Wanted};
 use crate::query::Usage;
 use crate::terminal::say;
 
@@ -52,17 +52,15 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             source: tuwen_train::SOURCE.into(),
             ..CaptionFile::new(&part.join("ImageWordData.csv"))
         };
-        let sets = ["train.ids", "val.ids"].map(|ids| DataSet {
-            format: Format::Csv,
-            images: part.join("ImageData"),
+        let [train, valid] = ["train.ids", "val.ids"].map(|ids| DataSet {
             captions: vec![captions.clone()],
-            splits: Vec::new(),
             ids: Some(split.join(ids)),
-            share: 1.0,
+            ..DataSet::new(Format::Csv, &part.join("ImageData"))
         });
         let (model, epochs, batch) = (args.model.clone(), args.epochs, args.batch);
         let preset = args.preset.unwrap_or(Wanted::default().preset);
         let wanted = Wanted { preset, model, epochs, batch };
+        let sets = Sets { train: vec![train], valid };
         init::write(&path, &wanted, &folder.join("run"), &sets)?;
     }
     say!("the configuration is {}", path.display());

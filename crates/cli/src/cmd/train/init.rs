@@ -74,17 +74,27 @@ pub struct Args {
     out: PathBuf,
 }
 
+/// What a run learns from, and what it is measured on.
+pub struct Sets {
+    /// Behind each other.
+    pub train: Vec<DataSet>,
+    /// One set.
+    pub valid: DataSet,
+}
+
 /// Writes the configuration.
 pub fn run(args: &Args) -> Result<ExitCode> {
     if args.out.exists() {
         bail!("{} exists already: remove it first, or give another --out", args.out.display());
     }
-    let whole = whole_set(args)?;
+    let source = source(args)?;
+    let whole = whole_set(&source);
     let sets = match (&args.train_ids, &args.valid_ids) {
         (Some(train), Some(valid)) => {
-            [train, valid].map(|ids| DataSet { ids: Some(ids.clone()), ..whole.clone() })
+            let part = |ids: &PathBuf| DataSet { ids: Some(ids.clone()), ..whole.clone() };
+            Sets { train: vec![part(train)], valid: part(valid) }
         }
-        _ => own_splits(&args.set, &whole)?,
+        _ => own_splits(&source, &whole)?,
     };
     let wanted = Wanted { preset: args.preset, model: args.model.clone(), ..Wanted::default() };
     write(&args.out, &wanted, &args.run, &sets)?;
@@ -95,58 +105,69 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The set as a configuration names it, with all its pictures.
-fn whole_set(args: &Args) -> Result<DataSet> {
-    let format = match args.from {
-        Some(format) => format,
-        None => Source::guess(&args.set)?.format,
+/// Whether the pictures of a format lie with their captions.
+fn is_one_thing(format: Format) -> bool {
+    matches!(format, Format::Shards | Format::Folder | Format::ChineseClip | Format::Parquet)
+}
+
+fn source(args: &Args) -> Result<Source> {
+    let source = match args.from {
+        Some(format) => Source::new(&args.set, format),
+        None => Source::guess(&args.set)?,
     };
-    let inside =
-        matches!(format, Format::Shards | Format::Folder | Format::ChineseClip | Format::Parquet);
     let given = [
         ("--images", args.images.is_some()),
         ("--image-field", args.image_field.is_some()),
         ("--caption-field", args.caption_field.is_some()),
     ];
-    if let Some((flag, _)) = given.iter().find(|(_, given)| *given && inside) {
-        let set = args.set.display();
-        bail!(Usage(format!("{flag}: {set} has its pictures with their captions; leave it out")));
+    let alone = is_one_thing(source.format);
+    if let Some((flag, _)) = given.iter().find(|(_, given)| *given && alone) {
+        let (set, format) = (args.set.display(), source.format.name());
+        bail!(Usage(format!("{flag}: {set} is of the format {format}, which has no such thing")));
     }
-    let file = CaptionFile { source: tuwen_train::SOURCE.into(), ..CaptionFile::new(&args.set) };
-    let file = CaptionFile {
-        image_field: args.image_field.clone().unwrap_or(file.image_field),
-        caption_field: args.caption_field.clone().unwrap_or(file.caption_field),
-        ..file
+    let images = args.images.clone().unwrap_or_else(|| pictures_beside(&source.path));
+    Ok(Source {
+        images: (!alone).then_some(images),
+        image_field: args.image_field.clone().unwrap_or(source.image_field),
+        caption_field: args.caption_field.clone().unwrap_or(source.caption_field),
+        ..source
+    })
+}
+
+/// The set as a configuration names it, with all its pictures.
+fn whole_set(source: &Source) -> DataSet {
+    let Some(images) = &source.images else { return DataSet::new(source.format, &source.path) };
+    let captions = CaptionFile {
+        source: tuwen_train::SOURCE.into(),
+        image_field: source.image_field.clone(),
+        caption_field: source.caption_field.clone(),
+        ..CaptionFile::new(&source.path)
     };
-    let images = match inside {
-        true => args.set.clone(),
-        false => args.images.clone().unwrap_or_else(|| pictures_beside(&args.set)),
-    };
-    let captions = if inside { Vec::new() } else { vec![file] };
-    Ok(DataSet { format, images, captions, splits: Vec::new(), ids: None, share: 1.0 })
+    DataSet { captions: vec![captions], ..DataSet::new(source.format, images) }
 }
 
 /// The parts of a set that says which picture is in which.
-fn own_splits(name: &Path, whole: &DataSet) -> Result<[DataSet; 2]> {
-    let samples = read_set(whole)?;
-    let found: BTreeSet<&str> = samples.iter().filter_map(|s| s.split.as_deref()).collect();
-    let of = |names: &[&str]| -> Vec<String> {
-        names.iter().filter(|name| found.contains(**name)).map(|&name| name.to_owned()).collect()
-    };
+fn own_splits(source: &Source, whole: &DataSet) -> Result<Sets> {
+    let records = source.open()?.records.flatten();
+    let found: BTreeSet<String> = records.filter_map(|sample| sample.split).collect();
     // Karpathy's `restval` is learned from by everybody.
-    let train = of(&["train", "restval"]);
-    let valid = [&["val", "valid", "validation", "dev"][..], &["test"]].map(of);
-    let valid = valid.into_iter().find(|names| !names.is_empty()).unwrap_or_default();
-    if train.is_empty() || valid.is_empty() {
-        let name = name.display();
+    let train = ["train", "restval"].into_iter().filter(|&name| found.contains(name));
+    let train: Vec<&str> = train.collect();
+    let valid = ["val", "valid", "validation", "dev", "eval", "test"];
+    let valid = valid.into_iter().find(|&name| found.contains(name));
+    let (false, Some(valid)) = (train.is_empty(), valid) else {
+        let name = source.path.display();
+        let splits = found.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let splits = if splits.is_empty() { "none".to_owned() } else { splits };
         bail!(
-            "{name} does not say what to learn from and what to measure on (its splits: {found:?}): divide \
-             it by `tuwen data split {name} --out split`, then give --train-ids split/train.ids and \
-             --valid-ids split/val.ids"
+            "{name} does not say what to learn from and what to measure on (its splits: {splits}): divide it \
+             by `tuwen data split {name} --out split`, then give --train-ids split/train.ids and --valid-ids \
+             split/val.ids"
         );
-    }
-    say!("learns from its split {}, measures on {}", train.join(" and "), valid.join(" and "));
-    Ok([train, valid].map(|splits| DataSet { splits, ..whole.clone() }))
+    };
+    say!("learns from the set's split {}, measures on {valid}", train.join(" and "));
+    let part = |split: &str| DataSet { split: Some(split.to_owned()), ..whole.clone() };
+    Ok(Sets { train: train.into_iter().map(part).collect(), valid: part(valid) })
 }
 
 /// What a person wants otherwise than a preset has it.
@@ -168,12 +189,12 @@ impl Default for Wanted {
     }
 }
 
-/// Writes a configuration for a set to learn from and one to measure on, whose paths are those that the
-/// program sees, to a file that is not there yet.
-pub fn write(path: &Path, wanted: &Wanted, run: &Path, sets: &[DataSet; 2]) -> Result<()> {
-    let train = read_set(&sets[0])?;
+/// Writes a configuration for sets whose paths are those that the program sees, to a file that is not
+/// there yet.
+pub fn write(path: &Path, wanted: &Wanted, run: &Path, sets: &Sets) -> Result<()> {
+    let train = sets.train.iter().map(read_set).collect::<tuwen_data::Result<Vec<_>>>()?.concat();
     // Ids that are missing are told now.
-    read_set(&sets[1])?;
+    read_set(&sets.valid)?;
     let text = text(wanted, (path, run), sets, &train)?;
     tuwen_data::file::replace(path, text.as_bytes())?;
     TrainConfig::load(path)?;
@@ -183,7 +204,7 @@ pub fn write(path: &Path, wanted: &Wanted, run: &Path, sets: &[DataSet; 2]) -> R
 fn text(
     wanted: &Wanted,
     (file, run): (&Path, &Path),
-    sets: &[DataSet; 2],
+    sets: &Sets,
     train: &[Sample],
 ) -> Result<String> {
     let folder = file.parent().unwrap_or(Path::new(""));
@@ -208,8 +229,9 @@ fn text(
     let mut group = toml::Table::new();
     group.insert("sources".into(), sources.collect::<Vec<_>>().into());
     table.insert("captions".into(), vec![group].into());
-    table.insert("train".into(), vec![part(folder, &sets[0])?].into());
-    table.insert("valid".into(), part(folder, &sets[1])?.into());
+    let learned = sets.train.iter().map(|set| part(folder, set)).collect::<Result<Vec<_>>>()?;
+    table.insert("train".into(), learned.into());
+    table.insert("valid".into(), part(folder, &sets.valid)?.into());
     let comments = wanted.preset.lines().take_while(|line| line.starts_with('#'));
     let comments: String = comments.map(|line| format!("{line}\n")).collect();
     Ok(format!(
