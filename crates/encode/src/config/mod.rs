@@ -56,6 +56,10 @@ pub struct ModelConfig {
     /// Whether a token sees only those before it.
     #[serde(default)]
     pub causal: bool,
+    /// Whether a pair is judged by itself, by a sigmoid of its logit, which then has a bias. A model
+    /// that a [`Vision::Probe`] pools is one in any case (SigLIP).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub sigmoid: bool,
     /// How text becomes tokens.
     #[serde(default)]
     pub tokenizer: Tokenizer,
@@ -206,6 +210,7 @@ impl ModelConfig {
             pool: Pool::Mean,
             text_proj_bias: false,
             causal: false,
+            sigmoid: false,
             tokenizer: Tokenizer::WordPiece,
             preprocess,
         }
