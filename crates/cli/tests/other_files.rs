@@ -166,7 +166,7 @@ fn several_splits_are_never_one_set() {
     write(folder.path(), "ids", "ship\nbeach.png\n");
     let listed = json_of(folder.path(), &[&eval[..], &["--ids", "ids"]].concat());
     assert_eq!(listed["c"]["text_to_image"]["queries"], 2);
-    write(folder.path(), "ids", "boat\nship.png\n");
+    write(folder.path(), "ids", "ship\nship.png\n");
     let error = fail(folder.path(), &[&eval[..], &["--ids", "ids"]].concat(), 1);
     assert!(error.contains("line 2") && error.contains("twice"), "{error}");
 }

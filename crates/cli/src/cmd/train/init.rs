@@ -87,7 +87,7 @@ pub struct Sets {
 
 /// Writes the configuration.
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let inputs = [Some(&args.captions), args.train_ids.as_ref(), args.valid_ids.as_ref()];
+    let inputs = [Some(&args.set), args.train_ids.as_ref(), args.valid_ids.as_ref()];
     let inputs: Vec<&Path> = inputs.into_iter().flatten().map(PathBuf::as_path).collect();
     let output = OutputFile::plan(&args.out, &inputs, args.force)?;
     let source = source(args)?;
