@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tuwen_data::image::{Preprocess, RgbImage};
-use tuwen_data::token::{Tokens, windows};
+use tuwen_data::token::{Tokens, has_wide, windows};
 use tuwen_data::{Encoder, Error as DataError};
 
 use crate::arrays::Arrays;
@@ -25,6 +25,9 @@ pub const WEIGHTS_FILE: &str = "model.safetensors";
 pub struct CpuEncoder {
     config: ModelConfig,
     source: Source,
+    /// Of weights and architecture.
+    base: String,
+    /// That, and what the user chose for texts.
     fingerprint: String,
     image: OnceLock<(AnyImageTower<'static>, Option<Linear<'static>>)>,
     text: OnceLock<(TextTower<'static>, Linear<'static>)>,
@@ -32,8 +35,16 @@ pub struct CpuEncoder {
     /// The model's own tokenizer, where it has one.
     tokenizer: Option<PathBuf>,
     long_text: LongText,
+    /// Text as in data sets, although the model's own configuration does not say so.
+    dataset_text: bool,
     lost: Lost,
+    notes: Vec<String>,
 }
+
+/// What a fingerprint ends with when long texts are embedded in windows.
+pub const WINDOW: &str = "+window";
+/// What it ends with when texts are read as in data sets.
+pub const DATASET_TEXT: &str = "+dataset-text";
 
 /// What happens to a text beyond the context.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -96,14 +107,37 @@ impl CpuEncoder {
         hasher.update(&description(&config));
         checkpoint.hash(&mut hasher)?;
         let tokenizer = checkpoint.tokenizer().map(Path::to_path_buf);
-        Ok(Self::assemble(config, Source::File(checkpoint), &hasher).with_tokenizer(tokenizer))
+        let notes = checkpoint.notes().to_vec();
+        let encoder = Self::assemble(config, Source::File(checkpoint), &hasher);
+        Ok(Self { notes, tokenizer, ..encoder })
     }
 
     fn assemble(config: ModelConfig, source: Source, hasher: &blake3::Hasher) -> Self {
-        let fingerprint = format!("{}-{}", config.name, &hasher.finalize().to_hex()[..16]);
-        let (image, text, tokens) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
-        let (long_text, lost, tokenizer) = (LongText::Cut, Lost::default(), None);
-        Self { config, source, fingerprint, image, text, tokens, tokenizer, long_text, lost }
+        let base = format!("{}-{}", config.name, &hasher.finalize().to_hex()[..16]);
+        Self {
+            config,
+            source,
+            fingerprint: base.clone(),
+            base,
+            image: OnceLock::new(),
+            text: OnceLock::new(),
+            tokens: OnceLock::new(),
+            tokenizer: None,
+            long_text: LongText::Cut,
+            dataset_text: false,
+            lost: Lost::default(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// The fingerprint with what the user chose for texts: other vectors, another fingerprint. What is
+    /// chosen when nobody chooses adds nothing.
+    fn named(mut self) -> Self {
+        let window = self.long_text == LongText::Window;
+        let marks = [(WINDOW, window), (DATASET_TEXT, self.dataset_text)];
+        let marks = marks.into_iter().filter(|&(_, on)| on).map(|(mark, _)| mark);
+        self.fingerprint = self.base.clone() + &marks.collect::<String>();
+        self
     }
 
     /// The same with the model's own tokenizer, a `tokenizer.json`.
@@ -130,14 +164,61 @@ impl CpuEncoder {
 
     /// The same with another way to treat long texts.
     pub fn with_long_text(self, long_text: LongText) -> Self {
-        Self { long_text, ..self }
+        Self { long_text, ..self }.named()
     }
 
     /// The same with text in lower case and with straight quotes, for measuring as cn_clip does;
-    /// see [`ModelConfig::dataset_text`]. The fingerprint stays what it is.
-    pub fn with_dataset_text(mut self, on: bool) -> Self {
-        self.config.dataset_text |= on;
-        self
+    /// see [`ModelConfig::dataset_text`]. A model whose configuration says so stays what it is.
+    pub fn with_dataset_text(self, on: bool) -> Self {
+        let dataset_text = on && !self.config.dataset_text;
+        Self { dataset_text, ..self }.named()
+    }
+
+    /// The same as an older program derived it from the same files, where one of those gave this
+    /// fingerprint: what was embedded with it stays usable, and nothing else changes. Otherwise itself.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn as_known(self, fingerprint: &str) -> Result<Self> {
+        let Source::File(checkpoint) = &self.source else { return Ok(self) };
+        if self.fingerprint == fingerprint {
+            return Ok(self);
+        }
+        let marks = &self.fingerprint[self.base.len()..];
+        for config in checkpoint.older_configs(&self.config) {
+            let mut hasher = blake3::Hasher::new();
+            hasher.update(&description(&config));
+            checkpoint.hash(&mut hasher)?;
+            let base = format!("{}-{}", config.name, &hasher.finalize().to_hex()[..16]);
+            if fingerprint.strip_prefix(&base) == Some(marks) {
+                return Ok(Self { config, base, tokens: OnceLock::new(), ..self }.named());
+            }
+        }
+        Ok(self)
+    }
+
+    /// What a user should know of how the model was read.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// How many tokens of a text the vocabulary cannot spell, and how many it has in all, without the
+    /// special ones. Of byte pairs no token is unknown.
+    ///
+    /// # Errors
+    /// The tokenizer's own failure.
+    pub fn unknown_tokens(&self, text: &str) -> tuwen_data::Result<(usize, usize)> {
+        let (ids, _) = self.tokens(text)?;
+        let tokens = self.tokens.get().expect("just used");
+        let words = ids.iter().filter(|&&id| !tokens.is_special(id));
+        let unknown = words.clone().filter(|&&id| Some(id) == tokens.unknown()).count();
+        Ok((unknown, words.count()))
+    }
+
+    /// Whether a text has full-width letters or digits that this model reads as others than the plain
+    /// ones: CLIP's own cleaning makes plain ones of them, and so do we where nobody else has a say.
+    pub fn minds_width(&self, text: &str) -> bool {
+        self.config.tokenizer == Tokenizer::WordPiece && !self.config.fold_width && has_wide(text)
     }
 
     /// How many texts were cut so far, and how many tokens they lost.
@@ -150,13 +231,19 @@ impl CpuEncoder {
         &self.config
     }
 
-    /// Scale and bias of the logits, `scale * cosine + bias`; the bias belongs to a sigmoid loss.
+    /// Scale and bias of the logits, `scale * cosine + bias`; the bias belongs to a sigmoid loss and is
+    /// 0 for a model without one ([`ModelConfig::is_sigmoid`]).
     ///
     /// # Errors
     /// A file cannot be read.
     pub fn logits(&self) -> Result<(f32, f32)> {
-        let one = |name: &str| Ok((&self.source).find(name)?.1[0]);
-        Ok((one("heads.logit_scale")?.exp(), one("heads.logit_bias")?))
+        let one = |name: &str| Ok::<_, Error>((&self.source).find(name)?.1[0]);
+        let bias = if self.config.is_sigmoid() { one("heads.logit_bias")? } else { 0.0 };
+        let scale = one("heads.logit_scale")?.exp();
+        match scale.is_finite() && bias.is_finite() {
+            true => Ok((scale, bias)),
+            false => Err(Error::NotFinite("heads.logit_scale or heads.logit_bias".into())),
+        }
     }
 
     /// Loads both towers now, which otherwise happens when each is first needed.
@@ -191,7 +278,7 @@ impl CpuEncoder {
     /// A text's tokens, and how many of them lie beyond the context.
     fn tokens(&self, text: &str) -> tuwen_data::Result<(Vec<u32>, usize)> {
         let normal;
-        let text = if self.config.dataset_text {
+        let text = if self.config.dataset_text || self.dataset_text {
             normal = text.to_lowercase().replace(['\u{201c}', '\u{201d}'], "\"");
             &normal
         } else {
@@ -222,6 +309,21 @@ impl CpuEncoder {
             return Ok(vec![ids]);
         }
         parts.into_iter().map(|part| Ok(self.tokens(part)?.0)).collect()
+    }
+}
+
+impl CpuEncoder {
+    /// Whether all values of some vectors are numbers: with one that is not, every distance is wrong.
+    fn finite(&self, vectors: &[f32], item: impl Fn(usize) -> String) -> tuwen_data::Result<()> {
+        let row = vectors.chunks_exact(self.dim()).position(|v| v.iter().any(|v| !v.is_finite()));
+        row.map_or(Ok(()), |row| {
+            Err(DataError::Encode(format!(
+                "{}: the vector of {} is not finite (NaN or infinity): its weights are damaged; \
+                 fetch or convert the model again, or train it with a lower learning rate",
+                self.config.name,
+                item(row)
+            )))
+        })
     }
 }
 
@@ -291,7 +393,10 @@ impl Encoder for CpuEncoder {
             self.config.preprocess.normalise_into(image, &mut pixels);
         }
         let (tower, head) = self.image_tower().map_err(failed)?;
-        Ok(project(tower.forward(&pixels, None, Record::No).features, head.as_ref(), self.dim()))
+        let features = tower.forward(&pixels, None, Record::No).features;
+        let vectors = project(features, head.as_ref(), self.dim());
+        self.finite(&vectors, |row| format!("picture {} of {}", row + 1, images.len()))?;
+        Ok(vectors)
     }
 
     fn encode_texts(&self, texts: &[&str]) -> tuwen_data::Result<Vec<f32>> {
@@ -301,6 +406,11 @@ impl Encoder for CpuEncoder {
         let (tower, head) = self.text_tower().map_err(failed)?;
         let features = tower.forward(&ids, Record::No).features;
         let vectors = project(features, Some(head), self.dim());
+        self.finite(&vectors, |row| {
+            let owners = pieces.iter().enumerate().flat_map(|(text, p)| vec![text; p.len()]);
+            let text = owners.into_iter().nth(row).unwrap_or(0);
+            format!("text {} of {} (`{}`)", text + 1, texts.len(), texts[text])
+        })?;
         if pieces.iter().all(|pieces| pieces.len() == 1) {
             return Ok(vectors);
         }

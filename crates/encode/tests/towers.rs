@@ -73,7 +73,7 @@ fn texts_become_the_tokens_of_their_own_tokenizer() {
         let config = encoder.config();
         let file = golden(name).join("tokenizer.json");
         let tokenizer =
-            FileTokenizer::open(&file, config.context, config.pad).expect("a tokenizer");
+            FileTokenizer::open(&file, settings).expect("a tokenizer");
         for (text, wanted) in texts.iter().zip(ids(wanted)) {
             assert_eq!(tokenizer.encode(text).expect("ids").0, wanted, "{name}: {text}");
         }

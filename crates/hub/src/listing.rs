@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::digest::Kind;
 use crate::{Error, Result};
 
 /// Where repositories are.
@@ -60,25 +61,46 @@ impl Site {
         let entry = |file: &Value| match self {
             Self::HuggingFace => Some(Entry { path: text(&file["rfilename"])?, checked: None }),
             Self::ModelScope => {
-                let checked = file["Size"].as_u64().zip(text(&file["Sha256"]));
-                Some(Entry { path: text(&file["Path"])?, checked })
+                // A folder is in the list too, without a checksum.
+                let sha = text(&file["Sha256"]).filter(|sha| !sha.is_empty());
+                let sha = sha.map(|sha| sha.to_ascii_lowercase());
+                Some(Entry { path: text(&file["Path"])?, checked: file["Size"].as_u64().zip(sha) })
             }
         };
         let files: Vec<Entry> =
             files.as_array().ok_or_else(wrong)?.iter().filter_map(entry).collect();
-        let commit = commit.filter(|commit| is_safe(commit)).ok_or_else(wrong)?;
-        match files.iter().find(|file| !is_safe(&file.path)) {
-            Some(file) => Err(Error::repository(repo, format!("a file is called `{}`", file.path))),
-            None => Ok(Listing { commit, files }),
+        let commit = commit.ok_or_else(wrong)?;
+        if !is_plain_name(&commit) {
+            return Err(Error::hostile(repo, format!("the commit is called {commit:?}")));
         }
+        for Entry { path, checked } in &files {
+            if !is_safe(path) {
+                return Err(Error::hostile(repo, format!("a file is called {path:?}")));
+            }
+            // It becomes the name of a file in the cache.
+            if let Some((_, sha)) = checked
+                && Kind::of(sha) != Some(Kind::Sha256)
+            {
+                let what = format!("the SHA-256 of {path} is given as {sha:?}");
+                return Err(Error::hostile(repo, what));
+            }
+        }
+        Ok(Listing { commit, files })
     }
 }
 
-/// Whether a name from the network stays inside the folder that it is put into.
-fn is_safe(name: &str) -> bool {
+/// Whether a path from the network stays inside the folder that it is put into.
+fn is_safe(path: &str) -> bool {
+    path.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
+        && !path.contains(|c: char| c.is_control() || c == '\\' || c == ':')
+}
+
+/// Whether a word from the network can be the name of one file: no separators, not hidden.
+pub(crate) fn is_plain_name(name: &str) -> bool {
     !name.is_empty()
-        && !name.contains(['\\', ':', '\0'])
-        && name.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
+        && name.len() <= 200
+        && !name.starts_with('.')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
 }
 
 /// Files that say what the weights are; each is taken where it is there.
@@ -172,7 +194,26 @@ mod tests {
             let json = serde_json::json!({ "sha": "abc", "siblings": [{ "rfilename": name }] });
             assert!(Site::HuggingFace.parse("o/n", &json).is_err(), "{name}");
         }
-        let json = serde_json::json!({ "sha": "../abc", "siblings": [] });
-        assert!(Site::HuggingFace.parse("o/n", &json).is_err());
+        for commit in ["../abc", "a/b", ".", "", "refs\\x"] {
+            let json = serde_json::json!({ "sha": commit, "siblings": [] });
+            assert!(Site::HuggingFace.parse("o/n", &json).is_err(), "{commit}");
+        }
+    }
+
+    #[test]
+    fn a_checksum_is_64_hexadecimal_digits_or_refused() {
+        let parse = |sha: &str| {
+            let file = serde_json::json!({ "Path": "a.bin", "Size": 1, "Sha256": sha });
+            let json = serde_json::json!({ "Data": { "Files": [file] } });
+            Site::ModelScope.parse("o/n", &json)
+        };
+        let good = "0123456789ABCDEF".repeat(4);
+        let listing = parse(&good).expect("a checksum");
+        assert_eq!(listing.files[0].checked, Some((1, good.to_lowercase())));
+        assert_eq!(parse("").expect("a folder").files[0].checked, None);
+        for sha in ["../../evil", "/etc/passwd", &good[1..], &"0123456789abcdeg".repeat(4), "é"] {
+            let error = parse(sha).err().expect("no checksum").to_string();
+            assert!(error.contains("a.bin") && error.contains("mirror"), "{error}");
+        }
     }
 }

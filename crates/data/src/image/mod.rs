@@ -13,7 +13,7 @@ mod resize;
 
 pub use augment::Augment;
 pub use decode::{Limits, decode, decode_file, encode_jpeg};
-pub use geometry::{Geometry, Preprocess, ToRgb};
+pub use geometry::{Centre, Geometry, Preprocess, Resize, ToRgb};
 pub use hash::{Fingerprint, groups};
 pub use picture::Picture;
 pub use rand_augment::RandAugment;
