@@ -202,6 +202,11 @@ impl CpuEncoder {
         &self.notes
     }
 
+    /// Whether the model's folder names torchvision's resize; what is used is Pillow's.
+    pub fn names_torchvision(&self) -> bool {
+        matches!(&self.source, Source::File(checkpoint) if checkpoint.names_torchvision())
+    }
+
     /// How many tokens of a text the vocabulary cannot spell, and how many it has in all, without the
     /// special ones. Of byte pairs no token is unknown.
     ///

@@ -120,7 +120,8 @@ impl<'a> Fetcher<'a> {
         };
         listing.descriptions().iter().try_for_each(fetch)?;
         let folder = self.cache.repo(&hf).join("snapshots").join(&listing.commit);
-        let config = std::fs::read(folder.join("config.json")).unwrap_or_default();
+        let config = folder.join(listing.root()).join("config.json");
+        let config = std::fs::read(config).unwrap_or_default();
         let json: serde_json::Value = serde_json::from_slice(&config).unwrap_or_default();
         // timm's repositories have a config.json of the image tower alone.
         let timm = listing.has("open_clip_config.json") && !json["model_type"].is_string();

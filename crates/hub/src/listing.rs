@@ -104,29 +104,56 @@ pub(crate) fn is_plain_name(name: &str) -> bool {
 }
 
 /// Files that say what the weights are; each is taken where it is there.
-const DESCRIPTIONS: [&str; 4] =
-    ["config.json", "preprocessor_config.json", "open_clip_config.json", "tokenizer.json"];
+const DESCRIPTIONS: [&str; 8] = [
+    "config.json",
+    "preprocessor_config.json",
+    "processor_config.json",
+    "open_clip_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.txt",
+    "vocab.json",
+];
+/// sentence-transformers' list of parts, and where it keeps its CLIP.
+const MODULES: &str = "modules.json";
+const CLIP_MODULE: &str = "0_CLIPModel/";
 
 impl Listing {
     /// Whether there is a file of that name.
     pub(crate) fn has(&self, name: &str) -> bool {
-        self.files.iter().any(|file| file.path == name)
+        self.files.iter().any(|file| file.path == format!("{}{name}", self.root()))
+    }
+
+    /// The folder of the model itself, with a slash behind it: of sentence-transformers' repositories
+    /// that of its CLIP.
+    pub(crate) fn root(&self) -> &'static str {
+        let is = |name: &str| self.files.iter().any(|file| file.path == name);
+        if is(MODULES) && is(&format!("{CLIP_MODULE}config.json")) { CLIP_MODULE } else { "" }
     }
 
     /// The files besides the weights that a model is read from.
     pub(crate) fn descriptions(&self) -> Vec<Entry> {
-        let wanted = |file: &&Entry| DESCRIPTIONS.contains(&&*file.path);
+        let root = self.root();
+        let wanted = |file: &&Entry| {
+            file.path == MODULES
+                || file.path.strip_prefix(root).is_some_and(|name| DESCRIPTIONS.contains(&name))
+        };
         self.files.iter().filter(wanted).cloned().collect()
     }
 
     /// The weights: transformers' where the repository is of its layout, else open_clip's, else the
     /// one `.pt` file.
     pub(crate) fn weights(&self, repo: &str, transformers: bool) -> Result<Vec<Entry>> {
-        let find = |name: &str| self.files.iter().find(|file| file.path == name).cloned();
+        let root = self.root();
+        let inner = |file: &Entry| file.path.strip_prefix(root).unwrap_or("/").to_owned();
+        let find = |name: &str| self.files.iter().find(|file| inner(file) == name).cloned();
         let one = |names: &[&str]| names.iter().find_map(|name| find(name)).map(|file| vec![file]);
         let shards = |index: &str, start: &str, end: &str| {
             let mut all = vec![find(index)?];
-            let part = |file: &&Entry| file.path.starts_with(start) && file.path.ends_with(end);
+            let part = |file: &&Entry| {
+                let name = inner(file);
+                name.starts_with(start) && name.ends_with(end) && !name.contains('/')
+            };
             all.extend(self.files.iter().filter(part).cloned());
             Some(all)
         };
@@ -139,7 +166,8 @@ impl Listing {
             one(&["open_clip_model.safetensors", "open_clip_pytorch_model.bin"])
         };
         let torch = || {
-            let mut files = self.files.iter().filter(|file| file.path.ends_with(".pt"));
+            let is_torch = |file: &&Entry| file.path.ends_with(".pt") && !file.path.contains('/');
+            let mut files = self.files.iter().filter(is_torch);
             files.next().filter(|_| files.next().is_none()).map(|file| vec![file.clone()])
         };
         found.or_else(torch).ok_or_else(|| {
@@ -186,6 +214,22 @@ mod tests {
         assert_eq!(weights(&timm, false), ["open_clip_model.safetensors"]);
         assert_eq!(weights(&["README.md", "clip_cn_rn50.pt"], false), ["clip_cn_rn50.pt"]);
         assert!(listing(&["a.pt", "b.pt"]).weights("o/n", false).is_err());
+    }
+
+    #[test]
+    fn sentence_transformers_clip_is_found_in_its_folder() {
+        let files = [
+            "modules.json",
+            "0_CLIPModel/config.json",
+            "0_CLIPModel/preprocessor_config.json",
+            "0_CLIPModel/pytorch_model.bin",
+            "README.md",
+            "pytorch_model.bin",
+        ];
+        let listing = listing(&files);
+        let found: Vec<String> = listing.descriptions().into_iter().map(|f| f.path).collect();
+        assert_eq!(found, files[..3]);
+        assert_eq!(weights(&files, true), ["0_CLIPModel/pytorch_model.bin"]);
     }
 
     #[test]
