@@ -13,7 +13,7 @@ from transformers import CLIPConfig, CLIPModel, PreTrainedTokenizerFast
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 OUT = pathlib.Path(__file__).parent / "../../crates/cli/tests/golden/model_files"
-WORDS = ["a dog runs on the grass", "a cat", "grass"]
+WORDS = ["a dog runs on the grass", "a cat", "a dog, runs &amp; the_cat!"]
 SIZE = 32
 shutil.rmtree(OUT, ignore_errors=True)
 OUT.mkdir(parents=True)
@@ -39,7 +39,7 @@ def tokenizer(folder, highest):
     t.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>", special_tokens=[("<s>", words["<s>"]), ("</s>", words["</s>"])])
     fast = PreTrainedTokenizerFast(tokenizer_object=t, bos_token="<s>", eos_token="</s>", pad_token="<pad>",
-                                   unk_token="<unk>")
+                                   unk_token="<unk>", sep_token="</s>")
     fast.save_pretrained(folder)
     return fast
 
@@ -48,7 +48,7 @@ def seeded(model):
     torch.manual_seed(0)
     for p in model.parameters():
         if p.ndim:
-            torch.nn.init.normal_(p, std=0.25)
+            torch.nn.init.normal_(p, std=0.6)
         p.data = p.data.half().float()
     return model.eval()
 
@@ -105,6 +105,7 @@ open_clip_case("avg", text=E_, vision=dict(pool_type="avg"))
 open_clip_case("avg-ln-after", text=E_, vision=dict(pool_type="avg", final_ln_after_pool=True))
 open_clip_case("last", text=dict(pool_type="last"))
 open_clip_case("last-no-mask", text=dict(pool_type="last", no_causal_mask=True))
+open_clip_case("strip-sep", text=dict(pool_type="last", no_causal_mask=True, tokenizer_kwargs={"strip_sep_token": True}))
 open_clip_case("eos-no-mask", text=dict(E_, no_causal_mask=True))
 open_clip_case("first-no-mask", text=dict(pool_type="first", no_causal_mask=True))
 open_clip_case("argmax", highest=True)

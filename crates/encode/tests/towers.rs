@@ -75,6 +75,7 @@ fn texts_become_the_tokens_of_their_own_tokenizer() {
         let settings = FileSettings {
             context: config.context,
             pad: config.pad,
+            strip: config.strip,
             cleaning: config.cleaning,
             rows: config.vocab,
         };

@@ -10,6 +10,7 @@ mod hash;
 mod picture;
 mod rand_augment;
 mod resize;
+mod tiff;
 
 pub use augment::Augment;
 pub use decode::{Limits, decode, decode_file, encode_jpeg};

@@ -15,6 +15,8 @@ pub struct FileSettings {
     pub context: usize,
     /// What fills a text up to the context, if anything.
     pub pad: Option<u32>,
+    /// A token that becomes 0 (open_clip's `strip_sep_token`).
+    pub strip: Option<u32>,
     /// What happens to a text before.
     pub cleaning: Cleaning,
     /// Rows of the model's table of tokens.
@@ -76,7 +78,7 @@ impl FileTokenizer {
     /// # Errors
     /// The tokenizer's own failure, or a token that the model has no row for.
     pub fn encode(&self, text: &str) -> Result<(Vec<u32>, usize)> {
-        let FileSettings { context, pad, cleaning, rows } = self.settings;
+        let FileSettings { context, pad, strip, cleaning, rows } = self.settings;
         let wrong = |e: tokenizers::Error| Error::Encode(format!("tokenizer: {e}"));
         let mut encoding = self.inner.encode_fast(cleaning.apply(text), false).map_err(wrong)?;
         let added = self.inner.get_post_processor().map_or(0, |post| post.added_tokens(false));
@@ -88,6 +90,7 @@ impl FileTokenizer {
         if let Some(pad) = pad {
             ids.resize(context, pad);
         }
+        ids.iter_mut().filter(|id| Some(**id) == strip).for_each(|id| *id = 0);
         match ids.iter().find(|&&id| id as usize >= rows) {
             Some(id) => Err(Error::Encode(format!(
                 "the tokenizer gives token {id} and the model has {rows}: its tokenizer.json is \

@@ -74,6 +74,8 @@ impl ModelConfig {
             "`pool` end is for texts with a `pad` that is attended to; without one it is last"
         } else if self.end == Some(0) && self.pad.is_none() {
             "`end` is token 0, which stands for no token behind a text: give a `pad`"
+        } else if self.strip.is_some() && self.pad.is_none() {
+            "`strip` makes a token 0, which stands for no token behind a text: give a `pad`"
         } else if self.fold_width && self.tokenizer != Tokenizer::WordPiece {
             "`fold_width` is for the tokenizer word-piece"
         } else if self.image_pool != ImagePool::Class && self.vision != Vision::ClassToken {

@@ -56,6 +56,9 @@ pub struct ModelConfig {
     /// The token that a tokenizer from a file must put at the end of a text, where its feature is.
     #[serde(default, skip_serializing_if = "is_default")]
     pub end: Option<u32>,
+    /// A token of a tokenizer from a file that becomes 0 (open_clip's `strip_sep_token`).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub strip: Option<u32>,
     /// What fills a text up to `context`, for towers that attend to that too (SigLIP).
     #[serde(default, skip_serializing_if = "is_default")]
     pub pad: Option<u32>,
@@ -237,6 +240,7 @@ impl ModelConfig {
             fold_width: false,
             cleaning: Cleaning::Lower,
             end: None,
+            strip: None,
             pad: None,
             pool: Pool::Mean,
             text_proj_bias: false,
@@ -322,6 +326,7 @@ impl ModelConfig {
         let settings = FileSettings {
             context: self.context,
             pad: self.pad,
+            strip: self.strip,
             cleaning: self.cleaning,
             rows: self.vocab,
         };

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use tuwen_data::image::{Centre, Filter, Geometry, Preprocess, ToRgb};
+use tuwen_data::token::END_OF_TEXT;
 
 use super::keys::{Section, hf};
 use super::{Image, Text, assemble, pictures, words};
@@ -153,20 +154,22 @@ fn bert(json: &Section<'_>) -> Result<Text> {
 /// Where transformers' CLIP takes a text's feature: at the first `eos_token_id`, or, where that is 2
 /// as in old files, at the highest id. Both must be the last token.
 fn end_of_text(config: &mut ModelConfig, words: &Section<'_>) -> Result<()> {
+    let own = config.tokenizer == Tokenizer::File;
     let last = config.vocab.saturating_sub(1);
+    // CLIP's byte pairs end with their highest id, also where a table has room for more.
+    let last = if own { last } else { last.min(END_OF_TEXT as usize) };
     let highest = words.json["eos_token_id"].as_u64() == Some(2);
-    let end = if highest { last } else { words.number("eos_token_id", 49_407)? };
-    match config.tokenizer {
-        Tokenizer::File => config.end = Some(end as u32),
-        // The byte pairs end with the highest id of CLIP's vocabulary.
-        _ if end != last => {
+    let end = if highest { last } else { words.number("eos_token_id", END_OF_TEXT as usize)? };
+    match own {
+        true => config.end = Some(end as u32),
+        false if end != last => {
             let cure = format!(
                 "CLIP's tokenizer ends a text with token {last}; put the tokenizer.json of the model's \
                  own tokenizer beside the weights"
             );
             return Err(words.refuse("eos_token_id", cure));
         }
-        _ => {}
+        false => {}
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use tuwen_data::image::{Filter, Geometry, Preprocess};
-use tuwen_data::token::Cleaning;
+use tuwen_data::token::{Cleaning, END_OF_TEXT};
 
 use super::keys::{Section, open_clip};
 use super::pictures::triple;
@@ -147,6 +147,9 @@ fn read_text(config: &mut ModelConfig, text: &Section<'_>, folder: &Path) -> Res
         config.tokenizer = Tokenizer::File;
     }
     config.cleaning = cleaning(text, own)?;
+    if text.json["tokenizer_kwargs"]["strip_sep_token"] == true {
+        config.strip = Some(words::special_token(folder, "sep_token")?);
+    }
     config.causal = !text.flag("no_causal_mask", false)?;
     let pool = text.word("pool_type", "argmax")?;
     config.pool = match (pool, config.causal) {
@@ -158,14 +161,14 @@ fn read_text(config: &mut ModelConfig, text: &Section<'_>, folder: &Path) -> Res
         _ => return Err(text.refuse("pool_type", "first, last, argmax and eos are supported")),
     };
     if pool == "last" || !config.causal {
-        config.pad = Some(if own { words::pad_token(folder)? } else { 0 });
+        config.pad = Some(if own { words::special_token(folder, "pad_token")? } else { 0 });
     }
     match (own, pool) {
         (true, "eos") => config.end = Some(text.number("eos_id", 2)? as u32),
         // The highest id of a text is its end where that is the highest of all.
         (true, "argmax") => config.end = Some(config.vocab.saturating_sub(1) as u32),
         (false, "eos") => {
-            let end = config.vocab.saturating_sub(1);
+            let end = config.vocab.saturating_sub(1).min(END_OF_TEXT as usize);
             if text.number("eos_id", 2)? != end {
                 let cure = format!("CLIP's tokenizer ends a text with token {end}");
                 return Err(text.refuse("eos_id", cure));
@@ -179,9 +182,11 @@ fn read_text(config: &mut ModelConfig, text: &Section<'_>, folder: &Path) -> Res
 /// What `tokenizer_kwargs` do to a text.
 fn cleaning(text: &Section<'_>, own: bool) -> Result<Cleaning> {
     let kwargs = &text.json["tokenizer_kwargs"];
-    let cure = "only `clean` is supported: whitespace, lower or canonicalize";
-    let others = kwargs.as_object().into_iter().flatten();
-    if others.into_iter().any(|(key, value)| key != "clean" && *value != false && !value.is_null()) {
+    let cure = "only `clean` (whitespace, lower or canonicalize) and `strip_sep_token` are supported, \
+        the latter with `hf_tokenizer_name`";
+    let known = |key: &str| key == "clean" || (own && key == "strip_sep_token");
+    let mut others = kwargs.as_object().into_iter().flatten();
+    if others.any(|(key, value)| !known(key) && *value != false && !value.is_null()) {
         return Err(text.refuse("tokenizer_kwargs", cure));
     }
     match (kwargs["clean"].as_str(), own) {

@@ -179,18 +179,21 @@ fn same(
         && vocab.iter().all(|(entry, &found)| id(entry).map(u64::from) == Some(found))
 }
 
-/// The id of the token that fills texts, of a folder whose tokenizer is read from its file.
-pub(super) fn pad_token(folder: &Path) -> Result<u32> {
+/// The id of a special token (`pad_token`, `sep_token`) of a folder whose tokenizer is read from its
+/// file.
+pub(super) fn special_token(folder: &Path, key: &str) -> Result<u32> {
     let path = folder.join(CONFIG);
     let settings = json(&path)?.unwrap_or(Value::Null);
     known_settings(&Section { path: &path, at: "", json: &settings })?;
-    let pad = &settings["pad_token"];
-    let name = pad.as_str().or_else(|| pad["content"].as_str());
+    let token = &settings[key];
+    let name = token.as_str().or_else(|| token["content"].as_str());
     let entries = description(&folder.join(TOKENIZER_FILE))?.map(|whole| whole.entries());
     let id = name.zip(entries).and_then(|(name, entries)| entries.get(name).copied());
     id.map(|id| id as u32).ok_or_else(|| {
-        let what = "the model attends to what texts are filled with, and neither this file nor \
-            tokenizer.json beside it says which token (`pad_token`): save the tokenizer again";
+        let what = format!(
+            "the model needs the tokenizer's `{key}`, and this file and tokenizer.json beside it do \
+             not say which token that is: save the tokenizer again"
+        );
         Error::malformed(&path, what)
     })
 }

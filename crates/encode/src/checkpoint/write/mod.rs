@@ -16,6 +16,7 @@ use crate::{
     WEIGHTS_FILE,
 };
 use tuwen_data::image::Geometry;
+use tuwen_data::token::Cleaning;
 
 /// What to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,6 +117,8 @@ fn unsaid(config: &ModelConfig, target: Target) -> Option<String> {
         "texts whose padding is attended to"
     } else if clip && config.text_proj_bias {
         "a bias in the text's projection"
+    } else if clip && config.tokenizer == Tokenizer::File && config.cleaning != Cleaning::AsIs {
+        "what happens to a text before its tokenizer"
     } else if config.preprocess.geometry == Geometry::Pad {
         "pictures in the middle of a grey square"
     } else if config.preprocess.geometry == Geometry::TwoToOne && !torch {
