@@ -188,10 +188,14 @@ fn note_words(encoder: &CpuEncoder, words: &str) -> Result<()> {
     let shown = words.trim().escape_debug();
     match (unknown, all) {
         (unknown, all) if unknown == all => {
-            eprintln!("note: no word of \u{ab}{shown}\u{bb} is known to the model; hits are arbitrary");
+            eprintln!(
+                "note: no word of \u{ab}{shown}\u{bb} is known to the model; hits are arbitrary"
+            );
         }
         (0, _) => {}
-        _ => eprintln!("note: {unknown} of {all} tokens of \u{ab}{shown}\u{bb} are unknown to the model"),
+        _ => eprintln!(
+            "note: {unknown} of {all} tokens of \u{ab}{shown}\u{bb} are unknown to the model"
+        ),
     }
     if encoder.minds_width(words) {
         eprintln!(

@@ -121,7 +121,9 @@ fn info(model: &str, json: bool) -> Result<()> {
     let p = &config.preprocess;
     println!("pictures     {0}x{0}, {1:?}, {2:?}", p.size, p.geometry, p.filter);
     if torchvision {
-        println!("             resized as Pillow does; torchvision, which the folder names, differs by");
+        println!(
+            "             resized as Pillow does; torchvision, which the folder names, differs by"
+        );
         println!("             1 of 255 levels at most");
     }
     Ok(())

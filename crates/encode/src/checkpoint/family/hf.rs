@@ -58,11 +58,15 @@ pub(crate) fn from_hf(kind: &str, json: &Value, path: &Path) -> Result<ModelConf
 fn other_family(kind: &str) -> Option<String> {
     let is = match kind {
         "clip" | "chinese_clip" | "siglip" => return None,
-        "siglip2" => "SigLIP 2 with any aspect ratio (naflex); the ones with a fixed resolution are",
-        "clip_text_model" | "clip_vision_model" | "siglip_text_model" | "siglip_vision_model"
-        | "chinese_clip_text_model" | "chinese_clip_vision_model" => {
-            "one tower alone; the folder with both is"
+        "siglip2" => {
+            "SigLIP 2 with any aspect ratio (naflex); the ones with a fixed resolution are"
         }
+        "clip_text_model"
+        | "clip_vision_model"
+        | "siglip_text_model"
+        | "siglip_vision_model"
+        | "chinese_clip_text_model"
+        | "chinese_clip_vision_model" => "one tower alone; the folder with both is",
         "blip" | "blip-2" | "blip_2" | "instructblip" => "a BLIP, with cross attention;",
         "altclip" => "an AltCLIP, with XLM-R as its text tower;",
         "align" => "an ALIGN, with EfficientNet as its image tower;",

@@ -11,8 +11,8 @@ use super::pictures::triple;
 use super::shapes::{Shapes, from_shapes};
 use super::{MEAN, STD, words};
 use crate::{
-    Activation, Error, ImagePool, ModelConfig, Pool, Result, TOKENIZER_FILE, Tokenizer, TowerConfig,
-    Vision,
+    Activation, Error, ImagePool, ModelConfig, Pool, Result, TOKENIZER_FILE, Tokenizer,
+    TowerConfig, Vision,
 };
 
 /// Reads the configuration at `path`; the tensors have no prefix.
@@ -64,14 +64,19 @@ fn block(tower: &mut TowerConfig, json: &Section<'_>, quick: bool) -> Result<()>
     tower.activation = match (quick, kind.as_object().filter(|kind| !kind.is_empty())) {
         (true, None) => Activation::QuickGelu,
         (false, None) => Activation::Gelu,
-        (false, Some(kind)) if kind.len() == 1 && kind.get("approximate") == Some(&json!("tanh")) => {
+        (false, Some(kind))
+            if kind.len() == 1 && kind.get("approximate") == Some(&json!("tanh")) =>
+        {
             Activation::GeluTanh
         }
-        (false, Some(kind)) if kind.len() == 1 && kind.get("approximate") == Some(&json!("none")) => {
+        (false, Some(kind))
+            if kind.len() == 1 && kind.get("approximate") == Some(&json!("none")) =>
+        {
             Activation::Gelu
         }
         _ => {
-            let cure = "`quick_gelu`, GELU and {\"approximate\": \"tanh\"} are supported, one of them";
+            let cure =
+                "`quick_gelu`, GELU and {\"approximate\": \"tanh\"} are supported, one of them";
             return Err(json.refuse("act_kwargs", cure));
         }
     };
@@ -107,7 +112,8 @@ fn heads(config: &mut ModelConfig, vision: &Section<'_>, text: &Section<'_>) -> 
     config.text.heads = text.number("heads", 8)?;
     let context = text.number("context_length", 77)?;
     if context != config.context {
-        let cure = format!("the weights have positions for {} tokens: set it to that", config.context);
+        let cure =
+            format!("the weights have positions for {} tokens: set it to that", config.context);
         return Err(text.refuse("context_length", cure));
     }
     Ok(())

@@ -146,7 +146,9 @@ fn size(json: &Section<'_>, crops: bool, chinese: bool) -> Result<Resize> {
     match value {
         Value::Null if crops => Ok(Resize::Shortest(224)),
         Value::Null => Ok(Resize::To(224, 224)),
-        Value::Object(keys) if keys.iter().any(|(key, v)| other(key) && !v.is_null()) => known(None),
+        Value::Object(keys) if keys.iter().any(|(key, v)| other(key) && !v.is_null()) => {
+            known(None)
+        }
         Value::Object(_) => {
             let shortest = number(&value["shortest_edge"]).map(Resize::Shortest);
             let exact = number(&value["width"]).zip(number(&value["height"]));
@@ -195,7 +197,8 @@ pub(super) fn triple(json: &Section<'_>, key: &str, default: [f64; 3]) -> Result
     }
     let all = value.as_f64().map(|value| [value; 3]);
     let each = serde_json::from_value::<[f64; 3]>(value.clone()).ok();
-    all.or(each).ok_or_else(|| json.refuse(key, "a number, or one for each of 3 channels, belongs here"))
+    all.or(each)
+        .ok_or_else(|| json.refuse(key, "a number, or one for each of 3 channels, belongs here"))
 }
 
 /// Whether a folder names transformers' other way to resize, torchvision's.

@@ -12,9 +12,7 @@ pub(super) type Shapes<'s> = dyn Fn(&str) -> Option<&'s [usize]> + 's;
 /// Derives the architecture from the shapes of OpenAI's, open_clip's or cn_clip's tensors.
 pub(crate) fn from_shapes<'s>(shape: &Shapes<'s>, path: &Path) -> Result<ModelConfig> {
     let (image, embed_dim) = match shape("visual.layer1.0.conv1.weight") {
-        Some(&[width, ..]) => {
-            (res_net(shape, width, path)?, text_dim(shape, path)?)
-        }
+        Some(&[width, ..]) => (res_net(shape, width, path)?, text_dim(shape, path)?),
         _ => (vit(shape, path)?, need(shape, "visual.proj", 2, path)?[1]),
     };
     let text = text(shape, path)?;

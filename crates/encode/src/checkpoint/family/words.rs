@@ -96,7 +96,8 @@ fn is_embedded(tokenizer: Tokenizer, folder: &Path, settings: &Section<'_>) -> R
             let lines = || std::fs::read_to_string(folder.join("vocab.txt")).ok();
             let vocab = match &whole {
                 Some(whole) => Some(whole.entries()),
-                None => lines().map(|text| text.lines().map(str::trim).map(str::to_owned).zip(0..).collect()),
+                None => lines()
+                    .map(|text| text.lines().map(str::trim).map(str::to_owned).zip(0..).collect()),
             };
             let id = |entry: &str| embedded.id(entry);
             if !vocab.is_none_or(|vocab| same(&vocab, id, embedded.vocab_size())) {
@@ -136,7 +137,9 @@ fn lower_case_agrees(folder: &Path, settings: &Section<'_>) -> Result<()> {
 
 fn description(path: &Path) -> Result<Option<Description>> {
     match std::fs::read(path) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|e| Error::malformed(path, e)),
+        Ok(bytes) => {
+            serde_json::from_slice(&bytes).map(Some).map_err(|e| Error::malformed(path, e))
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::io(path, error)),
     }
@@ -170,11 +173,7 @@ fn entries(vocab: &Value) -> HashMap<String, u64> {
     entries.filter_map(|(entry, id)| Some((entry.clone(), id.as_u64()?))).collect()
 }
 
-fn same(
-    vocab: &HashMap<String, u64>,
-    id: impl Fn(&str) -> Option<u32>,
-    entries: usize,
-) -> bool {
+fn same(vocab: &HashMap<String, u64>, id: impl Fn(&str) -> Option<u32>, entries: usize) -> bool {
     vocab.len() == entries
         && vocab.iter().all(|(entry, &found)| id(entry).map(u64::from) == Some(found))
 }

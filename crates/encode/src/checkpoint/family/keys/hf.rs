@@ -55,10 +55,7 @@ pub(crate) const TEXT: &Table = &[
     ("pad_token_id", Read),
     ("bos_token_id", Idle("the tokenizer says how a text begins")),
     ("projection_dim", Idle("the one beside the towers counts")),
-    (
-        "position_embedding_type",
-        Only(&["\"absolute\""], "only a table of positions is supported"),
-    ),
+    ("position_embedding_type", Only(&["\"absolute\""], "only a table of positions is supported")),
     ("directionality", Idle(POOLER)),
     ("pooler_fc_size", Idle(POOLER)),
     ("pooler_num_attention_heads", Idle(POOLER)),

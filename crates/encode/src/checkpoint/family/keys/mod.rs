@@ -82,9 +82,10 @@ impl Section<'_> {
     pub(super) fn number(&self, key: &str, default: usize) -> Result<usize> {
         match &self.json[key] {
             Value::Null => Ok(default),
-            value => value.as_u64().map(|n| n as usize).ok_or_else(|| {
-                self.refuse(key, "it should be a whole number")
-            }),
+            value => value
+                .as_u64()
+                .map(|n| n as usize)
+                .ok_or_else(|| self.refuse(key, "it should be a whole number")),
         }
     }
 
@@ -100,9 +101,7 @@ impl Section<'_> {
     pub(super) fn flag(&self, key: &str, default: bool) -> Result<bool> {
         match &self.json[key] {
             Value::Null => Ok(default),
-            value => {
-                value.as_bool().ok_or_else(|| self.refuse(key, "it should be true or false"))
-            }
+            value => value.as_bool().ok_or_else(|| self.refuse(key, "it should be true or false")),
         }
     }
 
