@@ -13,23 +13,14 @@ use tuwen_encode::{CpuEncoder, LongText, WINDOW};
 use tuwen_index::{Gallery, Kind, ModelId};
 
 use crate::picture_file::origin_path;
+use crate::terminal::note;
 
 /// The user asked for something that makes no sense: exit code 2.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Usage(pub String);
 
-/// An error with its causes; a cause that the error's own words already end with is not repeated.
-pub fn in_words(error: &anyhow::Error) -> String {
-    let mut words = String::new();
-    for cause in error.chain().map(ToString::to_string) {
-        if !words.ends_with(&cause) {
-            words += if words.is_empty() { "" } else { ": " };
-            words += &cause;
-        }
-    }
-    words
-}
+pub use crate::words::of_error as in_words;
 
 /// How text becomes tokens, where the model leaves a choice.
 #[derive(clap::Args)]
@@ -51,7 +42,7 @@ pub fn open_model(name: &str, text: &TextArgs) -> Result<CpuEncoder> {
     let long_text = if text.long_text == "window" { LongText::Window } else { LongText::Cut };
     let encoder = tuwen_hub::open(name)?.with_long_text(long_text);
     for note in encoder.notes() {
-        eprintln!("note: {name}: {note}");
+        note!("note: {name}: {note}");
     }
     Ok(encoder)
 }
@@ -86,7 +77,7 @@ pub fn as_in_gallery(folder: &Path, encoder: CpuEncoder) -> Result<CpuEncoder> {
 pub fn note_lost(encoder: &CpuEncoder) {
     let (texts, tokens) = encoder.lost();
     if texts > 0 {
-        eprintln!(
+        note!(
             "note: {texts} texts are longer than the model's {} tokens and lost {tokens} in all; \
              --long-text window keeps them",
             encoder.config().context
@@ -164,7 +155,7 @@ pub fn embed_query(
         }
         let lost = encoder.lost_tokens(words);
         if lost > 0 {
-            eprintln!(
+            note!(
                 "note: the query is too long; its last {lost} tokens are ignored \
                  (--long-text window keeps them)"
             );
@@ -185,20 +176,18 @@ pub fn embed_query(
 /// Says what the model cannot make of the words of a query.
 fn note_words(encoder: &CpuEncoder, words: &str) -> Result<()> {
     let (unknown, all) = encoder.unknown_tokens(words)?;
-    let shown = words.trim().escape_debug();
+    let shown = words.trim();
     match (unknown, all) {
         (unknown, all) if unknown == all => {
-            eprintln!(
-                "note: no word of \u{ab}{shown}\u{bb} is known to the model; hits are arbitrary"
-            );
+            note!("note: no word of \u{ab}{shown}\u{bb} is known to the model; hits are arbitrary");
         }
         (0, _) => {}
-        _ => eprintln!(
-            "note: {unknown} of {all} tokens of \u{ab}{shown}\u{bb} are unknown to the model"
-        ),
+        _ => {
+            note!("note: {unknown} of {all} tokens of \u{ab}{shown}\u{bb} are unknown to the model")
+        }
     }
     if encoder.minds_width(words) {
-        eprintln!(
+        note!(
             "note: \u{ab}{shown}\u{bb} has full-width letters or digits, which this model reads as \
              others than the plain ones"
         );
@@ -214,10 +203,12 @@ fn add(sum: &mut [f32], vector: &[f32]) {
 pub fn captions(path: &Path) -> Result<Vec<(Option<String>, String)>> {
     let text = TextFile::look(path)?;
     for remark in text.remarks() {
-        eprintln!("note: {}: {remark}", path.display());
+        note!("note: {}: {remark}", path.display());
     }
-    let Ok(Source { format: format @ (Format::Csv | Format::Jsonl | Format::Flickr), .. }) =
-        Source::guess(path)
+    let Ok(Source {
+        format: format @ (Format::Csv | Format::Jsonl | Format::Flickr | Format::Lavis),
+        ..
+    }) = Source::guess(path)
     else {
         let lines = text.open()?.lines();
         let lines = lines.map(|line| line.with_context(|| path.display().to_string()));
@@ -225,6 +216,9 @@ pub fn captions(path: &Path) -> Result<Vec<(Option<String>, String)>> {
         let lines = lines.iter().map(|line| line.trim()).filter(|line| !line.is_empty());
         return Ok(lines.map(|line| (None, line.to_owned())).collect());
     };
-    let pairs = pairs(&CaptionFile::new(path), format, text.open()?)?;
-    pairs.map(|pair| Ok(pair.map(|pair| (Some(pair.image), pair.caption))?)).collect()
+    let opened = pairs(&CaptionFile::new(path), format, text.open()?, &|_| false)?;
+    if let Some(choice) = opened.choice {
+        note!("note: {}: {choice}", path.display());
+    }
+    opened.pairs.map(|pair| Ok(pair.map(|pair| (Some(pair.image), pair.caption))?)).collect()
 }

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 use tuwen_data::Encoder;
 use tuwen_data::image::{Limits, RgbImage, decode_file};
@@ -16,7 +15,10 @@ use tuwen_encode::{CpuEncoder, builtin};
 use tuwen_eval::classify::{Probability, classifier};
 use walkdir::WalkDir;
 
+use crate::output::Force;
+use crate::progress;
 use crate::query::{TextArgs, Usage, in_words, note_lost, open_model};
+use crate::terminal::note;
 
 /// Pictures that are decoded and embedded together.
 const BATCH: usize = 32;
@@ -55,7 +57,7 @@ pub struct Args {
     #[arg(long)]
     dataset_text: bool,
     /// How many labels to show for each picture
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     top: u32,
     /// Print as JSON: a line for each picture, or the measures
     #[arg(long)]
@@ -66,6 +68,8 @@ pub struct Args {
     /// With --data: write the predictions as ELEVATER's benchmark takes them
     #[arg(long, requires = "data")]
     elevater: Option<PathBuf>,
+    #[command(flatten)]
+    force: Force,
     #[command(flatten)]
     text_args: TextArgs,
 }
@@ -81,6 +85,7 @@ struct Classified {
 
 /// Classifies or measures.
 pub fn run(args: &Args) -> Result<ExitCode> {
+    let files = report::Files::plan(args)?;
     let labels = given_labels(args)?;
     let (labels, pictures) = match &args.data {
         Some(set) => {
@@ -105,7 +110,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     };
     let (found, skipped) = classify(&encoder, pictures, |v| probability.of(v, &weights))?;
     if args.data.is_some() {
-        report::measures(args, &encoder, &labels, &found, skipped)?;
+        report::measures(args, &files, &encoder, &labels, &found, skipped)?;
     } else {
         report::pictures(args, &labels, &found)?;
     }
@@ -175,14 +180,9 @@ fn classify(
     pictures: Vec<(PathBuf, Option<usize>)>,
     probabilities: impl Fn(&[f32]) -> Vec<f32>,
 ) -> Result<(Vec<Classified>, usize)> {
-    let stop = super::stop_flag("stopping after these pictures")?;
-    let bar = ProgressBar::new(pictures.len() as u64);
-    bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} pictures, {eta} left")?);
+    let bar = progress::bar(Some(pictures.len()), "pictures");
     let (mut found, mut skipped) = (Vec::new(), 0);
     for batch in pictures.chunks(BATCH) {
-        if stop.load(std::sync::atomic::Ordering::Relaxed) {
-            bail!("stopped after {} of {} pictures", found.len(), pictures.len());
-        }
         let load = |path: &Path| -> Result<RgbImage> {
             let picture = decode_file(path, Limits::default());
             let picture = picture.with_context(|| path.display().to_string())?;
@@ -197,7 +197,7 @@ fn classify(
                     kept.push(item);
                 }
                 Err(error) => {
-                    bar.suspend(|| eprintln!("skipped {}", in_words(&error)));
+                    bar.suspend(|| note!("skipped {}", in_words(&error)));
                     skipped += 1;
                 }
             }

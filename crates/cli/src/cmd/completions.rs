@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use crate::terminal::raw;
 use anyhow::Result;
 use clap::CommandFactory;
 use clap_complete::Shell;
@@ -18,6 +19,8 @@ pub struct Args {
 
 /// Prints the script.
 pub fn run<C: CommandFactory>(args: &Args) -> Result<ExitCode> {
-    clap_complete::generate(args.shell, &mut C::command(), "tuwen", &mut std::io::stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut C::command(), "tuwen", &mut script);
+    raw(&script);
     Ok(ExitCode::SUCCESS)
 }

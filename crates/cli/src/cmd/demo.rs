@@ -13,8 +13,10 @@ use tuwen_index::{Gallery, Kind};
 use crate::cmd::search;
 use crate::demo_assets::{PICTURES, captions};
 use crate::indexing::Indexer;
+use crate::output::{Force, OutputFile, OutputFolder};
 use crate::page;
 use crate::query::{embed_query, find, model_id};
+use crate::terminal::say;
 
 /// A dozen queries in both languages.
 const QUERIES: [&str; 12] = [
@@ -42,15 +44,17 @@ pub struct Args {
     /// Where pictures, gallery and page go
     #[arg(long, default_value = "tuwen-demo")]
     folder: PathBuf,
+    #[command(flatten)]
+    force: Force,
 }
 
 /// Writes the pictures, indexes, searches and scores them.
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let pictures = args.folder.join("pictures");
-    std::fs::create_dir_all(&pictures).with_context(|| pictures.display().to_string())?;
+    let mut output = OutputFolder::plan(&args.folder, &[], args.force)?;
+    let html = OutputFile::plan(&output.join("demo.html"), &[], args.force)?;
+    let pictures = output.join("pictures");
     for (name, bytes) in PICTURES {
-        let path = pictures.join(name);
-        std::fs::write(&path, bytes).with_context(|| path.display().to_string())?;
+        output.write(&format!("pictures/{name}"), bytes)?;
     }
     let encoder = builtin::open()?;
     let folder = args.folder.join("gallery");
@@ -59,20 +63,21 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let stop = AtomicBool::new(false);
     let mut indexer = Indexer::new(&gallery, &encoder, &stop, &|_| {});
     indexer.pictures(&[pictures])?;
-    println!("{} pictures indexed in {}\n", indexer.finish().added, folder.display());
+    say!("{} pictures indexed in {}", indexer.finish().added, folder.display());
+    say!("");
     let mut rows = Vec::new();
     for query in QUERIES {
         let vector = embed_query(&encoder, Some(query), None)?;
         let hits = find(&gallery, &vector, Kind::Image, ON_PAGE)?;
-        println!("{query}");
+        say!("{query}");
         hits.iter().take(SHOWN).for_each(search::print);
         rows.push((query.to_owned(), hits));
     }
-    let html = args.folder.join("demo.html");
     page::write(&html, "tuwen demo", &rows)?;
-    println!("\nthe pictures are shown in {}", html.display());
+    say!();
+    say!("the pictures are shown in {}", html.path().display());
     score(&gallery, &encoder)?;
-    println!(
+    say!(
         "search them yourself: tuwen search \"a cat\" --gallery {} --html hits.html",
         folder.display()
     );
@@ -92,14 +97,14 @@ fn score(gallery: &Gallery, encoder: &dyn Encoder) -> Result<()> {
         let (mut texts, mut owners) = (Vec::new(), Vec::new());
         for (name, text) in captions(language) {
             let owner = names.iter().position(|path| path.ends_with(&format!("/{name}")));
-            owners.push(owner.context("every caption has its picture")?);
+            owners.push(vec![owner.context("every caption has its picture")?]);
             texts.push(text);
         }
         let vectors = encoder.encode_texts(&texts)?;
         let report = evaluate(&images, &vectors, encoder.dim(), &owners).text_to_image;
         let [r1, r5, _] = report.recall;
         let [c1, c5, _] = report.chance;
-        println!(
+        say!(
             "own captions, {language}: R@1 {r1:.1}, R@5 {r5:.1} of {} queries (chance {c1:.1}, {c5:.1})",
             report.queries
         );

@@ -8,6 +8,7 @@ use serde_json::json;
 use tuwen_encode::builtin;
 
 use crate::query::{TextArgs, Usage, embed_query, in_words, open_model};
+use crate::terminal::{note, say};
 
 /// Print the embeddings of pictures and texts, one JSON object a line
 #[derive(clap::Args)]
@@ -34,16 +35,16 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let encoder = open_model(&args.model, &args.text_args)?;
     for text in &args.text {
         let embedding = embed_query(&encoder, Some(text), None)?;
-        println!("{}", json!({ "text": text, "embedding": embedding }));
+        say!("{}", json!({ "text": text, "embedding": embedding }));
     }
     let mut code = ExitCode::SUCCESS;
     for path in &args.image {
         match embed_query(&encoder, None, Some(path)) {
             Ok(embedding) => {
-                println!("{}", json!({ "image": path.to_string_lossy(), "embedding": embedding }));
+                say!("{}", json!({ "image": path.to_string_lossy(), "embedding": embedding }));
             }
             Err(error) => {
-                eprintln!("skipped {}", in_words(&error));
+                note!("skipped {}", in_words(&error));
                 code = ExitCode::FAILURE;
             }
         }

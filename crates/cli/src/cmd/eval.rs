@@ -9,15 +9,18 @@ use std::io::BufRead;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
-use tuwen_data::Sample;
-use tuwen_data::encoding::TextFile;
+use anyhow::{Context, Result, bail};
+use tuwen_data::encoding::{Encoding, TextFile};
 use tuwen_data::import::{self, CaptionFile, DataSet, Format, Source};
+use tuwen_data::{Sample, relation};
 use tuwen_encode::builtin;
 use tuwen_eval::{Captioned, Direction, Ranking, Report, Ties, by_class};
 
 use super::by_name;
-use crate::query::TextArgs;
+use crate::number;
+use crate::output::{Force, OutputFolder};
+use crate::query::{TextArgs, Usage};
+use crate::terminal::{note, say};
 
 /// Measure retrieval on a captioned set: R@1/5/10 and ranks, both ways
 #[derive(clap::Args)]
@@ -34,15 +37,21 @@ pub struct Args {
     /// Only the pictures listed here, one id a line
     #[arg(long)]
     ids: Option<PathBuf>,
+    /// Only this split of a set that has several
+    #[arg(long)]
+    split: Option<String>,
     /// How captions are written down, when name and content do not show it
     #[arg(long, value_parser = by_name(&Format::NAMES))]
     format: Option<Format>,
+    /// The encoding of the captions, such as gbk, when it is not the one that their bytes show
+    #[arg(long)]
+    encoding: Option<Encoding>,
     /// A name of `tuwen model list`, a folder with weights, or a .pt file; of several, the mean of
     /// their cosines counts
     #[arg(long, default_value = builtin::BUILT_IN)]
     model: Vec<String>,
     /// A share for each --model, in their order; all the same when not given
-    #[arg(long)]
+    #[arg(long, value_parser = number::weight())]
     weight: Vec<f32>,
     /// Learn the shares on these other pictures, one id a line: those that answer most captions among
     /// the first five
@@ -52,7 +61,7 @@ pub struct Args {
     #[arg(long)]
     dataset_text: bool,
     /// Recall at further cut-offs, such as 20,50
-    #[arg(long, value_delimiter = ',')]
+    #[arg(long, value_delimiter = ',', value_parser = number::whole(1..=number::MANY))]
     k: Vec<usize>,
     /// A class for each picture, `ID,CLASS` a line: recall and mAP by class as well, where whatever has
     /// the same class is right
@@ -73,6 +82,8 @@ pub struct Args {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    force: Force,
+    #[command(flatten)]
     text_args: TextArgs,
 }
 
@@ -89,7 +100,9 @@ impl Args {
             images,
             captions: vec![captions],
             ids: Some(ids),
+            split: None,
             format: None,
+            encoding: None,
             model: vec![model],
             weight: Vec::new(),
             learn_weights: None,
@@ -100,6 +113,7 @@ impl Args {
             report: Some(report),
             font: None,
             json: false,
+            force: Force::default(),
             text_args: TextArgs::default(),
         }
     }
@@ -108,38 +122,42 @@ impl Args {
 /// Measures and prints.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let caption_file = |path: &PathBuf| CaptionFile {
-        source: path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned()),
+        source: stem(path),
+        encoding: args.encoding,
         ..CaptionFile::new(path)
     };
     let format = match args.format {
         Some(format) => format,
-        None => Source::guess(args.captions.first().unwrap_or(&args.images))?.format,
+        None => same_format(args)?,
     };
     let set = DataSet {
-        format,
-        images: args.images.clone(),
         captions: args.captions.iter().map(caption_file).collect(),
         ids: args.ids.clone(),
-        share: 1.0,
+        split: args.split.clone(),
+        ..DataSet::new(format, &args.images)
     };
-    let samples = import::read(&set)?;
+    let (mut out, mut page) = folders(args)?;
+    let samples = read(&set)?;
+    let relation = relation::texts(&samples);
     let classes = args.labels.as_ref().map(|path| labels(path, &samples)).transpose()?;
     let embedded = ensemble::embed(args, &set, &samples)?;
     let mut measured = Vec::new();
-    for (source, (texts, owner)) in &embedded.texts {
-        let set = Captioned { images: &embedded.images, texts, dim: embedded.dim(), owner };
+    for (source, texts) in &embedded.texts {
+        let (images, dim) = (&embedded.images[..], embedded.dim());
+        let set = Captioned { images, texts: &texts.vectors, dim, truth: &texts.truth };
         let ranking = Ranking { top: write::TOP, ties: Ties::LowerFirst };
         let ranked = [set.text_to_image(ranking), set.image_to_text(ranking)];
         let report = Report::new(set, [&ranked[0], &ranked[1]], &args.k);
-        if let Some(folder) = &args.out {
-            write::all(folder, source, set, &ranked, &report, &samples)?;
+        if let Some(folder) = &mut out {
+            write::all(folder, source, set, &ranked, &report, (&relation[&**source], &samples))?;
         }
         measured.push((source, set, ranked, report));
     }
-    if let Some(folder) = &args.report {
+    if let Some(folder) = page.as_mut().or(out.as_mut()).filter(|_| args.report.is_some()) {
         let shown = measured.iter().map(|(source, set, ranked, report)| report::Shown {
             source,
             set: *set,
+            texts: &relation[&***source],
             ranked,
             report,
         });
@@ -148,19 +166,69 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     let of_class = |(source, set, ..): &(&String, Captioned<'_>, _, _)| {
         let classes = classes.as_ref()?;
-        let texts: Vec<String> = set.owner.iter().map(|&image| classes[image].clone()).collect();
-        let report = by_class((set.images, classes), (set.texts, &texts), set.dim, &args.k);
+        // A text without a picture has no class; it is nobody's answer.
+        let class = |images: &Vec<usize>| images.first().map(|&image| classes[image].clone());
+        let classes: Vec<Option<String>> = classes.iter().cloned().map(Some).collect();
+        let texts: Vec<Option<String>> = set.truth.iter().map(class).collect();
+        let report = by_class((set.images, &classes), (set.texts, &texts), set.dim, &args.k);
         Some((format!("{source}, by class"), report))
     };
     let by_class: Vec<(String, Report)> = measured.iter().filter_map(of_class).collect();
     let measured = measured.into_iter().map(|(source, _, _, report)| (source.clone(), report));
     let reports: BTreeMap<String, Report> = measured.chain(by_class).collect();
     if args.json {
-        println!("{}", serde_json::to_string(&reports)?);
+        say!("{}", serde_json::to_string(&reports)?);
     } else {
         print(&reports);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Folders for results and page; the second is missing where one folder is for both.
+fn folders(args: &Args) -> Result<(Option<OutputFolder>, Option<OutputFolder>)> {
+    let plan = |path: &PathBuf| OutputFolder::plan(path, &[], args.force);
+    let out = args.out.as_ref().map(plan).transpose()?;
+    let full = |path: &Option<PathBuf>| std::fs::canonicalize(path.as_ref()?).ok();
+    let other =
+        args.report.as_ref().filter(|_| out.is_none() || full(&args.out) != full(&args.report));
+    Ok((out, other.map(plan).transpose()?))
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned())
+}
+
+/// The format of all files of captions, which is one.
+fn same_format(args: &Args) -> Result<Format> {
+    let mut files = args.captions.iter();
+    let first = files.next().unwrap_or(&args.images);
+    let format = Source::guess(first)?.format;
+    for file in files {
+        let other = Source::guess(file)?.format;
+        if other != format {
+            bail!(Usage(format!(
+                "{} is of the format {}, {} of the format {}: measure them one by one, or give --format",
+                first.display(),
+                format.name(),
+                file.display(),
+                other.name()
+            )));
+        }
+    }
+    Ok(format)
+}
+
+/// The set with all its pictures; captions without a source of their own are called as the set is.
+fn read(set: &DataSet) -> Result<Vec<Sample>> {
+    let mut samples = import::read_all(set, &mut |choice| note!("note: {choice}"))?;
+    let captions = samples.iter_mut().flat_map(|sample| &mut sample.captions);
+    for caption in captions.filter(|caption| caption.source.is_empty()) {
+        caption.source = stem(set.captions.first().map_or(&set.images, |file| &file.file));
+    }
+    if samples.iter().all(|sample| sample.captions.is_empty()) {
+        bail!("{}: no picture has a caption", set.images.display());
+    }
+    Ok(samples)
 }
 
 /// The class of each picture, from lines of its id or file name and its class.
@@ -190,19 +258,19 @@ fn labels(path: &Path, samples: &[Sample]) -> Result<Vec<String>> {
 /// A table for people.
 pub fn print(reports: &BTreeMap<String, Report>) {
     for (source, report) in reports {
-        println!("{source}");
+        say!("{source}");
         line("text -> image", &report.text_to_image);
         line("image -> text", &report.image_to_text);
-        println!("  mean recall {:.1}", report.mean_recall);
+        say!("  mean recall {:.1}", report.mean_recall);
     }
-    println!("equal scores go to the lower gallery position");
+    say!("equal scores go to the lower gallery position");
 }
 
 fn line(name: &str, direction: &Direction) {
     let three = |values: [f64; 3]| values.map(|value| format!("{value:.1}")).join("/");
     let within = direction.interval.map(|[low, high]| format!("{low:.1}-{high:.1}")).join(", ");
-    println!("  {name}: R@1/5/10 {} (95%: {within})", three(direction.recall));
-    println!(
+    say!("  {name}: R@1/5/10 {} (95%: {within})", three(direction.recall));
+    say!(
         "    chance {}, mean rank {:.1}, median {}, MRR {:.3}, mAP {:.3}, mAP@50 {:.3}, nDCG@10 {:.3}, {} queries, \
          {} items, {} ties",
         three(direction.chance),
@@ -217,6 +285,6 @@ fn line(name: &str, direction: &Direction) {
         direction.ties
     );
     for (k, recall) in &direction.recall_at {
-        println!("    R@{k} {recall:.1}");
+        say!("    R@{k} {recall:.1}");
     }
 }

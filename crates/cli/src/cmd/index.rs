@@ -12,6 +12,7 @@ use tuwen_index::Gallery;
 
 use crate::indexing::{Indexer, Summary};
 use crate::query::{TextArgs, as_in_gallery, captions, model_id, note_lost, open_model};
+use crate::terminal::{note, say};
 
 /// Failures that are listed for people; `--json` lists all.
 const LISTED: usize = 20;
@@ -67,7 +68,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     bar.finish_and_clear();
     note_lost(&encoder);
     if args.json {
-        println!("{}", serde_json::to_string(&summary)?);
+        say!("{}", serde_json::to_string(&summary)?);
     } else {
         print(&summary, started.elapsed().as_secs_f64());
     }
@@ -77,21 +78,21 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 fn print(summary: &Summary, seconds: f64) {
     let Summary { added, updated, unchanged, moved, removed, texts, failed, stopped } = summary;
     for failure in failed.iter().take(LISTED) {
-        eprintln!("skipped {}: {}", failure.path, failure.reason);
+        note!("skipped {}: {}", failure.path, failure.reason);
     }
     if failed.len() > LISTED {
-        eprintln!("… and {} more; --json lists all", failed.len() - LISTED);
+        note!("… and {} more; --json lists all", failed.len() - LISTED);
     }
-    println!(
+    say!(
         "{added} added, {updated} updated, {unchanged} unchanged, {moved} moved, {removed} removed, \
          {texts} texts added, {} skipped, in {seconds:.1} s",
         failed.len()
     );
     let embedded = (added + updated) as f64;
     if embedded >= 100.0 {
-        println!("{:.0} pictures/s", embedded / seconds);
+        say!("{:.0} pictures/s", embedded / seconds);
     }
     if *stopped {
-        println!("stopped before the end; run the same command to go on");
+        say!("stopped before the end; run the same command to go on");
     }
 }

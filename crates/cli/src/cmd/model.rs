@@ -13,6 +13,8 @@ use tuwen_data::Encoder;
 use tuwen_encode::{ModelConfig, TowerConfig, Vision, builtin};
 use tuwen_hub::{Cache, KNOWN, Known};
 
+use crate::terminal::say;
+
 /// List, fetch, describe or convert models
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  tuwen model fetch chinese-clip-vit-base-patch16\n  \
@@ -76,23 +78,23 @@ fn list(json: bool) -> Result<()> {
                 "here": here(known),
             })
         };
-        println!("{}", serde_json::to_string(&KNOWN.iter().map(entry).collect::<Vec<_>>())?);
+        say!("{}", serde_json::to_string(&KNOWN.iter().map(entry).collect::<Vec<_>>())?);
         return Ok(());
     }
     let line = |name: &str, config: &ModelConfig, place: &str| {
         let (dim, size) = (config.embed_dim, config.preprocess.size);
         let millions = config.parameters() as f64 / 1e6;
-        println!("{name:38} {millions:5.0} M  {dim:4} values  {size} px  {place}");
+        say!("{name:38} {millions:5.0} M  {dim:4} values  {size} px  {place}");
     };
     line(builtin::BUILT_IN, builtin::open()?.config(), "inside this program, Chinese and English");
     for known in KNOWN {
         let place = if here(known) { "here" } else { known.repo };
         line(known.name, &known.config(), place);
     }
-    println!(
-        "`tuwen model fetch NAME` brings one here; ORG/NAME of the hub, a folder that transformers,\n\
-         open_clip or `tuwen train` made, and a .pt file of OpenAI or cn_clip work as well"
+    say!(
+        "`tuwen model fetch NAME` brings one here; ORG/NAME of the hub, a folder that transformers,"
     );
+    say!("open_clip or `tuwen train` made, and a .pt file of OpenAI or cn_clip work as well");
     Ok(())
 }
 
@@ -109,22 +111,22 @@ fn info(model: &str, json: bool) -> Result<()> {
         Err(error) => return Err(error.into()),
     };
     if json {
-        println!("{}", serde_json::to_string_pretty(&config)?);
+        serde_json::to_string_pretty(&config)?.lines().for_each(|line| say!("{line}"));
         return Ok(());
     }
-    println!("name         {}", config.name);
-    println!("fingerprint  {fingerprint}");
-    println!("parameters   {:.1} million", config.parameters() as f64 / 1e6);
-    println!("embedding    {} values", config.embed_dim);
-    println!("image tower  {}", image_tower(&config));
-    println!("text tower   {}, up to {} tokens", tower(&config.text), config.context);
+    say!("name         {}", config.name);
+    say!("fingerprint  {fingerprint}");
+    say!("parameters   {:.1} million", config.parameters() as f64 / 1e6);
+    say!("embedding    {} values", config.embed_dim);
+    say!("image tower  {}", image_tower(&config));
+    say!("text tower   {}, up to {} tokens", tower(&config.text), config.context);
     let p = &config.preprocess;
-    println!("pictures     {0}x{0}, {1:?}, {2:?}", p.size, p.geometry, p.filter);
+    say!("pictures     {0}x{0}, {1:?}, {2:?}", p.size, p.geometry, p.filter);
     if torchvision {
-        println!(
-            "             resized as Pillow does; torchvision, which the folder names, differs by"
+        say!(
+            "             resized as Pillow does; torchvision, which the folder names, differs by 1 of"
         );
-        println!("             1 of 255 levels at most");
+        say!("             255 levels at most");
     }
     Ok(())
 }

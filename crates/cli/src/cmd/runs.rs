@@ -7,6 +7,8 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::terminal::say;
+
 /// Compare training runs: the best recall of each with its interval, steps and time
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  tuwen runs runs/*\n\n\
@@ -49,12 +51,16 @@ pub fn show(folders: &[PathBuf], json: bool) -> Result<()> {
         lines.extend(read(folder)?);
     }
     if json {
-        println!("{}", serde_json::to_string(&lines)?);
+        say!("{}", serde_json::to_string(&lines)?);
         return Ok(());
     }
-    println!(
+    say!(
         "{:<28} {:<12} {:>11} {:>8}  {:<32} image-to-text",
-        "run", "captions", "best step", "minutes", "text-to-image R@1/5/10"
+        "run",
+        "captions",
+        "best step",
+        "minutes",
+        "text-to-image R@1/5/10"
     );
     for line in &lines {
         let cell = |direction: usize| {
@@ -65,7 +71,7 @@ pub fn show(folders: &[PathBuf], json: bool) -> Result<()> {
             let [r1, r5, r10] = recall;
             format!("{r1:.1}/{r5:.1}/{r10:.1} (R@1 ±{:.1})", width / 2.0)
         };
-        println!(
+        say!(
             "{:<28} {:<12} {:>5}/{:<5} {:>8.1}  {:<32} {}",
             line.run,
             line.source,

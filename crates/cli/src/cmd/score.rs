@@ -8,9 +8,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
+use tuwen_data::encoding::TextFile;
 use tuwen_eval::compare::compare;
 
+use crate::number;
 use crate::query::Usage;
+use crate::terminal::say;
 
 /// Score predictions or features that another program made, or compare two runs
 #[derive(clap::Args)]
@@ -52,7 +55,7 @@ pub struct Args {
     #[arg(long, num_args = 2)]
     compare: Vec<PathBuf>,
     /// Cut-off of --compare
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = number::whole(1..=number::MANY))]
     k: usize,
     /// Print as JSON
     #[arg(long)]
@@ -78,7 +81,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 
 fn compare_runs(files: [&PathBuf; 2], args: &Args) -> Result<()> {
     let read = |path: &PathBuf| -> Result<Vec<(String, bool)>> {
-        let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+        let text = TextFile::read_document(path)?;
         let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
         lines
             .map(|(number, line)| {
@@ -99,18 +102,24 @@ fn compare_runs(files: [&PathBuf; 2], args: &Args) -> Result<()> {
         |run: Vec<(String, bool)>| run.into_iter().map(|(_, hit)| hit).collect::<Vec<bool>>();
     let found = compare(&hits(first), &hits(second));
     if args.json {
-        println!("{}", serde_json::to_string(&found)?);
+        say!("{}", serde_json::to_string(&found)?);
         return Ok(());
     }
-    println!(
+    say!(
         "R@{}: {:.2} and {:.2} of {} queries",
-        args.k, found.recall[0], found.recall[1], found.queries
+        args.k,
+        found.recall[0],
+        found.recall[1],
+        found.queries
     );
     let [low, high] = found.interval;
-    println!(
+    say!(
         "difference {:+.2}, 95% interval {low:+.2} to {high:+.2}; only the first {}, only the second {}; \
          p = {:.2e} (McNemar, exact)",
-        found.difference, found.only[0], found.only[1], found.p
+        found.difference,
+        found.only[0],
+        found.only[1],
+        found.p
     );
     Ok(())
 }

@@ -14,6 +14,8 @@ use tuwen_train::{Engine, Options, TrainConfig, train};
 
 use dashboard::Dashboard;
 
+use crate::terminal::say;
+
 /// Train a dual encoder; the same command resumes an interrupted run
 #[derive(clap::Args)]
 #[command(
@@ -87,9 +89,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     dashboard.finish();
     let out = config.out.display();
     if complete {
-        println!("done: the best model lies in {out}, the report is {out}/report.html");
+        say!("done: the best model lies in {out}, the report is {out}/report.html");
     } else {
-        println!("stopped; run the same command to go on");
+        say!("stopped; run the same command to go on");
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -100,11 +102,11 @@ const STOPPING: &str = "stopping after this step; the same command goes on from 
 fn check(config: &TrainConfig) -> Result<ExitCode> {
     let found = tuwen_train::check(config)?;
     for (name, value) in &found.facts {
-        println!("{name:<28}{value}");
+        say!("{name:<28}{value}");
     }
-    found.advice.iter().for_each(|advice| println!("look at this: {advice}"));
+    found.advice.iter().for_each(|advice| say!("look at this: {advice}"));
     if found.advice.is_empty() {
-        println!("nothing looks wrong");
+        say!("nothing looks wrong");
     }
     Ok(if found.advice.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

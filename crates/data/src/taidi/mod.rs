@@ -7,7 +7,6 @@
 mod validate;
 
 use std::collections::HashSet;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use csv::{ReaderBuilder, StringRecord};
@@ -117,7 +116,7 @@ impl Tables {
 fn read_table(path: &Path, columns: &[&str], remarks: &mut Vec<String>) -> Result<Vec<Row>> {
     let text = TextFile::look(path)?;
     let name = path.display();
-    if text.encoding != crate::encoding::Encoding::Utf8 {
+    if text.encoding != crate::encoding::Encoding::UTF_8 {
         remarks.push(format!("{name} is read as {}", text.encoding));
     }
     remarks.extend(text.remarks().into_iter().map(|remark| format!("{name}: {remark}")));
@@ -149,36 +148,22 @@ fn read_table(path: &Path, columns: &[&str], remarks: &mut Vec<String>) -> Resul
     Ok(rows)
 }
 
-/// Writes a result file: UTF-8 without a byte order mark, lines that end in LF, the queries in the
-/// order of their table, ranks 1 to 5. `answers[i]` are positions in the gallery, best first.
-///
-/// # Errors
-/// The file cannot be written.
+/// A result file: UTF-8 without a byte order mark, lines that end in LF, the queries in the order of their
+/// table, ranks 1 to 5. `answers[i]` are positions in the gallery, best first.
 ///
 /// # Panics
 /// When there are not five answers for each query.
-pub fn write_result(
-    path: &Path,
-    task: Task,
-    tables: &Tables,
-    answers: &[Vec<usize>],
-) -> Result<()> {
+pub fn result(task: Task, tables: &Tables, answers: &[Vec<usize>]) -> String {
     assert_eq!(answers.len(), tables.queries.len(), "answers for each query");
-    let temporary = path.with_extension("tmp");
-    let write = || -> std::io::Result<()> {
-        let mut file = std::io::BufWriter::new(std::fs::File::create(&temporary)?);
-        writeln!(file, "{}", task.header().join(","))?;
-        for (query, answers) in tables.queries.iter().zip(answers) {
-            assert_eq!(answers.len(), RANKS, "five answers");
-            for (rank, &answer) in answers.iter().enumerate() {
-                let id = quoted(&tables.gallery[answer].id);
-                writeln!(file, "{},{},{id}", quoted(&query.id), rank + 1)?;
-            }
+    let mut out = task.header().join(",") + "\n";
+    for (query, answers) in tables.queries.iter().zip(answers) {
+        assert_eq!(answers.len(), RANKS, "five answers");
+        for (rank, &answer) in answers.iter().enumerate() {
+            let id = quoted(&tables.gallery[answer].id);
+            out += &format!("{},{},{id}\n", quoted(&query.id), rank + 1);
         }
-        file.into_inner()?.sync_all()?;
-        std::fs::rename(&temporary, path)
-    };
-    write().map_err(|e| Error::io(path, e))
+    }
+    out
 }
 
 fn quoted(id: &str) -> String {

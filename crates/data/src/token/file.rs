@@ -6,7 +6,10 @@ use std::path::Path;
 use tokenizers::{PostProcessor, Tokenizer, TruncationDirection};
 
 use super::Cleaning;
-use crate::{Error, Result};
+use crate::{Error, Result, file};
+
+/// Bytes; more than any vocabulary takes up.
+const LARGEST: u64 = 1 << 29;
 
 /// How a model uses its tokenizer.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +42,7 @@ impl FileTokenizer {
     /// # Errors
     /// The file cannot be read or describes no tokenizer that is supported.
     pub fn open(path: &Path, settings: FileSettings) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+        let bytes = file::read(path, LARGEST)?;
         let wrong = |e: tokenizers::Error| Error::Encode(format!("{}: {e}", path.display()));
         let mut inner = Tokenizer::from_bytes(bytes).map_err(wrong)?;
         inner.with_padding(None).with_truncation(None).map_err(wrong)?;

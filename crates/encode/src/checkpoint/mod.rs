@@ -17,6 +17,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use tuwen_data::file;
 use tuwen_data::image::{Centre, ToRgb};
 
 use crate::arrays::{Array, Arrays};
@@ -298,8 +299,16 @@ impl Weights<'static> for &Checkpoint {
 }
 
 fn read_json(path: &Path) -> Result<serde_json::Value> {
-    let text = std::fs::read_to_string(path).map_err(|e| Error::io(path, e))?;
-    serde_json::from_str(&text).map_err(|e| Error::malformed(path, e))
+    let bytes = file::read(path, file::TEXT).map_err(Error::Data)?;
+    serde_json::from_slice(&bytes).map_err(|e| Error::malformed(path, e))
+}
+
+/// A file that need not be there, whole.
+fn optional(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    file::read(path, limit).map(Some).map_err(Error::Data)
 }
 
 /// The one `.pt` file of a folder, as Chinese-CLIP's hub repositories have it.
@@ -335,9 +344,10 @@ fn weight_files(folder: &Path) -> Result<Vec<PathBuf>> {
     }
     for name in SHARDS {
         let file = folder.join(name);
-        let Ok(text) = std::fs::read_to_string(&file) else { continue };
-        let json: serde_json::Value =
-            serde_json::from_str(&text).map_err(|e| Error::malformed(&file, e))?;
+        if !file.exists() {
+            continue;
+        }
+        let json = read_json(&file)?;
         let map = json["weight_map"].as_object();
         let map = map.ok_or_else(|| Error::malformed(&file, "there is no `weight_map`"))?;
         let mut names: Vec<&str> = map.values().filter_map(|name| name.as_str()).collect();

@@ -5,6 +5,7 @@ mod check;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use tuwen_data::file;
 use tuwen_data::image::Preprocess;
 use tuwen_data::token::{Cleaning, FileSettings, FileTokenizer, Tokens};
 
@@ -266,7 +267,8 @@ impl ModelConfig {
     /// # Errors
     /// As [`ModelConfig::parse`], or the file cannot be read.
     pub fn load(path: &Path) -> Result<Self> {
-        Self::parse(&std::fs::read_to_string(path).map_err(|e| Error::io(path, e))?, path)
+        let bytes = file::read(path, file::TEXT).map_err(Error::Data)?;
+        Self::parse(&String::from_utf8_lossy(&bytes), path)
     }
 
     /// Patches of one picture, P.

@@ -1,14 +1,16 @@
 //! What `tuwen classify` prints and writes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::json;
 use tuwen_data::Encoder;
 use tuwen_encode::CpuEncoder;
 use tuwen_eval::classify::{Accuracy, accuracy, ranking};
 
 use super::{Args, Classified};
+use crate::output::OutputFile;
+use crate::terminal::say;
 
 /// Classes whose confusions are printed as a table; of more, only the largest ones are.
 const TABLE: usize = 12;
@@ -24,20 +26,39 @@ pub(super) fn pictures(args: &Args, labels: &[String], found: &[Classified]) -> 
                 json!({ "label": labels[label], "probability": picture.probabilities[label] })
             });
             let best: Vec<serde_json::Value> = best.collect();
-            println!("{}", json!({ "path": picture.path.to_string_lossy(), "labels": best }));
+            say!("{}", json!({ "path": picture.path.to_string_lossy(), "labels": best }));
         } else {
-            println!("{}", picture.path.display());
+            say!("{}", picture.path.display());
             for label in best {
-                println!("  {:5.1}%  {}", 100.0 * picture.probabilities[label], labels[label]);
+                say!("  {:5.1}%  {}", 100.0 * picture.probabilities[label], labels[label]);
             }
         }
     }
     Ok(())
 }
 
+/// The files that were asked for.
+pub(super) struct Files {
+    confusion: Option<OutputFile>,
+    elevater: Option<OutputFile>,
+}
+
+impl Files {
+    /// Looks whether they can be written.
+    pub(super) fn plan(args: &Args) -> Result<Self> {
+        let inputs: Vec<&Path> =
+            [&args.data, &args.labels].into_iter().flatten().map(PathBuf::as_path).collect();
+        let plan = |path: &Option<PathBuf>| {
+            path.as_deref().map(|path| OutputFile::plan(path, &inputs, args.force)).transpose()
+        };
+        Ok(Self { confusion: plan(&args.confusion)?, elevater: plan(&args.elevater)? })
+    }
+}
+
 /// Accuracy over a set, and the files that were asked for.
 pub(super) fn measures(
     args: &Args,
+    files: &Files,
     encoder: &CpuEncoder,
     labels: &[String],
     found: &[Classified],
@@ -47,20 +68,20 @@ pub(super) fn measures(
     let rankings: Vec<Vec<usize>> =
         found.iter().map(|picture| ranking(&picture.probabilities)).collect();
     let measured = accuracy(&truth, &rankings, labels.len());
-    if let Some(path) = &args.confusion {
-        write(path, &confusion_csv(&measured, labels))?;
+    if let Some(file) = &files.confusion {
+        file.write(confusion_csv(&measured, labels).as_bytes())?;
     }
-    if let Some(path) = &args.elevater {
+    if let Some(file) = &files.elevater {
         let set = args.data.as_deref().unwrap_or(Path::new(""));
-        write(path, &elevater(encoder, set, found)?)?;
+        file.write(elevater(encoder, set, found)?.as_bytes())?;
     }
     if args.json {
         let mut json = serde_json::to_value(&measured)?;
         json["skipped"] = json!(skipped);
-        println!("{json}");
+        say!("{json}");
         return Ok(());
     }
-    println!(
+    say!(
         "top-1 {:.2} (chance {:.2}), top-5 {:.2}, mean per class {:.2}: {} pictures, {} labels, \
          {skipped} skipped",
         measured.top1,
@@ -80,10 +101,10 @@ pub(super) fn measures(
 /// Rows are the classes, columns what they were taken for.
 fn table(measured: &Accuracy, labels: &[String]) {
     let numbers: String = (0..labels.len()).map(|column| format!("{column:6}")).collect();
-    println!("     {numbers}  taken for");
+    say!("     {numbers}  taken for");
     for (row, (counts, label)) in measured.confusion.iter().zip(labels).enumerate() {
         let counts: String = counts.iter().map(|count| format!("{count:6}")).collect();
-        println!("{row:4} {counts}  {label}");
+        say!("{row:4} {counts}  {label}");
     }
 }
 
@@ -100,7 +121,7 @@ fn confusions(measured: &Accuracy, labels: &[String]) {
     pairs.sort_by_key(|&(count, truth, taken)| (std::cmp::Reverse(count), truth, taken));
     for (count, truth, taken) in pairs.into_iter().take(LISTED) {
         let all: usize = measured.confusion[truth].iter().sum();
-        println!("{count} of {all} `{}` taken for `{}`", labels[truth], labels[taken]);
+        say!("{count} of {all} `{}` taken for `{}`", labels[truth], labels[taken]);
     }
 }
 
@@ -140,8 +161,4 @@ fn elevater(encoder: &CpuEncoder, set: &Path, found: &[Classified]) -> Result<St
         "predictions": [predictions],
     })
     .to_string())
-}
-
-fn write(path: &Path, text: &str) -> Result<()> {
-    std::fs::write(path, text).with_context(|| path.display().to_string())
 }

@@ -4,7 +4,10 @@ use anyhow::Result;
 use tuwen_data::Sample;
 use tuwen_data::rng::Rng;
 
-use super::{Skipped, SourceArgs, open};
+use super::{Skipped, SourceArgs, open, total};
+use crate::number;
+use crate::progress;
+use crate::terminal::say;
 
 /// How many, and which.
 #[derive(clap::Args)]
@@ -12,7 +15,7 @@ pub struct Args {
     #[command(flatten)]
     source: SourceArgs,
     /// How many records
-    #[arg(short, default_value_t = 5)]
+    #[arg(short, default_value_t = 5, value_parser = number::whole(1..=number::MANY))]
     n: usize,
     /// Which ones
     #[arg(long, default_value_t = 42)]
@@ -26,7 +29,10 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<()> {
     let (mut rng, mut skipped) = (Rng::new(&[args.seed]), Skipped::default());
     let mut drawn: Vec<(usize, Sample)> = Vec::new();
-    for (number, record) in open(&args.source)?.records.enumerate() {
+    let records = open(&args.source)?.records;
+    let bar = progress::bar(total(&args.source), "records");
+    for (number, record) in records.enumerate() {
+        bar.inc(1);
         match record {
             Ok(sample) if drawn.len() < args.n => drawn.push((number, sample)),
             Ok(sample) => {
@@ -35,18 +41,20 @@ pub fn run(args: &Args) -> Result<()> {
                     *place = (number, sample);
                 }
             }
-            Err(error) => skipped.add(error),
+            Err(error) => bar.suspend(|| skipped.add(error)),
         }
     }
+    bar.finish_and_clear();
+    args.source.refuse_nothing(drawn.len(), skipped.0)?;
     drawn.sort_by_key(|(number, _)| *number);
     for (_, sample) in &drawn {
         if args.json {
-            println!("{}", serde_json::to_string(sample)?);
+            say!("{}", serde_json::to_string(sample)?);
             continue;
         }
         let split = sample.split.as_ref().map_or(String::new(), |split| format!("  [{split}]"));
-        println!("{}{split}", sample.id);
-        sample.captions.iter().for_each(|caption| println!("  {}", caption.text));
+        say!("{}{split}", sample.id);
+        sample.captions.iter().for_each(|caption| say!("  {}", caption.text));
     }
     Ok(())
 }

@@ -9,6 +9,8 @@ use tuwen_data::Sample;
 use tuwen_data::token::WordPiece;
 
 use super::{Skipped, SourceArgs, open};
+use crate::number;
+use crate::terminal::say;
 
 /// What to count.
 #[derive(clap::Args)]
@@ -16,7 +18,7 @@ pub struct Args {
     #[command(flatten)]
     source: SourceArgs,
     /// Texts with more tokens than this count as too long
-    #[arg(long, default_value_t = 52)]
+    #[arg(long, default_value_t = 52, value_parser = number::whole(1..=number::MANY))]
     context: usize,
     /// Print as JSON
     #[arg(long)]
@@ -64,6 +66,7 @@ pub fn run(args: &Args) -> Result<()> {
             Err(error) => skipped.add(error),
         }
     }
+    args.source.refuse_nothing(stats.pictures, skipped.0)?;
     stats.skipped = skipped.0;
     let at = |share: f64| -> usize {
         let mut left = (share * stats.captions as f64) as usize;
@@ -76,7 +79,7 @@ pub fn run(args: &Args) -> Result<()> {
     };
     stats.length = [at(0.0), at(0.5), at(0.95), at(1.0)];
     if args.json {
-        println!("{}", serde_json::to_string(&stats)?);
+        say!("{}", serde_json::to_string(&stats)?);
     } else {
         print(&stats, args.context);
     }
@@ -113,23 +116,23 @@ impl Stats {
 
 fn print(stats: &Stats, context: usize) {
     if let Some(encoding) = &stats.encoding {
-        println!("encoding            {encoding}");
+        say!("encoding            {encoding}");
     }
-    println!("pictures            {}", stats.pictures);
+    say!("pictures            {}", stats.pictures);
     let list: Vec<String> = stats
         .captions_a_picture
         .iter()
         .map(|(captions, pictures)| format!("{pictures} with {captions}"))
         .collect();
-    println!("captions            {} ({})", stats.captions, list.join(", "));
+    say!("captions            {} ({})", stats.captions, list.join(", "));
     for (split, pictures) in &stats.splits {
-        println!("split {split:13} {pictures}");
+        say!("split {split:13} {pictures}");
     }
-    println!("with Chinese        {}", stats.chinese);
-    println!("empty               {}", stats.empty);
-    println!("repeated            {}", stats.repeated);
-    println!("beyond {context:3} tokens   {}", stats.too_long);
+    say!("with Chinese        {}", stats.chinese);
+    say!("empty               {}", stats.empty);
+    say!("repeated            {}", stats.repeated);
+    say!("beyond {context:3} tokens   {}", stats.too_long);
     let [shortest, median, most, longest] = stats.length;
-    println!("characters          {shortest} to {longest}, median {median}, 95% up to {most}");
-    println!("skipped             {}", stats.skipped);
+    say!("characters          {shortest} to {longest}, median {median}, 95% up to {most}");
+    say!("skipped             {}", stats.skipped);
 }

@@ -12,6 +12,7 @@ use tuwen_train::{Embedded, embed_set};
 
 use super::Args;
 use crate::query::{Usage, note_lost, open_model};
+use crate::terminal::note;
 
 /// Among how many the shares that are learned look for the truth.
 const FIRST: usize = 5;
@@ -21,11 +22,6 @@ pub fn embed(args: &Args, set: &DataSet, samples: &[Sample]) -> Result<Embedded>
     let (models, weights) = (args.model.len(), args.weight.len());
     if weights != 0 && weights != models {
         bail!(Usage(format!("{weights} --weight for {models} --model: give one for each")));
-    }
-    if args.weight.iter().any(|&weight| weight <= 0.0 || !weight.is_finite()) {
-        bail!(Usage(
-            "every --weight must be above 0: leave a model out that should not count".into()
-        ));
     }
     let other = args.learn_weights.as_ref().map(|ids| others(set, ids, samples)).transpose()?;
     let (mut parts, mut other_parts) = (Vec::new(), Vec::new());
@@ -63,7 +59,7 @@ fn others(set: &DataSet, ids: &Path, samples: &[Sample]) -> Result<Vec<Sample>> 
 fn learned(args: &Args, parts: &[Embedded], pictures: usize) -> Vec<f32> {
     let queries: Vec<Vec<f32>> = parts
         .iter()
-        .map(|part| part.texts.values().flat_map(|(texts, _)| texts).copied().collect())
+        .map(|part| part.texts.values().flat_map(|texts| &texts.vectors).copied().collect())
         .collect();
     let members: Vec<Member<'_>> = parts
         .iter()
@@ -76,10 +72,10 @@ fn learned(args: &Args, parts: &[Embedded], pictures: usize) -> Vec<f32> {
         })
         .collect();
     let truth = parts.iter().take(1).flat_map(|part| part.texts.values());
-    let truth: Vec<usize> = truth.flat_map(|(_, owners)| owners).copied().collect();
+    let truth: Vec<Vec<usize>> = truth.flat_map(|texts| &texts.truth).cloned().collect();
     let shares = learn_weights(&members, &truth, Recipe { top: FIRST, ..Recipe::default() });
     let named = args.model.iter().zip(&shares);
     let named: Vec<String> = named.map(|(model, share)| format!("{model} {share}")).collect();
-    eprintln!("shares learned on {pictures} other pictures: {}", named.join(", "));
+    note!("shares learned on {pictures} other pictures: {}", named.join(", "));
     shares
 }

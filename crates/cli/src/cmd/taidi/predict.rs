@@ -2,18 +2,21 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 use tuwen_data::Encoder;
 use tuwen_data::image::{Limits, RgbImage, decode_file};
 use tuwen_data::import::{self, CaptionFile, DataSet, Format};
-use tuwen_data::taidi::{RANKS, Row, Tables, Task, write_result};
+use tuwen_data::taidi::{RANKS, Row, Tables, Task, result};
 use tuwen_encode::{CpuEncoder, builtin};
 use tuwen_eval::fuse::{Fusion, Member, Recipe, fuse, learn_weights};
 use tuwen_train::embed_set;
 
+use crate::number;
+use crate::output::{Force, OutputFolder};
 use crate::query::{TextArgs, Usage, in_words, note_lost, open_model};
+use crate::terminal::{note, say};
 
 /// Pictures or texts that are embedded together.
 const BATCH: usize = 64;
@@ -27,7 +30,7 @@ pub struct Args {
     #[arg(long, default_value = builtin::BUILT_IN)]
     model: Vec<String>,
     /// A share for each --model, in their order; all the same when not given
-    #[arg(long)]
+    #[arg(long, value_parser = number::weight())]
     weight: Vec<f32>,
     /// Find the shares on the validation part of 附件1, after `tuwen taidi prepare`
     #[arg(long, conflicts_with = "weight")]
@@ -47,6 +50,8 @@ pub struct Args {
     #[arg(long)]
     out: Option<PathBuf>,
     #[command(flatten)]
+    force: Force,
+    #[command(flatten)]
     text_args: TextArgs,
 }
 
@@ -65,7 +70,8 @@ const Z_SCORES: f32 = 5.0;
 pub fn run(args: &Args) -> Result<()> {
     let mut weights = weights(args)?;
     let out = args.out.as_ref().unwrap_or(&args.root);
-    std::fs::create_dir_all(out).with_context(|| out.display().to_string())?;
+    let names = Task::ALL.map(Task::result);
+    let mut folder = OutputFolder::among(out, &names, &[], args.force)?;
     let tasks = Task::ALL.into_iter().filter(|task| args.root.join(task.folder()).is_dir());
     let tasks: Vec<Task> = tasks.collect();
     anyhow::ensure!(!tasks.is_empty(), "{}: there is neither 附件2 nor 附件3", args.root.display());
@@ -79,11 +85,11 @@ pub fn run(args: &Args) -> Result<()> {
             .zip(&weights)
             .map(|(model, weight)| format!("{model} {weight}"))
             .collect();
-        println!("shares by the validation part: {}", shares.join(", "));
+        say!("shares by the validation part: {}", shares.join(", "));
     }
     for task in tasks {
         let tables = Tables::read(&args.root, task)?;
-        tables.remarks.iter().for_each(|remark| eprintln!("note: {remark}"));
+        tables.remarks.iter().for_each(|remark| note!("note: {remark}"));
         let vectors = encoders.iter().map(|encoder| embed(encoder, task, &tables));
         let vectors = vectors.collect::<Result<Vec<Vectors>>>()?;
         let members: Vec<Member<'_>> = vectors
@@ -97,18 +103,13 @@ pub fn run(args: &Args) -> Result<()> {
             })
             .collect();
         let answers = fuse(&members, recipe(args));
-        let path = out.join(task.result());
-        write_result(&path, task, &tables, &answers)?;
-        println!(
-            "{}: {} queries over {}",
-            path.display(),
-            tables.queries.len(),
-            tables.gallery.len()
-        );
+        folder.write(task.result(), result(task, &tables, &answers).as_bytes())?;
+        let path = folder.join(task.result());
+        say!("{}: {} queries over {}", path.display(), tables.queries.len(), tables.gallery.len());
     }
     for (given, name) in [(args.dual_softmax, "dual-softmax"), (args.one_to_one, "one-to-one")] {
         if given {
-            println!(
+            say!(
                 "with --{name}, which uses the structure of the test set: say so where you report it"
             );
         }
@@ -136,11 +137,9 @@ fn learned(args: &Args, encoders: &[CpuEncoder]) -> Result<Vec<f32>> {
     }
     let part = args.root.join("附件1");
     let set = DataSet {
-        format: Format::Csv,
-        images: part.join("ImageData"),
         captions: vec![CaptionFile::new(&part.join("ImageWordData.csv"))],
         ids: Some(ids),
-        share: 1.0,
+        ..DataSet::new(Format::Csv, &part.join("ImageData"))
     };
     let samples = import::read(&set)?;
     let embedded = encoders.iter().map(|encoder| Ok(embed_set(encoder, &samples)?));
@@ -149,13 +148,13 @@ fn learned(args: &Args, encoders: &[CpuEncoder]) -> Result<Vec<f32>> {
         .iter()
         .zip(encoders)
         .filter_map(|(set, encoder)| {
-            let (texts, _) = set.texts.values().next()?;
-            let (queries, gallery, dim) = (texts, &set.images, encoder.dim());
+            let texts = set.texts.values().next()?;
+            let (queries, gallery, dim) = (&texts.vectors, &set.images, encoder.dim());
             Some(Member { queries, gallery, dim, weight: 1.0 })
         })
         .collect();
     let truth = embedded.first().and_then(|set| set.texts.values().next());
-    let truth = truth.map_or(&[][..], |(_, owner)| owner);
+    let truth = truth.map_or(&[][..], |texts| &texts.truth);
     let plain = Recipe { dual_softmax: None, one_to_one: false, ..recipe(args) };
     Ok(learn_weights(&members, truth, plain))
 }
@@ -212,7 +211,7 @@ fn pictures(encoder: &CpuEncoder, rows: &[Row], folder: &Path) -> Result<Vec<f32
         Ok(picture) => encoder.preprocess().fit(&picture),
         Err(error) => {
             let error = anyhow::Error::from(error).context(row.id.clone());
-            bar.suspend(|| eprintln!("note: taken as grey: {}", in_words(&error)));
+            bar.suspend(|| note!("note: taken as grey: {}", in_words(&error)));
             RgbImage::from_pixel(size, size, [128; 3].into())
         }
     };

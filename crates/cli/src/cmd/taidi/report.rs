@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 use tuwen_encode::builtin;
 
 use super::super::eval;
+use crate::terminal::say;
 
 /// What to measure.
 #[derive(clap::Args)]
@@ -27,6 +28,6 @@ pub fn run(args: &Args) -> Result<()> {
     let part = args.root.join("附件1");
     let (images, captions) = (part.join("ImageData"), part.join("ImageWordData.csv"));
     eval::run(&eval::Args::with_report(args.model.clone(), images, captions, ids, page.clone()))?;
-    println!("look at {}", page.join("index.html").display());
+    say!("look at {}", page.join("index.html").display());
     Ok(())
 }

@@ -2,12 +2,15 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use tuwen_data::import::Format;
 
 use super::super::by_name;
 use super::super::train;
 use super::super::train::init::{self, Data};
+use crate::number;
+use crate::output::{Force, OutputFile};
+use crate::terminal::say;
 
 /// What to fine-tune.
 #[derive(clap::Args)]
@@ -21,10 +24,10 @@ pub struct Args {
     #[arg(long)]
     model: Option<String>,
     /// Times that each picture is seen, when not as often as the preset says
-    #[arg(long)]
+    #[arg(long, value_parser = number::whole(1..=number::MANY))]
     epochs: Option<usize>,
     /// Pictures of a step
-    #[arg(long)]
+    #[arg(long, value_parser = number::whole(1..=number::MANY))]
     batch: Option<usize>,
 }
 
@@ -53,10 +56,10 @@ pub fn run(args: &Args) -> Result<()> {
         for (key, value) in [("epochs", args.epochs), ("batch", args.batch)] {
             table.extend(value.map(|value| (key.to_owned(), (value as i64).into())));
         }
-        std::fs::write(&path, toml::to_string(&table)?)
-            .with_context(|| path.display().to_string())?;
+        let output = OutputFile::plan(&path, &[], Force::default())?;
+        output.write(toml::to_string(&table)?.as_bytes())?;
     }
-    println!("the configuration is {}", path.display());
+    say!("the configuration is {}", path.display());
     train::run(&train::Args::new(path))?;
     Ok(())
 }

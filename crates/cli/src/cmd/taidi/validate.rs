@@ -7,6 +7,8 @@ use anyhow::{Result, bail};
 use serde_json::json;
 use tuwen_data::taidi::{Tables, Task, validate};
 
+use crate::terminal::say;
+
 /// Problems that are printed of each file.
 const LISTED: usize = 20;
 
@@ -42,17 +44,17 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         checked += 1;
         wrong += usize::from(!problems.is_empty());
         if args.json {
-            println!("{}", json!({ "file": path.to_string_lossy(), "problems": problems }));
+            say!("{}", json!({ "file": path.to_string_lossy(), "problems": problems }));
             continue;
         }
         let rows = tables.queries.len();
         match problems.len() {
-            0 => println!("{}: right, {rows} queries with 5 answers each", path.display()),
-            count => println!("{}: {count} problems", path.display()),
+            0 => say!("{}: right, {rows} queries with 5 answers each", path.display()),
+            count => say!("{}: {count} problems", path.display()),
         }
-        problems.iter().take(LISTED).for_each(|problem| println!("  {problem}"));
+        problems.iter().take(LISTED).for_each(|problem| say!("  {problem}"));
         if problems.len() > LISTED {
-            println!("  … and {} more; --json lists all", problems.len() - LISTED);
+            say!("  … and {} more; --json lists all", problems.len() - LISTED);
         }
     }
     if checked == 0 {

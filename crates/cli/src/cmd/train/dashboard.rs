@@ -6,6 +6,8 @@ use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
 use tuwen_train::{Event, Reports};
 
+use crate::terminal::say;
+
 /// Characters of a curve.
 const WIDTH: usize = 48;
 const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
@@ -45,13 +47,13 @@ impl Dashboard {
         let bar = &self.bar;
         let mut history = self.history.lock().expect("no panic while drawing");
         match event {
-            Event::Note(text) => bar.suspend(|| println!("note: {text}")),
+            Event::Note(text) => bar.suspend(|| say!("note: {text}")),
             Event::Data { train, valid } => {
-                println!("{train} pictures to learn from, {valid} to measure on");
+                say!("{train} pictures to learn from, {valid} to measure on");
             }
             Event::Learning { learning, all } => {
                 let (learning, all) = (learning as f64 / 1e6, all as f64 / 1e6);
-                println!("{learning:.2} million values learn, the model has {all:.2}");
+                say!("{learning:.2} million values learn, the model has {all:.2}");
             }
             Event::Caching(share) => {
                 bar.set_length(100);
@@ -114,7 +116,7 @@ fn lines(step: usize, reports: &Reports, best: bool) {
     for (source, report) in reports {
         let three = |recall: [f64; 3]| recall.map(|value| format!("{value:.1}")).join("/");
         let star = if best { " *" } else { "" };
-        println!(
+        say!(
             "step {step}: {source}: R@1/5/10 text-to-image {}, image-to-text {}{star}",
             three(report.text_to_image.recall),
             three(report.image_to_text.recall)

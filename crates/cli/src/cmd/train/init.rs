@@ -3,12 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use tuwen_data::import::{Format, Source, pictures_beside};
 use tuwen_gemm::Precision;
 use tuwen_train::TrainConfig;
 
 use super::super::by_name;
+use crate::output::{Force, OutputFile};
+use crate::terminal::say;
 
 /// The file of a preset, inside the program.
 macro_rules! preset {
@@ -57,6 +59,8 @@ pub struct Args {
     /// The configuration to write
     #[arg(long, default_value = "train.toml")]
     out: PathBuf,
+    #[command(flatten)]
+    force: Force,
 }
 
 /// The data of a run.
@@ -73,9 +77,8 @@ pub struct Data<'a> {
 
 /// Writes the configuration.
 pub fn run(args: &Args) -> Result<ExitCode> {
-    if args.out.exists() {
-        bail!("{} exists already: remove it first, or give another --out", args.out.display());
-    }
+    let inputs = [&args.captions, &args.train_ids, &args.valid_ids].map(PathBuf::as_path);
+    let output = OutputFile::plan(&args.out, &inputs, args.force)?;
     let images = args.images.clone().unwrap_or_else(|| pictures_beside(&args.captions));
     let data = Data {
         captions: &args.captions,
@@ -84,9 +87,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         format: Source::guess(&args.captions)?.format,
     };
     let text = text(args.preset, args.model.as_deref(), &args.run, &data)?;
-    std::fs::write(&args.out, text).with_context(|| args.out.display().to_string())?;
+    output.write(text.as_bytes())?;
     TrainConfig::load(&args.out)?;
-    println!(
+    say!(
         "{0}: look at it, then `tuwen train {0} --check` and `tuwen train {0}`",
         args.out.display()
     );

@@ -10,6 +10,8 @@ use tuwen_train::{Engine, Options, TrainConfig, train};
 
 use super::super::runs;
 use super::dashboard::Dashboard;
+use crate::number;
+use crate::terminal::say;
 
 /// Which rates, and how long.
 #[derive(clap::Args)]
@@ -17,13 +19,13 @@ pub struct Args {
     /// The configuration whose learning rates are multiplied
     config: PathBuf,
     /// By this; give several
-    #[arg(long, default_values_t = [0.3, 1.0, 3.0])]
+    #[arg(long, default_values_t = [0.3, 1.0, 3.0], value_parser = number::weight())]
     factor: Vec<f32>,
     /// Epochs of each try, instead of the configuration's
-    #[arg(long)]
+    #[arg(long, value_parser = number::whole(1..=number::MANY))]
     epochs: Option<usize>,
     /// Stop after so many minutes in all; the same command goes on from there
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=number::MANY))]
     minutes: Option<u64>,
 }
 
@@ -39,11 +41,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     for &factor in &args.factor {
         let over = end.is_some_and(|end| Instant::now() >= end) || stop.load(Ordering::Relaxed);
         if over {
-            println!("the budget is spent before {factor}: the same command goes on from there");
+            say!("the budget is spent before {factor}: the same command goes on from there");
             break;
         }
         let out = folder.join(format!("x{factor}"));
-        println!("learning rates x {factor}: {}", out.display());
+        say!("learning rates x {factor}: {}", out.display());
         let tried = TrainConfig {
             out: out.clone(),
             epochs: args.epochs.unwrap_or(config.epochs),
@@ -69,7 +71,7 @@ fn one(config: &TrainConfig, stop: &AtomicBool, end: Option<Instant>) -> Result<
     dashboard.finish();
     match done {
         // That a rate is too high is a result.
-        Err(error @ tuwen_train::Error::Diverged { .. }) => println!("{error}"),
+        Err(error @ tuwen_train::Error::Diverged { .. }) => say!("{error}"),
         other => drop(other?),
     }
     Ok(())

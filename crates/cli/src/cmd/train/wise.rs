@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use tuwen_train::{Point, TrainConfig};
 
 use crate::chart::{Kind, Series, svg};
+use crate::output::{Force, OutputFile};
+use crate::terminal::say;
 
 /// Which run.
 #[derive(clap::Args)]
@@ -27,12 +29,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let tell = |point: &Point| {
         let other = point.other.map_or(String::new(), |other| format!(", other set {other:.2}"));
         if !args.json {
-            println!("share {:.2}: validation {:.2}{other}", point.alpha, point.valid);
+            say!("share {:.2}: validation {:.2}{other}", point.alpha, point.valid);
         }
     };
     let points = tuwen_train::wise(&config, usize::from(args.points), &tell)?;
     if args.json {
-        println!("{}", serde_json::to_string(&points)?);
+        say!("{}", serde_json::to_string(&points)?);
     }
     let line = |name: &str, value: fn(&Point) -> Option<f64>| Series {
         name: name.to_owned(),
@@ -45,10 +47,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let ends = [(0.0, "start".to_owned()), (1.0, "fine-tuned".to_owned())];
     let path = config.out.join("wise.svg");
     let title = "mean recall between the start and the fine-tuned model, %";
-    std::fs::write(&path, svg(title, Kind::Line, &both, &ends))
-        .with_context(|| path.display().to_string())?;
+    let output = OutputFile::plan(&path, &[], Force::OWN_FOLDER)?;
+    output.write(svg(title, Kind::Line, &both, &ends).as_bytes())?;
     if !args.json {
-        println!(
+        say!(
             "the best lies in {}, the curve in {}",
             config.out.join("wise").display(),
             path.display()

@@ -4,8 +4,10 @@
 use std::path::Path;
 
 use serde_json::Value;
+use tuwen_data::file;
 use tuwen_data::image::{Centre, Filter, Geometry, Preprocess, Resize, ToRgb};
 
+use super::super::optional;
 use super::keys::{Section, pictures};
 use crate::{Error, Result};
 
@@ -34,11 +36,9 @@ pub(super) fn read(preprocess: &mut Preprocess, kind: &str, folder: &Path) -> Re
 
 /// A file that need not be there.
 pub(super) fn json(path: &Path) -> Result<Option<Value>> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => serde_json::from_str(&text).map(Some).map_err(|e| Error::malformed(path, e)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::io(path, error)),
-    }
+    let read =
+        |bytes: Vec<u8>| serde_json::from_slice(&bytes).map_err(|e| Error::malformed(path, e));
+    optional(path, file::TEXT)?.map(read).transpose()
 }
 
 fn processor(preprocess: &mut Preprocess, kind: &str, json: &Section<'_>) -> Result<()> {

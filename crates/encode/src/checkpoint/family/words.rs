@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tuwen_data::token::{Cleaning, ClipBpe, WordPiece};
 
+use super::super::optional;
 use super::keys::{Section, tokenizer};
 use super::pictures::json;
 use crate::{Error, ModelConfig, Result, TOKENIZER_FILE, Tokenizer};
@@ -17,6 +18,8 @@ use crate::{Error, ModelConfig, Result, TOKENIZER_FILE, Tokenizer};
 const CONFIG: &str = "tokenizer_config.json";
 /// Where files say "no limit", it is 1e30.
 const UNLIMITED: f64 = 1e6;
+/// More than any vocabulary takes up.
+const TOKENIZER_BYTES: u64 = 1 << 29;
 
 /// The part of a `tokenizer.json` that is looked at.
 #[derive(Deserialize)]
@@ -93,11 +96,12 @@ fn is_embedded(tokenizer: Tokenizer, folder: &Path, settings: &Section<'_>) -> R
         }
         _ => {
             let embedded = WordPiece::shared();
-            let lines = || std::fs::read_to_string(folder.join("vocab.txt")).ok();
             let vocab = match &whole {
                 Some(whole) => Some(whole.entries()),
-                None => lines()
-                    .map(|text| text.lines().map(str::trim).map(str::to_owned).zip(0..).collect()),
+                None => optional(&folder.join("vocab.txt"), TOKENIZER_BYTES)?.map(|bytes| {
+                    let text = String::from_utf8_lossy(&bytes).into_owned();
+                    text.lines().map(str::trim).map(str::to_owned).zip(0..).collect()
+                }),
             };
             let id = |entry: &str| embedded.id(entry);
             if !vocab.is_none_or(|vocab| same(&vocab, id, embedded.vocab_size())) {
@@ -136,13 +140,9 @@ fn lower_case_agrees(folder: &Path, settings: &Section<'_>) -> Result<()> {
 }
 
 fn description(path: &Path) -> Result<Option<Description>> {
-    match std::fs::read(path) {
-        Ok(bytes) => {
-            serde_json::from_slice(&bytes).map(Some).map_err(|e| Error::malformed(path, e))
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::io(path, error)),
-    }
+    let read =
+        |bytes: Vec<u8>| serde_json::from_slice(&bytes).map_err(|e| Error::malformed(path, e));
+    optional(path, TOKENIZER_BYTES)?.map(read).transpose()
 }
 
 impl Description {

@@ -1,0 +1,70 @@
+//! Files are opened and read in one way: only regular ones, and whole ones only up to a limit, so that a
+//! device, a pipe or a file of another kind is an error instead of a full memory.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use crate::{Error, Result};
+
+/// Bytes of a text that is read as a whole: configurations, labels, prompts, lists of ids.
+pub const TEXT: u64 = 64 << 20;
+/// Bytes of a table or a JSON document that is read as a whole because its format allows nothing else.
+pub const DOCUMENT: u64 = 4 << 30;
+/// Vectors may fill the memory.
+pub const ANY: u64 = u64::MAX;
+
+/// Opens a regular file, or a link to one.
+///
+/// # Errors
+/// It is not there, cannot be opened, or is a folder, a device or a pipe.
+pub fn open(path: &Path) -> Result<File> {
+    let failed = |e| Error::io(path, e);
+    // Looked at before it is opened: to open a pipe without a writer waits for ever.
+    let kind = std::fs::metadata(path).map_err(failed)?;
+    if kind.is_dir() {
+        return Err(Error::data_set(path, "it is a folder; a file is needed here"));
+    }
+    if !kind.is_file() {
+        let what = "it is a device or a pipe, which cannot be read twice; save it as a file first";
+        return Err(Error::data_set(path, what));
+    }
+    File::open(path).map_err(failed)
+}
+
+/// Reads a regular file of at most `limit` bytes.
+///
+/// # Errors
+/// As [`open`], or the file is larger.
+pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open(path)?
+        .take(limit.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(|e| Error::io(path, e))?;
+    if bytes.len() as u64 > limit {
+        let what = format!("it has more than the {limit} bytes that such a file may have");
+        return Err(Error::data_set(path, what));
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_regular_files_up_to_the_limit_are_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("t");
+        std::fs::write(&path, b"12345").expect("a file");
+        assert_eq!(read(&path, 5).expect("five bytes"), b"12345");
+        assert!(read(&path, 4).expect_err("too large").to_string().contains("4 bytes"));
+        assert!(read(folder.path(), 9).expect_err("a folder").to_string().contains("folder"));
+        for device in ["/dev/zero", "/dev/null"] {
+            assert!(
+                read(Path::new(device), 9).expect_err("a device").to_string().contains("device")
+            );
+        }
+    }
+}
