@@ -4,7 +4,7 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use common::{copy_pictures, demo_pictures, fail, index, succeed, tuwen};
+use common::{copy_pictures, demo_pictures, fail, index, search, succeed, tuwen};
 use serde_json::{Value, json};
 
 fn golden(name: &str) -> PathBuf {
@@ -523,6 +523,29 @@ fn a_gallery_remembers_how_long_texts_were_read() {
     succeed(home.path(), &["search", "a beach"]);
     let error = fail(home.path(), &["search", "a beach", "--long-text", "window"], 1);
     assert!(error.contains("--long-text cut"), "{error}");
+}
+
+/// Before this program folded full-width letters, the built-in model's configuration did not say so.
+#[test]
+fn a_gallery_of_an_older_program_stays_open_and_as_it_was() {
+    let home = tempfile::tempdir().expect("a folder");
+    copy_pictures(&["beach.png", "bus.png"], &home.path().join("photos"));
+    let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/tuwen-tiny");
+    let copy = home.path().join("copy");
+    std::fs::create_dir_all(&copy).expect("a folder");
+    for file in ["config.json", "model.safetensors"] {
+        std::fs::copy(tiny.join(file), copy.join(file)).expect("a copy");
+    }
+    set(&copy, "config.json", &["fold_width"], json!(false));
+    index(home.path(), &["photos", "--model", "copy"]);
+    let before = search(home.path(), &["ｂｕｓ"]);
+    set(&copy, "config.json", &["fold_width"], json!(true));
+    assert_eq!(search(home.path(), &["ｂｕｓ"]), before);
+    assert_eq!(index(home.path(), &["photos", "--model", "copy"])["unchanged"], 2);
+    // A new one reads them as letters.
+    index(home.path(), &["photos", "--model", "copy", "--rebuild"]);
+    assert_eq!(search(home.path(), &["ｂｕｓ"]), search(home.path(), &["bus"]));
+    assert_ne!(search(home.path(), &["ｂｕｓ"]), before);
 }
 
 #[test]
