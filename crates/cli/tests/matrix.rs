@@ -103,7 +103,7 @@ fn pairs() -> [(&'static str, &'static str); 2] {
 }
 
 fn picture() -> Vec<u8> {
-    std::fs::read(demo_pictures().join("boat.png")).expect("a demo picture")
+    std::fs::read(demo_pictures().join("ship.png")).expect("a demo picture")
 }
 
 fn file(at: &Path, name: &str, bytes: Vec<u8>) -> &'static str {

@@ -17,7 +17,7 @@ const PICTURES: [(&str, &str); 6] = [
     ("balloon.png", "a balloon"),
     ("bananas.png", "bananas"),
     ("beach.png", "a beach"),
-    ("boat.png", "a boat"),
+    ("ship.png", "a boat"),
 ];
 
 fn write(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) {
@@ -163,10 +163,10 @@ fn several_splits_are_never_one_set() {
     let error = fail(folder.path(), &[&eval[..], &["--split", "dev2"]].concat(), 1);
     assert!(error.contains("`dev2`") && error.contains("train (2)"), "{error}");
     // Lists of ids with and without extension; one that names a picture twice is refused.
-    write(folder.path(), "ids", "boat\nbeach.png\n");
+    write(folder.path(), "ids", "ship\nbeach.png\n");
     let listed = json_of(folder.path(), &[&eval[..], &["--ids", "ids"]].concat());
     assert_eq!(listed["c"]["text_to_image"]["queries"], 2);
-    write(folder.path(), "ids", "boat\nboat.png\n");
+    write(folder.path(), "ids", "boat\nship.png\n");
     let error = fail(folder.path(), &[&eval[..], &["--ids", "ids"]].concat(), 1);
     assert!(error.contains("line 2") && error.contains("twice"), "{error}");
 }
@@ -178,30 +178,30 @@ fn tables_and_json_of_other_programs_are_recognised() {
     for (name, text, wanted) in [
         (
             "kaggle.txt",
-            "image,caption\nboat.png,A boat , with a mast .\nboat.png,\"one, two\"\n",
+            "image,caption\nship.png,A boat , with a mast .\nship.png,\"one, two\"\n",
             [1, 1, 1],
         ),
-        ("kaggle2.txt", "image,caption\nboat.png,A boat .\nboat.png,\"one, two\"\n", [1, 2, 0]),
+        ("kaggle2.txt", "image,caption\nship.png,A boat .\nship.png,\"one, two\"\n", [1, 2, 0]),
         (
             "openclip.csv",
-            "filepath\ttitle\nboat.png\ta boat, red\n./beach.png\ta beach\n",
+            "filepath\ttitle\nship.png\ta boat, red\n./beach.png\ta beach\n",
             [2, 2, 0],
         ),
-        ("semi.csv", "image;caption\nboat.png;a boat, red\n", [1, 1, 0]),
-        ("bars.csv", "Image|Caption|Note\nboat.png|a boat|x\n", [1, 1, 0]),
-        ("german.csv", "image,描述\nboat.png,一艘船\n", [1, 1, 0]),
-        ("urls.csv", "url,path,caption\nhttp://x/1.jpg,boat.png,a boat\n", [1, 1, 0]),
-        ("local.csv", "url,caption\nboat.png,a boat\n", [1, 1, 0]),
-        ("windows.csv", "image,caption\n.\\boat.png,a boat\n", [1, 1, 0]),
-        ("order.csv", "title,image,text\nx,boat.png,a boat\n", [1, 1, 0]),
+        ("semi.csv", "image;caption\nship.png;a boat, red\n", [1, 1, 0]),
+        ("bars.csv", "Image|Caption|Note\nship.png|a boat|x\n", [1, 1, 0]),
+        ("german.csv", "image,描述\nship.png,一艘船\n", [1, 1, 0]),
+        ("urls.csv", "url,path,caption\nhttp://x/1.jpg,ship.png,a boat\n", [1, 1, 0]),
+        ("local.csv", "url,caption\nship.png,a boat\n", [1, 1, 0]),
+        ("windows.csv", "image,caption\n.\\ship.png,a boat\n", [1, 1, 0]),
+        ("order.csv", "title,image,text\nx,ship.png,a boat\n", [1, 1, 0]),
         (
             "lavis.json",
-            r#"[{"image": "boat.png", "caption": ["a", "b"]}, {"image": "beach.png", "caption": "c"}]"#,
+            r#"[{"image": "ship.png", "caption": ["a", "b"]}, {"image": "beach.png", "caption": "c"}]"#,
             [2, 3, 0],
         ),
         (
             "blip.jsonl",
-            "{\"image\": \"boat.png\", \"text\": \"a boat\"}\n{\"image\": \"beach.png\"}\n",
+            "{\"image\": \"ship.png\", \"text\": \"a boat\"}\n{\"image\": \"beach.png\"}\n",
             [1, 1, 1],
         ),
     ] {
@@ -223,15 +223,15 @@ fn an_open_quote_is_an_error_with_its_line() {
         let out = tuwen(folder.path(), &["data", "stats", "c.csv"]);
         String::from_utf8_lossy(&out.stderr).into_owned()
     };
-    let open = stats("image,caption\nboat.png,fine\nbeach.png,\"never closed\napples.png,gone\n");
+    let open = stats("image,caption\nship.png,fine\nbeach.png,\"never closed\napples.png,gone\n");
     assert!(open.contains("line 3") && open.contains("never closed"), "{open}");
     let far = format!(
-        "image,caption\nboat.png,\"open\n{}beach.png,\"b\"\n",
+        "image,caption\nship.png,\"open\n{}beach.png,\"b\"\n",
         "apples.png,a\n".repeat(300)
     );
     let far = stats(&far);
     assert!(far.contains("line 2") && far.contains("a quote is missing"), "{far}");
-    let fine = stats("image,caption\nboat.png,\"two\nlines\"\nbeach.png,\"a \"\"b\"\"\"");
+    let fine = stats("image,caption\nship.png,\"two\nlines\"\nbeach.png,\"a \"\"b\"\"\"");
     assert!(!fine.contains("quote"), "{fine}");
 }
 
@@ -249,7 +249,7 @@ fn archive(path: &Path, members: &[(&str, &[u8])]) {
 #[test]
 fn archives_lose_nothing_and_name_what_is_bad() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (boat, beach) = (picture("boat.png"), picture("beach.png"));
+    let (boat, beach) = (picture("ship.png"), picture("beach.png"));
     let at = |name: &str| folder.path().join(name);
     // img2dataset: the caption stands in both; macOS: a resource fork that is no text.
     archive(
@@ -325,7 +325,7 @@ fn texts_in_other_encodings_are_read_or_asked_about() {
 
     PICTURES.iter().for_each(|(name, _)| write(folder.path(), name, picture(name)));
     let japanese =
-        encoding_rs::SHIFT_JIS.encode("image,caption\nboat.png,港に浮かぶ小さな赤い船です\n").0;
+        encoding_rs::SHIFT_JIS.encode("image,caption\nship.png,港に浮かぶ小さな赤い船です\n").0;
     write(folder.path(), "j.csv", &*japanese);
     let stats = json_of(folder.path(), &["data", "stats", "j.csv", "--json"]);
     assert_eq!(stats["encoding"], "Shift_JIS");

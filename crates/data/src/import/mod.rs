@@ -13,7 +13,7 @@ mod jsonl;
 mod lmdb;
 mod pairs;
 mod parquet;
-mod quotes;
+pub(crate) mod quotes;
 mod read;
 mod records;
 mod shards;
