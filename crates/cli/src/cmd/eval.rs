@@ -5,7 +5,6 @@ mod report;
 mod write;
 
 use std::collections::{BTreeMap, HashMap};
-use std::io::BufRead;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -235,13 +234,19 @@ fn read(set: &DataSet) -> Result<Vec<Sample>> {
 }
 
 /// A text of pictures of several classes has none.
-fn one_class_each(relation: &BTreeMap<&str, Vec<relation::Text<'_>>>, classes: &[String]) -> Result<()> {
+fn one_class_each(
+    relation: &BTreeMap<&str, Vec<relation::Text<'_>>>,
+    classes: &[String],
+) -> Result<()> {
     for text in relation.values().flatten() {
         let mut all = text.images.iter().map(|&image| &classes[image]);
         if let Some(first) = all.next()
             && let Some(other) = all.find(|class| *class != first)
         {
-            bail!("the text \"{}\" has pictures of the classes `{first}` and `{other}`", text.words);
+            bail!(
+                "the text \"{}\" has pictures of the classes `{first}` and `{other}`",
+                text.words
+            );
         }
     }
     Ok(())
