@@ -152,7 +152,7 @@ impl Listing {
             let mut all = vec![find(index)?];
             let part = |file: &&Entry| {
                 let name = inner(file);
-                name.starts_with(start) && name.ends_with(end) && !name.contains('/')
+                name.starts_with(start) && name.ends_with(end) && is_plain_name(&name)
             };
             all.extend(self.files.iter().filter(part).cloned());
             Some(all)
