@@ -3,12 +3,14 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use tuwen_data::image::{Filter, Limits, decode, encode_jpeg, resize};
 use tuwen_index::Kind;
 
+use crate::output::OutputFile;
+use crate::output::mark::PAGE;
 use crate::query::FoundItem;
 
 /// Longest side of a picture on the page.
@@ -24,9 +26,9 @@ overflow-wrap:anywhere}";
 ///
 /// # Errors
 /// The file cannot be written. A picture that cannot be read is left blank.
-pub fn write(path: &Path, title: &str, rows: &[(String, Vec<FoundItem>)]) -> Result<()> {
+pub fn write(output: &OutputFile, title: &str, rows: &[(String, Vec<FoundItem>)]) -> Result<()> {
     let mut out = format!(
-        "<!doctype html><html lang=\"zh\"><meta charset=\"utf-8\"><title>{0}</title>\
+        "<!doctype html><html lang=\"zh\"><meta charset=\"utf-8\">{PAGE}<title>{0}</title>\
          <style>{STYLE}</style><h1>{0}</h1>\n",
         escape(title)
     );
@@ -48,7 +50,7 @@ pub fn write(path: &Path, title: &str, rows: &[(String, Vec<FoundItem>)]) -> Res
         }
         out.push_str("</div>\n");
     }
-    std::fs::write(path, out).with_context(|| path.display().to_string())
+    output.write(out.as_bytes())
 }
 
 fn thumbnail(path: &Path) -> String {
@@ -74,5 +76,6 @@ fn file_name(path: &str) -> &str {
 
 /// Text as it may stand in a page.
 pub fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    text.replace('"', "&quot;").replace('\'', "&#39;")
 }

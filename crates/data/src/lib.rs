@@ -20,6 +20,7 @@ pub mod relation;
 pub mod rng;
 pub mod sample;
 pub mod split;
+pub mod staged;
 pub mod taidi;
 pub mod token;
 pub mod vectors;

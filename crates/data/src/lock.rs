@@ -42,6 +42,16 @@ impl Lock {
         }
     }
 
+    /// The lock's own file, empty or with what a killed process left: it may hold what is being written.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Where the file lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Whether its file was neither removed nor replaced since: if it was, somebody else may write as well.
     ///
     /// # Errors
@@ -52,6 +62,11 @@ impl Lock {
         }
         let what = "this lock was removed while its folder was written: what is there may be mixed";
         Err(Error::data_set(&self.path, what))
+    }
+
+    /// After the folder with the lock file was renamed.
+    pub(crate) fn moved_to(&mut self, path: PathBuf) {
+        self.path = path;
     }
 
     fn has_its_name(&self) -> Result<bool> {

@@ -100,6 +100,7 @@ fn two_towers(image: &str, text: &str, seed: u64) -> Result<(Architecture, Array
         embed_dim: seeing.config.embed_dim,
         image: seeing.config.image,
         vision: seeing.config.vision,
+        image_pool: seeing.config.image_pool,
         patch: seeing.config.patch,
         patch_bias: seeing.config.patch_bias,
         preprocess: seeing.config.preprocess,

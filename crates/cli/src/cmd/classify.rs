@@ -6,16 +6,17 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 use tuwen_data::Encoder;
 use tuwen_data::image::{Limits, RgbImage, decode_file};
 use tuwen_data::import::{ClassSet, is_image_name, read_labels};
 use tuwen_data::prompt::Templates;
-use tuwen_encode::{CpuEncoder, Vision, builtin};
+use tuwen_encode::{CpuEncoder, builtin};
 use tuwen_eval::classify::{Probability, classifier};
 use walkdir::WalkDir;
 
+use crate::output::Force;
+use crate::progress;
 use crate::query::{TextArgs, Usage, in_words, note_lost, open_model};
 use crate::terminal::note;
 
@@ -56,7 +57,7 @@ pub struct Args {
     #[arg(long)]
     dataset_text: bool,
     /// How many labels to show for each picture
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     top: u32,
     /// Print as JSON: a line for each picture, or the measures
     #[arg(long)]
@@ -67,6 +68,8 @@ pub struct Args {
     /// With --data: write the predictions as ELEVATER's benchmark takes them
     #[arg(long, requires = "data")]
     elevater: Option<PathBuf>,
+    #[command(flatten)]
+    force: Force,
     #[command(flatten)]
     text_args: TextArgs,
 }
@@ -82,6 +85,7 @@ struct Classified {
 
 /// Classifies or measures.
 pub fn run(args: &Args) -> Result<ExitCode> {
+    let files = report::Files::plan(args)?;
     let labels = given_labels(args)?;
     let (labels, pictures) = match &args.data {
         Some(set) => {
@@ -100,13 +104,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let weights = label_vectors(&encoder, &labels, &templates(&args.templates)?)?;
     note_lost(&encoder);
     let (scale, bias) = encoder.logits()?;
-    let probability = match encoder.config().vision {
-        Vision::Probe => Probability::Sigmoid { scale, bias },
-        _ => Probability::Softmax { scale },
+    let probability = match encoder.config().is_sigmoid() {
+        true => Probability::Sigmoid { scale, bias },
+        false => Probability::Softmax { scale },
     };
     let (found, skipped) = classify(&encoder, pictures, |v| probability.of(v, &weights))?;
     if args.data.is_some() {
-        report::measures(args, &encoder, &labels, &found, skipped)?;
+        report::measures(args, &files, &encoder, &labels, &found, skipped)?;
     } else {
         report::pictures(args, &labels, &found)?;
     }
@@ -176,14 +180,9 @@ fn classify(
     pictures: Vec<(PathBuf, Option<usize>)>,
     probabilities: impl Fn(&[f32]) -> Vec<f32>,
 ) -> Result<(Vec<Classified>, usize)> {
-    let stop = super::stop_flag("stopping after these pictures")?;
-    let bar = ProgressBar::new(pictures.len() as u64);
-    bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} pictures, {eta} left")?);
+    let bar = progress::bar(Some(pictures.len()), "pictures");
     let (mut found, mut skipped) = (Vec::new(), 0);
     for batch in pictures.chunks(BATCH) {
-        if stop.load(std::sync::atomic::Ordering::Relaxed) {
-            bail!("stopped after {} of {} pictures", found.len(), pictures.len());
-        }
         let load = |path: &Path| -> Result<RgbImage> {
             let picture = decode_file(path, Limits::default());
             let picture = picture.with_context(|| path.display().to_string())?;

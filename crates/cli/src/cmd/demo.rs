@@ -13,6 +13,7 @@ use tuwen_index::{Gallery, Kind};
 use crate::cmd::search;
 use crate::demo_assets::{PICTURES, captions};
 use crate::indexing::Indexer;
+use crate::output::{Force, OutputFile, OutputFolder};
 use crate::page;
 use crate::query::{embed_query, find, model_id};
 use crate::terminal::say;
@@ -43,15 +44,17 @@ pub struct Args {
     /// Where pictures, gallery and page go
     #[arg(long, default_value = "tuwen-demo")]
     folder: PathBuf,
+    #[command(flatten)]
+    force: Force,
 }
 
 /// Writes the pictures, indexes, searches and scores them.
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let pictures = args.folder.join("pictures");
-    std::fs::create_dir_all(&pictures).with_context(|| pictures.display().to_string())?;
+    let mut output = OutputFolder::plan(&args.folder, &[], args.force)?;
+    let html = OutputFile::plan(&output.join("demo.html"), &[], args.force)?;
+    let pictures = output.join("pictures");
     for (name, bytes) in PICTURES {
-        let path = pictures.join(name);
-        std::fs::write(&path, bytes).with_context(|| path.display().to_string())?;
+        output.write(&format!("pictures/{name}"), bytes)?;
     }
     let encoder = builtin::open()?;
     let folder = args.folder.join("gallery");
@@ -70,10 +73,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         hits.iter().take(SHOWN).for_each(search::print);
         rows.push((query.to_owned(), hits));
     }
-    let html = args.folder.join("demo.html");
     page::write(&html, "tuwen demo", &rows)?;
-    say!("");
-    say!("the pictures are shown in {}", html.display());
+    say!();
+    say!("the pictures are shown in {}", html.path().display());
     score(&gallery, &encoder)?;
     say!(
         "search them yourself: tuwen search \"a cat\" --gallery {} --html hits.html",

@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 use clap::ValueEnum;
 use tuwen_index::Kind;
 
+use crate::output::{Force, OutputFile};
 use crate::page;
 use crate::query::{FoundItem, TextArgs, Usage, embed_query, find, open};
 use crate::terminal::{note, say};
@@ -29,7 +30,7 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t = KindArg::Image)]
     kind: KindArg,
     /// How many hits
-    #[arg(short, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(short, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     k: u32,
     /// The model; the gallery knows its own
     #[arg(long)]
@@ -40,6 +41,8 @@ pub struct Args {
     /// Write a page with the hits' pictures
     #[arg(long)]
     html: Option<PathBuf>,
+    #[command(flatten)]
+    force: Force,
     #[command(flatten)]
     text_args: TextArgs,
 }
@@ -58,6 +61,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if args.words.as_ref().is_some_and(|words| words.trim().is_empty()) && args.image.is_none() {
         bail!(Usage("the query is empty: give some words, or --image FILE".into()));
     }
+    let plan = |path: &PathBuf| OutputFile::plan(path, &[], args.force);
+    let html = args.html.as_ref().map(plan).transpose()?;
     let kind = match args.kind {
         KindArg::Image => Kind::Image,
         KindArg::Text => Kind::Text,
@@ -65,9 +70,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let (gallery, encoder) = open(&args.gallery, args.model.as_deref(), &args.text_args)?;
     let query = embed_query(&encoder, args.words.as_deref(), args.image.as_deref())?;
     let hits = find(&gallery, &query, kind, args.k as usize)?;
-    if let Some(path) = &args.html {
-        page::write(path, "tuwen", &[(title(args), hits.clone())])?;
-        note!("the hits are shown in {}", path.display());
+    if let Some(file) = html {
+        page::write(&file, "tuwen", &[(title(args), hits.clone())])?;
+        note!("the hits are shown in {}", file.path().display());
     }
     if args.json {
         say!("{}", serde_json::to_string(&hits)?);

@@ -23,7 +23,7 @@ const EXTENSIONS: [&str; 11] =
 
 /// A picture's id: its name without the extension of a picture. What else stands behind a dot belongs to
 /// the name, as in `Fig. 2` and `1.5`.
-pub(super) fn id_of(name: &str) -> String {
+pub fn id_of(name: &str) -> String {
     let path = Path::new(name);
     match is_image_name(path) {
         true => path.with_extension("").to_string_lossy().into_owned(),

@@ -16,7 +16,7 @@ pub use validate::{Problem, validate};
 
 use crate::encoding::TextFile;
 use crate::import::quotes::Watched;
-use crate::{Error, Result, file};
+use crate::{Error, Result};
 
 /// Answers to each query.
 pub const RANKS: usize = 5;
@@ -163,30 +163,22 @@ fn read_table(path: &Path, columns: &[&str], remarks: &mut Vec<String>) -> Resul
     }
 }
 
-/// Writes a result file: UTF-8 without a byte order mark, lines that end in LF, the queries in the
-/// order of their table, ranks 1 to 5. `answers[i]` are positions in the gallery, best first.
-///
-/// # Errors
-/// The file cannot be written.
+/// A result file: UTF-8 without a byte order mark, lines that end in LF, the queries in the order of their
+/// table, ranks 1 to 5. `answers[i]` are positions in the gallery, best first.
 ///
 /// # Panics
 /// When there are not five answers for each query.
-pub fn write_result(
-    path: &Path,
-    task: Task,
-    tables: &Tables,
-    answers: &[Vec<usize>],
-) -> Result<()> {
+pub fn result(task: Task, tables: &Tables, answers: &[Vec<usize>]) -> String {
     assert_eq!(answers.len(), tables.queries.len(), "answers for each query");
-    let mut text = task.header().join(",") + "\n";
+    let mut out = task.header().join(",") + "\n";
     for (query, answers) in tables.queries.iter().zip(answers) {
         assert_eq!(answers.len(), RANKS, "five answers");
         for (rank, &answer) in answers.iter().enumerate() {
             let id = quoted(&tables.gallery[answer].id);
-            text += &format!("{},{},{id}\n", quoted(&query.id), rank + 1);
+            out += &format!("{},{},{id}\n", quoted(&query.id), rank + 1);
         }
     }
-    file::replace(path, text.as_bytes())
+    out
 }
 
 fn quoted(id: &str) -> String {

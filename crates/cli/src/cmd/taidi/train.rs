@@ -10,6 +10,8 @@ use tuwen_data::import::{CaptionFile, DataSet, Format};
 use super::super::by_name;
 use super::super::train;
 use super::super::train::init::{self, Sets, Wanted};
+use crate::number;
+use crate::output::{Force, OutputFile};
 use crate::query::Usage;
 use crate::terminal::say;
 
@@ -25,10 +27,10 @@ pub struct Args {
     #[arg(long)]
     model: Option<String>,
     /// Times that each picture is seen, when not as often as the preset says
-    #[arg(long)]
+    #[arg(long, value_parser = number::whole(1..=number::MANY))]
     epochs: Option<usize>,
     /// Pictures of a step
-    #[arg(long)]
+    #[arg(long, value_parser = number::whole(1..=number::MANY))]
     batch: Option<usize>,
 }
 
@@ -61,7 +63,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         let preset = args.preset.unwrap_or(Wanted::default().preset);
         let wanted = Wanted { preset, model, epochs, batch };
         let sets = Sets { train: vec![train], valid };
-        init::write(&path, &wanted, &folder.join("run"), &sets)?;
+        let output = OutputFile::plan(&path, &[], Force::default())?;
+        init::write(&output, &wanted, &folder.join("run"), &sets)?;
     }
     say!("the configuration is {}", path.display());
     train::run(&train::Args::new(path))

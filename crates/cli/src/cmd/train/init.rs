@@ -11,6 +11,7 @@ use tuwen_gemm::Precision;
 use tuwen_train::{TrainConfig, read_set, seen_from};
 
 use super::super::by_name;
+use crate::output::{Force, OutputFile};
 use crate::query::Usage;
 use crate::terminal::say;
 
@@ -72,6 +73,8 @@ pub struct Args {
     /// The configuration to write
     #[arg(long, default_value = "train.toml")]
     out: PathBuf,
+    #[command(flatten)]
+    force: Force,
 }
 
 /// What a run learns from, and what it is measured on.
@@ -84,9 +87,9 @@ pub struct Sets {
 
 /// Writes the configuration.
 pub fn run(args: &Args) -> Result<ExitCode> {
-    if args.out.exists() {
-        bail!("{} exists already: remove it first, or give another --out", args.out.display());
-    }
+    let inputs = [Some(&args.set), args.train_ids.as_ref(), args.valid_ids.as_ref()];
+    let inputs: Vec<&Path> = inputs.into_iter().flatten().map(PathBuf::as_path).collect();
+    let output = OutputFile::plan(&args.out, &inputs, args.force)?;
     let source = source(args)?;
     let whole = whole_set(&source);
     let sets = match (&args.train_ids, &args.valid_ids) {
@@ -97,7 +100,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         _ => own_splits(&source, &whole)?,
     };
     let wanted = Wanted { preset: args.preset, model: args.model.clone(), ..Wanted::default() };
-    write(&args.out, &wanted, &args.run, &sets)?;
+    write(&output, &wanted, &args.run, &sets)?;
     say!(
         "{0}: look at it, then `tuwen train {0} --check` and `tuwen train {0}`",
         args.out.display()
@@ -191,13 +194,13 @@ impl Default for Wanted {
 
 /// Writes a configuration for sets whose paths are those that the program sees, to a file that is not
 /// there yet.
-pub fn write(path: &Path, wanted: &Wanted, run: &Path, sets: &Sets) -> Result<()> {
+pub fn write(output: &OutputFile, wanted: &Wanted, run: &Path, sets: &Sets) -> Result<()> {
     let train = sets.train.iter().map(read_set).collect::<tuwen_data::Result<Vec<_>>>()?.concat();
     // Ids that are missing are told now.
     read_set(&sets.valid)?;
-    let text = text(wanted, (path, run), sets, &train)?;
-    tuwen_data::file::replace(path, text.as_bytes())?;
-    TrainConfig::load(path)?;
+    let text = text(wanted, (output.path(), run), sets, &train)?;
+    output.write(text.as_bytes())?;
+    TrainConfig::load(output.path())?;
     Ok(())
 }
 

@@ -10,6 +10,7 @@ use tuwen_train::{Engine, Options, Stop, TrainConfig, train};
 
 use super::super::runs;
 use super::dashboard::Dashboard;
+use crate::number;
 use crate::terminal::say;
 
 /// Which rates, and how long.
@@ -18,13 +19,13 @@ pub struct Args {
     /// The configuration whose learning rates are multiplied
     config: PathBuf,
     /// By this; give several
-    #[arg(long, default_values_t = [0.3, 1.0, 3.0])]
+    #[arg(long, default_values_t = [0.3, 1.0, 3.0], value_parser = number::weight())]
     factor: Vec<f32>,
     /// Epochs of each try, instead of the configuration's
-    #[arg(long)]
+    #[arg(long, value_parser = number::whole(1..=number::MANY))]
     epochs: Option<usize>,
     /// Stop after so many minutes in all; the same command goes on from there
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=number::MANY))]
     minutes: Option<u64>,
 }
 
@@ -52,7 +53,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         one(&tried, &|| stop.load(Ordering::Relaxed) || spent())?;
         if stop.load(Ordering::Relaxed) {
             say!("stopped; run the same command to go on");
-            return Ok(ExitCode::from(super::STOPPED));
+            return Ok(ExitCode::from(crate::stop::CODE));
         }
         done.push(tried.out);
     }

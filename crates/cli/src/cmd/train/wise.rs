@@ -8,6 +8,7 @@ use anyhow::Result;
 use tuwen_train::{Point, TrainConfig};
 
 use crate::chart::{Kind, Series, svg};
+use crate::output::{Force, OutputFile};
 use crate::terminal::say;
 
 /// Which run.
@@ -32,11 +33,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             say!("share {:.2}: validation {:.2}{other}", point.alpha, point.valid);
         }
     };
-    let stop = super::super::stop_flag("stopping; nothing is written")?;
-    let points =
-        tuwen_train::wise(&config, usize::from(args.points), &|| stop.load(Relaxed), &tell);
-    let Some(points) = super::or_stopped(points)? else {
-        return Ok(ExitCode::from(super::STOPPED));
+    let stop = super::super::stop_flag("stopping; the same command begins anew")?;
+    let points = usize::from(args.points);
+    let points = match tuwen_train::wise(&config, points, &|| stop.load(Relaxed), &tell) {
+        Err(tuwen_train::Error::Stopped) => return Ok(ExitCode::from(crate::stop::CODE)),
+        done => done?,
     };
     if args.json {
         say!("{}", serde_json::to_string(&points)?);
@@ -52,7 +53,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let ends = [(0.0, "start".to_owned()), (1.0, "fine-tuned".to_owned())];
     let path = config.out.join("wise.svg");
     let title = "mean recall between the start and the fine-tuned model, %";
-    tuwen_data::file::replace(&path, svg(title, Kind::Line, &both, &ends).as_bytes())?;
+    let output = OutputFile::plan(&path, &[], Force::OWN_FOLDER)?;
+    output.write(svg(title, Kind::Line, &both, &ends).as_bytes())?;
     if !args.json {
         say!(
             "the best lies in {}, the curve in {}",
