@@ -83,9 +83,13 @@ pub fn run(args: &Args) -> Result<()> {
     let joined = samples.len() - alike.iter().collect::<std::collections::HashSet<_>>().len();
     let parts = split(&alike, &strata, args.share, args.seed);
     if let Some((full, empty)) = one_part(&parts) {
+        let alike = match joined {
+            0 => String::new(),
+            joined => format!("; {} stay with their like", counted(joined, "near-duplicate")),
+        };
         bail!(
-            "--share {} of {} leaves nothing for {empty}, all go to {full} ({joined} are near-duplicates of \
-             others and stay with them): give another --share, or more pictures",
+            "--share {} of {} leaves nothing for {empty}, all go to {full}{alike}: give another --share, or \
+             more pictures",
             args.share,
             counted(samples.len(), "picture")
         );
