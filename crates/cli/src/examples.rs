@@ -108,8 +108,9 @@ fn every_option_that_is_named_exists() {
         for part in help.split("--").skip(1) {
             let name: String = part.chars().take_while(|&c| option(c)).collect();
             let name = name.trim_end_matches('-');
-            let known =
-                name.is_empty() || everywhere.contains(name) || ["help", "version"].contains(&name);
+            // The last is cargo's.
+            let others = ["help", "version", "features"];
+            let known = name.is_empty() || everywhere.contains(name) || others.contains(&name);
             assert!(known, "the help of `tuwen {}` names --{name}", path.join(" "));
         }
     }

@@ -11,7 +11,7 @@ use tuwen_data::Encoder;
 use tuwen_data::image::{Limits, RgbImage, decode_file};
 use tuwen_data::import::{ClassSet, is_image_name, read_labels};
 use tuwen_data::prompt::Templates;
-use tuwen_encode::{CpuEncoder, Vision, builtin};
+use tuwen_encode::{CpuEncoder, builtin};
 use tuwen_eval::classify::{Probability, classifier};
 use walkdir::WalkDir;
 
@@ -104,9 +104,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let weights = label_vectors(&encoder, &labels, &templates(&args.templates)?)?;
     note_lost(&encoder);
     let (scale, bias) = encoder.logits()?;
-    let probability = match encoder.config().vision {
-        Vision::Probe => Probability::Sigmoid { scale, bias },
-        _ => Probability::Softmax { scale },
+    let probability = match encoder.config().is_sigmoid() {
+        true => Probability::Sigmoid { scale, bias },
+        false => Probability::Softmax { scale },
     };
     let (found, skipped) = classify(&encoder, pictures, |v| probability.of(v, &weights))?;
     if args.data.is_some() {

@@ -184,8 +184,8 @@ fn rewrite(
     for record in opened.records {
         match record.and_then(|sample| write(&mut writer, sample, &mut skipped)) {
             Ok(()) => bar.inc(1),
-            // The disk's own failure; anything else is the record's.
-            Err(error @ Error::Io { .. }) => return Err(error.into()),
+            // The disk's own failure or the format's limit; anything else is the record's.
+            Err(error @ (Error::Io { .. } | Error::Target(_))) => return Err(error.into()),
             Err(error) => bar.suspend(|| skipped.add(error)),
         }
     }

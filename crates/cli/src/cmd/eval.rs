@@ -140,6 +140,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let samples = read(&set)?;
     let relation = relation::texts(&samples);
     let classes = args.labels.as_ref().map(|path| labels(path, &samples)).transpose()?;
+    if let Some(classes) = &classes {
+        one_class_each(&relation, classes)?;
+    }
     let embedded = ensemble::embed(args, &set, &samples)?;
     let mut measured = Vec::new();
     for (source, texts) in &embedded.texts {
@@ -168,8 +171,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         let classes = classes.as_ref()?;
         // A text without a picture has no class; it is nobody's answer.
         let class = |images: &Vec<usize>| images.first().map(|&image| classes[image].clone());
-        let classes: Vec<Option<String>> = classes.iter().cloned().map(Some).collect();
         let texts: Vec<Option<String>> = set.truth.iter().map(class).collect();
+        let classes: Vec<Option<String>> = classes.iter().cloned().map(Some).collect();
         let report = by_class((set.images, &classes), (set.texts, &texts), set.dim, &args.k);
         Some((format!("{source}, by class"), report))
     };
@@ -231,24 +234,42 @@ fn read(set: &DataSet) -> Result<Vec<Sample>> {
     Ok(samples)
 }
 
-/// The class of each picture, from lines of its id or file name and its class.
-fn labels(path: &Path, samples: &[Sample]) -> Result<Vec<String>> {
-    let mut found = HashMap::new();
-    for line in TextFile::look(path)?.open()?.lines() {
-        let line = line.with_context(|| path.display().to_string())?;
-        let parts = line.split_once('\t').or_else(|| line.rsplit_once(','));
-        if let Some((id, class)) = parts {
-            found.insert(id.trim().to_owned(), class.trim().to_owned());
+/// A text of pictures of several classes has none.
+fn one_class_each(
+    relation: &BTreeMap<&str, Vec<relation::Text<'_>>>,
+    classes: &[String],
+) -> Result<()> {
+    for text in relation.values().flatten() {
+        let mut all = text.images.iter().map(|&image| &classes[image]);
+        if let Some(first) = all.next()
+            && let Some(other) = all.find(|class| *class != first)
+        {
+            bail!(
+                "the text \"{}\" has pictures of the classes `{first}` and `{other}`",
+                text.words
+            );
         }
     }
-    let stems: HashMap<String, String> = found
-        .iter()
-        .map(|(id, class)| {
-            (Path::new(id).with_extension("").to_string_lossy().into_owned(), class.clone())
-        })
-        .collect();
+    Ok(())
+}
+
+/// The class of each picture, from lines of its id or file name and its class.
+fn labels(path: &Path, samples: &[Sample]) -> Result<Vec<String>> {
+    let mut found: HashMap<String, String> = HashMap::new();
+    for (number, line) in TextFile::read_document(path)?.lines().enumerate() {
+        if line.trim().is_empty() {
+            continue;
+        }
+        let place = || format!("{}, line {}", path.display(), number + 1);
+        let parts = line.split_once('\t').or_else(|| line.rsplit_once(','));
+        let (id, class) = parts.with_context(|| format!("{}: expected `ID,CLASS`", place()))?;
+        let (id, class) = (import::picture_id(id.trim()), class.trim().to_owned());
+        if let Some(other) = found.insert(id.clone(), class.clone()).filter(|o| *o != class) {
+            bail!("{}: `{id}` has the classes `{other}` and `{class}`", place());
+        }
+    }
     let class = |sample: &Sample| {
-        let class = found.get(&sample.id).or_else(|| stems.get(&sample.id));
+        let class = found.get(&import::picture_id(&sample.id));
         let missing = || format!("{}: no class for the picture `{}`", path.display(), sample.id);
         class.cloned().with_context(missing)
     };

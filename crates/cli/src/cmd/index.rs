@@ -11,7 +11,7 @@ use tuwen_encode::builtin;
 use tuwen_index::Gallery;
 
 use crate::indexing::{Indexer, Summary};
-use crate::query::{TextArgs, captions, model_id, note_lost, open_model};
+use crate::query::{TextArgs, as_in_gallery, captions, model_id, note_lost, open_model};
 use crate::terminal::{note, say};
 
 /// Failures that are listed for people; `--json` lists all.
@@ -49,6 +49,7 @@ pub struct Args {
 /// Indexes and prints a summary.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let encoder = open_model(&args.model, &args.text_args)?;
+    let encoder = if args.rebuild { encoder } else { as_in_gallery(&args.gallery, encoder)? };
     let id = model_id(&args.model, &encoder)?;
     let gallery = Gallery::open_for_writing(&args.gallery, &id, args.rebuild)?;
     let stop = super::stop_flag("stopping; everything so far is kept")?;

@@ -5,6 +5,7 @@ mod chinese_clip;
 mod coco;
 mod lines;
 mod lmdb;
+mod numbers;
 mod parquet;
 mod shards;
 
@@ -82,7 +83,10 @@ trait Format {
 /// Writes a set.
 pub struct Writer {
     format: Box<dyn Format>,
+    target: Target,
     names: HashSet<String>,
+    /// Texts with an id, for formats that know none.
+    texts: HashSet<(String, String)>,
     written: Written,
     folder: StagedFolder,
 }
@@ -105,15 +109,16 @@ impl Writer {
             Target::Shards => Box::new(shards::Shards::create(temporary)),
             lines => Box::new(lines::Lines::create(temporary, lines)?),
         };
-        let (names, written) = (HashSet::new(), Written::default());
-        Ok(Self { format, names, written, folder })
+        let (names, texts, written) = (HashSet::new(), HashSet::new(), Written::default());
+        Ok(Self { format, target, names, texts, written, folder })
     }
 
     /// Writes one picture, whose file is `bytes`, with its captions.
     ///
     /// # Errors
     /// Two pictures would get the same file name, the format has no place for it, or the disk
-    /// fails ([`Error::Io`]): after the latter nothing more can be written.
+    /// fails ([`Error::Io`]) or the format cannot say what the set says ([`Error::Target`]): after these
+    /// two nothing more can be written.
     pub fn write(&mut self, sample: &Sample, bytes: &[u8]) -> Result<()> {
         let name = format!("{}.{}", file_name(&sample.id), extension(bytes));
         // Some disks hold `A.jpg` and `a.jpg` for the same.
@@ -121,9 +126,28 @@ impl Writer {
             let what = format!("two pictures would be called `{name}`: rename one");
             return Err(Error::data_set(&sample.id, what));
         }
+        self.one_picture_each(sample)?;
         self.format.write(sample, &name, bytes)?;
         self.written.pictures += 1;
         self.written.captions += sample.captions.len();
+        Ok(())
+    }
+
+    /// Refuses a text of several pictures for a format that cannot say so: it would become several.
+    fn one_picture_each(&mut self, sample: &Sample) -> Result<()> {
+        if !matches!(self.target, Target::Flickr | Target::Taidi | Target::Folder) {
+            return Ok(());
+        }
+        for caption in &sample.captions {
+            let Some(id) = &caption.id else { continue };
+            if !self.texts.insert((id.clone(), caption.text.clone())) {
+                return Err(Error::Target(format!(
+                    "the text {id} (\"{}\") belongs to several pictures, which this format cannot say: \
+                     convert to chinese-clip, csv, jsonl, coco, shards or parquet",
+                    caption.text
+                )));
+            }
+        }
         Ok(())
     }
 

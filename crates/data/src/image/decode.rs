@@ -114,6 +114,7 @@ fn is_indexed(format: ImageFormat, bytes: &[u8]) -> bool {
             };
             bits == 1 || (bits <= 8 && !is_grey_ramp(bytes, 14 + usize::from(byte(14)), entries, 4))
         }
+        ImageFormat::Tiff => super::tiff::is_indexed(bytes),
         _ => false,
     }
 }

@@ -11,10 +11,11 @@ mod picture;
 mod png;
 mod rand_augment;
 mod resize;
+mod tiff;
 
 pub use augment::Augment;
 pub use decode::{Limits, decode, decode_file, encode_jpeg};
-pub use geometry::{Geometry, Preprocess, ToRgb};
+pub use geometry::{Centre, Geometry, Preprocess, Resize, ToRgb};
 pub use hash::{Fingerprint, groups};
 pub use picture::Picture;
 pub use png::encode_png;

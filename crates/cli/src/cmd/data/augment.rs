@@ -1,12 +1,13 @@
 //! `tuwen data augment`
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use rayon::prelude::*;
 use tuwen_data::export::{Target, Writer};
 use tuwen_data::image::{Augment, Limits, Picture, Preprocess, RandAugment, decode, encode_jpeg};
+use tuwen_data::import::picture_id;
 use tuwen_data::rng::Rng;
 use tuwen_data::{Caption, Error, Sample};
 
@@ -95,7 +96,7 @@ fn further(files: &[PathBuf]) -> Result<HashMap<String, Vec<Caption>>> {
             let Some(image) = image else {
                 bail!("{}: its lines do not say which picture they describe", file.display());
             };
-            let id = Path::new(&image).with_extension("").to_string_lossy().into_owned();
+            let id = picture_id(&image);
             found
                 .entry(id)
                 .or_default()

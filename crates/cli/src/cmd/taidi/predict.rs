@@ -75,6 +75,9 @@ pub fn run(args: &Args) -> Result<()> {
     let tasks = Task::ALL.into_iter().filter(|task| args.root.join(task.folder()).is_dir());
     let tasks: Vec<Task> = tasks.collect();
     anyhow::ensure!(!tasks.is_empty(), "{}: there is neither 附件2 nor 附件3", args.root.display());
+    // What is wrong with a table is told before anything is computed.
+    let tables = tasks.into_iter().map(|task| Ok((task, Tables::read(&args.root, task)?)));
+    let tables = tables.collect::<Result<Vec<(Task, Tables)>>>()?;
     let encoders = args.model.iter().map(|model| open_model(model, &args.text_args));
     let encoders = encoders.collect::<Result<Vec<CpuEncoder>>>()?;
     if args.learn_weights {
@@ -87,8 +90,7 @@ pub fn run(args: &Args) -> Result<()> {
             .collect();
         say!("shares by the validation part: {}", shares.join(", "));
     }
-    for task in tasks {
-        let tables = Tables::read(&args.root, task)?;
+    for (task, tables) in tables {
         tables.remarks.iter().for_each(|remark| note!("note: {remark}"));
         let vectors = encoders.iter().map(|encoder| embed(encoder, task, &tables));
         let vectors = vectors.collect::<Result<Vec<Vectors>>>()?;
@@ -125,6 +127,13 @@ fn weights(args: &Args) -> Result<Vec<f32>> {
     let (weights, models) = (args.weight.len(), args.model.len());
     if weights != models {
         bail!(Usage(format!("{weights} --weight for {models} --model: give one for each")));
+    }
+    let share = |weight: &&f32| !(weight.is_finite() && **weight >= 0.0);
+    if let Some(wrong) = args.weight.iter().find(share) {
+        bail!(Usage(format!("--weight {wrong}: give numbers from 0 on")));
+    }
+    if args.weight.iter().all(|&weight| weight == 0.0) {
+        bail!(Usage("every --weight is 0: give one above it".into()));
     }
     Ok(args.weight.clone())
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::atomic::Ordering::Relaxed;
 
 use anyhow::Result;
 use tuwen_train::{Point, TrainConfig};
@@ -32,7 +33,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             say!("share {:.2}: validation {:.2}{other}", point.alpha, point.valid);
         }
     };
-    let points = tuwen_train::wise(&config, usize::from(args.points), &tell)?;
+    let stop = super::super::stop_flag("stopping; nothing is written")?;
+    let points =
+        tuwen_train::wise(&config, usize::from(args.points), &|| stop.load(Relaxed), &tell);
+    let Some(points) = super::or_stopped(points)? else {
+        return Ok(ExitCode::from(crate::stop::CODE));
+    };
     if args.json {
         say!("{}", serde_json::to_string(&points)?);
     }
