@@ -82,7 +82,7 @@ pub struct Args {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    force: Force,
+    pub force: Force,
     #[command(flatten)]
     text_args: TextArgs,
 }
