@@ -228,7 +228,10 @@ fn one_run_at_a_time_and_a_stop_loses_nothing() {
         // A checkpoint of the very last step; a step that was not measured has its line in it.
         let steps = curve(home, "a").last().expect("a line")["step"].as_u64().expect("a step");
         let is_there = |step: u64| home.join(format!("a/state-{step:08}.safetensors")).is_file();
-        assert!(is_there(steps) || ((steps + 1) % 7 == 0 && is_there(steps + 1)), "step {steps}");
+        assert!(
+            is_there(steps) || ((steps + 1).is_multiple_of(7) && is_there(steps + 1)),
+            "step {steps}"
+        );
         assert!(!home.join("a/lock").exists(), "given back");
     }
     let log = curve(home, "a");

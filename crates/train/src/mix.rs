@@ -11,7 +11,7 @@ use tuwen_encode::{Arrays, CONFIG_FILE, ModelConfig, WEIGHTS_FILE};
 
 use crate::architecture::Architecture;
 use crate::checkpoint::LOCK;
-use crate::sets::read_set;
+use crate::sets::read_measured;
 use crate::start::{first_weights, whole_model};
 use crate::stop::{Stop, Stoppable, or_stopped};
 use crate::validate::{Reports, recalls, score};
@@ -77,8 +77,8 @@ pub fn wise(
     let lock = Lock::take(&config.out.join(LOCK))?;
     let (model, start) = first_weights(config)?;
     let end = arrays::read(&config.out.join(WEIGHTS_FILE))?;
-    let valid = read_set(&config.valid)?;
-    let other = config.other.as_ref().map(read_set).transpose()?;
+    let valid = read_measured(&config.valid)?;
+    let other = config.other.as_ref().map(read_measured).transpose()?;
     let mut found: Vec<Point> = Vec::new();
     for at in 0..points {
         let alpha = at as f32 / (points - 1) as f32;

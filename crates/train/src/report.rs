@@ -7,7 +7,7 @@ use tuwen_encode::{CpuEncoder, ModelConfig};
 use crate::checkpoint::RunFolder;
 use crate::history::History;
 use crate::markup::escaped;
-use crate::sets::read_set;
+use crate::sets::read_measured;
 use crate::stop::{Stop, Stoppable, go_on, or_stopped};
 use crate::validate::recalls;
 use crate::{Result, TrainConfig, plot, tensorboard};
@@ -61,7 +61,7 @@ fn before_and_after(
         let Some(set) = set else { continue };
         go_on(stop)?;
         let before = history.start(key);
-        let after = or_stopped(recalls(&best, &read_set(set)?), stop)?;
+        let after = or_stopped(recalls(&best, &read_measured(set)?), stop)?;
         for (source, after) in &after {
             let Some(before) = before.get(source) else { continue };
             let both = [before, after].map(|r| [r.text_to_image.recall, r.image_to_text.recall]);

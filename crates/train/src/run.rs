@@ -20,7 +20,7 @@ use crate::event::{Event, Options};
 use crate::frozen::Cache;
 use crate::learner::Learner;
 use crate::optim::{self, Group, State};
-use crate::sets::read_set;
+use crate::sets::read_measured;
 use crate::start::{fingerprint, first_weights, read_data};
 use crate::step::{Engine, Learns, StepInput, gradients};
 use crate::stop::{Stop, Stoppable, go_on, or_stopped};
@@ -322,8 +322,8 @@ struct Validation {
 
 impl Validation {
     fn read(config: &TrainConfig) -> Result<Self> {
-        let other = config.other.as_ref().map(read_set).transpose()?;
-        Ok(Self { valid: read_set(&config.valid)?, other })
+        let other = config.other.as_ref().map(read_measured).transpose()?;
+        Ok(Self { valid: read_measured(&config.valid)?, other })
     }
 }
 

@@ -121,7 +121,7 @@ fn of_preset(preset: &toml::Table, args: &Args) -> Vec<(String, toml::Value)> {
     let fitted =
         ["epochs", "batch", "validate_every", "checkpoint_every", "optim.warmup", "precision"];
     all.retain(|(key, _)| {
-        !fitted.contains(&&**key) && !(args.model.is_some() && key.starts_with("start."))
+        !(fitted.contains(&&**key) || args.model.is_some() && key.starts_with("start."))
     });
     all
 }
