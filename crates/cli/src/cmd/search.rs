@@ -1,6 +1,6 @@
 //! `tuwen search "words" | --image FILE`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
@@ -61,7 +61,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if args.words.as_ref().is_some_and(|words| words.trim().is_empty()) && args.image.is_none() {
         bail!(Usage("the query is empty: give some words, or --image FILE".into()));
     }
-    let plan = |path: &PathBuf| OutputFile::plan(path, &[], args.force);
+    let inputs: Vec<&Path> = args.image.as_deref().into_iter().collect();
+    let plan = |path: &PathBuf| OutputFile::plan(path, &inputs, args.force);
     let html = args.html.as_ref().map(plan).transpose()?;
     let kind = match args.kind {
         KindArg::Image => Kind::Image,
