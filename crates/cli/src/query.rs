@@ -162,8 +162,10 @@ pub fn captions(path: &Path) -> Result<Vec<(Option<String>, String)>> {
     for remark in text.remarks() {
         note!("note: {}: {remark}", path.display());
     }
-    let Ok(Source { format: format @ (Format::Csv | Format::Jsonl | Format::Flickr), .. }) =
-        Source::guess(path)
+    let Ok(Source {
+        format: format @ (Format::Csv | Format::Jsonl | Format::Flickr | Format::Lavis),
+        ..
+    }) = Source::guess(path)
     else {
         let lines = text.open()?.lines();
         let lines = lines.map(|line| line.with_context(|| path.display().to_string()));
@@ -171,6 +173,9 @@ pub fn captions(path: &Path) -> Result<Vec<(Option<String>, String)>> {
         let lines = lines.iter().map(|line| line.trim()).filter(|line| !line.is_empty());
         return Ok(lines.map(|line| (None, line.to_owned())).collect());
     };
-    let pairs = pairs(&CaptionFile::new(path), format, text.open()?)?;
-    pairs.map(|pair| Ok(pair.map(|pair| (Some(pair.image), pair.caption))?)).collect()
+    let opened = pairs(&CaptionFile::new(path), format, text.open()?, &|_| false)?;
+    if let Some(choice) = opened.choice {
+        note!("note: {}: {choice}", path.display());
+    }
+    opened.pairs.map(|pair| Ok(pair.map(|pair| (Some(pair.image), pair.caption))?)).collect()
 }

@@ -11,6 +11,8 @@ use crate::{Error, Result};
 pub const TEXT: u64 = 64 << 20;
 /// Bytes of a table or a JSON document that is read as a whole because its format allows nothing else.
 pub const DOCUMENT: u64 = 4 << 30;
+/// Vectors may fill the memory.
+pub const ANY: u64 = u64::MAX;
 
 /// Opens a regular file, or a link to one.
 ///
@@ -36,7 +38,10 @@ pub fn open(path: &Path) -> Result<File> {
 /// As [`open`], or the file is larger.
 pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    open(path)?.take(limit + 1).read_to_end(&mut bytes).map_err(|e| Error::io(path, e))?;
+    open(path)?
+        .take(limit.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(|e| Error::io(path, e))?;
     if bytes.len() as u64 > limit {
         let what = format!("it has more than the {limit} bytes that such a file may have");
         return Err(Error::data_set(path, what));

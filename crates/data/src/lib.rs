@@ -15,6 +15,7 @@ pub mod import;
 pub mod loader;
 pub mod pickle;
 pub mod prompt;
+pub mod relation;
 pub mod rng;
 pub mod sample;
 pub mod split;

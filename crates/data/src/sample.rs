@@ -19,10 +19,20 @@ pub struct Caption {
     pub text: String,
     /// Which set of captions it comes from, such as `en` or `zh-native`; training draws by it.
     pub source: String,
+    /// The text's own id, where the set has such: captions of several pictures with one id are one text
+    /// ([`crate::relation`]).
+    pub id: Option<String>,
+}
+
+impl Caption {
+    /// A caption without a source and an id of its own.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), source: String::new(), id: None }
+    }
 }
 
 /// Where the encoded bytes of a picture lie.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum ImageSource {
     /// A file of its own.
     File(PathBuf),

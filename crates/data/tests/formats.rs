@@ -13,7 +13,7 @@ fn picture() -> PathBuf {
 }
 
 fn sample(id: &str, captions: &[&str], split: Option<&str>) -> Sample {
-    let caption = |text: &&str| Caption { text: (*text).to_owned(), source: String::new() };
+    let caption = |text: &&str| Caption::new(*text);
     Sample {
         id: id.into(),
         image: ImageSource::File(picture()),

@@ -20,7 +20,7 @@ fn golden(name: &str) -> PathBuf {
 }
 
 fn sample(id: &str, text: &str) -> Sample {
-    let caption = Caption { text: text.into(), source: String::new() };
+    let caption = Caption::new(text);
     Sample {
         id: id.into(),
         image: ImageSource::File(golden("rgb.png")),

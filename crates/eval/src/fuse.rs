@@ -126,8 +126,8 @@ fn ordered(best: Vec<Vec<(usize, f32)>>, recipe: Recipe) -> Vec<Vec<usize>> {
 
 /// Shares of the members that answer most queries among the first `recipe.top`, found on a set whose
 /// truth is known: from equal shares on, each member's is halved, doubled or dropped while that helps.
-/// `truth[q]` is the item of query q.
-pub fn learn_weights(members: &[Member<'_>], truth: &[usize], recipe: Recipe) -> Vec<f32> {
+/// `truth[q]` are the items of query q.
+pub fn learn_weights(members: &[Member<'_>], truth: &[Vec<usize>], recipe: Recipe) -> Vec<f32> {
     let hits = |weights: &[f32]| {
         let weighted: Vec<Member<'_>> = members
             .iter()
@@ -135,7 +135,11 @@ pub fn learn_weights(members: &[Member<'_>], truth: &[usize], recipe: Recipe) ->
             .map(|(&member, &weight)| Member { weight, ..member })
             .collect();
         let found = fuse(&weighted, recipe);
-        found.iter().zip(truth).filter(|(top, item)| top.contains(item)).count()
+        found
+            .iter()
+            .zip(truth)
+            .filter(|(top, items)| items.iter().any(|item| top.contains(item)))
+            .count()
     };
     let mut weights = vec![1.0; members.len()];
     let mut best = hits(&weights);
@@ -256,9 +260,10 @@ mod tests {
         let good: &[f32] = &[0.9, 0.1, 0.2, 0.1, 0.8, 0.3, 0.2, 0.1, 0.7];
         let bad: &[f32] = &[0.0, 1.0, 0.1, 0.0, 0.1, 1.0, 1.0, 0.0, 0.1];
         let recipe = Recipe { fusion: Fusion::ZScore, top: 1, ..Recipe::default() };
-        let found = learn_weights(&[member(good, 1.0), member(bad, 1.0)], &[0, 1, 2], recipe);
+        let truth = [vec![0], vec![1], vec![2]];
+        let found = learn_weights(&[member(good, 1.0), member(bad, 1.0)], &truth, recipe);
         assert!(found[0] > found[1], "{found:?}");
-        assert_eq!(learn_weights(&[member(good, 1.0)], &[0, 1, 2], recipe), [1.0]);
+        assert_eq!(learn_weights(&[member(good, 1.0)], &truth, recipe), [1.0]);
     }
 
     #[test]

@@ -19,7 +19,8 @@ pub struct Report {
     pub mean_recall: f64,
 }
 
-/// What a captioned set is ranked by.
+/// What a captioned set is ranked by. The truth is a relation: a text may describe several pictures, a
+/// picture may have several texts, and each of both may have none.
 #[derive(Clone, Copy, Debug)]
 pub struct Captioned<'a> {
     /// N * D unit vectors.
@@ -28,35 +29,43 @@ pub struct Captioned<'a> {
     pub texts: &'a [f32],
     /// D.
     pub dim: usize,
-    /// The picture that caption j describes.
-    pub owner: &'a [usize],
+    /// For each text the pictures that it describes.
+    pub truth: &'a [Vec<usize>],
 }
 
 impl Captioned<'_> {
-    /// For each picture its captions.
+    /// For each picture its texts.
     pub fn captions(&self) -> Vec<Vec<usize>> {
         let mut captions = vec![Vec::new(); self.images.len() / self.dim];
-        self.owner.iter().enumerate().for_each(|(text, &image)| captions[image].push(text));
+        for (text, images) in self.truth.iter().enumerate() {
+            images.iter().for_each(|&image| captions[image].push(text));
+        }
         captions
     }
 
-    /// Captions look for their picture.
+    /// Texts look for any of their pictures.
     pub fn text_to_image(&self, ranking: Ranking) -> Vec<Ranked> {
-        let truth: Vec<Vec<usize>> = self.owner.iter().map(|&image| vec![image]).collect();
-        rank_all(self.texts, self.images, self.dim, &truth, ranking)
+        rank_all(self.texts, self.images, self.dim, self.truth, ranking)
     }
 
-    /// Pictures look for any of their captions.
+    /// Pictures look for any of their texts.
     pub fn image_to_text(&self, ranking: Ranking) -> Vec<Ranked> {
         rank_all(self.images, self.texts, self.dim, &self.captions(), ranking)
+    }
+
+    /// For each text what it is drawn with in the bootstrap: its first picture, and itself where it
+    /// has none, which is never asked.
+    fn clusters(&self) -> Vec<usize> {
+        self.truth.iter().map(|images| images.first().copied().unwrap_or(usize::MAX)).collect()
     }
 }
 
 impl Report {
     /// Summarises both directions of a set; `cutoffs` beside 1, 5 and 10.
     pub fn new(set: Captioned<'_>, [to_image, to_text]: [&[Ranked]; 2], cutoffs: &[usize]) -> Self {
-        let images = Ask { gallery: set.images.len() / set.dim, cutoffs, clusters: set.owner };
-        let texts = Ask { gallery: set.owner.len(), cutoffs, clusters: &[] };
+        let clusters = set.clusters();
+        let images = Ask { gallery: set.images.len() / set.dim, cutoffs, clusters: &clusters };
+        let texts = Ask { gallery: set.truth.len(), cutoffs, clusters: &[] };
         Self::of([Direction::new(to_image, images), Direction::new(to_text, texts)])
     }
 
@@ -70,9 +79,9 @@ impl Report {
 /// Scores captions against pictures both ways.
 ///
 /// # Shapes
-/// `images`: N * D, `texts`: M * D unit vectors; `owner[j]` is the picture that caption j describes.
-pub fn evaluate(images: &[f32], texts: &[f32], dim: usize, owner: &[usize]) -> Report {
-    let set = Captioned { images, texts, dim, owner };
+/// `images`: N * D, `texts`: M * D unit vectors; `truth[j]` are the pictures that text j describes.
+pub fn evaluate(images: &[f32], texts: &[f32], dim: usize, truth: &[Vec<usize>]) -> Report {
+    let set = Captioned { images, texts, dim, truth };
     let ranking = Ranking::default();
     Report::new(set, [&set.text_to_image(ranking), &set.image_to_text(ranking)], &[])
 }
@@ -120,8 +129,7 @@ mod tests {
             0.4, 0.3, 0.2, 0.1, // of 3: fourth
             0.0, 0.0, 0.0, 0.6, // of 3: first
         ];
-        let owner = [0, 0, 1, 1, 2, 2, 3, 3];
-        let truth: Vec<Vec<usize>> = owner.iter().map(|&o| vec![o]).collect();
+        let truth: Vec<Vec<usize>> = [0, 0, 1, 1, 2, 2, 3, 3].map(|o| vec![o]).to_vec();
         let best = |ties| -> Vec<usize> {
             let ranking = Ranking { top: 2, ties };
             let ranked = rank_all(&texts, &images, 4, &truth, ranking);
@@ -130,7 +138,7 @@ mod tests {
         };
         assert_eq!(best(Ties::LowerFirst), [1, 2, 1, 2, 2, 1, 4, 1]);
         assert_eq!(best(Ties::HigherFirst), [1, 2, 2, 2, 1, 1, 4, 1]);
-        let report = evaluate(&images, &texts, 4, &owner);
+        let report = evaluate(&images, &texts, 4, &truth);
         let t2i = &report.text_to_image;
         assert_eq!((t2i.recall, t2i.ties), ([50.0, 100.0, 100.0], 2));
         assert_eq!((t2i.mean_rank, t2i.median_rank), (1.75, 1.5));
@@ -140,5 +148,25 @@ mod tests {
         let i2t = &report.image_to_text;
         assert_eq!((i2t.recall, i2t.ties), ([75.0, 100.0, 100.0], 1));
         assert_eq!(i2t.mean_rank, 1.25);
+    }
+
+    /// Three texts over four pictures: the first describes two of them, the last none.
+    #[test]
+    fn a_text_with_several_pictures_is_one_query() {
+        let images: Vec<f32> = (0..16).map(|i| f32::from(u8::from(i % 5 == 0))).collect();
+        #[rustfmt::skip]
+        let texts = [
+            0.1, 0.9, 0.3, 0.0, // of 0 and 2: its best is second
+            0.0, 0.8, 0.0, 0.1, // of 3: second
+            0.9, 0.0, 0.0, 0.0, // of none: no query, but in picture 0's way
+        ];
+        let report = evaluate(&images, &texts, 4, &[vec![0, 2], vec![3], vec![]]);
+        let t2i = &report.text_to_image;
+        assert_eq!((t2i.queries, t2i.recall), (2, [0.0, 100.0, 100.0]));
+        assert!((t2i.map - ((1.0 / 2.0 + 2.0 / 3.0) / 2.0 + 1.0 / 2.0) / 2.0).abs() < 1e-9);
+        let i2t = &report.image_to_text;
+        // Picture 0 finds the text of none first; 2 and 3 find theirs; 1 has none.
+        assert_eq!((i2t.queries, i2t.gallery), (3, 3));
+        assert!((i2t.recall[0] - 200.0 / 3.0).abs() < 1e-9);
     }
 }

@@ -39,19 +39,19 @@ fn same(found: &Value, wanted: &Value, what: &str) {
 struct Set {
     images: Vec<f32>,
     texts: Vec<f32>,
-    owner: Vec<usize>,
+    truth: Vec<Vec<usize>>,
     dim: usize,
 }
 
 impl Set {
     fn of(images: &Value, texts: &[Vec<f32>], owner: Vec<usize>) -> Self {
-        let images = rows(images);
-        Self { dim: images[0].len(), images: images.concat(), texts: texts.concat(), owner }
+        let (images, truth) = (rows(images), owner.into_iter().map(|image| vec![image]).collect());
+        Self { dim: images[0].len(), images: images.concat(), texts: texts.concat(), truth }
     }
 
     fn ranked(&self, ties: Ties) -> (Report, [Vec<Vec<usize>>; 2]) {
-        let (images, texts, owner) = (&self.images, &self.texts, &self.owner);
-        let set = Captioned { images, texts, dim: self.dim, owner };
+        let (images, texts, truth) = (&self.images, &self.texts, &self.truth);
+        let set = Captioned { images, texts, dim: self.dim, truth };
         let ranking = Ranking { top: 10, ties };
         let (to_image, to_text) = (set.text_to_image(ranking), set.image_to_text(ranking));
         let report = Report::new(set, [&to_image, &to_text], &[]);

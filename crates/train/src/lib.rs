@@ -37,4 +37,4 @@ pub use mix::{Point, mix, soup, wise};
 pub use run::train;
 pub use start::whole_model;
 pub use step::{Engine, Learns, StepInput, Taught, gradients};
-pub use validate::{Embedded, Reports, embed_set, recalls};
+pub use validate::{Embedded, Reports, Texts, embed_set, recalls};

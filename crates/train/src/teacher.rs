@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use tuwen_data::loader::{Batch, Plan};
-use tuwen_data::{Encoder, Sample};
+use tuwen_data::{Encoder, Sample, relation};
 
 use crate::Result;
 use crate::step::Taught;
@@ -26,11 +26,10 @@ impl Teacher {
         let embedded = embed_set(&encoder as &dyn Encoder, samples)?;
         let dim = encoder.dim();
         let mut texts = HashMap::new();
-        for (source, (vectors, _)) in &embedded.texts {
-            let captions = samples.iter().flat_map(|sample| &sample.captions);
-            let own = captions.filter(|caption| caption.source == *source);
-            for (caption, vector) in own.zip(vectors.chunks_exact(dim)) {
-                texts.insert(plan.text_id(&caption.text)?, vector.to_vec());
+        for (source, own) in relation::texts(samples) {
+            let vectors = embedded.texts[source].vectors.chunks_exact(dim);
+            for (text, vector) in own.iter().zip(vectors) {
+                texts.insert(plan.text_id(text.words)?, vector.to_vec());
             }
         }
         Ok(Self { images: embedded.images, texts, dim, scale: encoder.logits()?.0 })

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 use tuwen_data::image::{Limits, decode};
-use tuwen_data::{Encoder, Sample};
+use tuwen_data::{Encoder, Sample, relation};
 use tuwen_eval::{Report, evaluate};
 
 use crate::Result;
@@ -20,9 +20,17 @@ const BATCH: usize = 64;
 pub struct Embedded {
     /// N * D.
     pub images: Vec<f32>,
-    /// For each source of captions: M * D, and for each caption its picture.
-    pub texts: BTreeMap<String, (Vec<f32>, Vec<usize>)>,
+    /// For each source of captions its texts, in the order of [`relation::texts`].
+    pub texts: BTreeMap<String, Texts>,
     dim: usize,
+}
+
+/// The texts of one source.
+pub struct Texts {
+    /// M * D.
+    pub vectors: Vec<f32>,
+    /// For each text the pictures that it describes.
+    pub truth: Vec<Vec<usize>>,
 }
 
 /// Embeds all pictures and captions of a set.
@@ -43,21 +51,15 @@ pub fn embed_set(encoder: &dyn Encoder, samples: &[Sample]) -> Result<Embedded> 
             .collect::<tuwen_data::Result<Vec<_>>>()?;
         images.extend(encoder.encode_images(&fitted)?);
     }
-    let mut lists: BTreeMap<String, (Vec<&str>, Vec<usize>)> = BTreeMap::new();
-    for (owner, sample) in samples.iter().enumerate() {
-        for caption in &sample.captions {
-            let (texts, owners) = lists.entry(caption.source.clone()).or_default();
-            texts.push(&caption.text);
-            owners.push(owner);
-        }
-    }
     let mut texts = BTreeMap::new();
-    for (source, (list, owners)) in lists {
+    for (source, list) in relation::texts(samples) {
         let mut vectors = Vec::with_capacity(list.len() * encoder.dim());
         for chunk in list.chunks(BATCH) {
-            vectors.extend(encoder.encode_texts(chunk)?);
+            let words: Vec<&str> = chunk.iter().map(|text| text.words).collect();
+            vectors.extend(encoder.encode_texts(&words)?);
         }
-        texts.insert(source, (vectors, owners));
+        let truth = list.into_iter().map(|text| text.images).collect();
+        texts.insert(source.to_owned(), Texts { vectors, truth });
     }
     Ok(Embedded { images, texts, dim: encoder.dim() })
 }
@@ -82,8 +84,9 @@ impl Embedded {
                 .collect()
         };
         let first = &parts[0].0;
-        let text = |(source, (_, owners)): (&String, &(Vec<f32>, Vec<usize>))| {
-            (source.clone(), (join(&|part| &part.texts[source].0), owners.clone()))
+        let text = |(source, texts): (&String, &Texts)| {
+            let vectors = join(&|part| &part.texts[source].vectors);
+            (source.clone(), Texts { vectors, truth: texts.truth.clone() })
         };
         Self {
             images: join(&|part| &part.images),
@@ -99,8 +102,8 @@ impl Embedded {
 
     /// Recall and ranks both ways, for each source of captions.
     pub fn reports(&self) -> BTreeMap<String, Report> {
-        let report = |(source, (vectors, owners)): (&String, &(Vec<f32>, Vec<usize>))| {
-            (source.clone(), evaluate(&self.images, vectors, self.dim, owners))
+        let report = |(source, texts): (&String, &Texts)| {
+            (source.clone(), evaluate(&self.images, &texts.vectors, self.dim, &texts.truth))
         };
         self.texts.iter().map(report).collect()
     }

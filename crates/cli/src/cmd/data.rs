@@ -16,6 +16,7 @@ use std::sync::atomic::Ordering;
 use anyhow::{Result, bail};
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
+use tuwen_data::encoding::Encoding;
 use tuwen_data::export::{Target, Writer, Written};
 use tuwen_data::import::{Format, Opened, Source};
 use tuwen_data::{Error, Sample};
@@ -93,13 +94,23 @@ pub struct SourceArgs {
     /// Of a folder: take the files' names as captions
     #[arg(long)]
     pub names: bool,
+    /// The encoding of its texts, such as gbk, when it is not the one that their bytes show
+    #[arg(long)]
+    pub encoding: Option<Encoding>,
 }
 
 impl SourceArgs {
     /// A set whose format shows, with the usual names.
     pub fn new(input: PathBuf) -> Self {
-        let (image_field, caption_field) = (None, None);
-        Self { input, from: None, images: None, image_field, caption_field, names: false }
+        Self {
+            input,
+            from: None,
+            images: None,
+            image_field: None,
+            caption_field: None,
+            names: false,
+            encoding: None,
+        }
     }
 }
 
@@ -113,6 +124,7 @@ fn open(args: &SourceArgs) -> Result<Opened> {
         None => Source::guess(&args.input)?,
     };
     let source = Source {
+        encoding: args.encoding,
         images: args.images.clone(),
         image_field: args.image_field.clone().unwrap_or(source.image_field),
         caption_field: args.caption_field.clone().unwrap_or(source.caption_field),
@@ -120,9 +132,12 @@ fn open(args: &SourceArgs) -> Result<Opened> {
         ..source
     };
     let opened = source.open()?;
+    if let Some(choice) = &opened.choice {
+        note!("note: {}: {choice}", args.input.display());
+    }
     if let Some(text) = &opened.text {
         let name = text.path.display();
-        if text.encoding != tuwen_data::encoding::Encoding::Utf8 {
+        if text.encoding != Encoding::UTF_8 {
             note!("note: {name} is read as {}", text.encoding);
         }
         text.remarks().iter().for_each(|remark| note!("note: {name}: {remark}"));

@@ -61,7 +61,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let mut indexer = Indexer::new(&gallery, &encoder, &stop, &|_| {});
     indexer.pictures(&[pictures])?;
     say!("{} pictures indexed in {}", indexer.finish().added, folder.display());
-    say!();
+    say!("");
     let mut rows = Vec::new();
     for query in QUERIES {
         let vector = embed_query(&encoder, Some(query), None)?;
@@ -72,7 +72,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     let html = args.folder.join("demo.html");
     page::write(&html, "tuwen demo", &rows)?;
-    say!();
+    say!("");
     say!("the pictures are shown in {}", html.display());
     score(&gallery, &encoder)?;
     say!(
@@ -95,7 +95,7 @@ fn score(gallery: &Gallery, encoder: &dyn Encoder) -> Result<()> {
         let (mut texts, mut owners) = (Vec::new(), Vec::new());
         for (name, text) in captions(language) {
             let owner = names.iter().position(|path| path.ends_with(&format!("/{name}")));
-            owners.push(owner.context("every caption has its picture")?);
+            owners.push(vec![owner.context("every caption has its picture")?]);
             texts.push(text);
         }
         let vectors = encoder.encode_texts(&texts)?;

@@ -9,16 +9,16 @@ use std::io::BufRead;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
-use tuwen_data::Sample;
-use tuwen_data::encoding::TextFile;
+use anyhow::{Context, Result, bail};
+use tuwen_data::encoding::{Encoding, TextFile};
 use tuwen_data::import::{self, CaptionFile, DataSet, Format, Source};
+use tuwen_data::{Sample, relation};
 use tuwen_encode::builtin;
 use tuwen_eval::{Captioned, Direction, Ranking, Report, Ties, by_class};
 
 use super::by_name;
-use crate::query::TextArgs;
-use crate::terminal::say;
+use crate::query::{TextArgs, Usage};
+use crate::terminal::{note, say};
 
 /// Measure retrieval on a captioned set: R@1/5/10 and ranks, both ways
 #[derive(clap::Args)]
@@ -35,9 +35,15 @@ pub struct Args {
     /// Only the pictures listed here, one id a line
     #[arg(long)]
     ids: Option<PathBuf>,
+    /// Only this split of a set that has several
+    #[arg(long)]
+    split: Option<String>,
     /// How captions are written down, when name and content do not show it
     #[arg(long, value_parser = by_name(&Format::NAMES))]
     format: Option<Format>,
+    /// The encoding of the captions, such as gbk, when it is not the one that their bytes show
+    #[arg(long)]
+    encoding: Option<Encoding>,
     /// A name of `tuwen model list`, a folder with weights, or a .pt file; of several, the mean of
     /// their cosines counts
     #[arg(long, default_value = builtin::BUILT_IN)]
@@ -90,7 +96,9 @@ impl Args {
             images,
             captions: vec![captions],
             ids: Some(ids),
+            split: None,
             format: None,
+            encoding: None,
             model: vec![model],
             weight: Vec::new(),
             learn_weights: None,
@@ -109,31 +117,33 @@ impl Args {
 /// Measures and prints.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let caption_file = |path: &PathBuf| CaptionFile {
-        source: path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned()),
+        source: stem(path),
+        encoding: args.encoding,
         ..CaptionFile::new(path)
     };
     let format = match args.format {
         Some(format) => format,
-        None => Source::guess(args.captions.first().unwrap_or(&args.images))?.format,
+        None => same_format(args)?,
     };
     let set = DataSet {
-        format,
-        images: args.images.clone(),
         captions: args.captions.iter().map(caption_file).collect(),
         ids: args.ids.clone(),
-        share: 1.0,
+        split: args.split.clone(),
+        ..DataSet::new(format, &args.images)
     };
-    let samples = import::read(&set)?;
+    let samples = read(&set)?;
+    let relation = relation::texts(&samples);
     let classes = args.labels.as_ref().map(|path| labels(path, &samples)).transpose()?;
     let embedded = ensemble::embed(args, &set, &samples)?;
     let mut measured = Vec::new();
-    for (source, (texts, owner)) in &embedded.texts {
-        let set = Captioned { images: &embedded.images, texts, dim: embedded.dim(), owner };
+    for (source, texts) in &embedded.texts {
+        let (images, dim) = (&embedded.images[..], embedded.dim());
+        let set = Captioned { images, texts: &texts.vectors, dim, truth: &texts.truth };
         let ranking = Ranking { top: write::TOP, ties: Ties::LowerFirst };
         let ranked = [set.text_to_image(ranking), set.image_to_text(ranking)];
         let report = Report::new(set, [&ranked[0], &ranked[1]], &args.k);
         if let Some(folder) = &args.out {
-            write::all(folder, source, set, &ranked, &report, &samples)?;
+            write::all(folder, source, set, &ranked, &report, (&relation[&**source], &samples))?;
         }
         measured.push((source, set, ranked, report));
     }
@@ -141,6 +151,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         let shown = measured.iter().map(|(source, set, ranked, report)| report::Shown {
             source,
             set: *set,
+            texts: &relation[&***source],
             ranked,
             report,
         });
@@ -149,8 +160,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     let of_class = |(source, set, ..): &(&String, Captioned<'_>, _, _)| {
         let classes = classes.as_ref()?;
-        let texts: Vec<String> = set.owner.iter().map(|&image| classes[image].clone()).collect();
-        let report = by_class((set.images, classes), (set.texts, &texts), set.dim, &args.k);
+        // A text without a picture has no class; it is nobody's answer.
+        let class = |images: &Vec<usize>| images.first().map(|&image| classes[image].clone());
+        let classes: Vec<Option<String>> = classes.iter().cloned().map(Some).collect();
+        let texts: Vec<Option<String>> = set.truth.iter().map(class).collect();
+        let report = by_class((set.images, &classes), (set.texts, &texts), set.dim, &args.k);
         Some((format!("{source}, by class"), report))
     };
     let by_class: Vec<(String, Report)> = measured.iter().filter_map(of_class).collect();
@@ -162,6 +176,43 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         print(&reports);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned())
+}
+
+/// The format of all files of captions, which is one.
+fn same_format(args: &Args) -> Result<Format> {
+    let mut files = args.captions.iter();
+    let first = files.next().unwrap_or(&args.images);
+    let format = Source::guess(first)?.format;
+    for file in files {
+        let other = Source::guess(file)?.format;
+        if other != format {
+            bail!(Usage(format!(
+                "{} is of the format {}, {} of the format {}: measure them one by one, or give --format",
+                first.display(),
+                format.name(),
+                file.display(),
+                other.name()
+            )));
+        }
+    }
+    Ok(format)
+}
+
+/// The set with all its pictures; captions without a source of their own are called as the set is.
+fn read(set: &DataSet) -> Result<Vec<Sample>> {
+    let mut samples = import::read_all(set, &mut |choice| note!("note: {choice}"))?;
+    let captions = samples.iter_mut().flat_map(|sample| &mut sample.captions);
+    for caption in captions.filter(|caption| caption.source.is_empty()) {
+        caption.source = stem(set.captions.first().map_or(&set.images, |file| &file.file));
+    }
+    if samples.iter().all(|sample| sample.captions.is_empty()) {
+        bail!("{}: no picture has a caption", set.images.display());
+    }
+    Ok(samples)
 }
 
 /// The class of each picture, from lines of its id or file name and its class.

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
+use tuwen_data::encoding::TextFile;
 use tuwen_eval::compare::compare;
 
 use crate::query::Usage;
@@ -79,7 +80,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 
 fn compare_runs(files: [&PathBuf; 2], args: &Args) -> Result<()> {
     let read = |path: &PathBuf| -> Result<Vec<(String, bool)>> {
-        let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+        let text = TextFile::read_document(path)?;
         let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
         lines
             .map(|(number, line)| {

@@ -4,10 +4,12 @@
 mod lines;
 mod lmdb;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 
+use super::images::id_of;
 use super::records::Records;
+use crate::encoding::Encoding;
 use crate::{Caption, Error, ImageSource, Result, Sample};
 
 /// Whether a folder is such a set.
@@ -17,15 +19,17 @@ pub(super) fn is_set(folder: &Path) -> bool {
 
 /// Pictures with their captions, split by split in the order of their names; within one in the order
 /// of the pictures. The captions of one split are held in memory, the pictures are not.
-pub(super) fn records(folder: &Path) -> Result<Records> {
+pub(super) fn records(folder: &Path, encoding: Option<Encoding>) -> Result<Records> {
     let all = splits(folder)?;
     if all.is_empty() {
         let what = "there is neither SPLIT_imgs.tsv nor lmdb/SPLIT/imgs/data.mdb";
         return Err(Error::data_set(folder, what));
     }
-    Ok(Box::new(all.into_iter().flat_map(|(split, place)| match Split::open(split, &place) {
-        Ok(split) => Box::new(split) as Records,
-        Err(error) => Box::new(std::iter::once(Err(error))),
+    Ok(Box::new(all.into_iter().flat_map(move |(split, place)| {
+        match Split::open(split, &place, encoding) {
+            Ok(split) => Box::new(split) as Records,
+            Err(error) => Box::new(std::iter::once(Err(error))),
+        }
     })))
 }
 
@@ -76,15 +80,17 @@ struct Content {
 struct Split {
     name: String,
     content: Content,
+    /// The ids that were met.
+    seen: HashSet<String>,
     /// From the numbers that the format demands to the names that the pictures had, where our own
     /// `ids.csv` says them.
     names: HashMap<String, String>,
 }
 
 impl Split {
-    fn open(name: String, place: &Place) -> Result<Self> {
+    fn open(name: String, place: &Place, encoding: Option<Encoding>) -> Result<Self> {
         let content = match place {
-            Place::Lines(folder) => lines::open(folder, &name)?,
+            Place::Lines(folder) => lines::open(folder, &name, encoding)?,
             Place::Lmdb(folder) => lmdb::open(folder)?,
         };
         let names = match place {
@@ -96,7 +102,7 @@ impl Split {
                 .find(|names| !names.is_empty())
                 .unwrap_or_default(),
         };
-        Ok(Self { name, content, names })
+        Ok(Self { name, content, names, seen: HashSet::new() })
     }
 
     /// Texts whose picture is not there, and texts that cannot be read.
@@ -119,6 +125,10 @@ impl Iterator for Split {
         Some(match self.content.pictures.next() {
             None => Err(self.left()?),
             Some(Err(error)) => Err(error),
+            Some(Ok((id, _))) if !self.seen.insert(id.clone()) => Err(Error::data_set(
+                &self.content.texts,
+                format!("the split `{}` has two pictures with the id `{id}`", self.name),
+            )),
             Some(Ok((id, image))) => {
                 let captions = self.content.captions.remove(&id).unwrap_or_default();
                 let id = self.names.remove(&id).unwrap_or(id);
@@ -132,9 +142,6 @@ impl Iterator for Split {
 fn names(path: &Path) -> HashMap<String, String> {
     let Ok(mut reader) = csv::Reader::from_path(path) else { return HashMap::new() };
     let rows = reader.records().flatten();
-    let name = |row: csv::StringRecord| {
-        let stem = Path::new(row.get(1)?).with_extension("");
-        Some((row.get(0)?.to_owned(), stem.to_string_lossy().into_owned()))
-    };
+    let name = |row: csv::StringRecord| Some((row.get(0)?.to_owned(), id_of(row.get(1)?)));
     rows.filter_map(name).collect()
 }

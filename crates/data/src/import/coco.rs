@@ -10,7 +10,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::ImageIndex;
+use super::images::id_of;
 use super::records::{Records, missing};
+use crate::encoding::TextFile;
 use crate::{Caption, Error, Result, Sample};
 
 #[derive(Deserialize)]
@@ -44,6 +46,14 @@ struct Sentence {
 struct Annotation {
     image_id: Value,
     caption: String,
+    /// Ours, for a text that several pictures have.
+    #[serde(default)]
+    text_id: Option<Value>,
+}
+
+/// An id as text: 7 and "7" are the same.
+fn key(id: &Value) -> String {
+    id.as_str().map_or_else(|| id.to_string(), str::to_owned)
 }
 
 /// Pictures with their captions, in the order of the file's pictures.
@@ -51,15 +61,16 @@ struct Annotation {
 /// # Errors
 /// No JSON of either layout.
 pub(super) fn records(path: &Path, images: ImageIndex) -> Result<Records> {
-    let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
-    let set: Set =
-        serde_json::from_slice(&bytes).map_err(|e| Error::data_set(path, e.to_string()))?;
-    let mut captions: HashMap<String, Vec<String>> = HashMap::new();
+    let text = TextFile::read_document(path)?;
+    let set: Set = serde_json::from_str(&text).map_err(|e| Error::data_set(path, e.to_string()))?;
+    let mut captions: HashMap<String, Vec<Caption>> = HashMap::new();
     for annotation in set.annotations {
-        captions.entry(annotation.image_id.to_string()).or_default().push(annotation.caption);
+        let id = annotation.text_id.as_ref().map(|id| key(id));
+        let caption = Caption { id, ..Caption::new(annotation.caption) };
+        captions.entry(key(&annotation.image_id)).or_default().push(caption);
     }
     let known: std::collections::HashSet<String> =
-        set.images.iter().map(|image| image.id.to_string()).collect();
+        set.images.iter().map(|image| key(&image.id)).collect();
     let mut strangers: Vec<Result<Sample>> = captions
         .keys()
         .filter(|id| !known.contains(*id))
@@ -74,15 +85,18 @@ pub(super) fn records(path: &Path, images: ImageIndex) -> Result<Records> {
     let path = path.to_path_buf();
     let samples = set.images.into_iter().enumerate().map(move |(number, image)| {
         let inner = Path::new(&image.filepath).join(&image.file_name);
-        let found = images.find(&inner.to_string_lossy()).or_else(|| images.find(&image.file_name));
+        let found = match images.find(&inner.to_string_lossy())? {
+            None => images.find(&image.file_name)?,
+            found => found,
+        };
         let found = found.ok_or_else(|| missing(&path, number + 1, &image.file_name))?;
-        let mut texts: Vec<String> = image.sentences.into_iter().map(|s| s.raw).collect();
-        texts.extend(captions.remove(&image.id.to_string()).unwrap_or_default());
-        let captions = texts.into_iter().map(|text| Caption { text, source: String::new() });
+        let mut texts: Vec<Caption> =
+            image.sentences.into_iter().map(|sentence| Caption::new(sentence.raw)).collect();
+        texts.extend(captions.remove(&key(&image.id)).unwrap_or_default());
         Ok(Sample {
-            id: Path::new(&image.file_name).with_extension("").to_string_lossy().into_owned(),
+            id: id_of(&image.file_name),
             image: found,
-            captions: captions.collect(),
+            captions: texts,
             split: image.split,
             metadata: BTreeMap::new(),
         })

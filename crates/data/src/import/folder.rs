@@ -6,7 +6,7 @@ use std::path::Path;
 
 use walkdir::WalkDir;
 
-use super::images::is_image_name;
+use super::images::{id_of, is_image_name};
 use super::records::Records;
 use crate::encoding::TextFile;
 use crate::{Caption, Error, ImageSource, Result, Sample};
@@ -24,7 +24,7 @@ pub(super) fn records(root: &Path, names_are_captions: bool) -> Records {
 
 fn sample(root: &Path, path: &Path, names_are_captions: bool) -> Result<Sample> {
     let inner = path.strip_prefix(root).unwrap_or(path);
-    let id = inner.with_extension("").to_string_lossy().into_owned();
+    let id = id_of(&inner.to_string_lossy());
     let beside = path.with_extension("txt");
     let mut texts = Vec::new();
     if beside.is_file() {
@@ -36,8 +36,7 @@ fn sample(root: &Path, path: &Path, names_are_captions: bool) -> Result<Sample> 
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         texts.push(stem.replace(['_', '-'], " ").trim().to_owned());
     }
-    let source = String::new();
-    let captions = texts.into_iter().map(|text| Caption { text, source: source.clone() }).collect();
+    let captions = texts.into_iter().map(Caption::new).collect();
     let image = ImageSource::File(path.to_path_buf());
     Ok(Sample { id, image, captions, split: None, metadata: BTreeMap::new() })
 }

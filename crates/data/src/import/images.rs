@@ -1,29 +1,48 @@
 //! Finds the picture that a caption names, in a folder or in a tar archive, by file name or stem.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
+use std::collections::HashMap;
 use std::io::Cursor;
 use std::path::{Component, Path, PathBuf};
 
-use super::Text;
-use crate::encoding::TextFile;
-use crate::{Caption, Error, ImageSource, Result, Sample};
+use unicode_normalization::UnicodeNormalization;
+
+use super::archive::members;
+use super::{CaptionFile, Text};
+use crate::encoding::{TextFile, decode};
+use crate::{Error, ImageSource, Result};
 
 /// Whether a file name has the extension of a picture format we decode.
 pub fn is_image_name(path: &Path) -> bool {
     let extension = path.extension().and_then(|e| e.to_str()).unwrap_or("").to_ascii_lowercase();
-    matches!(
-        extension.as_str(),
-        "jpg" | "jpeg" | "jpe" | "jfif" | "png" | "webp" | "gif" | "bmp" | "tif" | "tiff"
-    )
+    EXTENSIONS.contains(&&*extension)
+}
+
+/// Extensions of pictures, the usual first.
+const EXTENSIONS: [&str; 11] =
+    ["jpg", "png", "jpeg", "webp", "gif", "bmp", "tif", "tiff", "avif", "jpe", "jfif"];
+
+/// A picture's id: its name without the extension of a picture. What else stands behind a dot belongs to
+/// the name, as in `Fig. 2` and `1.5`.
+pub(super) fn id_of(name: &str) -> String {
+    let path = Path::new(name);
+    match is_image_name(path) {
+        true => path.with_extension("").to_string_lossy().into_owned(),
+        false => name.to_owned(),
+    }
 }
 
 /// Where each picture of a folder or archive lies.
 pub struct ImageIndex {
     root: PathBuf,
-    /// Archive members by full path and by file name; empty for a folder.
-    members: HashMap<String, ImageSource>,
+    /// Archive members by full path, by file name and by id, in one form of Unicode; empty for a folder.
+    members: HashMap<String, Member>,
     archive: bool,
+}
+
+enum Member {
+    One(ImageSource),
+    /// Two that have nothing but this name in common.
+    Several(String, String),
 }
 
 impl ImageIndex {
@@ -32,50 +51,105 @@ impl ImageIndex {
     /// # Errors
     /// `path` is neither, or the archive is damaged.
     pub fn open(path: &Path) -> Result<Self> {
-        let mut members = HashMap::new();
         let archive = !path.is_dir();
+        let mut index = Self { root: path.to_path_buf(), members: HashMap::new(), archive };
         if archive {
-            for (name, source) in tar_members(path)? {
-                if let Some(file) = Path::new(&name).file_name().and_then(|f| f.to_str()) {
-                    members.insert(file.to_owned(), source.clone());
-                    let stem = Path::new(file).with_extension("");
-                    members.entry(stem.to_string_lossy().into_owned()).or_insert(source.clone());
+            let all = members(path)?;
+            for (name, source) in &all {
+                if let Some(file) = Path::new(name).file_name().and_then(|f| f.to_str()) {
+                    index.short(id_of(file), name, source);
+                    index.short(file.to_owned(), name, source);
                 }
-                members.insert(name, source);
+            }
+            for (name, source) in all {
+                // The whole name is nobody else's; of two members of one name the last one counts in tar.
+                index.members.insert(one_form(&id_of(&name)), Member::One(source.clone()));
+                index.members.insert(one_form(&name), Member::One(source));
             }
         }
-        Ok(Self { root: path.to_path_buf(), members, archive })
+        Ok(index)
     }
 
-    /// The picture a caption names: a path below the folder, or a member of the archive.
-    pub fn find(&self, name: &str) -> Option<ImageSource> {
-        if self.archive {
-            return self.members.get(name).cloned();
+    fn short(&mut self, short: String, name: &str, source: &ImageSource) {
+        use std::collections::hash_map::Entry;
+        match self.members.entry(one_form(&short)) {
+            Entry::Vacant(place) => drop(place.insert(Member::One(source.clone()))),
+            Entry::Occupied(mut place) => match place.get() {
+                Member::One(other) if other != source => {
+                    place.insert(Member::Several(short, name.to_owned()));
+                }
+                _ => {}
+            },
         }
+    }
+
+    /// The picture a caption names: a path below the folder, or a member of the archive. Backslashes, a
+    /// leading `./`, the folder's own name and both forms of Unicode are understood.
+    ///
+    /// # Errors
+    /// The name is that of several members of the archive.
+    pub fn find(&self, name: &str) -> Result<Option<ImageSource>> {
+        let slashed = name.replace('\\', "/");
+        let mut names = vec![name];
+        let plain = slashed.trim_start_matches("./");
+        names.extend((plain != name).then_some(plain));
+        if self.archive {
+            return names.into_iter().find_map(|name| self.member(name).transpose()).transpose();
+        }
+        // The folder's own name before the picture's, and a full path into the folder.
+        let own = self.root.file_name().and_then(|own| own.to_str());
+        let inner = own.and_then(|own| plain.strip_prefix(own)?.strip_prefix('/'));
+        let full = Path::new(plain).strip_prefix(&self.root).ok().and_then(Path::to_str);
+        names.extend(inner);
+        names.extend(full.filter(|_| self.root.is_absolute()));
+        Ok(names.into_iter().find_map(|name| self.file(name)))
+    }
+
+    fn member(&self, name: &str) -> Result<Option<ImageSource>> {
+        match self.members.get(&one_form(name)) {
+            None => Ok(None),
+            Some(Member::One(source)) => Ok(Some(source.clone())),
+            Some(Member::Several(short, other)) => {
+                let what = format!(
+                    "several members are called `{short}`, `{other}` among them: name the picture by \
+                     its whole path in the archive"
+                );
+                Err(Error::data_set(&self.root, what))
+            }
+        }
+    }
+
+    fn file(&self, name: &str) -> Option<ImageSource> {
         // A name such as `../x` or `/x` points out of the set.
         let inside = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
-        if !inside {
+        if !inside || name.is_empty() {
             return None;
         }
-        // With an id instead of a name: added, not replaced, because an id may have dots.
-        let with = |end: &str| self.root.join(format!("{name}{end}"));
-        let ends = ["", ".jpg", ".png", ".jpeg", ".webp", ".gif", ".bmp", ".tif"];
-        ends.into_iter().map(with).find(|path| path.is_file()).map(ImageSource::File)
+        let as_it_is = |name: &str| {
+            // With an id instead of a name: added, not replaced, because an id may have dots.
+            let with = |end: String| self.root.join(format!("{name}{end}"));
+            let ends = EXTENSIONS.iter().map(|end| format!(".{end}"));
+            let upper = EXTENSIONS.iter().map(|end| format!(".{}", end.to_uppercase()));
+            let ends = std::iter::once(String::new()).chain(ends).chain(upper);
+            ends.map(with).find(|path| path.is_file())
+        };
+        let path = as_it_is(name).or_else(|| {
+            let forms = [one_form(name), name.nfd().collect()];
+            forms.into_iter().filter(|form| form != name).find_map(|form| as_it_is(&form))
+        });
+        path.map(ImageSource::File)
     }
-}
 
-impl ImageIndex {
     /// A text file beside the pictures, or a member of their archive, as UTF-8.
-    pub(super) fn text(&self, path: &Path) -> Result<Text> {
-        match self.members.get(&*path.to_string_lossy()) {
-            Some(member) if !path.exists() => {
-                let text = String::from_utf8(member.read()?).map_err(|_| {
-                    Error::data_set(path, "the archive's member is not UTF-8; take it out first")
-                })?;
-                Ok(Box::new(Cursor::new(text.trim_start_matches('\u{feff}').to_owned())))
+    pub(super) fn text(&self, file: &CaptionFile) -> Result<Text> {
+        let path = &file.file;
+        match self.members.get(&one_form(&path.to_string_lossy())) {
+            Some(Member::One(member)) if !path.exists() => {
+                let text = decode(&member.read()?).map_err(|e| Error::data_set(path, e))?;
+                Ok(Box::new(Cursor::new(text)))
             }
             _ => {
-                let text = TextFile::look(path)?;
+                let text = TextFile::look_as(path, file.encoding)?;
                 if text.malformed > 0 {
                     let what = format!(
                         "{} byte sequences mean nothing in its encoding, {}; `tuwen data convert` \
@@ -90,80 +164,7 @@ impl ImageIndex {
     }
 }
 
-/// Members of a tar archive fill whole blocks of this many bytes.
-const TAR_BLOCK: u64 = 512;
-
-/// Every regular member of a tar archive with its position, in order.
-pub(super) fn tar_members(path: &Path) -> Result<Vec<(String, ImageSource)>> {
-    let file = File::open(path).map_err(|e| Error::io(path, e))?;
-    let length = file.metadata().map_err(|e| Error::io(path, e))?.len();
-    let mut archive = tar::Archive::new(file);
-    let (mut members, mut end) = (Vec::new(), 0);
-    for entry in archive.entries_with_seek().map_err(|e| Error::io(path, e))? {
-        let entry = entry.map_err(|e| Error::io(path, e))?;
-        if entry.header().entry_type().is_file() {
-            let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-            let (offset, len) = (entry.raw_file_position(), entry.size());
-            end = (offset + len).next_multiple_of(TAR_BLOCK);
-            members.push((name, ImageSource::Tar { path: path.to_path_buf(), offset, len }));
-        }
-    }
-    if end > length {
-        let what = format!("the archive is cut: it has {length} of at least {end} bytes");
-        return Err(Error::data_set(path, what));
-    }
-    Ok(members)
-}
-
-/// Every picture of a tar archive by its name there.
-///
-/// # Errors
-/// The archive is damaged.
-pub fn archive_pictures(path: &Path) -> Result<Vec<(String, ImageSource)>> {
-    let mut members = tar_members(path)?;
-    members.retain(|(name, _)| is_image_name(Path::new(name)));
-    Ok(members)
-}
-
-/// Collects captions by picture, in the order in which pictures first appear.
-#[derive(Default)]
-pub(super) struct SampleBuilder {
-    samples: Vec<Sample>,
-    position: HashMap<String, usize>,
-    missing: Vec<String>,
-}
-
-impl SampleBuilder {
-    pub(super) fn add(&mut self, images: &ImageIndex, name: &str, text: String, source: &str) {
-        let caption = Caption { text, source: source.to_owned() };
-        if let Some(&at) = self.position.get(name) {
-            return self.samples[at].captions.push(caption);
-        }
-        let Some(image) = images.find(name) else {
-            return self.missing.push(name.to_owned());
-        };
-        self.position.insert(name.to_owned(), self.samples.len());
-        self.samples.push(Sample {
-            id: Path::new(name).with_extension("").to_string_lossy().into_owned(),
-            image,
-            captions: vec![caption],
-            split: None,
-            metadata: BTreeMap::new(),
-        });
-    }
-
-    /// The samples; captions without a picture are an error unless a list of ids selects later.
-    pub(super) fn finish(self, selected_later: bool) -> Result<Vec<Sample>> {
-        match self.missing.first() {
-            Some(name) if !selected_later => Err(Error::data_set(
-                name,
-                format!(
-                    "{} captions name pictures that are not there, this one first; \
-                     give the right `images` or a list of `ids`",
-                    self.missing.len()
-                ),
-            )),
-            _ => Ok(self.samples),
-        }
-    }
+/// Composed Unicode: a file system may keep `é` as two characters, a caption file as one.
+fn one_form(name: &str) -> String {
+    name.nfc().collect()
 }

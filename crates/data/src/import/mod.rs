@@ -1,29 +1,36 @@
 //! Captioned sets from the formats of the field, one file per format, all giving [`Sample`]s.
 
+mod archive;
 mod chinese_clip;
 mod classes;
 mod coco;
+mod fields;
 mod flickr;
 mod folder;
+mod guess;
 mod images;
 mod jsonl;
 mod lmdb;
 mod pairs;
 mod parquet;
+mod quotes;
+mod read;
 mod records;
 mod shards;
 mod table;
 
+pub use archive::archive_pictures;
 pub use classes::{ClassSet, read_labels};
-pub use images::{ImageIndex, archive_pictures, is_image_name};
-pub use pairs::{Pair, Pairs, Text, pairs};
+pub use images::{ImageIndex, is_image_name};
+pub use pairs::{Opened as OpenedPairs, Pair, Pairs, Probe, Text, pairs};
+pub use read::{read, read_all};
 pub use records::{Opened, Records, Source, pictures_beside};
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result, Sample};
+use crate::encoding::Encoding;
 
 /// A data set as a configuration names it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,9 +47,20 @@ pub struct DataSet {
     /// Keeps only the pictures listed here, one id a line, in this order.
     #[serde(default)]
     pub ids: Option<PathBuf>,
+    /// Keeps only this split of a set that has several.
+    #[serde(default)]
+    pub split: Option<String>,
     /// Share of the set that each epoch of training takes.
     #[serde(default = "whole")]
     pub share: f32,
+}
+
+impl DataSet {
+    /// All of a set.
+    pub fn new(format: Format, images: &Path) -> Self {
+        let (images, captions) = (images.to_path_buf(), Vec::new());
+        Self { format, images, captions, ids: None, split: None, share: whole() }
+    }
 }
 
 fn whole() -> f32 {
@@ -69,11 +87,19 @@ pub enum Format {
     Parquet,
     /// COCO's captions, or Karpathy's splits, in one JSON file.
     Coco,
+    /// One JSON array of `{"image", "caption"}`, as LAVIS, ALBEF and BLIP have it.
+    Lavis,
 }
 
 impl Format {
+    /// The name that users type.
+    pub fn name(self) -> &'static str {
+        let known = Self::NAMES.iter().find(|(_, format)| *format == self);
+        known.expect("every format has a name").0
+    }
+
     /// All of them, by the names that users type.
-    pub const NAMES: [(&'static str, Self); 8] = [
+    pub const NAMES: [(&'static str, Self); 9] = [
         ("flickr", Self::Flickr),
         ("jsonl", Self::Jsonl),
         ("csv", Self::Csv),
@@ -81,6 +107,7 @@ impl Format {
         ("folder", Self::Folder),
         ("chinese-clip", Self::ChineseClip),
         ("coco", Self::Coco),
+        ("lavis", Self::Lavis),
         ("parquet", Self::Parquet),
     ];
 }
@@ -99,6 +126,9 @@ pub struct CaptionFile {
     /// The column or key with the caption, or a list of captions (`csv`, `jsonl`).
     #[serde(default = "default_caption_field")]
     pub caption_field: String,
+    /// The file's encoding, where it should not be guessed.
+    #[serde(default)]
+    pub encoding: Option<Encoding>,
 }
 
 impl CaptionFile {
@@ -109,6 +139,7 @@ impl CaptionFile {
             source: String::new(),
             image_field: default_image_field(),
             caption_field: default_caption_field(),
+            encoding: None,
         }
     }
 }
@@ -119,81 +150,4 @@ fn default_image_field() -> String {
 
 fn default_caption_field() -> String {
     "caption".into()
-}
-
-/// Names of the picture's column or key, where the user gives none.
-const IMAGE_NAMES: [&str; 8] =
-    ["image", "image_id", "image_name", "file_name", "filename", "image_path", "filepath", "图片"];
-/// The same of the caption's.
-const CAPTION_NAMES: [&str; 8] =
-    ["caption", "captions", "text", "sentence", "title", "description", "描述", "标题"];
-
-/// Reads a data set and joins captions with pictures.
-///
-/// # Errors
-/// A file that cannot be read or parsed, or a caption whose picture is missing.
-pub fn read(set: &DataSet) -> Result<Vec<Sample>> {
-    let mut samples = match set.format {
-        Format::Flickr | Format::Jsonl | Format::Csv => join(set)?,
-        Format::Coco => {
-            let mut samples = Vec::new();
-            for file in &set.captions {
-                let images = Some(set.images.clone());
-                let source = Source { images, ..Source::new(&file.file, set.format) };
-                samples.extend(source.open()?.records.collect::<Result<Vec<_>>>()?);
-            }
-            samples
-        }
-        format => {
-            let source = Source { format, ..Source::guess(&set.images)? };
-            let records = source
-                .open()?
-                .records
-                .filter(|s| s.as_ref().map_or(true, |sample| !sample.captions.is_empty()));
-            records.collect::<Result<_>>()?
-        }
-    };
-    if let Some(list) = &set.ids {
-        let text = std::fs::read_to_string(list).map_err(|e| Error::io(list, e))?;
-        samples = select(samples, text.lines().map(str::trim).filter(|id| !id.is_empty()), list)?;
-    }
-    if samples.is_empty() {
-        return Err(match &set.ids {
-            Some(list) => Error::data_set(list, "no picture is listed"),
-            None => Error::data_set(&set.images, "no picture with a caption was found"),
-        });
-    }
-    Ok(samples)
-}
-
-fn join(set: &DataSet) -> Result<Vec<Sample>> {
-    let images = ImageIndex::open(&set.images)?;
-    let mut builder = images::SampleBuilder::default();
-    for file in &set.captions {
-        for pair in pairs(file, set.format, images.text(&file.file)?)? {
-            let pair = pair?;
-            builder.add(&images, &pair.image, pair.caption, &file.source);
-        }
-    }
-    builder.finish(set.ids.is_some())
-}
-
-fn select<'a>(
-    samples: Vec<Sample>,
-    ids: impl Iterator<Item = &'a str>,
-    list: &Path,
-) -> Result<Vec<Sample>> {
-    let mut by_id: std::collections::HashMap<String, Sample> =
-        samples.into_iter().map(|sample| (sample.id.clone(), sample)).collect();
-    ids.enumerate()
-        .map(|(line, id)| {
-            by_id.remove(id).ok_or_else(|| {
-                Error::record(
-                    list,
-                    line + 1,
-                    format!("no picture with a caption has the id `{id}`"),
-                )
-            })
-        })
-        .collect()
 }

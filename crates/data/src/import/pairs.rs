@@ -1,4 +1,4 @@
-//! Files with a caption in each line or row, as a stream of [`Pair`]s.
+//! Files with a caption in each line, row or object, as a stream of [`Pair`]s.
 
 use std::collections::BTreeMap;
 use std::io::BufRead;
@@ -17,6 +17,8 @@ pub struct Pair {
     pub caption: String,
     /// The split, where the file says one.
     pub split: Option<String>,
+    /// The text's own id, where the file says one.
+    pub text_id: Option<String>,
     /// Other columns or keys.
     pub metadata: BTreeMap<String, String>,
 }
@@ -27,14 +29,32 @@ pub type Pairs = Box<dyn Iterator<Item = Result<Pair>> + Send>;
 /// Text as UTF-8.
 pub type Text = Box<dyn BufRead + Send>;
 
-/// Reads a file of captions in constant memory.
+/// Whether there is a picture of that name: of several columns that may hold its name, the one counts
+/// whose first value names a picture.
+pub type Probe<'p> = dyn Fn(&str) -> bool + 'p;
+
+/// An opened file of captions.
+pub struct Opened {
+    /// The captions.
+    pub pairs: Pairs,
+    /// Which columns or keys were chosen, in words, where there is a choice.
+    pub choice: Option<String>,
+}
+
+/// Reads a file of captions, in constant memory but for JSON arrays.
 ///
 /// # Errors
 /// A header without the columns. Malformed lines are errors of the stream.
-pub fn pairs(file: &CaptionFile, format: Format, text: Text) -> Result<Pairs> {
+pub fn pairs(
+    file: &CaptionFile,
+    format: Format,
+    text: Text,
+    is_picture: &Probe<'_>,
+) -> Result<Opened> {
     match format {
-        Format::Csv => table::pairs(file, text),
-        Format::Jsonl => Ok(jsonl::pairs(file, text)),
-        _ => Ok(flickr::pairs(file, text)),
+        Format::Csv => table::pairs(file, text, is_picture),
+        Format::Jsonl => jsonl::pairs(file, text, is_picture),
+        Format::Lavis => jsonl::of_array(file, is_picture),
+        _ => Ok(Opened { pairs: flickr::pairs(file, text), choice: None }),
     }
 }

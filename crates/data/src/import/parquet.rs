@@ -13,12 +13,11 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::{Field, Row};
 
+use super::images::id_of;
 use super::records::{Records, Source};
-use super::{CAPTION_NAMES, IMAGE_NAMES, ImageIndex};
+use super::{CaptionFile, ImageIndex, fields};
 use crate::{Caption, Error, ImageSource, Result, Sample};
 
-/// Other names of a caption's column, as the hub's sets have them.
-const MORE_CAPTIONS: [&str; 3] = ["sentences", "texts", "raw"];
 /// Names of the id's column.
 const IDS: [&str; 4] = ["id", "key", "image_id", "img_id"];
 
@@ -72,6 +71,7 @@ struct Columns {
     image: String,
     caption: Option<String>,
     id: Option<String>,
+    text_id: Option<String>,
 }
 
 impl Table {
@@ -117,22 +117,19 @@ impl Table {
             return wrong("it has no picture");
         };
         let caption = self.columns.caption.as_ref().and_then(|name| fields.remove(name));
-        let captions = captions(caption).into_iter();
-        let captions =
-            captions.map(|text| Caption { text, source: String::new() }).collect::<Vec<_>>();
+        let mut captions: Vec<Caption> = captions(caption).into_iter().map(Caption::new).collect();
+        let ids = self.columns.text_id.as_ref().and_then(|name| fields.remove(name));
+        for (caption, id) in captions.iter_mut().zip(ids.map(scalars).unwrap_or_default()) {
+            caption.id = id;
+        }
         let given = self.columns.id.as_ref().and_then(|name| fields.remove(name)).and_then(scalar);
-        let stem = |name: &str| Path::new(name).with_extension("").to_string_lossy().into_owned();
         let counted = || {
-            format!(
-                "{}-{}",
-                stem(&self.path.file_name().unwrap_or_default().to_string_lossy()),
-                self.row
-            )
+            format!("{}-{}", self.path.file_stem().unwrap_or_default().to_string_lossy(), self.row)
         };
-        let id = given.or_else(|| name.as_deref().map(stem)).unwrap_or_else(counted);
+        let id = given.or_else(|| name.as_deref().map(id_of)).unwrap_or_else(counted);
         let image = match (image, &name) {
             (Some(bytes), _) => ImageSource::Bytes(bytes.into()),
-            (None, Some(name)) => match self.find(name) {
+            (None, Some(name)) => match self.find(name)? {
                 Some(image) => image,
                 None => return wrong(&format!("there is no picture `{name}`")),
             },
@@ -145,9 +142,12 @@ impl Table {
     }
 
     /// clip-retrieval writes the path that it read.
-    fn find(&self, name: &str) -> Option<ImageSource> {
-        let beside = self.images.as_ref().as_ref().and_then(|images| images.find(name));
-        beside.or_else(|| Path::new(name).is_file().then(|| ImageSource::File(name.into())))
+    fn find(&self, name: &str) -> Result<Option<ImageSource>> {
+        let beside = match self.images.as_ref() {
+            Some(images) => images.find(name)?,
+            None => None,
+        };
+        Ok(beside.or_else(|| Path::new(name).is_file().then(|| ImageSource::File(name.into()))))
     }
 }
 
@@ -180,24 +180,21 @@ fn guarded<T>(path: &Path, read: impl FnOnce() -> T) -> Result<T> {
 
 impl Columns {
     fn find(source: &Source, names: &[&str]) -> Result<Self, String> {
-        // Where the user asks for a usual name, the other usual ones will do.
-        let column = |asked: &str, usual: &[&str], more: &[&str]| {
-            let others: Vec<&str> = match usual.contains(&asked) {
-                true => [usual, more].concat(),
-                false => Vec::new(),
-            };
-            let found = [asked].into_iter().chain(others).find(|name| names.contains(name));
-            found.map(str::to_owned)
+        let wanted = CaptionFile {
+            image_field: source.image_field.clone(),
+            caption_field: source.caption_field.clone(),
+            ..CaptionFile::new(&source.path)
         };
         let none = |asked: &str| format!("no column `{asked}`; its columns are {names:?}");
-        let image = column(&source.image_field, &IMAGE_NAMES, &[]);
+        let image = fields::image_places(names, &wanted).first().map(|&at| names[at].to_owned());
         let image = image.ok_or_else(|| none(&source.image_field))?;
-        let caption = column(&source.caption_field, &CAPTION_NAMES, &MORE_CAPTIONS);
-        if caption.is_none() && !CAPTION_NAMES.contains(&&*source.caption_field) {
+        let caption = fields::caption_place(names, &wanted).map(|at| names[at].to_owned());
+        if caption.is_none() && !fields::CAPTIONS.contains(&&*source.caption_field) {
             return Err(none(&source.caption_field));
         }
         let id = IDS.iter().find(|id| names.contains(id) && **id != image);
-        Ok(Self { image, caption, id: id.map(|&id| id.to_owned()) })
+        let text_id = fields::text_id_place(names).map(|at| names[at].to_owned());
+        Ok(Self { image, caption, id: id.map(|&id| id.to_owned()), text_id })
     }
 }
 
@@ -233,6 +230,14 @@ fn captions(field: Option<Field>) -> Vec<String> {
             captions(texts.next().map(|(_, field)| field))
         }
         _ => Vec::new(),
+    }
+}
+
+/// One or several.
+fn scalars(field: Field) -> Vec<Option<String>> {
+    match field {
+        Field::ListInternal(list) => list.elements().iter().cloned().map(scalar).collect(),
+        one => vec![scalar(one)],
     }
 }
 

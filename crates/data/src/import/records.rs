@@ -1,12 +1,13 @@
 //! A set in any format as a stream of [`Sample`]s, in constant memory where the format allows it.
 
 use std::collections::{HashMap, HashSet};
-use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
+use super::guess::guess;
+use super::images::id_of;
 use super::pairs::{Pair, Pairs, pairs};
-use super::{CaptionFile, Format, ImageIndex, chinese_clip, coco, folder, jsonl, parquet, shards};
-use crate::encoding::TextFile;
+use super::{CaptionFile, Format, ImageIndex, chinese_clip, coco, folder, parquet, shards};
+use crate::encoding::{Encoding, TextFile};
 use crate::{Caption, Error, Result, Sample};
 
 /// Pictures with their captions one after the other; after an error the next one follows.
@@ -27,6 +28,8 @@ pub struct Source {
     pub caption_field: String,
     /// Of a folder, whether the files' names are their captions.
     pub names_are_captions: bool,
+    /// How its texts are encoded, where the user says it.
+    pub encoding: Option<Encoding>,
 }
 
 /// An opened set.
@@ -35,6 +38,8 @@ pub struct Opened {
     pub records: Records,
     /// The caption file's encoding, where there is such a file.
     pub text: Option<TextFile>,
+    /// Which columns or keys were chosen, in words, where there was a choice.
+    pub choice: Option<String>,
 }
 
 impl Source {
@@ -48,6 +53,7 @@ impl Source {
             image_field: fields.image_field,
             caption_field: fields.caption_field,
             names_are_captions: false,
+            encoding: None,
         }
     }
 
@@ -56,7 +62,8 @@ impl Source {
     /// # Errors
     /// It is not there or looks like no format we know.
     pub fn guess(path: &Path) -> Result<Self> {
-        Ok(Self::new(path, guess(path)?))
+        let (path, format) = guess(path)?;
+        Ok(Self::new(&path, format))
     }
 
     /// Opens the set.
@@ -64,29 +71,33 @@ impl Source {
     /// # Errors
     /// Files that are missing or have another structure than the format.
     pub fn open(&self) -> Result<Opened> {
-        let plain = |records| Ok(Opened { records, text: None });
+        let plain = |records| Ok(Opened { records, text: None, choice: None });
         match self.format {
             Format::Folder => plain(folder::records(&self.path, self.names_are_captions)),
-            Format::Shards => plain(Box::new(shards::read_shards(&self.path)?.into_iter().map(Ok))),
-            Format::ChineseClip => plain(chinese_clip::records(&self.path)?),
+            Format::Shards => plain(Box::new(shards::read_shards(&self.path)?.into_iter())),
+            Format::ChineseClip => plain(chinese_clip::records(&self.path, self.encoding)?),
             Format::Parquet => plain(parquet::records(self, self.pictures().ok())?),
             Format::Coco => plain(coco::records(&self.path, self.pictures()?)?),
-            Format::Flickr | Format::Jsonl | Format::Csv => self.captions(),
+            Format::Flickr | Format::Jsonl | Format::Csv | Format::Lavis => self.captions(),
         }
     }
 
     fn captions(&self) -> Result<Opened> {
-        let text = TextFile::look(&self.path)?;
+        let text = TextFile::look_as(&self.path, self.encoding)?;
         let file = CaptionFile {
             image_field: self.image_field.clone(),
             caption_field: self.caption_field.clone(),
             ..CaptionFile::new(&self.path)
         };
-        let open = || pairs(&file, self.format, text.open()?);
-        let pairs = if neighbours(open()?) { open()? } else { gathered(open()?) };
-        let grouped =
-            Grouped { pairs: pairs.peekable(), images: self.pictures()?, path: self.path.clone() };
-        Ok(Opened { records: Box::new(grouped), text: Some(text) })
+        let images = self.pictures()?;
+        let is_picture = |name: &str| images.find(name).is_ok_and(|found| found.is_some());
+        let open = || pairs(&file, self.format, text.open()?, &is_picture);
+        let opened = open()?;
+        let choice = opened.choice.clone();
+        let pairs = if neighbours(opened.pairs) { open()?.pairs } else { gathered(open()?.pairs) };
+        let ids = HashMap::new();
+        let grouped = Grouped { pairs: pairs.peekable(), images, path: self.path.clone(), ids };
+        Ok(Opened { records: Box::new(grouped), text: Some(text), choice })
     }
 
     fn pictures(&self) -> Result<ImageIndex> {
@@ -140,6 +151,8 @@ struct Grouped<P: Iterator> {
     pairs: std::iter::Peekable<P>,
     images: ImageIndex,
     path: PathBuf,
+    /// The name that each id was made of.
+    ids: HashMap<String, String>,
 }
 
 impl<P: Iterator<Item = Result<Pair>>> Iterator for Grouped<P> {
@@ -150,16 +163,25 @@ impl<P: Iterator<Item = Result<Pair>>> Iterator for Grouped<P> {
             Ok(pair) => pair,
             Err(error) => return Some(Err(error)),
         };
-        let caption = |text: String| Caption { text, source: String::new() };
-        let mut captions = vec![caption(first.caption)];
+        let caption = |text: String, id: Option<String>| Caption { id, ..Caption::new(text) };
+        let mut captions = vec![caption(first.caption, first.text_id)];
         let same = |next: &Result<Pair>| next.as_ref().is_ok_and(|next| next.image == first.image);
         while let Some(Ok(pair)) = self.pairs.next_if(same) {
-            captions.push(caption(pair.caption));
+            captions.push(caption(pair.caption, pair.text_id));
         }
-        let Some(image) = self.images.find(&first.image) else {
-            return Some(Err(missing(&self.path, first.line, &first.image)));
+        let image = match self.images.find(&first.image) {
+            Ok(Some(image)) => image,
+            Ok(None) => return Some(Err(missing(&self.path, first.line, &first.image))),
+            Err(error) => return Some(Err(error)),
         };
-        let id = Path::new(&first.image).with_extension("").to_string_lossy().into_owned();
+        let id = id_of(&first.image);
+        if let Some(before) = self.ids.insert(id.clone(), first.image.clone()) {
+            let what = format!(
+                "the pictures `{before}` and `{}` have the same id, `{id}`: rename one",
+                first.image
+            );
+            return Some(Err(Error::record(&self.path, first.line, what)));
+        }
         Some(Ok(Sample { id, image, captions, split: first.split, metadata: first.metadata }))
     }
 }
@@ -167,35 +189,4 @@ impl<P: Iterator<Item = Result<Pair>>> Iterator for Grouped<P> {
 /// A caption without its picture.
 pub(super) fn missing(path: &Path, line: usize, name: &str) -> Error {
     Error::record(path, line, format!("there is no picture `{name}`"))
-}
-
-fn guess(path: &Path) -> Result<Format> {
-    if path.is_dir() {
-        let has = |end: &str| {
-            let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
-            entries.into_iter().any(|entry| entry.file_name().to_string_lossy().ends_with(end))
-        };
-        return Ok(match () {
-            () if chinese_clip::is_set(path) => Format::ChineseClip,
-            () if has(".tar") => Format::Shards,
-            () if !parquet::files(path).is_empty() => Format::Parquet,
-            () => Format::Folder,
-        });
-    }
-    let extension = path.extension().and_then(|e| e.to_str()).unwrap_or("").to_ascii_lowercase();
-    match &*extension {
-        "csv" | "tsv" => return Ok(Format::Csv),
-        "tar" => return Ok(Format::Shards),
-        "parquet" => return Ok(Format::Parquet),
-        "json" => return Ok(Format::Coco),
-        _ if jsonl::is_name(path) => return Ok(Format::Jsonl),
-        _ => {}
-    }
-    let mut first = String::new();
-    TextFile::look(path)?.open()?.read_line(&mut first).map_err(|e| Error::io(path, e))?;
-    match first.split(['\t', ' ']).next() {
-        _ if jsonl::is_object(&first) => Ok(Format::Jsonl),
-        Some(key) if key.contains('#') => Ok(Format::Flickr),
-        _ => Err(Error::data_set(path, "its format does not show: give --from FORMAT")),
-    }
 }

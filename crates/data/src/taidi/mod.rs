@@ -117,7 +117,7 @@ impl Tables {
 fn read_table(path: &Path, columns: &[&str], remarks: &mut Vec<String>) -> Result<Vec<Row>> {
     let text = TextFile::look(path)?;
     let name = path.display();
-    if text.encoding != crate::encoding::Encoding::Utf8 {
+    if text.encoding != crate::encoding::Encoding::UTF_8 {
         remarks.push(format!("{name} is read as {}", text.encoding));
     }
     remarks.extend(text.remarks().into_iter().map(|remark| format!("{name}: {remark}")));

@@ -93,7 +93,7 @@ impl Check<'_> {
         if bytes.starts_with(b"\xef\xbb\xbf") {
             self.add(1, "it begins with a byte order mark: save it as UTF-8 without BOM");
         }
-        if text.encoding != Encoding::Utf8 || text.malformed > 0 {
+        if text.encoding != Encoding::UTF_8 || text.malformed > 0 {
             self.add(0, format!("it is {}: save it as UTF-8", text.encoding));
         }
         if let Some(at) = bytes.windows(2).position(|pair| pair == b"\r\n") {

@@ -4,10 +4,10 @@
 use std::path::Path;
 
 use super::Vectors;
-use crate::{Error, Result};
+use crate::{Error, Result, file};
 
 pub(super) fn read(path: &Path) -> Result<Vectors> {
-    let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+    let bytes = file::read(path, file::ANY)?;
     let (words, rest) = bytes.as_chunks::<4>();
     let number = |at: usize| words.get(at).map_or(0, |&word| u32::from_le_bytes(word) as usize);
     let (rows, dim) = (number(0), number(1));

@@ -1,20 +1,22 @@
 //! Chinese-CLIP's `{"image_id": …, "feature": […]}` and `{"text_id": …, "feature": […]}`.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::BufRead;
 use std::path::Path;
 
 use serde_json::Value;
 
 use super::Vectors;
+use crate::encoding::TextFile;
 use crate::{Error, Result};
 
 pub(super) fn read(path: &Path, key: &str) -> Result<Vectors> {
-    let file = File::open(path).map_err(|e| Error::io(path, e))?;
     let mut out = Vectors { ids: Vec::new(), values: Vec::new(), dim: 0 };
-    for (number, line) in BufReader::new(file).lines().enumerate() {
+    for (number, line) in TextFile::look(path)?.open()?.lines().enumerate() {
         let wrong = |what: String| Error::record(path, number + 1, what);
         let line = line.map_err(|e| wrong(e.to_string()))?;
+        if line.trim().is_empty() {
+            continue;
+        }
         let object: Value = serde_json::from_str(&line).map_err(|e| wrong(e.to_string()))?;
         let id = match &object[key] {
             Value::String(name) => name.clone(),

@@ -4,14 +4,14 @@
 use std::path::Path;
 
 use super::Vectors;
-use crate::{Error, Result};
+use crate::{Error, Result, file};
 
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
 /// Bytes of the header that we write: room for any shape.
 const HEADER: usize = 128;
 
 pub(super) fn read(path: &Path) -> Result<Vectors> {
-    let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+    let bytes = file::read(path, file::ANY)?;
     parse(&bytes).map_err(|what| Error::data_set(path, what))
 }
 

@@ -90,7 +90,10 @@ fn further(files: &[PathBuf]) -> Result<HashMap<String, Vec<Caption>>> {
                 bail!("{}: its lines do not say which picture they describe", file.display());
             };
             let id = Path::new(&image).with_extension("").to_string_lossy().into_owned();
-            found.entry(id).or_default().push(Caption { text, source: source.clone() });
+            found
+                .entry(id)
+                .or_default()
+                .push(Caption { source: source.clone(), ..Caption::new(text) });
         }
     }
     Ok(found)

@@ -8,7 +8,6 @@ use tuwen_data::export::Target;
 
 use super::super::by_name;
 use super::{SourceArgs, bytes, rewrite, say};
-use crate::terminal::say;
 
 /// What to convert into what.
 #[derive(clap::Args)]

@@ -64,7 +64,7 @@ fn others(set: &DataSet, ids: &Path, samples: &[Sample]) -> Result<Vec<Sample>> 
 fn learned(args: &Args, parts: &[Embedded], pictures: usize) -> Vec<f32> {
     let queries: Vec<Vec<f32>> = parts
         .iter()
-        .map(|part| part.texts.values().flat_map(|(texts, _)| texts).copied().collect())
+        .map(|part| part.texts.values().flat_map(|texts| &texts.vectors).copied().collect())
         .collect();
     let members: Vec<Member<'_>> = parts
         .iter()
@@ -77,7 +77,7 @@ fn learned(args: &Args, parts: &[Embedded], pictures: usize) -> Vec<f32> {
         })
         .collect();
     let truth = parts.iter().take(1).flat_map(|part| part.texts.values());
-    let truth: Vec<usize> = truth.flat_map(|(_, owners)| owners).copied().collect();
+    let truth: Vec<Vec<usize>> = truth.flat_map(|texts| &texts.truth).cloned().collect();
     let shares = learn_weights(&members, &truth, Recipe { top: FIRST, ..Recipe::default() });
     let named = args.model.iter().zip(&shares);
     let named: Vec<String> = named.map(|(model, share)| format!("{model} {share}")).collect();

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use tuwen_data::Sample;
+use tuwen_data::relation::Text;
 use tuwen_eval::{Captioned, Direction, Ranked, Report};
 
 use self::examples::Pick;
@@ -19,6 +20,7 @@ use crate::page::{STYLE, escape};
 pub(super) struct Shown<'a> {
     pub(super) source: &'a str,
     pub(super) set: Captioned<'a>,
+    pub(super) texts: &'a [Text<'a>],
     pub(super) ranked: &'a [Vec<Ranked>; 2],
     pub(super) report: &'a Report,
 }

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
+use tuwen_data::encoding::TextFile;
 use tuwen_data::vectors::Vectors;
 use tuwen_eval::{Report, by_class, evaluate};
 
@@ -46,46 +47,56 @@ pub(super) fn run(
 }
 
 fn by_pairs(pictures: &Vectors, words: &Vectors, reference: Option<&Path>) -> Result<Report> {
-    let (keep, owner) = match reference {
-        Some(reference) => owners(pictures, words, reference)?,
+    let truth = match reference {
+        Some(reference) => relation(pictures, words, reference)?,
         None => {
             let (n, m) = (pictures.ids.len(), words.ids.len());
             ensure!(n > 0 && m.is_multiple_of(n), "{m} texts for {n} pictures: give --reference");
-            ((0..m).collect(), (0..m).map(|text| text / (m / n)).collect())
+            (0..m).map(|text| vec![text / (m / n)]).collect()
         }
     };
-    let rows = keep.iter().flat_map(|&text| &words.values[text * words.dim..][..words.dim]);
-    let rows: Vec<f32> = rows.copied().collect();
-    Ok(evaluate(&pictures.values, &rows, pictures.dim, &owner))
+    Ok(evaluate(&pictures.values, &words.values, pictures.dim, &truth))
 }
 
 /// A class a line, one for each row.
 fn read_labels(path: &Path, rows: usize) -> Result<Vec<String>> {
-    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let text = TextFile::read(path)?;
     let labels: Vec<String> = text.lines().map(|line| line.trim().to_owned()).collect();
     ensure!(labels.len() == rows, "{}: {} classes for {rows} rows", path.display(), labels.len());
     Ok(labels)
 }
 
-/// Texts with a picture, and for each of them its picture.
-fn owners(
-    pictures: &Vectors,
-    words: &Vectors,
-    reference: &Path,
-) -> Result<(Vec<usize>, Vec<usize>)> {
-    let places: HashMap<&String, usize> =
-        pictures.ids.iter().enumerate().map(|(at, id)| (id, at)).collect();
-    let truth = truth(reference, true)?;
-    let (mut keep, mut owner) = (Vec::new(), Vec::new());
-    for (at, text) in words.ids.iter().enumerate() {
-        for image in truth.get(text).into_iter().flatten() {
-            let place = places.get(image);
-            let place =
-                place.with_context(|| format!("picture {image} of text {text} has no feature"))?;
-            keep.push(at);
-            owner.push(*place);
+/// For each text its pictures. As in Chinese-CLIP's programs all features are in the gallery, the
+/// reference says who asks: a text that it does not know, or one without a picture, asks nothing.
+fn relation(pictures: &Vectors, words: &Vectors, reference: &Path) -> Result<Vec<Vec<usize>>> {
+    let images = places(pictures, "image_id")?;
+    let texts = places(words, "text_id")?;
+    let mut found = vec![Vec::new(); words.ids.len()];
+    for (text, answers) in truth(reference, true)? {
+        if answers.is_empty() {
+            continue;
+        }
+        let missing =
+            |what: &str, id: &str| format!("{}: {what} {id} has no feature", reference.display());
+        let at = texts.get(&*text).with_context(|| missing("the text", &text))?;
+        for image in &answers {
+            let place = images.get(&**image).with_context(|| missing("the picture", image))?;
+            found[*at].push(*place);
+        }
+        found[*at].sort_unstable();
+    }
+    let asked = found.iter().any(|images| !images.is_empty());
+    ensure!(asked, "{}: no text has a picture", reference.display());
+    Ok(found)
+}
+
+/// The row of each id.
+fn places<'v>(vectors: &'v Vectors, key: &str) -> Result<HashMap<&'v str, usize>> {
+    let mut places = HashMap::new();
+    for (at, id) in vectors.ids.iter().enumerate() {
+        if let Some(before) = places.insert(&**id, at) {
+            bail!("the {key} {id} has two features, in rows {} and {}", before + 1, at + 1);
         }
     }
-    ensure!(!keep.is_empty(), "no text of the features is in {}", reference.display());
-    Ok((keep, owner))
+    Ok(places)
 }

@@ -1,11 +1,12 @@
 //! Chinese-CLIP's prediction files, checked and scored as its `evaluation.py` and `evaluation_tr.py` do.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
+use tuwen_data::encoding::TextFile;
 use tuwen_eval::conventions::{chinese_clip, chinese_clip_refusal};
 
 use crate::terminal::{note, say};
@@ -45,7 +46,7 @@ fn score(predictions: &Path, reference: &Path) -> Result<Value> {
         let list: Option<Vec<String>> = list.iter().map(self::id).collect();
         let list =
             list.with_context(|| format!("{}: an id is neither number nor string", place()))?;
-        let distinct: HashSet<&String> = list.iter().collect();
+        let distinct: BTreeSet<&String> = list.iter().collect();
         anyhow::ensure!(
             list.len() == ANSWERS && distinct.len() == ANSWERS,
             "{}: {query} {id} has {} answers, {} of them different: there must be {ANSWERS}",
@@ -65,7 +66,7 @@ fn score(predictions: &Path, reference: &Path) -> Result<Value> {
         );
     }
     let share = |k: usize| {
-        let hit = |(id, truth): &(&String, &HashSet<String>)| {
+        let hit = |(id, truth): &(&String, &BTreeSet<String>)| {
             found[*id][..k].iter().any(|a| truth.contains(a))
         };
         truth.iter().filter(hit).count() as f64 / truth.len() as f64
@@ -74,8 +75,8 @@ fn score(predictions: &Path, reference: &Path) -> Result<Value> {
 }
 
 /// For each query its true answers; from the same file for both directions.
-pub(super) fn truth(path: &Path, by_text: bool) -> Result<BTreeMap<String, HashSet<String>>> {
-    let mut truth: BTreeMap<String, HashSet<String>> = BTreeMap::new();
+pub(super) fn truth(path: &Path, by_text: bool) -> Result<BTreeMap<String, BTreeSet<String>>> {
+    let mut truth: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (number, object) in objects(path)? {
         let place = || format!("{}, line {number}", path.display());
         let ids =
@@ -104,7 +105,7 @@ pub(super) fn truth(path: &Path, by_text: bool) -> Result<BTreeMap<String, HashS
 }
 
 fn objects(path: &Path) -> Result<Vec<(usize, Value)>> {
-    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let text = TextFile::read_document(path)?;
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     lines
         .map(|(number, line)| {

@@ -132,11 +132,9 @@ fn learned(args: &Args, encoders: &[CpuEncoder]) -> Result<Vec<f32>> {
     }
     let part = args.root.join("附件1");
     let set = DataSet {
-        format: Format::Csv,
-        images: part.join("ImageData"),
         captions: vec![CaptionFile::new(&part.join("ImageWordData.csv"))],
         ids: Some(ids),
-        share: 1.0,
+        ..DataSet::new(Format::Csv, &part.join("ImageData"))
     };
     let samples = import::read(&set)?;
     let embedded = encoders.iter().map(|encoder| Ok(embed_set(encoder, &samples)?));
@@ -145,13 +143,13 @@ fn learned(args: &Args, encoders: &[CpuEncoder]) -> Result<Vec<f32>> {
         .iter()
         .zip(encoders)
         .filter_map(|(set, encoder)| {
-            let (texts, _) = set.texts.values().next()?;
-            let (queries, gallery, dim) = (texts, &set.images, encoder.dim());
+            let texts = set.texts.values().next()?;
+            let (queries, gallery, dim) = (&texts.vectors, &set.images, encoder.dim());
             Some(Member { queries, gallery, dim, weight: 1.0 })
         })
         .collect();
     let truth = embedded.first().and_then(|set| set.texts.values().next());
-    let truth = truth.map_or(&[][..], |(_, owner)| owner);
+    let truth = truth.map_or(&[][..], |texts| &texts.truth);
     let plain = Recipe { dual_softmax: None, one_to_one: false, ..recipe(args) };
     Ok(learn_weights(&members, truth, plain))
 }

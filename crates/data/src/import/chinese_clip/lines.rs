@@ -6,41 +6,60 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::Content;
-use crate::{Caption, Error, ImageSource, Result};
+use crate::encoding::{Encoding, TextFile};
+use crate::{Caption, Error, ImageSource, Result, file};
 
 pub(super) const IMAGES: &str = "_imgs.tsv";
 const TEXTS: &str = "_texts.jsonl";
+/// UTF-8's byte order mark.
+const MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
 
 #[derive(Deserialize)]
 struct Text {
-    text_id: serde_json::Value,
+    text_id: Value,
     text: String,
-    #[serde(default)]
-    image_ids: Vec<serde_json::Value>,
+    image_ids: Vec<Value>,
 }
 
-pub(super) fn open(folder: &Path, split: &str) -> Result<Content> {
+impl Text {
+    fn parse(line: &str) -> Result<Self, String> {
+        let keys = || -> Option<String> {
+            let object: serde_json::Map<String, Value> = serde_json::from_str(line).ok()?;
+            Some(format!("; its keys are {:?}", object.keys().collect::<Vec<_>>()))
+        };
+        serde_json::from_str(line).map_err(|e| e.to_string() + &keys().unwrap_or_default())
+    }
+}
+
+pub(super) fn open(folder: &Path, split: &str, encoding: Option<Encoding>) -> Result<Content> {
     let path = folder.join(format!("{split}{IMAGES}"));
     let texts = folder.join(format!("{split}{TEXTS}"));
-    let reader = BufReader::new(File::open(&path).map_err(|e| Error::io(&path, e))?);
+    let mut reader = BufReader::new(file::open(&path)?);
+    let start = reader.fill_buf().map_err(|e| Error::io(&path, e))?;
+    let at = if start.starts_with(&MARK) { MARK.len() } else { 0 };
+    reader.consume(at);
     let (mut captions, mut errors) = (HashMap::<String, Vec<Caption>>::new(), VecDeque::new());
-    let lines = BufReader::new(File::open(&texts).map_err(|e| Error::io(&texts, e))?).lines();
+    let lines = TextFile::look_as(&texts, encoding)?.open()?.lines();
     for (number, line) in lines.enumerate() {
         let line = line.map_err(|e| Error::record(&texts, number + 1, e.to_string()))?;
-        match serde_json::from_str::<Text>(&line) {
+        if line.trim().is_empty() {
+            continue;
+        }
+        match Text::parse(&line) {
             Ok(text) => {
                 for id in &text.image_ids {
-                    let source = id_of(&text.text_id);
-                    let caption = Caption { text: text.text.clone(), source };
+                    let caption =
+                        Caption { id: Some(id_of(&text.text_id)), ..Caption::new(&*text.text) };
                     captions.entry(id_of(id)).or_default().push(caption);
                 }
             }
-            Err(e) => errors.push_back(Error::record(&texts, number + 1, e.to_string())),
+            Err(e) => errors.push_back(Error::record(&texts, number + 1, e)),
         }
     }
-    let pictures = Box::new(Pictures { path, reader, at: 0, line: 0 });
+    let pictures = Box::new(Pictures { path, reader, at: at as u64, line: 0 });
     Ok(Content { pictures, captions, errors, texts })
 }
 
@@ -80,6 +99,6 @@ impl Iterator for Pictures {
 }
 
 /// An id as text; the format demands numbers, and sets with strings exist.
-fn id_of(value: &serde_json::Value) -> String {
+fn id_of(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

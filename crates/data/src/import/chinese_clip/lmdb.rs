@@ -59,7 +59,7 @@ fn pair(pickled: &[u8]) -> Result<(String, Caption), String> {
         Value::Str(name) => Ok(name.to_string()),
         _ => Err("an id that is neither a number nor a text"),
     };
-    Ok((id(image)?, Caption { text: words.to_string(), source: id(text)? }))
+    Ok((id(image)?, Caption { id: Some(id(text)?), ..Caption::new(&**words) }))
 }
 
 struct Pictures {

@@ -69,13 +69,15 @@ pub(super) fn check(encoder: &CpuEncoder, samples: &[&Sample]) -> Result<Option<
             batch.iter().map(|&at| samples[at].captions[0].text.as_str()).collect();
         texts.extend(encoder.encode_texts(&words)?);
     }
-    let owner: Vec<usize> = (0..places.len()).collect();
-    // Every caption to the next picture: none stays with its own.
-    let moved: Vec<usize> = owner.iter().map(|at| (at + 1) % owner.len()).collect();
-    let measure = |owner: &[usize]| evaluate(&images, &texts, encoder.dim(), owner).text_to_image;
-    let (given, shuffled) = (measure(&owner), measure(&moved));
+    let pairs = places.len();
+    // The captions of the pictures, or of those `by` places on: with 1 none stays with its own.
+    let measure = |by: usize| {
+        let truth: Vec<Vec<usize>> = (0..pairs).map(|at| vec![(at + by) % pairs]).collect();
+        evaluate(&images, &texts, encoder.dim(), &truth).text_to_image
+    };
+    let (given, shuffled) = (measure(0), measure(1));
     Ok(Some(Pairing {
-        pairs: owner.len(),
+        pairs,
         given: given.recall[2],
         shuffled: shuffled.recall[2],
         chance: given.chance[2],

@@ -46,12 +46,12 @@ pub(super) fn draw(out: &mut String, shown: &Shown<'_>) {
         ))
     };
     let (pictures, mut rng) = (set.images.len() / set.dim, Rng::new(&[3]));
-    let right: Vec<f64> =
-        set.owner.iter().enumerate().map(|(text, &image)| score(text, image)).collect();
-    let other = |(text, &image): (usize, &usize)| {
-        score(text, (image + 1 + rng.below(pictures.max(2) - 1)) % pictures)
-    };
-    let wrong: Vec<f64> = set.owner.iter().enumerate().map(other).collect();
+    let (mut right, mut wrong) = (Vec::new(), Vec::new());
+    for (text, images) in set.truth.iter().enumerate() {
+        right.extend(images.iter().map(|&image| score(text, image)));
+        let drawn = images.iter().map(|_| rng.below(pictures)).collect::<Vec<_>>();
+        wrong.extend(drawn.into_iter().filter(|at| !images.contains(at)).map(|at| score(text, at)));
+    }
     let all = || right.iter().chain(&wrong).copied();
     let range = (all().fold(f64::MAX, f64::min), all().fold(f64::MIN, f64::max) + 1e-6);
     let series = [("true pairs", &right), ("false pairs", &wrong)].map(|(name, values)| Series {

@@ -39,20 +39,10 @@ fn chosen(ranked: &[Ranked], pick: Pick) -> Vec<&Ranked> {
     all
 }
 
-/// The captions of a source, in the order of the texts.
-fn captions<'s>(samples: &'s [Sample], shown: &Shown<'_>) -> Vec<&'s str> {
-    let of_source = |sample: &'s Sample| {
-        let captions = sample.captions.iter().filter(|caption| caption.source == shown.source);
-        captions.map(|caption| caption.text.as_str())
-    };
-    samples.iter().flat_map(of_source).collect()
-}
-
 /// Words and the pictures they found.
 pub(super) fn words(pick: Pick, shown: &Shown<'_>, samples: &[Sample]) -> Vec<Row> {
-    let captions = captions(samples, shown);
     let row = |ranked: &Ranked| Row {
-        query: captions[ranked.query].to_owned(),
+        query: shown.texts[ranked.query].words.to_owned(),
         picture: None,
         remark: format!("right at rank {}", ranked.ranks[0]),
         hits: ranked
@@ -63,7 +53,7 @@ pub(super) fn words(pick: Pick, shown: &Shown<'_>, samples: &[Sample]) -> Vec<Ro
                 picture: Some(samples[image].image.read().unwrap_or_default()),
                 text: samples[image].id.clone(),
                 score: score(shown, ranked.query, image),
-                right: image == shown.set.owner[ranked.query],
+                right: shown.set.truth[ranked.query].contains(&image),
             })
             .collect(),
     };
@@ -72,7 +62,6 @@ pub(super) fn words(pick: Pick, shown: &Shown<'_>, samples: &[Sample]) -> Vec<Ro
 
 /// Pictures and the words they found.
 pub(super) fn pictures(pick: Pick, shown: &Shown<'_>, samples: &[Sample]) -> Vec<Row> {
-    let captions = captions(samples, shown);
     let row = |ranked: &Ranked| Row {
         query: samples[ranked.query].id.clone(),
         picture: Some(samples[ranked.query].image.read().unwrap_or_default()),
@@ -83,9 +72,9 @@ pub(super) fn pictures(pick: Pick, shown: &Shown<'_>, samples: &[Sample]) -> Vec
             .take(HITS)
             .map(|&text| Hit {
                 picture: None,
-                text: captions[text].to_owned(),
+                text: shown.texts[text].words.to_owned(),
                 score: score(shown, text, ranked.query),
-                right: shown.set.owner[text] == ranked.query,
+                right: shown.set.truth[text].contains(&ranked.query),
             })
             .collect(),
     };
