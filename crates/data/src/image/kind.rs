@@ -1,5 +1,7 @@
 //! What a file is, by its first bytes: a picture that is read, another medium that is not, or neither.
 
+use super::tiff;
+
 /// Bytes from the beginning of a file that tell its kind.
 pub const HEAD: usize = 4096;
 
@@ -126,24 +128,12 @@ fn is_svg(head: &[u8]) -> bool {
 /// the file holds (tag 254, NewSubfileType, bit 0), or Adobe's DNG (tag 50706). Whoever reads such a
 /// file as a TIFF gets the thumbnail.
 fn is_raw(head: &[u8]) -> bool {
-    if head.get(8..10) == Some(b"CR") {
-        return true;
-    }
-    let big = head.starts_with(b"MM");
-    let number = |at: usize, size: usize| -> Option<u32> {
-        let bytes = head.get(at..at.checked_add(size)?)?;
-        let add = |sum: u32, &byte: &u8| sum << 8 | u32::from(byte);
-        Some(if big { bytes.iter().fold(0, add) } else { bytes.iter().rev().fold(0, add) })
+    let is_part = |(field, value): (u32, u32)| match field {
+        tiff::NEW_SUBFILE_TYPE => value & 1 == 1,
+        tiff::DNG_VERSION => true,
+        _ => false,
     };
-    let Some(start) = number(4, 4).map(|at| at as usize) else { return false };
-    let entries = number(start, 2).unwrap_or(0) as usize;
-    (0..entries).map_while(|entry| Some(start.checked_add(2 + 12 * entry)?)).any(|at| {
-        match number(at, 2) {
-            Some(254) => number(at + 8, 4).is_some_and(|kind| kind & 1 == 1),
-            Some(50706) => true,
-            _ => false,
-        }
-    })
+    head.get(8..10) == Some(b"CR") || tiff::fields(head).into_iter().any(is_part)
 }
 
 #[cfg(test)]

@@ -40,6 +40,29 @@ impl Gallery {
         self.items("kind = ?1", params![kind.name()])
     }
 
+    /// The files that items of a kind come from, each with the number of its items.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn origins(&self, kind: Kind) -> Result<Vec<(Vec<u8>, usize)>> {
+        let sql = "SELECT origin, count(*) FROM item WHERE kind = ?1 GROUP BY origin ORDER BY origin";
+        let read = || {
+            let mut statement = self.db.prepare(sql)?;
+            let row = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, i64>(1)? as usize));
+            statement.query_map([kind.name()], row)?.collect()
+        };
+        read().map_err(|e| self.error(e))
+    }
+
+    /// The largest number of an item, 0 where there is none.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn last_id(&self) -> Result<i64> {
+        let sql = "SELECT coalesce(max(id), 0) FROM item";
+        self.db.query_row(sql, [], |row| row.get(0)).map_err(|e| self.error(e))
+    }
+
     fn items(&self, condition: &str, values: impl rusqlite::Params) -> Result<Vec<Item>> {
         let sql = format!(
             "SELECT id, kind, origin, text, owner, hash, size, mtime_ns, metadata FROM item \
