@@ -6,12 +6,15 @@
 mod chart;
 mod cmd;
 mod demo_assets;
+mod file_name;
+mod gallery;
 mod grid;
 mod indexing;
 mod page;
 mod picture_file;
 mod query;
 mod terminal;
+mod walk;
 
 use std::process::ExitCode;
 

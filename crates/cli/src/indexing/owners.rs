@@ -64,7 +64,8 @@ impl Owners {
         let Some(last) = name.last() else { return Err("it names no picture".into()) };
         let by_id = || self.by_stem.get(last).filter(|_| !is_image_name(Path::new(last)));
         let fitting = self.by_name.get(last).or_else(by_id);
-        let fitting = fitting.ok_or_else(|| format!("no picture {} in the gallery", written.display()))?;
+        let fitting =
+            fitting.ok_or_else(|| format!("no picture {} in the gallery", written.display()))?;
         let best = self.most_alike(&name, fitting);
         match best[..] {
             [one] => Ok(self.pictures[one].0),
@@ -74,7 +75,9 @@ impl Owners {
                 let more = if best.len() > SHOWN { ", …" } else { "" };
                 Err(format!(
                     "{} fits {} pictures ({}{more}): write more of its path",
-                    written.display(), best.len(), shown.join(", ")
+                    written.display(),
+                    best.len(),
+                    shown.join(", ")
                 ))
             }
         }

@@ -96,7 +96,9 @@ impl Summary {
         }
         if self.kept > 0 {
             let what = count(self.kept, "picture");
-            note!("{what} of the gallery would be left out now; still there (--prune forgets them)");
+            note!(
+                "{what} of the gallery would be left out now; still there (--prune forgets them)"
+            );
         }
         for Missing { file, items } in &self.texts_without_file {
             let what = count(*items, "text");
@@ -118,7 +120,10 @@ impl LeftOut {
         let all = [
             (self.hidden, "hidden (--hidden takes them)"),
             (self.excluded, "excluded"),
-            (self.links_outside, "linked from outside the given folders (name their folder to take them)"),
+            (
+                self.links_outside,
+                "linked from outside the given folders (name their folder to take them)",
+            ),
             (self.repeated, "reached before by another path"),
             (self.devices, "devices or pipes"),
         ];

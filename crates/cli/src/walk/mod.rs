@@ -107,7 +107,13 @@ impl Walk {
             let place = root.canonicalize().with_context(|| root.display().to_string())?;
             walk.places.push(place);
         }
-        let mut walker = Walker { walk, stop, folders: HashSet::new(), inodes: HashSet::new(), links: VecDeque::new() };
+        let mut walker = Walker {
+            walk,
+            stop,
+            folders: HashSet::new(),
+            inodes: HashSet::new(),
+            links: VecDeque::new(),
+        };
         for (at, root) in roots.iter().enumerate() {
             let place = walker.walk.places[at].clone();
             let mut patterns = Patterns::new(args, root)?;
@@ -153,7 +159,10 @@ impl Walker<'_> {
     fn named(&mut self, path: &Path, real: &Path) -> Result<()> {
         let data = std::fs::metadata(path).with_context(|| path.display().to_string())?;
         if !data.is_file() {
-            bail!("{}: it is a device or a pipe; give pictures, or folders of them", path.display());
+            bail!(
+                "{}: it is a device or a pipe; give pictures, or folders of them",
+                path.display()
+            );
         }
         match sort::content(path) {
             Err(error) => self.unreadable(path, true, &error),
@@ -178,7 +187,8 @@ impl Walker<'_> {
             self.walk.left_out.repeated += 1;
             return Ok(());
         }
-        let entries = std::fs::read_dir(path).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
+        let entries =
+            std::fs::read_dir(path).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
         let mut entries = match entries {
             Ok(entries) => entries,
             Err(error) => {

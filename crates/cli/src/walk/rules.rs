@@ -15,8 +15,19 @@ use crate::query::Usage;
 const IGNORE_FILE: &str = ".tuwenignore";
 /// What systems, disks and network stores leave in folders of pictures, beside names with a dot.
 const SYSTEM: [&str; 13] = [
-    "@eaDir", "#recycle", "#snapshot", "@Recycle", "@Recently-Snapshot", "$RECYCLE.BIN", "RECYCLER",
-    "System Volume Information", "lost+found", "__MACOSX", "Thumbs.db", "ehthumbs.db", "desktop.ini",
+    "@eaDir",
+    "#recycle",
+    "#snapshot",
+    "@Recycle",
+    "@Recently-Snapshot",
+    "$RECYCLE.BIN",
+    "RECYCLER",
+    "System Volume Information",
+    "lost+found",
+    "__MACOSX",
+    "Thumbs.db",
+    "ehthumbs.db",
+    "desktop.ini",
 ];
 
 /// What a walk of folders takes and what it leaves out.

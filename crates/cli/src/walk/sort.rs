@@ -8,8 +8,15 @@ use tuwen_data::import::is_image_name;
 
 /// Media without a mark of their own at their beginning, by their extensions.
 const BY_NAME: [(&str, &str); 9] = [
-    ("tga", "TGA"), ("pcx", "PCX"), ("pbm", "PNM"), ("pgm", "PNM"), ("ppm", "PNM"), ("pnm", "PNM"),
-    ("svgz", "SVG"), ("mts", "MPEG"), ("m2ts", "MPEG"),
+    ("tga", "TGA"),
+    ("pcx", "PCX"),
+    ("pbm", "PNM"),
+    ("pgm", "PNM"),
+    ("ppm", "PNM"),
+    ("pnm", "PNM"),
+    ("svgz", "SVG"),
+    ("mts", "MPEG"),
+    ("m2ts", "MPEG"),
 ];
 const ARCHIVE_NAMES: [&str; 9] = ["zip", "tar", "gz", "tgz", "7z", "rar", "cbz", "cbr", "cbt"];
 

@@ -8,7 +8,8 @@ pub(super) fn png(bytes: &[u8]) -> Cow<'_, [u8]> {
     const SIGNATURE: usize = 8;
     let mut kept = vec![0..SIGNATURE];
     let mut at = SIGNATURE;
-    while let Some(&[a, b, c, d, ref name @ ..]) = bytes.get(at..).and_then(|b| b.first_chunk::<8>())
+    while let Some(&[a, b, c, d, ref name @ ..]) =
+        bytes.get(at..).and_then(|b| b.first_chunk::<8>())
     {
         // Length, name, data, checksum.
         let next = at.saturating_add(12 + u32::from_be_bytes([a, b, c, d]) as usize);

@@ -82,11 +82,7 @@ pub fn decode(bytes: &[u8], limits: Limits) -> Result<Picture> {
 ///
 /// # Errors
 /// As [`decode`].
-pub fn decode_then<T>(
-    bytes: &[u8],
-    limits: Limits,
-    then: impl FnOnce(Picture) -> T,
-) -> Result<T> {
+pub fn decode_then<T>(bytes: &[u8], limits: Limits, then: impl FnOnce(Picture) -> T) -> Result<T> {
     let (picture, permit) = decode_within_budget(bytes, limits)?;
     let value = then(picture);
     drop(permit);

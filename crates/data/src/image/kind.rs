@@ -121,7 +121,8 @@ fn is_bmp(head: &[u8]) -> bool {
 fn is_svg(head: &[u8]) -> bool {
     let text = String::from_utf8_lossy(head);
     let text = text.trim_start_matches('\u{feff}').trim_start();
-    text.starts_with("<svg") || (text.starts_with("<?xml") || text.starts_with("<!--")) && text.contains("<svg")
+    text.starts_with("<svg")
+        || (text.starts_with("<?xml") || text.starts_with("<!--")) && text.contains("<svg")
 }
 
 /// Whether a TIFF is a camera's: Canon's mark, or a first directory that is only a thumbnail of what

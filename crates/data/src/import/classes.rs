@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::is_image_name;
+use crate::encoding::TextFile;
 use crate::{Error, Result};
 
 /// Files that may hold the labels, in the order we look for them.
@@ -61,10 +62,8 @@ impl ClassSet {
 /// # Errors
 /// The file cannot be read, is not UTF-8, or holds no label.
 pub fn read_labels(path: &Path) -> Result<Vec<String>> {
-    let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
-    let text = String::from_utf8(bytes)
-        .map_err(|_| Error::data_set(path, "not UTF-8; convert the file first"))?;
-    let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
+    let text = TextFile::read(path)?;
+    let lines = text.lines().map(str::trim);
     let labels: Vec<String> = lines.filter(|l| !l.is_empty()).map(str::to_owned).collect();
     if labels.is_empty() {
         return Err(Error::data_set(path, "there is no label"));

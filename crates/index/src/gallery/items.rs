@@ -45,11 +45,12 @@ impl Gallery {
     /// # Errors
     /// The database cannot be read.
     pub fn origins(&self, kind: Kind) -> Result<Vec<(Vec<u8>, usize)>> {
-        let sql = "SELECT origin, count(*) FROM item WHERE kind = ?1 GROUP BY origin ORDER BY origin";
+        let sql =
+            "SELECT origin, count(*) FROM item WHERE kind = ?1 GROUP BY origin ORDER BY origin";
         let read = || {
             let mut statement = self.db.prepare(sql)?;
             let row = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, i64>(1)? as usize));
-            statement.query_map([kind.name()], row)?.collect()
+            statement.query_map([kind.name()], row)?.collect::<rusqlite::Result<Vec<_>>>()
         };
         read().map_err(|e| self.error(e))
     }

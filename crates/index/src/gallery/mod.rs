@@ -208,7 +208,9 @@ fn sqlite(folder: &Path, error: rusqlite::Error) -> Error {
         Some(ErrorCode::ReadOnly) => Error::Unwritable { path, what: error.to_string() },
         _ => match &error {
             // The statements are right: a missing table or a value of another type is not.
-            FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..)
+            FromSqlConversionFailure(..)
+            | IntegralValueOutOfRange(..)
+            | InvalidColumnType(..)
             | SqlInputError { .. } => Error::Damaged { path, what: error.to_string() },
             SqliteFailure(code, _) if code.extended_code == rusqlite::ffi::SQLITE_ERROR => {
                 Error::Damaged { path, what: error.to_string() }

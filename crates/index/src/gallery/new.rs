@@ -95,6 +95,11 @@ impl Gallery {
         Self::writer(folder, &file, lock, Some(beside))
     }
 
+    /// Whether this is a new gallery that would take the place of another one.
+    pub fn replaces_another(&self) -> bool {
+        self.beside.is_some()
+    }
+
     /// Ends writing: a rebuilt gallery takes the place of the old one.
     ///
     /// # Errors
@@ -108,7 +113,8 @@ impl Gallery {
                 let single = self.db.pragma_update(None, "journal_mode", "DELETE");
                 single.map_err(|e| self.error(e))?;
                 let old = self.folder.join(DATABASE);
-                remove(&old).and_then(|()| rename(&self.folder, &beside.file))
+                remove(&old)
+                    .and_then(|()| rename(&self.folder, &beside.file))
                     .map_err(|e| unwritable(&self.folder, &e))
             }
             done => done,

@@ -176,7 +176,9 @@ impl Frame {
                 std::slice::from_raw_parts(row, row_bytes)
             };
             match wide {
-                true => out.extend(bytes.as_chunks().0.iter().map(|&pair| u16::from_ne_bytes(pair))),
+                true => {
+                    out.extend(bytes.as_chunks().0.iter().map(|&pair| u16::from_ne_bytes(pair)))
+                }
                 false => out.extend(bytes.iter().map(|&value| u16::from(value))),
             }
         }
