@@ -2,6 +2,9 @@
 
 use std::fmt::Write;
 
+use crate::output::mark::SVG;
+use crate::page::escape;
+
 const WIDTH: f64 = 340.0;
 const HEIGHT: f64 = 220.0;
 /// Where the plot begins, below title and legend.
@@ -35,8 +38,9 @@ pub fn svg(title: &str, kind: Kind, series: &[Series], labels: &[(f64, String)])
         (across, HEIGHT - BOTTOM - y / highest * (HEIGHT - BOTTOM - TOP - 4.0))
     };
     let mut out = format!(
-        "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" width=\"{WIDTH}\" font-family=\"sans-serif\" \
-         font-size=\"11\"><text x=\"{LEFT}\" y=\"13\" font-weight=\"bold\">{title}</text>"
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" width=\"{WIDTH}\" \
+         font-family=\"sans-serif\" font-size=\"11\">{SVG}<text x=\"{LEFT}\" y=\"13\" font-weight=\"bold\">{}</text>",
+        escape(title)
     );
     let (base, right) = (HEIGHT - BOTTOM, WIDTH - 10.0);
     let _ = write!(
@@ -53,8 +57,9 @@ pub fn svg(title: &str, kind: Kind, series: &[Series], labels: &[(f64, String)])
         let anchor = if *x < 1.0 { "middle" } else { "end" };
         let _ = write!(
             out,
-            "<text x=\"{across:.1}\" y=\"{}\" text-anchor=\"{anchor}\">{label}</text>",
-            base + 15.0
+            "<text x=\"{across:.1}\" y=\"{}\" text-anchor=\"{anchor}\">{}</text>",
+            base + 15.0,
+            escape(label)
         );
     }
     for (number, one) in series.iter().enumerate() {
@@ -81,7 +86,7 @@ pub fn svg(title: &str, kind: Kind, series: &[Series], labels: &[(f64, String)])
             line.join("L"),
             right,
             26.0 + 13.0 * number as f64,
-            one.name
+            escape(&one.name)
         );
     }
     out.push_str("</svg>");
@@ -124,8 +129,8 @@ mod tests {
 
     #[test]
     fn a_chart_holds_its_names() {
-        let series = [Series { name: "true".into(), points: vec![(0.0, 1.0), (1.0, 2.0)] }];
+        let series = [Series { name: "<b>&".into(), points: vec![(0.0, 1.0), (1.0, 2.0)] }];
         let svg = svg("title", Kind::Area, &series, &[(0.0, "0".into())]);
-        assert!(svg.contains("title") && svg.contains("true") && svg.ends_with("</svg>"));
+        assert!(svg.contains("title") && svg.contains("&lt;b&gt;&amp;") && svg.ends_with("</svg>"));
     }
 }

@@ -11,7 +11,7 @@ use tuwen_index::{Flat, Gallery, Kind};
 
 use crate::file_name::FileName;
 use crate::picture_file::origin_path;
-use crate::query::{TextArgs, Usage, model_id, open_model};
+use crate::query::{TextArgs, Usage, as_in_gallery, model_id, open_model};
 
 /// The folder of a gallery among one's files.
 const FOLDER: &str = ".tuwen";
@@ -61,7 +61,7 @@ pub fn open(folder: &Path, model: Option<&str>, text: &TextArgs) -> Result<(Gall
         Some(name) => name.to_owned(),
         None => gallery.model()?.name,
     };
-    let encoder = open_model(&name, text)?;
+    let encoder = as_in_gallery(folder, open_model(&name, text)?)?;
     gallery.check_model(&model_id(&name, &encoder)?)?;
     Ok((gallery, encoder))
 }

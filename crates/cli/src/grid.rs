@@ -8,8 +8,9 @@ use cosmic_text::{
     Attrs, Buffer, Color, Ellipsize, EllipsizeHeightLimit, Family, FontSystem, Metrics, Shaping,
     SwashCache, fontdb,
 };
-use tuwen_data::image::{Filter, Limits, RgbImage, decode, resize};
+use tuwen_data::image::{Filter, Limits, RgbImage, decode, encode_png, resize};
 
+use crate::output::mark;
 use crate::terminal::note;
 
 /// What a query found.
@@ -85,17 +86,14 @@ impl Painter {
         Ok(Self { fonts, cache: SwashCache::new(), missing: BTreeSet::new() })
     }
 
-    /// Writes a picture of the rows.
-    ///
-    /// # Errors
-    /// The file cannot be written. A picture that cannot be read is left grey.
-    pub fn write(&mut self, path: &Path, rows: &[Row]) -> Result<()> {
+    /// A picture of the rows, as PNG. A picture that cannot be read is left grey.
+    pub fn png(&mut self, rows: &[Row]) -> Vec<u8> {
         let height = ROW * rows.len().max(1) as u32 + GAP;
         let mut canvas = RgbImage::from_pixel(WIDTH, height, [255; 3].into());
         for (row, top) in rows.iter().zip((GAP..).step_by(ROW as usize)) {
             self.row(&mut canvas, row, top);
         }
-        canvas.save(path).with_context(|| path.display().to_string())
+        mark::png(encode_png(&canvas))
     }
 
     /// Says on the error stream which characters could not be drawn.

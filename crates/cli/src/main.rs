@@ -1,7 +1,7 @@
 //! `tuwen`: find images by words and words by images.
 //!
 //! The entry point is a table of contents: parse, dispatch, print. Exit codes: 0 done, 1 failed,
-//! 2 wrong usage.
+//! 2 wrong usage, 130 stopped by a signal; `data doctor` has 3 and 4 of its own.
 
 mod chart;
 mod cmd;
@@ -10,19 +10,24 @@ mod file_name;
 mod gallery;
 mod grid;
 mod indexing;
+mod number;
+mod output;
 mod page;
 mod picture_file;
+mod progress;
 mod query;
+mod stop;
 mod terminal;
 mod walk;
+mod words;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// Find images by words and words by images, in Chinese and English, offline.
 #[derive(Parser)]
-#[command(version, about, arg_required_else_help = true, after_help = EXAMPLES)]
+#[command(name = "tuwen", version, about, arg_required_else_help = true, after_help = EXAMPLES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -52,7 +57,39 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let done = match Cli::parse().command {
+    terminal::show_panics();
+    let matches = with_negative_numbers(Cli::command()).try_get_matches();
+    let command = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(cli) => cli.command,
+        Err(error) => terminal::usage(&error),
+    };
+    let done = match stop::install() {
+        Ok(()) => run(command),
+        Err(error) => Err(anyhow::Error::from(error).context("signals cannot be waited for")),
+    };
+    stop::give_way();
+    let code = match done {
+        Ok(code) => code,
+        Err(error) => {
+            terminal::note!("error: {}", words::of_error(&error));
+            let usage = error.downcast_ref::<query::Usage>().is_some();
+            if usage { ExitCode::from(2) } else { ExitCode::FAILURE }
+        }
+    };
+    if stop::signalled_before() { ExitCode::from(stop::CODE) } else { code }
+}
+
+/// `-1` is a number that an argument may refuse with its range, not an unknown option.
+fn with_negative_numbers(command: clap::Command) -> clap::Command {
+    let takes = |arg: clap::Arg| {
+        let values = arg.get_action().takes_values();
+        if values { arg.allow_negative_numbers(true) } else { arg }
+    };
+    command.mut_args(takes).mut_subcommands(with_negative_numbers)
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
         Command::Index(args) => cmd::index::run(&args),
         Command::Search(args) => cmd::search::run(&args),
         Command::Data(args) => cmd::data::run(&args),
@@ -66,13 +103,5 @@ fn main() -> ExitCode {
         Command::Runs(args) => cmd::runs::run(&args),
         Command::Model(args) => cmd::model::run(&args),
         Command::Completions(args) => cmd::completions::run::<Cli>(&args),
-    };
-    match done {
-        Ok(code) => code,
-        Err(error) => {
-            terminal::note!("error: {}", query::in_words(&error));
-            let usage = error.downcast_ref::<query::Usage>().is_some();
-            if usage { ExitCode::from(2) } else { ExitCode::FAILURE }
-        }
     }
 }

@@ -3,13 +3,15 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use tuwen_data::image::{Filter, Limits, decode, encode_jpeg, read_file, resize};
 use tuwen_index::Kind;
 
 use crate::gallery::FoundItem;
+use crate::output::OutputFile;
+use crate::output::mark::PAGE;
 use crate::terminal::safe;
 
 /// Longest side of a picture on the page.
@@ -25,9 +27,9 @@ overflow-wrap:anywhere}";
 ///
 /// # Errors
 /// The file cannot be written. A picture that cannot be read is left blank.
-pub fn write(path: &Path, title: &str, rows: &[(String, Vec<FoundItem>)]) -> Result<()> {
+pub fn write(output: &OutputFile, title: &str, rows: &[(String, Vec<FoundItem>)]) -> Result<()> {
     let mut out = format!(
-        "<!doctype html><html lang=\"zh\"><meta charset=\"utf-8\">\
+        "<!doctype html><html lang=\"zh\"><meta charset=\"utf-8\">{PAGE}\
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>{0}</title>\
          <style>{STYLE}</style><h1>{0}</h1>\n",
         escape(title)
@@ -52,7 +54,7 @@ pub fn write(path: &Path, title: &str, rows: &[(String, Vec<FoundItem>)]) -> Res
         }
         out.push_str("</div>\n");
     }
-    std::fs::write(path, out).with_context(|| path.display().to_string())
+    output.write(out.as_bytes())
 }
 
 fn thumbnail(path: &Path) -> String {
@@ -74,5 +76,6 @@ pub fn picture(bytes: Option<Vec<u8>>) -> String {
 
 /// Text as it may stand in a page.
 pub fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    text.replace('"', "&quot;").replace('\'', "&#39;")
 }

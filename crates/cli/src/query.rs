@@ -8,8 +8,8 @@ use tuwen_data::Encoder;
 use tuwen_data::encoding::TextFile;
 use tuwen_data::image::{Limits, decode_file};
 use tuwen_data::import::{CaptionFile, Format, Source, pairs};
-use tuwen_encode::{CpuEncoder, LongText};
-use tuwen_index::ModelId;
+use tuwen_encode::{CpuEncoder, LongText, WINDOW};
+use tuwen_index::{Gallery, ModelId};
 
 use crate::terminal::note;
 
@@ -18,17 +18,7 @@ use crate::terminal::note;
 #[error("{0}")]
 pub struct Usage(pub String);
 
-/// An error with its causes; a cause that the error's own words already end with is not repeated.
-pub fn in_words(error: &anyhow::Error) -> String {
-    let mut words = String::new();
-    for cause in error.chain().map(ToString::to_string) {
-        if !words.ends_with(&cause) {
-            words += if words.is_empty() { "" } else { ": " };
-            words += &cause;
-        }
-    }
-    words
-}
+pub use crate::words::of_error as in_words;
 
 /// How text becomes tokens, where the model leaves a choice.
 #[derive(clap::Args)]
@@ -48,7 +38,37 @@ impl Default for TextArgs {
 /// Opens a model by its name, folder or file.
 pub fn open_model(name: &str, text: &TextArgs) -> Result<CpuEncoder> {
     let long_text = if text.long_text == "window" { LongText::Window } else { LongText::Cut };
-    Ok(tuwen_hub::open(name)?.with_long_text(long_text))
+    let encoder = tuwen_hub::open(name)?.with_long_text(long_text);
+    for note in encoder.notes() {
+        note!("note: {name}: {note}");
+    }
+    Ok(encoder)
+}
+
+/// The encoder as it was when the gallery in `folder` was made, where only the program is newer; itself
+/// where there is no gallery yet. A gallery whose texts were read with another option is refused.
+///
+/// # Errors
+/// The option that would fit.
+pub fn as_in_gallery(folder: &Path, encoder: CpuEncoder) -> Result<CpuEncoder> {
+    // What is wrong with a gallery is said by whoever opens it.
+    let Ok(made) = Gallery::open(folder).and_then(|gallery| gallery.model()) else {
+        return Ok(encoder);
+    };
+    let encoder = encoder.as_known(&made.fingerprint)?;
+    let option = |fingerprint: &str| fingerprint.contains(WINDOW);
+    let wanted = option(&made.fingerprint);
+    if made.fingerprint.replace(WINDOW, "") == encoder.fingerprint().replace(WINDOW, "")
+        && wanted != option(encoder.fingerprint())
+    {
+        let long_text = if wanted { "window" } else { "cut" };
+        bail!(
+            "{}: this gallery was made with `--long-text {long_text}`, and its vectors differ from \
+             those without: give that option, or make another gallery",
+            folder.display()
+        );
+    }
+    Ok(encoder)
 }
 
 /// Says how many texts were too long, if any were.
@@ -90,6 +110,7 @@ pub fn embed_query(
                  (--long-text window keeps them)"
             );
         }
+        note_words(encoder, words)?;
         add(&mut sum, &encoder.encode_texts(&[words])?);
     }
     if let Some(path) = image {
@@ -100,6 +121,28 @@ pub fn embed_query(
     let length = sum.iter().map(|v| v * v).sum::<f32>().sqrt().max(1e-12);
     sum.iter_mut().for_each(|value| *value /= length);
     Ok(sum)
+}
+
+/// Says what the model cannot make of the words of a query.
+fn note_words(encoder: &CpuEncoder, words: &str) -> Result<()> {
+    let (unknown, all) = encoder.unknown_tokens(words)?;
+    let shown = words.trim();
+    match (unknown, all) {
+        (unknown, all) if unknown == all => {
+            note!("note: no word of \u{ab}{shown}\u{bb} is known to the model; hits are arbitrary");
+        }
+        (0, _) => {}
+        _ => {
+            note!("note: {unknown} of {all} tokens of \u{ab}{shown}\u{bb} are unknown to the model")
+        }
+    }
+    if encoder.minds_width(words) {
+        note!(
+            "note: \u{ab}{shown}\u{bb} has full-width letters or digits, which this model reads as \
+             others than the plain ones"
+        );
+    }
+    Ok(())
 }
 
 fn add(sum: &mut [f32], vector: &[f32]) {

@@ -9,8 +9,11 @@ use std::borrow::Cow;
 use std::fmt::Arguments;
 use std::io::{Error, ErrorKind, Write, stderr, stdout};
 
+use crate::stop;
+
 /// Prints a line to standard output, formatted like `println!`.
 macro_rules! say {
+    () => { $crate::terminal::line(format_args!("")) };
     ($($arg:tt)*) => { $crate::terminal::line(format_args!($($arg)*)) };
 }
 
@@ -44,10 +47,26 @@ pub fn raw(bytes: &[u8]) {
 
 fn end(error: &Error) -> ! {
     if error.kind() == ErrorKind::BrokenPipe {
-        std::process::exit(0);
+        stop::leave(0);
     }
     note!("error: standard output cannot be written: {error}");
-    std::process::exit(1)
+    stop::leave(1)
+}
+
+/// What clap has to say: help and version, or what is wrong with the arguments. Ends the program.
+pub fn usage(error: &clap::Error) -> ! {
+    if error.use_stderr() {
+        // An argument may hold anything, too.
+        error.render().to_string().lines().for_each(|text| note!("{text}"));
+    } else if let Err(error) = error.print().and_then(|()| stdout().flush()) {
+        end(&error);
+    }
+    stop::leave(error.exit_code().try_into().unwrap_or(2))
+}
+
+/// Panics say what happened in one line, escaped as everything else.
+pub fn show_panics() {
+    std::panic::set_hook(Box::new(|panic| note!("error inside tuwen, please report it: {panic}")));
 }
 
 /// The text with control characters escaped as in JSON, and those that turn the direction of

@@ -224,6 +224,77 @@ fn a_preset_becomes_a_run_of_ones_own_data() {
     succeed(home, &["embed", "--text", "披萨", "--model", "run"]);
 }
 
+/// Which step was the best is `best_by`'s decision, in the run, its report and `tuwen runs`.
+#[test]
+fn runs_and_report_agree_on_the_best_step() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path();
+    prepare(home);
+    let changes = [("validate_every = 20", "validate_every = 2")];
+    train(home, "a.toml", short("a", "best_by = \"image-to-text\"", &changes));
+    let log = curve(home, "a");
+    let best = log.iter().rev().find(|line| line["best"] == true).expect("a best one");
+    let best = best["step"].as_u64().expect("a step");
+    let report = std::fs::read_to_string(home.join("a/report.html")).expect("a report");
+    assert!(report.contains(&format!("the best model is that of step {best}.")), "{report}");
+    let shown = || -> u64 {
+        let runs: serde_json::Value =
+            serde_json::from_str(&succeed(home, &["runs", "a", "--json"])).expect("JSON");
+        runs[0]["best_step"].as_u64().expect("a step")
+    };
+    assert_eq!(shown(), best);
+    // Older logs do not say it: then the recalls do, by the same rule.
+    let score = |line: &serde_json::Value, direction: &str| -> f64 {
+        let recall = &line["valid"]["en"][direction]["recall"];
+        (0..3).map(|at| recall[at].as_f64().expect("a recall")).sum()
+    };
+    let older: String = log
+        .iter()
+        .map(|line| {
+            let mut line = line.clone();
+            line.as_object_mut().expect("an object").remove("best");
+            format!("{line}\n")
+        })
+        .collect();
+    std::fs::write(home.join("a/log.jsonl"), older).expect("a file");
+    assert_eq!(shown(), best);
+    let text = std::fs::read_to_string(home.join("a/config.toml")).expect("a configuration");
+    std::fs::write(home.join("a/config.toml"), text.replace("image-to-text", "text-to-image"))
+        .expect("a file");
+    let measured = log.iter().filter(|line| line["valid"].is_object());
+    let first_best = measured.reduce(|best, line| {
+        let better = score(line, "text_to_image") > score(best, "text_to_image");
+        if better { line } else { best }
+    });
+    assert_eq!(Some(shown()), first_best.expect("measured")["step"].as_u64());
+}
+
+#[test]
+fn a_sigmoid_loss_makes_a_model_that_judges_pairs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path();
+    prepare(home);
+    let sigmoid = [("\"contrastive\"", "\"sigmoid\"")];
+    train(home, "s.toml", short("s", "", &sigmoid));
+    let config = |run: &str| -> serde_json::Value {
+        let text = std::fs::read_to_string(home.join(run).join("config.json")).expect("a model");
+        serde_json::from_str(&text).expect("JSON")
+    };
+    assert_eq!(config("s")["sigmoid"], true);
+    let bias = |run: &str| -> f32 {
+        let bytes = std::fs::read(home.join(run).join("model.safetensors")).expect("weights");
+        let tensors = safetensors::SafeTensors::deserialize(&bytes).expect("safetensors");
+        let view = tensors.tensor("heads.logit_bias").expect("a bias");
+        let bits = u16::from_le_bytes(view.data().try_into().expect("one half"));
+        half::f16::from_bits(bits).to_f32()
+    };
+    assert!((bias("s") + 10.0).abs() < 2.0 && bias("s") != -10.0, "it learns: {}", bias("s"));
+    // The other loss on top of it makes the other kind again.
+    let start = [("[augment]", "[start]\nmodel = \"s\"\n[augment]"), ("epochs = 10", "epochs = 1")];
+    train(home, "c.toml", short("c", "", &start));
+    assert!(config("c").get("sigmoid").is_none());
+}
+
 #[test]
 fn half_the_bits_learn_as_well_or_are_refused() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -63,7 +63,10 @@ fn results_are_written_in_every_convention_and_score_the_same() {
     for part in ["<svg", "class=\"right\"", "data:image/jpeg", "worst queries", "airplane again"] {
         assert!(page.contains(part), "{part}");
     }
-    assert!(!page.contains("http"), "it opens without a network");
+    assert!(
+        !page.replace("http://www.w3.org/2000/svg", "").contains("http"),
+        "it opens without a network"
+    );
     for name in ["text-to-image-best", "image-to-text-worst"] {
         let grid = folder.path().join(format!("page/captions-{name}.png"));
         let grid = tuwen_data::image::decode_file(&grid, Default::default()).expect("a picture");

@@ -170,3 +170,55 @@ fn preparing_reads_any_encoding_and_training_needs_it() {
     std::fs::remove_file(folder.path().join("附件2/image_data.csv")).expect("a file");
     assert!(fail(folder.path(), &["taidi", "predict", "."], 1).contains("image_data.csv"));
 }
+
+#[test]
+fn tables_without_rows_and_rows_without_columns_are_errors() {
+    let folder = tempfile::tempdir().expect("a folder");
+    contest(folder.path());
+    let words = folder.path().join("附件2/word_test.csv");
+    for (text, said) in [
+        ("text_id,caption\n", "no queries"),
+        ("text_id,caption\nWord-1,狗\nWord-2\n", "line 3: 1 fields"),
+        ("text_id,caption\nWord-1,狗,和球\n", "line 2: 3 fields"),
+        ("text_id,caption\nWord-1,\"狗\nWord-2,猫\n", "never closed"),
+        ("text_id,caption\nWord-1,狗\nWord-1,猫\n", "there twice"),
+    ] {
+        std::fs::write(&words, text).expect("a file");
+        for command in ["predict", "validate"] {
+            // Validation needs a result to look at.
+            std::fs::write(folder.path().join("result1.csv"), "x\n").expect("a file");
+            let error = fail(folder.path(), &["taidi", command, "."], 1);
+            assert!(error.contains("word_test.csv") && error.contains(said), "{text}: {error}");
+        }
+    }
+    for weight in ["nan", "-1", "inf"] {
+        let args = ["taidi", "predict", ".", &format!("--weight={weight}")];
+        assert!(fail(folder.path(), &args, 2).contains("--weight"), "{weight}");
+    }
+    let table = folder.path().join("附件1/ImageWordData.csv");
+    std::fs::write(table, "image_id,caption\n").expect("a file");
+    fail(folder.path(), &["taidi", "prepare", "."], 1);
+}
+
+#[test]
+fn a_configuration_that_is_there_is_not_overruled_in_silence() {
+    let folder = tempfile::tempdir().expect("a folder");
+    contest(folder.path());
+    succeed(folder.path(), &["taidi", "prepare", "."]);
+    let train =
+        |flags: &[&str]| tuwen(folder.path(), &[&["taidi", "train", "."][..], flags].concat());
+    let args = ["--preset", "tiny-frozen", "--epochs", "1", "--batch", "3"];
+    let first = train(&args);
+    assert!(first.status.success(), "{}", String::from_utf8_lossy(&first.stderr));
+    assert!(train(&args).status.success(), "the same flags say the same");
+    assert!(train(&[]).status.success());
+    for (flags, said) in [
+        (["--epochs", "2"], ["--epochs asks for epochs = 2", "has 1"]),
+        (["--batch", "4"], ["--batch asks for batch = 4", "has 3"]),
+        (["--model", "other"], ["--model asks for start.model = \"other\"", "\"tuwen-tiny\""]),
+        (["--preset", "tiny"], ["--preset asks for optim.image_lr", "train.toml"]),
+    ] {
+        let error = fail(folder.path(), &[&["taidi", "train", "."][..], &flags].concat(), 2);
+        said.iter().for_each(|part| assert!(error.contains(part), "{part}: {error}"));
+    }
+}

@@ -3,7 +3,8 @@
 mod common;
 mod runs;
 
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::{TUWEN, fail, succeed};
@@ -86,9 +87,37 @@ fn mistakes_in_a_configuration_are_named() {
     let message = run(config("x", "").replace("[[\"zh\"", "[[\"klingon\""));
     assert!(message.contains("klingon"), "{message}");
     let changed = |from: &str, to: &str| run(config("x", "").replace(from, to));
-    assert!(changed("heads_lr = 3e-3", "heads_lr = -1.0").contains("`optim.heads_lr` is -1"));
-    assert!(changed("heads_lr = 3e-3", "heads_lr = nan").contains("`optim.heads_lr` is NaN"));
-    assert!(changed("ema = 0.9", "ema = 1.0").contains("from 0 to 0.999999"));
+    for (from, to, said) in [
+        ("heads_lr = 3e-3", "heads_lr = -1.0", "`optim.heads_lr` is -1"),
+        ("heads_lr = 3e-3", "heads_lr = nan", "`optim.heads_lr` is NaN"),
+        ("heads_lr = 3e-3", "heads_lr = inf", "`optim.heads_lr` is inf"),
+        ("ema = 0.9", "ema = 1.0", "from 0 to 0.999999"),
+        ("epochs = 40", "epochs = 4000000000", "`epochs` is 4000000000"),
+        ("flip = 0.5", "flip = 2.0", "`augment.flip` is 2: give something from 0 to 1"),
+        ("flip = 0.5", "crop_ratio = nan", "`augment.crop_ratio` is NaN"),
+        ("flip = 0.5", "rand_augment = { operations = 2, magnitude = -1.0 }", "magnitude` is -1"),
+        ("[\"en\", 1.0]", "[\"en\", nan]", "source en` is NaN"),
+        ("[\"en\", 1.0]", "[\"en\", -0.5]", "source en` is -0.5"),
+        ("[\"en\", 1.0]", "[\"en\", 0.0]", "sum of weights` is 0"),
+        ("[[train]]", "[[train]]\nshare = nan", "`train[0].share` is NaN"),
+        ("[[train]]", "[[train]]\nshare = 1.5", "`train[0].share` is 1.5"),
+        ("[valid]", "[valid]\nshare = 0.5", "`valid.share` is 0.5"),
+        ("smoothing = 0.05", "smoothing = nan", "`loss.smoothing` is NaN"),
+    ] {
+        let message = changed(from, to);
+        assert!(message.contains(said), "{to}: {message}");
+    }
+    // One line, with the place.
+    let message = changed("seed = 3", "seed = = 3");
+    assert!(message.contains("line 3, column 8") && !message.contains("\\n"), "{message}");
+    assert_eq!(message.trim_end().lines().count(), 1, "{message}");
+    assert!(fail(home, &["train", "/dev/zero"], 1).contains("device"));
+    assert!(changed("out = \"x\"", "out = \"pictures\"").contains("which no run wrote there"));
+    // As Chinese editors save it.
+    let (gbk, ..) = encoding_rs::GB18030.encode("# 这是我们的配置文件，一个学校的人用的\n");
+    let text = config("x", "").replace("epochs = 40", "epochs = 0");
+    std::fs::write(home.join("x.toml"), [&gbk, text.as_bytes()].concat()).expect("a file");
+    assert!(fail(home, &["train", "x.toml"], 1).contains("`epochs` is 0"));
     std::fs::write(home.join("none.ids"), "").expect("a file");
     assert!(changed("[valid]", "[valid]\nids = \"none.ids\"").contains("no picture is listed"));
     let captions = std::fs::read_to_string(home.join("c.jsonl")).expect("captions");
@@ -146,6 +175,114 @@ fn a_full_disk_ends_the_run_with_the_last_checkpoint_whole() {
     assert_eq!(states, ["state-00000016.safetensors"], "the old one, and no half one");
     succeed(home, &["train", "b.toml"]);
     assert_eq!(curve(home, "a"), curve(home, "b"), "with room the run goes on");
+}
+
+/// A run that would take hours, as a process of its own.
+fn endless(home: &Path) -> Child {
+    let child = Command::new(TUWEN)
+        .args(["train", "a.toml"])
+        .current_dir(home)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn();
+    child.expect("the program starts")
+}
+
+/// Waits until the log has more lines than it had.
+fn more_lines(home: &Path, child: &mut Child, before: usize) {
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while curve(home, "a").len() <= before + 3 {
+        assert!(child.try_wait().expect("a state").is_none(), "it ended");
+        assert!(Instant::now() < deadline, "no progress");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn one_run_at_a_time_and_a_stop_loses_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path();
+    prepare(home);
+    let text = config("a", "").replace("epochs = 40", "epochs = 100000");
+    std::fs::write(home.join("a.toml"), text.replace("validate_every = 20", "validate_every = 7"))
+        .expect("a file");
+    let mut child = endless(home);
+    more_lines(home, &mut child, 0);
+    for args in [&["train", "a.toml"][..], &["train", "wise", "a.toml", "--points", "2"]] {
+        let error = fail(home, args, 1);
+        assert!(error.contains("another tuwen is writing"), "{error}");
+    }
+    // The lock's file is removed: the holder stops before it writes another checkpoint.
+    std::fs::remove_file(home.join("a/lock")).expect("a lock");
+    assert_eq!(child.wait().expect("it ends").code(), Some(1));
+    for _ in 0..2 {
+        let mut child = endless(home);
+        more_lines(home, &mut child, curve(home, "a").len());
+        let interrupted = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+        assert!(interrupted.expect("kill").success());
+        let output = child.wait_with_output().expect("it ends");
+        assert_eq!(output.status.code(), Some(130));
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(said.contains("stopped; run the same command"), "{said}");
+        // A checkpoint of the very last step; a step that was not measured has its line in it.
+        let steps = curve(home, "a").last().expect("a line")["step"].as_u64().expect("a step");
+        let is_there = |step: u64| home.join(format!("a/state-{step:08}.safetensors")).is_file();
+        assert!(
+            is_there(steps) || ((steps + 1).is_multiple_of(7) && is_there(steps + 1)),
+            "step {steps}"
+        );
+        assert!(!home.join("a/lock").exists(), "given back");
+    }
+    let log = curve(home, "a");
+    let steps: Vec<u64> = log.iter().filter_map(|line| line["step"].as_u64()).collect();
+    assert_eq!(steps, (0..log.len() as u64).collect::<Vec<_>>(), "every step once");
+    assert!(
+        log.iter()
+            .all(|line| line["valid"].is_object()
+                == (line["step"].as_u64().expect("a step") % 7 == 0))
+    );
+}
+
+#[test]
+fn the_usual_loss_is_part_of_the_checkpoint() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path();
+    prepare(home);
+    train(home, "a.toml", short("a", "", &[]));
+    let bytes = std::fs::read(home.join("a/state-00000020.safetensors")).expect("a checkpoint");
+    let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).expect("a header");
+    let found = &header.metadata().as_ref().expect("progress")["usual"];
+    let log = curve(home, "a");
+    let losses = log.iter().filter_map(|line| line["loss"].as_f64()).map(|loss| loss as f32);
+    let usual = losses.reduce(|usual, loss| usual + 0.05 * (loss - usual)).expect("losses");
+    assert!((found.parse::<f32>().expect("a number") - usual).abs() < 1e-4, "{found}, {usual}");
+}
+
+#[test]
+fn weights_that_are_no_numbers_are_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path();
+    prepare(home);
+    train(home, "a.toml", short("a", "", &[("epochs = 10", "epochs = 1")]));
+    let path = home.join("a/model.safetensors");
+    let mut bytes = std::fs::read(&path).expect("weights");
+    let last = bytes.len() - 2;
+    bytes[last..].copy_from_slice(&half_nan());
+    std::fs::write(&path, bytes).expect("a file");
+    let start = "[start]\nmodel = \"a\"\n[augment]";
+    std::fs::write(home.join("b.toml"), short("b", "", &[("[augment]", start)])).expect("a file");
+    let error = fail(home, &["train", "b.toml"], 1);
+    assert!(
+        error.contains("the weight `text.") && error.contains("not a finite number"),
+        "{error}"
+    );
+    assert!(!home.join("b").exists());
+}
+
+/// IEEE half.
+fn half_nan() -> [u8; 2] {
+    0x7e00u16.to_le_bytes()
 }
 
 #[test]

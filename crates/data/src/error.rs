@@ -60,6 +60,9 @@ pub enum Error {
         /// What is wrong and what was expected.
         what: String,
     },
+    /// A format cannot say what a set says.
+    #[error("{0}")]
+    Target(String),
     /// An encoder refused its input.
     #[error("{0}")]
     Encode(String),

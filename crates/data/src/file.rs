@@ -1,8 +1,10 @@
 //! Files are opened and read in one way: only regular ones, and whole ones only up to a limit, so that a
-//! device, a pipe or a file of another kind is an error instead of a full memory.
+//! device, a pipe or a file of another kind is an error instead of a full memory. They are replaced in
+//! one way, too: written beside under another name and renamed, so that a full disk or a kill leaves the
+//! old file or the new one, never half of one.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::Path;
 
 use crate::{Error, Result};
@@ -49,6 +51,26 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Puts a file with these bytes in the place of the one that is there, if one is.
+///
+/// # Errors
+/// It cannot be written; what was there is still there.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
+    let fill = || {
+        let mut file = File::create(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&temporary, path)
+    };
+    fill().map_err(|e| {
+        // Half a file on a full disk helps nobody.
+        let _ = std::fs::remove_file(&temporary);
+        Error::io(path, e)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,5 +88,20 @@ mod tests {
                 read(Path::new(device), 9).expect_err("a device").to_string().contains("device")
             );
         }
+    }
+
+    #[test]
+    fn what_is_replaced_is_whole_and_leaves_nothing_beside() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("t");
+        for bytes in [&b"old"[..], b"new one"] {
+            replace(&path, bytes).expect("a writable folder");
+            assert_eq!(std::fs::read(&path).expect("a file"), bytes);
+        }
+        assert!(replace(&folder.path().join("none/t"), b"x").is_err());
+        // A folder is in the way.
+        std::fs::create_dir(folder.path().join("d")).expect("a folder");
+        assert!(replace(&folder.path().join("d"), b"x").is_err());
+        assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 2);
     }
 }

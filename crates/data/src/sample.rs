@@ -21,6 +21,7 @@ pub struct Caption {
     pub source: String,
     /// The text's own id, where the set has such: captions of several pictures with one id are one text
     /// ([`crate::relation`]).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
 }
 

@@ -26,12 +26,11 @@ fn noise(width: u32, height: u32) -> RgbImage {
 #[test]
 fn resize_equals_pillow_bit_for_bit() {
     let cases = read_json("resize.json");
-    assert!(cases.len() >= 80, "40 size pairs, two filters");
+    assert!(cases.len() >= 240, "40 size pairs, six filters");
     for case in cases {
         let pair = |key: &str| [0, 1].map(|i| case[key][i].as_u64().expect("a size") as u32);
         let ([w, h], [tw, th]) = (pair("from"), pair("to"));
-        let bicubic = case["filter"] == "bicubic";
-        let filter = if bicubic { Filter::Bicubic } else { Filter::Bilinear };
+        let filter: Filter = serde_json::from_value(case["filter"].clone()).expect("a filter");
         let out = resize(&noise(w, h), tw, th, filter);
         let what = format!("{w}x{h} to {tw}x{th}, {filter:?}");
         let first: Vec<u64> = out.as_raw().iter().take(6).map(|&byte| u64::from(byte)).collect();

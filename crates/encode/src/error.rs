@@ -45,10 +45,28 @@ pub enum Error {
         /// Type in the checkpoint.
         dtype: String,
     },
+    /// A weight that is no number.
+    #[error(
+        "weight `{0}` holds a NaN or an infinity: the file is damaged, or training went astray; \
+         fetch the model again, or take an earlier checkpoint"
+    )]
+    NotFinite(String),
+    /// A setting of a model's file that would change its vectors and that the towers cannot follow.
+    #[error("{path}: `{key}` is {value}: {cure}")]
+    Setting {
+        /// The file.
+        path: PathBuf,
+        /// Where in it.
+        key: String,
+        /// As it is written there.
+        value: String,
+        /// What is supported, and what to do.
+        cure: String,
+    },
     /// The text tower knows fewer tokens than its tokenizer gives.
     #[error(
-        "the text tower has {found} tokens, its tokenizer {entries}: \
-         a model with a vocabulary of its own is not supported"
+        "the text tower has {found} tokens, its tokenizer {entries}: a model with a vocabulary of its \
+         own needs its tokenizer.json beside the weights"
     )]
     Vocabulary {
         /// Rows of the token table.

@@ -25,8 +25,8 @@ pub mod towers;
 pub use arrays::{Array, Arrays};
 pub use checkpoint::{Checkpoint, TOKENIZER_FILE};
 pub use config::{
-    Activation, ModelConfig, NormPlace, Pool, ResNet, Tokenizer, TowerConfig, Vision,
+    Activation, ImagePool, ModelConfig, NormPlace, Pool, ResNet, Tokenizer, TowerConfig, Vision,
 };
-pub use encoder::{CONFIG_FILE, CpuEncoder, LongText, WEIGHTS_FILE};
+pub use encoder::{CONFIG_FILE, CpuEncoder, DATASET_TEXT, LongText, WEIGHTS_FILE, WINDOW};
 pub use error::{Error, Result};
 pub use layers::Weights;

@@ -99,6 +99,43 @@ fn what_does_not_fit_is_named() {
     std::fs::remove_dir_all(&folder).expect("our own folder");
 }
 
+/// `docs/model-files.md` is what this test prints; `TUWEN_WRITE_DOCS=1` writes it.
+#[test]
+fn the_documentation_has_every_key_of_the_files_of_others() {
+    let mut text = String::from(DOCUMENTATION);
+    let mut last = "";
+    for (file, key, what) in tuwen_encode::checkpoint::known_keys() {
+        if file != last {
+            text += &format!("\n## `{}`\n\n| key | what is done with it |\n|---|---|\n", file);
+            last = file;
+        }
+        text += &format!("| `{key}` | {} |\n", what.replace('|', "\\|"));
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/model-files.md");
+    if std::env::var_os("TUWEN_WRITE_DOCS").is_some() {
+        std::fs::write(&path, &text).expect("a file");
+    }
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(found == text, "run this test with TUWEN_WRITE_DOCS=1 and look at the difference");
+}
+
+const DOCUMENTATION: &str = "# Model files of other programs
+
+Every key of these files is read, known to be of no consequence for a vector, or refused with an error
+that names file, key, value and cure. A key that is not listed is refused as well, unless its value says
+\"off\" (null, false, 0, an empty text or list) or its name contains `dropout`. In `tokenizer_config.json`
+only the listed keys are looked at: `tokenizer.json` decides the rest.
+
+Where a folder has both, the part `image_processor` of `processor_config.json` wins over
+`preprocessor_config.json`, as in transformers. `text_config_dict` and `vision_config_dict` win over
+`text_config` and `vision_config`, as there.
+
+Pictures are resized as Pillow 12 does, in all of its six filters. transformers 5 has a second backend,
+torchvision's: over 100 photos of Flickr8k its pixels were equal to Pillow's (bicubic, CLIP's processor;
+smallest cosine of a ViT-B/32 between the two: 1.0000000), with the bilinear filter they differ by 1 of
+255 levels at most. `tuwen model info` says where a folder names that one.
+";
+
 /// By hand: `scripts/golden/full_size.py` makes the folder and says how to run this.
 #[test]
 fn full_size_models_equal_transformers() {

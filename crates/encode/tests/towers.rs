@@ -6,7 +6,7 @@ mod common;
 use common::{close, golden, ids, json, outputs};
 use tuwen_data::Encoder;
 use tuwen_data::image::{Filter, Geometry};
-use tuwen_data::token::FileTokenizer;
+use tuwen_data::token::{FileSettings, FileTokenizer};
 use tuwen_encode::towers::Record;
 use tuwen_encode::{Checkpoint, CpuEncoder, Tokenizer, Vision};
 
@@ -72,8 +72,14 @@ fn texts_become_the_tokens_of_their_own_tokenizer() {
         let encoder = CpuEncoder::open(&golden(name)).expect("a model");
         let config = encoder.config();
         let file = golden(name).join("tokenizer.json");
-        let tokenizer =
-            FileTokenizer::open(&file, config.context, config.pad).expect("a tokenizer");
+        let settings = FileSettings {
+            context: config.context,
+            pad: config.pad,
+            strip: config.strip,
+            cleaning: config.cleaning,
+            rows: config.vocab,
+        };
+        let tokenizer = FileTokenizer::open(&file, settings).expect("a tokenizer");
         for (text, wanted) in texts.iter().zip(ids(wanted)) {
             assert_eq!(tokenizer.encode(text).expect("ids").0, wanted, "{name}: {text}");
         }

@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::listing::is_plain_name;
 use crate::{Error, Result};
 
 /// A folder of repositories.
@@ -52,7 +53,8 @@ impl Cache {
         }
         let folder = self.repo(repo);
         let commit = std::fs::read_to_string(folder.join("refs/main")).ok()?;
-        let snapshot = folder.join("snapshots").join(commit.trim());
+        let commit = Some(commit.trim()).filter(|commit| is_plain_name(commit))?;
+        let snapshot = folder.join("snapshots").join(commit);
         snapshot.is_dir().then_some(snapshot)
     }
 

@@ -19,7 +19,7 @@ pub(crate) enum Kind {
 impl Kind {
     /// By its length; none for an ETag that is something else.
     pub(crate) fn of(etag: &str) -> Option<Self> {
-        let hex = etag.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'));
+        let hex = etag.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'));
         match (hex, etag.len()) {
             (true, 64) => Some(Self::Sha256),
             (true, 40) => Some(Self::Git),

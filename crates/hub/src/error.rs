@@ -98,6 +98,17 @@ pub enum Error {
         /// What is wrong.
         what: String,
     },
+    /// A server's answer would lead out of the cache.
+    #[error(
+        "{repo}: {what}, which is no name that belongs there: nothing was written; check the proxy \
+         or mirror (HF_ENDPOINT, MODELSCOPE_ENDPOINT)"
+    )]
+    Hostile {
+        /// The repository.
+        repo: String,
+        /// What the server says.
+        what: String,
+    },
     /// A translation failed.
     #[error("{url}: {what}; what is translated is kept, the same command goes on from there")]
     Translation {
@@ -117,6 +128,10 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     pub(crate) fn io(path: impl AsRef<Path>, source: std::io::Error) -> Self {
         Self::Io { path: path.as_ref().to_path_buf(), source }
+    }
+
+    pub(crate) fn hostile(repo: &str, what: String) -> Self {
+        Self::Hostile { repo: repo.to_owned(), what }
     }
 
     pub(crate) fn repository(repo: &str, what: impl ToString) -> Self {

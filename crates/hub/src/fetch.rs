@@ -10,7 +10,7 @@ use ureq::http::Response;
 use ureq::{Agent, Body};
 
 use crate::digest::{Kind, digest};
-use crate::listing::{Entry, Listing, Site};
+use crate::listing::{Entry, Listing, Site, is_plain_name};
 use crate::open::by_hand;
 use crate::{Cache, Error, Known, Result, Settings};
 
@@ -120,7 +120,8 @@ impl<'a> Fetcher<'a> {
         };
         listing.descriptions().iter().try_for_each(fetch)?;
         let folder = self.cache.repo(&hf).join("snapshots").join(&listing.commit);
-        let config = std::fs::read(folder.join("config.json")).unwrap_or_default();
+        let config = folder.join(listing.root()).join("config.json");
+        let config = std::fs::read(config).unwrap_or_default();
         let json: serde_json::Value = serde_json::from_slice(&config).unwrap_or_default();
         // timm's repositories have a config.json of the image tower alone.
         let timm = listing.has("open_clip_config.json") && !json["model_type"].is_string();
@@ -172,8 +173,7 @@ impl<'a> Fetcher<'a> {
             .map(|etag| etag.trim_start_matches("W/").trim_matches('"').to_owned());
         let size = header("x-linked-size").or_else(|| header("content-length"));
         let size = size.and_then(|size| size.parse().ok());
-        let plain = |etag: &String| etag.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-        match (etag.filter(|etag| !etag.is_empty() && plain(etag)), size) {
+        match (etag.filter(|etag| is_plain_name(etag)), size) {
             (Some(etag), Some(size)) => Ok(Head { kind: Kind::of(&etag), etag, size }),
             _ => Err(Try::Again("the server names neither size nor ETag of the file".into())),
         }

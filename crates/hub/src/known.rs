@@ -52,6 +52,9 @@ pub const KNOWN: &[Known] = &[
         Folder
     ),
     known!("chinese-clip-vit-huge-patch14", "OFA-Sys/chinese-clip-vit-huge-patch14", Folder),
+    // QA-CLIP is Chinese-CLIP trained on cleaner data: <https://github.com/TencentARC-QQ/QA-CLIP>.
+    known!("qa-clip-vit-base-patch16", "TencentARC/QA-CLIP-ViT-B-16", Folder),
+    known!("qa-clip-vit-large-patch14", "TencentARC/QA-CLIP-ViT-L-14", Folder),
     known!("clip-rn50", "timm/resnet50_clip.openai", OpenClip),
     known!("clip-rn101", "timm/resnet101_clip.openai", OpenClip),
     known!("clip-rn50x4", "timm/resnet50x4_clip.openai", OpenClip),
@@ -90,7 +93,9 @@ impl Known {
     /// Which files of the repository make the model, for people.
     pub fn files(&self) -> &'static str {
         match self.files {
-            Folder => "config.json and model.safetensors (or pytorch_model.bin)",
+            Folder => {
+                "config.json, preprocessor_config.json and model.safetensors (or pytorch_model.bin)"
+            }
             Tokenizer => {
                 "config.json, preprocessor_config.json, tokenizer.json and model.safetensors"
             }
@@ -116,6 +121,8 @@ mod tests {
             ("chinese-clip-vit-large-patch14", 406),
             ("chinese-clip-vit-large-patch14-336px", 407),
             ("chinese-clip-vit-huge-patch14", 958),
+            ("qa-clip-vit-base-patch16", 188),
+            ("qa-clip-vit-large-patch14", 406),
             ("clip-rn50", 102),
             ("clip-rn101", 120),
             ("clip-rn50x4", 178),

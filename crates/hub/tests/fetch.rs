@@ -183,11 +183,35 @@ fn model_scope_gives_the_same_in_its_own_way() {
 
 #[test]
 fn a_hostile_listing_writes_nothing() {
-    for hostile in ["../../evil.safetensors", "/etc/evil", "a/../../b"] {
-        let place = Place::new(Faults { hostile: Some(hostile), ..Faults::default() });
-        let error = place.fetch().expect_err("hostile").to_string();
-        assert!(error.contains(hostile), "{error}");
-        assert_eq!(names(place.folder.path()), Vec::<String>::new());
+    for site in [Site::HuggingFace, Site::ModelScope] {
+        for hostile in ["../../evil.safetensors", "/etc/evil", "a/../../b"] {
+            let place = Place::new(Faults { hostile: Some(hostile), ..Faults::default() });
+            let error = place.fetch_with(place.settings(site), NAME).expect_err("hostile");
+            assert!(error.to_string().contains(hostile), "{error}");
+            assert_eq!(names(place.folder.path()), Vec::<String>::new());
+        }
+    }
+}
+
+#[test]
+fn a_checksum_that_is_a_path_neither_writes_nor_deletes() {
+    for hostile in ["../../../victim", "..", "/tmp/victim", "refs/../../victim"] {
+        let outer = tempfile::tempdir().expect("a folder");
+        let victim = outer.path().join("victim");
+        std::fs::write(&victim, b"precious").expect("a file");
+        for (site, faults) in [
+            (Site::ModelScope, Faults { checksum: Some(hostile), ..Faults::default() }),
+            (Site::HuggingFace, Faults { etag: Some(hostile), ..Faults::default() }),
+        ] {
+            let place = Place::new(faults);
+            let cache = outer.path().join("cache");
+            let (settings, stop) = (place.settings(site), AtomicBool::new(false));
+            let fetcher = Fetcher::new(settings, Cache::new(cache.clone()), &stop, &|_| {});
+            let error = fetcher.fetch(NAME).expect_err("hostile").to_string();
+            assert!(site == Site::HuggingFace || error.contains(hostile), "{error}");
+            assert_eq!(names(outer.path()), ["victim"], "{site:?}, {hostile}");
+            assert_eq!(std::fs::read(&victim).expect("still there"), b"precious");
+        }
     }
 }
 

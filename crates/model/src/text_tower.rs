@@ -24,8 +24,8 @@ pub struct TextTower {
     #[module(skip)]
     pool: Pool,
     causal: bool,
-    /// Whether the padding is attended to, as the tokens are.
-    padded: bool,
+    /// What texts are filled with, where that is attended to as the tokens are.
+    pad: Option<u32>,
 }
 
 impl TextTower {
@@ -45,7 +45,7 @@ impl TextTower {
             norm: (tower.norm == NormPlace::Pre).then(|| layer_norm(tower, device)),
             pool: config.pool,
             causal: config.causal,
-            padded: config.pad.is_some(),
+            pad: config.pad,
         }
     }
 
@@ -55,7 +55,7 @@ impl TextTower {
     pub fn forward(&self, ids: Tensor<2, Int>) -> Tensor<2> {
         let [batch, len] = ids.dims();
         let device = ids.device();
-        let padding = self.padding(ids.clone());
+        let (padding, words) = (self.padding(ids.clone()), ids.clone());
         let pos = self.pos_embed.val().narrow(0, 0, len).unsqueeze::<3>();
         let mut x = self.token_embed.forward(ids) + pos; // (B, L, W)
         if let Some(types) = &self.type_embed {
@@ -78,6 +78,7 @@ impl TextTower {
             Pool::Mean => real.clone() / real.sum_dim(1),
             Pool::First => one_hot(Tensor::zeros([batch, 1, 1], &device), len),
             Pool::Last => one_hot(real.sum_dim(1) - 1.0, len),
+            Pool::End => one_hot(self.ends(words).float().unsqueeze_dim(2), len),
         };
         let feature = (x * weights).sum_dim(1).squeeze_dim(1);
         match &self.norm {
@@ -91,11 +92,20 @@ impl TextTower {
         let [batch, len] = ids.dims();
         let places = Tensor::<1, Int>::arange(0..len as i64, &ids.device());
         let places = places.reshape([1, len]).expand([batch, len]);
-        if self.padded {
+        if self.pad.is_some() {
             return places.lower_elem(0);
         }
         let tokens = places.clone().mask_fill(ids.equal_scalar(0), 0);
         places.greater(tokens.max_dim(1).expand([batch, len]))
+    }
+
+    /// The place of the last token that is no padding: (B, 1).
+    fn ends(&self, ids: Tensor<2, Int>) -> Tensor<2, Int> {
+        let [batch, len] = ids.dims();
+        let places = Tensor::<1, Int>::arange(0..len as i64, &ids.device());
+        let places = places.reshape([1, len]).expand([batch, len]);
+        let pad = i64::from(self.pad.unwrap_or(0));
+        places.mask_fill(ids.equal_scalar(pad), 0).max_dim(1)
     }
 }
 

@@ -11,7 +11,7 @@ use burn::module::{Initializer, Module, Param};
 use burn::nn::{LayerNorm, Linear};
 use burn::tensor::{Device, Int, Tensor};
 
-use tuwen_encode::{ModelConfig, NormPlace, TowerConfig, Vision};
+use tuwen_encode::{ImagePool, ModelConfig, NormPlace, TowerConfig, Vision};
 
 use crate::layers::{Block, Mlp, attend, layer_norm, linear};
 
@@ -25,6 +25,8 @@ pub struct Vit {
     blocks: Vec<Block>,
     norm: Option<LayerNorm>,
     pool: Option<Probe>,
+    #[module(skip)]
+    image_pool: ImagePool,
     patch: usize,
 }
 
@@ -54,13 +56,14 @@ impl Vit {
             blocks: (0..tower.layers).map(|_| Block::new(tower, device)).collect(),
             norm: (tower.norm == NormPlace::Pre).then(|| layer_norm(tower, device)),
             pool: pools.then(|| Probe::new(tower, device)),
+            image_pool: config.image_pool,
             patch: config.patch,
         }
     }
 
     /// # Shapes
     /// `pixels`: (B, 3, R, R), normalised; `keep`: (B, K) patches to keep, all when `None`.
-    /// Returns (B, W), the normalised class token or what the probe makes of all patches.
+    /// Returns (B, W), the normalised class token, the patches' mean or what the probe makes of them.
     pub fn forward(&self, pixels: Tensor<4>, keep: Option<Tensor<2, Int>>) -> Tensor<2> {
         let [batch, _, size, _] = pixels.dims();
         let (side, patch) = (size / self.patch, self.patch);
@@ -92,12 +95,23 @@ impl Vit {
         for block in &self.blocks {
             x = block.forward(x, None);
         }
+        let patches = |x: Tensor<3>| {
+            let [_, tokens, _] = x.dims();
+            x.narrow(1, 1, tokens - 1).mean_dim(1)
+        };
         if self.cls_token.is_some() {
-            // Only the class token leaves the tower, so only it is normalised.
-            x = x.narrow(1, 0, 1);
+            x = match self.image_pool {
+                // Only the class token leaves the tower, so only it is normalised.
+                ImagePool::Class => x.narrow(1, 0, 1),
+                ImagePool::MeanThenNorm => patches(x),
+                ImagePool::NormThenMean => x,
+            };
         }
         if let Some(norm) = &self.norm {
             x = norm.forward(x);
+        }
+        if self.image_pool == ImagePool::NormThenMean {
+            x = patches(x);
         }
         match &self.pool {
             Some(probe) => probe.forward(x),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use tuwen_data::file;
 use tuwen_data::token::Tokens;
 use tuwen_encode::arrays::{self, Precision};
 use tuwen_encode::{Arrays, CONFIG_FILE, CpuEncoder, ModelConfig, TOKENIZER_FILE, WEIGHTS_FILE};
@@ -52,13 +53,11 @@ impl Architecture {
     /// It cannot be written.
     pub(crate) fn export(&self, folder: &Path, weights: &Arrays) -> Result<()> {
         std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
-        let config = folder.join(CONFIG_FILE);
         let json = serde_json::to_string_pretty(&self.config).expect("plain data");
-        std::fs::write(&config, json).map_err(|e| Error::io(&config, e))?;
+        file::replace(&folder.join(CONFIG_FILE), json.as_bytes())?;
         if let Some(tokenizer) = &self.tokenizer {
-            let bytes = std::fs::read(tokenizer).map_err(|e| Error::io(tokenizer, e))?;
-            let copy = folder.join(TOKENIZER_FILE);
-            std::fs::write(&copy, bytes).map_err(|e| Error::io(&copy, e))?;
+            let bytes = file::read(tokenizer, file::DOCUMENT)?;
+            file::replace(&folder.join(TOKENIZER_FILE), &bytes)?;
         }
         Ok(arrays::write(weights, Precision::F16, &BTreeMap::new(), &folder.join(WEIGHTS_FILE))?)
     }

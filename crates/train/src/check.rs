@@ -2,11 +2,15 @@
 
 use std::collections::HashMap;
 
+use tuwen_data::Sample;
+use tuwen_data::image::groups;
 use tuwen_encode::{ModelConfig, ResNet, TowerConfig, Vision};
 
 use crate::config::{LossKind, Tower};
 use crate::learner::Learner;
-use crate::start::{duplicates, first_weights, read_data};
+use crate::sets::read_set;
+use crate::start::{first_weights, looks, read_data};
+use crate::stop::Stop;
 use crate::{Result, TrainConfig};
 
 /// What threads and the allocator need beside the values that are counted: measured, rounded up.
@@ -21,43 +25,123 @@ pub struct Checked {
     pub advice: Vec<String>,
 }
 
-/// Reads data and weights as a run would, and takes no step.
+/// Reads data and weights as a run would, looks at every picture, and takes no step.
 ///
 /// # Errors
 /// What would end the run at once.
-pub fn check(config: &TrainConfig) -> Result<Checked> {
+pub fn check(config: &TrainConfig, stop: &Stop<'_>) -> Result<Checked> {
     let (model, first) = first_weights(config)?;
     let scale = first.get("heads.logit_scale")?.data[0].exp();
-    let (samples, plan) = read_data(config, &model)?;
+    let bias = first.get("heads.logit_bias")?.data[0];
+    // Looked at below, where a picture that cannot be read is no end.
+    let plain = TrainConfig { avoid_duplicates: false, ..config.clone() };
+    let (samples, plan) = read_data(&plain, &model, stop)?;
+    let measured = measured(config)?;
     let model = model.config;
     let (_, learning) = Learner::new(config, &model, first);
     let count: usize = learning.0.values().map(|array| array.data.len()).sum();
     let batches = plan.batches_per_epoch();
     let steps = config.epochs * batches;
-    let looks = duplicates(&samples)?;
-    let same = looks.iter().enumerate().filter(|(at, first)| *at as u64 != **first).count();
+    let looked = Looked::at(&samples, stop)?;
     let memory = memory(config, &model, count);
 
     let mut found = Checked::default();
     let mut fact = |name, value: String| found.facts.push((name, value));
     fact("pictures", samples.len().to_string());
+    for (name, set) in &measured {
+        let captions: usize = set.iter().map(|sample| sample.captions.len()).sum();
+        fact(name, format!("{} pictures, {captions} captions", set.len()));
+    }
     fact("steps", format!("{steps} ({} epochs of {batches})", config.epochs));
     fact("batch", config.batch.to_string());
     fact("model", format!("{}, {:.1} million values", model.name, model.parameters() as f64 / 1e6));
     fact("learning", format!("{:.2} million values", count as f64 / 1e6));
     fact("logit scale", format!("{scale:.1}"));
-    fact("pictures seen twice", same.to_string());
+    if config.loss.kind == LossKind::Sigmoid {
+        fact("logit bias", format!("{bias:.1}"));
+    }
+    fact("pictures seen twice", looked.same.to_string());
     fact("equal captions", format!("{:.2} in a batch", equal_captions(config, &samples)));
     fact("memory", format!("about {:.1} GB", memory / 1e9));
-    found.advice = advice(config, &model, (steps, scale), same);
+    found.advice = advice(config, &model, (steps, scale), samples.len());
+    found.advice.extend(looked.advice("train", config.avoid_duplicates));
+    for (name, set) in &measured {
+        found.advice.extend(Looked::at(set, stop)?.advice(name, true));
+        found.advice.extend(learned_and_measured(name, &samples, set));
+    }
     Ok(found)
+}
+
+/// The sets that recall is measured on, by their names in the configuration.
+fn measured(config: &TrainConfig) -> Result<Vec<(&'static str, Vec<Sample>)>> {
+    let sets = [("valid", Some(&config.valid)), ("other", config.other.as_ref())];
+    let sets = sets.into_iter().filter_map(|(name, set)| Some((name, set?)));
+    sets.map(|(name, set)| Ok((name, read_set(set)?))).collect()
+}
+
+/// What a look at every picture of a set found.
+struct Looked {
+    /// Pictures that look like an earlier one.
+    same: usize,
+    /// Pictures that cannot be read, each with the reason.
+    unreadable: Vec<String>,
+}
+
+impl Looked {
+    fn at(samples: &[Sample], stop: &Stop<'_>) -> Result<Self> {
+        let looks = looks(samples, stop)?;
+        let (mut prints, mut unreadable) = (Vec::new(), Vec::new());
+        for look in looks {
+            match look {
+                Ok(print) => prints.push(print),
+                Err(error) => unreadable.push(error.to_string()),
+            }
+        }
+        let groups = groups(&prints.iter().collect::<Vec<_>>());
+        let same = groups.iter().enumerate().filter(|(at, first)| at != *first).count();
+        Ok(Self { same, unreadable })
+    }
+
+    fn advice(&self, set: &str, may_be_the_same: bool) -> Vec<String> {
+        let mut advice = Vec::new();
+        if let Some(first) = self.unreadable.first() {
+            advice.push(format!(
+                "{set}: {} pictures cannot be read, and the run would end at one ({first}): take them out \
+                 of the set or of its `ids`",
+                self.unreadable.len()
+            ));
+        }
+        if self.same > 0 && !may_be_the_same {
+            advice.push(format!(
+                "{} pictures look like another one and would be its negatives: set avoid_duplicates = true, \
+                 or clean the set (`tuwen data doctor`)",
+                self.same
+            ));
+        }
+        advice
+    }
+}
+
+/// Pictures that are learned from should not be measured on.
+fn learned_and_measured(name: &str, learned: &[Sample], measured: &[Sample]) -> Option<String> {
+    let learned: HashMap<&str, &Sample> = learned.iter().map(|s| (&*s.id, s)).collect();
+    let same = |sample: &&Sample| learned.get(&*sample.id).is_some_and(|l| l.image == sample.image);
+    let both: Vec<&Sample> = measured.iter().filter(same).collect();
+    let first = both.first()?;
+    Some(format!(
+        "{} of the {} pictures of `{name}` are learned from, too ({}): recall on them says nothing; \
+         `tuwen data split` divides a set",
+        both.len(),
+        measured.len(),
+        first.id
+    ))
 }
 
 fn advice(
     config: &TrainConfig,
     model: &ModelConfig,
     (steps, scale): (usize, f32),
-    same: usize,
+    pictures: usize,
 ) -> Vec<String> {
     let optim = &config.optim;
     let mut advice = Vec::new();
@@ -80,7 +164,7 @@ fn advice(
         let warmup = optim.warmup;
         advice.push(format!("optim.warmup is {warmup} of {steps} steps: lower it to a tenth"));
     }
-    if config.batch < 32 && config.loss.kind == LossKind::Contrastive {
+    if config.batch < pictures.min(32) && config.loss.kind == LossKind::Contrastive {
         let batch = config.batch;
         advice.push(format!(
             "batch is {batch}: the contrastive loss learns from the other pictures of a batch; raise it, \
@@ -90,17 +174,11 @@ fn advice(
     if scale > 100.5 && config.loss.kind != LossKind::Sigmoid {
         advice.push(format!("the logit scale starts at {scale:.1}, above CLIP's clamp of 100"));
     }
-    if same > 0 && !config.avoid_duplicates {
-        advice.push(format!(
-            "{same} pictures look like another one and would be its negatives: set avoid_duplicates = true, \
-             or clean the set (`tuwen data doctor`)"
-        ));
-    }
     advice
 }
 
 /// How many other pictures of a batch have a given picture's very text, on average.
-fn equal_captions(config: &TrainConfig, samples: &[tuwen_data::Sample]) -> f64 {
+fn equal_captions(config: &TrainConfig, samples: &[Sample]) -> f64 {
     let mut counts: HashMap<&str, usize> = HashMap::new();
     let texts = samples.iter().flat_map(|sample| &sample.captions).map(|caption| &*caption.text);
     let mut all = 0;

@@ -2,10 +2,11 @@
 //! a run killed at any moment finds either the old or the new one, never half of one.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Write;
+use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
+use tuwen_data::file;
+use tuwen_data::lock::Lock;
 use tuwen_encode::arrays::{self, Precision};
 use tuwen_encode::{Array, Arrays};
 
@@ -13,46 +14,64 @@ use crate::optim::State;
 use crate::{Error, Result, TrainConfig};
 
 const STATE: &str = "state-";
-const CONFIG: &str = "config.toml";
-const LOG: &str = "log.jsonl";
+/// The resolved configuration.
+pub(crate) const CONFIG: &str = "config.toml";
+/// A line of JSON for each step.
+pub(crate) const LOG: &str = "log.jsonl";
+/// Held by the one program that writes there.
+pub(crate) const LOCK: &str = "lock";
 
-/// A run's folder.
+/// A run's folder; others are kept out of it as long as this lives.
 pub(crate) struct RunFolder {
     path: PathBuf,
+    lock: Option<Lock>,
 }
 
 impl RunFolder {
     /// The folder of this configuration, which may not be there yet.
     pub(crate) fn find(config: &TrainConfig) -> Result<Self> {
         let path = config.out.clone();
-        let resolved = resolved(config)?;
-        match std::fs::read_to_string(path.join(CONFIG)) {
-            Ok(found) if found != resolved => {
-                let lines = found.lines().zip(resolved.lines());
-                let differ = lines.into_iter().find(|(a, b)| a != b);
-                let what = differ.map_or("a longer or shorter file".to_owned(), |(a, b)| {
-                    format!("there `{a}`, here `{b}`")
-                });
-                Err(Error::OtherRun { path, what })
-            }
-            _ => Ok(Self { path }),
+        let file = path.join(CONFIG);
+        if !file.exists() {
+            nothing_else_is_there(&path)?;
+            return Ok(Self { path, lock: None });
+        }
+        let lock = Some(Lock::take(&path.join(LOCK))?);
+        match difference(config, &file)? {
+            None => Ok(Self { path, lock }),
+            Some(what) => Err(Error::OtherRun { path, what }),
         }
     }
 
     /// Makes the folder with its configuration.
-    pub(crate) fn create(&self, config: &TrainConfig) -> Result<()> {
+    pub(crate) fn create(&mut self, config: &TrainConfig) -> Result<()> {
         std::fs::create_dir_all(&self.path).map_err(|e| Error::io(&self.path, e))?;
-        let file = self.file(CONFIG);
-        std::fs::write(&file, resolved(config)?).map_err(|e| Error::io(&file, e))
+        if self.lock.is_none() {
+            self.lock = Some(Lock::take(&self.path.join(LOCK))?);
+        }
+        let resolved = lines(&config.written_in(&self.path))?;
+        Ok(file::replace(&self.file(CONFIG), resolved.as_bytes())?)
+    }
+
+    /// Whether the folder is still this program's alone; to be asked before anything of worth is written.
+    pub(crate) fn is_ours(&self) -> Result<()> {
+        Ok(self.lock.as_ref().map_or(Ok(()), Lock::check)?)
     }
 
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
+    /// Puts a file in the place of the one before.
+    pub(crate) fn put(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        self.is_ours()?;
+        Ok(file::replace(&self.file(name), bytes)?)
+    }
+
     /// Writes weights, moments, average and progress as the newest checkpoint, and removes those beyond
     /// the last `keep`. A disk that is full is an error before anything old is gone.
     pub(crate) fn save(&self, state: &State, progress: &Progress, keep: usize) -> Result<()> {
+        self.is_ours()?;
         let parts = [&state.weights, &state.mean, &state.square, &state.ema];
         let named = PREFIXES.iter().zip(parts).flat_map(|(prefix, part)| {
             part.0.iter().map(move |(name, array)| (format!("{prefix}/{name}"), array))
@@ -60,13 +79,15 @@ impl RunFolder {
         let mut all: Vec<(String, &Array)> = named.collect();
         // The order in which they are read.
         all.sort_by(|a, b| a.0.cmp(&b.0));
-        let metadata = BTreeMap::from([
+        let mut metadata = BTreeMap::from([
             ("step".to_owned(), state.step.to_string()),
             ("best".to_owned(), progress.best.to_string()),
             ("not_better".to_owned(), progress.not_better.to_string()),
             ("data".to_owned(), progress.data.clone()),
             ("blake3".to_owned(), checksum(all.iter().map(|(name, array)| (name, *array)))),
         ]);
+        metadata.extend(progress.usual.map(|usual| ("usual".to_owned(), usual.to_string())));
+        metadata.extend(progress.unmeasured.clone().map(|line| ("unmeasured".to_owned(), line)));
         let path = self.file(&format!("{STATE}{:08}.safetensors", state.step));
         arrays::write_named(&all, Precision::F32, &metadata, &path)?;
         let saved = self.saved();
@@ -103,28 +124,73 @@ impl RunFolder {
         failed.map_or(Ok(None), Err)
     }
 
-    /// Opens the log and drops lines that lie behind the checkpoint.
-    pub(crate) fn open_log(&self, step: usize) -> Result<File> {
+    /// Opens the log to add the lines of step `next` and later ones; what it has of these lies behind the
+    /// checkpoint and is done again.
+    pub(crate) fn open_log(&self, next: usize) -> Result<File> {
         let path = self.file(LOG);
-        let old = std::fs::read_to_string(&path).unwrap_or_default();
-        let kept = old.lines().filter(|line| {
-            let value = serde_json::from_str::<serde_json::Value>(line);
-            // Without a checkpoint the start is measured again.
-            value.is_ok_and(|v| step > 0 && v["step"].as_u64().is_some_and(|s| s <= step as u64))
-        });
-        let mut file = File::create(&path).map_err(|e| Error::io(&path, e))?;
-        for line in kept {
-            writeln!(file, "{line}").map_err(|e| Error::io(&path, e))?;
+        let old = match path.exists() {
+            true => file::read(&path, file::DOCUMENT)?,
+            false => Vec::new(),
+        };
+        let counts = |line: &&[u8]| {
+            let value = serde_json::from_slice::<serde_json::Value>(line);
+            value.is_ok_and(|v| v["step"].as_u64().is_some_and(|step| step < next as u64))
+        };
+        let kept: Vec<&[u8]> = old.split(|&byte| byte == b'\n').filter(counts).collect();
+        let kept: Vec<u8> = kept.into_iter().flat_map(|line| [line, b"\n"].concat()).collect();
+        if kept != old {
+            self.put(LOG, &kept)?;
         }
-        Ok(file)
+        let log = OpenOptions::new().create(true).append(true).open(&path);
+        log.map_err(|e| Error::io(&path, e))
     }
+}
 
-    /// All lines of the log.
-    pub(crate) fn read_log(&self) -> Result<Vec<serde_json::Value>> {
-        let path: &Path = &self.file(LOG);
-        let text = std::fs::read_to_string(path).map_err(|e| Error::io(path, e))?;
-        Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+/// A folder with files of others is left alone: the best model would replace the one that lies there.
+fn nothing_else_is_there(folder: &Path) -> Result<()> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(Error::io(folder, error)),
+    };
+    let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    // What a start leaves that was killed before its configuration was written.
+    let mut foreign = names.filter(|name| name != LOCK && !name.starts_with('.'));
+    match foreign.next() {
+        Some(name) => {
+            let what =
+                format!("`out` holds {name}, which no run wrote there: give a folder of its own");
+            Err(Error::config(folder, what))
+        }
+        None => Ok(()),
     }
+}
+
+/// Where the configuration in a run's folder differs. Once it was written as the user had it, with
+/// paths from where the program was started.
+fn difference(config: &TrainConfig, path: &Path) -> Result<Option<String>> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let text = tuwen_data::encoding::TextFile::read(path)?;
+    let wanted = config.settled();
+    let mut first = None;
+    for base in [folder, &config.folder, Path::new("")] {
+        let found = match TrainConfig::parse_in(&text, base) {
+            Ok(found) => found.settled(),
+            Err(what) => return Ok(Some(what)),
+        };
+        if found == wanted {
+            return Ok(None);
+        }
+        // The one that at least lies there.
+        if first.is_none() || found.out == wanted.out {
+            first = Some(found);
+        }
+    }
+    let (found, wanted) = (lines(&first.expect("three were compared"))?, lines(&wanted)?);
+    let differ = found.lines().zip(wanted.lines()).find(|(there, here)| there != here);
+    Ok(Some(differ.map_or("a longer or shorter file".to_owned(), |(there, here)| {
+        format!("there `{there}`, here `{here}`")
+    })))
 }
 
 const PREFIXES: [&str; 4] = ["weights", "mean", "square", "ema"];
@@ -138,9 +204,13 @@ pub(crate) struct Progress {
     pub(crate) not_better: usize,
     /// The training data's fingerprint.
     pub(crate) data: String,
+    /// The usual loss, by which an explosion is told.
+    pub(crate) usual: Option<f32>,
+    /// The last step's line of the log, when the run was stopped before its validation.
+    pub(crate) unmeasured: Option<String>,
 }
 
-fn resolved(config: &TrainConfig) -> Result<String> {
+fn lines(config: &TrainConfig) -> Result<String> {
     toml::to_string(config).map_err(|e| Error::config(&config.out, e))
 }
 
@@ -167,7 +237,9 @@ fn read(path: &Path) -> Result<(State, Progress)> {
     }
     let [weights, mean, square, ema] = parts;
     let not_better = number("not_better").unwrap_or_default() as usize;
-    let progress = Progress { best, not_better, data: text("data") };
+    let usual = text("usual").parse().ok();
+    let unmeasured = metadata.get("unmeasured").cloned();
+    let progress = Progress { best, not_better, data: text("data"), usual, unmeasured };
     Ok((State { step: step as usize, weights, mean, square, ema }, progress))
 }
 

@@ -61,6 +61,17 @@ pub enum Error {
         /// Some of the batch's.
         pictures: String,
     },
+    /// The user asked for it.
+    #[error("stopped")]
+    Stopped,
+    /// A weight, or what was computed from them, is no number.
+    #[error(
+        "{what} is not a finite number: the weights are damaged, or diverged when they were trained"
+    )]
+    NotFinite {
+        /// The weight, or what came out.
+        what: String,
+    },
     /// Reading or writing failed.
     #[error("{path}: {source}")]
     Io {

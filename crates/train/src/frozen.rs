@@ -9,8 +9,9 @@ use tuwen_data::rng::Rng;
 use tuwen_encode::ModelConfig;
 use tuwen_encode::towers::{AnyImageTower, Record};
 
-use crate::Result;
 use crate::learner::View;
+use crate::stop::{Stop, go_on};
+use crate::{Error, Result};
 
 /// Varied views of each picture.
 const VIEWS: usize = 2;
@@ -24,25 +25,29 @@ pub(crate) struct Cache {
 }
 
 impl Cache {
-    /// Runs the image tower over all samples; `progress` hears the share that is done.
+    /// Runs the image tower over all samples; `progress` hears the share that is done, `stop` ends it.
     pub(crate) fn new(
         plan: &Plan,
         model: &ModelConfig,
         weights: &View<'_>,
         samples: &[Sample],
-        progress: &(dyn Fn(f32) + Sync),
+        (progress, stop): (&(dyn Fn(f32) + Sync), &Stop<'_>),
     ) -> Result<Self> {
         let tower = AnyImageTower::new(model, weights)?;
         let done = AtomicUsize::new(0);
         let view = |view: usize| -> Result<Vec<f32>> {
             let mut features = Vec::with_capacity(samples.len() * model.image.width);
             for (chunk, samples) in samples.chunks(BATCH).enumerate() {
+                go_on(stop)?;
                 let pictures = samples.par_iter().enumerate().map(|(index, sample)| {
                     let member = (chunk * BATCH + index) as u64;
                     plan.view(sample, &mut Rng::new(&[plan.seed, 3, view as u64, member]))
                 });
                 let pixels = pictures.collect::<tuwen_data::Result<Vec<_>>>()?.concat();
                 features.extend(tower.forward(&pixels, None, Record::No).features);
+                if !features[chunk * BATCH * model.image.width..].iter().all(|v| v.is_finite()) {
+                    return Err(Error::NotFinite { what: "a picture's feature".into() });
+                }
                 let done = done.fetch_add(samples.len(), Ordering::Relaxed) + samples.len();
                 progress(done as f32 / (VIEWS * features.capacity() / model.image.width) as f32);
             }

@@ -3,7 +3,7 @@
 //! `run` is the loop, read from top to bottom; `start` gives it data and first weights, `step` turns a
 //! batch into a loss and gradients (fast CPU towers, or burn on any device), `learner` says which weights
 //! learn, `optim` turns gradients into weights, `checkpoint` keeps all of it on disk, `validate` measures
-//! recall, `report` and `tensorboard` show what happened.
+//! recall, `history` reads what a run's folder tells, `report` and `tensorboard` show it.
 
 mod architecture;
 mod check;
@@ -12,14 +12,18 @@ mod config;
 pub mod error;
 mod event;
 mod frozen;
+mod history;
 mod learner;
+mod markup;
 mod mix;
 mod optim;
 mod plot;
 mod report;
 mod run;
+mod sets;
 mod start;
 mod step;
+mod stop;
 mod teacher;
 mod tensorboard;
 mod validate;
@@ -28,13 +32,16 @@ pub use architecture::Architecture;
 pub use check::{Checked, check};
 pub use config::{
     BestBy, Lora, LoraTarget, LossConfig, LossKind, OptimConfig, Products, Start, Tower,
-    TrainConfig,
+    TrainConfig, seen_from,
 };
 pub use error::{Error, Result};
 pub use event::{Event, Options};
+pub use history::History;
 pub use learner::View;
 pub use mix::{Point, mix, soup, wise};
 pub use run::train;
+pub use sets::{SOURCE, read_set};
 pub use start::whole_model;
 pub use step::{Engine, Learns, StepInput, Taught, gradients};
+pub use stop::Stop;
 pub use validate::{Embedded, Reports, Texts, embed_set, recalls};

@@ -4,6 +4,8 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
+use crate::markup::escaped;
+
 const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 260.0;
 const MARGIN: f64 = 50.0;
@@ -14,7 +16,7 @@ type Curve = (String, Vec<(f64, f64)>);
 
 /// Draws the log of a run: the loss above, text-to-image R@1/5/10 below.
 pub(crate) fn svg(log: &[Value]) -> String {
-    let steps = log.last().and_then(|line| line["step"].as_f64()).unwrap_or(1.0);
+    let steps = log.last().and_then(|line| line["step"].as_f64()).unwrap_or(1.0).max(1.0);
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {}\" \
          font-family=\"sans-serif\" font-size=\"11\"><rect width=\"100%\" height=\"100%\" \
@@ -90,10 +92,11 @@ fn panel(out: &mut String, top: f64, title: &str, curves: &[Curve], steps: f64) 
         let _ = write!(
             out,
             "<polyline fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.5\" points=\"{}\"/>\
-             <text x=\"{:.1}\" y=\"{:.1}\" fill=\"{colour}\">{name}</text>",
+             <text x=\"{:.1}\" y=\"{:.1}\" fill=\"{colour}\">{}</text>",
             path.join(" "),
             x(steps) + 8.0,
             top + 40.0 + 15.0 * index as f64,
+            escaped(name),
         );
     }
 }

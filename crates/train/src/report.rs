@@ -2,48 +2,56 @@
 
 use std::fmt::Write;
 
-use serde_json::Value;
-use tuwen_data::import;
 use tuwen_encode::{CpuEncoder, ModelConfig};
 
 use crate::checkpoint::RunFolder;
-use crate::validate::{Reports, recalls};
-use crate::{Error, Result, TrainConfig, plot, tensorboard};
+use crate::history::History;
+use crate::markup::escaped;
+use crate::sets::read_measured;
+use crate::stop::{Stop, Stoppable, go_on, or_stopped};
+use crate::validate::recalls;
+use crate::{Result, TrainConfig, plot, tensorboard};
 
-/// Writes `curves.svg` and TensorBoard's events; of a complete run `report.html`, too, with the start and
-/// the best model beside each other.
+/// The page of a complete run.
+pub(crate) const PAGE: &str = "report.html";
+
+/// Writes `curves.svg` and TensorBoard's events.
+pub(crate) fn curves(folder: &RunFolder) -> Result<()> {
+    drawn(folder).map(|_| ())
+}
+
+/// The log, and its curves, which were written.
+fn drawn(folder: &RunFolder) -> Result<(History, String)> {
+    let history = History::read(&folder.file(""))?;
+    let curves = plot::svg(&history.log);
+    folder.put("curves.svg", curves.as_bytes())?;
+    folder.put("events.out.tfevents.0.tuwen", &tensorboard::events(&history.log))?;
+    Ok((history, curves))
+}
+
+/// Writes `report.html` beside the curves: the start and the best model of a complete run.
 pub(crate) fn write(
     folder: &RunFolder,
     config: &TrainConfig,
     model: &ModelConfig,
-    complete: bool,
+    stop: &Stop<'_>,
 ) -> Result<()> {
-    let log = folder.read_log()?;
-    let curves = plot::svg(&log);
-    put(folder, "curves.svg", curves.as_bytes())?;
-    put(folder, "events.out.tfevents.0.tuwen", &tensorboard::events(&log))?;
-    if complete {
-        let table = before_and_after(folder, config, &log)?;
-        put(folder, "report.html", page(config, model, &log, &curves, &table).as_bytes())?;
-    }
-    Ok(())
-}
-
-fn put(folder: &RunFolder, name: &str, bytes: &[u8]) -> Result<()> {
-    let path = folder.file(name);
-    std::fs::write(&path, bytes).map_err(|e| Error::io(&path, e))
+    let (history, curves) = drawn(folder)?;
+    let table = before_and_after(folder, config, &history, stop)?;
+    folder.put(PAGE, page(config, model, &history, &curves, &table).as_bytes())
 }
 
 /// A row: the set, the source, and both directions before and after.
 type Row = (String, [[[f64; 3]; 2]; 2]);
 
-fn before_and_after(folder: &RunFolder, config: &TrainConfig, log: &[Value]) -> Result<Vec<Row>> {
-    let before = |set: &str| -> Reports {
-        let first = log.iter().find(|line| line["step"] == 0);
-        let found = first.and_then(|line| serde_json::from_value(line[set].clone()).ok());
-        found.unwrap_or_default()
-    };
+fn before_and_after(
+    folder: &RunFolder,
+    config: &TrainConfig,
+    history: &History,
+    stop: &Stop<'_>,
+) -> Result<Vec<Row>> {
     let best = CpuEncoder::open(&folder.file(""))?;
+    let best = Stoppable::new(&best, stop);
     let mut rows = Vec::new();
     let sets = [
         ("valid", "the validation set", Some(&config.valid)),
@@ -51,7 +59,9 @@ fn before_and_after(folder: &RunFolder, config: &TrainConfig, log: &[Value]) -> 
     ];
     for (key, name, set) in sets {
         let Some(set) = set else { continue };
-        let (before, after) = (before(key), recalls(&best, &import::read(set)?)?);
+        go_on(stop)?;
+        let before = history.start(key);
+        let after = or_stopped(recalls(&best, &read_measured(set)?), stop)?;
         for (source, after) in &after {
             let Some(before) = before.get(source) else { continue };
             let both = [before, after].map(|r| [r.text_to_image.recall, r.image_to_text.recall]);
@@ -64,46 +74,43 @@ fn before_and_after(folder: &RunFolder, config: &TrainConfig, log: &[Value]) -> 
 fn page(
     config: &TrainConfig,
     model: &ModelConfig,
-    log: &[Value],
+    history: &History,
     curves: &str,
     table: &[Row],
 ) -> String {
     let title = format!("{}, {}", model.name, config.out.display());
-    let escape = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;");
     let mut out = format!(
-        "<!doctype html><html lang=\"zh\"><meta charset=\"utf-8\"><title>{0}</title><style>body{{font:15px/1.5 \
+        "<!doctype html><html lang=\"zh\"><meta charset=\"utf-8\">\
+         <meta name=\"generator\" content=\"tuwen\"><meta name=\"viewport\" content=\"width=device-width\">\
+         <title>{0}</title><style>body{{font:15px/1.5 \
          system-ui,'Noto Sans CJK SC',sans-serif;max-width:900px;margin:2em auto}}td,th{{padding:2px 12px;\
          text-align:right}}th:first-child{{text-align:left}}</style><h1>{0}</h1>\n<h2>Before and after</h2>\n<table>\
          <tr><th></th><th colspan=\"2\">text to image R@1/5/10</th><th colspan=\"2\">image to text R@1/5/10</th></tr>\
          <tr><th></th><th>start</th><th>best</th><th>start</th><th>best</th></tr>\n",
-        escape(&title)
+        escaped(&title)
     );
     let three = |recall: [f64; 3]| recall.map(|value| format!("{value:.1}")).join("/");
     for (name, [before, after]) in table {
         let _ = writeln!(
             out,
             "<tr><th>{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
-            escape(name),
+            escaped(name),
             three(before[0]),
             three(after[0]),
             three(before[1]),
             three(after[1])
         );
     }
-    let seconds: f64 = log
-        .iter()
-        .filter_map(|line| line["images_per_s"].as_f64())
-        .map(|speed| config.batch as f64 / speed)
-        .sum();
-    let steps = log.last().map_or(0, |line| line["step"].as_u64().unwrap_or(0));
+    let (steps, minutes) = (history.steps(), history.minutes());
+    let best = history.best().map_or(0, |line| line["step"].as_u64().unwrap_or(0));
     let resolved = toml::to_string(config).unwrap_or_default();
     let _ = write!(
         out,
-        "</table>\n<p>{steps} steps of {} pictures, {:.1} minutes of training.</p>\n<h2>Curves</h2>\n{curves}\n\
+        "</table>\n<p>{steps} steps of {} pictures, {minutes:.1} minutes of training; the best model is that of step \
+         {best}.</p>\n<h2>Curves</h2>\n{curves}\n\
          <h2>Configuration</h2>\n<pre>{}</pre></html>\n",
         config.batch,
-        seconds / 60.0,
-        escape(&resolved)
+        escaped(&resolved)
     );
     out
 }

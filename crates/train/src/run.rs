@@ -4,26 +4,26 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use serde_json::{Value, json};
 use tuwen_data::Sample;
-use tuwen_data::import;
 use tuwen_data::loader::{Batch, Plan};
 use tuwen_data::rng::Rng;
 use tuwen_encode::ModelConfig;
 use tuwen_encode::arrays::{self, Precision};
 
 use crate::architecture::Architecture;
-use crate::checkpoint::{Progress, RunFolder};
+use crate::checkpoint::{LOG, Progress, RunFolder};
 use crate::config::{LossKind, Products, Tower};
 use crate::event::{Event, Options};
 use crate::frozen::Cache;
 use crate::learner::Learner;
 use crate::optim::{self, Group, State};
+use crate::sets::read_measured;
 use crate::start::{fingerprint, first_weights, read_data};
 use crate::step::{Engine, Learns, StepInput, gradients};
+use crate::stop::{Stop, Stoppable, go_on, or_stopped};
 use crate::teacher::Teacher;
 use crate::validate::{recalls, score};
 use crate::{Error, Result, TrainConfig, report};
@@ -35,23 +35,39 @@ const LARGEST_SCALE: f32 = 4.605_170_2;
 const EXPLOSION: f32 = 4.0;
 
 /// Trains, or goes on where an earlier call of the same configuration was stopped. `stop` ends the
-/// run after the current step, with a checkpoint. Returns whether the run is complete.
+/// run after the current step, with a checkpoint; before the first step, or behind the last one, at once.
+/// Returns whether the run is complete.
 ///
 /// # Errors
-/// Data or weights that do not fit, a loss that is no number, a folder that cannot be written.
+/// Data or weights that do not fit, a loss that is no number, a folder that cannot be written or is
+/// another run's, also one that goes on at this moment.
 pub fn train(
     config: &TrainConfig,
     options: &Options,
-    stop: &AtomicBool,
+    stop: &Stop<'_>,
+    tell: &(dyn Fn(Event<'_>) + Sync),
+) -> Result<bool> {
+    match run(config, options, stop, tell) {
+        Err(Error::Stopped) => Ok(false),
+        done => done,
+    }
+}
+
+fn run(
+    config: &TrainConfig,
+    options: &Options,
+    stop: &Stop<'_>,
     tell: &(dyn Fn(Event<'_>) + Sync),
 ) -> Result<bool> {
     if config.precision != Products::F32 && !matches!(options.engine, Engine::Cpu) {
         return Err(Error::config(&config.out, "`precision` is for the CPU: a GPU takes f32 yet"));
     }
-    let folder = RunFolder::find(config)?;
+    let mut folder = RunFolder::find(config)?;
     let (model, first) = first_weights(config)?;
-    let (samples, plan) = read_data(config, &model)?;
+    go_on(stop)?;
+    let (samples, plan) = read_data(config, &model, stop)?;
     let valid = Validation::read(config)?;
+    go_on(stop)?;
     tell(Event::Data { train: samples.len(), valid: valid.valid.len() });
     let (learner, learning) = Learner::new(config, &model.config, first);
     if learning.0.is_empty() {
@@ -86,7 +102,7 @@ struct Run<'a> {
     folder: RunFolder,
     valid: Validation,
     steps: usize,
-    stop: &'a AtomicBool,
+    stop: &'a Stop<'a>,
     tell: &'a (dyn Fn(Event<'_>) + Sync),
 }
 
@@ -94,6 +110,7 @@ struct Run<'a> {
 struct Extras {
     cache: Option<Cache>,
     teacher: Option<Teacher>,
+    names: Vec<String>,
 }
 
 impl Run<'_> {
@@ -104,43 +121,85 @@ impl Run<'_> {
         samples: Vec<Sample>,
         plan: Plan,
     ) -> Result<bool> {
-        if self.is_tired(&progress) {
-            // It was stopped early before: the same command changes nothing.
-            return Ok(true);
-        }
-        let mut log = self.folder.open_log(state.step)?;
-        if state.step == 0 {
-            let line = self.validate(&state, &mut progress)?;
+        let begun = state.step;
+        // A step that was not measured has no line yet; without a checkpoint the start is measured again.
+        let has_line = begun > 0 && progress.unmeasured.is_none();
+        let mut log = self.folder.open_log(begun + usize::from(has_line))?;
+        if begun == 0 {
+            let line = self.validate(&state, &mut progress, json!({ "step": 0 }))?;
             self.write(&mut log, &line)?;
         }
-        let extras = self.extras(&state, &samples, &plan)?;
-        (self.tell)(Event::Start { step: state.step, steps: self.steps });
-        let names: Vec<String> = samples.iter().map(|sample| sample.id.clone()).collect();
-        let mut usual = None;
-        for batch in plan.stream(Arc::new(samples), state.step..self.steps) {
-            let batch = batch?;
-            let mut line = self.step(&mut state, &batch, &extras, (&mut usual, &names))?;
-            let end = state.step == self.steps;
-            if state.step.is_multiple_of(self.config.validate_every) || end {
-                line["valid"] = self.validate(&state, &mut progress)?["valid"].take();
-            }
+        if let Some(line) = progress.unmeasured.take() {
+            // Stopped behind this step: what is left of it is done first.
+            let line =
+                serde_json::from_str(&line).map_err(|e| Error::config(&self.config.out, e))?;
+            let line = self.validate(&state, &mut progress, line)?;
             self.write(&mut log, &line)?;
-            let tired = self.is_tired(&progress);
-            let last = end || tired || self.stop.load(Ordering::Relaxed);
-            if state.step.is_multiple_of(self.config.checkpoint_every) || last {
-                self.folder.save(&state, &progress, self.config.keep_checkpoints)?;
+            self.save(&state, &progress, &log)?;
+        }
+        // A run that is complete, or was stopped early, stays as it is.
+        let mut tired = self.is_tired(&progress);
+        if state.step < self.steps && !tired {
+            let extras = self.extras(&state, &samples, &plan)?;
+            (self.tell)(Event::Start { step: state.step, steps: self.steps });
+            for batch in plan.stream(Arc::new(samples), state.step..self.steps) {
+                let line = self.step(&mut state, &batch?, &extras, &mut progress.usual)?;
+                tired = self.finish_step(&state, &mut progress, line, &mut log)?;
+                if tired {
+                    break;
+                }
             }
-            if tired {
-                let what = format!("not better for {} validations", progress.not_better);
-                (self.tell)(Event::Note(format!("stopped early: {what}")));
-            }
-            if last {
-                let complete = end || tired;
-                report::write(&self.folder, self.config, &self.model.config, complete)?;
-                return Ok(complete);
-            }
+        }
+        if tired {
+            let what = format!("not better for {} validations", progress.not_better);
+            (self.tell)(Event::Note(format!("stopped early: {what}")));
+        }
+        // The same command behind the end changes nothing.
+        if state.step > begun || !self.folder.file(report::PAGE).is_file() {
+            report::write(&self.folder, self.config, &self.model.config, self.stop)?;
         }
         Ok(true)
+    }
+
+    /// What follows a step: validation, its line of the log, a checkpoint, each where it is due. Returns
+    /// whether patience is at its end.
+    fn finish_step(
+        &self,
+        state: &State,
+        progress: &mut Progress,
+        mut line: Value,
+        log: &mut File,
+    ) -> Result<bool> {
+        let end = state.step == self.steps;
+        if state.step.is_multiple_of(self.config.validate_every) || end {
+            match go_on(self.stop).and_then(|()| self.validate(state, progress, line.clone())) {
+                Ok(measured) => line = measured,
+                Err(Error::Stopped) => {
+                    progress.unmeasured = Some(line.to_string());
+                    self.save(state, progress, log)?;
+                    return Err(Error::Stopped);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.write(log, &line)?;
+        let tired = self.is_tired(progress);
+        let stopped = (self.stop)();
+        let last = end || tired || stopped;
+        if state.step.is_multiple_of(self.config.checkpoint_every) || last {
+            self.save(state, progress, log)?;
+        }
+        if stopped && !end && !tired {
+            report::curves(&self.folder)?;
+            return Err(Error::Stopped);
+        }
+        Ok(tired)
+    }
+
+    /// The log first: a checkpoint without the lines before it could not be gone on from.
+    fn save(&self, state: &State, progress: &Progress, log: &File) -> Result<()> {
+        log.sync_data().map_err(|e| Error::io(self.folder.file(LOG), e))?;
+        self.folder.save(state, progress, self.config.keep_checkpoints)
     }
 
     fn is_tired(&self, progress: &Progress) -> bool {
@@ -152,11 +211,12 @@ impl Run<'_> {
         let cache = (self.config.image_is_frozen() && wanted).then(|| {
             let progress = |share| (self.tell)(Event::Caching(share));
             let view = self.learner.view(&state.weights);
-            Cache::new(plan, &self.model.config, &view, samples, &progress)
+            Cache::new(plan, &self.model.config, &view, samples, (&progress, self.stop))
         });
         let teacher = self.config.loss.teacher.as_ref().filter(|_| wanted);
-        let teacher = teacher.map(|name| Teacher::new(name, samples, plan));
-        Ok(Extras { cache: cache.transpose()?, teacher: teacher.transpose()? })
+        let teacher = teacher.map(|name| Teacher::new(name, samples, plan, self.stop));
+        let names = samples.iter().map(|sample| sample.id.clone()).collect();
+        Ok(Extras { cache: cache.transpose()?, teacher: teacher.transpose()?, names })
     }
 
     /// One step; returns its line of the log.
@@ -165,7 +225,7 @@ impl Run<'_> {
         state: &mut State,
         batch: &Batch,
         extras: &Extras,
-        (usual, names): (&mut Option<f32>, &[String]),
+        usual: &mut Option<f32>,
     ) -> Result<Value> {
         let (config, started) = (self.config, Instant::now());
         let mut rng = Rng::new(&[config.seed, 4, state.step as u64]);
@@ -183,13 +243,17 @@ impl Run<'_> {
         let (loss, seen) = gradients(engine, &self.model.config, &view, &config.loss, &input)?;
         let before = usual.unwrap_or(loss);
         if !loss.is_finite() || loss > EXPLOSION * before.max(1.0) {
-            let some = batch.image_ids.iter().take(5).map(|&id| &*names[id as usize]);
+            let some = batch.image_ids.iter().take(5).map(|&id| &*extras.names[id as usize]);
             let pictures = some.collect::<Vec<_>>().join(", ") + ", …";
             return Err(Error::Diverged { step: state.step + 1, loss, before, pictures });
         }
         *usual = Some(before + 0.05 * (loss - before));
         let mut grads = self.learner.gradients(&state.weights, seen);
         let norm = optim::clip(&mut grads, config.optim.clip);
+        if !norm.is_finite() {
+            let what = format!("the gradient of step {}, whose loss is {loss},", state.step + 1);
+            return Err(Error::NotFinite { what });
+        }
         let factor = optim::schedule(state.step, self.steps, config.optim.warmup);
         optim::update(state, &grads, &config.optim, |name, axes| self.rate(name, axes), factor);
         let scale = match state.weights.0.get_mut("heads.logit_scale") {
@@ -216,14 +280,16 @@ impl Run<'_> {
         }
     }
 
-    /// Measures the moving average, and keeps it when it is the best; returns a line of the log.
-    fn validate(&self, state: &State, progress: &mut Progress) -> Result<Value> {
+    /// Measures the moving average, and keeps it when it is the best; returns the line of the log with
+    /// what was found.
+    fn validate(&self, state: &State, progress: &mut Progress, mut line: Value) -> Result<Value> {
         let weights = self.learner.view(&state.ema).to_arrays(&self.model.config)?;
         let encoder = self.model.encoder(weights)?;
-        let reports = recalls(&encoder, &self.valid.valid)?;
-        let mut line = json!({ "step": state.step, "valid": reports });
+        let stoppable = Stoppable::new(&encoder, self.stop);
+        let recalls = |set| or_stopped(recalls(&stoppable, set), self.stop);
+        let reports = recalls(&self.valid.valid)?;
         if let (0, Some(other)) = (state.step, &self.valid.other) {
-            line["other"] = json!(recalls(&encoder, other)?);
+            line["other"] = json!(recalls(other)?);
         }
         let score = score(&reports, self.config.best_by);
         let best = score > progress.best || state.step == 0;
@@ -231,18 +297,20 @@ impl Run<'_> {
         // Not made again: a second copy of a large model is a lot of memory.
         if let (true, Some(weights)) = (best, encoder.into_weights()) {
             progress.best = score;
+            self.folder.is_ours()?;
             self.model.export(&self.config.out, &weights)?;
             if self.config.lora.is_some() {
                 let path = self.folder.file("adapters.safetensors");
                 arrays::write(&state.ema, Precision::F32, &BTreeMap::new(), &path)?;
             }
         }
+        (line["valid"], line["best"]) = (json!(reports), json!(best));
         (self.tell)(Event::Valid { step: state.step, reports: &reports, best });
         Ok(line)
     }
 
     fn write(&self, log: &mut File, line: &Value) -> Result<()> {
-        writeln!(log, "{line}").map_err(|e| Error::io(self.folder.file("log.jsonl"), e))
+        writeln!(log, "{line}").map_err(|e| Error::io(self.folder.file(LOG), e))
     }
 }
 
@@ -254,8 +322,8 @@ struct Validation {
 
 impl Validation {
     fn read(config: &TrainConfig) -> Result<Self> {
-        let other = config.other.as_ref().map(import::read).transpose()?;
-        Ok(Self { valid: import::read(&config.valid)?, other })
+        let other = config.other.as_ref().map(read_measured).transpose()?;
+        Ok(Self { valid: read_measured(&config.valid)?, other })
     }
 }
 

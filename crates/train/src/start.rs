@@ -7,14 +7,16 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use tuwen_data::image::{Fingerprint, Limits, decode, groups};
 use tuwen_data::loader::Plan;
-use tuwen_data::{Error as DataError, Sample, import};
-use tuwen_encode::{Arrays, ModelConfig, Vision, arrays};
+use tuwen_data::{Error as DataError, Sample};
+use tuwen_encode::{Array, Arrays, ModelConfig, Vision, arrays};
 use tuwen_gemm::Precision;
 use tuwen_model::burn::tensor::Device;
 use tuwen_model::{DualEncoder, load_imagenet_vit, weights};
 
 use crate::architecture::Architecture;
-use crate::config::Tower;
+use crate::config::{LossKind, Tower};
+use crate::sets::read_set;
+use crate::stop::{Stop, go_on};
 use crate::{Error, Result, TrainConfig};
 
 /// The architecture and the first weights: random ones, replaced by those that the configuration names.
@@ -23,7 +25,7 @@ use crate::{Error, Result, TrainConfig};
 /// Weights that do not fit, or settings that the architecture does not know.
 pub fn first_weights(config: &TrainConfig) -> Result<(Architecture, Arrays)> {
     let start = &config.start;
-    let (model, mut arrays) =
+    let (mut model, mut arrays) =
         match (&start.model, &config.model, &start.image_tower, &start.text_tower) {
             (Some(name), ..) => whole_model(name)?,
             (_, Some(path), ..) => random(Architecture::load(path)?, config.seed),
@@ -38,7 +40,29 @@ pub fn first_weights(config: &TrainConfig) -> Result<(Architecture, Arrays)> {
         arrays.0.extend(arrays::read(path)?.0);
     }
     model.config.check_weights(&arrays)?;
+    let lost = |(_, array): &(&String, &Array)| !array.data.iter().all(|value| value.is_finite());
+    if let Some((name, _)) = arrays.0.iter().find(lost) {
+        return Err(Error::NotFinite { what: format!("the weight `{name}` to start from") });
+    }
+    match config.loss.kind {
+        LossKind::Sigmoid => {
+            model.config.sigmoid = true;
+            begin_bias(&mut arrays);
+        }
+        LossKind::Contrastive => model.config.sigmoid = false,
+        // It knows cosines alone: what judged pairs before may go on to.
+        LossKind::Triplet => {}
+    }
     Ok((model, arrays))
+}
+
+/// A model of another loss has no bias. At 0 every pair of a batch would begin as a sure yes, so it begins
+/// where SigLIP's does.
+fn begin_bias(arrays: &mut Arrays) {
+    let bias = arrays.slot("heads.logit_bias", &[1]);
+    if bias[0] == 0.0 {
+        bias[0] = -10.0;
+    }
 }
 
 /// What a configuration asks of an architecture that has no such thing.
@@ -76,6 +100,7 @@ fn two_towers(image: &str, text: &str, seed: u64) -> Result<(Architecture, Array
         embed_dim: seeing.config.embed_dim,
         image: seeing.config.image,
         vision: seeing.config.vision,
+        image_pool: seeing.config.image_pool,
         patch: seeing.config.patch,
         patch_bias: seeing.config.patch_bias,
         preprocess: seeing.config.preprocess,
@@ -106,11 +131,16 @@ pub fn whole_model(name: &str) -> Result<(Architecture, Arrays)> {
 ///
 /// # Errors
 /// A set that cannot be read, or that is too small.
-pub fn read_data(config: &TrainConfig, model: &Architecture) -> Result<(Vec<Sample>, Plan)> {
+pub fn read_data(
+    config: &TrainConfig,
+    model: &Architecture,
+    stop: &Stop<'_>,
+) -> Result<(Vec<Sample>, Plan)> {
     let (mut samples, mut sets) = (Vec::new(), Vec::new());
     for set in &config.train {
         let start = samples.len();
-        samples.extend(import::read(set)?);
+        samples.extend(read_set(set)?);
+        go_on(stop)?;
         sets.push((start..samples.len(), set.share));
     }
     let plan = Plan {
@@ -124,7 +154,7 @@ pub fn read_data(config: &TrainConfig, model: &Architecture) -> Result<(Vec<Samp
         token_mask: config.token_mask,
         token_drop: config.token_drop,
         duplicates: match config.avoid_duplicates {
-            true => duplicates(&samples)?,
+            true => duplicates(&samples, stop)?,
             false => Vec::new(),
         },
         augment: config.augment.clone(),
@@ -168,15 +198,26 @@ fn captions_are_there(config: &TrainConfig, samples: &[Sample]) -> Result<()> {
 }
 
 /// For each picture the number of the first that looks the same.
-pub(crate) fn duplicates(samples: &[Sample]) -> Result<Vec<u64>> {
-    let look = |sample: &Sample| -> Result<Fingerprint> {
-        let picture = sample.image.read().and_then(|bytes| decode(&bytes, Limits::default()));
-        let picture = picture.map_err(|e| DataError::data_set(&sample.id, e.to_string()))?;
-        Ok(Fingerprint::of(&picture.into_rgb()))
-    };
-    let prints = samples.par_iter().map(look).collect::<Result<Vec<_>>>()?;
+fn duplicates(samples: &[Sample], stop: &Stop<'_>) -> Result<Vec<u64>> {
+    let prints = looks(samples, stop)?.into_iter().collect::<tuwen_data::Result<Vec<_>>>()?;
     let prints: Vec<&Fingerprint> = prints.iter().collect();
     Ok(groups(&prints).into_iter().map(|group| group as u64).collect())
+}
+
+/// How each picture looks, or why it cannot be read.
+pub(crate) fn looks(
+    samples: &[Sample],
+    stop: &Stop<'_>,
+) -> Result<Vec<tuwen_data::Result<Fingerprint>>> {
+    let look = |sample: &Sample| {
+        go_on(stop)?;
+        let picture = sample.image.read().and_then(|bytes| decode(&bytes, Limits::default()));
+        Ok(match picture {
+            Ok(picture) => Ok(Fingerprint::of(&picture.into_rgb())),
+            Err(error) => Err(DataError::data_set(&sample.id, error.to_string())),
+        })
+    };
+    samples.par_iter().map(look).collect()
 }
 
 /// What tells one set of pictures and captions from another.

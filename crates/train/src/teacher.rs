@@ -8,6 +8,7 @@ use tuwen_data::{Encoder, Sample, relation};
 
 use crate::Result;
 use crate::step::Taught;
+use crate::stop::{Stop, Stoppable, or_stopped};
 use crate::validate::embed_set;
 
 /// A model that is imitated.
@@ -21,9 +22,14 @@ pub(crate) struct Teacher {
 
 impl Teacher {
     /// Embeds everything.
-    pub(crate) fn new(name: &str, samples: &[Sample], plan: &Plan) -> Result<Self> {
+    pub(crate) fn new(
+        name: &str,
+        samples: &[Sample],
+        plan: &Plan,
+        stop: &Stop<'_>,
+    ) -> Result<Self> {
         let encoder = tuwen_hub::open(name)?;
-        let embedded = embed_set(&encoder as &dyn Encoder, samples)?;
+        let embedded = or_stopped(embed_set(&Stoppable::new(&encoder, stop), samples), stop)?;
         let dim = encoder.dim();
         let mut texts = HashMap::new();
         for (source, own) in relation::texts(samples) {

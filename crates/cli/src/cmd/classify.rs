@@ -7,16 +7,17 @@ use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result, bail};
-use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 use tuwen_data::Encoder;
 use tuwen_data::encoding::TextFile;
 use tuwen_data::image::{Limits, RgbImage, decode_then, read_file};
 use tuwen_data::import::{ClassSet, read_labels};
 use tuwen_data::prompt::Templates;
-use tuwen_encode::{CpuEncoder, Vision, builtin};
+use tuwen_encode::{CpuEncoder, builtin};
 use tuwen_eval::classify::{Probability, classifier};
 
+use crate::output::Force;
+use crate::progress;
 use crate::query::{TextArgs, Usage, in_words, note_lost, open_model};
 use crate::terminal::note;
 use crate::walk::{Failure, Walk, WalkArgs};
@@ -60,7 +61,7 @@ pub struct Args {
     #[arg(long)]
     dataset_text: bool,
     /// How many labels to show for each picture
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     top: u32,
     /// Print as JSON: a line for each picture, or the measures
     #[arg(long)]
@@ -71,6 +72,8 @@ pub struct Args {
     /// With --data: write the predictions as ELEVATER's benchmark takes them
     #[arg(long, requires = "data")]
     elevater: Option<PathBuf>,
+    #[command(flatten)]
+    force: Force,
     #[command(flatten)]
     text_args: TextArgs,
 }
@@ -86,6 +89,7 @@ struct Classified {
 
 /// Classifies or measures.
 pub fn run(args: &Args) -> Result<ExitCode> {
+    let files = report::Files::plan(args)?;
     let labels = given_labels(args)?;
     // Pictures that the user named must be readable, others are skipped.
     let (mut named, mut failed) = (Vec::new(), false);
@@ -112,13 +116,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let weights = label_vectors(&encoder, &labels, &templates(&args.templates)?)?;
     note_lost(&encoder);
     let (scale, bias) = encoder.logits()?;
-    let probability = match encoder.config().vision {
-        Vision::Probe => Probability::Sigmoid { scale, bias },
-        _ => Probability::Softmax { scale },
+    let probability = match encoder.config().is_sigmoid() {
+        true => Probability::Sigmoid { scale, bias },
+        false => Probability::Softmax { scale },
     };
     let (found, skipped) = classify(&encoder, pictures, |v| probability.of(v, &weights))?;
     if args.data.is_some() {
-        report::measures(args, &encoder, &labels, &found, skipped)?;
+        report::measures(args, &files, &encoder, &labels, &found, skipped)?;
     } else {
         report::pictures(args, &labels, &found)?;
     }
@@ -155,7 +159,7 @@ fn templates(choice: &str) -> Result<Templates> {
 
 /// The pictures of the command line; what is none is named.
 fn pictures_of(args: &Args) -> Result<Walk> {
-    let walk = Walk::of(&args.paths, &args.walk, &AtomicBool::new(false))?;
+    let walk = Walk::of(&args.paths, &args.walk, &AtomicBool::new(false), &|_| {})?;
     for Failure { file, reason, .. } in &walk.failed {
         note!("skipped {file}: {reason}");
     }
@@ -184,14 +188,9 @@ fn classify(
     pictures: Vec<(PathBuf, Option<usize>)>,
     probabilities: impl Fn(&[f32]) -> Vec<f32>,
 ) -> Result<(Vec<Classified>, usize)> {
-    let stop = super::stop_flag("stopping after these pictures")?;
-    let bar = ProgressBar::new(pictures.len() as u64);
-    bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} pictures, {eta} left")?);
+    let bar = progress::bar(Some(pictures.len()), "pictures");
     let (mut found, mut skipped) = (Vec::new(), 0);
     for batch in pictures.chunks(BATCH) {
-        if stop.load(std::sync::atomic::Ordering::Relaxed) {
-            bail!("stopped after {} of {} pictures", found.len(), pictures.len());
-        }
         let load = |path: &Path| -> Result<RgbImage> {
             let limits = Limits::default();
             let fit = |picture| encoder.preprocess().fit(&picture);

@@ -11,18 +11,19 @@ mod translate;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::Ordering;
 
 use anyhow::{Result, bail};
 use clap::Subcommand;
-use indicatif::{ProgressBar, ProgressStyle};
 use tuwen_data::encoding::Encoding;
 use tuwen_data::export::{Target, Writer, Written};
 use tuwen_data::import::{Format, Opened, Source};
 use tuwen_data::{Error, Sample};
 
 use super::by_name;
+use crate::output::StagedOutput;
+use crate::progress;
 use crate::terminal::{note, say};
+use crate::words::counted;
 
 /// Convert, check, split, count or look at a captioned set
 #[derive(clap::Args)]
@@ -112,6 +113,40 @@ impl SourceArgs {
             encoding: None,
         }
     }
+
+    fn source(&self) -> Result<Source> {
+        let source = match self.from {
+            Some(format) => Source::new(&self.input, format),
+            None => Source::guess(&self.input)?,
+        };
+        Ok(Source {
+            encoding: self.encoding,
+            images: self.images.clone(),
+            image_field: self.image_field.clone().unwrap_or(source.image_field),
+            caption_field: self.caption_field.clone().unwrap_or(source.caption_field),
+            names_are_captions: self.names,
+            ..source
+        })
+    }
+
+    /// A set without a record is an error and no small result.
+    fn refuse_nothing(&self, records: usize, skipped: usize) -> Result<()> {
+        let input = self.input.display();
+        match (records, skipped) {
+            (0, 0) => bail!("{input}: there is no record in it"),
+            (0, _) => bail!("{input}: there is no record that can be used, {skipped} are bad"),
+            _ => Ok(()),
+        }
+    }
+
+    /// What the set is read from.
+    fn inputs(&self) -> Vec<&Path> {
+        [Some(&self.input), self.images.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(PathBuf::as_path)
+            .collect()
+    }
 }
 
 /// How many bad records are listed.
@@ -119,19 +154,7 @@ const LISTED: usize = 10;
 
 /// Opens the set and says what is wrong with its text.
 fn open(args: &SourceArgs) -> Result<Opened> {
-    let source = match args.from {
-        Some(format) => Source::new(&args.input, format),
-        None => Source::guess(&args.input)?,
-    };
-    let source = Source {
-        encoding: args.encoding,
-        images: args.images.clone(),
-        image_field: args.image_field.clone().unwrap_or(source.image_field),
-        caption_field: args.caption_field.clone().unwrap_or(source.caption_field),
-        names_are_captions: args.names,
-        ..source
-    };
-    let opened = source.open()?;
+    let opened = args.source()?.open()?;
     if let Some(choice) = &opened.choice {
         note!("note: {}: {choice}", args.input.display());
     }
@@ -154,24 +177,28 @@ fn rewrite(
     mut write: impl FnMut(&mut Writer, Sample) -> tuwen_data::Result<()>,
 ) -> Result<(Written, usize)> {
     let opened = open(source)?;
-    let mut writer = Writer::create(output, to)?;
-    let stop = super::stop_flag("stopping; nothing half written stays")?;
-    let bar = ProgressBar::new_spinner();
-    bar.set_style(ProgressStyle::with_template("{spinner} {pos} records, {per_sec}, {elapsed}")?);
+    let (_announced, mut writer) =
+        StagedOutput::begin(output, &source.inputs(), || Writer::create(output, to))?;
+    let bar = progress::bar(total(source), "records");
     let mut skipped = Skipped::default();
     for record in opened.records {
-        if stop.load(Ordering::Relaxed) {
-            bail!("stopped; {} was not written", output.display());
-        }
         match record.and_then(|sample| write(&mut writer, sample)) {
             Ok(()) => bar.inc(1),
-            // The disk's own failure; anything else is the record's.
-            Err(error @ Error::Io { .. }) => return Err(error.into()),
+            // The disk's own failure or the format's limit; anything else is the record's.
+            Err(error @ (Error::Io { .. } | Error::Target(_))) => return Err(error.into()),
             Err(error) => bar.suspend(|| skipped.add(error)),
         }
     }
     bar.finish_and_clear();
+    source.refuse_nothing(writer.written().pictures, skipped.0)?;
     Ok((writer.finish()?, skipped.0))
+}
+
+/// How many records there are to come, where somebody sees it and it is cheap to know: pictures are read later.
+fn total(args: &SourceArgs) -> Option<usize> {
+    let source = args.source().ok()?;
+    let cheap = progress::is_seen() && source.format != Format::Parquet;
+    cheap.then(|| source.open().map_or(0, |opened| opened.records.count()))
 }
 
 /// A picture's file; an error names the record and is its own.
@@ -179,9 +206,10 @@ fn bytes(sample: &Sample) -> tuwen_data::Result<Vec<u8>> {
     sample.image.read().map_err(|e| Error::data_set(&sample.id, e.to_string()))
 }
 
-fn say(output: &Path, written: &Written, skipped: usize) {
-    let (output, pictures, captions) = (output.display(), written.pictures, written.captions);
-    say!("{output}: {pictures} pictures, {captions} captions, {skipped} skipped");
+fn summary(output: &Path, written: &Written, skipped: usize) {
+    let pictures = counted(written.pictures, "picture");
+    let captions = counted(written.captions, "caption");
+    say!("{}: {pictures}, {captions}, {skipped} skipped", output.display());
 }
 
 /// Bad records: the first are named, all are counted.
@@ -190,11 +218,16 @@ struct Skipped(usize);
 
 impl Skipped {
     fn add(&mut self, what: impl std::fmt::Display) {
+        self.say("skipped", what);
+    }
+
+    /// With another word for what became of them.
+    fn say(&mut self, word: &str, what: impl std::fmt::Display) {
         self.0 += 1;
         if self.0 <= LISTED {
-            note!("skipped: {what}");
+            note!("{word}: {what}");
         } else if self.0 == LISTED + 1 {
-            note!("skipped: … more are counted and not named");
+            note!("{word}: … more are counted and not named");
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::cmd::search;
 use crate::demo_assets::{PICTURES, captions};
 use crate::gallery::find;
 use crate::indexing::{Indexer, Options};
+use crate::output::{Force, OutputFile, OutputFolder};
 use crate::page;
 use crate::query::{embed_query, model_id};
 use crate::terminal::say;
@@ -45,15 +46,17 @@ pub struct Args {
     /// Where pictures, gallery and page go
     #[arg(long, default_value = "tuwen-demo")]
     folder: PathBuf,
+    #[command(flatten)]
+    force: Force,
 }
 
 /// Writes the pictures, indexes, searches and scores them.
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let pictures = args.folder.join("pictures");
-    std::fs::create_dir_all(&pictures).with_context(|| pictures.display().to_string())?;
+    let mut output = OutputFolder::plan(&args.folder, &[], args.force)?;
+    let html = OutputFile::plan(&output.join("demo.html"), &[], args.force)?;
+    let pictures = output.join("pictures");
     for (name, bytes) in PICTURES {
-        let path = pictures.join(name);
-        std::fs::write(&path, bytes).with_context(|| path.display().to_string())?;
+        output.write(&format!("pictures/{name}"), bytes)?;
     }
     let encoder = builtin::open()?;
     let folder = args.folder.join("gallery");
@@ -70,10 +73,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         hits.iter().take(SHOWN).for_each(search::print);
         rows.push((query.to_owned(), hits));
     }
-    let html = args.folder.join("demo.html");
     page::write(&html, "tuwen demo", &rows)?;
-    say!("");
-    say!("the pictures are shown in {}", html.display());
+    say!();
+    say!("the pictures are shown in {}", html.path().display());
     score(&gallery, &encoder)?;
     say!(
         "search them yourself: tuwen search \"a cat\" --gallery {} --html hits.html",
@@ -87,7 +89,7 @@ fn index(pictures: &Path, folder: &Path, encoder: &CpuEncoder) -> Result<usize> 
     let gallery = Gallery::rebuild(folder, &model_id(builtin::BUILT_IN, encoder)?)?;
     let stop = AtomicBool::new(false);
     let pictures = std::fs::canonicalize(pictures).context("the demo's pictures")?;
-    let walk = Walk::of(&[pictures], &WalkArgs::default(), &stop)?;
+    let walk = Walk::of(&[pictures], &WalkArgs::default(), &stop, &|_| {})?;
     let mut indexer = Indexer::new(&gallery, encoder, Options::default(), &stop, &|_| {})?;
     indexer.pictures(walk)?;
     let added = indexer.finish().added;

@@ -5,7 +5,6 @@ mod report;
 mod write;
 
 use std::collections::{BTreeMap, HashMap};
-use std::io::BufRead;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -17,6 +16,8 @@ use tuwen_encode::builtin;
 use tuwen_eval::{Captioned, Direction, Ranking, Report, Ties, by_class};
 
 use super::by_name;
+use crate::number;
+use crate::output::{Force, OutputFolder};
 use crate::query::{TextArgs, Usage};
 use crate::terminal::{note, say};
 
@@ -49,7 +50,7 @@ pub struct Args {
     #[arg(long, default_value = builtin::BUILT_IN)]
     model: Vec<String>,
     /// A share for each --model, in their order; all the same when not given
-    #[arg(long)]
+    #[arg(long, value_parser = number::weight())]
     weight: Vec<f32>,
     /// Learn the shares on these other pictures, one id a line: those that answer most captions among
     /// the first five
@@ -59,7 +60,7 @@ pub struct Args {
     #[arg(long)]
     dataset_text: bool,
     /// Recall at further cut-offs, such as 20,50
-    #[arg(long, value_delimiter = ',')]
+    #[arg(long, value_delimiter = ',', value_parser = number::whole(1..=number::MANY))]
     k: Vec<usize>,
     /// A class for each picture, `ID,CLASS` a line: recall and mAP by class as well, where whatever has
     /// the same class is right
@@ -79,6 +80,8 @@ pub struct Args {
     /// Print the numbers as JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    force: Force,
     #[command(flatten)]
     text_args: TextArgs,
 }
@@ -109,6 +112,7 @@ impl Args {
             report: Some(report),
             font: None,
             json: false,
+            force: Force::default(),
             text_args: TextArgs::default(),
         }
     }
@@ -131,9 +135,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         split: args.split.clone(),
         ..DataSet::new(format, &args.images)
     };
+    let (mut out, mut page) = folders(args)?;
     let samples = read(&set)?;
     let relation = relation::texts(&samples);
     let classes = args.labels.as_ref().map(|path| labels(path, &samples)).transpose()?;
+    if let Some(classes) = &classes {
+        one_class_each(&relation, classes)?;
+    }
     let embedded = ensemble::embed(args, &set, &samples)?;
     let mut measured = Vec::new();
     for (source, texts) in &embedded.texts {
@@ -142,12 +150,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         let ranking = Ranking { top: write::TOP, ties: Ties::LowerFirst };
         let ranked = [set.text_to_image(ranking), set.image_to_text(ranking)];
         let report = Report::new(set, [&ranked[0], &ranked[1]], &args.k);
-        if let Some(folder) = &args.out {
+        if let Some(folder) = &mut out {
             write::all(folder, source, set, &ranked, &report, (&relation[&**source], &samples))?;
         }
         measured.push((source, set, ranked, report));
     }
-    if let Some(folder) = &args.report {
+    if let Some(folder) = page.as_mut().or(out.as_mut()).filter(|_| args.report.is_some()) {
         let shown = measured.iter().map(|(source, set, ranked, report)| report::Shown {
             source,
             set: *set,
@@ -162,8 +170,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         let classes = classes.as_ref()?;
         // A text without a picture has no class; it is nobody's answer.
         let class = |images: &Vec<usize>| images.first().map(|&image| classes[image].clone());
-        let classes: Vec<Option<String>> = classes.iter().cloned().map(Some).collect();
         let texts: Vec<Option<String>> = set.truth.iter().map(class).collect();
+        let classes: Vec<Option<String>> = classes.iter().cloned().map(Some).collect();
         let report = by_class((set.images, &classes), (set.texts, &texts), set.dim, &args.k);
         Some((format!("{source}, by class"), report))
     };
@@ -176,6 +184,16 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         print(&reports);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Folders for results and page; the second is missing where one folder is for both.
+fn folders(args: &Args) -> Result<(Option<OutputFolder>, Option<OutputFolder>)> {
+    let plan = |path: &PathBuf| OutputFolder::plan(path, &[], args.force);
+    let out = args.out.as_ref().map(plan).transpose()?;
+    let full = |path: &Option<PathBuf>| std::fs::canonicalize(path.as_ref()?).ok();
+    let other =
+        args.report.as_ref().filter(|_| out.is_none() || full(&args.out) != full(&args.report));
+    Ok((out, other.map(plan).transpose()?))
 }
 
 fn stem(path: &Path) -> String {
@@ -215,24 +233,42 @@ fn read(set: &DataSet) -> Result<Vec<Sample>> {
     Ok(samples)
 }
 
-/// The class of each picture, from lines of its id or file name and its class.
-fn labels(path: &Path, samples: &[Sample]) -> Result<Vec<String>> {
-    let mut found = HashMap::new();
-    for line in TextFile::look(path)?.open()?.lines() {
-        let line = line.with_context(|| path.display().to_string())?;
-        let parts = line.split_once('\t').or_else(|| line.rsplit_once(','));
-        if let Some((id, class)) = parts {
-            found.insert(id.trim().to_owned(), class.trim().to_owned());
+/// A text of pictures of several classes has none.
+fn one_class_each(
+    relation: &BTreeMap<&str, Vec<relation::Text<'_>>>,
+    classes: &[String],
+) -> Result<()> {
+    for text in relation.values().flatten() {
+        let mut all = text.images.iter().map(|&image| &classes[image]);
+        if let Some(first) = all.next()
+            && let Some(other) = all.find(|class| *class != first)
+        {
+            bail!(
+                "the text \"{}\" has pictures of the classes `{first}` and `{other}`",
+                text.words
+            );
         }
     }
-    let stems: HashMap<String, String> = found
-        .iter()
-        .map(|(id, class)| {
-            (Path::new(id).with_extension("").to_string_lossy().into_owned(), class.clone())
-        })
-        .collect();
+    Ok(())
+}
+
+/// The class of each picture, from lines of its id or file name and its class.
+fn labels(path: &Path, samples: &[Sample]) -> Result<Vec<String>> {
+    let mut found: HashMap<String, String> = HashMap::new();
+    for (number, line) in TextFile::read_document(path)?.lines().enumerate() {
+        if line.trim().is_empty() {
+            continue;
+        }
+        let place = || format!("{}, line {}", path.display(), number + 1);
+        let parts = line.split_once('\t').or_else(|| line.rsplit_once(','));
+        let (id, class) = parts.with_context(|| format!("{}: expected `ID,CLASS`", place()))?;
+        let (id, class) = (import::picture_id(id.trim()), class.trim().to_owned());
+        if let Some(other) = found.insert(id.clone(), class.clone()).filter(|o| *o != class) {
+            bail!("{}: `{id}` has the classes `{other}` and `{class}`", place());
+        }
+    }
     let class = |sample: &Sample| {
-        let class = found.get(&sample.id).or_else(|| stems.get(&sample.id));
+        let class = found.get(&import::picture_id(&sample.id));
         let missing = || format!("{}: no class for the picture `{}`", path.display(), sample.id);
         class.cloned().with_context(missing)
     };

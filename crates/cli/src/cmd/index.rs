@@ -1,18 +1,20 @@
 //! `tuwen index PATH...`
 
+use std::cell::OnceCell;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use tuwen_encode::{CpuEncoder, builtin};
 use tuwen_index::{Gallery, Kind};
 
 use crate::gallery::{GalleryArg, Place};
 use crate::indexing::{Indexer, Options, Summary};
-use crate::query::{TextArgs, Usage, captions, model_id, note_lost, open_model};
+use crate::progress;
+use crate::query::{TextArgs, Usage, as_in_gallery, captions, model_id, note_lost, open_model};
 use crate::terminal::{note, say};
 use crate::walk::{Walk, WalkArgs};
 
@@ -70,6 +72,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let texts = args.captions.iter().map(|file| Ok((file, some_captions(file)?)));
     let texts = texts.collect::<Result<Vec<Captions<'_>>>>()?;
     let encoder = open_model(&args.model, &args.text_args)?;
+    let encoder = if args.rebuild { encoder } else { as_in_gallery(&place.folder, encoder)? };
     let id = model_id(&args.model, &encoder)?;
     let stop = super::stop_flag("stopping; everything so far is kept")?;
     let started = Instant::now();
@@ -125,28 +128,27 @@ fn index(
     texts: &[Captions<'_>],
     stop: &AtomicBool,
 ) -> Result<Summary> {
-    let bar = ProgressBar::new_spinner();
-    let progress = |count| bar.inc(count as u64);
+    // The total is known after the walk.
+    let bar = OnceCell::new();
+    let progress = |count| {
+        bar.get().map(|bar: &ProgressBar| bar.inc(count as u64));
+    };
     let options = Options { verify: args.verify, prune: args.prune, force: args.force };
     let mut indexer = Indexer::new(gallery, encoder, options, stop, &progress)?;
     if !args.paths.is_empty() {
-        bar.set_style(ProgressStyle::with_template("{spinner} looking for pictures, {elapsed}")?);
-        bar.enable_steady_tick(Duration::from_millis(100));
+        let looking = progress::bar(None, "pictures found");
         let paths: std::io::Result<Vec<PathBuf>> =
             args.paths.iter().map(std::fs::canonicalize).collect();
-        let walk = Walk::of(&paths?, &args.walk, stop)?;
-        bar.disable_steady_tick();
-        bar.set_length(walk.files.len() as u64);
-        bar.set_style(ProgressStyle::with_template(
-            "{bar:30} {pos}/{len} pictures, {per_sec}, {eta} left",
-        )?);
+        let walk = Walk::of(&paths?, &args.walk, stop, &|count| looking.set_position(count))?;
+        looking.finish_and_clear();
+        let bar = bar.get_or_init(|| progress::bar(Some(walk.files.len()), "pictures"));
         indexer.pictures(walk)?;
+        bar.finish_and_clear();
     }
     for (file, texts) in texts {
         indexer.texts(file, texts)?;
     }
     indexer.texts_without_file()?;
-    bar.finish_and_clear();
     Ok(indexer.finish())
 }
 

@@ -15,12 +15,12 @@ pub mod taidi;
 pub mod train;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use crate::terminal::note;
+use crate::stop;
 
 /// Parses one of a few names; `--help` lists them.
 fn by_name<T: Copy + Send + Sync>(
@@ -32,13 +32,8 @@ fn by_name<T: Copy + Send + Sync>(
         .map(move |typed| value(typed).expect("the parser let no other through"))
 }
 
-/// A flag that Ctrl-C sets; `what` tells the user what happens then.
+/// A flag that the first Ctrl-C raises; `what` tells the user what happens then. A command that does not ask
+/// for it is ended at once.
 fn stop_flag(what: &'static str) -> Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    ctrlc::set_handler(move || {
-        note!("{what}");
-        flag.store(true, Ordering::Relaxed);
-    })?;
-    Ok(stop)
+    Ok(stop::flag(what))
 }

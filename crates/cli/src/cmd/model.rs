@@ -99,11 +99,14 @@ fn list(json: bool) -> Result<()> {
 }
 
 fn info(model: &str, json: bool) -> Result<()> {
-    let (config, fingerprint) = match tuwen_hub::open(model) {
-        Ok(encoder) => (encoder.config().clone(), encoder.fingerprint().to_owned()),
+    let (config, fingerprint, torchvision) = match tuwen_hub::open(model) {
+        Ok(encoder) => {
+            let fingerprint = encoder.fingerprint().to_owned();
+            (encoder.config().clone(), fingerprint, encoder.names_torchvision())
+        }
         Err(error @ tuwen_hub::Error::Missing { .. }) => {
             let Some(known) = Known::find(model) else { return Err(error.into()) };
-            (known.config(), format!("not here: run `tuwen model fetch {}`", known.name))
+            (known.config(), format!("not here: run `tuwen model fetch {}`", known.name), false)
         }
         Err(error) => return Err(error.into()),
     };
@@ -119,6 +122,12 @@ fn info(model: &str, json: bool) -> Result<()> {
     say!("text tower   {}, up to {} tokens", tower(&config.text), config.context);
     let p = &config.preprocess;
     say!("pictures     {0}x{0}, {1:?}, {2:?}", p.size, p.geometry, p.filter);
+    if torchvision {
+        say!(
+            "             resized as Pillow does; torchvision, which the folder names, differs by 1 of"
+        );
+        say!("             255 levels at most");
+    }
     Ok(())
 }
 

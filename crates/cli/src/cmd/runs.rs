@@ -6,10 +6,12 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use serde::Serialize;
 use serde_json::Value;
+use tuwen_train::History;
 
 use crate::terminal::say;
 
-/// Compare training runs: the best recall of each with its interval, steps and time
+/// Compare training runs: the recall of each at its best step, as `best_by` chose it, with its interval,
+/// steps and time
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  tuwen runs runs/*\n\n\
     Intervals are 95% bootstrap intervals over pictures. Where those of two runs overlap widely, \
@@ -86,41 +88,29 @@ pub fn show(folders: &[PathBuf], json: bool) -> Result<()> {
 }
 
 fn read(folder: &Path) -> Result<Vec<Line>> {
-    let path = folder.join("log.jsonl");
-    let text = std::fs::read_to_string(&path)
-        .with_context(|| format!("{}: it is no run's folder", path.display()))?;
-    let log: Vec<Value> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    let batch = std::fs::read_to_string(folder.join("config.toml")).ok();
-    let batch = batch.and_then(|text| text.parse::<toml::Table>().ok());
-    let batch = batch.and_then(|table| table.get("batch")?.as_integer()).unwrap_or(0) as f64;
-    let seconds: f64 = log
-        .iter()
-        .filter_map(|line| line["images_per_s"].as_f64())
-        .map(|speed| batch / speed)
-        .sum();
-    let steps = log.last().and_then(|line| line["step"].as_u64()).unwrap_or(0);
-    let score = |line: &Value| -> f64 {
-        let reports = line["valid"].as_object().into_iter().flatten();
-        let recalls = reports.map(|(_, report)| &report["text_to_image"]["recall"]);
-        recalls.flat_map(|r| (0..3).filter_map(|at| r[at].as_f64())).sum()
-    };
-    let measured = log.iter().filter(|line| line["valid"].is_object());
-    let best = measured.max_by(|a, b| score(a).total_cmp(&score(b)));
-    let best = best.with_context(|| format!("{}: nothing was measured yet", path.display()))?;
+    let history = History::read(folder)?;
+    let best = history.best();
+    let best = best.with_context(|| format!("{}: nothing was measured yet", folder.display()))?;
     let line = |(source, report): (&String, &Value)| {
         let parts = |key: &str| {
             ["text_to_image", "image_to_text"]
                 .map(|direction| [0, 1, 2].map(|at| report[direction][key][at].clone()))
         };
         Line {
-            run: folder.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            run: name(folder),
             source: source.clone(),
             best_step: best["step"].as_u64().unwrap_or(0),
-            steps,
+            steps: history.steps(),
             recall: parts("recall"),
             interval: parts("interval"),
-            minutes: seconds / 60.0,
+            minutes: history.minutes(),
         }
     };
     Ok(best["valid"].as_object().into_iter().flatten().map(line).collect())
+}
+
+/// A run's name is its folder's; `.` has its name elsewhere.
+fn name(folder: &Path) -> String {
+    let whole = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
+    folder.file_name().or(whole.file_name()).unwrap_or_default().to_string_lossy().into_owned()
 }

@@ -11,6 +11,7 @@ use serde_json::Value;
 use tuwen_data::encoding::TextFile;
 use tuwen_eval::compare::compare;
 
+use crate::number;
 use crate::query::Usage;
 use crate::terminal::say;
 
@@ -54,7 +55,7 @@ pub struct Args {
     #[arg(long, num_args = 2)]
     compare: Vec<PathBuf>,
     /// Cut-off of --compare
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = number::whole(1..=number::MANY))]
     k: usize,
     /// Print as JSON
     #[arg(long)]

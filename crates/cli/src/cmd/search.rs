@@ -11,6 +11,7 @@ use tuwen_encode::CpuEncoder;
 use tuwen_index::Kind;
 
 use crate::gallery::{FoundItem, GalleryArg, find, open, queries};
+use crate::output::{Force, OutputFile};
 use crate::page;
 use crate::query::{TextArgs, Usage, embed_query, in_words};
 use crate::terminal::{note, raw, say};
@@ -21,7 +22,7 @@ use crate::terminal::{note, raw, say};
     tuwen search 草地上奔跑的狗 -k 20 --html hits.html\n  \
     tuwen search --image dog.jpg --kind text\n  tuwen search in the snow --image dog.jpg --json\n  \
     tuwen search --queries queries.txt --json\n  \
-    tuwen search a cat --paths -0 | xargs -0 cp -t cats")]
+    tuwen search a cat --paths -0")]
 pub struct Args {
     /// The words
     words: Vec<String>,
@@ -37,7 +38,7 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t = KindArg::Image)]
     kind: KindArg,
     /// How many hits
-    #[arg(short, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(short, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     k: u32,
     /// The model; the gallery knows its own
     #[arg(long)]
@@ -54,6 +55,8 @@ pub struct Args {
     /// Write a page with the hits' pictures
     #[arg(long)]
     html: Option<PathBuf>,
+    #[command(flatten)]
+    force: Force,
     #[command(flatten)]
     text_args: TextArgs,
 }
@@ -74,6 +77,8 @@ struct Query<'a> {
 /// the exit code is 1.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let queries = wanted(args)?;
+    let plan = |path: &PathBuf| OutputFile::plan(path, &[], args.force);
+    let html = args.html.as_ref().map(plan).transpose()?;
     let kind = match args.kind {
         KindArg::Image => Kind::Image,
         KindArg::Text => Kind::Text,
@@ -97,13 +102,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         };
         let hits = find(&gallery, &matrix, &vector, args.k as usize)?;
         args.print(query, &hits)?;
-        if args.html.is_some() {
+        if html.is_some() {
             rows.push((query.title(), hits));
         }
     }
-    if let Some(path) = &args.html {
-        page::write(path, "tuwen", &rows)?;
-        note!("the hits are shown in {}", path.display());
+    if let Some(file) = html {
+        page::write(&file, "tuwen", &rows)?;
+        note!("the hits are shown in {}", file.path().display());
     }
     Ok(code)
 }

@@ -41,7 +41,7 @@ enum Command {
 pub fn run(args: &Args) -> Result<ExitCode> {
     match &args.command {
         Command::Prepare(args) => prepare::run(args)?,
-        Command::Train(args) => train::run(args)?,
+        Command::Train(args) => return train::run(args),
         Command::Report(args) => report::run(args)?,
         Command::Predict(args) => predict::run(args)?,
         Command::Validate(args) => return validate::run(args),

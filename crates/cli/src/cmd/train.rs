@@ -7,14 +7,15 @@ mod wise;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::atomic::Ordering::Relaxed;
 
 use anyhow::{Context, Result};
 use clap::Subcommand;
-use tuwen_train::{Engine, Options, TrainConfig, train};
+use tuwen_train::{Engine, Options, Stop, TrainConfig, train};
 
 use dashboard::Dashboard;
 
-use crate::terminal::say;
+use crate::terminal::{note, say};
 
 /// Train a dual encoder; the same command resumes an interrupted run
 #[derive(clap::Args)]
@@ -27,7 +28,7 @@ use crate::terminal::say;
     tuwen train my.toml\n  \
     tuwen train sweep my.toml --factor 0.3 --factor 1 --factor 3 --epochs 2\n  \
     tuwen train wise my.toml\n\n\
-    The run folder (`out`) receives config.toml, log.jsonl, TensorBoard's events, checkpoints, the best \
+    Paths in a configuration are relative to the folder that it lies in. The run folder (`out`) receives config.toml, log.jsonl, TensorBoard's events, checkpoints, the best \
     model, which `--model FOLDER` opens, curves.svg and, at the end, report.html."
 )]
 pub struct Args {
@@ -75,32 +76,47 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         None => {}
     }
     let config = TrainConfig::load(args.config.as_ref().context("clap asks for it")?)?;
+    let stop = super::stop_flag(STOPPING)?;
+    let stop = || stop.load(Relaxed);
     if args.check {
-        return check(&config);
+        return check(&config, &stop);
     }
     let engine = match args.device.as_str() {
         "gpu" => Engine::Burn(tuwen_model::gpu::device()?),
         _ => Engine::Cpu,
     };
-    let stop = super::stop_flag(STOPPING)?;
     let dashboard = Dashboard::new()?;
     let options = Options { engine, changed_data: args.changed_data };
-    let complete = train(&config, &options, &stop, &|event| dashboard.show(event))?;
+    let complete = train(&config, &options, &stop, &|event| dashboard.show(event));
     dashboard.finish();
-    let out = config.out.display();
-    if complete {
-        say!("done: the best model lies in {out}, the report is {out}/report.html");
-    } else {
+    if !complete? {
         say!("stopped; run the same command to go on");
+        return Ok(ExitCode::from(crate::stop::CODE));
     }
+    let out = config.out.display();
+    say!("done: the best model lies in {out}, the report is {out}/report.html");
     Ok(ExitCode::SUCCESS)
+}
+
+/// The same of a command that has nothing to go on with.
+fn or_stopped<T>(done: tuwen_train::Result<T>) -> Result<Option<T>> {
+    match done {
+        Ok(value) => Ok(Some(value)),
+        Err(tuwen_train::Error::Stopped) => {
+            note!("stopped");
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 const STOPPING: &str = "stopping after this step; the same command goes on from there";
 
 /// Says what the run will need; the exit code is 1 when something is wrong.
-fn check(config: &TrainConfig) -> Result<ExitCode> {
-    let found = tuwen_train::check(config)?;
+fn check(config: &TrainConfig, stop: &Stop<'_>) -> Result<ExitCode> {
+    let Some(found) = or_stopped(tuwen_train::check(config, stop))? else {
+        return Ok(ExitCode::from(crate::stop::CODE));
+    };
     for (name, value) in &found.facts {
         say!("{name:<28}{value}");
     }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::file_name::FileName;
 use crate::terminal::{note, say};
 use crate::walk::{Failure, LeftOut};
+use crate::words::counted;
 
 /// Failures that are listed for people; `--json` lists all.
 const LISTED: usize = 20;
@@ -71,7 +72,7 @@ impl Summary {
         say!(
             "{added} added, {updated} updated, {unchanged} unchanged, {moved} moved, {removed} removed, \
              {} added, {} skipped, in {seconds:.1} s",
-            count(*texts, "text"),
+            counted(*texts, "text"),
             failed.len()
         );
         let embedded = (added + updated) as f64;
@@ -95,20 +96,20 @@ impl Summary {
             note!("{line}");
         }
         if self.kept > 0 {
-            let what = count(self.kept, "picture");
+            let what = counted(self.kept, "picture");
             note!(
                 "{what} of the gallery would be left out now; still there (--prune forgets them)"
             );
         }
         for Missing { file, items } in &self.texts_without_file {
-            let what = count(*items, "text");
+            let what = counted(*items, "text");
             note!("{what} from {file}, which is gone, still there (--prune forgets them)");
         }
         for Missing { file, items } in &self.missing {
             note!(
                 "error: {} of {file} are gone, all at once: is a disk not mounted? \
                  They stay in the gallery (--force forgets them)",
-                count(*items, "picture")
+                counted(*items, "picture")
             );
         }
     }
@@ -140,9 +141,4 @@ impl LeftOut {
         }
         lines
     }
-}
-
-/// A number of things in words.
-pub fn count(number: usize, thing: &str) -> String {
-    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }

@@ -97,11 +97,17 @@ pub struct Walk {
 }
 
 impl Walk {
-    /// Looks for pictures below `roots`, which are taken whatever the rules say.
+    /// Looks for pictures below `roots`, which are taken whatever the rules say. `progress` hears how many
+    /// were found so far; after a stop the walk has what was found until then.
     ///
     /// # Errors
-    /// A root that does not exist or is no file or folder, a pattern that makes no sense, a stop.
-    pub fn of(roots: &[PathBuf], args: &WalkArgs, stop: &AtomicBool) -> Result<Self> {
+    /// A root that does not exist or is no file or folder, or a pattern that makes no sense.
+    pub fn of(
+        roots: &[PathBuf],
+        args: &WalkArgs,
+        stop: &AtomicBool,
+        progress: &dyn Fn(u64),
+    ) -> Result<Self> {
         let mut walk = Self::default();
         for root in roots {
             let place = root.canonicalize().with_context(|| root.display().to_string())?;
@@ -110,6 +116,7 @@ impl Walk {
         let mut walker = Walker {
             walk,
             stop,
+            progress,
             folders: HashSet::new(),
             inodes: HashSet::new(),
             links: VecDeque::new(),
@@ -146,6 +153,7 @@ impl Walk {
 struct Walker<'a> {
     walk: Walk,
     stop: &'a AtomicBool,
+    progress: &'a dyn Fn(u64),
     /// Folders that were walked, without links.
     folders: HashSet<PathBuf>,
     /// Files of several names, by device and number.
@@ -264,6 +272,7 @@ impl Walker<'_> {
             mtime_ns: modified_ns(data),
             named,
         });
+        (self.progress)(self.walk.files.len() as u64);
     }
 
     /// Links come last: what they lead to is taken by its own name where it has one here.

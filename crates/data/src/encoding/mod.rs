@@ -387,7 +387,7 @@ mod tests {
             ),
             (WINDOWS_1252, "image,caption\na.jpg,café\n"),
             (SHIFT_JIS, "草の上を走る犬がいます。\n赤い車と小さな家\n"),
-            (GB18030, "1.jpg,犬\n"),
+            (GB18030, "1.jpg,狗\n"),
             (GB18030, "1.jpg,红色连衣裙\n2.jpg,运动鞋\n"),
         ] {
             let (bytes, ..) = encoding.encode(text);

@@ -1,8 +1,8 @@
-//! Chinese-CLIP's folder. Its programs demand whole numbers as ids: pictures and texts are numbered
-//! from 1 on, and `ids.csv` says which picture has which number. Training reads LMDB, evaluation
+//! Chinese-CLIP's folder. Its programs demand whole numbers as ids: pictures and texts that have such keep
+//! them, others are numbered, and `ids.csv` says which picture has which number. Training reads LMDB, evaluation
 //! LMDB and `SPLIT_texts.jsonl`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -12,8 +12,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use super::lmdb::Lmdb;
+use super::numbers::Numbers;
 use super::{Format, close, file};
-use crate::{Error, Result, Sample};
+use crate::{Caption, Error, Result, Sample};
 
 type Lines = (PathBuf, BufWriter<File>);
 
@@ -22,13 +23,23 @@ pub(super) struct ChineseClip {
     lmdb: bool,
     splits: BTreeMap<String, Split>,
     ids: Lines,
-    images: usize,
-    texts: usize,
+    images: Numbers<()>,
+    /// Texts by id and words; one without an id is nobody else's.
+    texts: Numbers<(String, String)>,
 }
 
 struct Split {
-    texts: Lines,
+    path: PathBuf,
+    /// Texts with their pictures, which may come later: they wait for the end.
+    texts: Vec<Text>,
+    places: HashMap<u64, usize>,
     pictures: Pictures,
+}
+
+struct Text {
+    id: u64,
+    words: String,
+    images: Vec<u64>,
 }
 
 enum Pictures {
@@ -48,12 +59,13 @@ impl ChineseClip {
         let mut ids = lines(folder.join("ids.csv"))?;
         writeln!(ids.1, "image_id,image").map_err(|e| Error::io(&ids.0, e))?;
         let (folder, splits) = (folder.to_path_buf(), BTreeMap::new());
-        Ok(Self { folder, lmdb, splits, ids, images: 0, texts: 0 })
+        let (images, texts) = (Numbers::default(), Numbers::default());
+        Ok(Self { folder, lmdb, splits, ids, images, texts })
     }
 
     fn split(&mut self, name: &str) -> Result<&mut Split> {
         if !self.splits.contains_key(name) {
-            let texts = lines(self.folder.join(format!("{name}_texts.jsonl")))?;
+            let path = self.folder.join(format!("{name}_texts.jsonl"));
             let pictures = if self.lmdb {
                 let folder = self.folder.join("lmdb").join(name);
                 Pictures::Lmdb(Databases {
@@ -65,7 +77,8 @@ impl ChineseClip {
             } else {
                 Pictures::Lines(lines(self.folder.join(format!("{name}_imgs.tsv")))?)
             };
-            self.splits.insert(name.to_owned(), Split { texts, pictures });
+            let (texts, places) = (Vec::new(), HashMap::new());
+            self.splits.insert(name.to_owned(), Split { path, texts, places, pictures });
         }
         Ok(self.splits.get_mut(name).expect("just inserted"))
     }
@@ -73,7 +86,6 @@ impl ChineseClip {
 
 impl Format for ChineseClip {
     fn write(&mut self, sample: &Sample, name: &str, bytes: &[u8]) -> Result<()> {
-        let (id, mut text_id) = (self.images + 1, self.texts);
         // Its programs know these three names alone.
         let split = match sample.split.as_deref() {
             None | Some("train") => "train",
@@ -84,16 +96,18 @@ impl Format for ChineseClip {
                 return Err(Error::data_set(&sample.id, what));
             }
         };
+        let id = self.images.free(Some(&sample.id));
+        let number = |caption: &Caption| match &caption.id {
+            Some(own) => self.texts.of((own.clone(), caption.text.clone()), Some(own)).0,
+            None => self.texts.free(None),
+        };
+        let numbers: Vec<u64> = sample.captions.iter().map(number).collect();
         let split = self.split(split)?;
         split.pictures.add(id, STANDARD.encode(bytes))?;
-        for caption in &sample.captions {
-            text_id += 1;
+        for (caption, text_id) in sample.captions.iter().zip(numbers) {
             split.pictures.pair(id, text_id, &caption.text)?;
-            let line = json!({ "text_id": text_id, "text": caption.text, "image_ids": [id] });
-            let (path, texts) = &mut split.texts;
-            writeln!(texts, "{line}").map_err(|e| Error::io(&*path, e))?;
+            split.text(text_id, &caption.text, id);
         }
-        (self.images, self.texts) = (id, text_id);
         let (path, ids) = &mut self.ids;
         let name = name.replace('"', "\"\"");
         writeln!(ids, "{id},\"{name}\"").map_err(|e| Error::io(&*path, e))
@@ -101,16 +115,31 @@ impl Format for ChineseClip {
 
     fn finish(&mut self) -> Result<()> {
         for (_, split) in std::mem::take(&mut self.splits) {
-            let (path, mut texts) = split.texts;
-            close(&mut texts, &path)?;
+            let mut texts = file(&split.path)?;
+            for Text { id, words, images } in split.texts {
+                let line = json!({ "text_id": id, "text": words, "image_ids": images });
+                writeln!(texts, "{line}").map_err(|e| Error::io(&split.path, e))?;
+            }
+            close(&mut texts, &split.path)?;
             split.pictures.finish()?;
         }
         close(&mut self.ids.1, &self.ids.0)
     }
 }
 
+impl Split {
+    fn text(&mut self, id: u64, words: &str, image: u64) {
+        let at = *self.places.entry(id).or_insert(self.texts.len());
+        match self.texts.get_mut(at) {
+            Some(text) if text.images.last() != Some(&image) => text.images.push(image),
+            Some(_) => {}
+            None => self.texts.push(Text { id, words: words.to_owned(), images: vec![image] }),
+        }
+    }
+}
+
 impl Pictures {
-    fn add(&mut self, id: usize, encoded: String) -> Result<()> {
+    fn add(&mut self, id: u64, encoded: String) -> Result<()> {
         match self {
             Self::Lines((path, lines)) => {
                 writeln!(lines, "{id}\t{encoded}").map_err(|e| Error::io(&*path, e))
@@ -122,7 +151,7 @@ impl Pictures {
         }
     }
 
-    fn pair(&mut self, image: usize, text: usize, words: &str) -> Result<()> {
+    fn pair(&mut self, image: u64, text: u64, words: &str) -> Result<()> {
         let Self::Lmdb(databases) = self else { return Ok(()) };
         let key = databases.pair_count.to_string();
         databases.pair_count += 1;
@@ -143,11 +172,11 @@ impl Pictures {
 }
 
 /// `pickle.dumps((image, text, words), protocol=2)`.
-fn pickle(image: usize, text: usize, words: &str) -> Vec<u8> {
+fn pickle(image: u64, text: u64, words: &str) -> Vec<u8> {
     let mut out = vec![0x80, 2];
     for number in [image, text] {
         out.extend([0x8a, 8]);
-        out.extend((number as u64).to_le_bytes());
+        out.extend(number.to_le_bytes());
     }
     out.push(b'X');
     out.extend((words.len() as u32).to_le_bytes());

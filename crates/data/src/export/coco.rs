@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::Format;
+use super::numbers::Numbers;
 use crate::image::{Limits, decode};
 use crate::{Error, Result, Sample};
 
@@ -12,13 +13,15 @@ pub(super) struct Coco {
     folder: PathBuf,
     images: Vec<Value>,
     annotations: Vec<Value>,
+    numbers: Numbers<()>,
 }
 
 impl Coco {
     pub(super) fn create(folder: &Path) -> Result<Self> {
         let images = folder.join("images");
         std::fs::create_dir_all(&images).map_err(|e| Error::io(&images, e))?;
-        Ok(Self { folder: folder.to_path_buf(), images: Vec::new(), annotations: Vec::new() })
+        let (folder, numbers) = (folder.to_path_buf(), Numbers::default());
+        Ok(Self { folder, images: Vec::new(), annotations: Vec::new(), numbers })
     }
 }
 
@@ -27,13 +30,16 @@ impl Format for Coco {
         let (width, height) = decode(bytes, Limits::default())?.dimensions();
         let path = self.folder.join("images").join(name);
         std::fs::write(&path, bytes).map_err(|e| Error::io(&path, e))?;
-        let id = self.images.len() + 1;
+        let id = self.numbers.free(Some(&sample.id));
         self.images.push(json!({
             "id": id, "width": width, "height": height, "file_name": name
         }));
         for caption in &sample.captions {
             let number = self.annotations.len() + 1;
-            let annotation = json!({ "id": number, "image_id": id, "caption": caption.text });
+            let mut annotation = json!({ "id": number, "image_id": id, "caption": caption.text });
+            if let Some(text_id) = &caption.id {
+                annotation["text_id"] = json!(text_id);
+            }
             self.annotations.push(annotation);
         }
         Ok(())

@@ -14,6 +14,8 @@ pub(super) struct Lines {
     /// Where the pictures go.
     images: PathBuf,
     captions: Option<(PathBuf, BufWriter<File>)>,
+    /// Of CSV, whether it has a column of texts' ids; decided by the first caption.
+    ids: Option<bool>,
 }
 
 impl Lines {
@@ -29,11 +31,9 @@ impl Lines {
         std::fs::create_dir_all(&images).map_err(|e| Error::io(&images, e))?;
         let path = name.map(|name| folder.join(name));
         let captions = path.map(|path| Ok((path.clone(), file(&path)?))).transpose()?;
-        let mut out = Self { target, images, captions };
-        match target {
-            Target::Csv => out.line("image,caption,split")?,
-            Target::Taidi => out.line("image_id,caption")?,
-            _ => {}
+        let mut out = Self { target, images, captions, ids: None };
+        if target == Target::Taidi {
+            out.line("image_id,caption")?;
         }
         Ok(out)
     }
@@ -43,13 +43,30 @@ impl Lines {
         writeln!(file, "{line}").map_err(|e| Error::io(&*path, e))
     }
 
+    /// Writes CSV's header with the first caption, which shows whether texts have ids; says whether they do.
+    fn header(&mut self, ids: bool) -> Result<bool> {
+        if let Some(ids) = self.ids {
+            return Ok(ids);
+        }
+        self.ids = Some(ids);
+        self.line(if ids { "image,caption,split,text_id" } else { "image,caption,split" })?;
+        Ok(ids)
+    }
+
     fn caption(&mut self, sample: &Sample, name: &str) -> Result<()> {
         let split = sample.split.as_deref().unwrap_or("");
         for (number, caption) in sample.captions.iter().enumerate() {
             let text = &caption.text;
             match self.target {
                 Target::Csv => {
-                    self.line(&[name, text, split].map(quoted).join(","))?;
+                    let id = caption.id.as_deref();
+                    if !self.header(id.is_some())? && id.is_some() {
+                        let what = "a text with an id behind texts without: CSV has a column of ids or \
+                                    none; convert to jsonl";
+                        return Err(Error::Target(what.into()));
+                    }
+                    let fields = [name, text, split].into_iter().chain(id);
+                    self.line(&fields.map(quoted).collect::<Vec<_>>().join(","))?;
                 }
                 Target::Taidi => self.line(&[name, text].map(quoted).join(","))?,
                 // One line each: the format has no way to say a line's end.
@@ -77,6 +94,11 @@ impl Format for Lines {
             Target::Jsonl => {
                 let captions: Vec<&str> = captions.collect();
                 let mut object = json!({ "id": sample.id, "image": name, "captions": captions });
+                if sample.captions.iter().any(|caption| caption.id.is_some()) {
+                    let ids = sample.captions.iter().map(|caption| caption.id.as_deref());
+                    object["text_ids"] =
+                        json!(ids.map(Option::unwrap_or_default).collect::<Vec<_>>());
+                }
                 if let Some(split) = &sample.split {
                     object["split"] = json!(split);
                 }
@@ -92,6 +114,9 @@ impl Format for Lines {
     }
 
     fn finish(&mut self) -> Result<()> {
+        if self.target == Target::Csv {
+            self.header(false)?;
+        }
         match &mut self.captions {
             Some((path, file)) => close(file, path),
             None => Ok(()),

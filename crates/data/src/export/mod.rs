@@ -5,6 +5,7 @@ mod chinese_clip;
 mod coco;
 mod lines;
 mod lmdb;
+mod numbers;
 mod parquet;
 mod shards;
 
@@ -13,8 +14,9 @@ pub(crate) use parquet::CaptionTable;
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use crate::staged::StagedFolder;
 use crate::{Error, Result, Sample};
 
 /// A format to write.
@@ -81,38 +83,42 @@ trait Format {
 /// Writes a set.
 pub struct Writer {
     format: Box<dyn Format>,
+    target: Target,
     names: HashSet<String>,
+    /// Texts with an id, for formats that know none.
+    texts: HashSet<(String, String)>,
     written: Written,
-    temporary: PathBuf,
-    folder: PathBuf,
+    folder: StagedFolder,
 }
 
 impl Writer {
     /// Begins a set in a folder that is not there yet.
     ///
     /// # Errors
-    /// The folder is there, or cannot be made.
+    /// The folder holds something, is being written by another, or cannot be made.
     pub fn create(folder: &Path, target: Target) -> Result<Self> {
-        let temporary = temporary(folder)?;
+        let folder = StagedFolder::create(folder)?;
+        let temporary = folder.path();
         let format: Box<dyn Format> = match target {
-            Target::ChineseClip => Box::new(chinese_clip::ChineseClip::create(&temporary, false)?),
+            Target::ChineseClip => Box::new(chinese_clip::ChineseClip::create(temporary, false)?),
             Target::ChineseClipLmdb => {
-                Box::new(chinese_clip::ChineseClip::create(&temporary, true)?)
+                Box::new(chinese_clip::ChineseClip::create(temporary, true)?)
             }
-            Target::Coco => Box::new(coco::Coco::create(&temporary)?),
-            Target::Parquet => Box::new(parquet::Parquet::create(&temporary)?),
-            Target::Shards => Box::new(shards::Shards::create(&temporary)),
-            lines => Box::new(lines::Lines::create(&temporary, lines)?),
+            Target::Coco => Box::new(coco::Coco::create(temporary)?),
+            Target::Parquet => Box::new(parquet::Parquet::create(temporary)?),
+            Target::Shards => Box::new(shards::Shards::create(temporary)),
+            lines => Box::new(lines::Lines::create(temporary, lines)?),
         };
-        let (names, written) = (HashSet::new(), Written::default());
-        Ok(Self { format, names, written, temporary, folder: folder.to_path_buf() })
+        let (names, texts, written) = (HashSet::new(), HashSet::new(), Written::default());
+        Ok(Self { format, target, names, texts, written, folder })
     }
 
     /// Writes one picture, whose file is `bytes`, with its captions.
     ///
     /// # Errors
     /// Two pictures would get the same file name, the format has no place for it, or the disk
-    /// fails ([`Error::Io`]): after the latter nothing more can be written.
+    /// fails ([`Error::Io`]) or the format cannot say what the set says ([`Error::Target`]): after these
+    /// two nothing more can be written.
     pub fn write(&mut self, sample: &Sample, bytes: &[u8]) -> Result<()> {
         let name = format!("{}.{}", file_name(&sample.id), extension(bytes));
         // Some disks hold `A.jpg` and `a.jpg` for the same.
@@ -120,10 +126,34 @@ impl Writer {
             let what = format!("two pictures would be called `{name}`: rename one");
             return Err(Error::data_set(&sample.id, what));
         }
+        self.one_picture_each(sample)?;
         self.format.write(sample, &name, bytes)?;
         self.written.pictures += 1;
         self.written.captions += sample.captions.len();
         Ok(())
+    }
+
+    /// Refuses a text of several pictures for a format that cannot say so: it would become several.
+    fn one_picture_each(&mut self, sample: &Sample) -> Result<()> {
+        if !matches!(self.target, Target::Flickr | Target::Taidi | Target::Folder) {
+            return Ok(());
+        }
+        for caption in &sample.captions {
+            let Some(id) = &caption.id else { continue };
+            if !self.texts.insert((id.clone(), caption.text.clone())) {
+                return Err(Error::Target(format!(
+                    "the text {id} (\"{}\") belongs to several pictures, which this format cannot say: \
+                     convert to chinese-clip, csv, jsonl, coco, shards or parquet",
+                    caption.text
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// What was written until now.
+    pub fn written(&self) -> &Written {
+        &self.written
     }
 
     /// Completes the set and gives it its name.
@@ -132,32 +162,9 @@ impl Writer {
     /// The disk fails.
     pub fn finish(mut self) -> Result<Written> {
         self.format.finish()?;
-        std::fs::rename(&self.temporary, &self.folder).map_err(|e| Error::io(&self.folder, e))?;
-        Ok(std::mem::take(&mut self.written))
+        self.folder.finish()?;
+        Ok(self.written)
     }
-}
-
-impl Drop for Writer {
-    fn drop(&mut self) {
-        // Nothing half written stays; after `finish` there is nothing.
-        let _ = std::fs::remove_dir_all(&self.temporary);
-    }
-}
-
-/// An empty folder beside one that is not there yet, to be renamed when all is written.
-pub(crate) fn temporary(folder: &Path) -> Result<PathBuf> {
-    if folder.exists() {
-        let what = "it exists already: remove it first, or give another folder";
-        return Err(Error::data_set(folder, what));
-    }
-    let mut temporary = folder.as_os_str().to_owned();
-    temporary.push(".part");
-    let temporary = PathBuf::from(temporary);
-    if temporary.exists() {
-        std::fs::remove_dir_all(&temporary).map_err(|e| Error::io(&temporary, e))?;
-    }
-    std::fs::create_dir_all(&temporary).map_err(|e| Error::io(&temporary, e))?;
-    Ok(temporary)
 }
 
 /// An id as a file name: folders become part of it.

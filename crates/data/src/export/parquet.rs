@@ -1,5 +1,6 @@
 //! Parquet as Hugging Face's hub lays out sets of pictures: `data/SPLIT-00000-of-00001.parquet` with
-//! the columns `id`, `image` (`{bytes, path}`) and `captions` (a list of strings).
+//! the columns `id`, `image` (`{bytes, path}`), `captions` (a list of strings) and `text_ids` (the same, of
+//! texts that have ids).
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -21,6 +22,7 @@ const SCHEMA: &str = "message schema {
     optional binary id (STRING);
     optional group image { optional binary bytes; optional binary path (STRING); }
     optional group captions (LIST) { repeated group list { optional binary element (STRING); } }
+    optional group text_ids (LIST) { repeated group list { optional binary element (STRING); } }
 }";
 const CAPTION_SCHEMA: &str = "message schema {
     optional binary image_path (STRING);
@@ -28,7 +30,7 @@ const CAPTION_SCHEMA: &str = "message schema {
 }";
 const CAPTION_ROWS: usize = 100_000;
 /// What `datasets` reads the columns' meaning from.
-const FEATURES: &str = r#"{"info": {"features": {"id": {"dtype": "string", "_type": "Value"}, "image": {"_type": "Image"}, "captions": {"feature": {"dtype": "string", "_type": "Value"}, "_type": "Sequence"}}}}"#;
+const FEATURES: &str = r#"{"info": {"features": {"id": {"dtype": "string", "_type": "Value"}, "image": {"_type": "Image"}, "captions": {"feature": {"dtype": "string", "_type": "Value"}, "_type": "Sequence"}, "text_ids": {"feature": {"dtype": "string", "_type": "Value"}, "_type": "Sequence"}}}}"#;
 /// Bytes and rows of a row group: readers hold one.
 const GROUP_BYTES: usize = 32 << 20;
 const GROUP_ROWS: usize = 1000;
@@ -51,11 +53,39 @@ struct Rows {
     ids: Vec<ByteArray>,
     images: Vec<ByteArray>,
     names: Vec<ByteArray>,
-    captions: Vec<ByteArray>,
-    /// Of each entry of `captions`, and of each picture without one: 3 there, 1 an empty list.
+    captions: Lists,
+    text_ids: Lists,
+}
+
+/// A column of lists.
+#[derive(Default)]
+struct Lists {
+    values: Vec<ByteArray>,
+    /// Of each entry: 3 there, 2 not there; of a row without entries: 1 an empty list, 0 none at all.
     defined: Vec<i16>,
     /// 0 for the first of a row, 1 for those behind.
     repeated: Vec<i16>,
+}
+
+impl Lists {
+    fn add<'t>(&mut self, row: Option<impl Iterator<Item = Option<&'t str>>>) {
+        let empty = i16::from(row.is_some());
+        let mut count = 0;
+        for entry in row.into_iter().flatten() {
+            self.values.extend(entry.map(|text| ByteArray::from(text.as_bytes().to_vec())));
+            self.defined.push(2 + i16::from(entry.is_some()));
+            self.repeated.push(i16::from(count > 0));
+            count += 1;
+        }
+        if count == 0 {
+            self.defined.push(empty);
+            self.repeated.push(0);
+        }
+    }
+
+    fn column(&self) -> Column<'_> {
+        (&self.values, &self.defined, Some(&self.repeated))
+    }
 }
 
 impl Parquet {
@@ -106,15 +136,9 @@ impl Table {
         self.rows.ids.push(text(&sample.id));
         self.rows.images.push(ByteArray::from(bytes.to_vec()));
         self.rows.names.push(text(name));
-        if sample.captions.is_empty() {
-            self.rows.defined.push(1);
-            self.rows.repeated.push(0);
-        }
-        for (at, caption) in sample.captions.iter().enumerate() {
-            self.rows.captions.push(text(&caption.text));
-            self.rows.defined.push(3);
-            self.rows.repeated.push(i16::from(at > 0));
-        }
+        self.rows.captions.add(Some(sample.captions.iter().map(|caption| Some(&*caption.text))));
+        let ids = sample.captions.iter().map(|caption| caption.id.as_deref());
+        self.rows.text_ids.add(ids.clone().any(|id| id.is_some()).then_some(ids));
         self.bytes += bytes.len();
         if self.bytes > GROUP_BYTES || self.rows.ids.len() == GROUP_ROWS {
             return self.flush().map_err(|e| failed(&self.path, e));
@@ -130,7 +154,8 @@ impl Table {
             (&rows.ids, &ones, None),
             (&rows.images, &twos, None),
             (&rows.names, &twos, None),
-            (&rows.captions, &rows.defined, Some(&rows.repeated[..])),
+            rows.captions.column(),
+            rows.text_ids.column(),
         ];
         row_group(&mut self.writer, &columns)
     }

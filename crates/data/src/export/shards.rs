@@ -41,11 +41,16 @@ impl Format for Shards {
         let (stem, extension) = name.rsplit_once('.').expect("a name has an extension");
         let key = stem.replace('.', "_");
         self.add(&format!("{key}.{extension}"), bytes)?;
-        if let [one] = &sample.captions[..] {
+        let ids = sample.captions.iter().map(|caption| caption.id.as_deref());
+        let ids = ids.clone().any(|id| id.is_some()).then(|| ids.map(Option::unwrap_or_default));
+        if let ([one], None) = (&sample.captions[..], &ids) {
             return self.add(&format!("{key}.txt"), one.text.as_bytes());
         }
         let captions: Vec<&str> = sample.captions.iter().map(|c| c.text.as_str()).collect();
-        let json = serde_json::json!({ "captions": captions });
+        let mut json = serde_json::json!({ "captions": captions });
+        if let Some(ids) = ids {
+            json["text_ids"] = ids.collect::<Vec<_>>().into();
+        }
         self.add(&format!("{key}.json"), json.to_string().as_bytes())
     }
 

@@ -176,14 +176,7 @@ fn is_indexed(format: ImageFormat, bytes: &[u8]) -> bool {
             };
             bits == 1 || (bits <= 8 && !is_grey_ramp(bytes, 14 + usize::from(byte(14)), entries, 4))
         }
-        ImageFormat::Tiff => {
-            const PALETTE: u32 = 3;
-            let fields = tiff::fields(bytes);
-            let value = |field: u32| fields.iter().find(|f| f.0 == field).map(|f| f.1);
-            // One bit is what a TIFF has that does not say otherwise.
-            value(tiff::PHOTOMETRIC) == Some(PALETTE)
-                || value(tiff::BITS_PER_SAMPLE).unwrap_or(1) == 1
-        }
+        ImageFormat::Tiff => tiff::is_indexed(bytes),
         _ => false,
     }
 }

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use image::RgbImage;
-use image::imageops::crop_imm;
+use image::imageops::{crop_imm, replace};
+use image::{GenericImageView, Rgb, RgbImage};
 use serde::{Deserialize, Serialize};
 
 use super::Picture;
@@ -19,6 +19,34 @@ pub enum Geometry {
     CentreCrop,
     /// Beyond 2:1 cut the long side to 2:1 around the centre, then stretch (Taidi paper).
     TwoToOne,
+    /// Longest edge to the size, in the middle of a square of one grey (open_clip's `longest`).
+    Pad,
+}
+
+/// What a picture is resized to before the centre is cut out of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Resize {
+    /// The shortest edge to R.
+    #[default]
+    Side,
+    /// The shortest edge to so many pixels.
+    Shortest(u32),
+    /// Stretched to width and height.
+    To(u32, u32),
+    /// It stays as it is.
+    Not,
+}
+
+/// Where the centre is, when it lies between two pixels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Centre {
+    /// At the even one (torchvision, so OpenAI's and open_clip's pipelines).
+    #[default]
+    Even,
+    /// At the first one (transformers).
+    First,
 }
 
 /// When a picture with a palette or transparency becomes RGB.
@@ -40,10 +68,19 @@ pub struct Preprocess {
     pub size: u32,
     /// How any picture becomes that square.
     pub geometry: Geometry,
+    /// With [`Geometry::CentreCrop`]: what is done before.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub resize: Resize,
+    /// Where the centre of an odd margin is.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub centre: Centre,
+    /// The grey around a picture that does not fill the square.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub fill: u8,
     /// Interpolation.
     pub filter: Filter,
     /// When palettes and transparency become RGB.
-    #[serde(default, skip_serializing_if = "is_first")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub to_rgb: ToRgb,
     /// Per channel, of values in 0..1.
     pub mean: [f32; 3],
@@ -51,15 +88,24 @@ pub struct Preprocess {
     pub std: [f32; 3],
 }
 
-fn is_first(to_rgb: &ToRgb) -> bool {
-    *to_rgb == ToRgb::First
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Preprocess {
     /// Stretched to `size`, values in -1..1: what ViT and SigLIP are trained on.
     pub fn squash(size: u32) -> Self {
-        let (geometry, filter) = (Geometry::Squash, Filter::Bicubic);
-        Self { size, geometry, filter, to_rgb: ToRgb::First, mean: [0.5; 3], std: [0.5; 3] }
+        Self {
+            size,
+            geometry: Geometry::Squash,
+            resize: Resize::Side,
+            centre: Centre::Even,
+            fill: 0,
+            filter: Filter::Bicubic,
+            to_rgb: ToRgb::First,
+            mean: [0.5; 3],
+            std: [0.5; 3],
+        }
     }
 
     /// Brings a picture to R x R, still in bytes.
@@ -86,11 +132,17 @@ impl Preprocess {
         match self.geometry {
             Geometry::Squash => picture.resize(size, size, self.filter),
             Geometry::CentreCrop => {
-                let (width, height) = shortest_edge(width, height, size);
-                let resized = picture.resize(width, height, self.filter);
-                let left = half_to_even(width - size);
-                let top = half_to_even(height - size);
-                crop_imm(&resized, left, top, size, size).to_image()
+                let (width, height) = match self.resize {
+                    Resize::Side => shortest_edge(width, height, size),
+                    Resize::Shortest(side) => shortest_edge(width, height, side),
+                    Resize::To(width, height) => (width, height),
+                    Resize::Not => return self.middle(&picture.opaque()),
+                };
+                self.middle(&picture.resize(width, height, self.filter))
+            }
+            Geometry::Pad => {
+                let (width, height) = longest_edge(width, height, size);
+                self.middle(&picture.resize(width, height, self.filter))
             }
             Geometry::TwoToOne => {
                 let keep_width = width.min(height.saturating_mul(2));
@@ -103,6 +155,24 @@ impl Preprocess {
                 picture.crop(left, top, keep_width, keep_height).resize(size, size, self.filter)
             }
         }
+    }
+
+    /// The centre of R x R; what lies outside the picture is filled.
+    fn middle(&self, picture: &RgbImage) -> RgbImage {
+        let (size, (width, height)) = (self.size, picture.dimensions());
+        // What is cut off at the start of an axis, and what is filled there.
+        let margins = |len: u32| match self.centre {
+            Centre::Even => (half_to_even(len.saturating_sub(size)), size.saturating_sub(len) / 2),
+            Centre::First => (len.saturating_sub(size) / 2, size.saturating_sub(len).div_ceil(2)),
+        };
+        let ((left, before), (top, above)) = (margins(width), margins(height));
+        let part = crop_imm(picture, left, top, width.min(size), height.min(size));
+        if part.dimensions() == (size, size) {
+            return part.to_image();
+        }
+        let mut square = RgbImage::from_pixel(size, size, Rgb([self.fill; 3]));
+        replace(&mut square, &part.to_image(), i64::from(before), i64::from(above));
+        square
     }
 
     /// Bytes to normalised floats, appended to `out` channel by channel.
@@ -128,6 +198,14 @@ fn shortest_edge(width: u32, height: u32, size: u32) -> (u32, u32) {
     if width <= height { (size, scaled(height, width)) } else { (scaled(width, height), size) }
 }
 
+/// open_clip's `ResizeKeepRatio` with `longest` 1: the short side is rounded, halves to the even
+/// neighbour; a line keeps a pixel.
+fn longest_edge(width: u32, height: u32, size: u32) -> (u32, u32) {
+    let ratio = f64::from(width.max(height)) / f64::from(size);
+    let scaled = |side: u32| ((f64::from(side) / ratio).round_ties_even() as u32).clamp(1, size);
+    (scaled(width), scaled(height))
+}
+
 /// torchvision's `CenterCrop` offset: Python rounds halves to the even neighbour.
 fn half_to_even(excess: u32) -> u32 {
     let half = excess / 2;
@@ -137,7 +215,9 @@ fn half_to_even(excess: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use image::Rgb;
+
+    const GEOMETRIES: [Geometry; 4] =
+        [Geometry::Squash, Geometry::CentreCrop, Geometry::TwoToOne, Geometry::Pad];
 
     fn stripes(width: u32, height: u32) -> Picture {
         Picture::Rgb(RgbImage::from_fn(width, height, |x, y| Rgb([x as u8, y as u8, 0])))
@@ -149,7 +229,7 @@ mod tests {
 
     #[test]
     fn every_geometry_gives_the_square_for_any_shape() {
-        for geometry in [Geometry::Squash, Geometry::CentreCrop, Geometry::TwoToOne] {
+        for geometry in GEOMETRIES {
             for (width, height) in [(1, 1), (200, 1), (1, 200), (8, 8), (33, 57)] {
                 let fitted = preprocess(geometry).fit(&stripes(width, height));
                 assert_eq!(fitted.dimensions(), (8, 8), "{geometry:?} of {width}x{height}");
@@ -164,6 +244,28 @@ mod tests {
         assert!(reds[0] >= 40 && reds[7] < 60, "{reds:?} lies outside columns 40..60");
         let squashed = preprocess(Geometry::TwoToOne).fit(&stripes(20, 10));
         assert_eq!(squashed, preprocess(Geometry::Squash).fit(&stripes(20, 10)));
+    }
+
+    #[test]
+    fn what_is_smaller_than_the_square_lies_in_its_middle() {
+        let white = Picture::Rgb(RgbImage::from_pixel(16, 8, Rgb([255; 3])));
+        let padded = Preprocess { fill: 7, ..preprocess(Geometry::Pad) }.fit(&white);
+        let column: Vec<u8> = (0..8).map(|y| padded.get_pixel(3, y)[0]).collect();
+        assert_eq!(column, [7, 7, 255, 255, 255, 255, 7, 7]);
+        let crop = Preprocess { resize: Resize::Not, ..preprocess(Geometry::CentreCrop) };
+        let small = Picture::Rgb(RgbImage::from_pixel(5, 11, Rgb([255; 3])));
+        let starts = |centre: Centre| {
+            let fitted = Preprocess { centre, ..crop.clone() }.fit(&small);
+            (0..8).position(|x| fitted.get_pixel(x, 0)[0] == 255)
+        };
+        // Three columns are missing: torchvision fills one of them on the left, transformers two.
+        assert_eq!([Centre::Even, Centre::First].map(starts), [Some(1), Some(2)]);
+        let red = |resize: Resize| {
+            let fitted = Preprocess { resize, ..crop.clone() }.fit(&stripes(100, 50));
+            fitted.get_pixel(0, 0)[0]
+        };
+        assert_eq!(red(Resize::Not), 46);
+        assert!(red(Resize::To(8, 8)) < 8 && red(Resize::Shortest(16)) > red(Resize::Side));
     }
 
     #[test]

@@ -61,7 +61,7 @@ pub const ARCHIVES: [&str; 5] = ["ZIP", "7z", "RAR", "gzip", "tar"];
 pub fn kind(head: &[u8]) -> Kind {
     let at = |start: usize, what: &[u8]| head.get(start..).is_some_and(|h| h.starts_with(what));
     if at(0, b"II*\0") || at(0, b"MM\0*") {
-        return if is_raw(head) { Kind::Unsupported("RAW") } else { Kind::Picture };
+        return if tiff::is_raw(head) { Kind::Unsupported("RAW") } else { Kind::Picture };
     }
     if PICTURES.iter().any(|magic| at(0, magic)) || is_bmp(head) {
         return Kind::Picture;
@@ -123,18 +123,6 @@ fn is_svg(head: &[u8]) -> bool {
     let text = text.trim_start_matches('\u{feff}').trim_start();
     text.starts_with("<svg")
         || (text.starts_with("<?xml") || text.starts_with("<!--")) && text.contains("<svg")
-}
-
-/// Whether a TIFF is a camera's: Canon's mark, or a first directory that is only a thumbnail of what
-/// the file holds (tag 254, NewSubfileType, bit 0), or Adobe's DNG (tag 50706). Whoever reads such a
-/// file as a TIFF gets the thumbnail.
-fn is_raw(head: &[u8]) -> bool {
-    let is_part = |(field, value): (u32, u32)| match field {
-        tiff::NEW_SUBFILE_TYPE => value & 1 == 1,
-        tiff::DNG_VERSION => true,
-        _ => false,
-    };
-    head.get(8..10) == Some(b"CR") || tiff::fields(head).into_iter().any(is_part)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use ::image::imageops::crop_imm;
 use ::image::{Rgb, RgbImage, RgbaImage};
 
-use super::resize::{Filter, resize};
+use super::resize::{Filter, nearest, resize};
 
 /// A decoded picture.
 #[derive(Clone, Debug)]
@@ -50,6 +50,14 @@ impl Picture {
         }
     }
 
+    /// The picture without its transparency, in its own size.
+    pub(super) fn opaque(&self) -> RgbImage {
+        match self {
+            Self::Rgb(picture) => picture.clone(),
+            Self::Rgba(picture) | Self::Palette(picture) => opaque(picture),
+        }
+    }
+
     /// A part of it.
     pub(super) fn crop(&self, left: u32, top: u32, width: u32, height: u32) -> Self {
         match self {
@@ -66,6 +74,7 @@ impl Picture {
         match self {
             Self::Rgb(picture) => resize(picture, width, height, filter),
             Self::Palette(picture) => nearest(picture, width, height),
+            Self::Rgba(picture) if filter == Filter::Nearest => nearest(picture, width, height),
             // Pillow returns such a picture as it is.
             Self::Rgba(picture) if picture.dimensions() == (width, height) => opaque(picture),
             Self::Rgba(picture) => premultiplied(picture, width, height, filter),
@@ -76,25 +85,6 @@ impl Picture {
 fn opaque(picture: &RgbaImage) -> RgbImage {
     RgbImage::from_fn(picture.width(), picture.height(), |x, y| {
         let [r, g, b, _] = picture.get_pixel(x, y).0;
-        Rgb([r, g, b])
-    })
-}
-
-/// Pillow's `ImagingScaleAffine`: places are summed up, not multiplied, which rounds differently.
-fn nearest(picture: &RgbaImage, width: u32, height: u32) -> RgbImage {
-    let places = |from: u32, to: u32| -> Vec<u32> {
-        let step = f64::from(from) / f64::from(to);
-        let mut place = step * 0.5;
-        let next = |_| {
-            let here = place;
-            place += step;
-            (here as u32).min(from - 1)
-        };
-        (0..to).map(next).collect()
-    };
-    let (columns, rows) = (places(picture.width(), width), places(picture.height(), height));
-    RgbImage::from_fn(width, height, |x, y| {
-        let [r, g, b, _] = picture.get_pixel(columns[x as usize], rows[y as usize]).0;
         Rgb([r, g, b])
     })
 }

@@ -7,8 +7,9 @@
 //! were made before it.
 
 use std::borrow::Cow;
+use std::f64::consts::PI;
 
-use image::RgbImage;
+use image::{ImageBuffer, Pixel, RgbImage};
 use serde::{Deserialize, Serialize};
 
 const PRECISION_BITS: u32 = 22;
@@ -22,29 +23,57 @@ const STRIP: usize = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Filter {
+    /// The one nearest pixel.
+    Nearest,
+    /// The mean of what a pixel covers.
+    Box,
     /// Triangle of half-width 1.
     Bilinear,
+    /// A raised cosine over a sinc, half-width 1.
+    Hamming,
     /// Cubic convolution with a = -0.5, half-width 2.
     Bicubic,
+    /// A sinc under a wider one, half-width 3.
+    Lanczos,
 }
 
 impl Filter {
+    /// All of them, by the numbers that Pillow gives them (`PIL.Image.Resampling`).
+    pub const PILLOW: [Self; 6] =
+        [Self::Nearest, Self::Lanczos, Self::Bilinear, Self::Bicubic, Self::Box, Self::Hamming];
+
     fn support(self) -> f64 {
         match self {
-            Self::Bilinear => 1.0,
+            Self::Nearest | Self::Box => 0.5,
+            Self::Bilinear | Self::Hamming => 1.0,
             Self::Bicubic => 2.0,
+            Self::Lanczos => 3.0,
         }
     }
 
-    fn weight(self, x: f64) -> f64 {
-        let x = x.abs();
+    fn weight(self, at: f64) -> f64 {
+        let x = at.abs();
         match self {
+            // The one that is not symmetric: a border belongs to the pixel on its left.
+            Self::Nearest | Self::Box if at > -0.5 && at <= 0.5 => 1.0,
             Self::Bilinear if x < 1.0 => 1.0 - x,
+            Self::Hamming if x == 0.0 => 1.0,
+            Self::Hamming if x < 1.0 => {
+                let x = x * PI;
+                // Pillow's constants are single.
+                x.sin() / x * (f64::from(0.54f32) + f64::from(0.46f32) * x.cos())
+            }
             Self::Bicubic if x < 1.0 => ((-0.5 + 2.0) * x - (-0.5 + 3.0)) * x * x + 1.0,
             Self::Bicubic if x < 2.0 => (((x - 5.0) * x + 8.0) * x - 4.0) * -0.5,
+            Self::Lanczos if (-3.0..3.0).contains(&at) => sinc(at) * sinc(at / 3.0),
             _ => 0.0,
         }
     }
+}
+
+fn sinc(x: f64) -> f64 {
+    let x = x * PI;
+    if x == 0.0 { 1.0 } else { x.sin() / x }
 }
 
 /// For each output position: where its taps start, how many there are, and their weights.
@@ -98,6 +127,9 @@ impl Taps {
 /// When `width` or `height` is 0.
 pub fn resize(source: &RgbImage, width: u32, height: u32, filter: Filter) -> RgbImage {
     assert!(width > 0 && height > 0, "cannot resize to {width}x{height}");
+    if filter == Filter::Nearest {
+        return nearest(source, width, height);
+    }
     let mut picture = Cow::Borrowed(source);
     if width != source.width() {
         let taps = Taps::new(filter, source.width() as usize, width as usize);
@@ -112,6 +144,28 @@ pub fn resize(source: &RgbImage, width: u32, height: u32, filter: Filter) -> Rgb
         picture = Cow::Owned(out);
     }
     picture.into_owned()
+}
+
+/// Pillow's `ImagingScaleAffine`: places are summed up, not multiplied, which rounds differently.
+pub(super) fn nearest<P: Pixel<Subpixel = u8>>(
+    picture: &ImageBuffer<P, Vec<u8>>,
+    width: u32,
+    height: u32,
+) -> RgbImage {
+    let places = |from: u32, to: u32| -> Vec<u32> {
+        let step = f64::from(from) / f64::from(to);
+        let mut place = step * 0.5;
+        let next = |_| {
+            let here = place;
+            place += step;
+            (here as u32).min(from - 1)
+        };
+        (0..to).map(next).collect()
+    };
+    let (columns, rows) = (places(picture.width(), width), places(picture.height(), height));
+    RgbImage::from_fn(width, height, |x, y| {
+        picture.get_pixel(columns[x as usize], rows[y as usize]).to_rgb()
+    })
 }
 
 #[derive(Clone, Copy)]

@@ -60,7 +60,7 @@ impl ClassSet {
 /// Labels, one a line.
 ///
 /// # Errors
-/// The file cannot be read, is not UTF-8, or holds no label.
+/// The file cannot be read, or holds no label.
 pub fn read_labels(path: &Path) -> Result<Vec<String>> {
     let text = TextFile::read(path)?;
     let lines = text.lines().map(str::trim);

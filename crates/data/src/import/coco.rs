@@ -65,7 +65,7 @@ pub(super) fn records(path: &Path, images: ImageIndex) -> Result<Records> {
     let set: Set = serde_json::from_str(&text).map_err(|e| Error::data_set(path, e.to_string()))?;
     let mut captions: HashMap<String, Vec<Caption>> = HashMap::new();
     for annotation in set.annotations {
-        let id = annotation.text_id.as_ref().map(|id| key(id));
+        let id = annotation.text_id.as_ref().map(key);
         let caption = Caption { id, ..Caption::new(annotation.caption) };
         captions.entry(key(&annotation.image_id)).or_default().push(caption);
     }

@@ -23,7 +23,7 @@ const EXTENSIONS: [&str; 11] =
 
 /// A picture's id: its name without the extension of a picture. What else stands behind a dot belongs to
 /// the name, as in `Fig. 2` and `1.5`.
-pub(super) fn id_of(name: &str) -> String {
+pub fn id_of(name: &str) -> String {
     let path = Path::new(name);
     match is_image_name(path) {
         true => path.with_extension("").to_string_lossy().into_owned(),
@@ -143,8 +143,16 @@ impl ImageIndex {
     /// A text file beside the pictures, or a member of their archive, as UTF-8.
     pub(super) fn text(&self, file: &CaptionFile) -> Result<Text> {
         let path = &file.file;
-        match self.members.get(&one_form(&path.to_string_lossy())) {
-            Some(Member::One(member)) if !path.exists() => {
+        // A configuration's paths begin with its own folder, which no member knows.
+        let ends = (0..path.components().count())
+            .map(|skip| path.components().skip(skip).collect::<PathBuf>());
+        let mut members =
+            ends.filter_map(|end| match self.members.get(&one_form(&end.to_string_lossy()))? {
+                Member::One(member) => Some(member),
+                Member::Several(..) => None,
+            });
+        match members.next() {
+            Some(member) if !path.exists() => {
                 let text = decode(&member.read()?).map_err(|e| Error::data_set(path, e))?;
                 Ok(Box::new(Cursor::new(text)))
             }

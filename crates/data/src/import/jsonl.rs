@@ -126,7 +126,8 @@ fn of_object(path: &Path, line: usize, mut object: Object, keys: &Keys) -> Resul
     for image in images {
         for (at, caption) in captions.iter().enumerate() {
             let (image, caption, split) = (image.clone(), caption.clone(), split.clone());
-            let (text_id, metadata) = (ids.get(at).cloned(), metadata.clone());
+            let text_id = ids.get(at).filter(|id| !id.is_empty()).cloned();
+            let metadata = metadata.clone();
             pairs.push(Pair { line, image, caption, split, text_id, metadata });
         }
     }

@@ -13,7 +13,7 @@ mod jsonl;
 mod lmdb;
 mod pairs;
 mod parquet;
-mod quotes;
+pub(crate) mod quotes;
 mod read;
 mod records;
 mod shards;
@@ -21,7 +21,7 @@ mod table;
 
 pub use archive::archive_pictures;
 pub use classes::{ClassSet, read_labels};
-pub use images::{ImageIndex, is_image_name};
+pub use images::{ImageIndex, id_of as picture_id, is_image_name};
 pub use pairs::{Opened as OpenedPairs, Pair, Pairs, Probe, Text, pairs};
 pub use read::{read, read_all};
 pub use records::{Opened, Records, Source, pictures_beside};

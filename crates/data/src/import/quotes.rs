@@ -16,10 +16,10 @@ enum At {
 }
 
 /// The line of the quote that is open, 0 where none is; shared with whoever reads the records.
-pub(super) type OpenQuote = Arc<AtomicUsize>;
+pub(crate) type OpenQuote = Arc<AtomicUsize>;
 
 /// A reader that keeps an [`OpenQuote`] up to date with what was read from it.
-pub(super) struct Watched<R> {
+pub(crate) struct Watched<R> {
     inner: R,
     delimiter: u8,
     at: At,
@@ -28,7 +28,7 @@ pub(super) struct Watched<R> {
 }
 
 impl<R: BufRead> Watched<R> {
-    pub(super) fn new(inner: R, delimiter: u8) -> (Self, OpenQuote) {
+    pub(crate) fn new(inner: R, delimiter: u8) -> (Self, OpenQuote) {
         let open = OpenQuote::default();
         (Self { inner, delimiter, at: At::FieldStart, line: 1, open: Arc::clone(&open) }, open)
     }

@@ -87,7 +87,11 @@ impl Group {
     /// The sample; nothing where the key has no picture.
     fn sample(self, shard: &Path, key: String) -> Result<Option<Sample>> {
         let wrong = |what: String| Error::data_set(shard, format!("the sample `{key}`: {what}"));
-        let mut images = self.images.into_iter();
+        // `7.jpg` is the picture of `7.seg.png`, which is a mask or the like.
+        let plain =
+            |name: &str| name.rsplit('/').next().is_some_and(|n| n.matches('.').count() == 1);
+        let any_plain = self.images.iter().any(|(name, _)| plain(name));
+        let mut images = self.images.into_iter().filter(|(name, _)| !any_plain || plain(name));
         let Some((first, image)) = images.next() else { return Ok(None) };
         if let Some((second, _)) = images.next() {
             return Err(wrong(format!("two members are its picture, `{first}` and `{second}`")));
@@ -139,7 +143,7 @@ fn add(sample: &mut Sample, mut object: Map<String, Value>) -> Result<(), String
     };
     for (at, caption) in captions.iter().enumerate() {
         let text = caption.as_str().ok_or("its .json has a caption that is no string")?;
-        let id = ids.get(at).cloned().flatten();
+        let id = ids.get(at).cloned().flatten().filter(|id| !id.is_empty());
         sample.captions.push(Caption { id, ..Caption::new(text) });
     }
     sample.split = object.remove("split").as_ref().and_then(plain);

@@ -2,8 +2,8 @@
 //! commas, tabs, semicolons or bars. The Taidi Cup's `image_id,caption`, Kaggle's Flickr8k
 //! (`image,caption`) and open_clip's `filepath<TAB>title` are such tables.
 
-use std::io::BufRead;
-use std::path::Path;
+use std::io::{BufRead, Read};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use csv::{Reader, ReaderBuilder, StringRecord};
@@ -35,47 +35,63 @@ pub(super) fn pairs(file: &CaptionFile, mut text: Text, is_picture: &Probe<'_>) 
     let (watched, quote) = Watched::new(text, delimiter);
     let mut reader = ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(watched);
     let header = reader.headers().map_err(|e| failed(&path, &e))?.clone();
-    let first = next(&mut reader, &path, &quote);
-    let row = first.as_ref().and_then(|row| row.as_ref().ok());
-    let columns = Columns::find(file, &header, row, is_picture)?;
+    let rows = Rows::new(reader, &path, quote);
+    let first = rows.ahead.as_ref().and_then(|row| row.as_ref().ok());
+    let columns = Columns::find(file, &header, first, is_picture)?;
     let choice = columns.in_words(&header, delimiter);
-    let mut first = Some(first);
-    let rows = std::iter::from_fn(move || {
-        let row = first.take().unwrap_or_else(|| next(&mut reader, &path, &quote))?;
-        Some(row.and_then(|row| columns.pair(&row, &path)))
-    });
-    Ok(Opened { pairs: Box::new(rows), choice: Some(choice) })
+    let pairs = rows.map(move |row| row.and_then(|row| columns.pair(&row, &path)));
+    Ok(Opened { pairs: Box::new(pairs), choice: Some(choice) })
 }
 
-/// The next row.
-fn next<R: std::io::Read>(
-    reader: &mut Reader<R>,
-    path: &Path,
-    quote: &OpenQuote,
-) -> Option<Result<StringRecord>> {
-    let start = reader.position().line();
-    let mut row = StringRecord::new();
-    match reader.read_record(&mut row) {
-        Err(e) => return Some(Err(failed(path, &e))),
-        Ok(false) => return None,
-        Ok(true) => {}
+/// The rows of a table. One is read ahead: whether a quote is still open shows at the end of the file.
+struct Rows<R> {
+    reader: Reader<R>,
+    path: PathBuf,
+    quote: OpenQuote,
+    ahead: Option<Result<StringRecord>>,
+}
+
+impl<R: Read> Rows<R> {
+    fn new(reader: Reader<R>, path: &Path, quote: OpenQuote) -> Self {
+        let mut rows = Self { reader, path: path.to_path_buf(), quote, ahead: None };
+        rows.ahead = rows.read();
+        rows
     }
-    let lines = reader.position().line().saturating_sub(start);
-    let open = quote.load(Ordering::Relaxed);
-    if reader.is_done() && open > 0 {
-        let what = format!(
-            "the quote that is opened here is never closed: {lines} lines up to the end of the file \
-             lie inside it"
-        );
-        return Some(Err(Error::record(path, open, what)));
+
+    fn read(&mut self) -> Option<Result<StringRecord>> {
+        let start = self.reader.position().line();
+        let mut row = StringRecord::new();
+        match self.reader.read_record(&mut row) {
+            Err(e) => return Some(Err(failed(&self.path, &e))),
+            Ok(false) => return None,
+            Ok(true) => {}
+        }
+        let lines = self.reader.position().line().saturating_sub(start);
+        if lines > LINES {
+            let line = row.position().map_or(start, csv::Position::line) as usize;
+            let what = format!(
+                "one record has {lines} lines, {LINES} at most are one: a quote is missing"
+            );
+            return Some(Err(Error::record(&self.path, line, what)));
+        }
+        Some(Ok(row))
     }
-    if lines > LINES {
-        let line = row.position().map_or(start, csv::Position::line) as usize;
-        let what =
-            format!("one record has {lines} lines, {LINES} at most are one: a quote is missing");
-        return Some(Err(Error::record(path, line, what)));
+}
+
+impl<R: Read> Iterator for Rows<R> {
+    type Item = Result<StringRecord>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let row = self.ahead.take()?;
+        self.ahead = self.read();
+        let open = self.quote.load(Ordering::Relaxed);
+        if self.ahead.is_none() && open > 0 {
+            let what = "the quote that is opened here is never closed, and everything behind it would \
+                        be one field";
+            return Some(Err(Error::record(&self.path, open, what)));
+        }
+        Some(row)
     }
-    Some(Ok(row))
 }
 
 fn failed(path: &Path, error: &csv::Error) -> Error {

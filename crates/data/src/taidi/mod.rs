@@ -7,14 +7,15 @@
 mod validate;
 
 use std::collections::HashSet;
-use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
 use csv::{ReaderBuilder, StringRecord};
 
 pub use validate::{Problem, validate};
 
 use crate::encoding::TextFile;
+use crate::import::quotes::Watched;
 use crate::{Error, Result};
 
 /// Answers to each query.
@@ -96,13 +97,17 @@ impl Tables {
     /// Reads a task's part of the contest's folder `root`.
     ///
     /// # Errors
-    /// A table that is missing, has other columns, or the same id twice.
+    /// A table that is missing, has other columns or no rows, or the same id twice.
     pub fn read(root: &Path, task: Task) -> Result<Self> {
         let folder = root.join(task.folder());
         let mut remarks = Vec::new();
         let [queries, gallery] = task.tables();
         let queries = read_table(&folder.join(queries.0), queries.1, &mut remarks)?;
         let gallery = read_table(&folder.join(gallery.0), gallery.1, &mut remarks)?;
+        if queries.is_empty() {
+            let path = folder.join(task.tables()[0].0);
+            return Err(Error::data_set(path, "it has a header and no queries behind it"));
+        }
         if gallery.len() < RANKS {
             let what =
                 format!("it has {} rows, and each query needs {RANKS} answers", gallery.len());
@@ -121,7 +126,8 @@ fn read_table(path: &Path, columns: &[&str], remarks: &mut Vec<String>) -> Resul
         remarks.push(format!("{name} is read as {}", text.encoding));
     }
     remarks.extend(text.remarks().into_iter().map(|remark| format!("{name}: {remark}")));
-    let mut reader = ReaderBuilder::new().flexible(true).from_reader(text.open()?);
+    let (watched, open_quote) = Watched::new(text.open()?, b',');
+    let mut reader = ReaderBuilder::new().flexible(true).from_reader(watched);
     let header = reader.headers().map_err(|e| Error::record(path, 1, e.to_string()))?.clone();
     let place = |wanted: &str| {
         header.iter().position(|found| found.trim() == wanted).ok_or_else(|| {
@@ -137,6 +143,11 @@ fn read_table(path: &Path, columns: &[&str], remarks: &mut Vec<String>) -> Resul
             Error::record(path, line, e.to_string())
         })?;
         let line = record.position().map_or(0, |p| p.line() as usize);
+        if record.len() != header.len() {
+            let (found, wanted) = (record.len(), header.len());
+            let what = format!("{found} fields, the header has {wanted}: quote a text with commas");
+            return Err(Error::record(path, line, what));
+        }
         let field = |at: usize| record.get(places[at]).unwrap_or("").to_owned();
         let id = field(0).trim().to_owned();
         if id.is_empty() || !seen.insert(id.clone()) {
@@ -146,39 +157,28 @@ fn read_table(path: &Path, columns: &[&str], remarks: &mut Vec<String>) -> Resul
         let text = if places.len() > 1 { field(1) } else { String::new() };
         rows.push(Row { id, text });
     }
-    Ok(rows)
+    match open_quote.load(Ordering::Relaxed) {
+        0 => Ok(rows),
+        line => Err(Error::record(path, line, "a quote that is opened here is never closed")),
+    }
 }
 
-/// Writes a result file: UTF-8 without a byte order mark, lines that end in LF, the queries in the
-/// order of their table, ranks 1 to 5. `answers[i]` are positions in the gallery, best first.
-///
-/// # Errors
-/// The file cannot be written.
+/// A result file: UTF-8 without a byte order mark, lines that end in LF, the queries in the order of their
+/// table, ranks 1 to 5. `answers[i]` are positions in the gallery, best first.
 ///
 /// # Panics
 /// When there are not five answers for each query.
-pub fn write_result(
-    path: &Path,
-    task: Task,
-    tables: &Tables,
-    answers: &[Vec<usize>],
-) -> Result<()> {
+pub fn result(task: Task, tables: &Tables, answers: &[Vec<usize>]) -> String {
     assert_eq!(answers.len(), tables.queries.len(), "answers for each query");
-    let temporary = path.with_extension("tmp");
-    let write = || -> std::io::Result<()> {
-        let mut file = std::io::BufWriter::new(std::fs::File::create(&temporary)?);
-        writeln!(file, "{}", task.header().join(","))?;
-        for (query, answers) in tables.queries.iter().zip(answers) {
-            assert_eq!(answers.len(), RANKS, "five answers");
-            for (rank, &answer) in answers.iter().enumerate() {
-                let id = quoted(&tables.gallery[answer].id);
-                writeln!(file, "{},{},{id}", quoted(&query.id), rank + 1)?;
-            }
+    let mut out = task.header().join(",") + "\n";
+    for (query, answers) in tables.queries.iter().zip(answers) {
+        assert_eq!(answers.len(), RANKS, "five answers");
+        for (rank, &answer) in answers.iter().enumerate() {
+            let id = quoted(&tables.gallery[answer].id);
+            out += &format!("{},{},{id}\n", quoted(&query.id), rank + 1);
         }
-        file.into_inner()?.sync_all()?;
-        std::fs::rename(&temporary, path)
-    };
-    write().map_err(|e| Error::io(path, e))
+    }
+    out
 }
 
 fn quoted(id: &str) -> String {

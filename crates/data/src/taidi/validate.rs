@@ -8,7 +8,7 @@ use csv::{ReaderBuilder, StringRecord};
 
 use super::{RANKS, Tables, Task};
 use crate::encoding::{Encoding, TextFile};
-use crate::{Error, Result};
+use crate::{Error, Result, file};
 
 /// Something wrong.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -88,7 +88,7 @@ impl Check<'_> {
 
     /// Encoding and line ends.
     fn bytes(&mut self, path: &Path) -> Result<()> {
-        let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+        let bytes = file::read(path, file::DOCUMENT)?;
         let text = TextFile::look(path)?;
         if bytes.starts_with(b"\xef\xbb\xbf") {
             self.add(1, "it begins with a byte order mark: save it as UTF-8 without BOM");

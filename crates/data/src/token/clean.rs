@@ -3,14 +3,56 @@
 //! Source: `basic_clean` and `whitespace_clean` in OpenAI's `simple_tokenizer.py`, which call
 //! ftfy 6.3 (<https://github.com/rspeer/python-ftfy>) and Python's `html.unescape`.
 
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
 use super::mojibake;
 
+/// What happens to a text before a tokenizer from a file sees it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cleaning {
+    /// It becomes lower case (SigLIP).
+    #[default]
+    Lower,
+    /// Nothing: what is to be done, the file says (transformers).
+    AsIs,
+    /// Repaired, unescaped, white space collapsed (open_clip's `whitespace`, its default).
+    Whitespace,
+    /// That, and lower case (open_clip's `lower`).
+    WhitespaceLower,
+    /// That, and no ASCII punctuation (open_clip's `canonicalize`).
+    Canonicalize,
+}
+
+impl Cleaning {
+    /// The cleaned text.
+    pub(super) fn apply(self, text: &str) -> String {
+        match self {
+            Self::Lower => text.to_lowercase(),
+            Self::AsIs => text.to_owned(),
+            Self::Whitespace => collapse(&basic(text)),
+            Self::WhitespaceLower => clean(text),
+            Self::Canonicalize => {
+                let text = basic(text).replace('_', " ");
+                let kept: String = text.chars().filter(|c| !c.is_ascii_punctuation()).collect();
+                collapse(&kept.to_lowercase())
+            }
+        }
+    }
+}
+
 /// Repairs, unescapes, collapses white space and lower-cases.
 pub(super) fn clean(text: &str) -> String {
+    collapse(&basic(text)).to_lowercase()
+}
+
+/// Repairs and unescapes: OpenAI's `basic_clean`.
+fn basic(text: &str) -> Cow<'_, str> {
     if text.is_ascii() && !text.contains(['&', '\u{1b}']) && !text.contains(is_control) {
-        return collapse(text);
+        return text.into();
     }
     let mut html = false;
     let mut out = String::with_capacity(text.len());
@@ -27,13 +69,13 @@ pub(super) fn clean(text: &str) -> String {
         }
         out.push_str(&line);
     }
-    collapse(&htmlize::unescape(&*htmlize::unescape(out)))
+    htmlize::unescape(&*htmlize::unescape(out)).into_owned().into()
 }
 
 fn collapse(text: &str) -> String {
     let words = text.split(|c: char| c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c));
     let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
-    words.join(" ").to_lowercase()
+    words.join(" ")
 }
 
 /// One round of ftfy's `fix_text`.

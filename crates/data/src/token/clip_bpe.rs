@@ -39,28 +39,22 @@ impl ClipBpe {
     }
 
     fn new() -> Self {
-        // GPT-2's order of bytes: the printable ones first, written as themselves, then the others,
-        // written as characters from 256 on.
-        let printable = |b: &u8| matches!(b, 33..=126 | 161..=172 | 174..=255);
-        let (first, rest): (Vec<u8>, Vec<u8>) = (0..=255).partition(printable);
+        let ids = entries();
         let mut bytes = [0; 256];
-        let mut ids: HashMap<String, u32> = HashMap::with_capacity(50_000);
-        for (id, &byte) in first.iter().chain(&rest).enumerate() {
-            let written = match id.checked_sub(first.len()) {
-                None => char::from(byte),
-                Some(other) => char::from_u32(256 + other as u32).expect("below the surrogates"),
-            };
+        for (id, (byte, _)) in written().into_iter().enumerate() {
             bytes[usize::from(byte)] = id as u32;
-            ids.insert(written.to_string(), id as u32);
-            ids.insert(format!("{written}</w>"), id as u32 + WORD_END);
         }
-        let mut merges = HashMap::with_capacity(50_000);
-        for (line, id) in MERGES.lines().zip(FIRST_MERGE..) {
+        let merge = |(line, id): (&str, u32)| {
             let (left, right) = line.split_once(' ').expect("two parts in every merge");
-            merges.insert((ids[left], ids[right]), id);
-            ids.insert(format!("{left}{right}"), id);
-        }
-        Self { merges, bytes }
+            ((ids[left], ids[right]), id)
+        };
+        Self { merges: MERGES.lines().zip(FIRST_MERGE..).map(merge).collect(), bytes }
+    }
+
+    /// The id of an entry as vocabulary files write it (`dog</w>`).
+    pub fn id(entry: &str) -> Option<u32> {
+        static IDS: OnceLock<HashMap<String, u32>> = OnceLock::new();
+        IDS.get_or_init(entries).get(entry).copied()
     }
 
     /// The ids of `text` without start and end, not cut.
@@ -110,6 +104,28 @@ impl ClipBpe {
         }
         out.extend(symbols);
     }
+}
+
+/// GPT-2's order of bytes, and how vocabularies write them: the printable ones first, as themselves,
+/// then the others, as characters from 256 on.
+fn written() -> Vec<(u8, char)> {
+    let printable = |b: &u8| matches!(b, 33..=126 | 161..=172 | 174..=255);
+    let (first, rest): (Vec<u8>, Vec<u8>) = (0..=255).partition(printable);
+    let rest = rest.into_iter().zip('\u{100}'..);
+    first.into_iter().map(|byte| (byte, char::from(byte))).chain(rest).collect()
+}
+
+/// All entries with their ids.
+fn entries() -> HashMap<String, u32> {
+    let mut ids = HashMap::with_capacity(50_000);
+    for (id, (_, written)) in (0..).zip(written()) {
+        ids.insert(written.to_string(), id);
+        ids.insert(format!("{written}</w>"), id + WORD_END);
+    }
+    ids.extend(MERGES.lines().zip(FIRST_MERGE..).map(|(line, id)| (line.replacen(' ', "", 1), id)));
+    ids.insert("<|startoftext|>".to_owned(), START_OF_TEXT);
+    ids.insert("<|endoftext|>".to_owned(), END_OF_TEXT);
+    ids
 }
 
 #[derive(PartialEq)]

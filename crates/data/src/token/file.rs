@@ -5,7 +5,26 @@ use std::path::Path;
 
 use tokenizers::{PostProcessor, Tokenizer, TruncationDirection};
 
-use crate::{Error, Result};
+use super::Cleaning;
+use crate::{Error, Result, file};
+
+/// Bytes; more than any vocabulary takes up.
+const LARGEST: u64 = 1 << 29;
+
+/// How a model uses its tokenizer.
+#[derive(Clone, Copy, Debug)]
+pub struct FileSettings {
+    /// Longest text in tokens, the special ones included; the rest is cut.
+    pub context: usize,
+    /// What fills a text up to the context, if anything.
+    pub pad: Option<u32>,
+    /// A token that becomes 0 (open_clip's `strip_sep_token`).
+    pub strip: Option<u32>,
+    /// What happens to a text before.
+    pub cleaning: Cleaning,
+    /// Rows of the model's table of tokens.
+    pub rows: usize,
+}
 
 /// A tokenizer read from a file.
 #[derive(Debug)]
@@ -13,29 +32,38 @@ pub struct FileTokenizer {
     inner: Tokenizer,
     /// Ids that are no part of a word.
     special: HashSet<u32>,
-    context: usize,
-    pad: Option<u32>,
+    unknown: Option<u32>,
+    settings: FileSettings,
 }
 
 impl FileTokenizer {
-    /// Reads `path`. Texts are cut at `context` tokens, and filled up to it with `pad`.
+    /// Reads `path`.
     ///
     /// # Errors
     /// The file cannot be read or describes no tokenizer that is supported.
-    pub fn open(path: &Path, context: usize, pad: Option<u32>) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+    pub fn open(path: &Path, settings: FileSettings) -> Result<Self> {
+        let bytes = file::read(path, LARGEST)?;
         let wrong = |e: tokenizers::Error| Error::Encode(format!("{}: {e}", path.display()));
         let mut inner = Tokenizer::from_bytes(bytes).map_err(wrong)?;
         inner.with_padding(None).with_truncation(None).map_err(wrong)?;
         let added = inner.get_added_tokens_decoder();
         let special = added.iter().filter(|(_, token)| token.special).map(|(&id, _)| id);
-        let special = special.chain(pad).collect();
-        Ok(Self { inner, special, context, pad })
+        // As they are called; that an entry is the unknown one, no file says for all kinds of models.
+        let unknown = ["<unk>", "[UNK]", "<|unk|>", "<|unknown|>"];
+        let unknown = unknown.iter().find_map(|token| inner.token_to_id(token));
+        let special =
+            special.chain(settings.pad).filter(|&special| Some(special) != unknown).collect();
+        Ok(Self { inner, special, unknown, settings })
     }
 
     /// What texts are filled with.
     pub fn pad(&self) -> Option<u32> {
-        self.pad
+        self.settings.pad
+    }
+
+    /// The token of what the vocabulary cannot spell.
+    pub fn unknown(&self) -> Option<u32> {
+        self.unknown
     }
 
     /// Whether the token is no part of a word.
@@ -48,22 +76,30 @@ impl FileTokenizer {
         self.inner.get_vocab_size(true)
     }
 
-    /// Ids of the text in lower case with the special tokens, and how many lie beyond the context.
+    /// Ids of the text with the special tokens, and how many lie beyond the context.
     ///
     /// # Errors
-    /// The tokenizer's own failure.
+    /// The tokenizer's own failure, or a token that the model has no row for.
     pub fn encode(&self, text: &str) -> Result<(Vec<u32>, usize)> {
+        let FileSettings { context, pad, strip, cleaning, rows } = self.settings;
         let wrong = |e: tokenizers::Error| Error::Encode(format!("tokenizer: {e}"));
-        let mut encoding = self.inner.encode_fast(text.to_lowercase(), false).map_err(wrong)?;
+        let mut encoding = self.inner.encode_fast(cleaning.apply(text), false).map_err(wrong)?;
         let added = self.inner.get_post_processor().map_or(0, |post| post.added_tokens(false));
-        let room = self.context.saturating_sub(added);
+        let room = context.saturating_sub(added);
         let lost = encoding.len().saturating_sub(room);
         encoding.truncate(room, 0, TruncationDirection::Right);
         let encoding = self.inner.post_process(encoding, None, true).map_err(wrong)?;
         let mut ids = encoding.get_ids().to_vec();
-        if let Some(pad) = self.pad {
-            ids.resize(self.context, pad);
+        if let Some(pad) = pad {
+            ids.resize(context, pad);
         }
-        Ok((ids, lost))
+        ids.iter_mut().filter(|id| Some(**id) == strip).for_each(|id| *id = 0);
+        match ids.iter().find(|&&id| id as usize >= rows) {
+            Some(id) => Err(Error::Encode(format!(
+                "the tokenizer gives token {id} and the model has {rows}: its tokenizer.json is \
+                 another model's, put its own beside the weights"
+            ))),
+            None => Ok((ids, lost)),
+        }
     }
 }

@@ -6,12 +6,15 @@ mod clean;
 mod clip_bpe;
 mod file;
 mod mojibake;
+mod width;
 mod window;
 mod wordpiece;
 
 pub use any::Tokens;
+pub use clean::Cleaning;
 pub use clip_bpe::{ClipBpe, END_OF_TEXT, START_OF_TEXT};
-pub use file::FileTokenizer;
+pub use file::{FileSettings, FileTokenizer};
+pub use width::{fold_width, has_wide};
 pub use window::windows;
 pub use wordpiece::{CLS, MASK, PAD, SEP, UNK, WordPiece};
 

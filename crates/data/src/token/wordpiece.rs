@@ -48,6 +48,11 @@ impl WordPiece {
         VOCAB
     }
 
+    /// The id of an entry.
+    pub fn id(&self, entry: &str) -> Option<u32> {
+        self.ids.get(entry).copied()
+    }
+
     /// Number of entries.
     pub fn vocab_size(&self) -> usize {
         self.ids.len()

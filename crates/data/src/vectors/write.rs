@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::{fbin, npy};
 use crate::export::CaptionTable;
+use crate::staged::StagedFolder;
 use crate::{Error, Result, Sample};
 
 /// Whose files to write.
@@ -39,8 +40,7 @@ pub struct VectorWriter {
     ids: Ids,
     pictures: usize,
     captions: usize,
-    temporary: PathBuf,
-    folder: PathBuf,
+    folder: StagedFolder,
 }
 
 /// What says which row is which item.
@@ -54,10 +54,10 @@ impl VectorWriter {
     /// Begins a folder that is not there yet. `dim` is D.
     ///
     /// # Errors
-    /// The folder is there, or cannot be made.
+    /// The folder holds something, is being written by another, or cannot be made.
     pub fn create(folder: &Path, layout: Layout, dim: usize) -> Result<Self> {
-        let temporary = crate::export::temporary(folder)?;
-        let at = |name: &str| temporary.join(name);
+        let folder = StagedFolder::create(folder)?;
+        let at = |name: &str| folder.path().join(name);
         let rows = |name: &str, kind| Rows::create(at(name), kind, dim);
         let (images, texts, ids) = match layout {
             Layout::ClipRetrieval => (
@@ -80,8 +80,7 @@ impl VectorWriter {
                 )
             }
         };
-        let folder = folder.to_path_buf();
-        Ok(Self { layout, images, texts, ids, pictures: 0, captions: 0, temporary, folder })
+        Ok(Self { layout, images, texts, ids, pictures: 0, captions: 0, folder })
     }
 
     /// Writes one picture's vector (D) and its captions' (N x D).
@@ -131,15 +130,8 @@ impl VectorWriter {
             Ids::Csv(lines) => lines.close()?,
             Ids::Lists(lists) => lists.iter_mut().try_for_each(Lines::close)?,
         }
-        std::fs::rename(&self.temporary, &self.folder).map_err(|e| Error::io(&self.folder, e))?;
+        self.folder.finish()?;
         Ok([self.pictures, self.captions])
-    }
-}
-
-impl Drop for VectorWriter {
-    fn drop(&mut self) {
-        // Nothing half written stays; after `finish` there is nothing.
-        let _ = std::fs::remove_dir_all(&self.temporary);
     }
 }
 

@@ -1,22 +1,31 @@
 //! Checkpoints of every layout we read, as one set of named weights.
 //!
-//! `tensors` reads the files (safetensors, torch's zip), `tuwen_data::pickle` what is
-//! inside the latter, `names` maps names, `family` derives the architecture.
+//! `layout` says what a folder is, `files` which of its files are read, `tensors` reads them
+//! (safetensors, torch's zip), `tuwen_data::pickle` what is inside the latter, `wrappers` takes off what
+//! trainers put around the names, `names` maps them, `family` derives the architecture.
 
 mod family;
+mod files;
 mod flash;
+mod layout;
 mod names;
 mod positions;
 pub(crate) mod tensors;
+mod wrappers;
 mod write;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use tuwen_data::image::{Centre, ToRgb};
+
 use crate::arrays::{Array, Arrays};
 use crate::layers::Weights;
-use crate::{CONFIG_FILE, Error, ModelConfig, Result, Tokenizer, WEIGHTS_FILE};
+use crate::{CONFIG_FILE, Error, ModelConfig, Result, Tokenizer, Vision};
+pub use family::known_keys;
+use files::{module_tensors, only_torch_file, optional, read_file, read_json, weight_files};
+pub use layout::MODULES_FILE;
 use names::{Layout, Names};
 pub use positions::Resized;
 use tensors::{Blob, Raw};
@@ -40,6 +49,10 @@ pub struct Checkpoint {
     blobs: Vec<Blob>,
     /// The model's own tokenizer, where it has one.
     tokenizer: Option<PathBuf>,
+    /// What a user should know of how it was read.
+    notes: Vec<String>,
+    /// Whether the folder names torchvision's resize.
+    torchvision: bool,
 }
 
 impl Checkpoint {
@@ -51,11 +64,16 @@ impl Checkpoint {
         let blob = Blob::Static(bytes);
         let raws = tensors::safetensors(blob.clone(), path)?;
         let names = Names::new(Layout::Tuwen, config);
-        Ok(Self { raws, names, blobs: vec![blob], tokenizer: None })
+        Ok(Self::new(raws, names, vec![blob]))
     }
 
-    /// Opens a folder (ours, or HF's with `config.json` and weights as safetensors or
-    /// `pytorch_model.bin`, whole or in shards) or a file (`.pt` of OpenAI or cn_clip).
+    fn new(raws: BTreeMap<String, Raw>, names: Names, blobs: Vec<Blob>) -> Self {
+        Self { raws, names, blobs, tokenizer: None, notes: Vec::new(), torchvision: false }
+    }
+
+    /// Opens a folder (ours, HF's with `config.json` and weights as safetensors or
+    /// `pytorch_model.bin`, whole or in shards, open_clip's, sentence-transformers' with a CLIP) or a
+    /// file (`.pt` of OpenAI or cn_clip).
     ///
     /// # Errors
     /// Missing or malformed files, an architecture that is not supported, weights that do not fit
@@ -69,72 +87,133 @@ impl Checkpoint {
     }
 
     fn open_folder(folder: &Path) -> Result<(ModelConfig, Self)> {
-        let config_path = folder.join(CONFIG_FILE);
-        let open_clip = folder.join(OPEN_CLIP_CONFIG);
-        if !config_path.exists()
-            && !open_clip.exists()
-            && let Some(file) = only_torch_file(folder)
+        let inner = layout::model_folder(folder)?;
+        let (config_path, open_clip) = (inner.join(CONFIG_FILE), inner.join(OPEN_CLIP_CONFIG));
+        let (mut config, checkpoint) = match (config_path.exists(), open_clip.exists()) {
+            (false, false) => {
+                let file = only_torch_file(&inner).ok_or_else(|| layout::no_model(&inner))?;
+                return Self::open_file(&file);
+            }
+            (false, true) => Self::open_clip(&inner)?,
+            (true, both) => {
+                let json = read_json(&config_path)?;
+                // timm's repositories have a config.json beside open_clip's, of the image tower alone.
+                match json["model_type"].is_string() || !both {
+                    true => Self::open_described(&inner, &json)?,
+                    false => Self::open_clip(&inner)?,
+                }
+            }
+        };
+        if inner != folder
+            && let Some(name) = folder.file_name()
         {
-            return Self::open_file(&file);
+            config.name = name.to_string_lossy().into_owned();
         }
-        let json = read_json(&config_path);
-        // timm's repositories have a config.json beside open_clip's, of the image tower alone.
-        let is_hf = json.as_ref().is_ok_and(|json| json["model_type"].is_string());
-        if open_clip.exists() && !is_hf {
-            return Self::open_clip(folder, &read_json(&open_clip)?);
-        }
-        let json = json?;
+        Ok((config, checkpoint))
+    }
+
+    /// Our folder, or transformers'.
+    fn open_described(folder: &Path, json: &serde_json::Value) -> Result<(ModelConfig, Self)> {
+        let config_path = folder.join(CONFIG_FILE);
+        let (mut config, layout) = match json["model_type"].as_str() {
+            Some(kind) => (family::from_hf(kind, json, &config_path)?, Layout::Hf),
+            None => (ModelConfig::load(&config_path)?, Layout::Tuwen),
+        };
         let files = weight_files(folder)?;
         let mut raws = BTreeMap::new();
         for file in &files {
             raws.extend(read_file(file)?);
         }
-        let (config, layout) = match json["model_type"].as_str() {
-            Some(kind) => (family::from_hf(kind, &json, &config_path)?, Layout::Hf),
-            None => (ModelConfig::load(&config_path)?, Layout::Tuwen),
-        };
-        let mut blobs: Vec<Blob> = files.into_iter().map(Blob::File).collect();
-        let tokenizer = folder.join(TOKENIZER_FILE);
-        let tokenizer = (config.tokenizer == Tokenizer::File).then_some(tokenizer);
-        // It belongs to the fingerprint as the weights do.
-        blobs.extend(tokenizer.clone().filter(|path| path.exists()).map(Blob::File));
+        let (raws, note) = wrappers::bare(raws).map_err(|e| Error::malformed(folder, e))?;
+        if layout == Layout::Hf {
+            // A CLIP of ours that was trained with a sigmoid loss: transformers' has no such weight.
+            config.sigmoid = config.vision != Vision::Probe && raws.contains_key("logit_bias");
+        }
         let names = Names::new(layout, &config);
-        Ok((config, Self { raws, names, blobs, tokenizer }))
+        let blobs = files.into_iter().map(Blob::File).collect();
+        let torchvision = layout == Layout::Hf && family::names_torchvision(folder);
+        let checkpoint = Self { torchvision, ..Self::new(raws, names, blobs) };
+        Ok((config.clone(), checkpoint.noted(note).with_tokenizer(&config, folder)))
     }
 
-    fn open_clip(folder: &Path, json: &serde_json::Value) -> Result<(ModelConfig, Self)> {
+    fn open_clip(folder: &Path) -> Result<(ModelConfig, Self)> {
+        let path = folder.join(OPEN_CLIP_CONFIG);
+        let json = read_json(&path)?;
         let file = OPEN_CLIP_WEIGHTS.map(|name| folder.join(name)).into_iter().find(|f| f.exists());
         let Some(file) = file else {
             let names = OPEN_CLIP_WEIGHTS.join(" or ");
-            return Err(Error::malformed(
-                folder,
-                format!("the weights are missing: put {names} there"),
-            ));
+            let what = layout::unsupported(folder).map_or_else(
+                || format!("the weights are missing: put {names} there"),
+                |what| format!("it is {what}"),
+            );
+            return Err(Error::malformed(folder, what));
         };
-        let raws = flash::unpacked(bare(read_file(&file)?));
+        let (raws, note) = module_tensors(&file)?;
         let shape = |name: &str| Some(&raws.get(name)?.shape[..]);
-        let mut config = family::from_open_clip(&shape, folder, json)?;
+        let mut config = family::from_open_clip(&shape, &path, &json)?;
         if let Some(name) = folder.file_name() {
             config.name = name.to_string_lossy().into_owned();
         }
         let names = Names::new(Layout::OpenAi, &config);
-        Ok((config, Self { raws, names, blobs: vec![Blob::File(file)], tokenizer: None }))
+        let checkpoint = Self::new(raws, names, vec![Blob::File(file)]);
+        Ok((config.clone(), checkpoint.noted(note).with_tokenizer(&config, folder)))
     }
 
     fn open_file(path: &Path) -> Result<(ModelConfig, Self)> {
-        let raws = flash::unpacked(bare(read_file(path)?));
-        let config = family::from_shapes(&|name| Some(&raws.get(name)?.shape[..]), path)?;
+        let (raws, note) = module_tensors(path)?;
+        let mut config = family::from_shapes(&|name| Some(&raws.get(name)?.shape[..]), path)?;
+        config.sigmoid = raws.contains_key("logit_bias");
         let names = Names::new(Layout::OpenAi, &config);
         // OpenAI's own files are scripted, or at least hold what its module records.
         let openai = raws.contains_key("input_resolution") || tensors::is_scripted(path);
         if !names.bert && !openai {
-            let what = "an open_clip checkpoint's tensors do not say which GELU it was trained \
-                with: put it into a folder as open_clip_pytorch_model.bin beside its \
-                open_clip_config.json, or give its folder in HF's layout";
-            return Err(Error::malformed(path, what));
+            return Err(family::needs_configuration(path));
         }
         let blobs = vec![Blob::File(path.to_path_buf())];
-        Ok((config, Self { raws, names, blobs, tokenizer: None }))
+        Ok((config, Self::new(raws, names, blobs).noted(note)))
+    }
+
+    fn noted(mut self, note: Option<String>) -> Self {
+        self.notes.extend(note);
+        self
+    }
+
+    /// With the tokenizer in `folder`, where the model has its own.
+    fn with_tokenizer(mut self, config: &ModelConfig, folder: &Path) -> Self {
+        if config.tokenizer == Tokenizer::File {
+            let path = folder.join(TOKENIZER_FILE);
+            // It belongs to the fingerprint as the weights do.
+            self.blobs.extend(path.exists().then(|| Blob::File(path.clone())));
+            self.tokenizer = Some(path);
+        }
+        self
+    }
+
+    /// What a user should know of how it was read.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Whether the folder names torchvision's resize, which equals Pillow's, the one used here, to one
+    /// of 255 levels.
+    pub fn names_torchvision(&self) -> bool {
+        self.torchvision
+    }
+
+    /// What older programs derived from the same files, and then embedded otherwise in rare cases:
+    /// full-width letters in the built-in model, palettes, transparency and odd margins in
+    /// transformers' layout.
+    pub(crate) fn older_configs(&self, config: &ModelConfig) -> Vec<ModelConfig> {
+        let mut older = config.clone();
+        match self.names.layout {
+            Layout::Tuwen => older.fold_width = false,
+            Layout::Hf if config.vision != Vision::Probe => {
+                older.preprocess.to_rgb = ToRgb::Last;
+                older.preprocess.centre = Centre::Even;
+            }
+            _ => {}
+        }
+        if older == *config { Vec::new() } else { vec![older] }
     }
 
     /// Where the model's own tokenizer is, if it has one.
@@ -218,57 +297,4 @@ impl Weights<'static> for &Checkpoint {
         }
         Ok((shape, Cow::Owned(values)))
     }
-}
-
-fn read_json(path: &Path) -> Result<serde_json::Value> {
-    let text = std::fs::read_to_string(path).map_err(|e| Error::io(path, e))?;
-    serde_json::from_str(&text).map_err(|e| Error::malformed(path, e))
-}
-
-/// The one `.pt` file of a folder, as Chinese-CLIP's hub repositories have it.
-fn only_torch_file(folder: &Path) -> Option<PathBuf> {
-    let entries = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
-    let mut files = entries.filter(|path| path.extension().is_some_and(|e| e == "pt"));
-    files.next().filter(|_| files.next().is_none())
-}
-
-/// The model's tensors alone, without what a trainer puts around their names.
-fn bare(raws: BTreeMap<String, Raw>) -> BTreeMap<String, Raw> {
-    let inner = |name: &str| {
-        let name = name.strip_prefix("state_dict.").unwrap_or(name);
-        name.strip_prefix("module.").unwrap_or(name).to_owned()
-    };
-    let raws = raws.into_iter().filter(|(name, _)| !name.starts_with("optimizer."));
-    raws.map(|(name, raw)| (inner(&name), raw)).collect()
-}
-
-fn read_file(path: &Path) -> Result<BTreeMap<String, Raw>> {
-    match path.extension().and_then(|e| e.to_str()) {
-        Some("safetensors") => tensors::safetensors(Blob::File(path.to_path_buf()), path),
-        _ => tensors::torch(path),
-    }
-}
-
-/// The files with a folder's weights.
-fn weight_files(folder: &Path) -> Result<Vec<PathBuf>> {
-    for name in [WEIGHTS_FILE, TORCH_FILE] {
-        let file = folder.join(name);
-        if file.exists() {
-            return Ok(vec![file]);
-        }
-    }
-    for name in SHARDS {
-        let file = folder.join(name);
-        let Ok(text) = std::fs::read_to_string(&file) else { continue };
-        let json: serde_json::Value =
-            serde_json::from_str(&text).map_err(|e| Error::malformed(&file, e))?;
-        let map = json["weight_map"].as_object();
-        let map = map.ok_or_else(|| Error::malformed(&file, "there is no `weight_map`"))?;
-        let mut names: Vec<&str> = map.values().filter_map(|name| name.as_str()).collect();
-        names.sort_unstable();
-        names.dedup();
-        return Ok(names.into_iter().map(|name| folder.join(name)).collect());
-    }
-    let names = format!("{WEIGHTS_FILE} or {TORCH_FILE} (or their index and shards)");
-    Err(Error::malformed(folder, format!("the weights are missing: put {names} there")))
 }

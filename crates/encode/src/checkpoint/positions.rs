@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use tuwen_data::image::Resize;
+
 use crate::layers::Weights;
 use crate::{ModelConfig, Result};
 
@@ -25,6 +27,13 @@ impl<'w> Resized<'w> {
         weights: &'w dyn Weights<'static>,
         size: u32,
     ) -> std::result::Result<Self, String> {
+        if size != config.preprocess.size && config.preprocess.resize != Resize::Side {
+            return Err(format!(
+                "its pictures are resized by {:?} before the centre is cut out, which says nothing \
+                 about {size} pixels",
+                config.preprocess.resize
+            ));
+        }
         let mut to = config.clone();
         to.preprocess.size = size;
         to.check()?;

@@ -125,6 +125,7 @@ impl Raw {
         for first in (0..stored).step_by(PIECE) {
             let len = PIECE.min(stored - first) * width;
             let bytes = self.blob.read(self.start + (first * width) as u64, len)?;
+            let done = values.len();
             let (quads, pairs) = (bytes.as_chunks::<4>().0, bytes.as_chunks::<2>().0);
             match self.kind {
                 Kind::F32 => values.extend(quads.iter().map(|&b| f32::from_le_bytes(b))),
@@ -134,6 +135,11 @@ impl Raw {
                     values.extend(halves.to_f32_vec());
                 }
                 _ => values.extend(pairs.iter().map(|&b| bf16::from_le_bytes(b).to_f32())),
+            }
+            // While the piece is in the cache; a tensor that is read is a weight that counts.
+            // Without an early end, so that the loop is one of vectors.
+            if values[done..].iter().fold(false, |bad, value| bad | !value.is_finite()) {
+                return Err(Error::NotFinite(name.to_owned()));
             }
         }
         Ok(match &self.strides {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{ModelConfig, ResNet, Vision};
+use super::{ImagePool, ModelConfig, Pool, ResNet, Tokenizer, Vision};
 use crate::arrays::Arrays;
 use crate::{Error, Result};
 
@@ -59,10 +59,31 @@ impl ModelConfig {
                 32 * net.stem
             ));
         }
+        self.words_fit()?;
         if self.context < 2 {
             return Err(format!("context {} has no room for [CLS] and [SEP]", self.context));
         }
         Ok(())
+    }
+
+    /// Whether the settings of tokens and pooling go together.
+    fn words_fit(&self) -> Result<(), String> {
+        let wrong = if self.pad.is_some() && self.tokenizer == Tokenizer::WordPiece {
+            "`pad` is for the tokenizers clip-bpe and file"
+        } else if self.pool == Pool::End && (self.pad.is_none() || self.causal) {
+            "`pool` end is for texts with a `pad` that is attended to; without one it is last"
+        } else if self.end == Some(0) && self.pad.is_none() {
+            "`end` is token 0, which stands for no token behind a text: give a `pad`"
+        } else if self.strip.is_some() && self.pad.is_none() {
+            "`strip` makes a token 0, which stands for no token behind a text: give a `pad`"
+        } else if self.fold_width && self.tokenizer != Tokenizer::WordPiece {
+            "`fold_width` is for the tokenizer word-piece"
+        } else if self.image_pool != ImagePool::Class && self.vision != Vision::ClassToken {
+            "`image_pool` is for image towers with a class token"
+        } else {
+            return Ok(());
+        };
+        Err(wrong.to_owned())
     }
 
     /// Numbers beyond any model would fill the memory before a weight is found missing.

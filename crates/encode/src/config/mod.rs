@@ -5,8 +5,9 @@ mod check;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use tuwen_data::file;
 use tuwen_data::image::Preprocess;
-use tuwen_data::token::{FileTokenizer, Tokens};
+use tuwen_data::token::{Cleaning, FileSettings, FileTokenizer, Tokens};
 
 use crate::{Error, Result};
 
@@ -23,6 +24,9 @@ pub struct ModelConfig {
     /// What kind of image tower it is.
     #[serde(default, skip_serializing_if = "is_default")]
     pub vision: Vision,
+    /// Which of a ViT's tokens become the picture's feature.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub image_pool: ImagePool,
     /// Side of a patch in pixels; of a ResNet, how many pixels one cell of its grid stands for.
     pub patch: usize,
     /// Whether the patch projection has a bias; CLIP's has none.
@@ -44,6 +48,18 @@ pub struct ModelConfig {
     /// cn_clip does in training and evaluation, but not in its API.
     #[serde(default, skip_serializing_if = "is_default")]
     pub dataset_text: bool,
+    /// Whether full-width letters and digits become plain ones before WordPiece sees them.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub fold_width: bool,
+    /// What happens to a text before a tokenizer from a file sees it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub cleaning: Cleaning,
+    /// The token that a tokenizer from a file must put at the end of a text, where its feature is.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub end: Option<u32>,
+    /// A token of a tokenizer from a file that becomes 0 (open_clip's `strip_sep_token`).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub strip: Option<u32>,
     /// What fills a text up to `context`, for towers that attend to that too (SigLIP).
     #[serde(default, skip_serializing_if = "is_default")]
     pub pad: Option<u32>,
@@ -56,6 +72,10 @@ pub struct ModelConfig {
     /// Whether a token sees only those before it.
     #[serde(default)]
     pub causal: bool,
+    /// Whether a pair is judged by itself, by a sigmoid of its logit, which then has a bias. A model
+    /// that a [`Vision::Probe`] pools is one in any case (SigLIP).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub sigmoid: bool,
     /// How text becomes tokens.
     #[serde(default)]
     pub tokenizer: Tokenizer,
@@ -146,6 +166,21 @@ pub enum Pool {
     First,
     /// The last (CLIP's end of text).
     Last,
+    /// The last one before the padding, which is attended to (open_clip without a causal mask).
+    End,
+}
+
+/// Which tokens become a picture's feature, where there is a class token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ImagePool {
+    /// The class token (CLIP).
+    #[default]
+    Class,
+    /// The mean of the patches, normalised afterwards (CLIPA).
+    MeanThenNorm,
+    /// The mean of the normalised patches.
+    NormThenMean,
 }
 
 /// How text becomes tokens.
@@ -157,7 +192,7 @@ pub enum Tokenizer {
     WordPiece,
     /// OpenAI CLIP's byte pairs.
     ClipBpe,
-    /// What the model folder's `tokenizer.json` says, of the text in lower case (SigLIP).
+    /// What the model folder's `tokenizer.json` says (SigLIP).
     File,
 }
 
@@ -194,6 +229,7 @@ impl ModelConfig {
             embed_dim: text.width,
             image,
             vision: Vision::ClassToken,
+            image_pool: ImagePool::Class,
             patch: 16,
             patch_bias: true,
             text,
@@ -202,10 +238,15 @@ impl ModelConfig {
             positions: 0,
             token_types: 0,
             dataset_text: false,
+            fold_width: false,
+            cleaning: Cleaning::Lower,
+            end: None,
+            strip: None,
             pad: None,
             pool: Pool::Mean,
             text_proj_bias: false,
             causal: false,
+            sigmoid: false,
             tokenizer: Tokenizer::WordPiece,
             preprocess,
         }
@@ -226,7 +267,8 @@ impl ModelConfig {
     /// # Errors
     /// As [`ModelConfig::parse`], or the file cannot be read.
     pub fn load(path: &Path) -> Result<Self> {
-        Self::parse(&std::fs::read_to_string(path).map_err(|e| Error::io(path, e))?, path)
+        let bytes = file::read(path, file::TEXT).map_err(Error::Data)?;
+        Self::parse(&String::from_utf8_lossy(&bytes), path)
     }
 
     /// Patches of one picture, P.
@@ -261,21 +303,48 @@ impl ModelConfig {
         self.positions.max(self.context)
     }
 
+    /// Whether a pair is scored by a sigmoid of its logit, so that the logit's bias counts.
+    pub fn is_sigmoid(&self) -> bool {
+        self.sigmoid || self.vision == Vision::Probe
+    }
+
     /// The tokenizer; `file` is the model's own, which only [`Tokenizer::File`] needs.
     ///
     /// # Errors
-    /// There is no such file, it cannot be read, or the model knows fewer tokens.
+    /// There is no such file, it cannot be read, it ends texts otherwise than the model was trained,
+    /// or the model knows fewer tokens.
     pub fn tokens(&self, file: Option<&Path>) -> Result<Tokens> {
         let tokens = match self.tokenizer {
-            Tokenizer::WordPiece => Tokens::WordPiece,
-            Tokenizer::ClipBpe => Tokens::ClipBpe,
-            Tokenizer::File => {
-                let path = file.ok_or(Error::NoTokenizer)?;
-                let file = FileTokenizer::open(path, self.context, self.pad);
-                Tokens::File(Box::new(file.map_err(Error::Data)?))
-            }
+            Tokenizer::WordPiece => Tokens::WordPiece { fold_width: self.fold_width },
+            Tokenizer::ClipBpe => Tokens::ClipBpe { pad: self.pad },
+            Tokenizer::File => Tokens::File(Box::new(self.file_tokens(file)?)),
         };
         let (found, entries) = (self.vocab, tokens.vocab_size());
         if found < entries { Err(Error::Vocabulary { found, entries }) } else { Ok(tokens) }
+    }
+
+    fn file_tokens(&self, file: Option<&Path>) -> Result<FileTokenizer> {
+        let path = file.ok_or(Error::NoTokenizer)?;
+        let settings = FileSettings {
+            context: self.context,
+            pad: self.pad,
+            strip: self.strip,
+            cleaning: self.cleaning,
+            rows: self.vocab,
+        };
+        let tokens = FileTokenizer::open(path, settings).map_err(Error::Data)?;
+        if let Some(end) = self.end {
+            let (ids, _) = tokens.encode("a").map_err(Error::Data)?;
+            let last = ids.iter().rev().find(|&&id| Some(id) != self.pad || id == end);
+            if last != Some(&end) {
+                let last = last.map_or("nothing".to_owned(), u32::to_string);
+                let what = format!(
+                    "it ends a text with token {last}, and the model takes a text's feature at \
+                     token {end}: put the tokenizer.json that belongs to the model beside it"
+                );
+                return Err(Error::malformed(path, what));
+            }
+        }
+        Ok(tokens)
     }
 }

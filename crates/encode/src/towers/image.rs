@@ -11,7 +11,7 @@ use crate::block::Stack;
 use crate::grads::{Grads, collect};
 use crate::layers::{Linear, Weights};
 use crate::math;
-use crate::{ModelConfig, Result, Vision};
+use crate::{ImagePool, ModelConfig, Result, Vision};
 
 /// The image tower on the CPU.
 pub struct ImageTower<'a> {
@@ -53,10 +53,16 @@ impl<'a> ImageTower<'a> {
             (0..items).map(|item| kept(item).len() + self.class_tokens()).collect();
         run(cut(&rows), |items| {
             let (mut x, patches, spans) = self.embed(pixels, items.clone(), kept);
-            // Only the class tokens leave the tower.
-            let leave = if self.probe.is_some() { Leave::All } else { Leave::First };
+            // Where nothing else is pooled, only the class tokens leave the tower.
+            let leave = if self.pools() { Leave::All } else { Leave::First };
             let tape = self.stack.forward(&mut x, &spans, record.taping(), leave);
+            if self.config.image_pool == ImagePool::MeanThenNorm {
+                x = self.means(&x, &spans);
+            }
             let (mut features, stats) = self.stack.finish(&x);
+            if self.config.image_pool == ImagePool::NormThenMean {
+                features = self.means(&features, &spans);
+            }
             let mut pooled = ProbeTape::default();
             if let Some(probe) = &self.probe {
                 (features, pooled) = probe.pool(&features, &spans);
@@ -64,6 +70,37 @@ impl<'a> ImageTower<'a> {
             let patches = if record.first() == 0 { patches } else { Vec::new() };
             (Chunk { items, spans, patches, tape, last: x, stats, pooled }, features)
         })
+    }
+
+    /// Whether the feature is made of all patches.
+    fn pools(&self) -> bool {
+        self.probe.is_some() || self.config.image_pool != ImagePool::Class
+    }
+
+    /// The mean of each picture's patches, its class token left out.
+    fn means(&self, x: &[f32], spans: &[Range<usize>]) -> Vec<f32> {
+        let width = self.config.image.width;
+        let mut means = vec![0.0; spans.len() * width];
+        for (mean, span) in means.chunks_exact_mut(width).zip(spans) {
+            let patches = span.start + self.class_tokens()..span.end;
+            math::add_columns(&x[patches.start * width..patches.end * width], mean);
+            mean.iter_mut().for_each(|value| *value /= patches.len() as f32);
+        }
+        means
+    }
+
+    /// The gradient of all rows from that of their means.
+    fn spread(&self, spans: &[Range<usize>], grad: &[f32]) -> Vec<f32> {
+        let (width, classes) = (self.config.image.width, self.class_tokens());
+        let mut dx = vec![0.0; spans.last().map_or(0, |span| span.end) * width];
+        for (span, grad) in spans.iter().zip(grad.chunks_exact(width)) {
+            let patches = &mut dx[(span.start + classes) * width..span.end * width];
+            let share = 1.0 / (span.len() - classes) as f32;
+            for row in patches.chunks_exact_mut(width) {
+                row.iter_mut().zip(grad).for_each(|(value, grad)| *value = grad * share);
+            }
+        }
+        dx
     }
 
     fn class_tokens(&self) -> usize {
@@ -125,8 +162,15 @@ impl<'a> ImageTower<'a> {
                 let (normed, _) = self.stack.finish(&chunk.last);
                 probe.backward((&normed, &chunk.pooled), &chunk.spans, grad, grads)
             });
-            let dnormed = dnormed.as_deref().unwrap_or(grad);
-            let dx = self.stack.finish_backward((&chunk.last, &chunk.stats), dnormed, grads);
+            let dnormed = match (dnormed, self.config.image_pool) {
+                (Some(dnormed), _) => Cow::Owned(dnormed),
+                (None, ImagePool::NormThenMean) => Cow::Owned(self.spread(&chunk.spans, grad)),
+                (None, _) => Cow::Borrowed(grad),
+            };
+            let mut dx = self.stack.finish_backward((&chunk.last, &chunk.stats), &dnormed, grads);
+            if self.config.image_pool == ImagePool::MeanThenNorm {
+                dx = self.spread(&chunk.spans, &dx);
+            }
             let dx = self.stack.backward(&chunk.tape, &chunk.spans, dx, grads);
             if !chunk.patches.is_empty() {
                 self.embed_backward(chunk, keep, &dx, grads);

@@ -23,8 +23,8 @@ pub struct TextTower<'a> {
     /// BERT's token types; all tokens are of the first.
     type_embed: Option<Cow<'a, [f32]>>,
     pool: Pool,
-    /// Whether the padding is attended to, as the tokens are.
-    padded: bool,
+    /// What texts are filled with, where that is attended to as the tokens are.
+    pad: Option<u32>,
     width: usize,
 }
 
@@ -41,7 +41,7 @@ impl<'a> TextTower<'a> {
             pos_embed: weights.find("text.pos_embed")?.1,
             type_embed: (config.token_types > 0).then(types).transpose()?.map(|(_, values)| values),
             pool: config.pool,
-            padded: config.pad.is_some(),
+            pad: config.pad,
             width: config.text.width,
         })
     }
@@ -64,7 +64,7 @@ impl<'a> TextTower<'a> {
 
     /// The ids of each text that the tower sees.
     fn attended<'t>(&self, texts: &[&'t [u32]]) -> Vec<&'t [u32]> {
-        let cut = |ids: &&'t [u32]| if self.padded { *ids } else { unpadded(ids) };
+        let cut = |ids: &&'t [u32]| if self.pad.is_some() { *ids } else { unpadded(ids) };
         texts.iter().map(cut).collect()
     }
 
@@ -73,8 +73,21 @@ impl<'a> TextTower<'a> {
         match self.pool {
             Pool::Mean => Leave::All,
             Pool::First => Leave::First,
-            Pool::Last => Leave::Last,
+            Pool::Last | Pool::End => Leave::Last,
         }
+    }
+
+    /// The places of a text's tokens in the order of the tower's rows. Where no row is hidden from
+    /// another their order makes no difference, so the end of the text can come last.
+    fn places(&self, ids: &[u32]) -> Vec<usize> {
+        let mut places: Vec<usize> = (0..ids.len()).collect();
+        if self.pool == Pool::End
+            && let Some(end) = ids.iter().rposition(|&id| Some(id) != self.pad)
+        {
+            places.remove(end);
+            places.push(end);
+        }
+        places
     }
 
     fn embed(&self, texts: &[&[u32]]) -> (Vec<f32>, Vec<Range<usize>>) {
@@ -82,8 +95,9 @@ impl<'a> TextTower<'a> {
         let (mut x, mut spans) = (Vec::new(), Vec::new());
         for ids in texts {
             let start = x.len() / width;
-            for (&id, pos) in ids.iter().zip(self.pos_embed.chunks_exact(width)) {
-                let token = &self.token_embed[id as usize * width..];
+            for place in self.places(ids) {
+                let pos = &self.pos_embed[place * width..][..width];
+                let token = &self.token_embed[ids[place] as usize * width..];
                 x.extend(pos.iter().zip(token).map(|(p, t)| p + t));
             }
             spans.push(start..x.len() / width);
@@ -133,15 +147,17 @@ impl<'a> TextTower<'a> {
         // rows that a batch touches.
         let shape = [self.token_embed.len() / width, width];
         let texts = self.attended(texts);
-        let tokens = texts.iter().copied().flatten();
+        let places: Vec<(u32, usize)> = texts
+            .iter()
+            .flat_map(|ids| self.places(ids).into_iter().map(|place| (ids[place], place)))
+            .collect();
         let rows = || rows.iter().flat_map(|rows| rows.chunks_exact(width));
         let dtoken = grads.slot("text.token_embed.weight", &shape);
-        for (&id, row) in tokens.zip(rows()) {
+        for (&(id, _), row) in places.iter().zip(rows()) {
             math::add(&mut dtoken[id as usize * width..][..width], row);
         }
         let dpos = grads.slot("text.pos_embed", &[self.pos_embed.len() / width, width]);
-        let places = texts.iter().flat_map(|ids| 0..ids.len());
-        for (at, row) in places.zip(rows()) {
+        for (&(_, at), row) in places.iter().zip(rows()) {
             math::add(&mut dpos[at * width..][..width], row);
         }
         if let Some(types) = &self.type_embed {

@@ -25,6 +25,10 @@ pub struct Faults {
     pub whole: bool,
     /// Call a file this in the listing.
     pub hostile: Option<&'static str>,
+    /// Give this as the SHA-256 of every file.
+    pub checksum: Option<&'static str>,
+    /// Give this as the ETag of every file.
+    pub etag: Option<&'static str>,
 }
 
 /// One request as the server saw it.
@@ -145,14 +149,15 @@ impl Site {
             return send(stream, 200, "", self.hf_listing(faults.hostile).to_string().as_bytes());
         }
         if path.contains("/repo/files?") {
-            return send(stream, 200, "", self.modelscope_listing().to_string().as_bytes());
+            let listing = self.modelscope_listing(faults.hostile, faults.checksum);
+            return send(stream, 200, "", listing.to_string().as_bytes());
         }
         let Some(bytes) = self.files.get(modelscope.unwrap_or(name)) else {
             return send(stream, 404, "", b"no such file");
         };
         let large = bytes.len() > LARGE && modelscope.is_none();
         if large && !path.starts_with("/cdn/") {
-            let etag = sha256(bytes);
+            let etag = faults.etag.map_or_else(|| sha256(bytes), str::to_owned);
             let to = format!(
                 "Location: {}/cdn/{name}\r\nX-Linked-Etag: \"{etag}\"\r\nX-Linked-Size: {}\r\n\
                  X-Repo-Commit: {COMMIT}\r\n",
@@ -161,7 +166,8 @@ impl Site {
             );
             return send(stream, 302, &to, b"");
         }
-        let etag = format!("ETag: \"{}\"\r\n", git(bytes));
+        let etag = faults.etag.map_or_else(|| git(bytes), str::to_owned);
+        let etag = format!("ETag: \"{etag}\"\r\n");
         if method == "HEAD" {
             let head = format!("HTTP/1.1 200 OK\r\n{etag}Content-Length: {}\r\n\r\n", bytes.len());
             return stream.write_all(head.as_bytes()).ok();
@@ -191,13 +197,15 @@ impl Site {
         serde_json::json!({ "sha": COMMIT, "siblings": siblings })
     }
 
-    fn modelscope_listing(&self) -> serde_json::Value {
-        let entry = |(name, bytes): (&String, &Vec<u8>)| {
+    fn modelscope_listing(&self, hostile: Option<&str>, sha: Option<&str>) -> serde_json::Value {
+        let entry = |(name, bytes): (&str, &[u8])| {
+            let sha = sha.map_or_else(|| sha256(bytes), str::to_owned);
             serde_json::json!({
-                "Path": name, "Type": "blob", "Size": bytes.len(), "Sha256": sha256(bytes)
+                "Path": name, "Type": "blob", "Size": bytes.len(), "Sha256": sha
             })
         };
-        let files: Vec<_> = self.files.iter().map(entry).collect();
+        let files = self.files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
+        let files: Vec<_> = files.chain(hostile.map(|name| (name, &b""[..]))).map(entry).collect();
         serde_json::json!({ "Code": 200, "Data": { "Files": files } })
     }
 }

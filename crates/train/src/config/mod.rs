@@ -1,15 +1,20 @@
-//! One TOML for one run. An unknown key is an error; the resolved file lies beside the results.
+//! One TOML for one run. An unknown key is an error; the resolved file lies beside the results. Paths are
+//! relative to the folder that the file is in.
 
 mod parts;
+mod paths;
 mod ranges;
 
 pub use parts::{
     BestBy, Lora, LoraTarget, LossConfig, LossKind, OptimConfig, Products, Start, Tower,
 };
 
+pub use paths::seen_from;
+
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use tuwen_data::encoding::TextFile;
 use tuwen_data::image::Augment;
 use tuwen_data::import::DataSet;
 use tuwen_data::loader::CaptionGroup;
@@ -20,6 +25,9 @@ use crate::{Error, Result};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainConfig {
+    /// The folder that the configuration was read from, as the program sees it.
+    #[serde(skip)]
+    pub(crate) folder: PathBuf,
     /// Folder for everything the run writes.
     pub out: PathBuf,
     /// The architecture, a JSON file; not needed where `start.model` gives it.
@@ -101,38 +109,67 @@ fn two() -> usize {
 }
 
 impl TrainConfig {
-    /// Reads a run's configuration.
+    /// Reads a run's configuration; its paths become those that the program sees.
     ///
     /// # Errors
     /// The file cannot be read, has an unknown key, or numbers that make no sense.
     pub fn load(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(|e| Error::io(path, e))?;
-        let config: Self =
-            toml::from_str(&text).map_err(|e| Error::config(path, with_nearest(&e.to_string())))?;
-        let positive = [
-            ("epochs", config.epochs),
-            ("batch", config.batch),
-            ("validate_every", config.validate_every),
-            ("checkpoint_every", config.checkpoint_every),
-            ("keep_checkpoints", config.keep_checkpoints),
-            ("captions", config.captions.len()),
-            ("train", config.train.len()),
-        ];
-        match positive.iter().find(|(_, value)| *value == 0) {
-            Some((name, _)) => Err(Error::config(path, format!("`{name}` must not be empty or 0"))),
-            None if !config.says_what_to_begin_with() => Err(Error::config(
-                path,
-                "give one of `model` (an architecture), `start.model` (a model), or `start.image_tower` with \
-                 `start.text_tower` (of two models)",
-            )),
-            None if config.lora.as_ref().is_some_and(|lora| lora.rank == 0) => {
-                Err(Error::config(path, "`lora.rank` must not be 0"))
+        let text = TextFile::read(path)?;
+        let config = Self::parse(&text).map_err(|what| Error::config(path, what))?;
+        let config = config.read_in(path.parent().unwrap_or(Path::new("")));
+        config.paths_are_of_the_file(path)?;
+        Ok(config)
+    }
+
+    /// The configuration of a run's folder, as [`crate::train`] wrote it there.
+    pub(crate) fn parse_in(text: &str, folder: &Path) -> Result<Self, String> {
+        Ok(Self::parse(text)?.read_in(folder))
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let config: Self = toml::from_str(text).map_err(|error| in_a_line(text, &error))?;
+        let wrong = match () {
+            () if config.train.is_empty() => Some("`train` is empty: give one set at least".into()),
+            () if !config.says_what_to_begin_with() => Some(
+                "give one of `model` (an architecture), `start.model` (a model), or `start.image_tower` \
+                 with `start.text_tower` (of two models)"
+                    .into(),
+            ),
+            () => config.out_of_range(),
+        };
+        wrong.map_or(Ok(config), Err)
+    }
+
+    /// Paths were once relative to the folder that the program was started in: what is found from there
+    /// alone is told, and a run that lies there is not begun again elsewhere.
+    fn paths_are_of_the_file(&self, path: &Path) -> Result<()> {
+        let from_here = |path: &Path| path.strip_prefix(&self.folder).map(Path::to_path_buf).ok();
+        let sets = self.train.iter().chain([&self.valid]).chain(&self.other);
+        let needed = sets.map(|set| &set.images).chain(&self.model).find(|path| !path.exists());
+        let old_run = (!self.out.exists()).then_some(&self.out);
+        for (wanted, mark) in [(needed, ""), (old_run, "config.toml")] {
+            let Some((wanted, here)) = wanted.and_then(|p| Some((p, from_here(p)?))) else {
+                continue;
+            };
+            if here != *wanted && here.join(mark).exists() {
+                let what = format!(
+                    "{} is not there, {} is: paths are relative to the configuration's own folder",
+                    wanted.display(),
+                    here.display()
+                );
+                return Err(Error::config(path, what));
             }
-            None => match config.out_of_range() {
-                Some(what) => Err(Error::config(path, what)),
-                None => Ok(config),
-            },
         }
+        Ok(())
+    }
+
+    /// The same after a change by the program: its numbers must make sense as those of a file.
+    ///
+    /// # Errors
+    /// One does not.
+    pub fn checked(self) -> Result<Self> {
+        self.out_of_range().map_or_else(|| Ok(()), |what| Err(Error::config(&self.out, what)))?;
+        Ok(self)
     }
 
     fn says_what_to_begin_with(&self) -> bool {
@@ -164,17 +201,23 @@ impl TrainConfig {
     }
 }
 
-/// serde's words for an unknown key, with the nearest known one.
-fn with_nearest(message: &str) -> String {
+/// The parser's words in one line: where, what, and of an unknown key the nearest known one.
+fn in_a_line(text: &str, error: &toml::de::Error) -> String {
+    let message = error.message().trim().replace('\n', ", ");
+    let place =
+        error.span().and_then(|span| text.get(..span.start)).map_or_else(String::new, |before| {
+            let line = 1 + before.matches('\n').count();
+            let column = 1 + before.rsplit('\n').next().map_or(0, |line| line.chars().count());
+            format!("line {line}, column {column}: ")
+        });
     let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
-    let found = message.contains("unknown field") || message.contains("unknown variant");
-    let Some((unknown, known)) = quoted.split_first().filter(|_| found) else {
-        return message.to_owned();
-    };
-    match known.iter().min_by_key(|name| distance(unknown, name)) {
-        Some(nearest) => format!("{}\nnearest: `{nearest}`", message.trim_end()),
-        None => message.to_owned(),
-    }
+    let unknown = message.contains("unknown field") || message.contains("unknown variant");
+    let nearest = quoted
+        .split_first()
+        .filter(|_| unknown)
+        .and_then(|(unknown, known)| known.iter().min_by_key(|name| distance(unknown, name)));
+    let nearest = nearest.map_or_else(String::new, |name| format!("; nearest: `{name}`"));
+    format!("{place}{message}{nearest}")
 }
 
 /// Letters to insert, remove or change (Levenshtein).

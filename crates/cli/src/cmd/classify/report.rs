@@ -1,14 +1,15 @@
 //! What `tuwen classify` prints and writes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::json;
 use tuwen_data::Encoder;
 use tuwen_encode::CpuEncoder;
 use tuwen_eval::classify::{Accuracy, accuracy, ranking};
 
 use super::{Args, Classified};
+use crate::output::OutputFile;
 use crate::terminal::say;
 
 /// Classes whose confusions are printed as a table; of more, only the largest ones are.
@@ -36,9 +37,28 @@ pub(super) fn pictures(args: &Args, labels: &[String], found: &[Classified]) -> 
     Ok(())
 }
 
+/// The files that were asked for.
+pub(super) struct Files {
+    confusion: Option<OutputFile>,
+    elevater: Option<OutputFile>,
+}
+
+impl Files {
+    /// Looks whether they can be written.
+    pub(super) fn plan(args: &Args) -> Result<Self> {
+        let inputs: Vec<&Path> =
+            [&args.data, &args.labels].into_iter().flatten().map(PathBuf::as_path).collect();
+        let plan = |path: &Option<PathBuf>| {
+            path.as_deref().map(|path| OutputFile::plan(path, &inputs, args.force)).transpose()
+        };
+        Ok(Self { confusion: plan(&args.confusion)?, elevater: plan(&args.elevater)? })
+    }
+}
+
 /// Accuracy over a set, and the files that were asked for.
 pub(super) fn measures(
     args: &Args,
+    files: &Files,
     encoder: &CpuEncoder,
     labels: &[String],
     found: &[Classified],
@@ -48,12 +68,12 @@ pub(super) fn measures(
     let rankings: Vec<Vec<usize>> =
         found.iter().map(|picture| ranking(&picture.probabilities)).collect();
     let measured = accuracy(&truth, &rankings, labels.len());
-    if let Some(path) = &args.confusion {
-        write(path, &confusion_csv(&measured, labels))?;
+    if let Some(file) = &files.confusion {
+        file.write(confusion_csv(&measured, labels).as_bytes())?;
     }
-    if let Some(path) = &args.elevater {
+    if let Some(file) = &files.elevater {
         let set = args.data.as_deref().unwrap_or(Path::new(""));
-        write(path, &elevater(encoder, set, found)?)?;
+        file.write(elevater(encoder, set, found)?.as_bytes())?;
     }
     if args.json {
         let mut json = serde_json::to_value(&measured)?;
@@ -141,8 +161,4 @@ fn elevater(encoder: &CpuEncoder, set: &Path, found: &[Classified]) -> Result<St
         "predictions": [predictions],
     })
     .to_string())
-}
-
-fn write(path: &Path, text: &str) -> Result<()> {
-    std::fs::write(path, text).with_context(|| path.display().to_string())
 }

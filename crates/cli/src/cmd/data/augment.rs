@@ -1,17 +1,19 @@
 //! `tuwen data augment`
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use rayon::prelude::*;
 use tuwen_data::export::Target;
 use tuwen_data::image::{Augment, Limits, Preprocess, RandAugment, decode, encode_jpeg};
+use tuwen_data::import::picture_id;
 use tuwen_data::rng::Rng;
 use tuwen_data::{Caption, Error, Sample};
 
 use super::super::by_name;
-use super::{SourceArgs, bytes, rewrite, say};
+use super::{SourceArgs, bytes, rewrite, summary};
+use crate::number;
 use crate::query::captions;
 
 /// Quality of the JPEG files that are written.
@@ -28,25 +30,25 @@ pub struct Args {
     #[arg(long, default_value = "csv", value_parser = by_name(&Target::NAMES))]
     to: Target,
     /// Varied copies of each picture, beside the picture itself
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 3, value_parser = number::whole(0..=1000))]
     copies: usize,
     /// Longest side of the copies, which are square
-    #[arg(long, default_value_t = 256)]
+    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=4096))]
     side: u32,
     /// Smallest share of the area that a crop keeps; 1 crops nothing
-    #[arg(long, default_value_t = 0.6)]
+    #[arg(long, default_value_t = 0.6, value_parser = number::above(0.0f32, 1.0))]
     crop: f32,
     /// Probability of mirroring; 0 where left and right, or writing, matter
-    #[arg(long, default_value_t = 0.0)]
+    #[arg(long, default_value_t = 0.0, value_parser = number::between(0.0f32, 1.0))]
     flip: f32,
     /// Largest relative change of brightness, contrast and saturation
-    #[arg(long, default_value_t = 0.1)]
+    #[arg(long, default_value_t = 0.1, value_parser = number::between(0.0f32, 1.0))]
     colour: f32,
     /// RandAugment's operations for each copy
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = number::whole(0..=100))]
     operations: usize,
     /// RandAugment's magnitude, from 0 to 10
-    #[arg(long, default_value_t = 7.0)]
+    #[arg(long, default_value_t = 7.0, value_parser = number::between(0.0f32, 10.0))]
     magnitude: f32,
     /// Further captions of the same pictures, such as translations; give several
     #[arg(long)]
@@ -75,7 +77,7 @@ pub fn run(args: &Args) -> Result<()> {
         writer.write(&sample, &bytes)?;
         copies.iter().try_for_each(|(copy, bytes)| writer.write(copy, bytes))
     })?;
-    say(&args.output, &written, skipped);
+    summary(&args.output, &written, skipped);
     Ok(())
 }
 
@@ -89,7 +91,7 @@ fn further(files: &[PathBuf]) -> Result<HashMap<String, Vec<Caption>>> {
             let Some(image) = image else {
                 bail!("{}: its lines do not say which picture they describe", file.display());
             };
-            let id = Path::new(&image).with_extension("").to_string_lossy().into_owned();
+            let id = picture_id(&image);
             found
                 .entry(id)
                 .or_default()

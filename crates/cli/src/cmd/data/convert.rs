@@ -7,7 +7,8 @@ use serde_json::json;
 use tuwen_data::export::Target;
 
 use super::super::by_name;
-use super::{SourceArgs, bytes, rewrite, say};
+use super::{SourceArgs, bytes, rewrite, summary};
+use crate::terminal::say;
 
 /// What to convert into what.
 #[derive(clap::Args)]
@@ -34,7 +35,7 @@ pub fn run(args: &Args) -> Result<()> {
         let (pictures, captions) = (written.pictures, written.captions);
         say!("{}", json!({ "pictures": pictures, "captions": captions, "skipped": skipped }));
     } else {
-        say(&args.output, &written, skipped);
+        summary(&args.output, &written, skipped);
     }
     Ok(())
 }

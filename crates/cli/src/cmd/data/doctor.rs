@@ -6,10 +6,8 @@ mod report;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::Ordering;
 
-use anyhow::{Result, bail};
-use indicatif::{ProgressBar, ProgressStyle};
+use anyhow::Result;
 use rayon::prelude::*;
 use tuwen_data::doctor::{Doctor, Example, Finding, Kind, Look, Severity};
 use tuwen_data::encoding::TextFile;
@@ -17,7 +15,10 @@ use tuwen_data::import::{archive_pictures, is_image_name};
 use tuwen_data::{Error, ImageSource, Sample};
 use tuwen_encode::builtin;
 
-use super::{SourceArgs, open};
+use super::{SourceArgs, open, total};
+use crate::number;
+use crate::output::{Force, OutputFile};
+use crate::progress;
 use crate::terminal::say;
 
 /// Records whose pictures are looked at together.
@@ -29,7 +30,7 @@ pub struct Args {
     #[command(flatten)]
     source: SourceArgs,
     /// Texts with more tokens than this count as too long
-    #[arg(long, default_value_t = 52)]
+    #[arg(long, default_value_t = 52, value_parser = number::whole(1..=number::MANY))]
     context: usize,
     /// The model of the pairing check: do captions belong to their pictures?
     #[arg(long, default_value = builtin::BUILT_IN)]
@@ -46,6 +47,8 @@ pub struct Args {
     /// Print the findings as JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    force: Force,
 }
 
 /// Everything that a report shows.
@@ -58,9 +61,14 @@ struct Examined {
 
 /// Looks and reports.
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let examined = examine(args)?;
-    if let Some(path) = &args.html {
-        report::html(path, &args.source.input, &examined)?;
+    let output = |path: &Option<PathBuf>| -> Result<Option<OutputFile>> {
+        let path = path.as_deref();
+        path.map(|path| OutputFile::plan(path, &args.source.inputs(), args.force)).transpose()
+    };
+    let (html, fix) = (output(&args.html)?, output(&args.fix)?);
+    let examined = examine(args, fix.as_ref())?;
+    if let Some(file) = html {
+        file.write(report::html(&args.source.input, &examined).as_bytes())?;
     }
     if args.json {
         say!("{}", report::json(&examined)?);
@@ -75,26 +83,24 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }))
 }
 
-fn examine(args: &Args) -> Result<Examined> {
+fn examine(args: &Args, fix: Option<&OutputFile>) -> Result<Examined> {
     let opened = open(&args.source)?;
     let mut doctor = Doctor::new(args.context);
     if let Some(text) = &opened.text {
         encoding(&mut doctor, text);
     }
-    let stop = super::super::stop_flag("stopping")?;
-    let bar = ProgressBar::new_spinner();
-    bar.set_style(ProgressStyle::with_template("{spinner} {pos} records, {per_sec}, {elapsed}")?);
-    let mut samples: Vec<Sample> = Vec::new();
+    let bar = progress::bar(total(&args.source), "records");
+    let (mut samples, mut bad) = (Vec::<Sample>::new(), false);
     let mut records = opened.records;
     loop {
-        if stop.load(Ordering::Relaxed) {
-            bail!("stopped after {} records", doctor.records());
-        }
         let mut batch = Vec::with_capacity(BATCH);
         for record in records.by_ref().take(BATCH) {
             match record {
                 Ok(sample) => batch.push(sample),
-                Err(error) => doctor.bad(&error),
+                Err(error) => {
+                    bad = true;
+                    doctor.bad(&error);
+                }
             }
         }
         if batch.is_empty() {
@@ -103,6 +109,7 @@ fn examine(args: &Args) -> Result<Examined> {
                 None => break,
                 Some(Ok(sample)) => batch.push(sample),
                 Some(Err(error)) => {
+                    bad = true;
                     doctor.bad(&error);
                     continue;
                 }
@@ -117,10 +124,13 @@ fn examine(args: &Args) -> Result<Examined> {
         samples.extend(batch);
     }
     bar.finish_and_clear();
+    if !bad {
+        args.source.refuse_nothing(doctor.records(), 0)?;
+    }
     unnamed(args, &samples, &mut doctor);
     let pairing = pairing(args, &samples, &mut doctor)?;
-    if let Some(path) = &args.fix {
-        report::fix(path, &samples, &doctor)?;
+    if let Some(file) = fix {
+        report::fix(file, &samples, &doctor)?;
     }
     let records = doctor.records();
     let findings = doctor.finish();

@@ -1,10 +1,8 @@
 //! `tuwen data embed`
 
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
 
-use anyhow::{Result, bail};
-use indicatif::{ProgressBar, ProgressStyle};
+use anyhow::Result;
 use rayon::prelude::*;
 use tuwen_data::image::{Limits, RgbImage, decode};
 use tuwen_data::vectors::{Layout, VectorWriter};
@@ -12,9 +10,12 @@ use tuwen_data::{Encoder, Error, Sample};
 use tuwen_encode::builtin;
 
 use super::super::by_name;
-use super::{Skipped, SourceArgs, open};
+use super::{Skipped, SourceArgs, open, total};
+use crate::output::StagedOutput;
+use crate::progress;
 use crate::query::{TextArgs, note_lost, open_model};
 use crate::terminal::say;
+use crate::words::counted;
 
 /// Pictures that are decoded and embedded at once.
 const BATCH: usize = 64;
@@ -40,15 +41,11 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<()> {
     let encoder = open_model(&args.model, &args.text_args)?;
     let mut records = open(&args.source)?.records.peekable();
-    let mut writer = VectorWriter::create(&args.output, args.to, encoder.dim())?;
-    let stop = super::super::stop_flag("stopping; nothing half written stays")?;
-    let bar = ProgressBar::new_spinner();
-    bar.set_style(ProgressStyle::with_template("{spinner} {pos} pictures, {per_sec}, {elapsed}")?);
-    let mut skipped = Skipped::default();
+    let begin = || VectorWriter::create(&args.output, args.to, encoder.dim());
+    let (_announced, mut writer) = StagedOutput::begin(&args.output, &args.source.inputs(), begin)?;
+    let bar = progress::bar(total(&args.source), "records");
+    let (mut skipped, mut done) = (Skipped::default(), 0);
     while records.peek().is_some() {
-        if stop.load(Ordering::Relaxed) {
-            bail!("stopped; {} was not written", args.output.display());
-        }
         let batch: Vec<_> = records.by_ref().take(BATCH).collect();
         let fitted: Vec<_> = batch.into_par_iter().map(|record| fit(&encoder, record?)).collect();
         let mut read = Vec::new();
@@ -68,7 +65,10 @@ pub fn run(args: &Args) -> Result<()> {
             let (own, rest) = rows.split_at(sample.captions.len() * encoder.dim());
             rows = rest;
             match writer.write(sample, image, own) {
-                Ok(()) => bar.inc(1),
+                Ok(()) => {
+                    bar.inc(1);
+                    done += 1;
+                }
                 Err(error @ Error::Io { .. }) => return Err(error.into()),
                 Err(error) => bar.suspend(|| skipped.add(error)),
             }
@@ -76,10 +76,13 @@ pub fn run(args: &Args) -> Result<()> {
     }
     bar.finish_and_clear();
     note_lost(&encoder);
+    args.source.refuse_nothing(done, skipped.0)?;
     let [pictures, captions] = writer.finish()?;
     say!(
-        "{}: {pictures} pictures, {captions} captions, {} values each, {} skipped",
+        "{}: {}, {}, {} values each, {} skipped",
         args.output.display(),
+        counted(pictures, "picture"),
+        counted(captions, "caption"),
         encoder.dim(),
         skipped.0
     );

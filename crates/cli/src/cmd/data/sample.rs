@@ -4,7 +4,9 @@ use anyhow::Result;
 use tuwen_data::Sample;
 use tuwen_data::rng::Rng;
 
-use super::{Skipped, SourceArgs, open};
+use super::{Skipped, SourceArgs, open, total};
+use crate::number;
+use crate::progress;
 use crate::terminal::say;
 
 /// How many, and which.
@@ -13,7 +15,7 @@ pub struct Args {
     #[command(flatten)]
     source: SourceArgs,
     /// How many records
-    #[arg(short, default_value_t = 5)]
+    #[arg(short, default_value_t = 5, value_parser = number::whole(1..=number::MANY))]
     n: usize,
     /// Which ones
     #[arg(long, default_value_t = 42)]
@@ -27,7 +29,10 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<()> {
     let (mut rng, mut skipped) = (Rng::new(&[args.seed]), Skipped::default());
     let mut drawn: Vec<(usize, Sample)> = Vec::new();
-    for (number, record) in open(&args.source)?.records.enumerate() {
+    let records = open(&args.source)?.records;
+    let bar = progress::bar(total(&args.source), "records");
+    for (number, record) in records.enumerate() {
+        bar.inc(1);
         match record {
             Ok(sample) if drawn.len() < args.n => drawn.push((number, sample)),
             Ok(sample) => {
@@ -36,9 +41,11 @@ pub fn run(args: &Args) -> Result<()> {
                     *place = (number, sample);
                 }
             }
-            Err(error) => skipped.add(error),
+            Err(error) => bar.suspend(|| skipped.add(error)),
         }
     }
+    bar.finish_and_clear();
+    args.source.refuse_nothing(drawn.len(), skipped.0)?;
     drawn.sort_by_key(|(number, _)| *number);
     for (_, sample) in &drawn {
         if args.json {

@@ -1,18 +1,21 @@
 //! `tuwen data split`
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
-use indicatif::{ProgressBar, ProgressStyle};
+use anyhow::{Result, bail};
 use rayon::prelude::*;
 use serde_json::json;
 use tuwen_data::Sample;
 use tuwen_data::image::{Fingerprint, Limits, decode, groups};
-use tuwen_data::split::split;
+use tuwen_data::split::{Split, split};
 
 use super::{Skipped, SourceArgs, open};
-use crate::query::Usage;
+use crate::number;
+use crate::output::{Force, OutputFolder};
+use crate::progress;
 use crate::terminal::say;
+use crate::words::counted;
 
 /// How to divide.
 #[derive(clap::Args)]
@@ -23,7 +26,7 @@ pub struct Args {
     #[arg(long)]
     out: PathBuf,
     /// Share of the pictures that goes to train.ids
-    #[arg(long, default_value_t = 0.8)]
+    #[arg(long, default_value_t = 0.8, value_parser = number::between(0.0001, 0.9999))]
     share: f64,
     /// Another seed gives another split
     #[arg(long, default_value_t = 42)]
@@ -37,20 +40,29 @@ pub struct Args {
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    force: Force,
 }
 
 impl Args {
     /// The articles' default: 80 and 20 percent.
     pub fn new(source: SourceArgs, out: PathBuf, seed: u64) -> Self {
-        Self { source, out, share: 0.8, seed, stratify: None, no_look: false, json: false }
+        Self {
+            source,
+            out,
+            share: 0.8,
+            seed,
+            stratify: None,
+            no_look: false,
+            json: false,
+            force: Force::default(),
+        }
     }
 }
 
 /// Divides and writes the two lists.
 pub fn run(args: &Args) -> Result<()> {
-    if !(0.0..=1.0).contains(&args.share) {
-        bail!(Usage(format!("--share {}: it lies between 0 and 1", args.share)));
-    }
+    let mut folder = OutputFolder::plan(&args.out, &args.source.inputs(), args.force)?;
     let mut skipped = Skipped::default();
     let mut samples: Vec<Sample> = Vec::new();
     for record in open(&args.source)?.records {
@@ -60,36 +72,51 @@ pub fn run(args: &Args) -> Result<()> {
         }
     }
     merge_by_id(&mut samples);
-    if samples.is_empty() {
-        bail!("{}: there is no picture to divide", args.source.input.display());
-    }
+    args.source.refuse_nothing(samples.len(), skipped.0)?;
+    let strata = strata(args, &samples)?;
+    let mut unread = Skipped::default();
     let alike = if args.no_look {
         (0..samples.len()).collect()
     } else {
-        near_duplicates(&samples, &mut skipped)?
+        near_duplicates(&samples, &mut unread)
     };
     let joined = samples.len() - alike.iter().collect::<std::collections::HashSet<_>>().len();
-    let strata: Vec<String> = samples.iter().map(|sample| stratum(args, sample)).collect();
     let parts = split(&alike, &strata, args.share, args.seed);
-    std::fs::create_dir_all(&args.out).with_context(|| args.out.display().to_string())?;
-    write(&args.out.join("train.ids"), &parts.train, &samples)?;
-    write(&args.out.join("val.ids"), &parts.val, &samples)?;
+    if let Some((full, empty)) = one_part(&parts) {
+        bail!(
+            "--share {} of {} leaves nothing for {empty}, all go to {full} ({joined} are near-duplicates of \
+             others and stay with them): give another --share, or more pictures",
+            args.share,
+            counted(samples.len(), "picture")
+        );
+    }
+    folder.write("train.ids", lines(&parts.train, &samples).as_bytes())?;
+    folder.write("val.ids", lines(&parts.val, &samples).as_bytes())?;
     if args.json {
         say!(
             "{}",
             json!({
                 "train": parts.train.len(), "val": parts.val.len(), "skipped": skipped.0,
+                "unread": unread.0,
                 "near_duplicates": joined, "seed": args.seed,
             })
         );
     } else {
         say!(
-            "{}: {} train, {} val, seed {}, {joined} near-duplicates kept with their like, {} skipped",
+            "{}: {} train, {} val, seed {}, {} kept with their like, {} skipped{}",
             args.out.display(),
             parts.train.len(),
             parts.val.len(),
             args.seed,
-            skipped.0
+            counted(joined, "near-duplicate"),
+            skipped.0,
+            match unread.0 {
+                0 => String::new(),
+                unread => format!(
+                    "; {} that cannot be read divided all the same",
+                    counted(unread, "picture")
+                ),
+            }
         );
     }
     Ok(())
@@ -101,18 +128,44 @@ fn merge_by_id(samples: &mut Vec<Sample>) {
     samples.retain(|sample| seen.insert(sample.id.clone()));
 }
 
-fn stratum(args: &Args, sample: &Sample) -> String {
-    match args.stratify.as_deref() {
-        None => String::new(),
-        Some("split") => sample.split.clone().unwrap_or_default(),
-        Some(key) => sample.metadata.get(key).cloned().unwrap_or_default(),
+/// The kind of each picture, by the column that was asked for.
+fn strata(args: &Args, samples: &[Sample]) -> Result<Vec<String>> {
+    let Some(wanted) = args.stratify.as_deref() else {
+        return Ok(vec![String::new(); samples.len()]);
+    };
+    let of = |sample: &Sample| match wanted {
+        "split" => sample.split.clone(),
+        key => sample.metadata.get(key).cloned(),
+    };
+    if samples.iter().all(|sample| of(sample).is_none()) {
+        let mut there: BTreeSet<&str> =
+            samples.iter().flat_map(|sample| sample.metadata.keys()).map(String::as_str).collect();
+        there.extend(samples.iter().any(|sample| sample.split.is_some()).then_some("split"));
+        let there: Vec<&str> = there.into_iter().collect();
+        bail!(
+            "--stratify {wanted}: {} has no such column or key; {}",
+            args.source.input.display(),
+            match &there[..] {
+                [] => "it has none but pictures and captions".to_owned(),
+                there => format!("it has {}", there.join(", ")),
+            }
+        );
+    }
+    Ok(samples.iter().map(|sample| of(sample).unwrap_or_default()).collect())
+}
+
+/// The names of the part with everything and of the one with nothing, where it is so.
+fn one_part(parts: &Split) -> Option<(&'static str, &'static str)> {
+    match (parts.train.is_empty(), parts.val.is_empty()) {
+        (_, true) => Some(("train.ids", "val.ids")),
+        (true, _) => Some(("val.ids", "train.ids")),
+        _ => None,
     }
 }
 
 /// For each picture its group; one that cannot be read is alone.
-fn near_duplicates(samples: &[Sample], skipped: &mut Skipped) -> Result<Vec<usize>> {
-    let bar = ProgressBar::new(samples.len() as u64);
-    bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} pictures, {eta} left")?);
+fn near_duplicates(samples: &[Sample], unread: &mut Skipped) -> Vec<usize> {
+    let bar = progress::bar(Some(samples.len()), "pictures");
     let hash = |sample: &Sample| {
         bar.inc(1);
         let picture = sample.image.read().and_then(|bytes| decode(&bytes, Limits::default()));
@@ -128,17 +181,18 @@ fn near_duplicates(samples: &[Sample], skipped: &mut Skipped) -> Result<Vec<usiz
                 known.push(hash);
                 places.push(at);
             }
-            Err(error) => skipped.add(format!("{}: {error}; it stays in its part", sample.id)),
+            Err(error) => {
+                unread.say("unread", format!("{}: {error}; it is divided unseen", sample.id))
+            }
         }
     }
     let known: Vec<&Fingerprint> = known.iter().collect();
     for (group, &at) in groups(&known).iter().zip(&places) {
         out[at] = places[*group];
     }
-    Ok(out)
+    out
 }
 
-fn write(path: &Path, part: &[usize], samples: &[Sample]) -> Result<()> {
-    let lines: String = part.iter().map(|&at| format!("{}\n", samples[at].id)).collect();
-    std::fs::write(path, lines).with_context(|| path.display().to_string())
+fn lines(part: &[usize], samples: &[Sample]) -> String {
+    part.iter().map(|&at| format!("{}\n", samples[at].id)).collect()
 }

@@ -9,6 +9,7 @@ use tuwen_data::Sample;
 use tuwen_data::token::WordPiece;
 
 use super::{Skipped, SourceArgs, open};
+use crate::number;
 use crate::terminal::say;
 
 /// What to count.
@@ -17,7 +18,7 @@ pub struct Args {
     #[command(flatten)]
     source: SourceArgs,
     /// Texts with more tokens than this count as too long
-    #[arg(long, default_value_t = 52)]
+    #[arg(long, default_value_t = 52, value_parser = number::whole(1..=number::MANY))]
     context: usize,
     /// Print as JSON
     #[arg(long)]
@@ -65,6 +66,7 @@ pub fn run(args: &Args) -> Result<()> {
             Err(error) => skipped.add(error),
         }
     }
+    args.source.refuse_nothing(stats.pictures, skipped.0)?;
     stats.skipped = skipped.0;
     let at = |share: f64| -> usize {
         let mut left = (share * stats.captions as f64) as usize;

@@ -2,16 +2,17 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
-use std::path::PathBuf;
-use std::sync::atomic::Ordering;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
-use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::json;
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::{Value, json};
+use tuwen_data::file;
 use tuwen_hub::Translator;
 
 use crate::query::captions;
 use crate::terminal::say;
+use crate::words::counted;
+use crate::{output, progress, stop};
 
 /// What to translate, and who does it.
 #[derive(clap::Args)]
@@ -49,35 +50,57 @@ pub fn run(args: &Args) -> Result<()> {
         );
     }
     let named = || args.output.display().to_string();
-    let done = match std::fs::read_to_string(&args.output) {
-        Ok(text) if !text.is_empty() && !text.ends_with('\n') => {
-            bail!("{}: its last line is cut: remove that line", named())
-        }
-        Ok(text) => text.lines().count(),
-        Err(_) => 0,
-    };
+    let _lock = output::lock(&args.output, &[&args.captions])?;
+    let done = done(&args.output, &all)?;
     let key = std::env::var(&args.key_variable).ok();
     let translator = Translator::new(&args.url, key, &args.model, &args.to);
-    let mut file = OpenOptions::new().create(true).append(true).open(&args.output);
-    let file = file.as_mut().map_err(|e| anyhow::anyhow!("{}: {e}", named()))?;
-    let stop = super::super::stop_flag("stopping; the same command goes on from there")?;
-    let bar = ProgressBar::new(all.len() as u64);
-    bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} captions, {eta} left")?);
+    let mut output = OpenOptions::new().create(true).append(true).open(&args.output);
+    let output = output.as_mut().map_err(|e| anyhow::anyhow!("{}: {e}", named()))?;
+    let bar = progress::bar(Some(all.len()), "captions");
     bar.set_position(done as u64);
-    for batch in all[done.min(all.len())..].chunks(usize::from(args.batch)) {
-        if stop.load(Ordering::Relaxed) {
-            bail!("stopped; the same command goes on from there");
-        }
+    for batch in all[done..].chunks(usize::from(args.batch)) {
         let texts: Vec<String> = batch.iter().map(|(_, text)| text.clone()).collect();
         let translated = translator.translate(&texts)?;
         let mut lines = String::new();
-        for ((image, _), caption) in batch.iter().zip(translated) {
+        for ((image, text), caption) in batch.iter().zip(translated) {
+            let image = image.as_deref().unwrap_or_default();
+            ensure!(
+                text.trim().is_empty() || !caption.trim().is_empty(),
+                "{image}: the model `{}` answers nothing to the caption `{text}`",
+                args.model
+            );
             lines += &format!("{}\n", json!({ "image": image, "caption": caption }));
         }
-        file.write_all(lines.as_bytes()).with_context(named)?;
+        // A line that is cut in two would end the work for good.
+        stop::undisturbed(|| output.write_all(lines.as_bytes())).with_context(named)?;
         bar.inc(batch.len() as u64);
     }
     bar.finish_and_clear();
-    say!("{}: {} captions", named(), all.len());
+    say!("{}: {}", named(), counted(all.len(), "caption"));
     Ok(())
+}
+
+/// How many captions an earlier call has translated. A file that is anything else is refused.
+fn done(output: &Path, all: &[(Option<String>, String)]) -> Result<usize> {
+    let named = output.display();
+    if !output.exists() {
+        return Ok(0);
+    }
+    let text = file::read(output, file::DOCUMENT)?;
+    let text = String::from_utf8(text).with_context(|| format!("{named}: it is no UTF-8"))?;
+    if !text.is_empty() && !text.ends_with('\n') {
+        bail!("{named}: its last line is cut: remove that line");
+    }
+    for (number, line) in text.lines().enumerate() {
+        let object: Option<Value> = serde_json::from_str(line).ok();
+        let image = object.as_ref().and_then(|object| object["image"].as_str());
+        let wanted = all.get(number).and_then(|(image, _)| image.as_deref());
+        if image.is_none() || image != wanted {
+            bail!(
+                "{named}, line {}: it is no translation of these captions up to here: give another output",
+                number + 1
+            );
+        }
+    }
+    Ok(text.lines().count())
 }

@@ -23,11 +23,6 @@ pub fn embed(args: &Args, set: &DataSet, samples: &[Sample]) -> Result<Embedded>
     if weights != 0 && weights != models {
         bail!(Usage(format!("{weights} --weight for {models} --model: give one for each")));
     }
-    if args.weight.iter().any(|&weight| weight <= 0.0 || !weight.is_finite()) {
-        bail!(Usage(
-            "every --weight must be above 0: leave a model out that should not count".into()
-        ));
-    }
     let other = args.learn_weights.as_ref().map(|ids| others(set, ids, samples)).transpose()?;
     let (mut parts, mut other_parts) = (Vec::new(), Vec::new());
     for model in &args.model {

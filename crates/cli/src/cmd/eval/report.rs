@@ -7,13 +7,15 @@ mod examples;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use tuwen_data::Sample;
 use tuwen_data::relation::Text;
 use tuwen_eval::{Captioned, Direction, Ranked, Report};
 
 use self::examples::Pick;
 use crate::grid::Painter;
+use crate::output::OutputFolder;
+use crate::output::mark::PAGE;
 use crate::page::{STYLE, escape};
 
 /// What a page shows of one source of captions.
@@ -31,17 +33,16 @@ const DIRECTIONS: [(&str, &str); 2] =
 
 /// Writes `index.html` into `folder`, and the examples as PNG.
 pub(super) fn write(
-    folder: &Path,
+    folder: &mut OutputFolder,
     model: &str,
     samples: &[Sample],
     all: &[Shown<'_>],
     font: Option<&Path>,
 ) -> Result<()> {
     let mut painter = Painter::new(font)?;
-    std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     let title = format!("{}: {} pictures", escape(model), samples.len());
     let mut out = format!(
-        "<!doctype html><html lang=\"zh\"><meta charset=\"utf-8\"><title>{title}</title><style>{STYLE}\
+        "<!doctype html><html lang=\"zh\"><meta charset=\"utf-8\">{PAGE}<title>{title}</title><style>{STYLE}\
          .right img{{outline:4px solid #2a9d3a}}.right{{color:#1b7a2a}}table{{border-collapse:collapse}}\
          td,th{{padding:2px 10px;text-align:right}}ol{{margin:.2em 0}}</style><h1>{title}</h1>\n"
     );
@@ -57,13 +58,13 @@ pub(super) fn write(
                 let _ = writeln!(out, "<h2>{direction}: {name} queries</h2>");
                 rows.iter().for_each(|row| examples::html(&mut out, row));
                 let source = shown.source.replace(['/', '\\'], "_");
-                painter.write(&folder.join(format!("{source}-{file}-{name}.png")), rows)?;
+                let png = painter.png(rows);
+                folder.write(&format!("{source}-{file}-{name}.png"), &png)?;
             }
         }
     }
     painter.note_missing();
-    let path = folder.join("index.html");
-    std::fs::write(&path, out).with_context(|| path.display().to_string())
+    folder.write("index.html", out.as_bytes())
 }
 
 fn table(out: &mut String, report: &Report) {

@@ -2,41 +2,39 @@
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
-use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::{Value, json};
 use tuwen_data::Sample;
 use tuwen_data::relation::Text;
 use tuwen_eval::{Captioned, Ranked, Ranking, Report, Ties, conventions};
+
+use crate::output::OutputFolder;
 
 /// First items of each query that are written: as many as Chinese-CLIP's programs demand.
 pub(super) const TOP: usize = 10;
 
 /// All files of one source.
 pub(super) fn all(
-    folder: &Path,
+    folder: &mut OutputFolder,
     source: &str,
     set: Captioned<'_>,
     ranked: &[Vec<Ranked>; 2],
     report: &Report,
     (texts, samples): (&[Text<'_>], &[Sample]),
 ) -> Result<()> {
-    std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-    let path = |end: &str| folder.join(format!("{source}{end}"));
-    let file = |end: &str, text: String| {
-        std::fs::write(path(end), text).with_context(|| path(end).display().to_string())
-    };
-    let convention = |end: &str, json: Value| file(end, json.to_string() + "\n");
-    convention(".chinese-clip.json", conventions::chinese_clip(report.text_to_image.recall))?;
-    convention(".chinese-clip-tr.json", conventions::chinese_clip(report.image_to_text.recall))?;
-    convention(".clip-benchmark.json", conventions::clip_benchmark(report))?;
-    convention(".taidi.json", conventions::taidi(report))?;
+    let mut file =
+        |end: &str, text: String| folder.write(&format!("{source}{end}"), text.as_bytes());
+    let line = |json: Value| json.to_string() + "\n";
+    file(".chinese-clip.json", line(conventions::chinese_clip(report.text_to_image.recall)))?;
+    file(".chinese-clip-tr.json", line(conventions::chinese_clip(report.image_to_text.recall)))?;
+    file(".clip-benchmark.json", line(conventions::clip_benchmark(report)))?;
+    file(".taidi.json", line(conventions::taidi(report)))?;
     let later = Ranking { top: 0, ties: Ties::HigherFirst };
     let later = [set.text_to_image(later), set.image_to_text(later)];
     let later = Report::new(set, [&later[0], &later[1]], &[]);
-    convention(".lavis.json", conventions::lavis(&later))?;
-    convention(".open-clip.json", conventions::open_clip(&one_caption_each(set)))?;
+    file(".lavis.json", line(conventions::lavis(&later)))?;
+    file(".open-clip.json", line(conventions::open_clip(&one_caption_each(set))))?;
     let of_text = |text: usize| set.truth[text].iter().map(|&image| &*samples[image].id).collect();
     file(".text-to-image.jsonl", queries(&ranked[0], of_text))?;
     file(".image-to-text.jsonl", queries(&ranked[1], |image| vec![&*samples[image].id]))?;

@@ -3,14 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use tuwen_data::staged::StagedFolder;
 use tuwen_data::token::WordPiece;
+use tuwen_encode::Tokenizer;
 use tuwen_encode::arrays::Precision;
 use tuwen_encode::checkpoint::{Resized, Target, write};
-use tuwen_encode::{Tokenizer, WEIGHTS_FILE};
 
 use super::is_torch_file;
+use crate::output::StagedOutput;
 use crate::query::Usage;
 use crate::terminal::say;
+
+/// A file's name while it is written.
+const TORCH_FILE: &str = "model.pt";
 
 /// What to convert into what.
 #[derive(clap::Args)]
@@ -28,7 +33,7 @@ pub struct Args {
     #[arg(long, default_value = "f16", value_parser = ["f32", "f16", "bf16"])]
     precision: String,
     /// Interpolate the image tower's positions to pictures of this many pixels a side
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=8192))]
     image_size: Option<u32>,
     /// Lower-case text and straighten its quotes before it is tokenised, as cn_clip does in training
     /// and evaluation (its API does not); only our own layout remembers it
@@ -58,19 +63,23 @@ pub fn run(args: &Args) -> Result<()> {
     let source = &checkpoint;
     let resized = Resized::new(&config, &source, size).map_err(Usage)?;
     let config = resized.config();
-    let file =
-        if target == Target::Torch { args.output.clone() } else { args.output.join(WEIGHTS_FILE) };
-    if file.exists() {
-        bail!("{} exists already: remove it first, or give another name", shown(&file));
-    }
-    write(config, &resized, target, precision, &args.output)?;
-    if let Some(tokenizer) = checkpoint.tokenizer() {
-        let copy = args.output.join("tokenizer.json");
-        std::fs::copy(tokenizer, &copy).with_context(|| shown(tokenizer))?;
-    }
-    if target == Target::Hf && config.tokenizer == Tokenizer::WordPiece {
-        let vocabulary = args.output.join("vocab.txt");
-        std::fs::write(&vocabulary, WordPiece::vocabulary()).with_context(|| shown(&vocabulary))?;
+    let begin = || StagedFolder::create(&args.output);
+    let (_announced, staged) = StagedOutput::begin(&args.output, &[Path::new(&args.input)], begin)?;
+    if target == Target::Torch {
+        write(config, &resized, target, precision, &staged.path().join(TORCH_FILE))?;
+        staged.finish_file(TORCH_FILE)?;
+    } else {
+        write(config, &resized, target, precision, staged.path())?;
+        if let Some(tokenizer) = checkpoint.tokenizer() {
+            let copy = staged.path().join("tokenizer.json");
+            std::fs::copy(tokenizer, &copy).with_context(|| shown(tokenizer))?;
+        }
+        if target == Target::Hf && config.tokenizer == Tokenizer::WordPiece {
+            let vocabulary = staged.path().join("vocab.txt");
+            let written = std::fs::write(&vocabulary, WordPiece::vocabulary());
+            written.with_context(|| shown(&vocabulary))?;
+        }
+        staged.finish()?;
     }
     say!("{}: {} written to {}", args.input, config.name, shown(&args.output));
     Ok(())

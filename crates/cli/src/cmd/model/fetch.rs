@@ -1,12 +1,13 @@
 //! `tuwen model fetch`
 
 use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
 use tuwen_hub::{Cache, Fetcher, Progress, Settings, Site};
 
-use crate::terminal::say;
+use crate::terminal::{self, say};
 
 /// What to fetch.
 #[derive(clap::Args)]
@@ -26,7 +27,8 @@ pub struct Args {
 /// Fetches.
 pub fn run(args: &Args) -> Result<()> {
     let site = if args.from == "hf" { Site::HuggingFace } else { Site::ModelScope };
-    let stop = super::super::stop_flag("stopping; what has arrived is kept")?;
+    // What has arrived is kept however the program ends.
+    let never = AtomicBool::new(false);
     let bar = ProgressBar::new(0);
     bar.set_style(ProgressStyle::with_template(
         "{msg} {bar:30} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left",
@@ -36,13 +38,13 @@ pub fn run(args: &Args) -> Result<()> {
         let mut current = current.lock().expect("nobody panics with it");
         if *current != progress.file {
             progress.file.clone_into(&mut current);
-            bar.set_message(progress.file.to_owned());
+            bar.set_message(terminal::safe(progress.file).into_owned());
             bar.set_length(progress.total);
             bar.reset_eta();
         }
         bar.set_position(progress.done);
     };
-    let fetcher = Fetcher::new(Settings::from_env(site), Cache::from_env(), &stop, &tell);
+    let fetcher = Fetcher::new(Settings::from_env(site), Cache::from_env(), &never, &tell);
     let folder = fetcher.fetch(&args.name)?;
     bar.finish_and_clear();
     // Whether it is a model is said now and not when it is first used.

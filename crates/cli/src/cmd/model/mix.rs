@@ -1,9 +1,12 @@
 //! `tuwen model mix`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
+use tuwen_data::staged::StagedFolder;
 
+use crate::number;
+use crate::output::StagedOutput;
 use crate::query::Usage;
 use crate::terminal::say;
 
@@ -14,7 +17,7 @@ pub struct Args {
     #[arg(required = true, num_args = 2..)]
     models: Vec<String>,
     /// A share for each, in their order; all the same when not given
-    #[arg(long)]
+    #[arg(long, value_parser = number::weight())]
     weight: Vec<f32>,
     /// The new model's folder
     #[arg(long)]
@@ -29,7 +32,11 @@ pub fn run(args: &Args) -> Result<()> {
         _ if weights == models => args.weight.clone(),
         _ => bail!(Usage(format!("{weights} --weight for {models} models: give one for each"))),
     };
-    let model = tuwen_train::soup(&args.models, &shares, &args.out)?;
+    let inputs: Vec<&Path> = args.models.iter().map(Path::new).collect();
+    let begin = || StagedFolder::create(&args.out);
+    let (_announced, staged) = StagedOutput::begin(&args.out, &inputs, begin)?;
+    let model = tuwen_train::soup(&args.models, &shares, staged.path())?;
+    staged.finish()?;
     say!("{}: {}, mean of {models} models", args.out.display(), model.config.name);
     Ok(())
 }

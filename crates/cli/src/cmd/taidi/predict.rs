@@ -2,17 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 use tuwen_data::Encoder;
 use tuwen_data::image::{Limits, RgbImage, decode_file};
 use tuwen_data::import::{self, CaptionFile, DataSet, Format};
-use tuwen_data::taidi::{RANKS, Row, Tables, Task, write_result};
+use tuwen_data::taidi::{RANKS, Row, Tables, Task, result};
 use tuwen_encode::{CpuEncoder, builtin};
 use tuwen_eval::fuse::{Fusion, Member, Recipe, fuse, learn_weights};
 use tuwen_train::embed_set;
 
+use crate::number;
+use crate::output::{Force, OutputFolder};
 use crate::query::{TextArgs, Usage, in_words, note_lost, open_model};
 use crate::terminal::{note, say};
 
@@ -28,7 +30,7 @@ pub struct Args {
     #[arg(long, default_value = builtin::BUILT_IN)]
     model: Vec<String>,
     /// A share for each --model, in their order; all the same when not given
-    #[arg(long)]
+    #[arg(long, value_parser = number::weight())]
     weight: Vec<f32>,
     /// Find the shares on the validation part of 附件1, after `tuwen taidi prepare`
     #[arg(long, conflicts_with = "weight")]
@@ -48,6 +50,8 @@ pub struct Args {
     #[arg(long)]
     out: Option<PathBuf>,
     #[command(flatten)]
+    force: Force,
+    #[command(flatten)]
     text_args: TextArgs,
 }
 
@@ -66,10 +70,14 @@ const Z_SCORES: f32 = 5.0;
 pub fn run(args: &Args) -> Result<()> {
     let mut weights = weights(args)?;
     let out = args.out.as_ref().unwrap_or(&args.root);
-    std::fs::create_dir_all(out).with_context(|| out.display().to_string())?;
+    let names = Task::ALL.map(Task::result);
+    let mut folder = OutputFolder::among(out, &names, &[], args.force)?;
     let tasks = Task::ALL.into_iter().filter(|task| args.root.join(task.folder()).is_dir());
     let tasks: Vec<Task> = tasks.collect();
     anyhow::ensure!(!tasks.is_empty(), "{}: there is neither 附件2 nor 附件3", args.root.display());
+    // What is wrong with a table is told before anything is computed.
+    let tables = tasks.into_iter().map(|task| Ok((task, Tables::read(&args.root, task)?)));
+    let tables = tables.collect::<Result<Vec<(Task, Tables)>>>()?;
     let encoders = args.model.iter().map(|model| open_model(model, &args.text_args));
     let encoders = encoders.collect::<Result<Vec<CpuEncoder>>>()?;
     if args.learn_weights {
@@ -82,8 +90,7 @@ pub fn run(args: &Args) -> Result<()> {
             .collect();
         say!("shares by the validation part: {}", shares.join(", "));
     }
-    for task in tasks {
-        let tables = Tables::read(&args.root, task)?;
+    for (task, tables) in tables {
         tables.remarks.iter().for_each(|remark| note!("note: {remark}"));
         let vectors = encoders.iter().map(|encoder| embed(encoder, task, &tables));
         let vectors = vectors.collect::<Result<Vec<Vectors>>>()?;
@@ -98,8 +105,8 @@ pub fn run(args: &Args) -> Result<()> {
             })
             .collect();
         let answers = fuse(&members, recipe(args));
-        let path = out.join(task.result());
-        write_result(&path, task, &tables, &answers)?;
+        folder.write(task.result(), result(task, &tables, &answers).as_bytes())?;
+        let path = folder.join(task.result());
         say!("{}: {} queries over {}", path.display(), tables.queries.len(), tables.gallery.len());
     }
     for (given, name) in [(args.dual_softmax, "dual-softmax"), (args.one_to_one, "one-to-one")] {
@@ -120,6 +127,13 @@ fn weights(args: &Args) -> Result<Vec<f32>> {
     let (weights, models) = (args.weight.len(), args.model.len());
     if weights != models {
         bail!(Usage(format!("{weights} --weight for {models} --model: give one for each")));
+    }
+    let share = |weight: &&f32| !(weight.is_finite() && **weight >= 0.0);
+    if let Some(wrong) = args.weight.iter().find(share) {
+        bail!(Usage(format!("--weight {wrong}: give numbers from 0 on")));
+    }
+    if args.weight.iter().all(|&weight| weight == 0.0) {
+        bail!(Usage("every --weight is 0: give one above it".into()));
     }
     Ok(args.weight.clone())
 }

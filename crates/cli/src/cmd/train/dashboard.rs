@@ -1,18 +1,22 @@
 //! What a person sees while a run goes on: a panel that is drawn again in its place, and lines that stay.
 
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 use tuwen_train::{Event, Reports};
 
-use crate::terminal::say;
+use crate::terminal::{note, say};
 
 /// Characters of a curve.
 const WIDTH: usize = 48;
 const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// The panel. Without a terminal only the lines that stay are written.
+/// Between two lines about how far it is, where there is no terminal.
+const EVERY: Duration = Duration::from_secs(10);
+
+/// The panel. Without a terminal lines are written: what stays, and now and then how far it is.
 pub struct Dashboard {
     bar: ProgressBar,
     history: Mutex<History>,
@@ -25,6 +29,35 @@ struct History {
     /// For each source of captions its text-to-image R@5, and the step of the best.
     recalls: Vec<(String, Vec<f64>)>,
     best: Option<usize>,
+    pace: Option<Pace>,
+}
+
+/// How far a part of the run is.
+struct Pace {
+    begun: Instant,
+    /// Where it began, and where it ends.
+    first: u64,
+    last: u64,
+    /// When it was last told.
+    told: Option<Instant>,
+}
+
+impl Pace {
+    fn new(first: u64, last: u64) -> Self {
+        Self { begun: Instant::now(), first, last, told: None }
+    }
+
+    /// How far it is at `at`, with the time that is left, when it is time to tell.
+    fn line(&mut self, at: u64) -> Option<String> {
+        if self.told.is_some_and(|told| told.elapsed() < EVERY) {
+            return None;
+        }
+        self.told = Some(Instant::now());
+        let done = at.saturating_sub(self.first).max(1) as f64;
+        let left = self.last.saturating_sub(at) as f64;
+        let left = self.begun.elapsed().mul_f64(left / done);
+        Some(format!("{at}/{}, {} left", self.last, HumanDuration(left)))
+    }
 }
 
 impl Dashboard {
@@ -56,20 +89,30 @@ impl Dashboard {
                 say!("{learning:.2} million values learn, the model has {all:.2}");
             }
             Event::Caching(share) => {
+                let percent = (100.0 * share) as u64;
                 bar.set_length(100);
-                bar.set_position((100.0 * share) as u64);
+                bar.set_position(percent);
                 bar.set_message("\nfeatures of the frozen image tower");
+                let pace = history.pace.get_or_insert_with(|| Pace::new(0, 100));
+                if let Some(far) = pace.line(percent).filter(|_| bar.is_hidden()) {
+                    note!("features of the frozen image tower: {far}");
+                }
             }
             Event::Start { step, steps } => {
                 bar.set_length(steps as u64);
                 bar.set_position(step as u64);
                 bar.reset_eta();
+                history.pace = Some(Pace::new(step as u64, steps as u64));
             }
             Event::Step { step, loss, speed } => {
                 history.losses.push(f64::from(loss));
                 history.speed = speed;
                 bar.set_position(step as u64);
                 bar.set_message(history.panel());
+                let far = history.pace.as_mut().and_then(|pace| pace.line(step as u64));
+                if let Some(far) = far.filter(|_| bar.is_hidden()) {
+                    note!("step {far}: loss {loss:.3}, {speed:.1} pictures/s");
+                }
             }
             Event::Valid { step, reports, best } => {
                 history.measured(step, reports, best);
@@ -149,6 +192,16 @@ fn memory() -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn how_far_it_is_is_told_at_once_and_not_all_the_time() {
+        let mut pace = Pace::new(10, 20);
+        pace.begun -= Duration::from_secs(60);
+        assert_eq!(pace.line(15).as_deref(), Some("15/20, 60 seconds left"));
+        assert_eq!(pace.line(16), None);
+        pace.told = Some(Instant::now() - 2 * EVERY);
+        assert!(pace.line(20).is_some_and(|line| line.starts_with("20/20, 0 seconds")));
+    }
 
     #[test]
     fn curves_go_from_lowest_to_highest_and_have_room() {

@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::atomic::Ordering::Relaxed;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use tuwen_train::{Point, TrainConfig};
 
 use crate::chart::{Kind, Series, svg};
+use crate::output::{Force, OutputFile};
 use crate::terminal::say;
 
 /// Which run.
@@ -31,7 +33,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             say!("share {:.2}: validation {:.2}{other}", point.alpha, point.valid);
         }
     };
-    let points = tuwen_train::wise(&config, usize::from(args.points), &tell)?;
+    let stop = super::super::stop_flag("stopping; nothing is written")?;
+    let points =
+        tuwen_train::wise(&config, usize::from(args.points), &|| stop.load(Relaxed), &tell);
+    let Some(points) = super::or_stopped(points)? else {
+        return Ok(ExitCode::from(crate::stop::CODE));
+    };
     if args.json {
         say!("{}", serde_json::to_string(&points)?);
     }
@@ -46,8 +53,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let ends = [(0.0, "start".to_owned()), (1.0, "fine-tuned".to_owned())];
     let path = config.out.join("wise.svg");
     let title = "mean recall between the start and the fine-tuned model, %";
-    std::fs::write(&path, svg(title, Kind::Line, &both, &ends))
-        .with_context(|| path.display().to_string())?;
+    let output = OutputFile::plan(&path, &[], Force::OWN_FOLDER)?;
+    output.write(svg(title, Kind::Line, &both, &ends).as_bytes())?;
     if !args.json {
         say!(
             "the best lies in {}, the curve in {}",

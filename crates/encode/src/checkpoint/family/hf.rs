@@ -1,11 +1,13 @@
-//! The architecture from transformers' `config.json` and `preprocessor_config.json`.
+//! The architecture from transformers' `config.json` and what lies beside it.
 
 use std::path::Path;
 
-use serde_json::Value;
-use tuwen_data::image::{Filter, Geometry, Preprocess};
+use serde_json::{Value, json};
+use tuwen_data::image::{Centre, Filter, Geometry, Preprocess, ToRgb};
+use tuwen_data::token::END_OF_TEXT;
 
-use super::{Image, Text, assemble};
+use super::keys::{Section, hf};
+use super::{Image, Text, assemble, pictures, words};
 use crate::{
     Activation, Error, ModelConfig, NormPlace, Pool, Result, Tokenizer, TowerConfig, Vision,
 };
@@ -13,31 +15,80 @@ use crate::{
 /// Entries of Gemma's vocabulary, SigLIP 2's.
 const GEMMA: usize = 256_000;
 
-/// Reads a transformers configuration of the family `kind`.
+/// Reads a transformers configuration of the family `kind`, and what a user should know of it.
 pub(crate) fn from_hf(kind: &str, json: &Value, path: &Path) -> Result<ModelConfig> {
-    let (vision, words) = (&json["vision_config"], &json["text_config"]);
-    let folder = path.parent().and_then(Path::file_name);
-    let name = folder.map_or(kind.to_owned(), |name| name.to_string_lossy().into_owned());
+    if let Some(what) = other_family(kind) {
+        return Err(Error::malformed(path, what));
+    }
+    let top = Section { path, at: "", json };
+    top.check(&[hf::TOP, hf::ANY])?;
+    let (seeing, reading) = (part(json, "vision"), part(json, "text"));
+    let vision = Section { path, at: "vision_config.", json: &seeing };
+    vision.check(&[hf::VISION, hf::ANY])?;
+    let words = Section { path, at: "text_config.", json: &reading };
+    words.check(&[hf::TEXT, hf::ANY])?;
+
+    let folder = path.parent();
+    let name = folder.and_then(Path::file_name);
+    let name = name.map_or(kind.to_owned(), |name| name.to_string_lossy().into_owned());
     let mut config = match kind {
-        "clip" | "chinese_clip" => {
-            let image =
-                vit(vision, Defaults::new([768, 12, 12, 3072], 1e-5, "quick_gelu"), 32, path)?;
-            let text = if kind == "clip" { clip(words, path)? } else { bert(words, path)? };
-            assemble(name, number(json, "projection_dim", 512), image, text)
-        }
-        "siglip" => sig_lip(name, vision, words, path)?,
-        other => {
-            let what = format!(
-                "model_type `{other}` is not supported; clip, chinese_clip and siglip are \
-                 (SigLIP 2 with a fixed resolution is of type siglip)"
-            );
-            return Err(Error::malformed(path, what));
+        "siglip" => sig_lip(name, &vision, &words)?,
+        _ => {
+            let image = vit(&vision, &Defaults::new([768, 12, 12, 3072], 1e-5, "quick_gelu"), 32)?;
+            let text = if kind == "clip" { clip(&words)? } else { bert(&words)? };
+            assemble(name, top.number("projection_dim", 512)?, image, text)
         }
     };
-    if let Some(folder) = path.parent() {
-        preprocessor(&mut config.preprocess, &folder.join("preprocessor_config.json"))?;
+    // transformers converts first, and puts transparent pictures on white paper.
+    config.preprocess.to_rgb = ToRgb::First;
+    if config.preprocess.geometry == Geometry::CentreCrop {
+        config.preprocess.centre = Centre::First;
+    }
+    if let Some(folder) = folder {
+        pictures::read(&mut config.preprocess, kind, folder)?;
+        words::read(&mut config, kind, folder)?;
+    }
+    if kind == "clip" {
+        end_of_text(&mut config, &words)?;
     }
     Ok(config)
+}
+
+/// What a `model_type` that is none of ours is, in words.
+fn other_family(kind: &str) -> Option<String> {
+    let is = match kind {
+        "clip" | "chinese_clip" | "siglip" => return None,
+        "siglip2" => {
+            "SigLIP 2 with any aspect ratio (naflex); the ones with a fixed resolution are"
+        }
+        "clip_text_model"
+        | "clip_vision_model"
+        | "siglip_text_model"
+        | "siglip_vision_model"
+        | "chinese_clip_text_model"
+        | "chinese_clip_vision_model" => "one tower alone; the folder with both is",
+        "blip" | "blip-2" | "blip_2" | "instructblip" => "a BLIP, with cross attention;",
+        "altclip" => "an AltCLIP, with XLM-R as its text tower;",
+        "align" => "an ALIGN, with EfficientNet as its image tower;",
+        "t5" | "mt5" | "umt5" | "bert" | "roberta" | "xlm-roberta" | "gpt2" | "llama" => {
+            "a language model;"
+        }
+        "vit" | "dinov2" | "dinov3_vit" | "resnet" | "convnext" | "beit" => {
+            "an image model without words;"
+        }
+        _ => "another architecture;",
+    };
+    Some(format!(
+        "model_type `{kind}` is not supported: it is {is} clip, chinese_clip and siglip are \
+         supported (SigLIP 2 with a fixed resolution is of type siglip)"
+    ))
+}
+
+/// One tower's settings. Old files have them a second time, as `text_config_dict`: transformers then
+/// takes these alone, and for what they leave out its defaults.
+fn part(json: &Value, tower: &str) -> Value {
+    let (config, dict) = (&json[format!("{tower}_config")], &json[format!("{tower}_config_dict")]);
+    [dict, config].into_iter().find(|value| value.is_object()).cloned().unwrap_or(json!({}))
 }
 
 /// What transformers leaves out of a file when it equals this.
@@ -53,76 +104,93 @@ impl Defaults {
     }
 }
 
-fn number(json: &Value, key: &str, default: usize) -> usize {
-    json[key].as_u64().map_or(default, |n| n as usize)
-}
-
-fn tower(json: &Value, default: &Defaults, path: &Path) -> Result<TowerConfig> {
-    let activation = match json["hidden_act"].as_str().unwrap_or(default.activation) {
+fn tower(json: &Section<'_>, default: &Defaults) -> Result<TowerConfig> {
+    let activation = match json.word("hidden_act", default.activation)? {
         "gelu" => Activation::Gelu,
         "quick_gelu" => Activation::QuickGelu,
-        "gelu_pytorch_tanh" => Activation::GeluTanh,
-        other => {
-            let what = format!(
-                "hidden_act `{other}` is not supported; gelu, quick_gelu and gelu_pytorch_tanh are"
-            );
-            return Err(Error::malformed(path, what));
+        "gelu_pytorch_tanh" | "gelu_new" | "gelu_fast" => Activation::GeluTanh,
+        _ => {
+            let cure = "gelu, quick_gelu and gelu_pytorch_tanh are supported";
+            return Err(json.refuse("hidden_act", cure));
         }
     };
     let [width, layers, heads, mlp] = default.sizes;
     let mut tower = TowerConfig::new(
-        number(json, "hidden_size", width),
-        number(json, "num_hidden_layers", layers),
-        number(json, "num_attention_heads", heads),
-        number(json, "intermediate_size", mlp),
+        json.number("hidden_size", width)?,
+        json.number("num_hidden_layers", layers)?,
+        json.number("num_attention_heads", heads)?,
+        json.number("intermediate_size", mlp)?,
     );
     tower.activation = activation;
-    tower.norm_eps = json["layer_norm_eps"].as_f64().unwrap_or(default.eps) as f32;
+    tower.norm_eps = json.float("layer_norm_eps", default.eps)? as f32;
     Ok(tower)
 }
 
-fn vit(json: &Value, default: Defaults, patch: usize, path: &Path) -> Result<Image> {
+fn vit(json: &Section<'_>, default: &Defaults, patch: usize) -> Result<Image> {
     Ok(Image {
-        tower: tower(json, &default, path)?,
+        tower: tower(json, default)?,
         vision: Vision::ClassToken,
-        patch: number(json, "patch_size", patch),
-        size: number(json, "image_size", 224),
+        patch: json.side("patch_size", patch)?,
+        size: json.side("image_size", 224)?,
     })
 }
 
-fn clip(json: &Value, path: &Path) -> Result<Text> {
+fn clip(json: &Section<'_>) -> Result<Text> {
     Ok(Text {
-        tower: tower(json, &Defaults::new([512, 12, 8, 2048], 1e-5, "quick_gelu"), path)?,
-        vocab: number(json, "vocab_size", 49_408),
-        positions: number(json, "max_position_embeddings", 77),
+        tower: tower(json, &Defaults::new([512, 12, 8, 2048], 1e-5, "quick_gelu"))?,
+        vocab: json.number("vocab_size", 49_408)?,
+        positions: json.number("max_position_embeddings", 77)?,
         token_types: 0,
     })
 }
 
-fn bert(json: &Value, path: &Path) -> Result<Text> {
-    let mut tower = tower(json, &Defaults::new([768, 12, 12, 3072], 1e-12, "gelu"), path)?;
+fn bert(json: &Section<'_>) -> Result<Text> {
+    let mut tower = tower(json, &Defaults::new([768, 12, 12, 3072], 1e-12, "gelu"))?;
     tower.norm = NormPlace::Post;
     Ok(Text {
         tower,
-        vocab: number(json, "vocab_size", 30_522),
-        positions: number(json, "max_position_embeddings", 512),
-        token_types: number(json, "type_vocab_size", 2),
+        vocab: json.number("vocab_size", 30_522)?,
+        positions: json.number("max_position_embeddings", 512)?,
+        token_types: json.number("type_vocab_size", 2)?,
     })
+}
+
+/// Where transformers' CLIP takes a text's feature: at the first `eos_token_id`, or, where that is 2
+/// as in old files, at the highest id. Both must be the last token.
+fn end_of_text(config: &mut ModelConfig, words: &Section<'_>) -> Result<()> {
+    let own = config.tokenizer == Tokenizer::File;
+    let last = config.vocab.saturating_sub(1);
+    // CLIP's byte pairs end with their highest id, also where a table has room for more.
+    let last = if own { last } else { last.min(END_OF_TEXT as usize) };
+    let highest = words.json["eos_token_id"].as_u64() == Some(2);
+    let end = if highest { last } else { words.number("eos_token_id", END_OF_TEXT as usize)? };
+    match own {
+        true => config.end = Some(end as u32),
+        false if end != last => {
+            let cure = format!(
+                "CLIP's tokenizer ends a text with token {last}; put the tokenizer.json of the model's \
+                 own tokenizer beside the weights"
+            );
+            return Err(words.refuse("eos_token_id", cure));
+        }
+        false => {}
+    }
+    Ok(())
 }
 
 /// SigLIP, and SigLIP 2 where its resolution is fixed: <https://arxiv.org/abs/2303.15343>,
 /// <https://arxiv.org/abs/2502.14786>.
-fn sig_lip(name: String, vision: &Value, words: &Value, path: &Path) -> Result<ModelConfig> {
-    let base = || Defaults::new([768, 12, 12, 3072], 1e-6, "gelu_pytorch_tanh");
-    let image = vit(vision, base(), 16, path)?;
+fn sig_lip(name: String, vision: &Section<'_>, words: &Section<'_>) -> Result<ModelConfig> {
+    let base = Defaults::new([768, 12, 12, 3072], 1e-6, "gelu_pytorch_tanh");
+    let image = vit(vision, &base, 16)?;
     let text = Text {
-        tower: tower(words, &base(), path)?,
-        vocab: number(words, "vocab_size", 32_000),
-        positions: number(words, "max_position_embeddings", 64),
+        tower: tower(words, &base)?,
+        vocab: words.number("vocab_size", 32_000)?,
+        positions: words.number("max_position_embeddings", 64)?,
         token_types: 0,
     };
     let gemma = text.vocab == GEMMA;
-    let dim = number(words, "projection_size", text.tower.width);
+    let dim = words.number("projection_size", text.tower.width)?;
     let image = Image { vision: Vision::Probe, ..image };
     let base = assemble(name, dim, image, text);
     Ok(ModelConfig {
@@ -132,42 +200,12 @@ fn sig_lip(name: String, vision: &Value, words: &Value, path: &Path) -> Result<M
         pool: Pool::Last,
         tokenizer: Tokenizer::File,
         // <https://github.com/google-research/big_vision>: SigLIP fills up with 1, SigLIP 2 with 0.
-        pad: Some(if gemma { 0 } else { number(words, "pad_token_id", 1) as u32 }),
+        pad: Some(if gemma { 0 } else { words.number("pad_token_id", 1)? as u32 }),
         preprocess: Preprocess {
             filter: if gemma { Filter::Bilinear } else { Filter::Bicubic },
+            geometry: Geometry::Squash,
             ..Preprocess::squash(base.preprocess.size)
         },
         ..base
     })
-}
-
-/// What the model's own file says about pictures, where there is one.
-fn preprocessor(preprocess: &mut Preprocess, path: &Path) -> Result<()> {
-    let Ok(text) = std::fs::read_to_string(path) else { return Ok(()) };
-    let json: Value = serde_json::from_str(&text).map_err(|e| Error::malformed(path, e))?;
-    for (key, target) in [("image_mean", &mut preprocess.mean), ("image_std", &mut preprocess.std)]
-    {
-        if let Ok(values) = serde_json::from_value(json[key].clone()) {
-            *target = values;
-        }
-    }
-    match json["resample"].as_u64() {
-        Some(2) => preprocess.filter = Filter::Bilinear,
-        Some(3) => preprocess.filter = Filter::Bicubic,
-        None => {}
-        Some(other) => {
-            let what = format!("resample {other} is not supported; 2 (bilinear), 3 (bicubic) are");
-            return Err(Error::malformed(path, what));
-        }
-    }
-    let size = &json["size"];
-    let side = [size, &size["shortest_edge"], &size["height"]].into_iter().find_map(Value::as_u64);
-    if let Some(side) = side.filter(|&side| side != u64::from(preprocess.size)) {
-        let what = format!("its size is {side}, the model's image_size {}", preprocess.size);
-        return Err(Error::malformed(path, what));
-    }
-    if let Some(crops) = json["do_center_crop"].as_bool() {
-        preprocess.geometry = if crops { Geometry::CentreCrop } else { Geometry::Squash };
-    }
-    Ok(())
 }

@@ -1,15 +1,24 @@
-//! The architecture behind a checkpoint of others: from HF's `config.json`, or from the shapes of
-//! the tensors, as OpenAI's and cn_clip's own loaders do it.
+//! The architecture behind a checkpoint of others: from HF's `config.json` (`hf`, with `pictures` and
+//! `words` for what lies beside it), from open_clip's configuration (`open_clip`), or from the shapes
+//! of the tensors (`shapes`), as OpenAI's and cn_clip's own loaders do it. `keys` has a table of all
+//! keys of these files.
 
 mod hf;
+mod keys;
+mod open_clip;
+mod pictures;
 mod shapes;
+mod words;
 
 use tuwen_data::image::{Filter, Geometry, Preprocess, ToRgb};
 
 use crate::{ModelConfig, NormPlace, Pool, Tokenizer, TowerConfig, Vision};
 
 pub(crate) use hf::from_hf;
-pub(crate) use shapes::{from_open_clip, from_shapes, image_heads};
+pub use keys::known_keys;
+pub(crate) use open_clip::{from_open_clip, needs_configuration};
+pub(crate) use pictures::names_torchvision;
+pub(crate) use shapes::{from_shapes, image_heads};
 
 /// CLIP's and Chinese-CLIP's normalisation.
 #[allow(clippy::excessive_precision, reason = "as published")]
@@ -27,6 +36,7 @@ fn preprocess(size: usize, chinese: bool) -> Preprocess {
         to_rgb: ToRgb::Last,
         mean: MEAN,
         std: STD,
+        ..Preprocess::squash(size as u32)
     }
 }
 

@@ -3,20 +3,16 @@
 
 use std::path::Path;
 
-use serde_json::Value;
-
 use super::{Image, Text, assemble};
 use crate::{Activation, Error, ModelConfig, NormPlace, ResNet, Result, TowerConfig, Vision};
 
 /// The shape of a tensor, by name.
-type Shapes<'s> = dyn Fn(&str) -> Option<&'s [usize]> + 's;
+pub(super) type Shapes<'s> = dyn Fn(&str) -> Option<&'s [usize]> + 's;
 
 /// Derives the architecture from the shapes of OpenAI's, open_clip's or cn_clip's tensors.
 pub(crate) fn from_shapes<'s>(shape: &Shapes<'s>, path: &Path) -> Result<ModelConfig> {
     let (image, embed_dim) = match shape("visual.layer1.0.conv1.weight") {
-        Some(&[width, ..]) => {
-            (res_net(shape, width, path)?, need(shape, "text_projection", 2, path)?[1])
-        }
+        Some(&[width, ..]) => (res_net(shape, width, path)?, text_dim(shape, path)?),
         _ => (vit(shape, path)?, need(shape, "visual.proj", 2, path)?[1]),
     };
     let text = text(shape, path)?;
@@ -24,50 +20,18 @@ pub(crate) fn from_shapes<'s>(shape: &Shapes<'s>, path: &Path) -> Result<ModelCo
     Ok(assemble(stem.into_owned(), embed_dim, image, text))
 }
 
-/// The same with what open_clip's `open_clip_config.json` adds: which GELU, and how pictures are
-/// normalised.
-pub(crate) fn from_open_clip<'s>(
-    shape: &Shapes<'s>,
-    path: &Path,
-    json: &Value,
-) -> Result<ModelConfig> {
-    let mut config = from_shapes(shape, path)?;
-    let model = &json["model_cfg"];
-    for (part, key) in [("vision_cfg", "timm_model_name"), ("text_cfg", "hf_model_name")] {
-        if let Some(name) = model[part][key].as_str() {
-            let what = format!("{part} is built on `{name}`, which is not supported");
-            return Err(Error::malformed(path, what));
-        }
-    }
-    let activation = match model["quick_gelu"].as_bool() {
-        Some(true) => Activation::QuickGelu,
-        _ => Activation::Gelu,
-    };
-    config.text.activation = activation;
-    // A ResNet has no such layer.
-    if config.image.layers > 0 {
-        config.image.activation = activation;
-    }
-    if let Some(heads) = model["text_cfg"]["heads"].as_u64() {
-        config.text.heads = heads as usize;
-    }
-    if let Some(width) = model["vision_cfg"]["head_width"].as_u64() {
-        config.image.heads = config.image.width / (width as usize).max(1);
-    }
-    for (key, target) in
-        [("mean", &mut config.preprocess.mean), ("std", &mut config.preprocess.std)]
-    {
-        if let Ok(values) = serde_json::from_value(json["preprocess_cfg"][key].clone()) {
-            *target = values;
-        }
-    }
-    Ok(config)
-}
-
 fn need<'s>(shape: &Shapes<'s>, name: &str, axes: usize, path: &Path) -> Result<&'s [usize]> {
     shape(name).filter(|shape| shape.len() == axes).ok_or_else(|| {
         Error::malformed(path, format!("no CLIP: `{name}` with {axes} axes is missing"))
     })
+}
+
+/// Width of the common space as the text tower has it: `proj_bias` makes a layer of its projection.
+fn text_dim<'s>(shape: &Shapes<'s>, path: &Path) -> Result<usize> {
+    match shape("text_projection.weight") {
+        Some(&[dim, _]) => Ok(dim),
+        _ => Ok(need(shape, "text_projection", 2, path)?[1]),
+    }
 }
 
 /// How many names of a pattern there are, from 0 on.

@@ -64,7 +64,6 @@ fn hf_clip(tower: &str, rest: &str) -> Option<Origin> {
 /// What SigLIP has and CLIP has not, or elsewhere.
 fn sig_lip(name: &str) -> Option<String> {
     let plain = match name {
-        "heads.logit_bias" => "logit_bias",
         "heads.text_proj.weight" => "text_model.head.weight",
         "heads.text_proj.bias" => "text_model.head.bias",
         "image.patch_embed.bias" => "vision_model.embeddings.patch_embedding.bias",

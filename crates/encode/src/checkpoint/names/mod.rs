@@ -46,12 +46,22 @@ pub(crate) struct Names {
     /// Whether the text tower is BERT.
     pub(crate) bert: bool,
     pub(crate) vision: Vision,
+    /// Whether the logits have a bias.
+    pub(crate) sigmoid: bool,
+    /// Whether the text's projection has one.
+    pub(crate) text_proj_bias: bool,
 }
 
 impl Names {
     /// The names that `layout` has for the weights of `config`.
     pub(crate) fn new(layout: Layout, config: &ModelConfig) -> Self {
-        Self { layout, bert: config.text.norm == NormPlace::Post, vision: config.vision }
+        Self {
+            layout,
+            bert: config.text.norm == NormPlace::Post,
+            vision: config.vision,
+            sigmoid: config.is_sigmoid(),
+            text_proj_bias: config.text_proj_bias,
+        }
     }
 
     /// The origin of the weight `name`. None for a weight that the layout does not have and no
@@ -61,8 +71,8 @@ impl Names {
             return Some(Origin::one(name));
         }
         // Only a sigmoid loss has it.
-        if name == "heads.logit_bias" && self.vision != Vision::Probe {
-            return None;
+        if name == "heads.logit_bias" {
+            return self.sigmoid.then(|| Origin::one("logit_bias"));
         }
         match self.layout {
             Layout::Hf => hf::origin(self, name),

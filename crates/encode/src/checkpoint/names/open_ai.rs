@@ -13,6 +13,9 @@ pub(super) fn origin(names: &Names, name: &str) -> Option<Origin> {
     let turned = |name: &str| Some(Origin { parts: vec![name.into()], transposed: true });
     let plain = match name {
         "heads.image_proj.weight" => return turned("visual.proj"),
+        // A layer is stored as ours, a bare matrix the other way round.
+        "heads.text_proj.weight" if names.text_proj_bias => "text_projection.weight",
+        "heads.text_proj.bias" => "text_projection.bias",
         "heads.text_proj.weight" => return turned("text_projection"),
         "heads.logit_scale" => "logit_scale",
         "image.patch_embed.weight" => "visual.conv1.weight",

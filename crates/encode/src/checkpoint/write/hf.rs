@@ -1,7 +1,7 @@
 //! transformers' `config.json` and `preprocessor_config.json` of an architecture.
 
 use serde_json::{Value, json};
-use tuwen_data::image::{Filter, Geometry};
+use tuwen_data::image::{Filter, Geometry, Resize};
 
 use crate::{Activation, ModelConfig, NormPlace, Tokenizer, TowerConfig, Vision};
 
@@ -27,6 +27,9 @@ pub(super) fn config(config: &ModelConfig) -> Json {
         // The feature is where the end of text stands: the last id, behind the start of text.
         text["bos_token_id"] = json!(config.vocab.saturating_sub(2));
         text["eos_token_id"] = json!(config.vocab.saturating_sub(1));
+    }
+    if let Some(end) = config.end {
+        text["eos_token_id"] = json!(end);
     }
     if let Some(pad) = config.pad {
         text["pad_token_id"] = json!(pad);
@@ -63,12 +66,27 @@ pub(super) fn preprocessor(config: &ModelConfig) -> Json {
     let (preprocess, size) = (&config.preprocess, config.preprocess.size);
     let crops = preprocess.geometry == Geometry::CentreCrop;
     let whole = json!({ "height": size, "width": size });
+    let code = Filter::PILLOW.iter().position(|&filter| filter == preprocess.filter);
+    let kind = match (config.vision, config.text.norm) {
+        (Vision::Probe, _) => "Siglip",
+        (_, NormPlace::Post) => "ChineseCLIP",
+        _ => "CLIP",
+    };
     Ok(json!({
-        "do_resize": true,
-        "size": if crops { json!({ "shortest_edge": size }) } else { whole.clone() },
+        "image_processor_type": format!("{kind}ImageProcessor"),
+        "do_convert_rgb": true,
+        "do_resize": preprocess.resize != Resize::Not,
+        "size": match preprocess.resize {
+            Resize::To(width, height) => json!({ "height": height, "width": width }),
+            Resize::Shortest(side) => json!({ "shortest_edge": side }),
+            _ if crops => json!({ "shortest_edge": size }),
+            _ => whole.clone(),
+        },
         "do_center_crop": crops,
         "crop_size": whole,
-        "resample": if preprocess.filter == Filter::Bicubic { 3 } else { 2 },
+        "resample": code,
+        "do_rescale": true,
+        "rescale_factor": 1.0 / 255.0,
         "do_normalize": true,
         "image_mean": preprocess.mean,
         "image_std": preprocess.std,

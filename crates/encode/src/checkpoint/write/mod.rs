@@ -11,7 +11,12 @@ use super::family::image_heads;
 use super::names::{Layout, Names, Origin};
 use crate::arrays::{Precision, Tensor, write_tensors};
 use crate::layers::Weights;
-use crate::{Activation, CONFIG_FILE, Error, ModelConfig, Result, Vision, WEIGHTS_FILE};
+use crate::{
+    Activation, CONFIG_FILE, Error, ImagePool, ModelConfig, NormPlace, Result, Tokenizer, Vision,
+    WEIGHTS_FILE,
+};
+use tuwen_data::image::Geometry;
+use tuwen_data::token::Cleaning;
 
 /// What to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +85,7 @@ fn fits(config: &ModelConfig, target: Target) -> Result<(), String> {
         Target::Hf if matches!(config.vision, Vision::ResNet(_)) => {
             Err("transformers has no CLIP with a ResNet: give an output that ends in .pt".into())
         }
+        _ if let Some(what) = unsaid(config, target) => Err(what),
         Target::Torch if config.vision == Vision::Probe => {
             Err("SigLIP has no .pt layout: give a folder and `--layout hf`".into())
         }
@@ -98,6 +104,40 @@ fn fits(config: &ModelConfig, target: Target) -> Result<(), String> {
         }
         _ => Ok(()),
     }
+}
+
+/// What of an architecture the layouts of others have no word for.
+fn unsaid(config: &ModelConfig, target: Target) -> Option<String> {
+    let torch = target == Target::Torch;
+    let clip = config.vision != Vision::Probe;
+    let eps = if config.text.norm == NormPlace::Post { 1e-12 } else { 1e-5 };
+    let what = if config.image_pool != ImagePool::Class {
+        "a mean of the patches as the picture's feature"
+    } else if clip && config.pad.is_some() {
+        "texts whose padding is attended to"
+    } else if clip && config.text_proj_bias {
+        "a bias in the text's projection"
+    } else if clip && config.tokenizer == Tokenizer::File && config.cleaning != Cleaning::AsIs {
+        "what happens to a text before its tokenizer"
+    } else if config.preprocess.geometry == Geometry::Pad {
+        "pictures in the middle of a grey square"
+    } else if config.preprocess.geometry == Geometry::TwoToOne && !torch {
+        "pictures cut to 2:1"
+    } else if torch && config.tokenizer == Tokenizer::File && clip {
+        "a tokenizer of its own"
+    } else if torch && clip && config.sigmoid {
+        "the logit bias of a sigmoid loss"
+    } else if torch && clip && (config.text.norm_eps != eps || !image_eps_is_implied(config)) {
+        "another epsilon of LayerNorm than OpenAI's"
+    } else {
+        return None;
+    };
+    let cure = if torch { "give a folder" } else { "leave --layout out" };
+    Some(format!("the layout has no place for {what}: {cure}"))
+}
+
+fn image_eps_is_implied(config: &ModelConfig) -> bool {
+    matches!(config.vision, Vision::ResNet(_)) || config.image.norm_eps == 1e-5
 }
 
 /// Whether both towers have as many heads as readers of a `.pt` file derive from their widths.
@@ -127,6 +167,7 @@ fn plan(config: &ModelConfig, names: &Names) -> Vec<Planned> {
                 ours.into_iter().skip_while(|&n| n == 1).collect()
             }
             (_, "heads.logit_scale") if config.vision != Vision::Probe => Vec::new(),
+            (_, "heads.logit_bias") if config.vision != Vision::Probe => Vec::new(),
             _ => ours,
         };
         if origin.transposed {

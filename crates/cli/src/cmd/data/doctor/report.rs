@@ -3,14 +3,17 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use serde_json::json;
 use tuwen_data::Sample;
 use tuwen_data::doctor::{Doctor, Finding, Severity};
 
 use super::Examined;
+use crate::output::OutputFile;
+use crate::output::mark::PAGE;
 use crate::page::{STYLE, escape, picture};
 use crate::terminal::{note, say};
+use crate::words::counted;
 
 /// Examples that are printed of each finding.
 const SHOWN: usize = 3;
@@ -45,9 +48,9 @@ pub(super) fn print(examined: &Examined) {
     }
     let errors = examined.findings.iter().filter(|f| f.severity == Severity::Error).count();
     say!(
-        "{} records, {} kinds of findings, {errors} of them errors",
-        examined.records,
-        examined.findings.len()
+        "{}, {} of findings, {errors} of them errors",
+        counted(examined.records, "record"),
+        counted(examined.findings.len(), "kind")
     );
 }
 
@@ -59,10 +62,10 @@ pub(super) fn json(examined: &Examined) -> Result<String> {
 }
 
 /// A page that opens without a network.
-pub(super) fn html(path: &Path, input: &Path, examined: &Examined) -> Result<()> {
-    let title = escape(&format!("{}: {} records", input.display(), examined.records));
+pub(super) fn html(input: &Path, examined: &Examined) -> String {
+    let title = escape(&format!("{}: {}", input.display(), counted(examined.records, "record")));
     let mut out = format!(
-        "<!doctype html><html lang=\"zh\"><meta charset=\"utf-8\"><title>{title}</title><style>{STYLE}\
+        "<!doctype html><html lang=\"zh\"><meta charset=\"utf-8\">{PAGE}<title>{title}</title><style>{STYLE}\
          .error{{color:#b00020}}.warning{{color:#a65f00}}</style><h1>{title}</h1>\n"
     );
     if let Some(pairing) = &examined.pairing {
@@ -91,14 +94,11 @@ pub(super) fn html(path: &Path, input: &Path, examined: &Examined) -> Result<()>
         }
         out.push_str("</div>\n");
     }
-    std::fs::write(path, out).with_context(|| path.display().to_string())
+    out
 }
 
 /// Records and captions that are worth learning from, as JSON lines.
-pub(super) fn fix(path: &Path, samples: &[Sample], doctor: &Doctor) -> Result<()> {
-    if path.exists() {
-        bail!("{} exists already: remove it first, or give another name", path.display());
-    }
+pub(super) fn fix(file: &OutputFile, samples: &[Sample], doctor: &Doctor) -> Result<()> {
     let mut out = String::new();
     let mut kept = 0;
     for (_, sample) in samples.iter().enumerate().filter(|(at, _)| doctor.keeps(*at)) {
@@ -113,7 +113,7 @@ pub(super) fn fix(path: &Path, samples: &[Sample], doctor: &Doctor) -> Result<()
         let _ = writeln!(out, "{line}");
         kept += 1;
     }
-    std::fs::write(path, out).with_context(|| path.display().to_string())?;
-    note!("{}: {kept} of {} records", path.display(), samples.len());
+    file.write(out.as_bytes())?;
+    note!("{}: {kept} of {}", file.path().display(), counted(samples.len(), "record"));
     Ok(())
 }

@@ -1,12 +1,13 @@
 //! [`Encoder`] on the CPU: the way every search, index and evaluation goes without a GPU.
 
+mod texts;
+
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tuwen_data::image::{Preprocess, RgbImage};
-use tuwen_data::token::{Tokens, windows};
+use tuwen_data::token::Tokens;
 use tuwen_data::{Encoder, Error as DataError};
 
 use crate::arrays::Arrays;
@@ -14,6 +15,9 @@ use crate::checkpoint::Checkpoint;
 use crate::layers::{Linear, Weights};
 use crate::towers::{AnyImageTower, Record, TextTower};
 use crate::{Error, ModelConfig, Result, Tokenizer, math};
+
+use texts::Lost;
+pub use texts::{DATASET_TEXT, LongText, WINDOW};
 
 /// File name of the architecture in a model folder.
 pub const CONFIG_FILE: &str = "config.json";
@@ -25,6 +29,9 @@ pub const WEIGHTS_FILE: &str = "model.safetensors";
 pub struct CpuEncoder {
     config: ModelConfig,
     source: Source,
+    /// Of weights and architecture.
+    base: String,
+    /// That, and what the user chose for texts.
     fingerprint: String,
     image: OnceLock<(AnyImageTower<'static>, Option<Linear<'static>>)>,
     text: OnceLock<(TextTower<'static>, Linear<'static>)>,
@@ -32,24 +39,10 @@ pub struct CpuEncoder {
     /// The model's own tokenizer, where it has one.
     tokenizer: Option<PathBuf>,
     long_text: LongText,
+    /// Text as in data sets, although the model's own configuration does not say so.
+    dataset_text: bool,
     lost: Lost,
-}
-
-/// What happens to a text beyond the context.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum LongText {
-    /// Its end is ignored, as in the reference.
-    #[default]
-    Cut,
-    /// It is embedded in windows of whole sentences; the embedding is their mean.
-    Window,
-}
-
-/// What [`LongText::Cut`] has ignored.
-#[derive(Debug, Default)]
-struct Lost {
-    texts: AtomicUsize,
-    tokens: AtomicUsize,
+    notes: Vec<String>,
 }
 
 /// Where the weights come from.
@@ -96,14 +89,27 @@ impl CpuEncoder {
         hasher.update(&description(&config));
         checkpoint.hash(&mut hasher)?;
         let tokenizer = checkpoint.tokenizer().map(Path::to_path_buf);
-        Ok(Self::assemble(config, Source::File(checkpoint), &hasher).with_tokenizer(tokenizer))
+        let notes = checkpoint.notes().to_vec();
+        let encoder = Self::assemble(config, Source::File(checkpoint), &hasher);
+        Ok(Self { notes, tokenizer, ..encoder })
     }
 
     fn assemble(config: ModelConfig, source: Source, hasher: &blake3::Hasher) -> Self {
-        let fingerprint = format!("{}-{}", config.name, &hasher.finalize().to_hex()[..16]);
-        let (image, text, tokens) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
-        let (long_text, lost, tokenizer) = (LongText::Cut, Lost::default(), None);
-        Self { config, source, fingerprint, image, text, tokens, tokenizer, long_text, lost }
+        let base = format!("{}-{}", config.name, &hasher.finalize().to_hex()[..16]);
+        Self {
+            config,
+            source,
+            fingerprint: base.clone(),
+            base,
+            image: OnceLock::new(),
+            text: OnceLock::new(),
+            tokens: OnceLock::new(),
+            tokenizer: None,
+            long_text: LongText::Cut,
+            dataset_text: false,
+            lost: Lost::default(),
+            notes: Vec::new(),
+        }
     }
 
     /// The same with the model's own tokenizer, a `tokenizer.json`.
@@ -128,21 +134,14 @@ impl CpuEncoder {
         Self::from_checkpoint(config, checkpoint)
     }
 
-    /// The same with another way to treat long texts.
-    pub fn with_long_text(self, long_text: LongText) -> Self {
-        Self { long_text, ..self }
+    /// What a user should know of how the model was read.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
-    /// The same with text in lower case and with straight quotes, for measuring as cn_clip does;
-    /// see [`ModelConfig::dataset_text`]. The fingerprint stays what it is.
-    pub fn with_dataset_text(mut self, on: bool) -> Self {
-        self.config.dataset_text |= on;
-        self
-    }
-
-    /// How many texts were cut so far, and how many tokens they lost.
-    pub fn lost(&self) -> (usize, usize) {
-        (self.lost.texts.load(Ordering::Relaxed), self.lost.tokens.load(Ordering::Relaxed))
+    /// Whether the model's folder names torchvision's resize; what is used is Pillow's.
+    pub fn names_torchvision(&self) -> bool {
+        matches!(&self.source, Source::File(checkpoint) if checkpoint.names_torchvision())
     }
 
     /// The architecture.
@@ -150,13 +149,19 @@ impl CpuEncoder {
         &self.config
     }
 
-    /// Scale and bias of the logits, `scale * cosine + bias`; the bias belongs to a sigmoid loss.
+    /// Scale and bias of the logits, `scale * cosine + bias`; the bias belongs to a sigmoid loss and is
+    /// 0 for a model without one ([`ModelConfig::is_sigmoid`]).
     ///
     /// # Errors
     /// A file cannot be read.
     pub fn logits(&self) -> Result<(f32, f32)> {
-        let one = |name: &str| Ok((&self.source).find(name)?.1[0]);
-        Ok((one("heads.logit_scale")?.exp(), one("heads.logit_bias")?))
+        let one = |name: &str| Ok::<_, Error>((&self.source).find(name)?.1[0]);
+        let bias = if self.config.is_sigmoid() { one("heads.logit_bias")? } else { 0.0 };
+        let scale = one("heads.logit_scale")?.exp();
+        match scale.is_finite() && bias.is_finite() {
+            true => Ok((scale, bias)),
+            false => Err(Error::NotFinite("heads.logit_scale or heads.logit_bias".into())),
+        }
     }
 
     /// Loads both towers now, which otherwise happens when each is first needed.
@@ -187,41 +192,20 @@ impl CpuEncoder {
         }
         Ok(self.text.get().expect("just set"))
     }
+}
 
-    /// A text's tokens, and how many of them lie beyond the context.
-    fn tokens(&self, text: &str) -> tuwen_data::Result<(Vec<u32>, usize)> {
-        let normal;
-        let text = if self.config.dataset_text {
-            normal = text.to_lowercase().replace(['\u{201c}', '\u{201d}'], "\"");
-            &normal
-        } else {
-            text
-        };
-        if self.tokens.get().is_none() {
-            let tokens = self.config.tokens(self.tokenizer.as_deref()).map_err(failed)?;
-            let _ = self.tokens.set(tokens);
-        }
-        self.tokens.get().expect("just set").encode(text, self.config.context)
-    }
-
-    /// A text's tokens, in as many pieces as it is embedded in.
-    fn pieces(&self, text: &str) -> tuwen_data::Result<Vec<Vec<u32>>> {
-        let (ids, lost) = self.tokens(text)?;
-        if lost == 0 {
-            return Ok(vec![ids]);
-        }
-        if self.long_text == LongText::Cut {
-            self.lost.texts.fetch_add(1, Ordering::Relaxed);
-            self.lost.tokens.fetch_add(lost, Ordering::Relaxed);
-            return Ok(vec![ids]);
-        }
-        let fits = |part: &str| self.tokens(part).is_ok_and(|(_, lost)| lost == 0);
-        let parts = windows(text, fits);
-        // White space can be tokens and still be no window.
-        if parts.is_empty() {
-            return Ok(vec![ids]);
-        }
-        parts.into_iter().map(|part| Ok(self.tokens(part)?.0)).collect()
+impl CpuEncoder {
+    /// Whether all values of some vectors are numbers: with one that is not, every distance is wrong.
+    fn finite(&self, vectors: &[f32], item: impl Fn(usize) -> String) -> tuwen_data::Result<()> {
+        let row = vectors.chunks_exact(self.dim()).position(|v| v.iter().any(|v| !v.is_finite()));
+        row.map_or(Ok(()), |row| {
+            Err(DataError::Encode(format!(
+                "{}: the vector of {} is not finite (NaN or infinity): its weights are damaged; \
+                 fetch or convert the model again, or train it with a lower learning rate",
+                self.config.name,
+                item(row)
+            )))
+        })
     }
 }
 
@@ -291,7 +275,10 @@ impl Encoder for CpuEncoder {
             self.config.preprocess.normalise_into(image, &mut pixels);
         }
         let (tower, head) = self.image_tower().map_err(failed)?;
-        Ok(project(tower.forward(&pixels, None, Record::No).features, head.as_ref(), self.dim()))
+        let features = tower.forward(&pixels, None, Record::No).features;
+        let vectors = project(features, head.as_ref(), self.dim());
+        self.finite(&vectors, |row| format!("picture {} of {}", row + 1, images.len()))?;
+        Ok(vectors)
     }
 
     fn encode_texts(&self, texts: &[&str]) -> tuwen_data::Result<Vec<f32>> {
@@ -301,6 +288,11 @@ impl Encoder for CpuEncoder {
         let (tower, head) = self.text_tower().map_err(failed)?;
         let features = tower.forward(&ids, Record::No).features;
         let vectors = project(features, Some(head), self.dim());
+        self.finite(&vectors, |row| {
+            let owners = pieces.iter().enumerate().flat_map(|(text, p)| vec![text; p.len()]);
+            let text = owners.into_iter().nth(row).unwrap_or(0);
+            format!("text {} of {} (`{}`)", text + 1, texts.len(), texts[text])
+        })?;
         if pieces.iter().all(|pieces| pieces.len() == 1) {
             return Ok(vectors);
         }

@@ -1,0 +1,35 @@
+//! The mark by which a file shows that tuwen wrote it.
+
+use std::io::Read;
+use std::path::Path;
+
+/// Stands in the head of every page.
+pub const PAGE: &str = "<meta name=\"generator\" content=\"tuwen\">";
+/// Stands inside every SVG, right behind its first tag.
+pub const SVG: &str = "<!-- generator: tuwen -->";
+/// `Software` = `tuwen`, as a PNG says it: length, type, content, CRC-32.
+const PNG: &[u8] = b"\x00\x00\x00\x0etEXtSoftware\x00tuwen\x1b\xdf\xa1K";
+/// A PNG's signature and its first chunk, IHDR.
+const PNG_HEAD: usize = 8 + 25;
+/// The mark stands within so many bytes.
+const HEAD: u64 = 4096;
+
+/// A PNG with the mark.
+pub fn png(mut bytes: Vec<u8>) -> Vec<u8> {
+    bytes.splice(PNG_HEAD..PNG_HEAD, PNG.iter().copied());
+    bytes
+}
+
+/// Whether a file carries the mark. One that cannot be read does not.
+pub fn shows(path: &Path) -> bool {
+    let mut head = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
+    if read.is_err() {
+        return false;
+    }
+    let holds = |mark: &str| head.windows(mark.len()).any(|part| part == mark.as_bytes());
+    let begins = |start: &str| head.starts_with(start.as_bytes());
+    (begins("<!doctype html>") && holds(PAGE))
+        || (begins("<svg") && holds(SVG))
+        || head.get(PNG_HEAD..).is_some_and(|rest| rest.starts_with(PNG))
+}
