@@ -6,6 +6,8 @@
 mod chart;
 mod cmd;
 mod demo_assets;
+#[cfg(test)]
+mod examples;
 mod file_name;
 mod gallery;
 mod grid;

@@ -215,7 +215,7 @@ fn a_configuration_that_is_there_is_not_overruled_in_silence() {
     for (flags, said) in [
         (["--epochs", "2"], ["--epochs asks for epochs = 2", "has 1"]),
         (["--batch", "4"], ["--batch asks for batch = 4", "has 3"]),
-        (["--model", "other"], ["--model asks for start.model = \"other\"", "\"tuwen-tiny\""]),
+        (["--model", "other"], ["--model asks for start.model", "\"tuwen-tiny\""]),
         (["--preset", "tiny"], ["--preset asks for optim.image_lr", "train.toml"]),
     ] {
         let error = fail(folder.path(), &[&["taidi", "train", "."][..], &flags].concat(), 2);

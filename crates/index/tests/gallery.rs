@@ -100,7 +100,8 @@ fn a_rebuilt_gallery_takes_the_place_of_the_old_one_at_its_end_only() {
     assert_eq!(origins(&reader), [b"old"], "while it is made");
     new.finish().expect("replaced");
     assert_eq!(origins(&reader), [b"new"], "a reader that was there before sees the new one whole");
-    let files = std::fs::read_dir(path).expect("the gallery").map(|e| e.expect("an entry").file_name());
+    let files =
+        std::fs::read_dir(path).expect("the gallery").map(|e| e.expect("an entry").file_name());
     let mut files: Vec<String> = files.map(|name| name.to_string_lossy().into_owned()).collect();
     files.retain(|name| !name.ends_with("-wal") && !name.ends_with("-shm"));
     files.sort_unstable();

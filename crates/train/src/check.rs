@@ -8,9 +8,8 @@ use tuwen_encode::{ModelConfig, ResNet, TowerConfig, Vision};
 
 use crate::config::{LossKind, Tower};
 use crate::learner::Learner;
-use crate::sets::read_set;
+use crate::sets::read_measured;
 use crate::start::{first_weights, looks, read_data};
-use crate::stop::Stop;
 use crate::{Result, TrainConfig};
 
 /// What threads and the allocator need beside the values that are counted: measured, rounded up.
@@ -29,20 +28,20 @@ pub struct Checked {
 ///
 /// # Errors
 /// What would end the run at once.
-pub fn check(config: &TrainConfig, stop: &Stop<'_>) -> Result<Checked> {
+pub fn check(config: &TrainConfig) -> Result<Checked> {
     let (model, first) = first_weights(config)?;
     let scale = first.get("heads.logit_scale")?.data[0].exp();
     let bias = first.get("heads.logit_bias")?.data[0];
     // Looked at below, where a picture that cannot be read is no end.
     let plain = TrainConfig { avoid_duplicates: false, ..config.clone() };
-    let (samples, plan) = read_data(&plain, &model, stop)?;
+    let (samples, plan) = read_data(&plain, &model, &|| false)?;
     let measured = measured(config)?;
     let model = model.config;
     let (_, learning) = Learner::new(config, &model, first);
     let count: usize = learning.0.values().map(|array| array.data.len()).sum();
     let batches = plan.batches_per_epoch();
     let steps = config.epochs * batches;
-    let looked = Looked::at(&samples, stop)?;
+    let looked = Looked::at(&samples)?;
     let memory = memory(config, &model, count);
 
     let mut found = Checked::default();
@@ -66,7 +65,7 @@ pub fn check(config: &TrainConfig, stop: &Stop<'_>) -> Result<Checked> {
     found.advice = advice(config, &model, (steps, scale), samples.len());
     found.advice.extend(looked.advice("train", config.avoid_duplicates));
     for (name, set) in &measured {
-        found.advice.extend(Looked::at(set, stop)?.advice(name, true));
+        found.advice.extend(Looked::at(set)?.advice(name, true));
         found.advice.extend(learned_and_measured(name, &samples, set));
     }
     Ok(found)
@@ -76,7 +75,7 @@ pub fn check(config: &TrainConfig, stop: &Stop<'_>) -> Result<Checked> {
 fn measured(config: &TrainConfig) -> Result<Vec<(&'static str, Vec<Sample>)>> {
     let sets = [("valid", Some(&config.valid)), ("other", config.other.as_ref())];
     let sets = sets.into_iter().filter_map(|(name, set)| Some((name, set?)));
-    sets.map(|(name, set)| Ok((name, read_set(set)?))).collect()
+    sets.map(|(name, set)| Ok((name, read_measured(set)?))).collect()
 }
 
 /// What a look at every picture of a set found.
@@ -88,8 +87,8 @@ struct Looked {
 }
 
 impl Looked {
-    fn at(samples: &[Sample], stop: &Stop<'_>) -> Result<Self> {
-        let looks = looks(samples, stop)?;
+    fn at(samples: &[Sample]) -> Result<Self> {
+        let looks = looks(samples, &|| false)?;
         let (mut prints, mut unreadable) = (Vec::new(), Vec::new());
         for look in looks {
             match look {

@@ -77,7 +77,9 @@ struct Query<'a> {
 /// the exit code is 1.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let queries = wanted(args)?;
-    let plan = |path: &PathBuf| OutputFile::plan(path, &[], args.force);
+    let inputs: Vec<&Path> =
+        [&args.image, &args.queries].into_iter().flatten().map(|p| p.as_path()).collect();
+    let plan = |path: &PathBuf| OutputFile::plan(path, &inputs, args.force);
     let html = args.html.as_ref().map(plan).transpose()?;
     let kind = match args.kind {
         KindArg::Image => Kind::Image,

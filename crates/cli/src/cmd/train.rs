@@ -7,15 +7,18 @@ mod wise;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result};
 use clap::Subcommand;
-use tuwen_train::{Engine, Options, Stop, TrainConfig, train};
+use tuwen_train::{Engine, Event, Options, TrainConfig, train};
 
 use dashboard::Dashboard;
 
-use crate::terminal::{note, say};
+use crate::stop;
+use crate::terminal::say;
 
 /// Train a dual encoder; the same command resumes an interrupted run
 #[derive(clap::Args)]
@@ -76,10 +79,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         None => {}
     }
     let config = TrainConfig::load(args.config.as_ref().context("clap asks for it")?)?;
-    let stop = super::stop_flag(STOPPING)?;
-    let stop = || stop.load(Relaxed);
     if args.check {
-        return check(&config, &stop);
+        return check(&config);
     }
     let engine = match args.device.as_str() {
         "gpu" => Engine::Burn(tuwen_model::gpu::device()?),
@@ -87,36 +88,31 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     };
     let dashboard = Dashboard::new()?;
     let options = Options { engine, changed_data: args.changed_data };
-    let complete = train(&config, &options, &stop, &|event| dashboard.show(event));
+    // While data are read there is nothing to finish: until then a signal ends the program at once.
+    let flag = OnceLock::new();
+    let stop = || flag.get().is_some_and(|flag: &Arc<AtomicBool>| flag.load(Relaxed));
+    let tell = |event: Event<'_>| {
+        if matches!(event, Event::Data { .. }) {
+            flag.get_or_init(|| stop::flag(STOPPING));
+        }
+        dashboard.show(event);
+    };
+    let complete = train(&config, &options, &stop, &tell);
     dashboard.finish();
     if !complete? {
         say!("stopped; run the same command to go on");
-        return Ok(ExitCode::from(crate::stop::CODE));
+        return Ok(ExitCode::from(stop::CODE));
     }
     let out = config.out.display();
     say!("done: the best model lies in {out}, the report is {out}/report.html");
     Ok(ExitCode::SUCCESS)
 }
 
-/// The same of a command that has nothing to go on with.
-fn or_stopped<T>(done: tuwen_train::Result<T>) -> Result<Option<T>> {
-    match done {
-        Ok(value) => Ok(Some(value)),
-        Err(tuwen_train::Error::Stopped) => {
-            note!("stopped");
-            Ok(None)
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
 const STOPPING: &str = "stopping after this step; the same command goes on from there";
 
 /// Says what the run will need; the exit code is 1 when something is wrong.
-fn check(config: &TrainConfig, stop: &Stop<'_>) -> Result<ExitCode> {
-    let Some(found) = or_stopped(tuwen_train::check(config, stop))? else {
-        return Ok(ExitCode::from(crate::stop::CODE));
-    };
+fn check(config: &TrainConfig) -> Result<ExitCode> {
+    let found = tuwen_train::check(config)?;
     for (name, value) in &found.facts {
         say!("{name:<28}{value}");
     }

@@ -1,5 +1,7 @@
 //! A tiny model and a tiny set to train it on.
 
+#![allow(dead_code, reason = "each test file uses its own part")]
+
 use std::path::Path;
 
 use crate::common::{copy_pictures, succeed};

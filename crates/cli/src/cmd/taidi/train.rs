@@ -78,7 +78,9 @@ fn says_the_same(args: &Args, path: &Path) -> Result<()> {
         .map_err(|e: toml::de::Error| anyhow::anyhow!("{}", e.message()))
         .with_context(|| path.display().to_string())?;
     let number = |value: Option<usize>| value.map(|value| toml::Value::Integer(value as i64));
-    let model = args.model.clone().map(toml::Value::String);
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let model = args.model.as_ref().map(|model| init::typed_model(folder, model)).transpose()?;
+    let model = model.map(toml::Value::String);
     let flags = [
         ("--epochs", "epochs", number(args.epochs)),
         ("--batch", "batch", number(args.batch)),
@@ -120,8 +122,7 @@ fn of_preset(preset: &toml::Table, args: &Args) -> Vec<(String, toml::Value)> {
     }
     let fitted =
         ["epochs", "batch", "validate_every", "checkpoint_every", "optim.warmup", "precision"];
-    all.retain(|(key, _)| {
-        !(fitted.contains(&&**key) || args.model.is_some() && key.starts_with("start."))
-    });
+    let other = |key: &str| args.model.is_some() && key.starts_with("start.");
+    all.retain(|(key, _)| !(fitted.contains(&&**key) || other(key)));
     all
 }

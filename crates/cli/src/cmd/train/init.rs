@@ -213,11 +213,8 @@ fn text(
     let folder = file.parent().unwrap_or(Path::new(""));
     let mut table: toml::Table = wanted.preset.parse()?;
     if let Some(model) = &wanted.model {
-        let seen = match tuwen_hub::is_name(model) {
-            true => model.clone(),
-            false => typed(folder, Path::new(model))?,
-        };
-        table.insert("start".into(), toml::toml! { model = seen }.into());
+        let model = typed_model(folder, model)?;
+        table.insert("start".into(), toml::toml! { model = model }.into());
     }
     table.insert("out".into(), typed(folder, run)?.into());
     if Precision::Bf16.is_here() {
@@ -301,6 +298,14 @@ fn part(folder: &Path, set: &DataSet) -> Result<toml::Table> {
         false => table.insert("captions".into(), captions.into()),
     };
     Ok(table)
+}
+
+/// A model's name or path as a configuration in `folder` has it.
+pub fn typed_model(folder: &Path, model: &str) -> Result<String> {
+    match tuwen_hub::is_name(model) {
+        true => Ok(model.to_owned()),
+        false => typed(folder, Path::new(model)),
+    }
 }
 
 /// A path as a configuration in `folder` names it.

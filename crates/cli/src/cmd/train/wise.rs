@@ -33,11 +33,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             say!("share {:.2}: validation {:.2}{other}", point.alpha, point.valid);
         }
     };
-    let stop = super::super::stop_flag("stopping; nothing is written")?;
-    let points =
-        tuwen_train::wise(&config, usize::from(args.points), &|| stop.load(Relaxed), &tell);
-    let Some(points) = super::or_stopped(points)? else {
-        return Ok(ExitCode::from(crate::stop::CODE));
+    let stop = super::super::stop_flag("stopping; the same command begins anew")?;
+    let points = usize::from(args.points);
+    let points = match tuwen_train::wise(&config, points, &|| stop.load(Relaxed), &tell) {
+        Err(tuwen_train::Error::Stopped) => return Ok(ExitCode::from(crate::stop::CODE)),
+        done => done?,
     };
     if args.json {
         say!("{}", serde_json::to_string(&points)?);
