@@ -77,3 +77,48 @@ fn a_second_writer_another_model_and_a_newer_format_are_refused() {
     drop(db);
     assert!(matches!(Gallery::open(path), Err(Error::Newer { found: 99, .. })));
 }
+
+#[test]
+fn a_rebuilt_gallery_takes_the_place_of_the_old_one_at_its_end_only() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    let old = Gallery::open_for_writing(path, &model()).expect("a gallery");
+    old.insert(&item("old", [1.0, 0.0, 0.0])).expect("an item");
+    drop(old);
+    let reader = Gallery::open(path).expect("a reader");
+    let origins = |gallery: &Gallery| -> Vec<Vec<u8>> {
+        gallery.all(Kind::Image).expect("items").into_iter().map(|item| item.origin).collect()
+    };
+    let other = ModelId { fingerprint: "other-2".into(), ..model() };
+    let given_up = Gallery::rebuild(path, &other).expect("a new gallery");
+    given_up.insert(&item("new", [0.0, 1.0, 0.0])).expect("an item");
+    assert!(matches!(Gallery::rebuild(path, &other), Err(Error::Busy(_))));
+    drop(given_up);
+    assert_eq!(origins(&Gallery::open(path).expect("a gallery")), [b"old"]);
+    let new = Gallery::rebuild(path, &other).expect("a new gallery");
+    new.insert(&item("new", [0.0, 1.0, 0.0])).expect("an item");
+    assert_eq!(origins(&reader), [b"old"], "while it is made");
+    new.finish().expect("replaced");
+    assert_eq!(origins(&reader), [b"new"], "a reader that was there before sees the new one whole");
+    let files =
+        std::fs::read_dir(path).expect("the gallery").map(|e| e.expect("an entry").file_name());
+    let mut files: Vec<String> = files.map(|name| name.to_string_lossy().into_owned()).collect();
+    files.retain(|name| !name.ends_with("-wal") && !name.ends_with("-shm"));
+    files.sort_unstable();
+    assert_eq!(files, ["gallery.sqlite", "lock"]);
+    Gallery::open_for_writing(path, &other).expect("the new one has its model");
+}
+
+#[test]
+fn a_lock_file_that_is_taken_away_is_noticed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    let writer = Gallery::open_for_writing(path, &model()).expect("a gallery");
+    std::fs::remove_file(path.join("lock")).expect("somebody removes it");
+    let change = |gallery: &Gallery| gallery.insert(&item("a", [1.0, 0.0, 0.0]));
+    assert!(matches!(writer.transaction(change), Err(Error::Unlocked(_))));
+    let second = Gallery::open_for_writing(path, &model()).expect("it can be locked again");
+    second.transaction(change).expect("the one with the lock writes");
+    assert!(matches!(writer.transaction(change), Err(Error::Unlocked(_))), "another file");
+    assert_eq!(second.count(Kind::Image).expect("a count"), 1);
+}

@@ -22,7 +22,7 @@ use crate::walk::{Walk, WalkArgs};
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  tuwen index ~/Pictures\n  \
     tuwen index photos --captions photos/captions.csv --gallery photos.tuwen\n  \
-    tuwen index photos --exclude '*.gif' --exclude cache/\n\n\
+    tuwen index photos --exclude \"*.gif\" --exclude cache/\n\n\
     Unchanged files are skipped, changed ones embedded again, deleted ones removed, moved ones \
     recognised.\nIt can be stopped at any time; the next run goes on.\n\n\
     Without --gallery the gallery is TUWEN_GALLERY, else .tuwen here, else .tuwen of the nearest folder \

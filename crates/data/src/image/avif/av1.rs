@@ -42,8 +42,9 @@ pub(super) struct Planes {
 }
 
 impl Decoder {
-    /// For a picture of at most `pixels`.
-    pub(super) fn new(pixels: u64) -> Result<Self> {
+    /// For a picture of at most that width and height.
+    pub(super) fn new((width, height): (u32, u32)) -> Result<Self> {
+        let pixels = width.saturating_mul(height);
         let mut settings = MaybeUninit::<Dav1dSettings>::uninit();
         let mut decoder = Self(None);
         // SAFETY: `settings` is valid for writing, is initialised by the first call and only read by the
@@ -55,7 +56,8 @@ impl Decoder {
             settings.max_frame_delay = 1;
             settings.apply_grain = 1;
             settings.all_layers = 0;
-            settings.frame_size_limit = u32::try_from(pixels).unwrap_or(u32::MAX);
+            // 0 would be no limit.
+            settings.frame_size_limit = pixels.max(1);
             dav1d_open(Some(NonNull::from(&mut decoder.0)), Some(NonNull::from(settings)))
         };
         check(opened)?;
