@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use cosmic_text::{
     Attrs, Buffer, Color, Ellipsize, EllipsizeHeightLimit, Family, FontSystem, Metrics, Shaping,
     SwashCache, fontdb,
 };
+use tuwen_data::file;
 use tuwen_data::image::{Filter, Limits, RgbImage, decode, encode_png, resize};
 
 use crate::output::mark;
@@ -74,7 +75,7 @@ impl Painter {
         let mut fonts = fontdb::Database::new();
         fonts.load_system_fonts();
         if let Some(path) = font {
-            let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
+            let bytes = file::read(path, file::DOCUMENT)?;
             let before = fonts.len();
             fonts.load_font_data(bytes);
             ensure!(fonts.len() > before, "{}: it is no font", path.display());

@@ -6,6 +6,10 @@
 mod chart;
 mod cmd;
 mod demo_assets;
+#[cfg(test)]
+mod examples;
+mod file_name;
+mod gallery;
 mod grid;
 mod indexing;
 mod number;
@@ -16,6 +20,7 @@ mod progress;
 mod query;
 mod stop;
 mod terminal;
+mod walk;
 mod words;
 
 use std::process::ExitCode;

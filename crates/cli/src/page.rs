@@ -6,18 +6,19 @@ use std::path::Path;
 use anyhow::Result;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use tuwen_data::image::{Filter, Limits, decode, encode_jpeg, resize};
+use tuwen_data::image::{Filter, Limits, decode, encode_jpeg, read_file, resize};
 use tuwen_index::Kind;
 
+use crate::gallery::FoundItem;
 use crate::output::OutputFile;
 use crate::output::mark::PAGE;
-use crate::query::FoundItem;
+use crate::terminal::safe;
 
 /// Longest side of a picture on the page.
 const SIDE: u32 = 240;
 
 pub const STYLE: &str = "body{font:15px/1.4 system-ui,'Noto Sans CJK SC',sans-serif;margin:2em auto;\
-max-width:1100px;color:#222}h2{margin:1.4em 0 .4em;font-size:1.15em}.hits{display:flex;\
+padding:0 1em;max-width:1100px;color:#222}h2{margin:1.4em 0 .4em;font-size:1.15em}.hits{display:flex;\
 flex-wrap:wrap;gap:12px}figure{margin:0;width:170px}img{width:170px;height:170px;\
 object-fit:contain;background:#f4f4f4;border-radius:6px}figcaption{font-size:12px;color:#555;\
 overflow-wrap:anywhere}";
@@ -28,23 +29,26 @@ overflow-wrap:anywhere}";
 /// The file cannot be written. A picture that cannot be read is left blank.
 pub fn write(output: &OutputFile, title: &str, rows: &[(String, Vec<FoundItem>)]) -> Result<()> {
     let mut out = format!(
-        "<!doctype html><html lang=\"zh\"><meta charset=\"utf-8\">{PAGE}<title>{0}</title>\
+        "<!doctype html><html lang=\"zh\"><meta charset=\"utf-8\">{PAGE}\
+         <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>{0}</title>\
          <style>{STYLE}</style><h1>{0}</h1>\n",
         escape(title)
     );
     for (query, hits) in rows {
         let _ = writeln!(out, "<h2>{}</h2><div class=\"hits\">", escape(query));
         for hit in hits {
-            let label = hit.text.as_deref().unwrap_or_else(|| file_name(&hit.path));
+            let label = hit.text.clone().unwrap_or_else(|| hit.file.last());
             let picture = match hit.kind {
-                Kind::Image => thumbnail(Path::new(&hit.path)),
+                Kind::Image => thumbnail(hit.file.as_path()),
                 Kind::Text => String::new(),
             };
             let _ = writeln!(
                 out,
-                "<figure>{picture}<figcaption>{}. {} <small>{:.3}</small></figcaption></figure>",
+                "<figure><a href=\"{}\">{picture}</a><figcaption>{}. {} <small>{:.3}</small></figcaption>\
+                 </figure>",
+                escape(&hit.file.url()),
                 hit.rank,
-                escape(label),
+                escape(&safe(&label)),
                 hit.score
             );
         }
@@ -54,7 +58,7 @@ pub fn write(output: &OutputFile, title: &str, rows: &[(String, Vec<FoundItem>)]
 }
 
 fn thumbnail(path: &Path) -> String {
-    picture(std::fs::read(path).ok())
+    picture(read_file(path, Limits::default()).ok())
 }
 
 /// A small copy of a picture's file inside the page.
@@ -68,10 +72,6 @@ pub fn picture(bytes: Option<Vec<u8>>) -> String {
     let (width, height) = (scaled(picture.width()) as u32, scaled(picture.height()) as u32);
     let jpeg = encode_jpeg(&resize(&picture, width, height, Filter::Bicubic), 85);
     format!("<img alt=\"\" src=\"data:image/jpeg;base64,{}\">", STANDARD.encode(jpeg))
-}
-
-fn file_name(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or(path)
 }
 
 /// Text as it may stand in a page.

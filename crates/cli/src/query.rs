@@ -1,18 +1,16 @@
-//! What the commands share: models, captions, queries and hits.
+//! What the commands share: models, captions and queries.
 
 use std::io::BufRead;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use serde::Serialize;
 use tuwen_data::Encoder;
 use tuwen_data::encoding::TextFile;
 use tuwen_data::image::{Limits, decode_file};
 use tuwen_data::import::{CaptionFile, Format, Source, pairs};
 use tuwen_encode::{CpuEncoder, LongText, WINDOW};
-use tuwen_index::{Gallery, Kind, ModelId};
+use tuwen_index::{Gallery, ModelId};
 
-use crate::picture_file::origin_path;
 use crate::terminal::note;
 
 /// The user asked for something that makes no sense: exit code 2.
@@ -92,54 +90,6 @@ pub fn model_id(name: &str, encoder: &CpuEncoder) -> Result<ModelId> {
         false => std::fs::canonicalize(name)?.to_string_lossy().into_owned(),
     };
     Ok(ModelId { name, fingerprint: encoder.fingerprint().to_owned(), dim: encoder.dim() })
-}
-
-/// Opens a gallery with its model, or with the one the user names, which must be the same.
-pub fn open(folder: &Path, model: Option<&str>, text: &TextArgs) -> Result<(Gallery, CpuEncoder)> {
-    let gallery = Gallery::open(folder)?;
-    let name = match model {
-        Some(name) => name.to_owned(),
-        None => gallery.model()?.name,
-    };
-    let encoder = as_in_gallery(folder, open_model(&name, text)?)?;
-    gallery.check_model(&model_id(&name, &encoder)?)?;
-    Ok((gallery, encoder))
-}
-
-/// A hit as it is printed.
-#[derive(Clone, Debug, Serialize)]
-pub struct FoundItem {
-    /// 1 is the best.
-    pub rank: usize,
-    /// Cosine similarity.
-    pub score: f32,
-    /// Number of the item in the gallery.
-    pub id: i64,
-    /// What it is.
-    pub kind: Kind,
-    /// The file it comes from.
-    pub path: String,
-    /// The words of a text.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub text: Option<String>,
-}
-
-/// The best items for a query vector.
-pub fn find(gallery: &Gallery, query: &[f32], kind: Kind, k: usize) -> Result<Vec<FoundItem>> {
-    let matrix = gallery.matrix(kind)?;
-    let mut found = Vec::new();
-    for (index, hit) in matrix.search(query, k).into_iter().enumerate() {
-        let item = gallery.item(hit.id as i64)?.context("the item was removed meanwhile")?;
-        found.push(FoundItem {
-            rank: index + 1,
-            score: hit.score,
-            id: item.id,
-            kind: item.kind,
-            path: origin_path(&item.origin).to_string_lossy().into_owned(),
-            text: item.text,
-        });
-    }
-    Ok(found)
 }
 
 /// The unit vector of words, of a picture, or of both (their mean).

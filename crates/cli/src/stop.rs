@@ -3,8 +3,8 @@
 //! A command with something to finish (a batch of a gallery, a step of training, a record of a set) asks for
 //! the [`flag`] and looks at it in its loop: the first signal raises it and says what happens, a second one
 //! ends the program at once. All other commands are ended by the first. Either way the temporary files
-//! that were announced by [`temporary`] go, and the exit code is [`CODE`]. Signals that were ignored when the
-//! program began stay ignored, so that `nohup` does what it is for.
+//! that were announced by [`temporary`] go, and the exit code is [`CODE`]. HUP stays ignored where it was when
+//! the program began, so that `nohup` does what it is for.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -47,18 +47,18 @@ impl State {
 /// # Errors
 /// The system refuses.
 pub fn install() -> std::io::Result<()> {
-    let ignored = ignored();
-    let wanted = [SIGINT, SIGTERM, SIGHUP].into_iter();
-    let mut signals = Signals::new(wanted.filter(|signal| ignored & (1 << (signal - 1)) == 0))?;
+    let hup = (!is_ignored(SIGHUP)).then_some(SIGHUP);
+    let mut signals = Signals::new([SIGINT, SIGTERM].into_iter().chain(hup))?;
     std::thread::spawn(move || signals.forever().for_each(|_| signalled()));
     Ok(())
 }
 
-/// The signals that were ignored from the beginning, as bits; none where the system does not say.
-fn ignored() -> u64 {
+/// Whether a signal was ignored from the beginning; not where the system does not say.
+fn is_ignored(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & (1 << (signal - 1)) != 0)
 }
 
 /// A flag that the first signal raises; `says` tells the user what happens then.

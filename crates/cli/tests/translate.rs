@@ -36,6 +36,9 @@ fn answer(stream: &mut TcpStream, turn: usize) {
         serde_json::from_str(body["messages"][1]["content"].as_str().expect("texts"))
             .expect("texts");
     let mut translated: Vec<String> = texts.iter().map(|text| format!("译 {text}")).collect();
+    if body["model"] == "mute" {
+        translated.iter_mut().for_each(String::clear);
+    }
     if texts.len() > 1 && turn == 1 {
         // It loses count.
         translated.pop();
@@ -86,6 +89,21 @@ fn captions_are_translated_through_faults_and_the_work_goes_on() {
     assert_eq!(std::fs::read_to_string(&path).expect("a file"), whole);
     std::fs::write(&path, "{\"image\": \"0.jpg\"").expect("a file");
     assert!(fail(folder.path(), &args, 1).contains("its last line is cut"));
+    // A file of something else is nobody's beginning.
+    std::fs::write(&path, "precious\n").expect("a file");
+    assert!(fail(folder.path(), &args, 1).contains("line 1: it is no translation"));
+    assert_eq!(std::fs::read_to_string(&path).expect("a file"), "precious\n");
+}
+
+#[test]
+fn empty_answers_are_no_translation() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("en.csv"), "image,caption\na.jpg,x\n").expect("a file");
+    let url = server();
+    let args = ["data", "translate", "en.csv", "o.jsonl", "--url", &url, "--model", "mute"];
+    let error = fail(folder.path(), &args, 1);
+    assert!(error.contains("a.jpg") && error.contains("answers nothing"), "{error}");
+    assert_eq!(std::fs::read_to_string(folder.path().join("o.jsonl")).expect("a file"), "");
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::image::READ;
+
 /// What can go wrong between a file and a batch.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -16,6 +18,12 @@ pub enum Error {
     /// The bytes are not a picture we can decode.
     #[error("not a readable picture: {0}")]
     Picture(String),
+    /// The content is a format that is known and not read.
+    #[error("this is {kind} by its content, which is not read; {} are: convert it first", READ)]
+    Unsupported {
+        /// The format's common name.
+        kind: &'static str,
+    },
     /// The picture is beyond the configured limits.
     #[error("picture of {width}x{height} is beyond the limit of {limit} pixels; shrink it first")]
     TooManyPixels {

@@ -152,7 +152,7 @@ impl Listing {
             let mut all = vec![find(index)?];
             let part = |file: &&Entry| {
                 let name = inner(file);
-                name.starts_with(start) && name.ends_with(end) && !name.contains('/')
+                name.starts_with(start) && name.ends_with(end) && is_plain_name(&name)
             };
             all.extend(self.files.iter().filter(part).cloned());
             Some(all)
@@ -256,7 +256,7 @@ mod tests {
         assert_eq!(listing.files[0].checked, Some((1, good.to_lowercase())));
         assert_eq!(parse("").expect("a folder").files[0].checked, None);
         for sha in ["../../evil", "/etc/passwd", &good[1..], &"0123456789abcdeg".repeat(4), "é"] {
-            let error = parse(sha).err().expect("no checksum").to_string();
+            let error = parse(sha).expect_err("no checksum").to_string();
             assert!(error.contains("a.bin") && error.contains("mirror"), "{error}");
         }
     }

@@ -1,18 +1,34 @@
 //! The one error type of this crate.
 
-use std::path::PathBuf;
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+
+use crate::ModelId;
 
 /// What can go wrong with a gallery.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// There is no gallery at that place.
-    #[error("no gallery at {0}: make one with `tuwen index PATH --gallery {0}`")]
+    #[error(
+        "no gallery at {}: make one with `tuwen index PATH --gallery {}`", .0.display(), quoted(.0)
+    )]
     Missing(PathBuf),
     /// Another program is writing.
     #[error("the gallery {0} is being written by another tuwen; wait for it or stop it")]
     Busy(PathBuf),
+    /// The lock file of a gallery that is being written is not there any more.
+    #[error(
+        "the lock file of the gallery {0} was removed or replaced while it was written, so that another \
+         tuwen may be writing too; what was committed is safe: leave that file alone and run the same \
+         command again"
+    )]
+    Unlocked(PathBuf),
     /// The database is damaged.
-    #[error("the gallery {path} is damaged ({what}): rebuild it with `tuwen index --rebuild PATH`")]
+    #[error(
+        "the gallery {} is damaged ({what}); its pictures are not: make it anew from them with \
+         `tuwen index PATH --rebuild --gallery {}` (and its --model, if it had another than the built-in)",
+        path.display(), quoted(path)
+    )]
     Damaged {
         /// The gallery's folder.
         path: PathBuf,
@@ -21,16 +37,18 @@ pub enum Error {
     },
     /// The gallery was made with another model.
     #[error(
-        "the gallery {path} was made with the model {found}, this one is {wanted}: \
-         use that model with --model, or rebuild the gallery with `tuwen index --rebuild PATH`"
+        "the gallery {} was made with the model {} ({}), this one is {} ({}): use `--model {}`, or make \
+         the gallery anew with `tuwen index PATH --rebuild --gallery {} --model {}`",
+        path.display(), found.name, found.fingerprint, wanted.name, wanted.fingerprint,
+        quoted(Path::new(&found.name)), quoted(path), quoted(Path::new(&wanted.name))
     )]
     OtherModel {
         /// The gallery's folder.
         path: PathBuf,
-        /// Fingerprint in the gallery.
-        found: String,
-        /// Fingerprint of the model in use.
-        wanted: String,
+        /// The model of the gallery.
+        found: Box<ModelId>,
+        /// The model in use.
+        wanted: Box<ModelId>,
     },
     /// The gallery was written by a newer program.
     #[error("the gallery {path} has format {found}, this tuwen reads up to {known}: update tuwen")]
@@ -71,3 +89,13 @@ pub enum Error {
 
 /// `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A path as a shell takes it, so that an advice can be pasted.
+fn quoted(path: &Path) -> Cow<'_, str> {
+    let text = path.to_string_lossy();
+    let plain = |c: char| c.is_alphanumeric() || "-_./+,:@%".contains(c);
+    match !text.is_empty() && text.chars().all(plain) {
+        true => text,
+        false => Cow::Owned(format!("'{}'", text.replace('\'', r"'\''"))),
+    }
+}

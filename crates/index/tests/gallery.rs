@@ -23,7 +23,7 @@ fn item(origin: &str, vector: [f32; 3]) -> NewItem {
 #[test]
 fn a_failed_transaction_changes_nothing_and_readers_see_what_is_committed() {
     let folder = tempfile::tempdir().expect("a folder");
-    let writer = Gallery::open_for_writing(folder.path(), &model(), false).expect("a gallery");
+    let writer = Gallery::open_for_writing(folder.path(), &model()).expect("a gallery");
     writer.insert(&item("a", [1.0, 0.0, 0.0])).expect("an item");
     let reader = Gallery::open(folder.path()).expect("a reader");
     let failed: Result<(), Error> = writer.transaction(|gallery| {
@@ -43,7 +43,7 @@ fn a_failed_transaction_changes_nothing_and_readers_see_what_is_committed() {
 #[test]
 fn an_updated_item_keeps_its_captions() {
     let folder = tempfile::tempdir().expect("a folder");
-    let gallery = Gallery::open_for_writing(folder.path(), &model(), false).expect("a gallery");
+    let gallery = Gallery::open_for_writing(folder.path(), &model()).expect("a gallery");
     let id = gallery.insert(&item("a", [1.0, 0.0, 0.0])).expect("an item");
     let caption = NewItem {
         kind: Kind::Text,
@@ -65,12 +65,12 @@ fn a_second_writer_another_model_and_a_newer_format_are_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path();
     assert!(matches!(Gallery::open(path), Err(Error::Missing(_))));
-    let writer = Gallery::open_for_writing(path, &model(), false).expect("a gallery");
-    let second = Gallery::open_for_writing(path, &model(), false);
+    let writer = Gallery::open_for_writing(path, &model()).expect("a gallery");
+    let second = Gallery::open_for_writing(path, &model());
     assert!(matches!(second, Err(Error::Busy(_))));
     drop(writer);
     let other = ModelId { fingerprint: "other-2".into(), ..model() };
-    let refused = Gallery::open_for_writing(path, &other, false).err().expect("another model");
+    let refused = Gallery::open_for_writing(path, &other).err().expect("another model");
     assert!(refused.to_string().contains("test-1") && refused.to_string().contains("other-2"));
     let db = rusqlite::Connection::open(path.join("gallery.sqlite")).expect("the database");
     db.pragma_update(None, "user_version", 99).expect("a newer format");

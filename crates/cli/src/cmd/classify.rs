@@ -4,21 +4,23 @@ mod report;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result, bail};
 use rayon::prelude::*;
 use tuwen_data::Encoder;
-use tuwen_data::image::{Limits, RgbImage, decode_file};
-use tuwen_data::import::{ClassSet, is_image_name, read_labels};
+use tuwen_data::encoding::TextFile;
+use tuwen_data::image::{Limits, RgbImage, decode_then, read_file};
+use tuwen_data::import::{ClassSet, read_labels};
 use tuwen_data::prompt::Templates;
 use tuwen_encode::{CpuEncoder, builtin};
 use tuwen_eval::classify::{Probability, classifier};
-use walkdir::WalkDir;
 
 use crate::output::Force;
 use crate::progress;
 use crate::query::{TextArgs, Usage, in_words, note_lost, open_model};
 use crate::terminal::note;
+use crate::walk::{Failure, Walk, WalkArgs};
 
 /// Pictures that are decoded and embedded together.
 const BATCH: usize = 32;
@@ -34,6 +36,8 @@ pub struct Args {
     /// Pictures, or folders of them
     #[arg(required_unless_present = "data", conflicts_with = "data")]
     paths: Vec<PathBuf>,
+    #[command(flatten)]
+    walk: WalkArgs,
     /// A label; give several
     #[arg(long = "label")]
     label: Vec<String>,
@@ -87,6 +91,8 @@ struct Classified {
 pub fn run(args: &Args) -> Result<ExitCode> {
     let files = report::Files::plan(args)?;
     let labels = given_labels(args)?;
+    // Pictures that the user named must be readable, others are skipped.
+    let (mut named, mut failed) = (Vec::new(), false);
     let (labels, pictures) = match &args.data {
         Some(set) => {
             let set = ClassSet::read(set, &args.split, labels)?;
@@ -97,7 +103,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             let labels = labels.ok_or_else(|| {
                 Usage("there are no labels: give --label WORD, --labels FILE, or --data DIR".into())
             })?;
-            (labels, pictures_of(&args.paths)?)
+            let walk = pictures_of(args)?;
+            failed = walk.failed.iter().any(|failure| failure.named);
+            let pictures = walk.files.into_iter().map(|file| {
+                named.extend(file.named.then(|| file.path.clone()));
+                (file.path, None)
+            });
+            (labels, pictures.collect())
         }
     };
     let encoder = open_model(&args.model, &args.text_args)?.with_dataset_text(args.dataset_text);
@@ -114,7 +126,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     } else {
         report::pictures(args, &labels, &found)?;
     }
-    Ok(if found.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    failed |= named.iter().any(|path| !found.iter().any(|one| one.path == *path));
+    Ok(if found.is_empty() || failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 fn given_labels(args: &Args) -> Result<Option<Vec<String>>> {
@@ -136,32 +149,27 @@ fn templates(choice: &str) -> Result<Templates> {
         "en" => Templates::English,
         "none" => Templates::None,
         file => {
-            let text = std::fs::read_to_string(file).map_err(|e| {
-                Usage(format!("--templates {file}: not auto, zh, en or none, and no file: {e}"))
+            let text = TextFile::read(Path::new(file)).map_err(|e| {
+                Usage(format!("--templates: not auto, zh, en or none, and no file: {e}"))
             })?;
             Templates::parse(&text).map_err(|what| Usage(format!("{file}: {what}")))?
         }
     })
 }
 
-fn pictures_of(paths: &[PathBuf]) -> Result<Vec<(PathBuf, Option<usize>)>> {
-    let mut pictures = Vec::new();
-    for path in paths {
-        if path.is_file() {
-            pictures.push((path.clone(), None));
-            continue;
-        }
-        for entry in WalkDir::new(path).follow_links(true).sort_by_file_name() {
-            let entry = entry.with_context(|| path.display().to_string())?;
-            if entry.file_type().is_file() && is_image_name(entry.path()) {
-                pictures.push((entry.into_path(), None));
-            }
-        }
+/// The pictures of the command line; what is none is named.
+fn pictures_of(args: &Args) -> Result<Walk> {
+    let walk = Walk::of(&args.paths, &args.walk, &AtomicBool::new(false), &|_| {})?;
+    for Failure { file, reason, .. } in &walk.failed {
+        note!("skipped {file}: {reason}");
     }
-    if pictures.is_empty() {
-        bail!("there are no pictures in {}", paths[0].display());
+    for line in walk.left_out.lines() {
+        note!("{line}");
     }
-    Ok(pictures)
+    if walk.files.is_empty() {
+        bail!("there are no pictures in {}", args.paths[0].display());
+    }
+    Ok(walk)
 }
 
 /// A unit vector for each label, (labels, D).
@@ -184,9 +192,10 @@ fn classify(
     let (mut found, mut skipped) = (Vec::new(), 0);
     for batch in pictures.chunks(BATCH) {
         let load = |path: &Path| -> Result<RgbImage> {
-            let picture = decode_file(path, Limits::default());
-            let picture = picture.with_context(|| path.display().to_string())?;
-            Ok(encoder.preprocess().fit(&picture))
+            let limits = Limits::default();
+            let fit = |picture| encoder.preprocess().fit(&picture);
+            let fitted = read_file(path, limits).and_then(|b| decode_then(&b, limits, fit));
+            fitted.with_context(|| path.display().to_string())
         };
         let loaded: Vec<Result<RgbImage>> = batch.par_iter().map(|(path, _)| load(path)).collect();
         let (mut images, mut kept) = (Vec::new(), Vec::new());

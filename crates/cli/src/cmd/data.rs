@@ -174,7 +174,7 @@ fn rewrite(
     source: &SourceArgs,
     output: &Path,
     to: Target,
-    mut write: impl FnMut(&mut Writer, Sample) -> tuwen_data::Result<()>,
+    mut write: impl FnMut(&mut Writer, Sample, &mut Skipped) -> tuwen_data::Result<()>,
 ) -> Result<(Written, usize)> {
     let opened = open(source)?;
     let (_announced, mut writer) =
@@ -182,7 +182,7 @@ fn rewrite(
     let bar = progress::bar(total(source), "records");
     let mut skipped = Skipped::default();
     for record in opened.records {
-        match record.and_then(|sample| write(&mut writer, sample)) {
+        match record.and_then(|sample| write(&mut writer, sample, &mut skipped)) {
             Ok(()) => bar.inc(1),
             // The disk's own failure or the format's limit; anything else is the record's.
             Err(error @ (Error::Io { .. } | Error::Target(_))) => return Err(error.into()),

@@ -1,22 +1,24 @@
 //! `tuwen demo`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result};
 use tuwen_data::Encoder;
-use tuwen_encode::builtin;
+use tuwen_encode::{CpuEncoder, builtin};
 use tuwen_eval::evaluate;
 use tuwen_index::{Gallery, Kind};
 
 use crate::cmd::search;
 use crate::demo_assets::{PICTURES, captions};
-use crate::indexing::Indexer;
+use crate::gallery::find;
+use crate::indexing::{Indexer, Options};
 use crate::output::{Force, OutputFile, OutputFolder};
 use crate::page;
-use crate::query::{embed_query, find, model_id};
+use crate::query::{embed_query, model_id};
 use crate::terminal::say;
+use crate::walk::{Walk, WalkArgs};
 
 /// A dozen queries in both languages.
 const QUERIES: [&str; 12] = [
@@ -58,17 +60,15 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     let encoder = builtin::open()?;
     let folder = args.folder.join("gallery");
-    let id = model_id(builtin::BUILT_IN, &encoder)?;
-    let gallery = Gallery::open_for_writing(&folder, &id, true)?;
-    let stop = AtomicBool::new(false);
-    let mut indexer = Indexer::new(&gallery, &encoder, &stop, &|_| {});
-    indexer.pictures(&[pictures])?;
-    say!("{} pictures indexed in {}", indexer.finish().added, folder.display());
+    let added = index(&pictures, &folder, &encoder)?;
+    let gallery = Gallery::open(&folder)?;
+    let matrix = gallery.matrix(Kind::Image)?;
+    say!("{added} pictures indexed in {}", folder.display());
     say!("");
     let mut rows = Vec::new();
     for query in QUERIES {
         let vector = embed_query(&encoder, Some(query), None)?;
-        let hits = find(&gallery, &vector, Kind::Image, ON_PAGE)?;
+        let hits = find(&gallery, &matrix, &vector, ON_PAGE)?;
         say!("{query}");
         hits.iter().take(SHOWN).for_each(search::print);
         rows.push((query.to_owned(), hits));
@@ -82,6 +82,19 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         folder.display()
     );
     Ok(ExitCode::SUCCESS)
+}
+
+/// Makes the gallery anew; returns the number of its pictures.
+fn index(pictures: &Path, folder: &Path, encoder: &CpuEncoder) -> Result<usize> {
+    let gallery = Gallery::rebuild(folder, &model_id(builtin::BUILT_IN, encoder)?)?;
+    let stop = AtomicBool::new(false);
+    let pictures = std::fs::canonicalize(pictures).context("the demo's pictures")?;
+    let walk = Walk::of(&[pictures], &WalkArgs::default(), &stop, &|_| {})?;
+    let mut indexer = Indexer::new(&gallery, encoder, Options::default(), &stop, &|_| {})?;
+    indexer.pictures(walk)?;
+    let added = indexer.finish().added;
+    gallery.finish()?;
+    Ok(added)
 }
 
 /// Recall of the pictures by their own captions, as it is.

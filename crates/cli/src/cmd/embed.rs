@@ -1,12 +1,13 @@
 //! `tuwen embed`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use serde_json::json;
 use tuwen_encode::builtin;
 
+use crate::file_name::FileName;
 use crate::query::{TextArgs, Usage, embed_query, in_words, open_model};
 use crate::terminal::{note, say};
 
@@ -27,27 +28,45 @@ pub struct Args {
     text_args: TextArgs,
 }
 
-/// Embeds and prints. A picture that cannot be read is reported and skipped; the exit code is 1.
+/// Embeds and prints. A text or a picture that cannot be embedded is reported and skipped; the exit code
+/// is 1.
 pub fn run(args: &Args) -> Result<ExitCode> {
     if args.text.is_empty() && args.image.is_empty() {
         bail!(Usage("nothing to embed: give --text or --image".into()));
     }
     let encoder = open_model(&args.model, &args.text_args)?;
-    for text in &args.text {
-        let embedding = embed_query(&encoder, Some(text), None)?;
-        say!("{}", json!({ "text": text, "embedding": embedding }));
-    }
     let mut code = ExitCode::SUCCESS;
-    for path in &args.image {
-        match embed_query(&encoder, None, Some(path)) {
-            Ok(embedding) => {
-                say!("{}", json!({ "image": path.to_string_lossy(), "embedding": embedding }));
-            }
-            Err(error) => {
-                note!("skipped {}", in_words(&error));
-                code = ExitCode::FAILURE;
-            }
+    let mut print = |embedding: Result<Vec<f32>>, what: serde_json::Value| match embedding {
+        Ok(embedding) => {
+            let mut line = what;
+            line["embedding"] = json!(embedding);
+            say!("{line}");
         }
+        Err(error) => {
+            note!("skipped {}", in_words(&error));
+            code = ExitCode::FAILURE;
+        }
+    };
+    for text in &args.text {
+        let embedding = match text.trim().is_empty() {
+            true => Err(anyhow!("--text {text:?}: there is nothing in it to embed")),
+            false => embed_query(&encoder, Some(text), None),
+        };
+        print(embedding, json!({ "text": text }));
+    }
+    for path in &args.image {
+        print(embed_query(&encoder, None, Some(path)), image(path)?);
     }
     Ok(code)
+}
+
+/// The picture's name as it is printed.
+fn image(path: &Path) -> Result<serde_json::Value> {
+    let mut name = serde_json::to_value(FileName::from(path))?;
+    let bytes = name.get_mut("path_bytes").map(serde_json::Value::take);
+    let mut line = json!({ "image": path.to_string_lossy() });
+    if let Some(bytes) = bytes {
+        line["image_bytes"] = bytes;
+    }
+    Ok(line)
 }

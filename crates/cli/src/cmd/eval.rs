@@ -81,7 +81,7 @@ pub struct Args {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    force: Force,
+    pub force: Force,
     #[command(flatten)]
     text_args: TextArgs,
 }
@@ -188,7 +188,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 
 /// Folders for results and page; the second is missing where one folder is for both.
 fn folders(args: &Args) -> Result<(Option<OutputFolder>, Option<OutputFolder>)> {
-    let plan = |path: &PathBuf| OutputFolder::plan(path, &[], args.force);
+    let others = [&args.ids, &args.labels, &args.learn_weights, &args.font];
+    let inputs = args.captions.iter().chain([&args.images]).chain(others.into_iter().flatten());
+    let inputs: Vec<&Path> = inputs.map(PathBuf::as_path).collect();
+    let plan = |path: &PathBuf| OutputFolder::plan(path, &inputs, args.force);
     let out = args.out.as_ref().map(plan).transpose()?;
     let full = |path: &Option<PathBuf>| std::fs::canonicalize(path.as_ref()?).ok();
     let other =

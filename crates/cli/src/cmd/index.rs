@@ -1,42 +1,59 @@
 //! `tuwen index PATH...`
 
-use std::path::PathBuf;
+use std::cell::OnceCell;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use anyhow::Result;
-use indicatif::{ProgressBar, ProgressStyle};
-use tuwen_data::Encoder;
-use tuwen_encode::builtin;
-use tuwen_index::Gallery;
+use anyhow::{Context, Result, bail};
+use indicatif::ProgressBar;
+use tuwen_encode::{CpuEncoder, builtin};
+use tuwen_index::{Gallery, Kind};
 
-use crate::indexing::{Indexer, Summary};
-use crate::query::{TextArgs, as_in_gallery, captions, model_id, note_lost, open_model};
+use crate::gallery::{GalleryArg, Place};
+use crate::indexing::{Indexer, Options, Summary};
+use crate::progress;
+use crate::query::{TextArgs, Usage, as_in_gallery, captions, model_id, note_lost, open_model};
 use crate::terminal::{note, say};
-
-/// Failures that are listed for people; `--json` lists all.
-const LISTED: usize = 20;
+use crate::walk::{Walk, WalkArgs};
 
 /// Make or update a gallery from pictures and texts
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  tuwen index ~/Pictures\n  \
-    tuwen index photos --captions photos/captions.csv --gallery photos.tuwen\n\n\
+    tuwen index photos --captions photos/captions.csv --gallery photos.tuwen\n  \
+    tuwen index photos --exclude '*.gif' --exclude cache/\n\n\
     Unchanged files are skipped, changed ones embedded again, deleted ones removed, moved ones \
-    recognised.\nIt can be stopped at any time; the next run goes on.")]
+    recognised.\nIt can be stopped at any time; the next run goes on.\n\n\
+    Without --gallery the gallery is TUWEN_GALLERY, else .tuwen here, else .tuwen of the nearest folder \
+    above; where there is none, .tuwen is made here. Files are told by their content. Links are followed \
+    inside the given folders. Pictures that are left out later (--exclude, hidden) and texts whose file is \
+    gone stay in the gallery until --prune. Pictures of a folder that is suddenly empty stay until --force.")]
 pub struct Args {
     /// Folders or files with pictures
     #[arg(required_unless_present = "captions")]
     paths: Vec<PathBuf>,
-    /// The gallery's folder
-    #[arg(long, default_value = ".tuwen")]
-    gallery: PathBuf,
+    #[command(flatten)]
+    gallery: GalleryArg,
     /// Texts to index: Flickr token file, CSV or TSV (image,caption), JSONL, or one text a line
     #[arg(long)]
     captions: Vec<PathBuf>,
     /// A name of `tuwen model list`, a folder with weights, or a .pt file
     #[arg(long, default_value = builtin::BUILT_IN)]
     model: String,
-    /// Throw the gallery away and start from nothing
+    #[command(flatten)]
+    walk: WalkArgs,
+    /// Read files again whose size and time are as they were, and compare their contents
+    #[arg(long)]
+    verify: bool,
+    /// Forget pictures that are left out now, and texts whose file is gone
+    #[arg(long)]
+    prune: bool,
+    /// Forget pictures also where all of a folder's are gone at once, and let --rebuild end with an empty
+    /// gallery
+    #[arg(long)]
+    force: bool,
+    /// Start from nothing; the old gallery stays until the new one is finished
     #[arg(long)]
     rebuild: bool,
     /// Print the summary as JSON
@@ -46,53 +63,116 @@ pub struct Args {
     text_args: TextArgs,
 }
 
+/// The texts of a file, each with the picture it names.
+type Captions<'a> = (&'a PathBuf, Vec<(Option<String>, String)>);
+
 /// Indexes and prints a summary.
 pub fn run(args: &Args) -> Result<ExitCode> {
+    let place = look(args)?;
+    let texts = args.captions.iter().map(|file| Ok((file, some_captions(file)?)));
+    let texts = texts.collect::<Result<Vec<Captions<'_>>>>()?;
     let encoder = open_model(&args.model, &args.text_args)?;
-    let encoder = if args.rebuild { encoder } else { as_in_gallery(&args.gallery, encoder)? };
+    let encoder = if args.rebuild { encoder } else { as_in_gallery(&place.folder, encoder)? };
     let id = model_id(&args.model, &encoder)?;
-    let gallery = Gallery::open_for_writing(&args.gallery, &id, args.rebuild)?;
     let stop = super::stop_flag("stopping; everything so far is kept")?;
-    let bar = ProgressBar::new_spinner();
-    bar.set_style(ProgressStyle::with_template("{spinner} {pos} pictures, {per_sec}, {elapsed}")?);
-    let progress = |count| bar.inc(count as u64);
     let started = Instant::now();
-    let mut indexer = Indexer::new(&gallery, &encoder as &dyn Encoder, &stop, &progress);
-    if !args.paths.is_empty() {
-        indexer.pictures(&args.paths)?;
-    }
-    for file in &args.captions {
-        indexer.texts(file, &captions(file)?)?;
-    }
-    let summary = indexer.finish();
-    bar.finish_and_clear();
+    let gallery = match args.rebuild {
+        true => Gallery::rebuild(&place.folder, &id)?,
+        false => Gallery::open_for_writing(&place.folder, &id)?,
+    };
+    let summary = index(args, &gallery, &encoder, &texts, &stop)?;
+    let replaced = finish(args, gallery, &place, &summary)?;
     note_lost(&encoder);
     if args.json {
         say!("{}", serde_json::to_string(&summary)?);
     } else {
-        print(&summary, started.elapsed().as_secs_f64());
+        summary.print(started.elapsed().as_secs_f64());
     }
-    Ok(ExitCode::SUCCESS)
+    if !replaced {
+        note!("stopped: the gallery {} is as it was before --rebuild", place.folder.display());
+    }
+    Ok(if summary.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn print(summary: &Summary, seconds: f64) {
-    let Summary { added, updated, unchanged, moved, removed, texts, failed, stopped } = summary;
-    for failure in failed.iter().take(LISTED) {
-        note!("skipped {}: {}", failure.path, failure.reason);
+/// Looks at all that was named before anything is done.
+fn look(args: &Args) -> Result<Place> {
+    for path in &args.paths {
+        std::fs::metadata(path).with_context(|| path.display().to_string())?;
     }
-    if failed.len() > LISTED {
-        note!("… and {} more; --json lists all", failed.len() - LISTED);
+    let place = args.gallery.place();
+    if place.above {
+        if args.rebuild {
+            bail!(Usage(format!(
+                "there is no gallery here, and --rebuild does not replace that of a folder above \
+                 unless it is named: --gallery {}, or --gallery .tuwen for a new one here",
+                place.folder.display()
+            )));
+        }
+        note!("note: the gallery is {}", place.folder.display());
     }
-    say!(
-        "{added} added, {updated} updated, {unchanged} unchanged, {moved} moved, {removed} removed, \
-         {texts} texts added, {} skipped, in {seconds:.1} s",
-        failed.len()
-    );
-    let embedded = (added + updated) as f64;
-    if embedded >= 100.0 {
-        say!("{:.0} pictures/s", embedded / seconds);
+    Ok(place)
+}
+
+fn some_captions(file: &Path) -> Result<Vec<(Option<String>, String)>> {
+    let texts = captions(file)?;
+    if texts.is_empty() {
+        bail!("{}: there is no text in it; those that were indexed from it stay", file.display());
     }
-    if *stopped {
-        say!("stopped before the end; run the same command to go on");
+    Ok(texts)
+}
+
+fn index(
+    args: &Args,
+    gallery: &Gallery,
+    encoder: &CpuEncoder,
+    texts: &[Captions<'_>],
+    stop: &AtomicBool,
+) -> Result<Summary> {
+    // The total is known after the walk.
+    let bar: OnceCell<ProgressBar> = OnceCell::new();
+    let progress = |count| {
+        if let Some(bar) = bar.get() {
+            bar.inc(count as u64);
+        }
+    };
+    let options = Options { verify: args.verify, prune: args.prune, force: args.force };
+    let mut indexer = Indexer::new(gallery, encoder, options, stop, &progress)?;
+    if !args.paths.is_empty() {
+        let looking = progress::bar(None, "pictures found");
+        let paths: std::io::Result<Vec<PathBuf>> =
+            args.paths.iter().map(std::fs::canonicalize).collect();
+        let walk = Walk::of(&paths?, &args.walk, stop, &|count| looking.set_position(count))?;
+        looking.finish_and_clear();
+        let bar = bar.get_or_init(|| progress::bar(Some(walk.files.len()), "pictures"));
+        indexer.pictures(walk)?;
+        bar.finish_and_clear();
     }
+    for (file, texts) in texts {
+        indexer.texts(file, texts)?;
+    }
+    indexer.texts_without_file()?;
+    Ok(indexer.finish())
+}
+
+/// Puts a rebuilt gallery into its place; false where it was stopped and the old one stays.
+fn finish(args: &Args, gallery: Gallery, place: &Place, summary: &Summary) -> Result<bool> {
+    if gallery.replaces_another() && summary.stopped {
+        return Ok(false);
+    }
+    let items = |gallery: &Gallery| -> tuwen_index::Result<usize> {
+        Ok(gallery.count(Kind::Image)? + gallery.count(Kind::Text)?)
+    };
+    if gallery.replaces_another() && !args.force && items(&gallery)? == 0 {
+        // A damaged gallery has nothing to lose.
+        let old = Gallery::open(&place.folder).and_then(|old| items(&old)).unwrap_or(0);
+        if old > 0 {
+            bail!(
+                "nothing was found to index; the gallery {} with its {old} items stays as it was \
+                 (--force replaces it by an empty one)",
+                place.folder.display()
+            );
+        }
+    }
+    gallery.finish()?;
+    Ok(true)
 }

@@ -23,7 +23,7 @@ use crate::terminal::say;
     tuwen score --image-features image.npy --text-features text.npy\n  \
     tuwen score --image-features i.npy --text-features t.npy --image-labels i.txt --text-labels t.txt\n  \
     tuwen score --compare before.jsonl after.jsonl --k 5\n\n\
-    The files of --compare are what `tuwen eval --per-query` writes. Equal scores go to the lower \
+    The files of --compare are what `tuwen eval --out` writes as `SOURCE.text-to-image.jsonl`. Equal scores go to the lower \
     position.")]
 pub struct Args {
     /// Chinese-CLIP's predictions: {\"text_id\", \"image_ids\"} or {\"image_id\", \"text_ids\"} a line

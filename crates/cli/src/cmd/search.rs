@@ -1,31 +1,39 @@
-//! `tuwen search "words" | --image FILE`
+//! `tuwen search WORDS... | --image FILE | --queries FILE`
 
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::ValueEnum;
+use serde_json::json;
+use tuwen_encode::CpuEncoder;
 use tuwen_index::Kind;
 
+use crate::gallery::{FoundItem, GalleryArg, find, open, queries};
 use crate::output::{Force, OutputFile};
 use crate::page;
-use crate::query::{FoundItem, TextArgs, Usage, embed_query, find, open};
-use crate::terminal::{note, say};
+use crate::query::{TextArgs, Usage, embed_query, in_words};
+use crate::terminal::{note, raw, say};
 
 /// Find pictures or texts by words, by a picture, or by both
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  tuwen search \"a dog running on grass\"\n  \
+#[command(after_help = "Examples:\n  tuwen search a dog running on grass\n  \
     tuwen search 草地上奔跑的狗 -k 20 --html hits.html\n  \
-    tuwen search --image dog.jpg --kind text\n  tuwen search \"in the snow\" --image dog.jpg --json")]
+    tuwen search --image dog.jpg --kind text\n  tuwen search in the snow --image dog.jpg --json\n  \
+    tuwen search --queries queries.txt --json\n  \
+    tuwen search a cat --paths -0")]
 pub struct Args {
     /// The words
-    words: Option<String>,
+    words: Vec<String>,
     /// A picture to search with
     #[arg(long)]
     image: Option<PathBuf>,
-    /// The gallery's folder
-    #[arg(long, default_value = ".tuwen")]
-    gallery: PathBuf,
+    /// Several queries, one a line; - is standard input. --json prints a line for each
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["words", "image"])]
+    queries: Option<PathBuf>,
+    #[command(flatten)]
+    gallery: GalleryArg,
     /// What to find
     #[arg(long, value_enum, default_value_t = KindArg::Image)]
     kind: KindArg,
@@ -38,6 +46,12 @@ pub struct Args {
     /// Print the hits as JSON
     #[arg(long)]
     json: bool,
+    /// Print nothing but the hits' paths, one a line, as they are
+    #[arg(long, conflicts_with = "json")]
+    paths: bool,
+    /// With --paths: end each with a zero byte instead of a line break
+    #[arg(short = '0', long, requires = "paths")]
+    null: bool,
     /// Write a page with the hits' pictures
     #[arg(long)]
     html: Option<PathBuf>,
@@ -53,45 +67,108 @@ enum KindArg {
     Text,
 }
 
-/// Searches and prints the hits.
+/// What is searched for.
+struct Query<'a> {
+    words: Option<String>,
+    image: Option<&'a Path>,
+}
+
+/// Searches and prints the hits. Of several queries one that cannot be embedded is reported and skipped;
+/// the exit code is 1.
 pub fn run(args: &Args) -> Result<ExitCode> {
-    if args.words.is_none() && args.image.is_none() {
-        bail!(Usage("nothing to search for: give some words, or --image FILE".into()));
-    }
-    if args.words.as_ref().is_some_and(|words| words.trim().is_empty()) && args.image.is_none() {
-        bail!(Usage("the query is empty: give some words, or --image FILE".into()));
-    }
-    let plan = |path: &PathBuf| OutputFile::plan(path, &[], args.force);
+    let queries = wanted(args)?;
+    let inputs = [args.image.as_deref(), args.queries.as_deref()];
+    let inputs: Vec<&Path> = inputs.into_iter().flatten().collect();
+    let plan = |path: &PathBuf| OutputFile::plan(path, &inputs, args.force);
     let html = args.html.as_ref().map(plan).transpose()?;
     let kind = match args.kind {
         KindArg::Image => Kind::Image,
         KindArg::Text => Kind::Text,
     };
-    let (gallery, encoder) = open(&args.gallery, args.model.as_deref(), &args.text_args)?;
-    let query = embed_query(&encoder, args.words.as_deref(), args.image.as_deref())?;
-    let hits = find(&gallery, &query, kind, args.k as usize)?;
+    let (gallery, encoder) =
+        open(&args.gallery.place().folder, args.model.as_deref(), &args.text_args)?;
+    let matrix = gallery.matrix(kind)?;
+    if matrix.is_empty() && !args.json {
+        note!("the gallery has no {} items", if kind == Kind::Image { "image" } else { "text" });
+    }
+    let (mut rows, mut code) = (Vec::new(), ExitCode::SUCCESS);
+    for query in &queries {
+        let vector = match query.embed(&encoder) {
+            Ok(vector) => vector,
+            Err(error) if args.queries.is_some() => {
+                note!("skipped {:?}: {}", query.title(), in_words(&error));
+                code = ExitCode::FAILURE;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let hits = find(&gallery, &matrix, &vector, args.k as usize)?;
+        args.print(query, &hits)?;
+        if html.is_some() {
+            rows.push((query.title(), hits));
+        }
+    }
     if let Some(file) = html {
-        page::write(&file, "tuwen", &[(title(args), hits.clone())])?;
+        page::write(&file, "tuwen", &rows)?;
         note!("the hits are shown in {}", file.path().display());
     }
-    if args.json {
-        say!("{}", serde_json::to_string(&hits)?);
-    } else if hits.is_empty() {
-        say!("the gallery has no {} items", if kind == Kind::Image { "image" } else { "text" });
-    } else {
-        hits.iter().for_each(print);
-    }
-    Ok(ExitCode::SUCCESS)
+    Ok(code)
 }
 
-fn title(args: &Args) -> String {
-    let image = args.image.as_ref().map(|path| path.display().to_string());
-    let parts: Vec<String> = args.words.clone().into_iter().chain(image).collect();
-    parts.join(" + ")
+fn wanted(args: &Args) -> Result<Vec<Query<'_>>> {
+    if let Some(file) = &args.queries {
+        let all = queries(file)?.into_iter();
+        return Ok(all.map(|words| Query { words: Some(words), image: None }).collect());
+    }
+    let words = (!args.words.is_empty()).then(|| args.words.join(" "));
+    if words.is_none() && args.image.is_none() {
+        bail!(Usage(
+            "nothing to search for: give some words, --image FILE or --queries FILE".into()
+        ));
+    }
+    if words.as_ref().is_some_and(|words| words.trim().is_empty()) {
+        bail!(Usage("the query is empty: give some words, or --image FILE alone".into()));
+    }
+    Ok(vec![Query { words, image: args.image.as_deref() }])
+}
+
+impl Query<'_> {
+    fn embed(&self, encoder: &CpuEncoder) -> Result<Vec<f32>> {
+        embed_query(encoder, self.words.as_deref(), self.image)
+    }
+
+    fn title(&self) -> String {
+        let image = self.image.map(|path| path.display().to_string());
+        let parts: Vec<String> = self.words.clone().into_iter().chain(image).collect();
+        parts.join(" + ")
+    }
+}
+
+impl Args {
+    fn print(&self, query: &Query<'_>, hits: &[FoundItem]) -> Result<()> {
+        match (&self.queries, self.json) {
+            (Some(_), true) => say!("{}", json!({ "query": query.words, "hits": hits })),
+            (None, true) => say!("{}", serde_json::to_string(hits)?),
+            _ if self.paths => {
+                let end = if self.null { b"\0" } else { b"\n" };
+                for hit in hits {
+                    raw(&[hit.file.as_path().as_os_str().as_bytes(), end].concat());
+                }
+            }
+            (several, _) => {
+                if several.is_some() {
+                    say!("{}", query.title());
+                }
+                hits.iter().for_each(print);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// One line for a hit.
 pub fn print(hit: &FoundItem) {
-    let what = hit.text.as_ref().unwrap_or(&hit.path);
+    let name = hit.file.to_string();
+    let what = hit.text.as_ref().unwrap_or(&name);
     say!("{:>4}  {:.3}  {what}", hit.rank, hit.score);
 }

@@ -77,6 +77,7 @@ impl OutputFolder {
         let path = self.join(name);
         let shown = || path.display().to_string();
         std::fs::create_dir_all(parent(&path)).with_context(shown)?;
+        self.lock.iter().try_for_each(|(_, lock)| lock.check())?;
         replace(&path, bytes)?;
         self.known.insert(name.to_owned(), blake3::hash(bytes).to_hex().to_string());
         replace(&self.join(LIST), serde_json::to_string_pretty(&self.known)?.as_bytes())

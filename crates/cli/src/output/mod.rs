@@ -27,7 +27,8 @@ use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
+use tuwen_data::Error;
 use tuwen_data::lock::Lock;
 
 use crate::query::Usage;
@@ -171,7 +172,12 @@ fn claim(place: &Path) -> Result<(stop::Temporary, Lock)> {
     hidden.push(name);
     hidden.push(".part");
     let temporary = parent(place).join(hidden);
-    Ok(stop::temporary(&temporary, || Lock::take(&temporary))?)
+    stop::temporary(&temporary, || Lock::take(&temporary)).map_err(|error| match error {
+        Error::Io { source, .. } => {
+            anyhow!("{}: its folder cannot be written: {source}", place.display())
+        }
+        other => other.into(),
+    })
 }
 
 /// Writes a file beside its place and renames it.

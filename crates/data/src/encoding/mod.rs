@@ -6,6 +6,7 @@
 
 mod decoded;
 mod guess;
+mod look;
 
 use std::fmt;
 use std::io::{BufRead, BufReader, Read};
@@ -15,7 +16,8 @@ use std::str::FromStr;
 use encoding_rs::Decoder;
 
 use self::decoded::Decoded;
-use self::guess::{Found, Guess, Trial};
+use self::guess::Trial;
+use self::look::Look;
 use crate::{Error, Result, file};
 
 /// Bytes that are read at once.
@@ -124,14 +126,20 @@ impl TextFile {
     /// # Errors
     /// It cannot be read, or may have either of two encodings.
     pub fn look(path: &Path) -> Result<Self> {
-        Self::look_as(path, None)
+        Self::look_at(path, None, "")
     }
 
-    /// The same of a file whose encoding the user may have said.
+    /// The same of a file whose encoding the user may say.
     ///
     /// # Errors
     /// As [`TextFile::look`].
     pub fn look_as(path: &Path, encoding: Option<Encoding>) -> Result<Self> {
+        let cure =
+            ", or say which with `--encoding NAME` (in a configuration `encoding = \"NAME\"`)";
+        Self::look_at(path, encoding, cure)
+    }
+
+    fn look_at(path: &Path, encoding: Option<Encoding>, cure: &str) -> Result<Self> {
         let mut file = file::open(path)?;
         let mut feed = |each: &mut dyn FnMut(&[u8], bool)| -> std::io::Result<()> {
             let mut piece = Vec::new();
@@ -145,7 +153,8 @@ impl TextFile {
             }
         };
         let found = Look::at(&mut feed, encoding).map_err(|e| Error::io(path, e))?;
-        found.map_err(|what| Error::data_set(path, what)).map(|look| look.of(path))
+        let unsure = |what| Error::data_set(path, format!("{what}{cure}"));
+        found.map_err(unsure).map(|look| look.of(path))
     }
 
     /// The file as UTF-8, in constant memory.
@@ -231,86 +240,6 @@ pub fn decode(bytes: &[u8]) -> Result<String, String> {
         .read_to_string(&mut text)
         .map_err(|e| e.to_string())?;
     Ok(text)
-}
-
-/// Hands all bytes over, piece by piece, and an empty last one.
-type Feed<'f> = &'f mut dyn FnMut(&mut dyn FnMut(&[u8], bool)) -> std::io::Result<()>;
-
-/// What a look at all bytes finds.
-struct Look {
-    trial: Trial,
-    zeros: u64,
-    /// Bytes of the byte order mark.
-    skip: usize,
-    false_mark: bool,
-}
-
-impl Look {
-    fn at(feed: Feed<'_>, said: Option<Encoding>) -> std::io::Result<Result<Self, String>> {
-        let (mut start, mut zeros) = (None, [0u64; 2]);
-        let mut guess = Guess::new();
-        feed(&mut |piece, last| {
-            let skip = match start {
-                None => mark(piece).map_or(0, |(_, skip)| skip),
-                Some(_) => 0,
-            };
-            start.get_or_insert_with(|| mark(piece));
-            for (at, byte) in piece.iter().enumerate() {
-                zeros[at % 2] += u64::from(*byte == 0);
-            }
-            guess.feed(&piece[skip..], last);
-        })?;
-        let (marked, skip) = start.flatten().map_or((None, 0), |(mark, skip)| (Some(mark), skip));
-        let wide = marked.filter(|mark| mark.is_utf16());
-        let found = match said.or(wide) {
-            Some(encoding) => Found::Other(encoding),
-            None => guess.decide(),
-        };
-        let trial = match found {
-            Found::Tried(trial) => trial,
-            Found::Unsure(one, other) => {
-                return Ok(Err(format!(
-                    "its bytes may be {one} or {other}: say which with `--encoding {one}` or \
-                     `--encoding {other}` (in a configuration `encoding = \"{one}\"`), or save it as UTF-8"
-                )));
-            }
-            Found::Other(encoding) => {
-                let (mut trial, mut left) = (Trial::new(encoding), skip);
-                feed(&mut |piece, last| {
-                    trial.feed(&piece[left.min(piece.len())..], last);
-                    left = 0;
-                })?;
-                trial
-            }
-        };
-        let false_mark = marked.is_some_and(|mark| mark != trial.encoding);
-        let zeros = if trial.encoding.is_utf16() { 0 } else { zeros[0] + zeros[1] };
-        Ok(Ok(Self { trial, zeros, skip, false_mark }))
-    }
-
-    fn of(self, path: &Path) -> TextFile {
-        let Trial { encoding, malformed, malformed_line, strays, .. } = self.trial;
-        TextFile {
-            path: path.to_path_buf(),
-            encoding,
-            false_mark: self.false_mark,
-            malformed,
-            malformed_line,
-            stray_marks: strays,
-            zeros: self.zeros,
-            skip: self.skip as u64,
-        }
-    }
-}
-
-/// The encoding that a byte order mark says, and its length.
-fn mark(start: &[u8]) -> Option<(Encoding, usize)> {
-    match start {
-        [0xff, 0xfe, ..] => Some((Encoding::UTF_16LE, 2)),
-        [0xfe, 0xff, ..] => Some((Encoding::UTF_16BE, 2)),
-        [0xef, 0xbb, 0xbf, ..] => Some((Encoding::UTF_8, 3)),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

@@ -1,14 +1,16 @@
 //! Encoded bytes to an upright 8-bit picture. The format is recognised by content, never by extension.
 
-use std::io::Cursor;
+use std::borrow::Cow;
+use std::io::{Cursor, Read};
 use std::path::Path;
 
 use image::codecs::jpeg::JpegEncoder;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, RgbImage};
 
-use super::Picture;
-use crate::{Error, Result};
+use super::budget::{Permit, permit};
+use super::{Kind, Picture, avif, clean, kind, tiff};
+use crate::{Error, Result, file};
 
 /// How large a picture may be before it is refused: a few kilobytes can claim gigabytes.
 #[derive(Clone, Copy, Debug)]
@@ -26,61 +28,121 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// Refuses a picture beyond them, and one without pixels.
+    pub(super) fn check(self, width: u32, height: u32) -> Result<()> {
+        if u64::from(width) * u64::from(height) > self.pixels {
+            return Err(Error::TooManyPixels { width, height, limit: self.pixels });
+        }
+        if width == 0 || height == 0 {
+            return Err(Error::Picture(format!("a picture of {width}x{height} has no pixels")));
+        }
+        Ok(())
+    }
+}
+
+/// Reads the bytes of a picture's file.
+///
+/// # Errors
+/// It is no regular file, cannot be read, or is larger than `limits.bytes`.
+pub fn read_file(path: &Path, limits: Limits) -> Result<Vec<u8>> {
+    let file = file::open(path)?;
+    let size = file.metadata().map_err(|e| Error::io(path, e))?.len();
+    let mut bytes = Vec::new();
+    if size <= limits.bytes {
+        // A file that grows meanwhile is read up to the limit.
+        let mut file = file.take(limits.bytes + 1);
+        file.read_to_end(&mut bytes).map_err(|e| Error::io(path, e))?;
+    }
+    match size.max(bytes.len() as u64) {
+        bytes if bytes > limits.bytes => Err(Error::TooManyBytes { bytes, limit: limits.bytes }),
+        _ => Ok(bytes),
+    }
+}
+
 /// Reads and decodes one file.
 ///
 /// # Errors
-/// The file cannot be read, is larger than `limits.bytes`, or [`decode`] refuses it.
+/// As [`read_file`] and [`decode`].
 pub fn decode_file(path: &Path, limits: Limits) -> Result<Picture> {
-    let bytes = std::fs::metadata(path).map_err(|e| Error::io(path, e))?.len();
-    if bytes > limits.bytes {
-        return Err(Error::TooManyBytes { bytes, limit: limits.bytes });
-    }
-    decode(&std::fs::read(path).map_err(|e| Error::io(path, e))?, limits)
+    decode(&read_file(path, limits)?, limits)
 }
 
-/// Decodes JPEG, PNG, WebP, GIF (first frame), BMP or TIFF: EXIF orientation applied, CMYK, 16-bit
-/// and grey converted.
+/// Decodes JPEG, PNG, WebP, GIF (first frame), BMP, TIFF or AVIF: EXIF orientation applied, CMYK,
+/// 16-bit and grey converted.
 ///
 /// # Errors
-/// Empty, unknown, corrupt or truncated bytes, or a header beyond `limits`.
+/// Empty, unknown, corrupt or truncated bytes, a format that is not read, or a header beyond `limits`.
 pub fn decode(bytes: &[u8], limits: Limits) -> Result<Picture> {
+    Ok(decode_within_budget(bytes, limits)?.0)
+}
+
+/// Decodes and hands the picture over while its part of the memory budget is held: for many pictures on
+/// many threads. `then` must neither decode another picture nor run work on other threads.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_then<T>(bytes: &[u8], limits: Limits, then: impl FnOnce(Picture) -> T) -> Result<T> {
+    let (picture, permit) = decode_within_budget(bytes, limits)?;
+    let value = then(picture);
+    drop(permit);
+    Ok(value)
+}
+
+fn decode_within_budget(bytes: &[u8], limits: Limits) -> Result<(Picture, Permit)> {
     if bytes.is_empty() {
         return Err(Error::Picture("the file is empty".into()));
     }
-    let mut reader = ImageReader::new(Cursor::new(bytes))
-        .with_guessed_format()
-        .map_err(|e| Error::Picture(e.to_string()))?;
-    let Some(format) = reader.format() else {
-        return Err(Error::Picture(
-            "unknown format; JPEG, PNG, WebP, GIF, BMP and TIFF are read".into(),
-        ));
-    };
-    if format == ImageFormat::Jpeg && !jpeg_is_complete(bytes) {
-        return Err(Error::Picture("the JPEG is truncated: its end marker is missing".into()));
+    match kind(bytes) {
+        Kind::Unsupported(kind) => return Err(Error::Unsupported { kind }),
+        Kind::Picture if avif::is_avif(bytes) => return avif::decode(bytes, limits),
+        _ => {}
     }
-    let mut allocation = image::Limits::default();
-    // 8 bytes a pixel is the widest decoder output (RGBA, 16 bits); as much again for its buffers.
-    allocation.max_alloc = Some(limits.pixels.saturating_mul(16));
-    reader.limits(allocation);
+    let Ok(format) = image::guess_format(bytes) else {
+        return Err(Error::Picture(format!("unknown format; {READ} are read")));
+    };
+    let bytes = match format {
+        ImageFormat::Jpeg => clean::jpeg(bytes).map_err(|what| Error::Picture(what.into()))?,
+        ImageFormat::Png => clean::png(bytes),
+        _ => Cow::Borrowed(bytes),
+    };
     let picture = |e: image::ImageError| Error::Picture(format!("{format:?}: {e}"));
+    let mut reader = ImageReader::with_format(Cursor::new(&*bytes), format);
+    reader.limits(allocation(limits.bytes));
     let mut decoder = reader.into_decoder().map_err(picture)?;
     let (width, height) = decoder.dimensions();
-    if u64::from(width) * u64::from(height) > limits.pixels {
-        return Err(Error::TooManyPixels { width, height, limit: limits.pixels });
-    }
-    if width == 0 || height == 0 {
-        return Err(Error::Picture(format!("a picture of {width}x{height} has no pixels")));
-    }
+    limits.check(width, height)?;
+    let (pixels, encoded) = (u64::from(width) * u64::from(height), decoder.total_bytes());
+    // As much again for a decoder's own buffers, strips and tiles.
+    decoder.set_limits(allocation(2 * encoded + (64 << 20))).map_err(picture)?;
+    // The result has up to 4 bytes a pixel, and turning it makes a copy.
+    let permit = permit(encoded + 4 * pixels);
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let mut decoded = DynamicImage::from_decoder(decoder).map_err(picture)?;
-    decoded.apply_orientation(orientation);
-    Ok(if is_indexed(format, bytes) {
-        Picture::Palette(decoded.into_rgba8())
-    } else if decoded.color().has_alpha() {
-        Picture::Rgba(decoded.into_rgba8())
-    } else {
-        Picture::Rgb(decoded.into_rgb8())
-    })
+    let decoded = DynamicImage::from_decoder(decoder).map_err(picture)?;
+    Ok((upright(decoded, orientation, is_indexed(format, &bytes)), permit))
+}
+
+/// Names of the formats that are read, for messages.
+pub(crate) const READ: &str = "JPEG, PNG, WebP, GIF, BMP, TIFF and AVIF";
+
+fn allocation(bytes: u64) -> image::Limits {
+    let mut limits = image::Limits::no_limits();
+    limits.max_alloc = Some(bytes);
+    limits
+}
+
+/// The picture in 8 bits a channel, turned as its camera was held.
+pub(super) fn upright(decoded: DynamicImage, how: Orientation, indexed: bool) -> Picture {
+    // Converted first: half the bytes to turn where the file has 16 bits.
+    if indexed || decoded.color().has_alpha() {
+        let mut turned = DynamicImage::ImageRgba8(decoded.into_rgba8());
+        turned.apply_orientation(how);
+        let rgba = turned.into_rgba8();
+        return if indexed { Picture::Palette(rgba) } else { Picture::Rgba(rgba) };
+    }
+    let mut turned = DynamicImage::ImageRgb8(decoded.into_rgb8());
+    turned.apply_orientation(how);
+    Picture::Rgb(turned.into_rgb8())
 }
 
 /// Encodes a picture as JPEG.
@@ -114,7 +176,7 @@ fn is_indexed(format: ImageFormat, bytes: &[u8]) -> bool {
             };
             bits == 1 || (bits <= 8 && !is_grey_ramp(bytes, 14 + usize::from(byte(14)), entries, 4))
         }
-        ImageFormat::Tiff => super::tiff::is_indexed(bytes),
+        ImageFormat::Tiff => tiff::is_indexed(bytes),
         _ => false,
     }
 }
@@ -124,22 +186,4 @@ fn is_grey_ramp(bytes: &[u8], start: usize, entries: usize, step: usize) -> bool
     let table = bytes.get(start..).unwrap_or(&[]).chunks_exact(step).take(entries);
     let mut colours = table.enumerate();
     colours.all(|(index, colour)| colour[..3].iter().all(|&c| usize::from(c) == index))
-}
-
-/// Whether the end marker FFD9 follows the first scan. The decoder is lenient and would fill the
-/// missing part with grey; inside a scan FF is always escaped, so the marker cannot be data.
-fn jpeg_is_complete(bytes: &[u8]) -> bool {
-    let mut at = 2;
-    while at + 4 <= bytes.len() {
-        if bytes[at] != 0xff {
-            return false;
-        }
-        match bytes[at + 1] {
-            0xff => at += 1,
-            0xda => return bytes[at..].windows(2).any(|pair| pair == [0xff, 0xd9]),
-            0x01 | 0xd0..=0xd8 => at += 2,
-            _ => at += 2 + usize::from(u16::from_be_bytes([bytes[at + 2], bytes[at + 3]])),
-        }
-    }
-    false
 }

@@ -1,12 +1,17 @@
 //! Pictures: bytes -> a decoded `picture` -> the square a model takes -> floats.
 //!
-//! `decode` reads any supported file, `resize` is Pillow's, `geometry` decides what is resized to
+//! `kind` tells what a file is, `decode` reads any supported one (`avif` by a decoder of its own) after
+//! `clean` took out what does harm, all threads within one `budget` of memory; `resize` is Pillow's, `geometry` decides what is resized to
 //! what, `augment` varies pictures for training.
 
 mod augment;
+mod avif;
+mod budget;
+mod clean;
 mod decode;
 mod geometry;
 mod hash;
+mod kind;
 mod picture;
 mod png;
 mod rand_augment;
@@ -14,9 +19,11 @@ mod resize;
 mod tiff;
 
 pub use augment::Augment;
-pub use decode::{Limits, decode, decode_file, encode_jpeg};
+pub(crate) use decode::READ;
+pub use decode::{Limits, decode, decode_file, decode_then, encode_jpeg, read_file};
 pub use geometry::{Centre, Geometry, Preprocess, Resize, ToRgb};
 pub use hash::{Fingerprint, groups};
+pub use kind::{ARCHIVES, HEAD, Kind, kind};
 pub use picture::Picture;
 pub use png::encode_png;
 pub use rand_augment::RandAugment;

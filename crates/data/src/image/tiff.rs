@@ -1,11 +1,15 @@
-//! Whether a TIFF has one bit for each pixel or a palette: its first directory says so.
+//! Whether a TIFF has one bit for each pixel or a palette, or is a camera's raw file: its first directory
+//! says so.
 //!
 //! TIFF 6.0, sections 2 and 8 (<https://www.itu.int/itudoc/itu-t/com16/tiff-fx/docs/tiff6.pdf>). Pillow
 //! opens such files in the modes `1` and `P`, which it resizes by the nearest pixel.
 
+/// Bit 0: a smaller copy of another picture of the file.
+const NEW_SUBFILE_TYPE: u16 = 254;
 const BITS_PER_SAMPLE: u16 = 258;
 const PHOTOMETRIC: u16 = 262;
 const SAMPLES_PER_PIXEL: u16 = 277;
+const DNG_VERSION: u16 = 50_706;
 /// The colours are indices into a table.
 const PALETTE: u64 = 3;
 
@@ -24,8 +28,17 @@ impl Reader<'_> {
     }
 }
 
-/// Whether Pillow would see indices or bits in the first picture of the file.
-pub(super) fn is_indexed(bytes: &[u8]) -> bool {
+/// An entry of the first directory: its tag, how many values it has, and the first one as a short and as
+/// a long number, which lie in the entry itself as long as there is one of them.
+struct Entry {
+    tag: u16,
+    count: u64,
+    short: u64,
+    long: u64,
+}
+
+/// The first directory, as far as it lies within the bytes.
+fn directory(bytes: &[u8]) -> Vec<Entry> {
     let file = Reader { bytes, little: bytes.first() == Some(&b'I') };
     // A BigTIFF is the same with wider offsets.
     let big = file.number(2, 2) == 43;
@@ -33,23 +46,46 @@ pub(super) fn is_indexed(bytes: &[u8]) -> bool {
         true => (file.number(8, 8), 8, 20, 12),
         false => (file.number(4, 4), 2, 12, 8),
     };
-    let Ok(start) = usize::try_from(start) else { return false };
+    let Ok(start) = usize::try_from(start) else { return Vec::new() };
     // A directory has a few dozen entries; a damaged one may claim any number.
     let entries = file.number(start, count).min(1 << 12) as usize;
-    let (mut bits, mut photometric, mut samples) = (1, 1, 1);
-    for index in 0..entries {
+    let read = |index: usize| {
         let at = start.saturating_add(count + index * entry);
-        // Short values lie in the entry itself, as long as there is one of them.
-        let short = file.number(at.saturating_add(value), 2);
-        match file.number(at, 2) as u16 {
-            BITS_PER_SAMPLE if file.number(at + 4, if big { 8 } else { 4 }) == 1 => bits = short,
+        Entry {
+            tag: file.number(at, 2) as u16,
+            count: file.number(at.saturating_add(4), value - 4),
+            short: file.number(at.saturating_add(value), 2),
+            long: file.number(at.saturating_add(value), 4),
+        }
+    };
+    (0..entries).map(read).collect()
+}
+
+/// Whether Pillow would see indices or bits in the first picture of the file.
+pub(super) fn is_indexed(bytes: &[u8]) -> bool {
+    let directory = directory(bytes);
+    let (mut bits, mut photometric, mut samples) = (1, 1, 1);
+    for entry in &directory {
+        match entry.tag {
+            BITS_PER_SAMPLE if entry.count == 1 => bits = entry.short,
             BITS_PER_SAMPLE => bits = 8,
-            PHOTOMETRIC => photometric = short,
-            SAMPLES_PER_PIXEL => samples = short,
+            PHOTOMETRIC => photometric = entry.short,
+            SAMPLES_PER_PIXEL => samples = entry.short,
             _ => {}
         }
     }
-    entries > 0 && samples == 1 && (bits == 1 || photometric == PALETTE)
+    !directory.is_empty() && samples == 1 && (bits == 1 || photometric == PALETTE)
+}
+
+/// Whether the file is a camera's: by Canon's mark, as Adobe's DNG, or because its first picture is only
+/// a smaller copy of what the file holds. Whoever reads such a file as a TIFF gets the small one.
+pub(super) fn is_raw(bytes: &[u8]) -> bool {
+    let is_part = |entry: Entry| match entry.tag {
+        NEW_SUBFILE_TYPE => entry.long & 1 == 1,
+        DNG_VERSION => true,
+        _ => false,
+    };
+    bytes.get(8..10) == Some(b"CR") || directory(bytes).into_iter().any(is_part)
 }
 
 #[cfg(test)]

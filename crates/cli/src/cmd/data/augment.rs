@@ -5,19 +5,21 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use rayon::prelude::*;
-use tuwen_data::export::Target;
-use tuwen_data::image::{Augment, Limits, Preprocess, RandAugment, decode, encode_jpeg};
+use tuwen_data::export::{Target, Writer};
+use tuwen_data::image::{Augment, Limits, Picture, Preprocess, RandAugment, decode, encode_jpeg};
 use tuwen_data::import::picture_id;
 use tuwen_data::rng::Rng;
 use tuwen_data::{Caption, Error, Sample};
 
 use super::super::by_name;
-use super::{SourceArgs, bytes, rewrite, summary};
+use super::{Skipped, SourceArgs, bytes, rewrite, summary};
 use crate::number;
 use crate::query::captions;
 
 /// Quality of the JPEG files that are written.
 const QUALITY: u8 = 90;
+/// Copies that are in memory at once.
+const TOGETHER: usize = 16;
 
 /// What to make of which set.
 #[derive(clap::Args)]
@@ -68,15 +70,18 @@ pub fn run(args: &Args) -> Result<()> {
         rand_augment: RandAugment { operations: args.operations, magnitude: args.magnitude },
         ..Augment::default()
     };
-    let mut number = 0u64;
-    let (written, skipped) = rewrite(&args.source, &args.output, args.to, |writer, mut sample| {
+    let mut number = 0;
+    let write = |writer: &mut Writer, mut sample: Sample, skipped: &mut Skipped| {
         number += 1;
         sample.captions.extend(further.get(&sample.id).into_iter().flatten().cloned());
         let bytes = bytes(&sample)?;
-        let copies = copies(args, &augment, &sample, &bytes, number)?;
+        let picture = decode(&bytes, Limits::default())
+            .map_err(|e| Error::data_set(&sample.id, e.to_string()))?;
         writer.write(&sample, &bytes)?;
-        copies.iter().try_for_each(|(copy, bytes)| writer.write(copy, bytes))
-    })?;
+        let copies = Copies { args, augment: &augment, sample: &sample, picture, number };
+        copies.write(writer, skipped)
+    };
+    let (written, skipped) = rewrite(&args.source, &args.output, args.to, write)?;
     summary(&args.output, &written, skipped);
     Ok(())
 }
@@ -101,23 +106,41 @@ fn further(files: &[PathBuf]) -> Result<HashMap<String, Vec<Caption>>> {
     Ok(found)
 }
 
-fn copies(
-    args: &Args,
-    augment: &Augment,
-    sample: &Sample,
-    bytes: &[u8],
+/// The variations of one picture.
+struct Copies<'a> {
+    args: &'a Args,
+    augment: &'a Augment,
+    sample: &'a Sample,
+    picture: Picture,
+    /// Of the record.
     number: u64,
-) -> tuwen_data::Result<Vec<(Sample, Vec<u8>)>> {
-    let picture =
-        decode(bytes, Limits::default()).map_err(|e| Error::data_set(&sample.id, e.to_string()))?;
-    let square = Preprocess::squash(args.side);
-    let copy = |at: usize| {
-        let mut rng = Rng::new(&[args.seed, number, at as u64]);
-        let varied = augment.apply(&picture, &square, &mut rng);
-        let captions = sample.captions.get(at % sample.captions.len().max(1)).cloned();
-        let id = format!("{}-{}", sample.id, at + 1);
-        let copy = Sample { id, captions: captions.into_iter().collect(), ..sample.clone() };
+}
+
+impl Copies<'_> {
+    /// Writes them, a few at a time. A copy that has no place is skipped alone.
+    fn write(&self, writer: &mut Writer, skipped: &mut Skipped) -> tuwen_data::Result<()> {
+        for first in (0..self.args.copies).step_by(TOGETHER) {
+            let end = self.args.copies.min(first + TOGETHER);
+            let copies: Vec<_> = (first..end).into_par_iter().map(|at| self.copy(at)).collect();
+            for (copy, bytes) in &copies {
+                match writer.write(copy, bytes) {
+                    Err(error @ Error::Io { .. }) => return Err(error),
+                    Err(error) => skipped.add(error),
+                    Ok(()) => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn copy(&self, at: usize) -> (Sample, Vec<u8>) {
+        let square = Preprocess::squash(self.args.side);
+        let mut rng = Rng::new(&[self.args.seed, self.number, at as u64]);
+        let varied = self.augment.apply(&self.picture, &square, &mut rng);
+        let captions = &self.sample.captions;
+        let captions = captions.get(at % captions.len().max(1)).cloned();
+        let id = format!("{}-{}", self.sample.id, at + 1);
+        let copy = Sample { id, captions: captions.into_iter().collect(), ..self.sample.clone() };
         (copy, encode_jpeg(&varied, QUALITY))
-    };
-    Ok((0..args.copies).into_par_iter().map(copy).collect())
+    }
 }

@@ -27,7 +27,7 @@ pub struct Args {
 
 /// Converts, one picture at a time.
 pub fn run(args: &Args) -> Result<()> {
-    let (written, skipped) = rewrite(&args.source, &args.output, args.to, |writer, sample| {
+    let (written, skipped) = rewrite(&args.source, &args.output, args.to, |writer, sample, _| {
         let bytes = bytes(&sample)?;
         writer.write(&sample, &bytes)
     })?;

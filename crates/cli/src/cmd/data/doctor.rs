@@ -91,8 +91,8 @@ fn examine(args: &Args, fix: Option<&OutputFile>) -> Result<Examined> {
     }
     let bar = progress::bar(total(&args.source), "records");
     let (mut samples, mut bad) = (Vec::<Sample>::new(), false);
-    let mut records = opened.records;
-    loop {
+    let mut records = opened.records.peekable();
+    while records.peek().is_some() {
         let mut batch = Vec::with_capacity(BATCH);
         for record in records.by_ref().take(BATCH) {
             match record {
@@ -100,18 +100,6 @@ fn examine(args: &Args, fix: Option<&OutputFile>) -> Result<Examined> {
                 Err(error) => {
                     bad = true;
                     doctor.bad(&error);
-                }
-            }
-        }
-        if batch.is_empty() {
-            // A batch of nothing but bad records is not the end.
-            match records.next() {
-                None => break,
-                Some(Ok(sample)) => batch.push(sample),
-                Some(Err(error)) => {
-                    bad = true;
-                    doctor.bad(&error);
-                    continue;
                 }
             }
         }

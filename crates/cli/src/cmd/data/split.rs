@@ -41,7 +41,7 @@ pub struct Args {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    force: Force,
+    pub force: Force,
 }
 
 impl Args {
@@ -83,43 +83,41 @@ pub fn run(args: &Args) -> Result<()> {
     let joined = samples.len() - alike.iter().collect::<std::collections::HashSet<_>>().len();
     let parts = split(&alike, &strata, args.share, args.seed);
     if let Some((full, empty)) = one_part(&parts) {
+        let alike = match joined {
+            0 => String::new(),
+            joined => format!("; {} stay with their like", counted(joined, "near-duplicate")),
+        };
         bail!(
-            "--share {} of {} leaves nothing for {empty}, all go to {full} ({joined} are near-duplicates of \
-             others and stay with them): give another --share, or more pictures",
+            "--share {} of {} leaves nothing for {empty}, all go to {full}{alike}: give another --share, or \
+             more pictures",
             args.share,
             counted(samples.len(), "picture")
         );
     }
     folder.write("train.ids", lines(&parts.train, &samples).as_bytes())?;
     folder.write("val.ids", lines(&parts.val, &samples).as_bytes())?;
-    if args.json {
-        say!(
-            "{}",
-            json!({
-                "train": parts.train.len(), "val": parts.val.len(), "skipped": skipped.0,
-                "unread": unread.0,
-                "near_duplicates": joined, "seed": args.seed,
-            })
-        );
-    } else {
-        say!(
-            "{}: {} train, {} val, seed {}, {} kept with their like, {} skipped{}",
-            args.out.display(),
-            parts.train.len(),
-            parts.val.len(),
-            args.seed,
-            counted(joined, "near-duplicate"),
-            skipped.0,
-            match unread.0 {
-                0 => String::new(),
-                unread => format!(
-                    "; {} that cannot be read divided all the same",
-                    counted(unread, "picture")
-                ),
-            }
-        );
-    }
+    print(args, &parts, [joined, skipped.0, unread.0]);
     Ok(())
+}
+
+fn print(args: &Args, parts: &Split, [joined, skipped, unread]: [usize; 3]) {
+    let (train, val, seed) = (parts.train.len(), parts.val.len(), args.seed);
+    if args.json {
+        let summary = json!({
+            "train": train, "val": val, "skipped": skipped, "unread": unread,
+            "near_duplicates": joined, "seed": seed,
+        });
+        return say!("{summary}");
+    }
+    let unread = match unread {
+        0 => String::new(),
+        unread => format!("; {} that cannot be read divided unseen", counted(unread, "picture")),
+    };
+    say!(
+        "{}: {train} train, {val} val, seed {seed}, {} kept with their like, {skipped} skipped{unread}",
+        args.out.display(),
+        counted(joined, "near-duplicate"),
+    );
 }
 
 /// Rows of the same picture that are not neighbours are one picture all the same.

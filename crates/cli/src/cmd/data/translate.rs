@@ -1,6 +1,6 @@
 //! `tuwen data translate`
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -42,6 +42,9 @@ pub struct Args {
 /// Translates, batch by batch, each written before the next is asked for.
 pub fn run(args: &Args) -> Result<()> {
     let all = captions(&args.captions)?;
+    if all.is_empty() {
+        bail!("{}: there is no caption in it", args.captions.display());
+    }
     if let Some(line) = all.iter().position(|(image, _)| image.is_none()) {
         bail!(
             "{}, caption {}: it does not say which picture it describes",
@@ -71,13 +74,20 @@ pub fn run(args: &Args) -> Result<()> {
             );
             lines += &format!("{}\n", json!({ "image": image, "caption": caption }));
         }
-        // A line that is cut in two would end the work for good.
-        stop::undisturbed(|| output.write_all(lines.as_bytes())).with_context(named)?;
+        stop::undisturbed(|| append(output, &lines)).with_context(named)?;
         bar.inc(batch.len() as u64);
     }
     bar.finish_and_clear();
     say!("{}: {}", named(), counted(all.len(), "caption"));
     Ok(())
+}
+
+/// Appends whole lines or nothing: a line that is cut in two would end the work for good.
+fn append(file: &mut File, lines: &str) -> std::io::Result<()> {
+    let before = file.metadata()?.len();
+    file.write_all(lines.as_bytes()).inspect_err(|_| {
+        let _ = file.set_len(before);
+    })
 }
 
 /// How many captions an earlier call has translated. A file that is anything else is refused.

@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 use tuwen_encode::builtin;
 
 use super::super::eval;
+use crate::output::Force;
 use crate::terminal::say;
 
 /// What to measure.
@@ -16,6 +17,8 @@ pub struct Args {
     /// A name of `tuwen model list`, a folder with weights, or a .pt file
     #[arg(long, default_value = builtin::BUILT_IN)]
     model: String,
+    #[command(flatten)]
+    force: Force,
 }
 
 /// Measures on val.ids: the truth of 附件2 and 附件3 was never published.
@@ -27,7 +30,9 @@ pub fn run(args: &Args) -> Result<()> {
     let page = args.root.join("tuwen/report");
     let part = args.root.join("附件1");
     let (images, captions) = (part.join("ImageData"), part.join("ImageWordData.csv"));
-    eval::run(&eval::Args::with_report(args.model.clone(), images, captions, ids, page.clone()))?;
+    let mut eval = eval::Args::with_report(args.model.clone(), images, captions, ids, page.clone());
+    eval.force = args.force;
+    eval::run(&eval)?;
     say!("look at {}", page.join("index.html").display());
     Ok(())
 }

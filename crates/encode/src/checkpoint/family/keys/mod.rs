@@ -177,7 +177,7 @@ pub fn known_keys() -> Vec<(&'static str, &'static str, String)> {
             let what = match rule {
                 Read => "read".to_owned(),
                 Idle(why) => format!("of no consequence: {why}"),
-                Only(values, cure) if values.is_empty() => format!("refused: {cure}"),
+                Only([], cure) => format!("refused: {cure}"),
                 Only(values, cure) => format!("only {}: {cure}", values.join(", ")),
             };
             keys.push((file, *key, what));

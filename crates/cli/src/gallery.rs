@@ -1,0 +1,131 @@
+//! The gallery of a command, and what is found in it.
+
+use std::io::BufRead;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde::Serialize;
+use tuwen_data::file;
+use tuwen_encode::CpuEncoder;
+use tuwen_index::{Flat, Gallery, Kind};
+
+use crate::file_name::FileName;
+use crate::picture_file::origin_path;
+use crate::query::{TextArgs, Usage, as_in_gallery, model_id, open_model};
+
+/// The folder of a gallery among one's files.
+const FOLDER: &str = ".tuwen";
+/// Names a gallery for all commands.
+const VARIABLE: &str = "TUWEN_GALLERY";
+
+/// Which gallery.
+#[derive(clap::Args)]
+pub struct GalleryArg {
+    /// The gallery's folder. Without it: the environment's TUWEN_GALLERY, else .tuwen here, else .tuwen
+    /// in the nearest folder above
+    #[arg(long)]
+    gallery: Option<PathBuf>,
+}
+
+/// Where a gallery is.
+pub struct Place {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Whether it was found in a folder above and not named.
+    pub above: bool,
+}
+
+impl GalleryArg {
+    /// The gallery's place; `.tuwen` here where there is none yet.
+    pub fn place(&self) -> Place {
+        let variable = || std::env::var_os(VARIABLE).filter(|folder| !folder.is_empty());
+        if let Some(folder) = self.gallery.clone().or_else(|| variable().map(PathBuf::from)) {
+            return Place { folder, above: false };
+        }
+        let here = PathBuf::from(FOLDER);
+        if !here.exists()
+            && let Ok(working) = std::env::current_dir()
+            && let Some(folder) =
+                working.ancestors().skip(1).map(|a| a.join(FOLDER)).find(|f| Gallery::is_in(f))
+        {
+            return Place { folder, above: true };
+        }
+        Place { folder: here, above: false }
+    }
+}
+
+/// Opens a gallery with its model, or with the one the user names, which must be the same.
+pub fn open(folder: &Path, model: Option<&str>, text: &TextArgs) -> Result<(Gallery, CpuEncoder)> {
+    let gallery = Gallery::open(folder)?;
+    let name = match model {
+        Some(name) => name.to_owned(),
+        None => gallery.model()?.name,
+    };
+    let encoder = as_in_gallery(folder, open_model(&name, text)?)?;
+    gallery.check_model(&model_id(&name, &encoder)?)?;
+    Ok((gallery, encoder))
+}
+
+/// A hit as it is printed.
+#[derive(Clone, Debug, Serialize)]
+pub struct FoundItem {
+    /// 1 is the best.
+    pub rank: usize,
+    /// Cosine similarity.
+    pub score: f32,
+    /// Number of the item in the gallery.
+    pub id: i64,
+    /// What it is.
+    pub kind: Kind,
+    /// The file it comes from.
+    #[serde(flatten)]
+    pub file: FileName,
+    /// The words of a text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+/// The best items for a query vector. `matrix` has the gallery's vectors of a kind.
+pub fn find(gallery: &Gallery, matrix: &Flat, query: &[f32], k: usize) -> Result<Vec<FoundItem>> {
+    let hits = matrix.search(query, k).into_iter().enumerate();
+    hits.map(|(index, hit)| {
+        let item = gallery.item(hit.id as i64)?.context("the item was removed meanwhile")?;
+        Ok(FoundItem {
+            rank: index + 1,
+            score: hit.score,
+            id: item.id,
+            kind: item.kind,
+            file: origin_path(&item.origin).as_path().into(),
+            text: item.text,
+        })
+    })
+    .collect()
+}
+
+/// The queries of a file, or of standard input where it is `-`: one a line, empty lines are none.
+///
+/// # Errors
+/// It cannot be read, is no UTF-8, or has no query.
+pub fn queries(path: &Path) -> Result<Vec<String>> {
+    let text = match path == Path::new("-") {
+        true => standard_input()?,
+        false => tuwen_data::encoding::TextFile::read(path)?,
+    };
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let queries: Vec<String> = lines.map(str::to_owned).collect();
+    if queries.is_empty() {
+        bail!(Usage(format!("--queries {}: there is no query in it", path.display())));
+    }
+    Ok(queries)
+}
+
+fn standard_input() -> Result<String> {
+    let mut text = String::new();
+    let mut input = std::io::Read::take(std::io::stdin().lock(), file::TEXT + 1);
+    while input.read_line(&mut text).context("standard input")? > 0 {
+        if text.len() as u64 > file::TEXT {
+            bail!("standard input has more than the {} bytes that queries may have", file::TEXT);
+        }
+    }
+    Ok(text)
+}

@@ -1,0 +1,119 @@
+//! Forgetting what is gone, and only that.
+//!
+//! Files that are left out now (hidden, excluded) are not gone: they stay until the user asks for
+//! `--prune`. When all pictures of a place are gone at once, or a folder that held some is empty, then
+//! most likely a disk is not mounted: they stay until the user says `--force`.
+
+use std::collections::{BTreeMap, HashMap};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use tuwen_index::{Item, Kind};
+
+use super::summary::Missing;
+use super::{Indexer, emptied};
+use crate::picture_file::origin_path;
+
+impl Indexer<'_> {
+    /// Removes pictures that lay below `places` and are gone.
+    pub(super) fn forget_missing(
+        &mut self,
+        places: &[PathBuf],
+        unreadable: &[PathBuf],
+    ) -> Result<()> {
+        let below = |path: &Path, all: &[PathBuf]| all.iter().any(|place| path.starts_with(place));
+        let (mut gone, mut left_out) = (Vec::new(), Vec::new());
+        // Of each place: whether a picture from before this run is still there.
+        let mut alive = vec![false; places.len()];
+        for item in self.gallery.all(Kind::Image)? {
+            let path = origin_path(&item.origin);
+            if item.id > self.last || !below(&path, places) {
+                continue;
+            }
+            let seen = self.seen.contains(&item.id);
+            let kept = below(&path, unreadable);
+            if seen || kept || !is_gone(&path) {
+                let here = places.iter().zip(&mut alive);
+                here.filter(|(place, _)| path.starts_with(place)).for_each(|(_, a)| *a = true);
+                if !seen && !kept {
+                    left_out.push(item);
+                }
+            } else {
+                gone.push((item, path));
+            }
+        }
+        let gone = if self.options.force {
+            gone.into_iter().map(|(item, _)| item).collect()
+        } else {
+            let dead = places.iter().zip(alive).filter(|(_, alive)| !alive).map(|(place, _)| place);
+            self.keep_suspicious(gone, &dead.collect::<Vec<_>>())
+        };
+        self.remove(&gone)?;
+        match self.options.prune {
+            true => self.remove(&left_out),
+            false => {
+                self.summary.kept += left_out.len();
+                Ok(())
+            }
+        }
+    }
+
+    /// Those that are gone for good; the others stay and are counted by folder.
+    fn keep_suspicious(&mut self, gone: Vec<(Item, PathBuf)>, dead: &[&PathBuf]) -> Vec<Item> {
+        let mut known: HashMap<PathBuf, Option<PathBuf>> = HashMap::new();
+        let mut missing: BTreeMap<PathBuf, usize> = BTreeMap::new();
+        let mut sure = Vec::new();
+        for (item, path) in gone {
+            let place = dead.iter().find(|place| path.starts_with(place));
+            let folder = match (place, path.parent()) {
+                (Some(place), _) => Some((*place).clone()),
+                (None, Some(parent)) => {
+                    known.entry(parent.to_path_buf()).or_insert_with(|| emptied(&path)).clone()
+                }
+                (None, None) => None,
+            };
+            match folder {
+                Some(folder) => *missing.entry(folder).or_default() += 1,
+                None => sure.push(item),
+            }
+        }
+        let missing = missing.into_iter().map(|(folder, items)| Missing::new(&folder, items));
+        self.summary.missing.extend(missing);
+        sure
+    }
+
+    /// Counts, or with `--prune` removes, texts whose file is gone.
+    ///
+    /// # Errors
+    /// A gallery that cannot be written.
+    pub fn texts_without_file(&mut self) -> Result<()> {
+        for (origin, texts) in self.gallery.origins(Kind::Text)? {
+            let path = origin_path(&origin);
+            if !is_gone(&path) {
+                continue;
+            }
+            let on_lost_disk = !self.options.force && emptied(&path).is_some();
+            if self.options.prune && !on_lost_disk {
+                let items = self.gallery.from_origin(Kind::Text, path.as_os_str().as_bytes())?;
+                self.remove(&items)?;
+            } else {
+                self.summary.texts_without_file.push(Missing::new(&path, texts));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn remove(&mut self, items: &[Item]) -> Result<()> {
+        self.gallery
+            .transaction(|gallery| items.iter().try_for_each(|item| gallery.remove(item.id)))?;
+        self.summary.removed += items.len();
+        Ok(())
+    }
+}
+
+/// Whether there is nothing at that path; one that may not be looked at is not known to be gone.
+fn is_gone(path: &Path) -> bool {
+    use std::io::ErrorKind::{NotADirectory, NotFound};
+    path.symlink_metadata().is_err_and(|e| matches!(e.kind(), NotFound | NotADirectory))
+}

@@ -1,0 +1,233 @@
+//! Files into a gallery: what changed is embedded again, what moved is recognised, what is gone is
+//! removed (`forget`), texts are given to their pictures (`texts`), and one bad file among a million is
+//! reported and skipped. `summary` says what was done.
+
+mod forget;
+mod owners;
+mod summary;
+mod texts;
+
+use std::collections::HashSet;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Result;
+use rayon::prelude::*;
+use tuwen_data::Encoder;
+use tuwen_data::image::RgbImage;
+use tuwen_index::{Gallery, Item, Kind, NewItem};
+
+use crate::picture_file::{Fitted, Loaded, load, origin_path};
+use crate::walk::{Failure, Found, Walk};
+
+pub use self::summary::Summary;
+
+/// Pictures that are decoded, embedded and committed together.
+const BATCH: usize = 32;
+
+/// What a user may ask for beyond the ordinary.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Read the files of which size and time are as they were.
+    pub verify: bool,
+    /// Forget what is left out now, and texts whose file is gone.
+    pub prune: bool,
+    /// Forget also what seems to be gone because its disk is.
+    pub force: bool,
+}
+
+/// Brings a gallery up to date with files.
+pub struct Indexer<'a> {
+    gallery: &'a Gallery,
+    encoder: &'a dyn Encoder,
+    options: Options,
+    stop: &'a AtomicBool,
+    progress: &'a dyn Fn(usize),
+    summary: Summary,
+    /// Items that are still there.
+    seen: HashSet<i64>,
+    /// The largest number of an item before this run.
+    last: i64,
+}
+
+/// A file that may have to be embedded.
+struct Candidate {
+    file: Found,
+    /// What the gallery holds from this path.
+    known: Option<Item>,
+}
+
+impl<'a> Indexer<'a> {
+    /// `progress` hears the number of pictures looked at.
+    ///
+    /// # Errors
+    /// The gallery cannot be read.
+    pub fn new(
+        gallery: &'a Gallery,
+        encoder: &'a dyn Encoder,
+        options: Options,
+        stop: &'a AtomicBool,
+        progress: &'a dyn Fn(usize),
+    ) -> Result<Self> {
+        let last = gallery.last_id()?;
+        let (summary, seen) = (Summary::default(), HashSet::new());
+        Ok(Self { gallery, encoder, options, stop, progress, summary, seen, last })
+    }
+
+    /// Indexes the pictures of a walk and forgets those that are gone from its places.
+    ///
+    /// # Errors
+    /// A gallery that cannot be written. Bad pictures are no error.
+    pub fn pictures(&mut self, walk: Walk) -> Result<()> {
+        let Walk { places, files, left_out, failed, unreadable } = walk;
+        self.summary.left_out = left_out;
+        self.summary.failed.extend(failed);
+        let mut pending = Vec::with_capacity(BATCH);
+        for file in files {
+            if self.stopped() {
+                break;
+            }
+            pending.extend(self.consider(file)?);
+            if pending.len() == BATCH {
+                self.flush(std::mem::take(&mut pending))?;
+            }
+        }
+        self.flush(pending)?;
+        if !self.stopped() {
+            self.forget_missing(&places, &unreadable)?;
+        }
+        Ok(())
+    }
+
+    fn stopped(&mut self) -> bool {
+        self.summary.stopped = self.stop.load(Ordering::Relaxed);
+        self.summary.stopped
+    }
+
+    /// A candidate, where the file is not as it was.
+    fn consider(&mut self, file: Found) -> Result<Option<Candidate>> {
+        let known = self.gallery.from_origin(Kind::Image, file.path.as_os_str().as_bytes())?.pop();
+        if let Some(item) = &known
+            && (item.size, item.mtime_ns) == (file.size, file.mtime_ns)
+            && !self.options.verify
+        {
+            self.seen.insert(item.id);
+            self.summary.unchanged += 1;
+            (self.progress)(1);
+            return Ok(None);
+        }
+        Ok(Some(Candidate { file, known }))
+    }
+
+    /// Reads, embeds and commits what is pending.
+    fn flush(&mut self, pending: Vec<Candidate>) -> Result<()> {
+        let encoder = self.encoder;
+        let read = |one: &Candidate| load(&one.file.path, one.known.as_ref(), encoder);
+        let loaded: Vec<tuwen_data::Result<Loaded>> = pending.par_iter().map(read).collect();
+        let mut fresh = Vec::new();
+        for (candidate, loaded) in pending.into_iter().zip(loaded) {
+            (self.progress)(1);
+            match loaded {
+                Err(error) => self.refuse(&candidate, &error),
+                Ok(Loaded::Same) => {
+                    let item = candidate.known.as_ref().expect("only a known file is the same");
+                    self.relocate(item.id, &candidate.file)?;
+                    self.summary.unchanged += 1;
+                }
+                Ok(Loaded::Fitted(fitted)) => {
+                    if !self.moved(&candidate, &fitted.hash)? {
+                        fresh.push((candidate, fitted));
+                    }
+                }
+            }
+        }
+        self.store(fresh)
+    }
+
+    fn refuse(&mut self, candidate: &Candidate, error: &tuwen_data::Error) {
+        // A file that was fine once keeps its place until it is gone.
+        self.seen.extend(candidate.known.as_ref().map(|item| item.id));
+        let Found { path, named, .. } = &candidate.file;
+        match error {
+            tuwen_data::Error::Unsupported { kind } if !named => {
+                *self.summary.left_out.unsupported.entry((*kind).to_owned()).or_default() += 1;
+            }
+            _ => self.summary.failed.push(Failure::new(path, *named, error)),
+        }
+    }
+
+    fn relocate(&mut self, id: i64, file: &Found) -> Result<()> {
+        let origin = file.path.as_os_str().as_bytes();
+        self.gallery.relocate(id, origin, file.size, file.mtime_ns)?;
+        self.seen.insert(id);
+        Ok(())
+    }
+
+    /// Whether the content is known from a file that is no longer there.
+    fn moved(&mut self, candidate: &Candidate, hash: &[u8; 32]) -> Result<bool> {
+        if candidate.known.is_some() {
+            return Ok(false);
+        }
+        let same = self.gallery.with_hash(hash)?;
+        let gone = same.iter().find(|item| {
+            item.kind == Kind::Image
+                && !self.seen.contains(&item.id)
+                && !origin_path(&item.origin).exists()
+        });
+        let Some(item) = gone else { return Ok(false) };
+        self.relocate(item.id, &candidate.file)?;
+        self.summary.moved += 1;
+        Ok(true)
+    }
+
+    fn store(&mut self, fresh: Vec<(Candidate, Fitted)>) -> Result<()> {
+        if fresh.is_empty() {
+            return Ok(());
+        }
+        let pictures: Vec<RgbImage> =
+            fresh.iter().map(|(_, fitted)| fitted.picture.clone()).collect();
+        let vectors = self.encoder.encode_images(&pictures)?;
+        let ids = self.gallery.transaction(|gallery| {
+            let rows = fresh.iter().zip(vectors.chunks_exact(self.encoder.dim()));
+            rows.map(|((Candidate { file, known }, fitted), vector)| {
+                let item = NewItem {
+                    kind: Kind::Image,
+                    origin: file.path.as_os_str().as_bytes().to_vec(),
+                    text: None,
+                    owner: None,
+                    hash: fitted.hash,
+                    size: file.size,
+                    mtime_ns: file.mtime_ns,
+                    metadata: format!(
+                        "{{\"width\":{},\"height\":{}}}",
+                        fitted.width, fitted.height
+                    ),
+                    vector: vector.to_vec(),
+                };
+                match known {
+                    Some(old) => gallery.update(old.id, &item).map(|()| old.id),
+                    None => gallery.insert(&item),
+                }
+            })
+            .collect::<Result<Vec<i64>, _>>()
+        })?;
+        let updated = fresh.iter().filter(|(candidate, _)| candidate.known.is_some()).count();
+        self.summary.updated += updated;
+        self.summary.added += fresh.len() - updated;
+        self.seen.extend(ids);
+        Ok(())
+    }
+
+    /// What was done.
+    pub fn finish(self) -> Summary {
+        self.summary
+    }
+}
+
+/// The nearest folder above a path that exists, if it is empty: where a disk was, perhaps.
+fn emptied(path: &std::path::Path) -> Option<PathBuf> {
+    let folder = path.ancestors().skip(1).find(|folder| folder.is_dir())?;
+    let is_empty = std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
+    is_empty.then(|| folder.to_path_buf())
+}

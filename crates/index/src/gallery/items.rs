@@ -1,0 +1,202 @@
+//! Reading and changing the items of a gallery.
+
+use rusqlite::{Row, params};
+
+use super::{Gallery, corrupt};
+use crate::Result;
+use crate::flat::Flat;
+use crate::item::{Item, Kind, NewItem};
+
+impl Gallery {
+    /// The picture or texts that come from a file.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn from_origin(&self, kind: Kind, origin: &[u8]) -> Result<Vec<Item>> {
+        self.items("origin = ?1 AND kind = ?2", params![origin, kind.name()])
+    }
+
+    /// Items with that content.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn with_hash(&self, hash: &[u8; 32]) -> Result<Vec<Item>> {
+        self.items("hash = ?1", params![hash])
+    }
+
+    /// The item of that number.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn item(&self, id: i64) -> Result<Option<Item>> {
+        Ok(self.items("id = ?1", params![id])?.pop())
+    }
+
+    /// All items of a kind.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn all(&self, kind: Kind) -> Result<Vec<Item>> {
+        self.items("kind = ?1", params![kind.name()])
+    }
+
+    /// The files that items of a kind come from, each with the number of its items.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn origins(&self, kind: Kind) -> Result<Vec<(Vec<u8>, usize)>> {
+        let sql =
+            "SELECT origin, count(*) FROM item WHERE kind = ?1 GROUP BY origin ORDER BY origin";
+        let read = || {
+            let mut statement = self.db.prepare(sql)?;
+            let row = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, i64>(1)? as usize));
+            statement.query_map([kind.name()], row)?.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        read().map_err(|e| self.error(e))
+    }
+
+    /// The largest number of an item, 0 where there is none.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn last_id(&self) -> Result<i64> {
+        let sql = "SELECT coalesce(max(id), 0) FROM item";
+        self.db.query_row(sql, [], |row| row.get(0)).map_err(|e| self.error(e))
+    }
+
+    fn items(&self, condition: &str, values: impl rusqlite::Params) -> Result<Vec<Item>> {
+        let sql = format!(
+            "SELECT id, kind, origin, text, owner, hash, size, mtime_ns, metadata FROM item \
+             WHERE {condition} ORDER BY id"
+        );
+        let read = || {
+            let mut statement = self.db.prepare_cached(&sql)?;
+            statement.query_map(values, read_item)?.collect::<rusqlite::Result<Vec<Item>>>()
+        };
+        read().map_err(|e| self.error(e))
+    }
+
+    /// The vector of an item.
+    ///
+    /// # Errors
+    /// No such item, or the database cannot be read.
+    pub fn vector(&self, id: i64) -> Result<Vec<f32>> {
+        let read = || {
+            let mut statement = self.db.prepare_cached("SELECT vector FROM item WHERE id = ?1")?;
+            statement.query_row([id], |row| Ok(floats(row.get_ref(0)?.as_blob()?).collect()))
+        };
+        read().map_err(|e| self.error(e))
+    }
+
+    /// The packed matrix of all vectors of a kind, in the order of their ids.
+    ///
+    /// # Errors
+    /// The database cannot be read, or a vector has another width than the gallery's.
+    pub fn matrix(&self, kind: Kind) -> Result<Flat> {
+        let dim = self.model()?.dim;
+        let sql = "SELECT id, vector FROM item WHERE kind = ?1 ORDER BY id";
+        let read = || {
+            let mut flat = Flat::new(dim);
+            let mut statement = self.db.prepare(sql)?;
+            let mut rows = statement.query([kind.name()])?;
+            while let Some(row) = rows.next()? {
+                let bytes = row.get_ref(1)?.as_blob()?;
+                if bytes.len() != dim * 4 {
+                    let bytes = bytes.len();
+                    return Err(corrupt(format!("a vector of {bytes} bytes for {dim} values")));
+                }
+                flat.push(row.get::<_, i64>(0)? as u64, floats(bytes));
+            }
+            Ok(flat)
+        };
+        read().map_err(|e| self.error(e))
+    }
+
+    /// Number of items of a kind.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn count(&self, kind: Kind) -> Result<usize> {
+        let sql = "SELECT count(*) FROM item WHERE kind = ?1";
+        let count = self.db.query_row(sql, [kind.name()], |row| row.get::<_, i64>(0));
+        Ok(count.map_err(|e| self.error(e))? as usize)
+    }
+
+    /// Stores an item; returns its number.
+    ///
+    /// # Errors
+    /// The disk is full or read-only.
+    pub fn insert(&self, item: &NewItem) -> Result<i64> {
+        let bytes: Vec<u8> = item.vector.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let insert = || {
+            let mut statement = self.db.prepare_cached(
+                "INSERT INTO item (kind, origin, text, owner, hash, size, mtime_ns, metadata, \
+                 vector) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            )?;
+            statement.insert(params![
+                item.kind.name(),
+                item.origin,
+                item.text,
+                item.owner,
+                item.hash,
+                item.size as i64,
+                item.mtime_ns,
+                item.metadata,
+                bytes
+            ])
+        };
+        insert().map_err(|e| self.error(e))
+    }
+
+    /// Replaces an item's content; its number and its captions stay.
+    ///
+    /// # Errors
+    /// The disk is full or read-only.
+    pub fn update(&self, id: i64, item: &NewItem) -> Result<()> {
+        let bytes: Vec<u8> = item.vector.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let done = self.db.execute(
+            "UPDATE item SET hash = ?2, size = ?3, mtime_ns = ?4, metadata = ?5, vector = ?6 \
+             WHERE id = ?1",
+            params![id, item.hash, item.size as i64, item.mtime_ns, item.metadata, bytes],
+        );
+        done.map(drop).map_err(|e| self.error(e))
+    }
+
+    /// Notes that an item's unchanged content now lies in this file.
+    ///
+    /// # Errors
+    /// The disk is full or read-only.
+    pub fn relocate(&self, id: i64, origin: &[u8], size: u64, mtime_ns: i64) -> Result<()> {
+        let sql = "UPDATE item SET origin = ?2, size = ?3, mtime_ns = ?4 WHERE id = ?1";
+        let done = self.db.execute(sql, params![id, origin, size as i64, mtime_ns]);
+        done.map(drop).map_err(|e| self.error(e))
+    }
+
+    /// Removes an item; its captions stay, without an owner.
+    ///
+    /// # Errors
+    /// The disk is full or read-only.
+    pub fn remove(&self, id: i64) -> Result<()> {
+        let done = self.db.execute("DELETE FROM item WHERE id = ?1", [id]);
+        done.map(drop).map_err(|e| self.error(e))
+    }
+}
+
+fn floats(bytes: &[u8]) -> impl Iterator<Item = f32> + '_ {
+    bytes.as_chunks::<4>().0.iter().map(|&value| f32::from_le_bytes(value))
+}
+
+fn read_item(row: &Row<'_>) -> rusqlite::Result<Item> {
+    let kind: String = row.get(1)?;
+    Ok(Item {
+        id: row.get(0)?,
+        kind: if kind == "image" { Kind::Image } else { Kind::Text },
+        origin: row.get(2)?,
+        text: row.get(3)?,
+        owner: row.get(4)?,
+        hash: row.get(5)?,
+        size: row.get::<_, i64>(6)? as u64,
+        mtime_ns: row.get(7)?,
+        metadata: row.get(8)?,
+    })
+}

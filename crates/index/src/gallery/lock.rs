@@ -1,0 +1,46 @@
+//! The lock of the one writer: a file in the gallery's folder, locked by the system, so that a killed
+//! writer leaves none behind.
+//!
+//! The system locks the file and not its name. A lock file that was removed and made again is another
+//! file, which a second writer could lock as well; so the name is looked at again after locking and
+//! before every change.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Error, Result};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+const NAME: &str = "lock";
+/// Somebody removes the file again and again: not to be won.
+const ATTEMPTS: usize = 100;
+
+/// A lock that is held until it is dropped.
+pub(super) struct Lock {
+    path: PathBuf,
+    file: File,
+}
+
+impl Lock {
+    /// Locks a folder; nothing where another program holds the lock.
+    pub(super) fn take(folder: &Path) -> Result<Option<Self>> {
+        let path = folder.join(NAME);
+        for _ in 0..ATTEMPTS {
+            let options = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
+            let lock = Self { path: path.clone(), file: options? };
+            match lock.file.try_lock() {
+                Ok(()) if lock.is_held() => return Ok(Some(lock)),
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::Error(source)) => return Err(source),
+            }
+        }
+        Err(Error::other("its lock file is removed again and again"))
+    }
+
+    /// Whether the name still leads to the locked file.
+    pub(super) fn is_held(&self) -> bool {
+        let id = |data: std::fs::Metadata| (data.dev(), data.ino());
+        let named = std::fs::symlink_metadata(&self.path).map(id);
+        named.is_ok_and(|named| self.file.metadata().map(id).is_ok_and(|locked| locked == named))
+    }
+}

@@ -1,0 +1,227 @@
+//! The gallery: one SQLite database in a folder, the single source of truth.
+//!
+//! Write-ahead logging lets any number of readers go on while one writer works; a `lock` keeps a
+//! second writer out with a clear error. What a transaction committed survives a kill; a `new` gallery
+//! takes the place of an old one only when it is whole. `items` reads and changes what is inside.
+
+mod items;
+mod lock;
+mod new;
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use self::lock::Lock;
+use self::new::Beside;
+use crate::item::ModelId;
+use crate::schema::FORMAT;
+use crate::{Error, Result};
+
+const DATABASE: &str = "gallery.sqlite";
+
+/// An open gallery.
+pub struct Gallery {
+    folder: PathBuf,
+    // Dropped in this order: the files of an unfinished gallery go when nobody uses them any more, and
+    // the lock last.
+    db: Connection,
+    beside: Option<Beside>,
+    /// Held by a writer for as long as it is open.
+    lock: Option<Lock>,
+}
+
+impl Gallery {
+    /// Whether a folder holds a gallery.
+    pub fn is_in(folder: &Path) -> bool {
+        folder.join(DATABASE).is_file()
+    }
+
+    /// Opens for reading, also on a read-only disk.
+    ///
+    /// # Errors
+    /// No gallery there, a damaged or a newer one.
+    pub fn open(folder: &Path) -> Result<Self> {
+        let file = folder.join(DATABASE);
+        if !file.is_file() {
+            return Err(Error::Missing(folder.to_path_buf()));
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let db = Connection::open_with_flags(&file, flags)
+            .and_then(|db| version(&db).map(|_| db))
+            .or_else(|error| match error.sqlite_error_code() {
+                // Without a place for the shared-memory file nobody can be writing either.
+                Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly) => {
+                    let uri = format!("file:{}?immutable=1", escape(&file));
+                    Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI)
+                }
+                _ => Err(error),
+            });
+        let db = db.map_err(|e| sqlite(folder, e))?;
+        let gallery = Self { folder: folder.to_path_buf(), db, beside: None, lock: None };
+        gallery.check_version()?;
+        Ok(gallery)
+    }
+
+    /// Opens for writing, creating what is missing.
+    ///
+    /// # Errors
+    /// Another writer, another model's gallery, a damaged one, a disk that cannot be written.
+    pub fn open_for_writing(folder: &Path, model: &ModelId) -> Result<Self> {
+        let lock = take_lock(folder)?;
+        let file = folder.join(DATABASE);
+        if !file.exists() {
+            new::create(folder, model)?;
+        }
+        let gallery = Self::writer(folder, &file, lock, None)?;
+        gallery.check_model(model)?;
+        Ok(gallery)
+    }
+
+    fn writer(folder: &Path, file: &Path, lock: Lock, beside: Option<Beside>) -> Result<Self> {
+        let db = Connection::open(file).map_err(|e| sqlite(folder, e))?;
+        let gallery = Self { folder: folder.to_path_buf(), db, beside, lock: Some(lock) };
+        gallery.prepare().map_err(|e| gallery.error(e))?;
+        gallery.check_version()?;
+        Ok(gallery)
+    }
+
+    fn prepare(&self) -> rusqlite::Result<()> {
+        self.db.pragma_update(None, "journal_mode", "WAL")?;
+        self.db.pragma_update(None, "synchronous", "NORMAL")?;
+        self.db.pragma_update(None, "foreign_keys", true)?;
+        let health: String = self.db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        if health != "ok" {
+            return Err(corrupt(health));
+        }
+        Ok(())
+    }
+
+    fn check_version(&self) -> Result<()> {
+        let path = self.folder.clone();
+        match version(&self.db).map_err(|e| self.error(e))? {
+            FORMAT => Ok(()),
+            found if found > FORMAT => Err(Error::Newer { path, found, known: FORMAT }),
+            found => {
+                let what = format!("it has format {found} and not {FORMAT}: its head is lost");
+                Err(Error::Damaged { path, what })
+            }
+        }
+    }
+
+    /// Refuses a gallery that another model made.
+    ///
+    /// # Errors
+    /// [`Error::OtherModel`] with both fingerprints and the cure.
+    pub fn check_model(&self, model: &ModelId) -> Result<()> {
+        let found = self.model()?;
+        if found.fingerprint != model.fingerprint {
+            return Err(Error::OtherModel {
+                path: self.folder.clone(),
+                found: Box::new(found),
+                wanted: Box::new(model.clone()),
+            });
+        }
+        Ok(())
+    }
+
+    /// The model that made the vectors.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn model(&self) -> Result<ModelId> {
+        let value = |key: &str| -> Result<String> {
+            let found =
+                self.db.query_row("SELECT value FROM meta WHERE key = ?1", [key], |r| r.get(0));
+            found.map_err(|error| match error {
+                rusqlite::Error::QueryReturnedNoRows => {
+                    self.error(corrupt(format!("it does not say its {key}")))
+                }
+                other => self.error(other),
+            })
+        };
+        let dim = value("dim")?.parse();
+        let dim = dim.map_err(|_| self.error(corrupt("the vector width is no number".into())))?;
+        Ok(ModelId { name: value("model")?, fingerprint: value("fingerprint")?, dim })
+    }
+
+    /// Runs several changes as one: all of them are kept, or none.
+    ///
+    /// # Errors
+    /// A change failed, the disk is full or read-only, or the lock file was taken away.
+    pub fn transaction<T>(&self, change: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
+        self.check_lock()?;
+        let transaction = self.db.unchecked_transaction().map_err(|e| self.error(e))?;
+        let value = change(self)?;
+        transaction.commit().map_err(|e| self.error(e))?;
+        Ok(value)
+    }
+
+    fn check_lock(&self) -> Result<()> {
+        match &self.lock {
+            Some(lock) if !lock.is_held() => Err(Error::Unlocked(self.folder.clone())),
+            _ => Ok(()),
+        }
+    }
+
+    fn error(&self, error: rusqlite::Error) -> Error {
+        sqlite(&self.folder, error)
+    }
+}
+
+/// Makes the folder, where it is missing, and locks it.
+fn take_lock(folder: &Path) -> Result<Lock> {
+    std::fs::create_dir_all(folder).map_err(|e| unwritable(folder, &e))?;
+    let lock = Lock::take(folder).map_err(|e| unwritable(folder, &e))?;
+    lock.ok_or_else(|| Error::Busy(folder.to_path_buf()))
+}
+
+fn unwritable(folder: &Path, error: &std::io::Error) -> Error {
+    match error.kind() {
+        std::io::ErrorKind::StorageFull => Error::Full(folder.to_path_buf()),
+        _ => Error::Unwritable { path: folder.to_path_buf(), what: error.to_string() },
+    }
+}
+
+fn version(db: &Connection) -> rusqlite::Result<i64> {
+    db.query_row("PRAGMA user_version", [], |row| row.get(0))
+}
+
+/// SQLite's own error for what it cannot see: a database that is whole and not a gallery.
+fn corrupt(what: String) -> rusqlite::Error {
+    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+    rusqlite::Error::SqliteFailure(code, Some(what))
+}
+
+fn sqlite(folder: &Path, error: rusqlite::Error) -> Error {
+    use rusqlite::Error::{
+        FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, SqlInputError,
+        SqliteFailure,
+    };
+    let path = folder.to_path_buf();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            Error::Damaged { path, what: error.to_string() }
+        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::Busy(path),
+        Some(ErrorCode::DiskFull) => Error::Full(path),
+        Some(ErrorCode::ReadOnly) => Error::Unwritable { path, what: error.to_string() },
+        _ => match &error {
+            // The statements are right: a missing table or a value of another type is not.
+            FromSqlConversionFailure(..)
+            | IntegralValueOutOfRange(..)
+            | InvalidColumnType(..)
+            | SqlInputError { .. } => Error::Damaged { path, what: error.to_string() },
+            SqliteFailure(code, _) if code.extended_code == rusqlite::ffi::SQLITE_ERROR => {
+                Error::Damaged { path, what: error.to_string() }
+            }
+            _ => Error::Sqlite { path, source: error },
+        },
+    }
+}
+
+/// A path inside a `file:` URI.
+fn escape(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    text.replace('%', "%25").replace('?', "%3f").replace('#', "%23")
+}
