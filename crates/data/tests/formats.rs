@@ -119,6 +119,7 @@ fn nothing_is_written_half() {
     drop(writer);
     assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0);
     std::fs::create_dir(&out).expect("a folder");
+    std::fs::write(out.join("mine"), b"x").expect("a file");
     let error = Writer::create(&out, Target::Csv).err().expect("it is there");
     assert!(error.to_string().contains("exists already"), "{error}");
     let mut clip = Writer::create(&folder.path().join("c"), Target::ChineseClip).expect("a folder");

@@ -207,9 +207,9 @@ fn stem(path: &Path) -> String {
 fn same_format(args: &Args) -> Result<Format> {
     let mut files = args.captions.iter();
     let first = files.next().unwrap_or(&args.images);
-    let format = Source::guess(first)?.format;
+    let format = Source::guess_as(first, args.encoding)?.format;
     for file in files {
-        let other = Source::guess(file)?.format;
+        let other = Source::guess_as(file, args.encoding)?.format;
         if other != format {
             bail!(Usage(format!(
                 "{} is of the format {}, {} of the format {}: measure them one by one, or give --format",
