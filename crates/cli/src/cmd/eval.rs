@@ -20,6 +20,7 @@ use crate::number;
 use crate::output::{Force, OutputFolder};
 use crate::query::{TextArgs, Usage};
 use crate::terminal::{note, say};
+use crate::words::counted;
 
 /// Measure retrieval on a captioned set: R@1/5/10 and ranks, both ways
 #[derive(clap::Args)]
@@ -294,8 +295,8 @@ fn line(name: &str, direction: &Direction) {
     let within = direction.interval.map(|[low, high]| format!("{low:.1}-{high:.1}")).join(", ");
     say!("  {name}: R@1/5/10 {} (95%: {within})", three(direction.recall));
     say!(
-        "    chance {}, mean rank {:.1}, median {}, MRR {:.3}, mAP {:.3}, mAP@50 {:.3}, nDCG@10 {:.3}, {} queries, \
-         {} items, {} ties",
+        "    chance {}, mean rank {:.1}, median {}, MRR {:.3}, mAP {:.3}, mAP@50 {:.3}, nDCG@10 {:.3}, {}, \
+         {}, {}",
         three(direction.chance),
         direction.mean_rank,
         direction.median_rank,
@@ -303,9 +304,9 @@ fn line(name: &str, direction: &Direction) {
         direction.map,
         direction.map_at_k,
         direction.ndcg,
-        direction.queries,
-        direction.gallery,
-        direction.ties
+        counted(direction.queries, "query"),
+        counted(direction.gallery, "item"),
+        counted(direction.ties, "tie")
     );
     for (k, recall) in &direction.recall_at {
         say!("    R@{k} {recall:.1}");
