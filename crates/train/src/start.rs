@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use tuwen_data::image::{Fingerprint, Limits, decode, groups};
 use tuwen_data::loader::Plan;
 use tuwen_data::{Error as DataError, Sample};
-use tuwen_encode::{Array, Arrays, ModelConfig, Vision, arrays};
+use tuwen_encode::{Arrays, ModelConfig, Vision, arrays};
 use tuwen_gemm::Precision;
 use tuwen_model::burn::tensor::Device;
 use tuwen_model::{DualEncoder, load_imagenet_vit, weights};
@@ -40,10 +40,6 @@ pub fn first_weights(config: &TrainConfig) -> Result<(Architecture, Arrays)> {
         arrays.0.extend(arrays::read(path)?.0);
     }
     model.config.check_weights(&arrays)?;
-    let lost = |(_, array): &(&String, &Array)| !array.data.iter().all(|value| value.is_finite());
-    if let Some((name, _)) = arrays.0.iter().find(lost) {
-        return Err(Error::NotFinite { what: format!("the weight `{name}` to start from") });
-    }
     match config.loss.kind {
         LossKind::Sigmoid => {
             // One that is anyway says nothing of it, so that before and after have one architecture.
