@@ -34,13 +34,14 @@ fn commands() -> Vec<(Vec<String>, Command)> {
 
 /// The words of a line as a shell takes them apart, up to a redirection or a wide gap.
 fn words(line: &str) -> Vec<String> {
-    let (mut words, mut word, mut quoted, mut gap) = (Vec::new(), String::new(), false, 0);
+    let (mut words, mut word, mut quoted, mut gap) = (Vec::new(), String::new(), None, 0);
     for c in line.chars() {
-        gap = if c == ' ' && !quoted { gap + 1 } else { 0 };
+        gap = if c == ' ' && quoted.is_none() { gap + 1 } else { 0 };
         match c {
-            '"' => quoted = !quoted,
-            '>' if !quoted => break,
-            ' ' if !quoted => {
+            c if quoted == Some(c) => quoted = None,
+            '"' | '\'' if quoted.is_none() => quoted = Some(c),
+            '>' if quoted.is_none() => break,
+            ' ' if quoted.is_none() => {
                 if !word.is_empty() {
                     words.push(std::mem::take(&mut word));
                 } else if gap == 2 && words.len() > 1 {

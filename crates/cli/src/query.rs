@@ -5,13 +5,14 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use tuwen_data::Encoder;
-use tuwen_data::encoding::TextFile;
+use tuwen_data::encoding::{Encoding, TextFile};
 use tuwen_data::image::{Limits, decode_file};
 use tuwen_data::import::{CaptionFile, Format, Source, pairs};
 use tuwen_encode::{CpuEncoder, LongText, WINDOW};
 use tuwen_index::{Gallery, ModelId};
 
 use crate::terminal::note;
+use crate::words::counted;
 
 /// The user asked for something that makes no sense: exit code 2.
 #[derive(Debug, thiserror::Error)]
@@ -75,10 +76,13 @@ pub fn as_in_gallery(folder: &Path, encoder: CpuEncoder) -> Result<CpuEncoder> {
 pub fn note_lost(encoder: &CpuEncoder) {
     let (texts, tokens) = encoder.lost();
     if texts > 0 {
+        let are = if texts == 1 { "is" } else { "are" };
         note!(
-            "note: {texts} texts are longer than the model's {} tokens and lost {tokens} in all; \
-             --long-text window keeps them",
-            encoder.config().context
+            "note: {} {are} longer than the model's {} tokens; {} in all are lost (--long-text window keeps \
+             them)",
+            counted(texts, "text"),
+            encoder.config().context,
+            counted(tokens, "token")
         );
     }
 }
@@ -150,25 +154,34 @@ fn add(sum: &mut [f32], vector: &[f32]) {
 }
 
 /// Reads texts, with the picture each describes where the format says so.
-pub fn captions(path: &Path) -> Result<Vec<(Option<String>, String)>> {
-    let text = TextFile::look(path)?;
+pub fn captions(path: &Path, encoding: Option<Encoding>) -> Result<Vec<(Option<String>, String)>> {
+    let text = TextFile::look_as(path, encoding)?;
     for remark in text.remarks() {
         note!("note: {}: {remark}", path.display());
     }
-    let Ok(Source {
-        format: format @ (Format::Csv | Format::Jsonl | Format::Flickr | Format::Lavis),
-        ..
-    }) = Source::guess(path)
-    else {
-        let lines = text.open()?.lines();
-        let lines = lines.map(|line| line.with_context(|| path.display().to_string()));
-        let lines: Vec<String> = lines.collect::<Result<_>>()?;
-        let lines = lines.iter().map(|line| line.trim()).filter(|line| !line.is_empty());
-        return Ok(lines.map(|line| (None, line.to_owned())).collect());
+    let format = match Source::guess_as(path, encoding).map(|source| source.format) {
+        Ok(format @ (Format::Csv | Format::Jsonl | Format::Flickr | Format::Lavis)) => format,
+        Ok(other) => bail!(
+            "{}: it is of the format {}, which is no list of captions: `tuwen data convert {0} NEW --to jsonl` \
+             makes one",
+            path.display(),
+            other.name()
+        ),
+        Err(_) => return lines(path, &text),
     };
-    let opened = pairs(&CaptionFile::new(path), format, text.open()?, &|_| false)?;
+    let file = CaptionFile { encoding, ..CaptionFile::new(path) };
+    let opened = pairs(&file, format, text.open()?, &|_| false)?;
     if let Some(choice) = opened.choice {
         note!("note: {}: {choice}", path.display());
     }
     opened.pairs.map(|pair| Ok(pair.map(|pair| (Some(pair.image), pair.caption))?)).collect()
+}
+
+/// One text a line.
+fn lines(path: &Path, text: &TextFile) -> Result<Vec<(Option<String>, String)>> {
+    let lines = text.open()?.lines();
+    let lines = lines.map(|line| line.with_context(|| path.display().to_string()));
+    let lines: Vec<String> = lines.collect::<Result<_>>()?;
+    let lines = lines.iter().map(|line| line.trim()).filter(|line| !line.is_empty());
+    Ok(lines.map(|line| (None, line.to_owned())).collect())
 }

@@ -266,7 +266,7 @@ fn captions_meet_their_pictures_or_are_reported() {
         .expect("a file");
     let found = index(home, &["photos", "--captions", "c.csv"]);
     assert_eq!(numbers(&found, ["added", "texts"]), [6, 7], "{found}");
-    let reasons: Vec<&str> = found["failed"]
+    let reasons: Vec<&str> = found["texts_alone"]
         .as_array()
         .expect("a list")
         .iter()

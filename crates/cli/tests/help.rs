@@ -84,7 +84,7 @@ fn files(home: &Path) {
     let ids: String =
         names.iter().map(|name| format!("{}\n", name.trim_end_matches(".png"))).collect();
     fs::write(home.join("val.ids"), ids).expect("a file");
-    fs::write(home.join("queries.txt"), "a dog\n一只猫\n").expect("a file");
+    fs::write(home.join("queries.txt"), "a cat\n一只狗\n").expect("a file");
     fs::write(home.join("labels.txt"), "cat\ndog\ncar\n").expect("a file");
     let tar = ["-cf", "../flickr8k-val.tar", "--", "."];
     let packed = Command::new("tar").args(tar).current_dir(home.join("images")).status();

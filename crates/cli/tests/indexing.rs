@@ -47,7 +47,7 @@ fn captions_follow_their_file() {
     std::fs::write(&file, "image,caption\npizza.png,a pizza\nno.png,nothing\n").expect("a file");
     let summary = index(home, &["--captions", "c.csv"]);
     assert_eq!((&summary["texts"], &summary["removed"]), (&1.into(), &1.into()));
-    assert!(summary["failed"][0]["reason"].as_str().expect("a reason").contains("no.png"));
+    assert!(summary["texts_alone"][0]["reason"].as_str().expect("a reason").contains("no.png"));
     std::fs::write(&file, "file,words\npizza.png,a pizza\n").expect("a file");
     let message = fail(home, &["index", "--captions", "c.csv"], 1);
     assert!(message.contains("no column `image`") && message.contains("words"), "{message}");

@@ -42,6 +42,7 @@ fn a_model_is_fetched_by_its_repository_and_used_by_it() {
     let server = Hub::start("team/tiny-clip", &files, Faults { cuts: 1, ..Faults::default() });
     let run = |args: &[&str]| with_hub(folder.path(), &server.endpoint, args);
 
+    copy_pictures(&["beach.png"], &folder.path().join("photos"));
     let missing = run(&["index", "--model", "team/tiny-clip", "photos"]);
     assert_eq!(missing.status.code(), Some(1));
     for part in ["tuwen model fetch team/tiny-clip", "model.safetensors", "snapshots/main"] {
@@ -49,7 +50,6 @@ fn a_model_is_fetched_by_its_repository_and_used_by_it() {
     }
     let fetched = run(&["model", "fetch", "team/tiny-clip"]);
     assert!(fetched.status.success(), "{}", text(&fetched));
-    copy_pictures(&["beach.png"], &folder.path().join("photos"));
     let indexed = run(&["index", "--model", "team/tiny-clip", "photos"]);
     assert!(text(&indexed).contains("1 added"), "{}", text(&indexed));
     // The gallery remembers the name, and finds the model by it.

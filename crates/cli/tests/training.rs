@@ -270,14 +270,14 @@ fn weights_that_are_no_numbers_are_named() {
     let last = bytes.len() - 2;
     bytes[last..].copy_from_slice(&half_nan());
     std::fs::write(&path, bytes).expect("a file");
-    let start = "[start]\nmodel = \"a\"\n[augment]";
-    std::fs::write(home.join("b.toml"), short("b", "", &[("[augment]", start)])).expect("a file");
-    let error = fail(home, &["train", "b.toml"], 1);
-    assert!(
-        error.contains("the weight `text.") && error.contains("not a finite number"),
-        "{error}"
-    );
-    assert!(!home.join("b").exists());
+    for start in ["model = \"a\"", "weights = \"a/model.safetensors\""] {
+        let start = format!("[start]\n{start}\n[augment]");
+        let text = short("b", "", &[("[augment]", &start)]);
+        std::fs::write(home.join("b.toml"), text).expect("a file");
+        let error = fail(home, &["train", "b.toml"], 1);
+        assert!(error.contains("weight `text.token_embed.weight`"), "{error}");
+        assert!(!home.join("b").exists(), "nothing begins");
+    }
 }
 
 /// IEEE half.

@@ -118,7 +118,10 @@ fn nothing_is_written_half() {
     assert!(collision.to_string().contains("two pictures"), "{collision}");
     drop(writer);
     assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0);
+    // An empty folder is as good as none, one that holds something is not.
     std::fs::create_dir(&out).expect("a folder");
+    drop(Writer::create(&out, Target::Csv).expect("an empty folder"));
+    std::fs::write(out.join("precious"), "1").expect("a file");
     let error = Writer::create(&out, Target::Csv).err().expect("it is there");
     assert!(error.to_string().contains("exists already"), "{error}");
     let mut clip = Writer::create(&folder.path().join("c"), Target::ChineseClip).expect("a folder");

@@ -46,7 +46,8 @@ pub fn first_weights(config: &TrainConfig) -> Result<(Architecture, Arrays)> {
     }
     match config.loss.kind {
         LossKind::Sigmoid => {
-            model.config.sigmoid = true;
+            // One that is anyway says nothing of it, so that before and after have one architecture.
+            model.config.sigmoid |= !model.config.is_sigmoid();
             begin_bias(&mut arrays);
         }
         LossKind::Contrastive => model.config.sigmoid = false,

@@ -117,7 +117,7 @@ impl SourceArgs {
     fn source(&self) -> Result<Source> {
         let source = match self.from {
             Some(format) => Source::new(&self.input, format),
-            None => Source::guess(&self.input)?,
+            None => Source::guess_as(&self.input, self.encoding)?,
         };
         Ok(Source {
             encoding: self.encoding,

@@ -20,6 +20,7 @@ use crate::number;
 use crate::output::{Force, OutputFolder};
 use crate::query::{TextArgs, Usage};
 use crate::terminal::{note, say};
+use crate::words::counted;
 
 /// Measure retrieval on a captioned set: R@1/5/10 and ranks, both ways
 #[derive(clap::Args)]
@@ -207,9 +208,9 @@ fn stem(path: &Path) -> String {
 fn same_format(args: &Args) -> Result<Format> {
     let mut files = args.captions.iter();
     let first = files.next().unwrap_or(&args.images);
-    let format = Source::guess(first)?.format;
+    let format = Source::guess_as(first, args.encoding)?.format;
     for file in files {
-        let other = Source::guess(file)?.format;
+        let other = Source::guess_as(file, args.encoding)?.format;
         if other != format {
             bail!(Usage(format!(
                 "{} is of the format {}, {} of the format {}: measure them one by one, or give --format",
@@ -294,8 +295,8 @@ fn line(name: &str, direction: &Direction) {
     let within = direction.interval.map(|[low, high]| format!("{low:.1}-{high:.1}")).join(", ");
     say!("  {name}: R@1/5/10 {} (95%: {within})", three(direction.recall));
     say!(
-        "    chance {}, mean rank {:.1}, median {}, MRR {:.3}, mAP {:.3}, mAP@50 {:.3}, nDCG@10 {:.3}, {} queries, \
-         {} items, {} ties",
+        "    chance {}, mean rank {:.1}, median {}, MRR {:.3}, mAP {:.3}, mAP@50 {:.3}, nDCG@10 {:.3}, {}, \
+         {}, {}",
         three(direction.chance),
         direction.mean_rank,
         direction.median_rank,
@@ -303,9 +304,9 @@ fn line(name: &str, direction: &Direction) {
         direction.map,
         direction.map_at_k,
         direction.ndcg,
-        direction.queries,
-        direction.gallery,
-        direction.ties
+        counted(direction.queries, "query"),
+        counted(direction.gallery, "item"),
+        counted(direction.ties, "tie")
     );
     for (k, recall) in &direction.recall_at {
         say!("    R@{k} {recall:.1}");

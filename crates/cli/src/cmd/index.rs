@@ -1,13 +1,14 @@
 //! `tuwen index PATH...`
 
 use std::cell::OnceCell;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use indicatif::ProgressBar;
+use tuwen_data::encoding::Encoding;
 use tuwen_encode::{CpuEncoder, builtin};
 use tuwen_index::{Gallery, Kind};
 
@@ -38,6 +39,9 @@ pub struct Args {
     /// Texts to index: Flickr token file, CSV or TSV (image,caption), JSONL, or one text a line
     #[arg(long)]
     captions: Vec<PathBuf>,
+    /// The encoding of the texts, such as gbk, when it is not the one that their bytes show
+    #[arg(long, requires = "captions")]
+    encoding: Option<Encoding>,
     /// A name of `tuwen model list`, a folder with weights, or a .pt file
     #[arg(long, default_value = builtin::BUILT_IN)]
     model: String,
@@ -69,7 +73,7 @@ type Captions<'a> = (&'a PathBuf, Vec<(Option<String>, String)>);
 /// Indexes and prints a summary.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let place = look(args)?;
-    let texts = args.captions.iter().map(|file| Ok((file, some_captions(file)?)));
+    let texts = args.captions.iter().map(|file| Ok((file, some_captions(file, args.encoding)?)));
     let texts = texts.collect::<Result<Vec<Captions<'_>>>>()?;
     let encoder = open_model(&args.model, &args.text_args)?;
     let encoder = if args.rebuild { encoder } else { as_in_gallery(&place.folder, encoder)? };
@@ -113,8 +117,8 @@ fn look(args: &Args) -> Result<Place> {
     Ok(place)
 }
 
-fn some_captions(file: &PathBuf) -> Result<Vec<(Option<String>, String)>> {
-    let texts = captions(file)?;
+fn some_captions(file: &Path, encoding: Option<Encoding>) -> Result<Vec<(Option<String>, String)>> {
+    let texts = captions(file, encoding)?;
     if texts.is_empty() {
         bail!("{}: there is no text in it; those that were indexed from it stay", file.display());
     }
@@ -129,9 +133,11 @@ fn index(
     stop: &AtomicBool,
 ) -> Result<Summary> {
     // The total is known after the walk.
-    let bar = OnceCell::new();
+    let bar: OnceCell<ProgressBar> = OnceCell::new();
     let progress = |count| {
-        bar.get().map(|bar: &ProgressBar| bar.inc(count as u64));
+        if let Some(bar) = bar.get() {
+            bar.inc(count as u64);
+        }
     };
     let options = Options { verify: args.verify, prune: args.prune, force: args.force };
     let mut indexer = Indexer::new(gallery, encoder, options, stop, &progress)?;

@@ -77,8 +77,8 @@ struct Query<'a> {
 /// the exit code is 1.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let queries = wanted(args)?;
-    let inputs: Vec<&Path> =
-        [&args.image, &args.queries].into_iter().flatten().map(|p| p.as_path()).collect();
+    let inputs = [args.image.as_deref(), args.queries.as_deref()];
+    let inputs: Vec<&Path> = inputs.into_iter().flatten().collect();
     let plan = |path: &PathBuf| OutputFile::plan(path, &inputs, args.force);
     let html = args.html.as_ref().map(plan).transpose()?;
     let kind = match args.kind {

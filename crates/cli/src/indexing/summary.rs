@@ -27,6 +27,8 @@ pub struct Summary {
     pub removed: usize,
     /// New captions and texts.
     pub texts: usize,
+    /// Texts that were added without a picture, and why: theirs is not in the gallery, or two would fit.
+    pub texts_alone: Vec<Failure>,
     /// Pictures that stay although they are left out now.
     pub kept: usize,
     /// Pictures that stay although they are gone, because all of their folder are.
@@ -86,12 +88,8 @@ impl Summary {
 
     /// What a user should know about what was not done.
     fn print_notes(&self) {
-        for Failure { file, reason, .. } in self.failed.iter().take(LISTED) {
-            note!("skipped {file}: {reason}");
-        }
-        if self.failed.len() > LISTED {
-            note!("… and {} more; --json lists all", self.failed.len() - LISTED);
-        }
+        list("skipped", &self.failed);
+        list("without a picture:", &self.texts_alone);
         for line in self.left_out.lines() {
             note!("{line}");
         }
@@ -112,6 +110,15 @@ impl Summary {
                 counted(*items, "picture")
             );
         }
+    }
+}
+
+fn list(what: &str, all: &[Failure]) {
+    for Failure { file, reason, .. } in all.iter().take(LISTED) {
+        note!("{what} {file}: {reason}");
+    }
+    if all.len() > LISTED {
+        note!("… and {} more; --json lists all", all.len() - LISTED);
     }
 }
 

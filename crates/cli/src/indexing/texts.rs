@@ -28,12 +28,12 @@ impl Indexer<'_> {
             let text = item.text.clone().unwrap_or_default();
             old.entry((item.owner, text)).or_default().push(item);
         }
-        let mut fresh = Vec::new();
+        let (mut fresh, mut alone) = (Vec::new(), Vec::new());
         for (name, text) in pairs {
             let owner = name.as_ref().map(|name| owners.find(folder, name)).transpose();
             let owner = owner.unwrap_or_else(|what| {
                 let what = format!("{what}, for {text:?}");
-                self.summary.failed.push(Failure::new(file, false, what));
+                alone.push(Failure::new(file, false, what));
                 None
             });
             let same = old.get_mut(&(owner, text.clone())).and_then(Vec::pop);
@@ -41,6 +41,7 @@ impl Indexer<'_> {
                 fresh.push((owner, text));
             }
         }
+        self.summary.texts_alone.append(&mut alone);
         for chunk in fresh.chunks(BATCH) {
             if self.stopped() {
                 return Ok(());

@@ -16,6 +16,9 @@ const ONE_IN: u64 = 8;
 /// looks like it by chance.
 const RIGHT: u64 = 10;
 
+/// Fewer characters than these say too little of the language: East Asian encodings share their bytes.
+const SHORT: u64 = 16;
+
 /// What a candidate makes of the bytes.
 pub(super) struct Trial {
     pub(super) encoding: Encoding,
@@ -120,7 +123,8 @@ impl Guess {
             };
             return Found::Tried(self.trials.swap_remove(best));
         }
-        if chinese.malformed == 0 && chinese.common > 0 {
+        let short = chinese.wide < SHORT && !guessed.is_single_byte();
+        if chinese.malformed == 0 && (chinese.common > 0 || short) {
             return Found::Unsure(chinese.encoding, guessed);
         }
         Found::Other(guessed)

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 /// and no pixel depends on them here. What is no row of chunks any more stays as it is.
 pub(super) fn png(bytes: &[u8]) -> Cow<'_, [u8]> {
     const SIGNATURE: usize = 8;
-    let mut kept = vec![0..SIGNATURE];
+    let mut kept: Vec<_> = std::iter::once(0..SIGNATURE).collect();
     let mut at = SIGNATURE;
     while let Some(&[a, b, c, d, ref name @ ..]) =
         bytes.get(at..).and_then(|b| b.first_chunk::<8>())
@@ -31,7 +31,7 @@ pub(super) fn png(bytes: &[u8]) -> Cow<'_, [u8]> {
 /// The end is missing, in words: the decoder is lenient and would fill the missing part with grey.
 pub(super) fn jpeg(bytes: &[u8]) -> Result<Cow<'_, [u8]>, &'static str> {
     const TRUNCATED: &str = "the JPEG is truncated: its end marker is missing";
-    let mut kept = vec![0..2];
+    let mut kept: Vec<_> = std::iter::once(0..2).collect();
     let mut at = 2;
     loop {
         let Some(skip) = bytes.get(at..).and_then(|b| b.windows(2).position(is_marker)) else {

@@ -4,7 +4,7 @@ use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
 use super::{Format, chinese_clip, jsonl, parquet, pictures_beside, shards, table};
-use crate::encoding::TextFile;
+use crate::encoding::{Encoding, TextFile};
 use crate::{Error, Result};
 
 /// Files with captions that lie in the folder of a set beside its pictures, as `tuwen data convert`
@@ -14,14 +14,14 @@ const INSIDE: [&str; 5] =
 
 /// The format, and the file or folder that has it: of a folder with one file of captions and a folder of
 /// pictures, that file.
-pub(super) fn guess(path: &Path) -> Result<(PathBuf, Format)> {
+pub(super) fn guess(path: &Path, encoding: Option<Encoding>) -> Result<(PathBuf, Format)> {
     if path.is_dir() {
-        return of_folder(path);
+        return of_folder(path, encoding);
     }
-    Ok((path.to_path_buf(), of_file(path)?))
+    Ok((path.to_path_buf(), of_file(path, encoding)?))
 }
 
-fn of_folder(path: &Path) -> Result<(PathBuf, Format)> {
+fn of_folder(path: &Path, encoding: Option<Encoding>) -> Result<(PathBuf, Format)> {
     let entries = || std::fs::read_dir(path).into_iter().flatten().flatten();
     let archive = entries().any(|entry| shards::is_archive(&entry.path()));
     let format = match () {
@@ -32,7 +32,9 @@ fn of_folder(path: &Path) -> Result<(PathBuf, Format)> {
             let inside: Vec<PathBuf> =
                 INSIDE.iter().map(|name| path.join(name)).filter(|file| file.is_file()).collect();
             return match &inside[..] {
-                [file] if pictures_beside(file) != path => Ok((file.clone(), of_file(file)?)),
+                [file] if pictures_beside(file) != path => {
+                    Ok((file.clone(), of_file(file, encoding)?))
+                }
                 _ => Ok((path.to_path_buf(), Format::Folder)),
             };
         }
@@ -40,7 +42,7 @@ fn of_folder(path: &Path) -> Result<(PathBuf, Format)> {
     Ok((path.to_path_buf(), format))
 }
 
-fn of_file(path: &Path) -> Result<Format> {
+fn of_file(path: &Path, encoding: Option<Encoding>) -> Result<Format> {
     let extension = path.extension().and_then(|e| e.to_str()).unwrap_or("").to_ascii_lowercase();
     match &*extension {
         "csv" | "tsv" => return Ok(Format::Csv),
@@ -50,7 +52,7 @@ fn of_file(path: &Path) -> Result<Format> {
         _ => {}
     }
     let mut first = String::new();
-    let mut text = TextFile::look(path)?.open()?;
+    let mut text = TextFile::look_as(path, encoding)?.open()?;
     while first.trim().is_empty() {
         first.clear();
         if text.read_line(&mut first).map_err(|e| Error::io(path, e))? == 0 {

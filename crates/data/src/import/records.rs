@@ -62,8 +62,16 @@ impl Source {
     /// # Errors
     /// It is not there or looks like no format we know.
     pub fn guess(path: &Path) -> Result<Self> {
-        let (path, format) = guess(path)?;
-        Ok(Self::new(&path, format))
+        Self::guess_as(path, None)
+    }
+
+    /// The same of a set whose encoding the user may say.
+    ///
+    /// # Errors
+    /// As [`Source::guess`].
+    pub fn guess_as(path: &Path, encoding: Option<Encoding>) -> Result<Self> {
+        let (path, format) = guess(path, encoding)?;
+        Ok(Self { encoding, ..Self::new(&path, format) })
     }
 
     /// Opens the set.

@@ -11,6 +11,7 @@ use tuwen_eval::classify::{Accuracy, accuracy, ranking};
 use super::{Args, Classified};
 use crate::output::OutputFile;
 use crate::terminal::say;
+use crate::words::counted;
 
 /// Classes whose confusions are printed as a table; of more, only the largest ones are.
 const TABLE: usize = 12;
@@ -82,14 +83,13 @@ pub(super) fn measures(
         return Ok(());
     }
     say!(
-        "top-1 {:.2} (chance {:.2}), top-5 {:.2}, mean per class {:.2}: {} pictures, {} labels, \
-         {skipped} skipped",
+        "top-1 {:.2} (chance {:.2}), top-5 {:.2}, mean per class {:.2}: {}, {}, {skipped} skipped",
         measured.top1,
         measured.chance,
         measured.top5,
         measured.mean_per_class,
-        measured.pictures,
-        measured.labels
+        counted(measured.pictures, "picture"),
+        counted(measured.labels, "label")
     );
     if labels.len() <= TABLE {
         table(&measured, labels);

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use rayon::prelude::*;
+use tuwen_data::encoding::Encoding;
 use tuwen_data::export::{Target, Writer};
 use tuwen_data::image::{Augment, Limits, Picture, Preprocess, RandAugment, decode, encode_jpeg};
 use tuwen_data::import::picture_id;
@@ -62,7 +63,7 @@ pub struct Args {
 
 /// Writes each record and its copies, each copy with one of the captions in turn.
 pub fn run(args: &Args) -> Result<()> {
-    let further = further(&args.captions)?;
+    let further = further(&args.captions, args.source.encoding)?;
     let augment = Augment {
         crop_scale: if args.crop < 1.0 { args.crop } else { 0.0 },
         flip: args.flip,
@@ -87,12 +88,12 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 /// Captions by picture, by the name without its extension.
-fn further(files: &[PathBuf]) -> Result<HashMap<String, Vec<Caption>>> {
+fn further(files: &[PathBuf], encoding: Option<Encoding>) -> Result<HashMap<String, Vec<Caption>>> {
     let mut found = HashMap::<String, Vec<Caption>>::new();
     for file in files {
         let source =
             file.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
-        for (image, text) in captions(file)? {
+        for (image, text) in captions(file, encoding)? {
             let Some(image) = image else {
                 bail!("{}: its lines do not say which picture they describe", file.display());
             };

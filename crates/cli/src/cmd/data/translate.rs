@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
+use tuwen_data::encoding::Encoding;
 use tuwen_data::file;
 use tuwen_hub::Translator;
 
@@ -19,6 +20,9 @@ use crate::{output, progress, stop};
 pub struct Args {
     /// A file with captions: CSV, TSV, JSONL or Flickr
     captions: PathBuf,
+    /// The encoding of the captions, such as gbk, when it is not the one that their bytes show
+    #[arg(long)]
+    encoding: Option<Encoding>,
     /// The file to write, {"image", "caption"} a line; where it is there already, the work goes on behind
     /// its last line
     output: PathBuf,
@@ -41,7 +45,7 @@ pub struct Args {
 
 /// Translates, batch by batch, each written before the next is asked for.
 pub fn run(args: &Args) -> Result<()> {
-    let all = captions(&args.captions)?;
+    let all = captions(&args.captions, args.encoding)?;
     if all.is_empty() {
         bail!("{}: there is no caption in it", args.captions.display());
     }

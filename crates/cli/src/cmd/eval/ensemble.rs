@@ -4,13 +4,13 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use tuwen_data::Sample;
 use tuwen_data::import::{self, DataSet};
-use tuwen_encode::CpuEncoder;
+use tuwen_data::{Sample, relation};
 use tuwen_eval::fuse::{Member, Recipe, learn_weights};
 use tuwen_train::{Embedded, embed_set};
 
 use super::Args;
+use crate::progress::Shown;
 use crate::query::{Usage, note_lost, open_model};
 use crate::terminal::note;
 
@@ -27,9 +27,13 @@ pub fn embed(args: &Args, set: &DataSet, samples: &[Sample]) -> Result<Embedded>
     let (mut parts, mut other_parts) = (Vec::new(), Vec::new());
     for model in &args.model {
         let encoder = open_model(model, &args.text_args)?.with_dataset_text(args.dataset_text);
-        parts.push(embed_set(&encoder, samples)?);
+        let embed = |samples: &[Sample]| {
+            let texts = relation::texts(samples).values().map(Vec::len).sum::<usize>();
+            embed_set(&Shown::new(&encoder, samples.len() + texts), samples)
+        };
+        parts.push(embed(samples)?);
         if let Some(other) = &other {
-            other_parts.push(embed_set(&encoder as &CpuEncoder, other)?);
+            other_parts.push(embed(other)?);
         }
         note_lost(&encoder);
     }

@@ -17,6 +17,7 @@ use crate::grid::Painter;
 use crate::output::OutputFolder;
 use crate::output::mark::PAGE;
 use crate::page::{STYLE, escape};
+use crate::words::counted;
 
 /// What a page shows of one source of captions.
 pub(super) struct Shown<'a> {
@@ -40,7 +41,7 @@ pub(super) fn write(
     font: Option<&Path>,
 ) -> Result<()> {
     let mut painter = Painter::new(font)?;
-    let title = format!("{}: {} pictures", escape(model), samples.len());
+    let title = format!("{}: {}", escape(model), counted(samples.len(), "picture"));
     let mut out = format!(
         "<!doctype html><html lang=\"zh\"><meta charset=\"utf-8\">{PAGE}<title>{title}</title><style>{STYLE}\
          .right img{{outline:4px solid #2a9d3a}}.right{{color:#1b7a2a}}table{{border-collapse:collapse}}\

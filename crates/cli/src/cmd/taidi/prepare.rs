@@ -24,6 +24,7 @@ pub fn run(args: &Args) -> Result<()> {
     let table = args.root.join("附件1/ImageWordData.csv");
     data::stats::run(&data::stats::Args::new(SourceArgs::new(table.clone())))?;
     let out = args.root.join("tuwen/split");
-    let split = data::split::Args::new(SourceArgs::new(table), out, args.seed);
-    data::split::run(&data::split::Args { force: args.force, ..split })
+    let mut split = data::split::Args::new(SourceArgs::new(table), out, args.seed);
+    split.force = args.force;
+    data::split::run(&split)
 }

@@ -166,7 +166,7 @@ impl Frame {
         let stride = self.0.stride[usize::from(index > 0)];
         let wide = self.0.p.bpc > 8;
         let row_bytes = width as usize * if wide { 2 } else { 1 };
-        if usize::try_from(stride.unsigned_abs()).map_err(wrong)? < row_bytes {
+        if stride.unsigned_abs() < row_bytes {
             return Err(wrong("its rows overlap"));
         }
         let mut out = Vec::with_capacity(width as usize * height as usize);

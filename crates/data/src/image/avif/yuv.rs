@@ -126,7 +126,8 @@ fn neighbours(place: usize, shift: u32, count: usize) -> (usize, usize) {
         return (place, place);
     }
     let near = (place / 2).min(count - 1);
-    let far = if place % 2 == 0 { near.saturating_sub(1) } else { (near + 1).min(count - 1) };
+    let far =
+        if place.is_multiple_of(2) { near.saturating_sub(1) } else { (near + 1).min(count - 1) };
     (near, far)
 }
 
