@@ -84,7 +84,8 @@ fn main() -> ExitCode {
 /// `-1` is a number that an argument may refuse with its range, not an unknown option.
 fn with_negative_numbers(command: clap::Command) -> clap::Command {
     let takes = |arg: clap::Arg| {
-        let values = arg.get_action().takes_values();
+        // Not a word to search for: `-0` behind words is an option.
+        let values = arg.get_action().takes_values() && !arg.is_positional();
         if values { arg.allow_negative_numbers(true) } else { arg }
     };
     command.mut_args(takes).mut_subcommands(with_negative_numbers)

@@ -324,8 +324,9 @@ fn texts_in_other_encodings_are_read_or_asked_about() {
     );
 
     PICTURES.iter().for_each(|(name, _)| write(folder.path(), name, picture(name)));
-    let japanese =
-        encoding_rs::SHIFT_JIS.encode("image,caption\nship.png,港に浮かぶ小さな赤い船です\n").0;
+    let japanese = encoding_rs::SHIFT_JIS
+        .encode("image,caption\nship.png,港に浮かぶ小さな赤い船と、その後ろに見える白い家です\n")
+        .0;
     write(folder.path(), "j.csv", &*japanese);
     let stats = json_of(folder.path(), &["data", "stats", "j.csv", "--json"]);
     assert_eq!(stats["encoding"], "Shift_JIS");

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::ValueEnum;
-use serde_json::json;
+use serde::Serialize;
 use tuwen_encode::CpuEncoder;
 use tuwen_index::Kind;
 
@@ -132,6 +132,13 @@ fn wanted(args: &Args) -> Result<Vec<Query<'_>>> {
     Ok(vec![Query { words, image: args.image.as_deref() }])
 }
 
+/// What --json prints for each of several queries.
+#[derive(Serialize)]
+struct Line<'a> {
+    query: Option<&'a str>,
+    hits: &'a [FoundItem],
+}
+
 impl Query<'_> {
     fn embed(&self, encoder: &CpuEncoder) -> Result<Vec<f32>> {
         embed_query(encoder, self.words.as_deref(), self.image)
@@ -147,7 +154,10 @@ impl Query<'_> {
 impl Args {
     fn print(&self, query: &Query<'_>, hits: &[FoundItem]) -> Result<()> {
         match (&self.queries, self.json) {
-            (Some(_), true) => say!("{}", json!({ "query": query.words, "hits": hits })),
+            (Some(_), true) => {
+                let line = Line { query: query.words.as_deref(), hits };
+                say!("{}", serde_json::to_string(&line)?);
+            }
             (None, true) => say!("{}", serde_json::to_string(hits)?),
             _ if self.paths => {
                 let end = if self.null { b"\0" } else { b"\n" };
