@@ -77,7 +77,7 @@ fn avif_of_every_kind_is_pillows() {
         let worst = differences.clone().max().expect("pixels");
         let mean = differences.map(f64::from).sum::<f64>() / found.as_raw().len() as f64;
         assert!(
-            worst <= 4 && mean < 1.0,
+            worst <= 5 && mean < 1.0,
             "{name}: differs by up to {worst}, {mean:.2} in the mean"
         );
     }
