@@ -6,6 +6,7 @@ use tuwen_data::Sample;
 use tuwen_data::image::groups;
 use tuwen_encode::{ModelConfig, ResNet, TowerConfig, Vision};
 
+use crate::checkpoint::{CONFIG, nothing_else_is_there};
 use crate::config::{LossKind, Tower};
 use crate::learner::Learner;
 use crate::sets::read_measured;
@@ -29,6 +30,9 @@ pub struct Checked {
 /// # Errors
 /// What would end the run at once.
 pub fn check(config: &TrainConfig) -> Result<Checked> {
+    if !config.out.join(CONFIG).is_file() {
+        nothing_else_is_there(&config.out)?;
+    }
     let (model, first) = first_weights(config)?;
     let scale = first.get("heads.logit_scale")?.data[0].exp();
     let bias = first.get("heads.logit_bias")?.data[0];

@@ -147,7 +147,7 @@ impl RunFolder {
 }
 
 /// A folder with files of others is left alone: the best model would replace the one that lies there.
-fn nothing_else_is_there(folder: &Path) -> Result<()> {
+pub(crate) fn nothing_else_is_there(folder: &Path) -> Result<()> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),

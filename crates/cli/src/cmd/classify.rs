@@ -134,6 +134,9 @@ fn given_labels(args: &Args) -> Result<Option<Vec<String>>> {
     if let Some(file) = &args.labels {
         return Ok(Some(read_labels(file)?));
     }
+    if args.label.iter().any(|label| label.trim().is_empty()) {
+        bail!(Usage("a --label is empty: give a word".into()));
+    }
     let mut sorted: Vec<&String> = args.label.iter().collect();
     sorted.sort_unstable();
     if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {

@@ -14,10 +14,12 @@ use tuwen_index::{Gallery, Kind};
 
 use crate::gallery::{GalleryArg, Place};
 use crate::indexing::{Indexer, Options, Summary};
+use crate::picture_file::origin_path;
 use crate::progress;
 use crate::query::{TextArgs, Usage, as_in_gallery, captions, model_id, note_lost, open_model};
 use crate::terminal::{note, say};
 use crate::walk::{Walk, WalkArgs};
+use crate::words::counted;
 
 /// Make or update a gallery from pictures and texts
 #[derive(clap::Args)]
@@ -166,10 +168,20 @@ fn finish(args: &Args, gallery: Gallery, place: &Place, summary: &Summary) -> Re
     let items = |gallery: &Gallery| -> tuwen_index::Result<usize> {
         Ok(gallery.count(Kind::Image)? + gallery.count(Kind::Text)?)
     };
-    if gallery.replaces_another() && !args.force && items(&gallery)? == 0 {
+    if gallery.replaces_another() && !args.force {
         // A damaged gallery has nothing to lose.
-        let old = Gallery::open(&place.folder).and_then(|old| items(&old)).unwrap_or(0);
-        if old > 0 {
+        let Ok(before) = Gallery::open(&place.folder) else {
+            gallery.finish()?;
+            return Ok(true);
+        };
+        if let Some(what) = unseen(args, summary, &before, &gallery)? {
+            bail!(
+                "{what}; the gallery {} stays as it was (--force replaces it all the same)",
+                place.folder.display()
+            );
+        }
+        let old = items(&before)?;
+        if old > 0 && items(&gallery)? == 0 {
             bail!(
                 "nothing was found to index; the gallery {} with its {old} items stays as it was \
                  (--force replaces it by an empty one)",
@@ -179,4 +191,24 @@ fn finish(args: &Args, gallery: Gallery, place: &Place, summary: &Summary) -> Re
     }
     gallery.finish()?;
     Ok(true)
+}
+
+/// What a new gallery may lack only because it could not be seen.
+fn unseen(args: &Args, summary: &Summary, old: &Gallery, new: &Gallery) -> Result<Option<String>> {
+    if summary.unreadable > 0 {
+        return Ok(Some(format!("{} could not be read", counted(summary.unreadable, "place"))));
+    }
+    let below = |gallery: &Gallery, place: &Path| -> Result<usize> {
+        let all = gallery.all(Kind::Image)?;
+        Ok(all.iter().filter(|item| origin_path(&item.origin).starts_with(place)).count())
+    };
+    for path in &args.paths {
+        let place = path.canonicalize().with_context(|| path.display().to_string())?;
+        let lost = below(old, &place)?;
+        if lost > 0 && below(new, &place)? == 0 {
+            let what = counted(lost, "picture");
+            return Ok(Some(format!("{what} of {} are gone, all at once", place.display())));
+        }
+    }
+    Ok(None)
 }

@@ -83,6 +83,7 @@ impl<'a> Indexer<'a> {
         let Walk { places, files, left_out, failed, unreadable } = walk;
         self.summary.left_out = left_out;
         self.summary.failed.extend(failed);
+        self.summary.unreadable += unreadable.len();
         let mut pending = Vec::with_capacity(BATCH);
         for file in files {
             if self.stopped() {

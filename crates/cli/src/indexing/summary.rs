@@ -40,6 +40,9 @@ pub struct Summary {
     pub left_out: LeftOut,
     /// What could not be read, and why.
     pub failed: Vec<Failure>,
+    /// Places that could not be looked into.
+    #[serde(skip)]
+    pub unreadable: usize,
     /// Whether it was stopped before the end.
     pub stopped: bool,
 }

@@ -3,6 +3,8 @@
 use std::io::Read;
 use std::path::Path;
 
+use tuwen_data::image::{Kind, kind};
+
 /// Stands in the head of every page.
 pub const PAGE: &str = "<meta name=\"generator\" content=\"tuwen\">";
 /// Stands inside every SVG, right behind its first tag.
@@ -18,6 +20,15 @@ const HEAD: u64 = 4096;
 pub fn png(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes.splice(PNG_HEAD..PNG_HEAD, PNG.iter().copied());
     bytes
+}
+
+/// Whether a file is what nobody means to lose to a page or a table: a picture or a database. Those of
+/// ours that are pictures are no treasure.
+pub fn is_treasure(path: &Path) -> bool {
+    let mut head = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
+    let picture = || kind(&head) == Kind::Picture && !shows(path);
+    read.is_ok() && (head.starts_with(b"SQLite format 3\0") || picture())
 }
 
 /// Whether a file carries the mark. One that cannot be read does not.

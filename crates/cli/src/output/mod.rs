@@ -94,6 +94,13 @@ impl OutputFile {
         if found.is_dir() {
             bail!("{}: it is a folder; a file's name is needed here", self.path.display());
         }
+        if found.is_file() && mark::is_treasure(&self.path) {
+            bail!(
+                "{}: it is a picture or a database, which this command does not write and --force does not \
+                 give up: give another name",
+                self.path.display()
+            );
+        }
         if self.force.force || !found.is_file() || found.len() == 0 || mark::shows(&self.path) {
             return Ok(());
         }

@@ -60,7 +60,9 @@ pub struct Failure {
 impl Failure {
     /// Of a path.
     pub fn new(path: &Path, named: bool, reason: impl ToString) -> Self {
-        Self { file: path.into(), reason: reason.to_string(), named }
+        let reason = reason.to_string();
+        let again = reason.strip_prefix(&format!("{}: ", path.display())).map(str::to_owned);
+        Self { file: path.into(), reason: again.unwrap_or(reason), named }
     }
 }
 
@@ -200,7 +202,8 @@ impl Walker<'_> {
         let mut entries = match entries {
             Ok(entries) => entries,
             Err(error) => {
-                self.unreadable(path, false, &error);
+                let named = self.walk.places.iter().any(|place| place == real);
+                self.unreadable(path, named, &error);
                 return Ok(());
             }
         };

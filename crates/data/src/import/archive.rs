@@ -10,8 +10,9 @@ use crate::{Error, ImageSource, Result, file};
 
 /// Members of a tar archive fill whole blocks of this many bytes.
 const TAR_BLOCK: u64 = 512;
-/// Bytes that a compressed archive may have inside: it is held in memory.
-const UNPACKED: u64 = 4 << 30;
+/// Bytes that a compressed archive may have inside, all in all and of one member: it is held in memory.
+const UNPACKED: u64 = 2 << 30;
+const MEMBER: u64 = 256 << 20;
 
 /// Whether a file is a tar archive, compressed or not, by its name.
 pub(super) fn is_archive(path: &Path) -> bool {
@@ -32,7 +33,7 @@ pub(super) fn members(path: &Path) -> Result<Vec<(String, ImageSource)>> {
 /// Whether a member is hidden or somebody's resource fork.
 fn is_hidden(name: &str) -> bool {
     let mut parts = name.split('/').filter(|part| *part != ".");
-    parts.any(|part| part.starts_with('.') || part == "__MACOSX")
+    parts.any(|part| (part.starts_with('.') && part != "..") || part == "__MACOSX")
 }
 
 fn plain(path: &Path) -> Result<Vec<(String, ImageSource)>> {
@@ -67,17 +68,18 @@ fn compressed(path: &Path) -> Result<Vec<(String, ImageSource)>> {
         if !entry.header().entry_type().is_file() {
             continue;
         }
+        let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         total = total.saturating_add(entry.size());
-        if total > UNPACKED {
+        if entry.size() > MEMBER || total > UNPACKED {
             let what = format!(
-                "it has more than {UNPACKED} bytes inside, too many to hold in memory: unpack it with \
-                 gunzip first"
+                "`{name}` has {} bytes, all until it {total}: of one {MEMBER} are held in memory, of all \
+                 {UNPACKED}; unpack the archive with gunzip first",
+                entry.size()
             );
             return Err(Error::data_set(path, what));
         }
-        let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         let mut bytes = Vec::new();
-        let read = (&mut entry).take(UNPACKED).read_to_end(&mut bytes);
+        let read = (&mut entry).take(MEMBER).read_to_end(&mut bytes);
         let read = read.map_err(|e| Error::io(path, e))? as u64;
         if read < entry.size() {
             return Err(Error::data_set(path, format!("the archive is cut inside `{name}`")));

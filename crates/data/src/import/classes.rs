@@ -1,7 +1,7 @@
 //! Pictures in one folder for each class, as Chinese-CLIP's zero-shot sets and torchvision's
 //! `ImageFolder` have them: `SET/label_cn.txt` (a label a line) and `SET/test/000/…`.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::is_image_name;
 use crate::encoding::TextFile;
@@ -30,6 +30,10 @@ impl ClassSet {
     /// # Errors
     /// No folder with pictures, or folders and labels that cannot be paired.
     pub fn read(set: &Path, split: &str, labels: Option<Vec<String>>) -> Result<Self> {
+        if Path::new(split).components().any(|part| !matches!(part, Component::Normal(_))) {
+            let what = format!("the split `{split}` is no name of a folder in it");
+            return Err(Error::data_set(set, what));
+        }
         let inner = set.join(split);
         let root = if inner.is_dir() { inner } else { set.to_path_buf() };
         let folders = class_folders(&root)?;
@@ -106,7 +110,10 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     for entry in std::fs::read_dir(folder).map_err(|e| Error::io(folder, e))? {
         let path = entry.map_err(|e| Error::io(folder, e))?.path();
         if path.is_dir() {
-            files.extend(self::files(&path)?);
+            // A link to a folder may lead out of the set, or round and round.
+            if !path.is_symlink() {
+                files.extend(self::files(&path)?);
+            }
         } else if is_image_name(&path) {
             files.push(path);
         }

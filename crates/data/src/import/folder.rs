@@ -14,7 +14,15 @@ use crate::{Caption, Error, ImageSource, Result, Sample};
 /// Pictures by name, those in folders inside too; the id is the path below `root`, without extension.
 pub(super) fn records(root: &Path, names_are_captions: bool) -> Records {
     let base = root.to_path_buf();
+    let place = root.canonicalize().unwrap_or_else(|_| base.clone());
     let entries = WalkDir::new(root).follow_links(true).sort_by_file_name().into_iter();
+    // A link that leads out of the folder is none of its pictures, and may lead through the whole disk.
+    let stays = move |entry: &walkdir::DirEntry| {
+        !entry.path_is_symlink()
+            || entry.depth() == 0
+            || entry.path().canonicalize().is_ok_and(|real| real.starts_with(&place))
+    };
+    let entries = entries.filter_entry(stays);
     Box::new(entries.filter_map(move |entry| match entry {
         Ok(entry) if !entry.file_type().is_file() || !is_image_name(entry.path()) => None,
         Ok(entry) => Some(sample(&base, entry.path(), names_are_captions)),

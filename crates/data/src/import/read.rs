@@ -191,8 +191,8 @@ impl SampleBuilder {
             Some(name) if !selected_later => Err(Error::data_set(
                 name,
                 format!(
-                    "{} captions name pictures that are not there, this one first; \
-                     give the right `images` or a list of `ids`",
+                    "captions name pictures that are not there ({}), this one first; give the right \
+                     `images` or a list of `ids`",
                     self.missing.len()
                 ),
             )),

@@ -79,6 +79,10 @@ impl Checkpoint {
     /// Missing or malformed files, an architecture that is not supported, weights that do not fit
     /// it.
     pub fn open(path: &Path) -> Result<(ModelConfig, Self)> {
+        if !path.is_dir() && !path.is_file() {
+            let what = "it is a device or a pipe; a folder with weights or a .pt file is needed";
+            return Err(Error::malformed(path, what));
+        }
         let (config, checkpoint) =
             if path.is_dir() { Self::open_folder(path)? } else { Self::open_file(path)? };
         config.check().map_err(|what| Error::malformed(path, what))?;

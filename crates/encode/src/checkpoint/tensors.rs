@@ -210,6 +210,9 @@ pub(crate) fn safetensors(blob: Blob, path: &Path) -> Result<BTreeMap<String, Ra
     Ok(header.tensors().into_iter().map(raw).collect())
 }
 
+/// Bytes that a checkpoint's pickle may have: it names the tensors and does not hold them.
+const PICKLE: u64 = 1 << 30;
+
 /// Tensors of a file that `torch.save` or `torch.jit.save` wrote, under dotted names.
 pub(crate) fn torch(path: &Path) -> Result<BTreeMap<String, Raw>> {
     let malformed = |what: String| Error::malformed(path, what);
@@ -228,7 +231,7 @@ pub(crate) fn torch(path: &Path) -> Result<BTreeMap<String, Raw>> {
         let inner = name.split_once('/').map_or(&*name, |(_, inner)| inner);
         if inner == "data.pkl" {
             let mut bytes = Vec::new();
-            entry.read_to_end(&mut bytes).map_err(|e| Error::io(path, e))?;
+            (&mut entry).take(PICKLE).read_to_end(&mut bytes).map_err(|e| Error::io(path, e))?;
             pickled = Some(bytes);
         } else if let Some(key) = inner.strip_prefix("data/") {
             if entry.compression() != zip::CompressionMethod::Stored {

@@ -48,7 +48,7 @@ impl CpuEncoder {
     }
 
     /// The same with text in lower case and with straight quotes, for measuring as cn_clip does;
-    /// see [`ModelConfig::dataset_text`]. A model whose configuration says so stays what it is.
+    /// see [`crate::ModelConfig::dataset_text`]. A model whose configuration says so stays what it is.
     pub fn with_dataset_text(self, on: bool) -> Self {
         let dataset_text = on && !self.config.dataset_text;
         Self { dataset_text, ..self }.named()

@@ -1,18 +1,19 @@
-//! One AV1 picture by rav1d, a port of dav1d to Rust that keeps dav1d's interface of pointers.
+//! One AV1 picture by rav1d, a port of dav1d to Rust that keeps dav1d's interface of pointers; by rerun's
+//! release of it, in which a damaged stream is an error and no panic.
 //!
 //! One thread for each picture: pictures are decoded beside each other.
 
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
-use rav1d::Dav1dResult;
-use rav1d::include::dav1d::data::Dav1dData;
-use rav1d::include::dav1d::dav1d::{Dav1dContext, Dav1dSettings};
-use rav1d::include::dav1d::headers::{
+use re_rav1d::Dav1dResult;
+use re_rav1d::include::dav1d::data::Dav1dData;
+use re_rav1d::include::dav1d::dav1d::{Dav1dContext, Dav1dSettings};
+use re_rav1d::include::dav1d::headers::{
     DAV1D_PIXEL_LAYOUT_I400, DAV1D_PIXEL_LAYOUT_I420, DAV1D_PIXEL_LAYOUT_I422,
 };
-use rav1d::include::dav1d::picture::Dav1dPicture;
-use rav1d::src::lib::{
+use re_rav1d::include::dav1d::picture::Dav1dPicture;
+use re_rav1d::src::lib::{
     dav1d_close, dav1d_data_create, dav1d_data_unref, dav1d_default_settings, dav1d_get_picture,
     dav1d_open, dav1d_picture_unref, dav1d_send_data,
 };
