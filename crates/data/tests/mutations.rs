@@ -111,6 +111,8 @@ fn damaged_pictures() {
         "palette.bmp",
         "lzw.tif",
         "turned.jpg",
+        "../avif/420.avif",
+        "../avif/alpha.avif",
     ] {
         let bytes = std::fs::read(golden(name)).expect("a golden picture");
         let mut rng = Rng::new(&[name.len() as u64]);

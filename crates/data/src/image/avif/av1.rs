@@ -1,25 +1,26 @@
-//! One AV1 picture by rav1d, a port of dav1d to Rust that keeps dav1d's interface of pointers; by rerun's
-//! release of it, in which a damaged stream is an error and no panic.
-//!
-//! One thread for each picture: pictures are decoded beside each other.
+//! One AV1 picture by rav1d, a port of dav1d to Rust that keeps dav1d's interface of pointers.
 
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
-use re_rav1d::Dav1dResult;
-use re_rav1d::include::dav1d::data::Dav1dData;
-use re_rav1d::include::dav1d::dav1d::{Dav1dContext, Dav1dSettings};
-use re_rav1d::include::dav1d::headers::{
+use rav1d::Dav1dResult;
+use rav1d::include::dav1d::data::Dav1dData;
+use rav1d::include::dav1d::dav1d::{Dav1dContext, Dav1dLogger, Dav1dSettings};
+use rav1d::include::dav1d::headers::{
     DAV1D_PIXEL_LAYOUT_I400, DAV1D_PIXEL_LAYOUT_I420, DAV1D_PIXEL_LAYOUT_I422,
 };
-use re_rav1d::include::dav1d::picture::Dav1dPicture;
-use re_rav1d::src::lib::{
+use rav1d::include::dav1d::picture::Dav1dPicture;
+use rav1d::src::lib::{
     dav1d_close, dav1d_data_create, dav1d_data_unref, dav1d_default_settings, dav1d_get_picture,
     dav1d_open, dav1d_picture_unref, dav1d_send_data,
 };
 
 use super::wrong;
 use crate::Result;
+
+/// Threads of a decoder. With one only, rav1d 1.1 panics at every damaged picture, and a panic behind its
+/// interface ends the program.
+const THREADS: i32 = 2;
 
 /// A decoder for one picture.
 pub(super) struct Decoder(Option<Dav1dContext>);
@@ -49,16 +50,18 @@ impl Decoder {
         let mut settings = MaybeUninit::<Dav1dSettings>::uninit();
         let mut decoder = Self(None);
         // SAFETY: `settings` is valid for writing, is initialised by the first call and only read by the
-        // second; `decoder.0` is valid for writing.
+        // last; no callback is given that could be called; `decoder.0` is valid for writing.
         let opened = unsafe {
             dav1d_default_settings(NonNull::from(&mut settings).cast());
             let settings = settings.assume_init_mut();
-            settings.n_threads = 1;
-            settings.max_frame_delay = 1;
+            settings.n_threads = THREADS;
+            settings.max_frame_delay = THREADS;
             settings.apply_grain = 1;
             settings.all_layers = 0;
             // 0 would be no limit.
             settings.frame_size_limit = pixels.max(1);
+            // What is wrong is said by the error.
+            settings.logger = Dav1dLogger::new(None, None);
             dav1d_open(Some(NonNull::from(&mut decoder.0)), Some(NonNull::from(settings)))
         };
         check(opened)?;
@@ -69,27 +72,33 @@ impl Decoder {
     pub(super) fn decode(&self, stream: &[u8]) -> Result<Planes> {
         let mut data = Data::of(stream)?;
         let mut last = None;
-        let mut sent = false;
         loop {
-            if !sent {
-                // SAFETY: the context is from `dav1d_open` and closed in `drop` only; `data.0` is valid.
-                let result = unsafe { dav1d_send_data(self.0, Some(NonNull::from(&mut data.0))) };
-                // What is not zero may mean that pictures must be taken out first.
-                sent = result.0 == 0;
-                if !sent && data.0.sz == 0 {
-                    check(result)?;
+            // SAFETY: the context is from `dav1d_open` and closed in `drop` only; `data.0` is valid.
+            let sent = unsafe { dav1d_send_data(self.0, Some(NonNull::from(&mut data.0))) };
+            let waits = is_waiting(sent)?;
+            let before = last.is_some();
+            // The first time it gives what is ready, from the second time on it waits for the rest.
+            for _ in 0..2 {
+                while let Some(frame) = self.next_frame()? {
+                    last = Some(frame);
                 }
             }
-            let mut frame = Frame(Dav1dPicture::default());
-            // SAFETY: as above; `frame.0` is valid for writing and owns nothing yet.
-            let got = unsafe { dav1d_get_picture(self.0, Some(NonNull::from(&mut frame.0))) };
-            match (got.0, last.is_some() || !sent) {
-                (0, _) => last = Some(frame),
-                (_, false) => return Err(check(got).err().unwrap_or_else(|| wrong("no picture"))),
-                _ => break,
+            match (waits, &last) {
+                (false, Some(frame)) => return frame.planes(),
+                // It did not take the data because a picture was in the way.
+                (true, Some(_)) if !before => {}
+                _ => return Err(wrong("there is no picture in its AV1 stream")),
             }
         }
-        last.ok_or_else(|| wrong("its AV1 stream is damaged"))?.planes()
+    }
+
+    /// A picture that is ready.
+    fn next_frame(&self) -> Result<Option<Frame>> {
+        let mut frame = Frame(Dav1dPicture::default());
+        // SAFETY: the context is from `dav1d_open` and closed in `drop` only; `frame.0` is valid for
+        // writing and owns nothing yet.
+        let got = unsafe { dav1d_get_picture(self.0, Some(NonNull::from(&mut frame.0))) };
+        Ok((!is_waiting(got)?).then_some(frame))
     }
 }
 
@@ -199,8 +208,17 @@ fn check(result: Dav1dResult) -> Result<()> {
     match result.0 {
         0 => Ok(()),
         number => {
-            let what = std::io::Error::from_raw_os_error(-number);
+            let what = std::io::Error::from_raw_os_error(number.saturating_neg());
             Err(wrong(format!("its AV1 stream is damaged or not supported ({what})")))
         }
+    }
+}
+
+/// Whether the decoder must be fed or emptied first; any other failure is an error.
+fn is_waiting(result: Dav1dResult) -> Result<bool> {
+    let error = std::io::Error::from_raw_os_error(result.0.saturating_neg());
+    match result.0 != 0 && error.kind() == std::io::ErrorKind::WouldBlock {
+        true => Ok(true),
+        false => check(result).map(|()| false),
     }
 }
