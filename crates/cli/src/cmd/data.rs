@@ -210,6 +210,12 @@ fn summary(output: &Path, written: &Written, skipped: usize) {
     let pictures = counted(written.pictures, "picture");
     let captions = counted(written.captions, "caption");
     say!("{}: {pictures}, {captions}, {skipped} skipped", output.display());
+    if written.unnamed > 0 {
+        let what = counted(written.unnamed, "picture");
+        note!(
+            "note: {what} without a caption: the pictures are there, the file of captions has no row for them"
+        );
+    }
 }
 
 /// Bad records: the first are named, all are counted.

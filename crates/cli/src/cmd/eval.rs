@@ -43,6 +43,12 @@ pub struct Args {
     /// How captions are written down, when name and content do not show it
     #[arg(long, value_parser = by_name(&Format::NAMES))]
     format: Option<Format>,
+    /// Column or key with the picture's name, when not one of the usual
+    #[arg(long)]
+    image_field: Option<String>,
+    /// Column or key with the caption, when not one of the usual
+    #[arg(long)]
+    caption_field: Option<String>,
     /// The encoding of the captions, such as gbk, when it is not the one that their bytes show
     #[arg(long)]
     encoding: Option<Encoding>,
@@ -102,6 +108,8 @@ impl Args {
             ids: Some(ids),
             split: None,
             format: None,
+            image_field: None,
+            caption_field: None,
             encoding: None,
             model: vec![model],
             weight: Vec::new(),
@@ -121,21 +129,7 @@ impl Args {
 
 /// Measures and prints.
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let caption_file = |path: &PathBuf| CaptionFile {
-        source: stem(path),
-        encoding: args.encoding,
-        ..CaptionFile::new(path)
-    };
-    let format = match args.format {
-        Some(format) => format,
-        None => same_format(args)?,
-    };
-    let set = DataSet {
-        captions: args.captions.iter().map(caption_file).collect(),
-        ids: args.ids.clone(),
-        split: args.split.clone(),
-        ..DataSet::new(format, &args.images)
-    };
+    let set = set(args)?;
     let (mut out, mut page) = folders(args)?;
     let samples = read(&set)?;
     let relation = relation::texts(&samples);
@@ -202,6 +196,39 @@ fn folders(args: &Args) -> Result<(Option<OutputFolder>, Option<OutputFolder>)> 
 
 fn stem(path: &Path) -> String {
     path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned())
+}
+
+/// The set as the arguments name it.
+fn set(args: &Args) -> Result<DataSet> {
+    let mut set = DataSet {
+        ids: args.ids.clone(),
+        split: args.split.clone(),
+        ..DataSet::new(Format::Folder, &args.images)
+    };
+    let mut files = args.captions.clone();
+    set.format = match args.format {
+        Some(format) => format,
+        None if files.is_empty() => {
+            let source = Source::guess_as(&args.images, args.encoding)?;
+            // A folder with a file of captions beside its pictures.
+            if source.path != args.images {
+                set.images = import::pictures_beside(&source.path);
+                files.push(source.path);
+            }
+            source.format
+        }
+        None => same_format(args)?,
+    };
+    let usual = CaptionFile::new(&args.images);
+    let caption_file = |path: &PathBuf| CaptionFile {
+        file: path.clone(),
+        source: stem(path),
+        image_field: args.image_field.clone().unwrap_or(usual.image_field.clone()),
+        caption_field: args.caption_field.clone().unwrap_or(usual.caption_field.clone()),
+        encoding: args.encoding,
+    };
+    set.captions = files.iter().map(caption_file).collect();
+    Ok(set)
 }
 
 /// The format of all files of captions, which is one.

@@ -26,17 +26,17 @@ use crate::terminal::say;
     The files of --compare are what `tuwen eval --out` writes as `SOURCE.text-to-image.jsonl`. Equal scores go to the lower \
     position.")]
 pub struct Args {
-    /// Chinese-CLIP's predictions: {\"text_id\", \"image_ids\"} or {\"image_id\", \"text_ids\"} a line
+    /// Chinese-CLIP's predictions: {"text_id", "image_ids"} or {"image_id", "text_ids"} a line
     #[arg(long, requires = "reference")]
     predictions: Option<PathBuf>,
-    /// Chinese-CLIP's truth: {\"text_id\", \"image_ids\"} a line, for both directions
+    /// Chinese-CLIP's truth: {"text_id", "image_ids"} a line, for both directions
     #[arg(long)]
     reference: Option<PathBuf>,
-    /// Features of pictures: .jsonl ({\"image_id\", \"feature\"}), .npy, .fbin, or a folder of .npy parts such
+    /// Features of pictures: .jsonl ({"image_id", "feature"}), .npy, .fbin, or a folder of .npy parts such
     /// as clip-retrieval's img_emb
     #[arg(long, requires = "text_features")]
     image_features: Option<PathBuf>,
-    /// Features of texts: .jsonl ({\"text_id\", \"feature\"}), .npy, .fbin or a folder of .npy parts; without
+    /// Features of texts: .jsonl ({"text_id", "feature"}), .npy, .fbin or a folder of .npy parts; without
     /// --reference row i belongs to picture i, or to picture i / N with N texts for each
     #[arg(long, requires = "image_features")]
     text_features: Option<PathBuf>,

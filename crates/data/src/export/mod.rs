@@ -9,6 +9,7 @@ mod numbers;
 mod parquet;
 mod shards;
 
+pub(crate) use numbers::Numbers;
 pub(crate) use parquet::CaptionTable;
 
 use std::collections::HashSet;
@@ -69,6 +70,8 @@ pub struct Written {
     pub pictures: usize,
     /// Captions.
     pub captions: usize,
+    /// Pictures without a caption that the file of captions does not name: a reader of it finds fewer.
+    pub unnamed: usize,
 }
 
 /// One format's part of the work.
@@ -129,6 +132,9 @@ impl Writer {
         self.one_picture_each(sample)?;
         self.format.write(sample, &name, bytes)?;
         self.written.pictures += 1;
+        let rows =
+            matches!(self.target, Target::Csv | Target::Jsonl | Target::Flickr | Target::Taidi);
+        self.written.unnamed += usize::from(rows && sample.captions.is_empty());
         self.written.captions += sample.captions.len();
         Ok(())
     }

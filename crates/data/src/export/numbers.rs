@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
 /// Numbers by what they stand for.
-pub(super) struct Numbers<K> {
+pub(crate) struct Numbers<K> {
     given: HashMap<K, u64>,
     taken: HashSet<u64>,
     next: u64,
@@ -19,7 +19,7 @@ impl<K> Default for Numbers<K> {
 
 impl<K: Eq + Hash> Numbers<K> {
     /// The number of a key, and whether it is new. `id` is what the set calls it.
-    pub(super) fn of(&mut self, key: K, id: Option<&str>) -> (u64, bool) {
+    pub(crate) fn of(&mut self, key: K, id: Option<&str>) -> (u64, bool) {
         if let Some(&number) = self.given.get(&key) {
             return (number, false);
         }
@@ -29,7 +29,7 @@ impl<K: Eq + Hash> Numbers<K> {
     }
 
     /// A number for something that comes once.
-    pub(super) fn free(&mut self, id: Option<&str>) -> u64 {
+    pub(crate) fn free(&mut self, id: Option<&str>) -> u64 {
         let own = id.and_then(|id| id.parse().ok().filter(|n: &u64| n.to_string() == id));
         let number = own.filter(|number| !self.taken.contains(number)).unwrap_or_else(|| {
             while self.taken.contains(&self.next) {

@@ -105,6 +105,29 @@ impl ImageIndex {
         Ok(names.into_iter().find_map(|name| self.file(name)))
     }
 
+    /// The name under which a picture is found, so that `./a.jpg`, `a.jpg` and the folder's own name before
+    /// it are one picture; the name as it is where there is none.
+    pub(super) fn plain_name(&self, name: &str) -> String {
+        let slashed = name.replace('\\', "/");
+        let mut plain = slashed.as_str();
+        while let Some(rest) = plain.strip_prefix("./") {
+            plain = rest.trim_start_matches('/');
+        }
+        // A file whose own name has such characters.
+        let exact = plain != name && !self.archive && self.root.join(name).is_file();
+        if exact && !name.starts_with("./") {
+            return name.to_owned();
+        }
+        let own = self.root.file_name().and_then(|own| own.to_str());
+        let inner = own.and_then(|own| plain.strip_prefix(own)?.strip_prefix('/'));
+        match inner.filter(|inner| {
+            !self.archive && self.file(plain).is_none() && self.file(inner).is_some()
+        }) {
+            Some(inner) => inner.to_owned(),
+            None => plain.to_owned(),
+        }
+    }
+
     fn member(&self, name: &str) -> Result<Option<ImageSource>> {
         match self.members.get(&one_form(name)) {
             None => Ok(None),

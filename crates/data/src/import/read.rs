@@ -175,7 +175,8 @@ impl SampleBuilder {
                 let at = *self.files.entry(image.clone()).or_insert(self.samples.len());
                 if at == self.samples.len() {
                     let (captions, metadata) = (Vec::new(), BTreeMap::new());
-                    self.samples.push(Sample { id: id_of(name), image, captions, split, metadata });
+                    let id = id_of(&images.plain_name(name));
+                    self.samples.push(Sample { id, image, captions, split, metadata });
                 }
                 self.position.insert(name.to_owned(), at);
                 at

@@ -2,10 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::guess::guess;
 use super::images::id_of;
-use super::pairs::{Pair, Pairs, pairs};
+use super::pairs::{Opened as OpenedPairs, Pair, Pairs, pairs};
 use super::{CaptionFile, Format, ImageIndex, chinese_clip, coco, folder, parquet, shards};
 use crate::encoding::{Encoding, TextFile};
 use crate::{Caption, Error, Result, Sample};
@@ -97,9 +98,12 @@ impl Source {
             caption_field: self.caption_field.clone(),
             ..CaptionFile::new(&self.path)
         };
-        let images = self.pictures()?;
+        let images = Arc::new(self.pictures()?);
         let is_picture = |name: &str| images.find(name).is_ok_and(|found| found.is_some());
-        let open = || pairs(&file, self.format, text.open()?, &is_picture);
+        let open = || -> Result<OpenedPairs> {
+            let opened = pairs(&file, self.format, text.open()?, &is_picture)?;
+            Ok(OpenedPairs { pairs: plainly(opened.pairs, images.clone()), ..opened })
+        };
         let opened = open()?;
         let choice = opened.choice.clone();
         let pairs = if neighbours(opened.pairs) { open()?.pairs } else { gathered(open()?.pairs) };
@@ -123,6 +127,19 @@ pub fn pictures_beside(captions: &Path) -> PathBuf {
     let beside = beside.unwrap_or(Path::new("."));
     let inner = ["ImageData", "images"].map(|name| beside.join(name));
     inner.into_iter().find(|path| path.is_dir()).unwrap_or_else(|| beside.to_path_buf())
+}
+
+/// The same captions with one name for each picture, however its rows write it.
+fn plainly(pairs: Pairs, images: Arc<ImageIndex>) -> Pairs {
+    let mut last = (String::new(), String::new());
+    Box::new(pairs.map(move |pair| {
+        let mut pair = pair?;
+        if last.0 != pair.image {
+            last = (pair.image.clone(), images.plain_name(&pair.image));
+        }
+        pair.image.clone_from(&last.1);
+        Ok(pair)
+    }))
 }
 
 /// Whether all captions of each picture stand together. A few bytes for each picture are kept.
@@ -157,7 +174,7 @@ fn gathered(pairs: Pairs) -> Pairs {
 /// Neighbouring captions of the same picture become one sample.
 struct Grouped<P: Iterator> {
     pairs: std::iter::Peekable<P>,
-    images: ImageIndex,
+    images: Arc<ImageIndex>,
     path: PathBuf,
     /// The name that each id was made of.
     ids: HashMap<String, String>,

@@ -5,7 +5,7 @@ use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::{fbin, npy};
-use crate::export::CaptionTable;
+use crate::export::{CaptionTable, Numbers};
 use crate::staged::StagedFolder;
 use crate::{Error, Result, Sample};
 
@@ -15,8 +15,8 @@ pub enum Layout {
     /// `img_emb/img_emb_0.npy`, `text_emb/text_emb_0.npy` and `metadata/metadata_0.parquet`, a row for
     /// each caption.
     ClipRetrieval,
-    /// `img_feat.jsonl` and `txt_feat.jsonl` with numbers from 1 on, as `data convert` gives them, and
-    /// `ids.csv`.
+    /// `img_feat.jsonl` and `txt_feat.jsonl` with the numbers that `data convert` gives, the set's own where
+    /// it has such, a text of several pictures once; and `ids.csv`.
     ChineseClip,
     /// `images.fbin` and `texts.fbin`, with the ids in `images.txt` and `texts.txt` (of a text, its
     /// picture's).
@@ -38,6 +38,8 @@ pub struct VectorWriter {
     images: Rows,
     texts: Rows,
     ids: Ids,
+    image_numbers: Numbers<()>,
+    text_numbers: Numbers<(String, String)>,
     pictures: usize,
     captions: usize,
     folder: StagedFolder,
@@ -80,7 +82,19 @@ impl VectorWriter {
                 )
             }
         };
-        Ok(Self { layout, images, texts, ids, pictures: 0, captions: 0, folder })
+        let (image_numbers, text_numbers) = (Numbers::default(), Numbers::default());
+        let (pictures, captions) = (0, 0);
+        Ok(Self {
+            layout,
+            images,
+            texts,
+            ids,
+            image_numbers,
+            text_numbers,
+            pictures,
+            captions,
+            folder,
+        })
     }
 
     /// Writes one picture's vector (D) and its captions' (N x D).
@@ -95,12 +109,19 @@ impl VectorWriter {
             return Err(Error::data_set(&sample.id, what));
         }
         self.pictures += 1;
+        let number = self.image_numbers.free(Some(&sample.id));
         for _ in 0..if pairs { sample.captions.len() } else { 1 } {
-            self.images.add(image)?;
+            self.images.add(image, number)?;
         }
-        for row in rows {
-            self.captions += 1;
-            self.texts.add(row)?;
+        for (row, caption) in rows.zip(&sample.captions) {
+            let (number, is_new) = match &caption.id {
+                Some(id) => self.text_numbers.of((id.clone(), caption.text.clone()), Some(id)),
+                None => (self.text_numbers.free(None), true),
+            };
+            if is_new || self.layout != Layout::ChineseClip {
+                self.captions += 1;
+                self.texts.add(row, number)?;
+            }
         }
         match &mut self.ids {
             Ids::Table(table) => {
@@ -108,7 +129,7 @@ impl VectorWriter {
             }
             Ids::Csv(lines) => {
                 let id = sample.id.replace('"', "\"\"");
-                lines.write(format!("{},\"{id}\"\n", self.pictures).as_bytes())
+                lines.write(format!("{number},\"{id}\"\n").as_bytes())
             }
             Ids::Lists([images, texts]) => {
                 let line = format!("{}\n", sample.id.replace(['\n', '\r'], " "));
@@ -168,12 +189,13 @@ impl Rows {
         }
     }
 
-    fn add(&mut self, row: &[f32]) -> Result<()> {
+    /// Adds a row; `number` is its id where the file has ids.
+    fn add(&mut self, row: &[f32], number: u64) -> Result<()> {
         self.rows += 1;
         if let Kind::Jsonl(key) = self.kind {
             // Not by `json!`, which would make doubles of the values.
             let feature = serde_json::to_string(row).expect("numbers");
-            let line = format!("{{\"{key}\": {}, \"feature\": {feature}}}\n", self.rows);
+            let line = format!("{{\"{key}\": {}, \"feature\": {feature}}}\n", number);
             return self.lines.write(line.as_bytes());
         }
         row.iter().try_for_each(|value| self.lines.write(&value.to_le_bytes()))

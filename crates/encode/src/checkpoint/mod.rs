@@ -19,6 +19,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use tuwen_data::image::{Centre, ToRgb};
+use tuwen_data::token::Cleaning;
 
 use crate::arrays::{Array, Arrays};
 use crate::layers::Weights;
@@ -217,7 +218,16 @@ impl Checkpoint {
             }
             _ => {}
         }
-        if older == *config { Vec::new() } else { vec![older] }
+        let mut all = vec![older.clone()];
+        // CLIP's tokens were OpenAI's whatever the folder's own file said.
+        if self.names.layout == Layout::Hf && config.tokenizer == Tokenizer::File && config.causal {
+            let tokenizer = Tokenizer::ClipBpe;
+            let cleaning = Cleaning::Lower;
+            all.push(ModelConfig { tokenizer, cleaning, ..config.clone() });
+            all.push(ModelConfig { tokenizer, cleaning, ..older });
+        }
+        all.retain(|older| older != config);
+        all
     }
 
     /// Where the model's own tokenizer is, if it has one.

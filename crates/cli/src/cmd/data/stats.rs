@@ -38,6 +38,8 @@ struct Stats {
     encoding: Option<String>,
     pictures: usize,
     captions: usize,
+    /// Texts: one that several pictures have counts once.
+    texts: usize,
     /// Pictures by how many captions they have.
     captions_a_picture: BTreeMap<usize, usize>,
     splits: BTreeMap<String, usize>,
@@ -106,9 +108,14 @@ impl Stats {
             self.chinese +=
                 usize::from(text.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c)));
             self.too_long += usize::from(WordPiece::shared().encode(text, context).1 > 0);
-            let hash = blake3::hash(text.as_bytes());
-            let short = *hash.as_bytes().first_chunk().expect("32 bytes");
-            self.repeated += usize::from(!seen.insert(short));
+            let short = |key: &str| -> [u8; 16] {
+                *blake3::hash(key.as_bytes()).as_bytes().first_chunk().expect("32 bytes")
+            };
+            // A text of several pictures is not repeated, it is the same.
+            let own = caption.id.as_ref().map(|id| short(&format!("{id}\0{text}")));
+            let again = own.is_some_and(|key| !seen.insert(key));
+            self.texts += usize::from(!again);
+            self.repeated += usize::from(!again && !seen.insert(short(text)));
             *lengths.entry(text.chars().count()).or_default() += 1;
         }
     }
@@ -125,6 +132,9 @@ fn print(stats: &Stats, context: usize) {
         .map(|(captions, pictures)| format!("{pictures} with {captions}"))
         .collect();
     say!("captions            {} ({})", stats.captions, list.join(", "));
+    if stats.texts != stats.captions {
+        say!("texts               {} (several pictures have the same)", stats.texts);
+    }
     for (split, pictures) in &stats.splits {
         say!("split {split:13} {pictures}");
     }

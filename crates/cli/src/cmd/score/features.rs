@@ -10,7 +10,7 @@ use tuwen_eval::{Report, by_class, evaluate};
 
 use super::super::eval;
 use super::predictions::truth;
-use crate::terminal::say;
+use crate::terminal::{note, say};
 
 /// Scores and prints.
 pub(super) fn run(
@@ -51,6 +51,13 @@ fn by_pairs(pictures: &Vectors, words: &Vectors, reference: Option<&Path>) -> Re
         Some(reference) => relation(pictures, words, reference)?,
         None => {
             let (n, m) = (pictures.ids.len(), words.ids.len());
+            if let (true, Some((images, truth))) = (n == m, once_each(pictures)) {
+                let distinct = images.len() / pictures.dim;
+                note!(
+                    "note: {n} rows of pictures are {distinct} pictures: equal rows count as one"
+                );
+                return Ok(evaluate(&images, &words.values, pictures.dim, &truth));
+            }
             ensure!(n > 0 && m.is_multiple_of(n), "{m} texts for {n} pictures: give --reference");
             (0..m).map(|text| vec![text / (m / n)]).collect()
         }
@@ -64,6 +71,22 @@ fn read_labels(path: &Path, rows: usize) -> Result<Vec<String>> {
     let labels: Vec<String> = text.lines().map(|line| line.trim().to_owned()).collect();
     ensure!(labels.len() == rows, "{}: {} classes for {rows} rows", path.display(), labels.len());
     Ok(labels)
+}
+
+/// The pictures without those that are there before, value by value, and for each row its picture: a
+/// folder of clip-retrieval's has a row for each caption. Nothing where no row is there twice.
+fn once_each(pictures: &Vectors) -> Option<(Vec<f32>, Vec<Vec<usize>>)> {
+    let (mut places, mut images, mut truth) = (HashMap::new(), Vec::new(), Vec::new());
+    for row in pictures.values.chunks_exact(pictures.dim) {
+        let bits: Vec<u32> = row.iter().map(|value| value.to_bits()).collect();
+        let next = places.len();
+        let place = *places.entry(bits).or_insert(next);
+        if place == next {
+            images.extend_from_slice(row);
+        }
+        truth.push(vec![place]);
+    }
+    (places.len() < truth.len()).then_some((images, truth))
 }
 
 /// For each text its pictures. As in Chinese-CLIP's programs all features are in the gallery, the

@@ -28,6 +28,8 @@ struct Description {
     #[serde(default)]
     normalizer: Value,
     #[serde(default)]
+    truncation: Value,
+    #[serde(default)]
     added_tokens: Vec<Added>,
 }
 
@@ -67,6 +69,7 @@ pub(super) fn read(config: &mut ModelConfig, kind: &str, folder: &Path) -> Resul
         return Err(Error::malformed(folder, what));
     }
     lower_case_agrees(folder, &settings)?;
+    cut_at_the_end(folder)?;
     config.tokenizer = Tokenizer::File;
     config.cleaning = Cleaning::AsIs;
     Ok(())
@@ -87,10 +90,12 @@ fn is_embedded(tokenizer: Tokenizer, folder: &Path, settings: &Section<'_>) -> R
     let whole = description(&folder.join(TOKENIZER_FILE))?;
     match tokenizer {
         Tokenizer::ClipBpe => {
-            let vocab = match &whole {
-                Some(whole) => Some(whole.entries()),
-                None => json(&folder.join("vocab.json"))?.as_ref().map(entries),
-            };
+            // What it says of cleaning, splitting and special tokens counts in transformers, and is not
+            // what OpenAI's own program does.
+            if whole.is_some() {
+                return Ok(false);
+            }
+            let vocab = json(&folder.join("vocab.json"))?.as_ref().map(entries);
             let id = |entry: &str| ClipBpe::id(entry);
             Ok(vocab.is_none_or(|vocab| same(&vocab, id, 49_408)))
         }
@@ -122,6 +127,20 @@ fn is_embedded(tokenizer: Tokenizer, folder: &Path, settings: &Section<'_>) -> R
             }
         }
     }
+}
+
+/// A long text loses its end, and nothing else was compared with the reference.
+fn cut_at_the_end(folder: &Path) -> Result<()> {
+    let path = folder.join(TOKENIZER_FILE);
+    let truncation = description(&path)?.map_or(Value::Null, |whole| whole.truncation);
+    if truncation["direction"].as_str().is_some_and(|direction| direction != "Right") {
+        let what = format!(
+            "truncation.direction {} is not supported: a long text is cut at its end (\"Right\")",
+            truncation["direction"]
+        );
+        return Err(Error::malformed(&path, what));
+    }
+    Ok(())
 }
 
 /// `do_lower_case` beside a `tokenizer.json` that does otherwise: which of them was meant?
