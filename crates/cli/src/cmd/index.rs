@@ -180,7 +180,7 @@ fn finish(args: &Args, gallery: Gallery, place: &Place, summary: &Summary) -> Re
                 place.folder.display()
             );
         }
-        let old = items(&before)?;
+        let old = items(&before).unwrap_or(0);
         if old > 0 && items(&gallery)? == 0 {
             bail!(
                 "nothing was found to index; the gallery {} with its {old} items stays as it was \
@@ -204,7 +204,8 @@ fn unseen(args: &Args, summary: &Summary, old: &Gallery, new: &Gallery) -> Resul
     };
     for path in &args.paths {
         let place = path.canonicalize().with_context(|| path.display().to_string())?;
-        let lost = below(old, &place)?;
+        // A damaged gallery has nothing to lose.
+        let lost = below(old, &place).unwrap_or(0);
         if lost > 0 && below(new, &place)? == 0 {
             let what = counted(lost, "picture");
             return Ok(Some(format!("{what} of {} are gone, all at once", place.display())));
