@@ -1,6 +1,6 @@
 //! Which encoding a text file has, and the file as UTF-8, a piece at a time.
 //!
-//! Decided by the whole file and not by its name ([`guess`]), unless the user says it: a byte order mark,
+//! Decided by the whole file and not by its name (`guess`), unless the user says it: a byte order mark,
 //! valid UTF-8, else what fits best; where two fit equally well, an error names them. What cannot be
 //! decoded becomes U+FFFD and is counted, never dropped.
 

@@ -1,4 +1,4 @@
-//! Captioned sets from the formats of the field, one file per format, all giving [`Sample`]s.
+//! Captioned sets from the formats of the field, one file per format, all giving [`crate::Sample`]s.
 
 mod archive;
 mod chinese_clip;
