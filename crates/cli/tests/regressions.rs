@@ -126,6 +126,20 @@ fn a_rebuild_that_cannot_see_a_folder_leaves_the_old_gallery() {
 }
 
 #[test]
+fn one_moved_picture_is_no_proof_that_a_disk_is_there() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path();
+    copy_pictures(&NAMES, &home.join("photos"));
+    index(home, &["photos"]);
+    std::fs::rename(home.join("photos"), home.join("away")).expect("a folder");
+    std::fs::create_dir(home.join("photos")).expect("an empty mount point");
+    std::fs::copy(home.join("away/ship.png"), home.join("photos/copy.png")).expect("a picture");
+    let error = fail(home, &["index", "photos"], 1);
+    assert!(error.contains("2 pictures of") && error.contains("--force"), "{error}");
+    assert_eq!(search(home, &["food"]).len(), 3);
+}
+
+#[test]
 fn labels_and_splits_are_words() {
     let folder = tempfile::tempdir().expect("a folder");
     let home = folder.path();

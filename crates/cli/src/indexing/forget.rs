@@ -24,30 +24,35 @@ impl Indexer<'_> {
     ) -> Result<()> {
         let below = |path: &Path, all: &[PathBuf]| all.iter().any(|place| path.starts_with(place));
         let (mut gone, mut left_out) = (Vec::new(), Vec::new());
-        // Of each place: whether a picture from before this run is still there.
+        // Of each place: whether a picture from before this run is still there, where it was.
         let mut alive = vec![false; places.len()];
+        // How many more moved than went: a folder that was put in order lost few.
+        let mut balance = vec![0i64; places.len()];
         for item in self.gallery.all(Kind::Image)? {
             let path = origin_path(&item.origin);
             if item.id > self.last || !below(&path, places) {
                 continue;
             }
+            let here = || (0..places.len()).filter(|&at| path.starts_with(&places[at]));
             let seen = self.seen.contains(&item.id);
             let kept = below(&path, unreadable);
-            if seen || kept || !is_gone(&path) {
-                let here = places.iter().zip(&mut alive);
-                here.filter(|(place, _)| path.starts_with(place)).for_each(|(_, a)| *a = true);
+            if self.moved.contains(&item.id) {
+                here().for_each(|at| balance[at] += 1);
+            } else if seen || kept || !is_gone(&path) {
+                here().for_each(|at| alive[at] = true);
                 if !seen && !kept {
                     left_out.push(item);
                 }
             } else {
+                here().for_each(|at| balance[at] -= 1);
                 gone.push((item, path));
             }
         }
         let gone = if self.options.force {
             gone.into_iter().map(|(item, _)| item).collect()
         } else {
-            let dead = places.iter().zip(alive).filter(|(_, alive)| !alive).map(|(place, _)| place);
-            self.keep_suspicious(gone, &dead.collect::<Vec<_>>())
+            let dead = (0..places.len()).filter(|&at| !alive[at] && balance[at] < 0);
+            self.keep_suspicious(gone, &dead.map(|at| &places[at]).collect::<Vec<_>>())
         };
         self.remove(&gone)?;
         match self.options.prune {

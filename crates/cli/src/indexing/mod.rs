@@ -47,6 +47,8 @@ pub struct Indexer<'a> {
     summary: Summary,
     /// Items that are still there.
     seen: HashSet<i64>,
+    /// Of these, those that lay elsewhere before: no proof that their folder is still there.
+    moved: HashSet<i64>,
     /// The largest number of an item before this run.
     last: i64,
 }
@@ -71,8 +73,8 @@ impl<'a> Indexer<'a> {
         progress: &'a dyn Fn(usize),
     ) -> Result<Self> {
         let last = gallery.last_id()?;
-        let (summary, seen) = (Summary::default(), HashSet::new());
-        Ok(Self { gallery, encoder, options, stop, progress, summary, seen, last })
+        let (summary, seen, moved) = (Summary::default(), HashSet::new(), HashSet::new());
+        Ok(Self { gallery, encoder, options, stop, progress, summary, seen, moved, last })
     }
 
     /// Indexes the pictures of a walk and forgets those that are gone from its places.
@@ -178,6 +180,7 @@ impl<'a> Indexer<'a> {
         });
         let Some(item) = gone else { return Ok(false) };
         self.relocate(item.id, &candidate.file)?;
+        self.moved.insert(item.id);
         self.summary.moved += 1;
         Ok(true)
     }

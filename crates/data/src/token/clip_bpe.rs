@@ -57,6 +57,13 @@ impl ClipBpe {
         IDS.get_or_init(entries).get(entry).copied()
     }
 
+    /// `vocab.json` and `merges.txt` as transformers keeps this vocabulary.
+    pub fn files() -> [(&'static str, String); 2] {
+        let ids: std::collections::BTreeMap<String, u32> = entries().into_iter().collect();
+        let vocabulary = serde_json::to_string(&ids).expect("names and numbers");
+        [("vocab.json", vocabulary), ("merges.txt", format!("#version: 0.2\n{MERGES}"))]
+    }
+
     /// The ids of `text` without start and end, not cut.
     pub fn pieces(&self, text: &str) -> Vec<u32> {
         let cleaned = clean(text);

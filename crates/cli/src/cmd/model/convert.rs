@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use serde_json::json;
 use tuwen_data::staged::StagedFolder;
-use tuwen_data::token::WordPiece;
+use tuwen_data::token::{ClipBpe, WordPiece};
 use tuwen_encode::Tokenizer;
 use tuwen_encode::arrays::Precision;
 use tuwen_encode::checkpoint::{Resized, Target, write};
@@ -78,6 +79,18 @@ pub fn run(args: &Args) -> Result<()> {
             let vocabulary = staged.path().join("vocab.txt");
             let written = std::fs::write(&vocabulary, WordPiece::vocabulary());
             written.with_context(|| shown(&vocabulary))?;
+        }
+        if target == Target::Hf && config.tokenizer == Tokenizer::ClipBpe {
+            let settings = json!({
+                "tokenizer_class": "CLIPTokenizer", "model_max_length": config.context,
+                "bos_token": "<|startoftext|>", "eos_token": "<|endoftext|>",
+                "unk_token": "<|endoftext|>", "pad_token": "<|endoftext|>",
+            });
+            let settings = ("tokenizer_config.json", settings.to_string());
+            for (name, text) in ClipBpe::files().into_iter().chain([settings]) {
+                let file = staged.path().join(name);
+                std::fs::write(&file, text).with_context(|| shown(&file))?;
+            }
         }
         staged.finish()?;
     }

@@ -188,8 +188,12 @@ fn read_text(config: &mut ModelConfig, text: &Section<'_>, folder: &Path) -> Res
 /// What `tokenizer_kwargs` do to a text.
 fn cleaning(text: &Section<'_>, own: bool) -> Result<Cleaning> {
     let kwargs = &text.json["tokenizer_kwargs"];
-    let cure = "only `clean` (whitespace, lower or canonicalize) and `strip_sep_token` are supported, \
-        the latter with `hf_tokenizer_name`";
+    let cure = if own {
+        "only `clean` (whitespace, lower or canonicalize) and `strip_sep_token` are supported"
+    } else {
+        "with CLIP's own tokenizer only `clean` = `lower` is supported; the other ways of cleaning are \
+         supported where `hf_tokenizer_name` names another tokenizer"
+    };
     let known = |key: &str| key == "clean" || (own && key == "strip_sep_token");
     let mut others = kwargs.as_object().into_iter().flatten();
     if others.any(|(key, value)| !known(key) && *value != false && !value.is_null()) {
