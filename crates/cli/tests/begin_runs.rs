@@ -11,7 +11,7 @@ use runs::{NAMES, config, curve, prepare, short};
 /// `tuwen train init` with lists of ids for a set of eight and four pictures.
 fn init(home: &Path, set: &str, more: &[&str]) -> String {
     let out = format!("{}.toml", more.last().expect("a name"));
-    let ids = ["--train-ids", "train.ids", "--valid-ids", "val.ids", "--preset", "tiny-frozen"];
+    let ids = ["--train-ids", "train.ids", "--valid-ids", "val.ids", "--preset", "small-frozen"];
     let args = [&["train", "init", set][..], &ids, &more[..more.len() - 1], &["--out", &out]];
     succeed(home, &args.concat());
     out
@@ -123,7 +123,7 @@ fn a_set_that_says_its_splits_needs_no_lists() {
     };
     let lines: Vec<String> = captions.lines().enumerate().map(line).collect();
     std::fs::write(home.join("own.jsonl"), lines.join("\n")).expect("a file");
-    let args = ["train", "init", "own.jsonl", "--images", "pictures", "--preset", "tiny-frozen"];
+    let args = ["train", "init", "own.jsonl", "--images", "pictures", "--preset", "small-frozen"];
     let said = succeed(home, &args);
     assert!(said.contains("train and restval, measures on val"), "{said}");
     assert!(said.contains("batch is 6"), "said, because the preset has another: {said}");

@@ -69,7 +69,7 @@ fn a_set_in_chinese_clips_layout_is_measured() {
     let elevater: Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(
         (&elevater["dataset_name"], &elevater["model_name"]),
-        (&"set".into(), &"tuwen-tiny".into())
+        (&"set".into(), &"tuwen-small".into())
     );
     let predictions: Vec<Vec<Vec<f64>>> =
         serde_json::from_value(elevater["predictions"].clone()).expect("pictures by labels");

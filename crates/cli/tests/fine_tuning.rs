@@ -135,7 +135,7 @@ fn between_start_and_end_averages_runs_and_a_sweep() {
 
     succeed(home, &["model", "mix", "a", "b", "--out", "soup"]);
     succeed(home, &["embed", "--text", "x", "--model", "soup"]);
-    assert!(fail(home, &["model", "mix", "a", "tuwen-tiny", "--out", "x"], 1).contains("shape"));
+    assert!(fail(home, &["model", "mix", "a", "tuwen-small", "--out", "x"], 1).contains("shape"));
     assert!(
         fail(home, &["model", "mix", "a", "b", "--weight", "1", "--out", "x"], 2)
             .contains("1 --weight")
@@ -197,7 +197,7 @@ fn a_preset_becomes_a_run_of_ones_own_data() {
         "--valid-ids",
         "split/val.ids",
         "--preset",
-        "tiny-frozen",
+        "small-frozen",
         "--out",
         "my.toml",
     ];
@@ -205,7 +205,7 @@ fn a_preset_becomes_a_run_of_ones_own_data() {
     assert!(fail(home, &args, 1).contains("exists already"));
     // All presets are configurations.
     for preset in [
-        "tiny",
+        "small",
         "chinese-clip-b16",
         "chinese-clip-b16-lora",
         "chinese-clip-b16-frozen",
@@ -336,7 +336,7 @@ fn shares_of_an_ensemble_are_learned_on_other_pictures() {
         .collect();
     std::fs::write(home.join("captions.txt"), captions).expect("a file");
     let args = ["eval", "--images", "pictures", "--captions", "captions.txt", "--json", "--ids"];
-    let args = [&args[..], &["scored.ids", "--model", "a", "--model", "tuwen-tiny"]].concat();
+    let args = [&args[..], &["scored.ids", "--model", "a", "--model", "tuwen-small"]].concat();
     let learned = [&args[..], &["--learn-weights", "other.ids"]].concat();
     let output = common::tuwen(home, &learned);
     let said = String::from_utf8_lossy(&output.stderr);
@@ -346,7 +346,7 @@ fn shares_of_an_ensemble_are_learned_on_other_pictures() {
         let rest = shares.split(&format!("{name} ")).nth(1).expect("a share");
         rest.split([',', '\n']).next().expect("a number").parse().expect("a number")
     };
-    assert!(share("tuwen-tiny") >= share("a"), "{said}");
+    assert!(share("tuwen-small") >= share("a"), "{said}");
     let same = [&args[..], &["--learn-weights", "scored.ids"]].concat();
     assert!(fail(home, &same, 2).contains("give other pictures"));
 }

@@ -152,18 +152,16 @@ fn damaged_foreign_and_unwritable_galleries_are_named_with_the_cure() {
     let database = home.join(".tuwen/gallery.sqlite");
 
     // Another model: the same weights under another configuration give another fingerprint.
-    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/tuwen-tiny");
-    std::fs::create_dir(home.join("model")).expect("a folder");
+    let model = common::built_in_folder();
+    common::copy_model(&model, &home.join("model"));
     let config = std::fs::read_to_string(model.join("config.json")).expect("the built-in model");
     let other = config.replace("squash", "two-to-one");
     std::fs::write(home.join("model/config.json"), other).expect("a file");
-    std::fs::copy(model.join("model.safetensors"), home.join("model/model.safetensors"))
-        .expect("a file");
     for args in
         [&["search", "a dog", "--model", "model"][..], &["index", "pictures", "--model", "model"]]
     {
         let message = fail(home, args, 1);
-        assert!(message.contains("--rebuild") && message.contains("tuwen-tiny-"), "{message}");
+        assert!(message.contains("--rebuild") && message.contains("tuwen-small-"), "{message}");
     }
     let rebuilt = index(home, &["pictures", "--model", "model", "--rebuild"]);
     assert_eq!(rebuilt["added"], 4);

@@ -530,12 +530,7 @@ fn a_gallery_remembers_how_long_texts_were_read() {
 fn a_gallery_of_an_older_program_stays_open_and_as_it_was() {
     let home = tempfile::tempdir().expect("a folder");
     copy_pictures(&["beach.png", "bus.png"], &home.path().join("photos"));
-    let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/tuwen-tiny");
-    let copy = home.path().join("copy");
-    std::fs::create_dir_all(&copy).expect("a folder");
-    for file in ["config.json", "model.safetensors"] {
-        std::fs::copy(tiny.join(file), copy.join(file)).expect("a copy");
-    }
+    let copy = common::word_piece_model(&home.path().join("copy"));
     set(&copy, "config.json", &["fold_width"], json!(false));
     index(home.path(), &["photos", "--model", "copy"]);
     let before = search(home.path(), &["ｂｕｓ"]);
@@ -553,7 +548,6 @@ fn full_width_letters_are_letters_and_unknown_words_are_said() {
     let home = tempfile::tempdir().expect("a folder");
     let text = |text: &str| embed(home.path(), &["--text", text]).remove(0);
     assert_eq!(text("ＤＯＧ１２"), text("dog12"));
-    assert_ne!(text("狗，猫"), text("狗,猫"));
     copy_pictures(&["beach.png"], &home.path().join("photos"));
     index(home.path(), &["photos"]);
     let said = |query: &str| {
@@ -561,10 +555,10 @@ fn full_width_letters_are_letters_and_unknown_words_are_said() {
         assert!(output.status.success());
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
-    for query in ["🐶", "שלום", "🐶 🐱"] {
+    for query in ["שלום", "ሰላም", "שלום ሰላም"] {
         let said = said(query);
         assert!(said.contains("no word") && said.contains("arbitrary"), "{query}: {said}");
     }
-    assert!(said("a dog 🐶").contains("of"), "a part is unknown");
+    assert!(said("a dog שלום").contains("of"), "a part is unknown");
     assert_eq!(said("a beach"), "");
 }

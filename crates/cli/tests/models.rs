@@ -5,10 +5,10 @@ mod common;
 #[allow(dead_code, reason = "the hub's own tests use the rest")]
 mod hub;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
-use common::{TUWEN, copy_pictures, fail, succeed};
+use common::{TUWEN, built_in_folder, copy_pictures, fail, succeed, word_piece_model};
 use hub::{Faults, Hub};
 
 /// The program with a hub and a cache of its own.
@@ -29,14 +29,11 @@ fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(out), String::from_utf8_lossy(err))
 }
 
-fn tiny() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/tuwen-tiny")
-}
-
 #[test]
 fn a_model_is_fetched_by_its_repository_and_used_by_it() {
     let folder = tempfile::tempdir().expect("a folder");
-    let read = |name: &str| std::fs::read(tiny().join(name)).expect("the built-in model");
+    let model = word_piece_model(&folder.path().join("model"));
+    let read = |name: &str| std::fs::read(model.join(name)).expect("a file");
     let files =
         [("config.json", read("config.json")), ("model.safetensors", read("model.safetensors"))];
     let server = Hub::start("team/tiny-clip", &files, Faults { cuts: 1, ..Faults::default() });
@@ -57,7 +54,7 @@ fn a_model_is_fetched_by_its_repository_and_used_by_it() {
     assert!(text(&found).contains("beach.png"), "{}", text(&found));
     let info = run(&["model", "info", "team/tiny-clip"]);
     assert!(
-        text(&info).contains("team/tiny-clip") && text(&info).contains("12.6 million"),
+        text(&info).contains("team/tiny-clip") && text(&info).contains("0.4 million"),
         "{}",
         text(&info)
     );
@@ -84,16 +81,18 @@ fn a_known_model_that_is_not_here_is_described_and_its_files_are_named() {
 #[test]
 fn a_conversion_gives_the_same_embeddings_and_overwrites_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
-    let tiny = tiny();
-    let tiny = tiny.to_str().expect("UTF-8");
-    succeed(folder.path(), &["model", "convert", tiny, "copy", "--precision", "f16"]);
+    let small = built_in_folder();
+    let small = small.to_str().expect("UTF-8");
+    succeed(folder.path(), &["model", "convert", small, "copy", "--precision", "int8"]);
     let embed =
         |model: &str| succeed(folder.path(), &["embed", "--model", model, "--text", "a dog"]);
-    assert_eq!(embed("copy"), embed("tuwen-tiny"));
-    assert!(fail(folder.path(), &["model", "convert", tiny, "copy"], 1).contains("exists already"));
-    let refused = fail(folder.path(), &["model", "convert", tiny, "copy.pt"], 1);
+    assert_eq!(embed("copy"), embed("tuwen-small"));
+    assert!(
+        fail(folder.path(), &["model", "convert", small, "copy"], 1).contains("exists already")
+    );
+    let refused = fail(folder.path(), &["model", "convert", small, "copy.pt"], 1);
     assert!(refused.contains("tuwen's own architecture"), "{refused}");
-    let size = fail(folder.path(), &["model", "convert", tiny, "other", "--image-size", "250"], 2);
+    let size = fail(folder.path(), &["model", "convert", small, "other", "--image-size", "250"], 2);
     assert!(size.contains("250") && size.contains("16"), "{size}");
     assert!(!folder.path().join("copy.pt").exists() && !folder.path().join("other").exists());
 }

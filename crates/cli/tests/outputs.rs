@@ -150,8 +150,8 @@ fn two_cannot_write_one_folder() {
         &["data", "convert", "set.csv", "new", "--to", "csv"][..],
         &["data", "augment", "set.csv", "new", "--copies", "1"],
         &["data", "embed", "set.csv", "new", "--to", "fbin"],
-        &["model", "convert", "tuwen-tiny", "new"],
-        &["model", "mix", "tuwen-tiny", "tuwen-tiny", "--out", "new"],
+        &["model", "convert", "tuwen-small", "new"],
+        &["model", "mix", "tuwen-small", "tuwen-small", "--out", "new"],
         &["data", "split", "set.csv", "--out", "ids"],
     ] {
         assert!(fail(home, args, 1).contains("another tuwen is writing"), "{args:?}");
@@ -314,7 +314,7 @@ fn numbers_have_ranges() {
         ("search cow -k", &["0", "-1", "4294967295"]),
         ("classify images --label a --label b --top", &["0"]),
         ("model mix a b --out new --weight", &["nan", "-1", "inf"]),
-        ("model convert tuwen-tiny new --image-size", &["0", "4294967296"]),
+        ("model convert tuwen-small new --image-size", &["0", "4294967296"]),
         ("train sweep t.toml --factor", &["nan", "-1", "0"]),
         ("train sweep t.toml --epochs", &["0"]),
         ("train wise t.toml --points", &["1"]),

@@ -244,7 +244,7 @@ fn several_models_vote_with_the_mean_of_their_cosines() {
     let one = ["eval", "--images", "images", "--captions", "captions.txt", "--json"];
     let twice = [
         &one[..],
-        &["--model", "tuwen-tiny", "--model", "tuwen-tiny", "--weight", "0.3", "--weight", "2"],
+        &["--model", "tuwen-small", "--model", "tuwen-small", "--weight", "0.3", "--weight", "2"],
     ]
     .concat();
     let [alone, voted] = [&one[..], &twice].map(|args| json(&succeed(folder.path(), args)));

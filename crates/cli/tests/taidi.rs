@@ -85,9 +85,9 @@ fn several_models_are_fused() {
             "--out",
             out,
             "--model",
-            "tuwen-tiny",
+            "tuwen-small",
             "--model",
-            "tuwen-tiny",
+            "tuwen-small",
         ];
         succeed(folder.path(), &[&args[..], more].concat());
         assert_eq!(read(out), read("one"), "a model fused with itself");
@@ -208,7 +208,7 @@ fn a_configuration_that_is_there_is_not_overruled_in_silence() {
     succeed(folder.path(), &["taidi", "prepare", "."]);
     let train =
         |flags: &[&str]| tuwen(folder.path(), &[&["taidi", "train", "."][..], flags].concat());
-    let args = ["--preset", "tiny-frozen", "--epochs", "1", "--batch", "3"];
+    let args = ["--preset", "small-frozen", "--epochs", "1", "--batch", "3"];
     let first = train(&args);
     assert!(first.status.success(), "{}", String::from_utf8_lossy(&first.stderr));
     assert!(train(&args).status.success(), "the same flags say the same");
@@ -216,8 +216,8 @@ fn a_configuration_that_is_there_is_not_overruled_in_silence() {
     for (flags, said) in [
         (["--epochs", "2"], ["--epochs asks for epochs = 2", "has 1"]),
         (["--batch", "4"], ["--batch asks for batch = 4", "has 3"]),
-        (["--model", "other"], ["--model asks for start.model", "\"tuwen-tiny\""]),
-        (["--preset", "tiny"], ["--preset asks for optim.", "train.toml"]),
+        (["--model", "other"], ["--model asks for start.model", "\"tuwen-small\""]),
+        (["--preset", "small"], ["--preset asks for optim.", "train.toml"]),
     ] {
         let error = fail(folder.path(), &[&["taidi", "train", "."][..], &flags].concat(), 2);
         said.iter().for_each(|part| assert!(error.contains(part), "{part}: {error}"));

@@ -8,7 +8,7 @@ use crate::image::Preprocess;
 
 /// Turns pictures and texts into unit vectors of one common space.
 pub trait Encoder: Send + Sync {
-    /// A name for people, such as `tuwen-tiny`.
+    /// A name for people, such as `tuwen-small`.
     fn name(&self) -> &str;
 
     /// Identifies weights, tokenizer and pre-processing together: two encoders with the same

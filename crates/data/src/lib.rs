@@ -14,6 +14,7 @@ pub mod image;
 pub mod import;
 pub mod loader;
 pub mod lock;
+pub mod names;
 pub mod pickle;
 pub mod prompt;
 pub mod relation;

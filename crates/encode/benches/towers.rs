@@ -1,11 +1,13 @@
-//! Speed of both towers on random input: `cargo bench -p tuwen-encode --bench towers`.
+//! Speed of the built-in model's texts, and of both towers of a small model on random input: `cargo bench -p tuwen-encode --bench towers`.
 
 use std::time::Instant;
 
+use tuwen_data::Encoder;
 use tuwen_encode::towers::{ImageTower, Record, TextTower};
-use tuwen_encode::{Arrays, ModelConfig};
+use tuwen_encode::{Arrays, ModelConfig, builtin};
 
 fn main() {
+    built_in();
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../configs/models/tuwen-tiny.json");
     let config = ModelConfig::load(path.as_ref()).expect("the committed configuration");
     let mut arrays = Arrays::default();
@@ -35,6 +37,19 @@ fn main() {
         let pass = texts.forward(&ids, Record::From(0));
         drop(texts.backward(pass, &ids, &[0.01; 64 * 256]));
     });
+}
+
+/// The built-in model's texts, tokens included: one query alone, and many.
+fn built_in() {
+    let start = Instant::now();
+    let encoder = builtin::open().expect("the built-in model");
+    encoder.encode_texts(&["a dog"]).expect("a text");
+    println!("open and the first query: {:.1} ms", start.elapsed().as_secs_f64() * 1e3);
+    for query in ["teapot", "草地上奔跑的狗", "a dog running on the grass"] {
+        time(query, 1, || drop(encoder.encode_texts(&[query]).expect("a text")));
+    }
+    let texts = ["teapot", "草地上奔跑的狗", "a dog running on the grass", "一把茶壶"].repeat(16);
+    time("queries together", 64, || drop(encoder.encode_texts(&texts).expect("texts")));
 }
 
 /// Median of five runs after one to warm up.

@@ -63,12 +63,20 @@ pub enum Precision {
     F16,
     /// The upper half of an f32.
     Bf16,
+    /// Of matrices 8 bits and a scale for each row, in a tensor of its own (`NAME.scale`); everything small in
+    /// 32 bits.
+    Int8,
 }
 
-/// Reads a safetensors file; F16 and BF16 become f32.
+/// What the name of a matrix's scales ends with.
+pub(crate) const SCALE: &str = ".scale";
+/// Rows of fewer values are not worth a scale.
+const LEAST_ROW: usize = 32;
+
+/// Reads a safetensors file; F16, BF16 and I8 with scales become f32.
 ///
 /// # Errors
-/// The file cannot be read, is no safetensors file, or has a type other than F32, F16 and BF16.
+/// The file cannot be read, is no safetensors file, or has a type that no weight has.
 pub fn read(path: &Path) -> Result<Arrays> {
     let raws = tensors::safetensors(Blob::File(path.to_path_buf()), path)?;
     let array = |(name, raw): (String, tensors::Raw)| {
@@ -142,12 +150,12 @@ pub(crate) fn write_tensors<'v>(
     }
     let mut end = 0;
     for tensor in tensors {
-        let start = end;
-        end += tensor.shape.iter().product::<usize>() * precision.bytes();
-        let entry = json!({
-            "dtype": precision.name(), "shape": tensor.shape, "data_offsets": [start, end]
-        });
-        header.insert(tensor.name.clone(), entry);
+        for Part { name, shape, dtype, bytes } in tensor.parts(precision) {
+            let start = end;
+            end += shape.iter().product::<usize>() * bytes;
+            let entry = json!({ "dtype": dtype, "shape": shape, "data_offsets": [start, end] });
+            header.insert(name, entry);
+        }
     }
     let mut header = serde_json::to_vec(&header).map_err(|e| Error::malformed(path, e))?;
     // The values start at a multiple of 8.
@@ -158,8 +166,12 @@ pub(crate) fn write_tensors<'v>(
         let mut file = BufWriter::new(File::create(&temporary).map_err(failed)?);
         file.write_all(&(header.len() as u64).to_le_bytes()).map_err(failed)?;
         file.write_all(&header).map_err(failed)?;
-        for _ in tensors {
-            file.write_all(&encode(&next()?, precision)).map_err(failed)?;
+        for tensor in tensors {
+            let bytes = match tensor.has_scales(precision) {
+                true => encode_rows(&next()?, tensor.row()),
+                false => encode(&next()?, precision.of_values()),
+            };
+            file.write_all(&bytes).map_err(failed)?;
         }
         let file = file.into_inner().map_err(|e| failed(e.into_error()))?;
         file.sync_all().map_err(failed)
@@ -169,15 +181,56 @@ pub(crate) fn write_tensors<'v>(
     std::fs::rename(&temporary, path).map_err(|e| Error::io(path, e))
 }
 
+/// A tensor as a file has it.
+struct Part {
+    name: String,
+    shape: Vec<usize>,
+    dtype: &'static str,
+    /// Of a value.
+    bytes: usize,
+}
+
+impl Tensor {
+    /// Values of a row: of the last axis.
+    fn row(&self) -> usize {
+        self.shape.last().copied().unwrap_or(1)
+    }
+
+    /// Whether the tensor is stored in 8 bits with a scale for each row.
+    fn has_scales(&self, precision: Precision) -> bool {
+        let rows = self.shape.iter().rev().skip(1).product::<usize>();
+        precision == Precision::Int8 && self.shape.len() > 1 && rows > 1 && self.row() >= LEAST_ROW
+    }
+
+    fn parts(&self, precision: Precision) -> Vec<Part> {
+        let (name, shape) = (self.name.clone(), self.shape.clone());
+        if !self.has_scales(precision) {
+            let stored = precision.of_values();
+            return vec![Part { name, shape, dtype: stored.name(), bytes: stored.bytes() }];
+        }
+        let rows = shape[..shape.len() - 1].to_vec();
+        let scales = Part { name: format!("{name}{SCALE}"), shape: rows, dtype: "F32", bytes: 4 };
+        vec![Part { name, shape, dtype: "I8", bytes: 1 }, scales]
+    }
+}
+
 impl Precision {
     /// Bytes of a value.
     pub(crate) fn bytes(self) -> usize {
-        if self == Self::F32 { 4 } else { 2 }
+        match self {
+            Self::F32 | Self::Int8 => 4,
+            Self::F16 | Self::Bf16 => 2,
+        }
+    }
+
+    /// How values are stored that have no scale.
+    fn of_values(self) -> Self {
+        if self == Self::Int8 { Self::F32 } else { self }
     }
 
     fn name(self) -> &'static str {
         match self {
-            Self::F32 => "F32",
+            Self::F32 | Self::Int8 => "F32",
             Self::F16 => "F16",
             Self::Bf16 => "BF16",
         }
@@ -187,8 +240,21 @@ impl Precision {
 /// Values as they are stored, little-endian.
 pub(crate) fn encode(values: &[f32], precision: Precision) -> Vec<u8> {
     match precision {
-        Precision::F32 => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        Precision::F32 | Precision::Int8 => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
         Precision::F16 => values.iter().flat_map(|&v| f16::from_f32(v).to_le_bytes()).collect(),
         Precision::Bf16 => values.iter().flat_map(|&v| bf16::from_f32(v).to_le_bytes()).collect(),
     }
+}
+
+/// Rows in 8 bits, symmetric around 0, and behind them the scale of each: its largest value is 127 of them.
+fn encode_rows(values: &[f32], row: usize) -> Vec<u8> {
+    let largest = |row: &[f32]| row.iter().fold(0.0f32, |most, value| most.max(value.abs()));
+    let scales: Vec<f32> = values.chunks_exact(row).map(|row| largest(row) / 127.0).collect();
+    let whole = |(row, scale): (&[f32], &f32)| {
+        let inverse = if *scale > 0.0 { 1.0 / scale } else { 0.0 };
+        row.iter().map(|v| (v * inverse).round() as i8 as u8).collect::<Vec<_>>()
+    };
+    let mut bytes: Vec<u8> = values.chunks_exact(row).zip(&scales).flat_map(whole).collect();
+    bytes.extend(encode(&scales, Precision::F32));
+    bytes
 }

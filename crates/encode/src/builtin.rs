@@ -6,10 +6,13 @@ use crate::checkpoint::Checkpoint;
 use crate::{CpuEncoder, ModelConfig, Result};
 
 /// The model that needs no file.
-pub const BUILT_IN: &str = "tuwen-tiny";
+pub const BUILT_IN: &str = "tuwen-small";
+/// What it was called before, another model: galleries may still name it.
+pub const BEFORE: &str = "tuwen-tiny";
 
-const CONFIG: &str = include_str!("../../../models/tuwen-tiny/config.json");
-const WEIGHTS: &[u8] = include_bytes!("../../../models/tuwen-tiny/model.safetensors");
+const CONFIG: &str = include_str!("../../../models/tuwen-small/config.json");
+const TOKENIZER: &[u8] = include_bytes!("../../../models/tuwen-small/tokenizer.json");
+const WEIGHTS: &[u8] = include_bytes!("../../../models/tuwen-small/model.safetensors");
 
 /// [`BUILT_IN`]'s architecture and weights.
 ///
@@ -18,7 +21,7 @@ const WEIGHTS: &[u8] = include_bytes!("../../../models/tuwen-tiny/model.safetens
 pub fn checkpoint() -> Result<(ModelConfig, Checkpoint)> {
     let path = Path::new(BUILT_IN);
     let config = ModelConfig::parse(CONFIG, path)?;
-    let checkpoint = Checkpoint::embedded(&config, WEIGHTS, path)?;
+    let checkpoint = Checkpoint::embedded(&config, WEIGHTS, TOKENIZER, path)?;
     Ok((config, checkpoint))
 }
 

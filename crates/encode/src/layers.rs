@@ -16,6 +16,14 @@ pub trait Weights<'a>: Sync {
     /// There is none of that name, or it cannot be read.
     fn find(&self, name: &str) -> Result<(Vec<usize>, Cow<'a, [f32]>)>;
 
+    /// A table of which a few rows are needed at a time.
+    ///
+    /// # Errors
+    /// As [`Self::find`].
+    fn rows(&self, name: &str) -> Result<Rows<'a>> {
+        Ok(Rows::Floats(self.find(name)?.1))
+    }
+
     /// How rows are multiplied with these weights, there and back; attention between rows stays f32.
     fn precision(&self) -> Precision {
         Precision::F32
@@ -26,6 +34,44 @@ impl<'a> Weights<'a> for &'a Arrays {
     fn find(&self, name: &str) -> Result<(Vec<usize>, Cow<'a, [f32]>)> {
         let array = self.get(name)?;
         Ok((array.shape.clone(), Cow::Borrowed(&array.data)))
+    }
+}
+
+/// The rows of a table: of token embeddings.
+#[derive(Clone, Debug)]
+pub enum Rows<'a> {
+    /// All values.
+    Floats(Cow<'a, [f32]>),
+    /// Of 8 bits as they are stored, so that a table of which a query needs ten rows is not converted whole.
+    Bytes {
+        /// Row-major.
+        values: &'a [u8],
+        /// One for each row.
+        scales: Vec<f32>,
+    },
+}
+
+impl Rows<'_> {
+    /// How many values there are.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Floats(values) => values.len(),
+            Self::Bytes { values, .. } => values.len(),
+        }
+    }
+
+    /// Adds a row to `out`, whose length is that of a row.
+    pub(crate) fn add(&self, row: usize, out: &mut [f32]) {
+        let at = row * out.len();
+        match self {
+            Self::Floats(values) => math::add(out, &values[at..][..out.len()]),
+            Self::Bytes { values, scales } => {
+                let stored = values[at..][..out.len()].iter();
+                out.iter_mut()
+                    .zip(stored)
+                    .for_each(|(o, &b)| *o += f32::from(b as i8) * scales[row]);
+            }
+        }
     }
 }
 

@@ -23,10 +23,10 @@ mod simd;
 pub mod towers;
 
 pub use arrays::{Array, Arrays};
-pub use checkpoint::{Checkpoint, TOKENIZER_FILE};
+pub use checkpoint::{Checkpoint, TOKENIZER_FILE, TokenizerFile};
 pub use config::{
     Activation, ImagePool, ModelConfig, NormPlace, Pool, ResNet, Tokenizer, TowerConfig, Vision,
 };
 pub use encoder::{CONFIG_FILE, CpuEncoder, DATASET_TEXT, LongText, WEIGHTS_FILE, WINDOW};
 pub use error::{Error, Result};
-pub use layers::Weights;
+pub use layers::{Rows, Weights};

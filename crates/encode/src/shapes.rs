@@ -82,7 +82,10 @@ impl Shapes {
         if config.token_types > 0 {
             self.add("text.type_embed", &[config.token_types, width]);
         }
-        self.add("heads.text_proj.weight", &[config.embed_dim, width]);
+        if config.words > 0 {
+            self.add("text.words.weight", &[config.vocab, config.words]);
+        }
+        self.add("heads.text_proj.weight", &[config.embed_dim, config.text_feature()]);
         if config.text_proj_bias {
             self.add("heads.text_proj.bias", &[config.embed_dim]);
         }

@@ -31,7 +31,8 @@ fn one_item_embeds_the_same_alone_and_in_a_batch() {
     for (text, row) in texts.iter().zip(together.chunks_exact(encoder.dim())) {
         assert!(close(&encoder.encode_texts(&[text]).expect("an embedding"), row), "{text}");
     }
-    assert_eq!((encoder.lost_tokens(texts[1]), encoder.lost_tokens(&long)), (0, 150));
+    assert_eq!(encoder.lost_tokens(texts[1]), 0);
+    assert!(encoder.lost_tokens(&long) > 50);
     assert!(encoder.encode_images(&[]).expect("nothing").is_empty());
 }
 
@@ -45,7 +46,7 @@ fn a_picture_of_another_size_is_refused_with_both_sizes() {
 #[test]
 fn weights_that_do_not_fit_are_named() {
     let encoder = builtin::open().expect("the built-in model");
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/tuwen-tiny");
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/tuwen-small");
     let open = |change: fn(&mut ModelConfig)| {
         let mut config = encoder.config().clone();
         change(&mut config);
@@ -54,7 +55,7 @@ fn weights_that_do_not_fit_are_named() {
         result.err().expect("it does not fit").to_string()
     };
     assert!(open(|config| config.image.layers = 13).contains("image.blocks.12"));
-    assert!(open(|config| config.text.layers = 7).contains("text.blocks."));
+    assert!(open(|config| config.text.layers = 13).contains("text.blocks."));
     let shape = open(|config| config.embed_dim = 100);
     assert!(shape.contains("256") && shape.contains("100"), "{shape}");
     let typo = r#"{"name": "x", "embeding_dim": 3}"#;

@@ -22,6 +22,14 @@ pub enum Error {
          config.json and weights, or a .pt file"
     )]
     Unknown(String),
+    /// The model that was inside older programs.
+    #[error(
+        "`{}` was inside older programs; this one has `{}`, which knows more: make the gallery anew with \
+         `tuwen index … --rebuild`, or give the folder of the old model with `--model FOLDER`",
+        tuwen_encode::builtin::BEFORE,
+        tuwen_encode::builtin::BUILT_IN
+    )]
+    Before,
     /// The name is known and its files are not here.
     #[error(
         "`{name}` is not on this machine: run `tuwen model fetch {name}`; without a network, put \

@@ -25,6 +25,9 @@ pub fn checkpoint(name: &str) -> Result<(ModelConfig, Checkpoint)> {
     if path.exists() {
         return Ok(Checkpoint::open(path)?);
     }
+    if name == builtin::BEFORE {
+        return Err(Error::Before);
+    }
     let repo = repo_of(name).ok_or_else(|| Error::Unknown(name.to_owned()))?;
     let cache = Cache::from_env();
     let Some(folder) = cache.snapshot(&repo) else {

@@ -59,7 +59,7 @@ impl DualEncoder {
 impl Heads {
     /// Random weights; the scale starts at 1 / 0.07 (CLIP), the bias at -10 (SigLIP).
     pub fn new(config: &ModelConfig, device: &Device) -> Self {
-        let (image, text, dim) = (config.image.width, config.text.width, config.embed_dim);
+        let (image, text, dim) = (config.image.width, config.text_feature(), config.embed_dim);
         let image_proj = |bias| linear(image, dim, bias, device);
         Self {
             image_proj: config.image_proj_bias().map(image_proj),

@@ -7,41 +7,79 @@
 use burn::tensor::activation::{log_sigmoid, log_softmax, softmax};
 use burn::tensor::{Device, Tensor, TensorData};
 
-/// Which pairs belong together.
-///
-/// # Shapes
-/// `rows` and `columns` hold (picture id, text id) of each row and column. Returns (rows, columns)
-/// of 0 and 1.
-pub fn positives(rows: &[(u64, u64)], columns: &[(u64, u64)], device: &Device) -> Tensor<2> {
-    let related = |a: &(u64, u64), b: &(u64, u64)| f32::from(a.0 == b.0 || a.1 == b.1);
-    let flags = rows.iter().flat_map(|row| columns.iter().map(move |column| related(row, column)));
-    let data = TensorData::new(flags.collect::<Vec<f32>>(), [rows.len(), columns.len()]);
-    Tensor::from_data(data, device)
+/// Which pairs belong together, and which count.
+#[derive(Clone, Debug)]
+pub struct Truth {
+    /// (rows, columns) of 0 and 1.
+    positives: Tensor<2>,
+    /// The same, 0 for a pair of which nobody knows; none where all count.
+    counted: Option<Tensor<2>>,
+}
+
+impl Truth {
+    /// # Shapes
+    /// `pairs`: rows * columns of `shape`; true where two belong together, none where nobody knows. Every
+    /// row and column has one that belongs to it.
+    pub fn new(pairs: &[Option<bool>], shape: [usize; 2], device: &Device) -> Self {
+        let tensor = |flag: &dyn Fn(&Option<bool>) -> bool| {
+            let flags: Vec<f32> = pairs.iter().map(|pair| f32::from(flag(pair))).collect();
+            Tensor::<2>::from_data(TensorData::new(flags, shape), device)
+        };
+        let all = pairs.iter().all(Option::is_some);
+        Self {
+            positives: tensor(&|pair| *pair == Some(true)),
+            counted: (!all).then(|| tensor(&|pair| pair.is_some())),
+        }
+    }
+
+    fn transpose(self) -> Self {
+        Self { positives: self.positives.transpose(), counted: self.counted.map(Tensor::transpose) }
+    }
+
+    /// Values of pairs, 0 for those that do not count.
+    fn only_counted(&self, values: Tensor<2>) -> Tensor<2> {
+        match &self.counted {
+            Some(counted) => values * counted.clone(),
+            None => values,
+        }
+    }
 }
 
 /// Symmetric cross-entropy with several positives, each row's target spread evenly over them.
 ///
 /// # Shapes
-/// `a`, `b`: (B, D) unit vectors; `log_scale`: (1); `positives`: (B, B). Returns (1).
-/// `smoothing` moves that share of each target evenly to all columns.
+/// `a`, `b`: (B, D) unit vectors; `log_scale`: (1); `truth`: (B, B). Returns (1).
+/// `smoothing` moves that share of each target evenly to all columns that count.
 pub fn contrastive(
     a: Tensor<2>,
     b: Tensor<2>,
     log_scale: Tensor<1>,
-    positives: Tensor<2>,
+    truth: Truth,
     smoothing: f64,
 ) -> Tensor<1> {
     let logits = a.matmul(b.transpose()) * log_scale.exp().unsqueeze::<2>();
-    let forward = cross_entropy(logits.clone(), positives.clone(), smoothing);
-    let backward = cross_entropy(logits.transpose(), positives.transpose(), smoothing);
+    let forward = cross_entropy(logits.clone(), truth.clone(), smoothing);
+    let backward = cross_entropy(logits.transpose(), truth.transpose(), smoothing);
     (forward + backward) / 2.0
 }
 
-fn cross_entropy(logits: Tensor<2>, positives: Tensor<2>, smoothing: f64) -> Tensor<1> {
+fn cross_entropy(logits: Tensor<2>, truth: Truth, smoothing: f64) -> Tensor<1> {
+    /// Below any logit, so that its exponential is 0.
+    const NOTHING: f64 = -1e4;
     let [rows, columns] = logits.dims();
+    let Truth { positives, counted } = truth;
     let count = positives.clone().sum_dim(1);
-    let targets = positives / count * (1.0 - smoothing) + smoothing / columns as f64;
-    (targets * log_softmax(logits, 1)).sum() / -(rows as f64)
+    let targets = positives / count * (1.0 - smoothing);
+    match counted {
+        None => (targets + smoothing / columns as f64) * log_softmax(logits, 1),
+        Some(counted) => {
+            let share = counted.clone() / counted.clone().sum_dim(1) * smoothing;
+            let logits = logits + (counted.clone() * -1.0 + 1.0) * NOTHING;
+            (targets + share) * log_softmax(logits, 1) * counted
+        }
+    }
+    .sum()
+        / -(rows as f64)
 }
 
 /// The sigmoid loss of SigLIP (<https://arxiv.org/abs/2303.15343>): each pair is its own
@@ -54,29 +92,31 @@ pub fn sigmoid(
     b: Tensor<2>,
     log_scale: Tensor<1>,
     bias: Tensor<1>,
-    positives: Tensor<2>,
+    truth: Truth,
 ) -> Tensor<1> {
     let [rows, _] = a.dims();
     let logits = a.matmul(b.transpose()) * log_scale.exp().unsqueeze::<2>() + bias.unsqueeze::<2>();
-    let signs = positives * 2.0 - 1.0;
-    log_sigmoid(logits * signs).sum() / -(rows as f64)
+    let signs = truth.positives.clone() * 2.0 - 1.0;
+    truth.only_counted(log_sigmoid(logits * signs)).sum() / -(rows as f64)
 }
 
 /// The hardest negative of each row and column must be `margin` less alike than its own pair (VSE++,
 /// Faghri et al. 2018, <https://arxiv.org/abs/1707.05612>), as a mean over rows and columns.
 ///
 /// # Shapes
-/// As [`contrastive`]; row i belongs to column i, and `positives` are nobody's negatives. Returns (1).
-pub fn triplet(a: Tensor<2>, b: Tensor<2>, positives: Tensor<2>, margin: f64) -> Tensor<1> {
+/// As [`contrastive`]; row i belongs to column i, and what belongs together is nobody's negative. Returns
+/// (1).
+pub fn triplet(a: Tensor<2>, b: Tensor<2>, truth: Truth, margin: f64) -> Tensor<1> {
     let [rows, _] = a.dims();
     let own = (a.clone() * b.clone()).sum_dim(1);
     let scores = a.matmul(b.transpose());
-    let hardest = |scores: Tensor<2>, positives: Tensor<2>| {
-        let cost = (scores - own.clone() + margin).clamp_min(0.0) * (positives * -1.0 + 1.0);
+    let hardest = |scores: Tensor<2>, truth: Truth| {
+        let negatives = truth.only_counted(truth.positives.clone() * -1.0 + 1.0);
+        let cost = (scores - own.clone() + margin).clamp_min(0.0) * negatives;
         cost.max_dim(1).sum() / rows as f64
     };
-    let forward = hardest(scores.clone(), positives.clone());
-    forward + hardest(scores.transpose(), positives.transpose())
+    let forward = hardest(scores.clone(), truth.clone());
+    forward + hardest(scores.transpose(), truth.transpose())
 }
 
 /// The student's distribution over a batch imitates the teacher's, both ways (affinity mimicking,
@@ -85,9 +125,75 @@ pub fn triplet(a: Tensor<2>, b: Tensor<2>, positives: Tensor<2>, margin: f64) ->
 /// # Shapes
 /// `logits`, `teacher`: (B, B), scaled. Returns (1).
 pub fn mimic(logits: Tensor<2>, teacher: Tensor<2>) -> Tensor<1> {
-    let [rows, _] = logits.dims();
-    let one = |logits: Tensor<2>, teacher: Tensor<2>| {
-        (softmax(teacher, 1) * log_softmax(logits, 1)).sum() / -(rows as f64)
-    };
+    let one = |logits: Tensor<2>, teacher: Tensor<2>| imitate(logits, softmax(teacher, 1));
     (one(logits.clone(), teacher.clone()) + one(logits.transpose(), teacher.transpose())) / 2.0
+}
+
+/// Cross-entropy of a row's distribution with the one it should have.
+///
+/// # Shapes
+/// `logits`, `targets`: (B, C), targets summing to 1. Returns (1).
+pub fn imitate(logits: Tensor<2>, targets: Tensor<2>) -> Tensor<1> {
+    let [rows, _] = logits.dims();
+    (targets * log_softmax(logits, 1)).sum() / -(rows as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rows 0 and 1 belong to columns 0 and 1; whether row 0 belongs to column 2, nobody knows.
+    #[test]
+    fn a_pair_that_does_not_count_changes_nothing() {
+        let device = Device::flex();
+        let tensor = |rows: &[[f32; 2]]| {
+            let flat: Vec<f32> = rows.iter().flatten().copied().collect();
+            Tensor::<2>::from_data(TensorData::new(flat, [rows.len(), 2]), &device)
+        };
+        let a = tensor(&[[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]]);
+        let scale = || Tensor::<1>::from_floats([1.5], &device);
+        let pair = |row: usize, column: usize| match (row, column) {
+            (0, 2) => None,
+            _ => Some(row == column),
+        };
+        let all: Vec<Option<bool>> = (0..9).map(|at| pair(at / 3, at % 3)).collect();
+        let truth = || Truth::new(&all, [3, 3], &device);
+        let losses = |last: [f32; 2]| {
+            let b = || tensor(&[[0.8, 0.6], [0.0, 1.0], last]);
+            let bias = Tensor::<1>::from_floats([-1.0], &device);
+            [
+                contrastive(a.clone(), b(), scale(), truth(), 0.1),
+                sigmoid(a.clone(), b(), scale(), bias, truth()),
+                triplet(a.clone(), b(), truth(), 0.2),
+            ]
+            .map(|loss| loss.into_scalar::<f32>())
+        };
+        // By hand, without the pair: rows of 2, 3 and 3, columns of 3, 3 and 2.
+        let by_hand = |last: [f32; 2]| {
+            let b = [[0.8f32, 0.6], [0.0, 1.0], last];
+            let a = [[1.0f32, 0.0], [0.6, 0.8], [0.0, 1.0]];
+            let logit = |r: usize, c: usize| 1.5f32.exp() * (a[r][0] * b[c][0] + a[r][1] * b[c][1]);
+            let entropy = |own: f32, others: &[f32]| {
+                let sum: f32 = others.iter().map(|logit| logit.exp()).sum();
+                let logs: Vec<f32> = others.iter().map(|logit| logit - sum.ln()).collect();
+                let smooth = logs.iter().sum::<f32>() / logs.len() as f32;
+                -(0.9 * (own - sum.ln()) + 0.1 * smooth)
+            };
+            let mut total = 0.0;
+            for at in 0..3 {
+                let row: Vec<f32> =
+                    (0..3).filter(|&c| (at, c) != (0, 2)).map(|c| logit(at, c)).collect();
+                let column: Vec<f32> =
+                    (0..3).filter(|&r| (r, at) != (0, 2)).map(|r| logit(r, at)).collect();
+                total += entropy(logit(at, at), &row) + entropy(logit(at, at), &column);
+            }
+            total / 6.0
+        };
+        for last in [[0.0, 1.0], [0.6, 0.8], [-0.6, 0.8]] {
+            let (found, wanted) = (losses(last)[0], by_hand(last));
+            assert!((found - wanted).abs() < 1e-4, "{found} is not {wanted}");
+        }
+        // Moving column 2 towards row 0 alone would raise these if the pair counted.
+        assert!(losses([1.0, 0.0])[2] > 0.0 && losses([1.0, 0.0])[1].is_finite());
+    }
 }

@@ -1,4 +1,4 @@
-//! The text tower: a transformer over tokens. tuwen-tiny's takes the mean over all tokens (trained
+//! The text tower: a transformer over tokens. Ours takes the mean over all tokens (trained
 //! from scratch on little text it beats `[CLS]`), BERT the first, CLIP the last.
 //!
 //! Sources: <https://github.com/OFA-Sys/Chinese-CLIP/blob/master/cn_clip/clip/modeling_bert.py>,

@@ -9,7 +9,7 @@ use tuwen_data::rng::Rng;
 use tuwen_data::token::TokenBatch;
 use tuwen_encode::{Arrays, ModelConfig};
 use tuwen_gemm::Precision;
-use tuwen_train::{Engine, Learns, LossConfig, StepInput, View, gradients};
+use tuwen_train::{Engine, LossConfig, StepInput, View, gradients};
 
 /// Architectures, pictures in a batch, tokens of a text.
 const CASES: [(&str, usize, usize); 5] = [
@@ -39,10 +39,7 @@ fn main() {
             }
             let view = View::plain(&weights).with_precision(precision);
             time(&format!("{name} in {precision:?}"), rows, || {
-                let learns = Learns { image: Some(0), text: Some(0) };
-                let (keep, features, teacher) = (None, None, None);
-                let (chunk, recompute, batch) = (0, false, &batch);
-                let input = StepInput { batch, keep, features, learns, chunk, recompute, teacher };
+                let input = StepInput::new(&batch);
                 drop(gradients(&Engine::Cpu, &model, &view, &loss, &input).expect("a step"));
             });
         }
@@ -56,6 +53,9 @@ fn batch(model: &ModelConfig, rows: usize, tokens: usize, rng: &mut Rng) -> Batc
     Batch {
         pixels: (0..rows * 3 * size * size).map(|_| rng.range(-1.0, 1.0)).collect(),
         texts: vec![TokenBatch::new(&texts)],
+        whole: vec![TokenBatch::new(&texts)],
+        names: vec![vec![false; rows]],
+        true_names: vec![Default::default(); rows],
         text_ids: vec![(0..rows as u64).collect()],
         image_ids: (0..rows as u64).collect(),
         same: (0..rows as u64).collect(),

@@ -1,12 +1,14 @@
 //! What a model is beside its weights.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tuwen_data::file;
 use tuwen_data::token::Tokens;
 use tuwen_encode::arrays::{self, Precision};
-use tuwen_encode::{Arrays, CONFIG_FILE, CpuEncoder, ModelConfig, TOKENIZER_FILE, WEIGHTS_FILE};
+use tuwen_encode::{
+    Arrays, CONFIG_FILE, CpuEncoder, ModelConfig, TOKENIZER_FILE, TokenizerFile, WEIGHTS_FILE,
+};
 
 use crate::{Error, Result};
 
@@ -16,7 +18,7 @@ pub struct Architecture {
     /// The two towers.
     pub config: ModelConfig,
     /// A `tokenizer.json`.
-    pub tokenizer: Option<PathBuf>,
+    pub tokenizer: Option<TokenizerFile>,
 }
 
 impl Architecture {
@@ -26,7 +28,7 @@ impl Architecture {
     /// The file cannot be read, or is none.
     pub fn load(path: &Path) -> Result<Self> {
         let tokenizer = path.with_file_name(TOKENIZER_FILE);
-        let tokenizer = tokenizer.exists().then_some(tokenizer);
+        let tokenizer = tokenizer.exists().then_some(TokenizerFile::Path(tokenizer));
         Ok(Self { config: ModelConfig::load(path)?, tokenizer })
     }
 
@@ -35,7 +37,7 @@ impl Architecture {
     /// # Errors
     /// It is a file that is not there.
     pub(crate) fn tokens(&self) -> Result<Tokens> {
-        Ok(self.config.tokens(self.tokenizer.as_deref())?)
+        Ok(self.config.tokens(self.tokenizer.as_ref())?)
     }
 
     /// The model with these weights.
@@ -56,8 +58,7 @@ impl Architecture {
         let json = serde_json::to_string_pretty(&self.config).expect("plain data");
         file::replace(&folder.join(CONFIG_FILE), json.as_bytes())?;
         if let Some(tokenizer) = &self.tokenizer {
-            let bytes = file::read(tokenizer, file::DOCUMENT)?;
-            file::replace(&folder.join(TOKENIZER_FILE), &bytes)?;
+            file::replace(&folder.join(TOKENIZER_FILE), &tokenizer.bytes()?)?;
         }
         Ok(arrays::write(weights, Precision::F16, &BTreeMap::new(), &folder.join(WEIGHTS_FILE))?)
     }

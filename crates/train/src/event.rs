@@ -46,6 +46,8 @@ pub enum Event<'a> {
         step: usize,
         /// By source of captions.
         reports: &'a Reports,
+        /// The same of the labelled sets; empty where there are none.
+        named: &'a Reports,
         /// Whether it is the best so far.
         best: bool,
     },

@@ -1,13 +1,16 @@
-//! A frozen image tower gives the same features every epoch: they are computed once, in two views.
+//! A frozen tower gives the same features every epoch: pictures' are computed once, in two views, texts'
+//! when they are first met.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Mutex;
 
 use rayon::prelude::*;
 use tuwen_data::Sample;
 use tuwen_data::loader::Plan;
 use tuwen_data::rng::Rng;
-use tuwen_encode::ModelConfig;
-use tuwen_encode::towers::{AnyImageTower, Record};
+use tuwen_data::token::{TokenBatch, unpadded};
+use tuwen_encode::towers::{AnyImageTower, Record, TextTower};
+use tuwen_encode::{Arrays, ModelConfig};
 
 use crate::learner::View;
 use crate::stop::{Stop, go_on};
@@ -18,40 +21,54 @@ const VIEWS: usize = 2;
 /// Pictures of one forward pass.
 const BATCH: usize = 64;
 
+/// Hears the share that is done, and says whether to stop.
+pub(crate) type Watch<'w> = (&'w (dyn Fn(f32) + Sync), &'w Stop<'w>);
+
 /// Features of every picture, several views each.
 pub(crate) struct Cache {
     width: usize,
     views: Vec<Vec<f32>>,
 }
 
+/// Features of every picture, (N, W), each varied as `plan` says, by numbers of its own for each `view`.
+pub(crate) fn features(
+    plan: &Plan,
+    model: &ModelConfig,
+    tower: &AnyImageTower<'_>,
+    samples: &[Sample],
+    view: usize,
+    (progress, stop): Watch<'_>,
+) -> Result<Vec<f32>> {
+    let (width, mut features) = (model.image.width, Vec::new());
+    for (chunk, part) in samples.chunks(BATCH).enumerate() {
+        go_on(stop)?;
+        let pictures = part.par_iter().enumerate().map(|(index, sample)| {
+            let member = (chunk * BATCH + index) as u64;
+            plan.view(sample, &mut Rng::new(&[plan.seed, 3, view as u64, member]))
+        });
+        let pixels = pictures.collect::<tuwen_data::Result<Vec<_>>>()?.concat();
+        features.extend(tower.forward(&pixels, None, Record::No).features);
+        if !features[chunk * BATCH * width..].iter().all(|v| v.is_finite()) {
+            return Err(Error::NotFinite { what: "a picture's feature".into() });
+        }
+        progress(features.len() as f32 / (samples.len() * width) as f32);
+    }
+    Ok(features)
+}
+
 impl Cache {
-    /// Runs the image tower over all samples; `progress` hears the share that is done, `stop` ends it.
+    /// Runs the image tower over all samples.
     pub(crate) fn new(
         plan: &Plan,
         model: &ModelConfig,
         weights: &View<'_>,
         samples: &[Sample],
-        (progress, stop): (&(dyn Fn(f32) + Sync), &Stop<'_>),
+        (progress, stop): Watch<'_>,
     ) -> Result<Self> {
         let tower = AnyImageTower::new(model, weights)?;
-        let done = AtomicUsize::new(0);
-        let view = |view: usize| -> Result<Vec<f32>> {
-            let mut features = Vec::with_capacity(samples.len() * model.image.width);
-            for (chunk, samples) in samples.chunks(BATCH).enumerate() {
-                go_on(stop)?;
-                let pictures = samples.par_iter().enumerate().map(|(index, sample)| {
-                    let member = (chunk * BATCH + index) as u64;
-                    plan.view(sample, &mut Rng::new(&[plan.seed, 3, view as u64, member]))
-                });
-                let pixels = pictures.collect::<tuwen_data::Result<Vec<_>>>()?.concat();
-                features.extend(tower.forward(&pixels, None, Record::No).features);
-                if !features[chunk * BATCH * model.image.width..].iter().all(|v| v.is_finite()) {
-                    return Err(Error::NotFinite { what: "a picture's feature".into() });
-                }
-                let done = done.fetch_add(samples.len(), Ordering::Relaxed) + samples.len();
-                progress(done as f32 / (VIEWS * features.capacity() / model.image.width) as f32);
-            }
-            Ok(features)
+        let view = |view: usize| {
+            let progress = |share: f32| progress((view as f32 + share) / VIEWS as f32);
+            features(plan, model, &tower, samples, view, (&progress, stop))
         };
         let views = (0..VIEWS).map(view).collect::<Result<_>>()?;
         Ok(Self { width: model.image.width, views })
@@ -65,5 +82,36 @@ impl Cache {
             out.extend_from_slice(&view[id as usize * self.width..][..self.width]);
         }
         out
+    }
+}
+
+/// Features of every text met so far, (W) of the transformer alone.
+pub(crate) struct TextCache<'a> {
+    tower: TextTower<'a>,
+    known: Mutex<HashMap<Vec<u32>, Vec<f32>>>,
+}
+
+impl<'a> TextCache<'a> {
+    /// `weights` are those that do not learn.
+    pub(crate) fn new(model: &ModelConfig, weights: &'a Arrays) -> Result<Self> {
+        let alone = ModelConfig { words: 0, ..model.clone() };
+        Ok(Self { tower: TextTower::new(&alone, weights)?, known: Mutex::default() })
+    }
+
+    /// Features of the texts of several groups behind each other, (texts, W).
+    pub(crate) fn look<'b>(&self, groups: impl Iterator<Item = &'b TokenBatch>) -> Vec<f32> {
+        let rows = groups.flat_map(|group| group.ids.chunks_exact(group.len));
+        let texts: Vec<&[u32]> = rows.map(unpadded).collect();
+        let mut known = self.known.lock().expect("no panic while looking");
+        let new: BTreeSet<&[u32]> =
+            texts.iter().copied().filter(|&ids| !known.contains_key(ids)).collect();
+        let new: Vec<&[u32]> = new.into_iter().collect();
+        if !new.is_empty() {
+            let features = self.tower.deep(&new, Record::No).features;
+            let width = features.len() / new.len();
+            let rows = features.chunks_exact(width).map(<[f32]>::to_vec);
+            known.extend(new.iter().map(|ids| ids.to_vec()).zip(rows));
+        }
+        texts.into_iter().flat_map(|ids| &known[ids]).copied().collect()
     }
 }

@@ -48,6 +48,11 @@ impl Learner {
         (Self { base, lora: config.lora.clone(), precision: config.precision.into() }, learning)
     }
 
+    /// The weights that do not learn.
+    pub(crate) fn frozen(&self) -> &Arrays {
+        &self.base
+    }
+
     /// What the towers see with these learning weights.
     pub(crate) fn view<'a>(&'a self, learning: &'a Arrays) -> View<'a> {
         let Some(lora) = &self.lora else {

@@ -11,8 +11,10 @@ mod checkpoint;
 mod config;
 pub mod error;
 mod event;
+mod extras;
 mod frozen;
 mod history;
+mod knowledge;
 mod learner;
 mod markup;
 mod mix;
@@ -31,8 +33,8 @@ mod validate;
 pub use architecture::Architecture;
 pub use check::{Checked, check};
 pub use config::{
-    BestBy, Lora, LoraTarget, LossConfig, LossKind, OptimConfig, Products, Start, Tower,
-    TrainConfig, seen_from,
+    BestBy, ClassConfig, Lora, LoraTarget, LossConfig, LossKind, OptimConfig, Products, Start,
+    Tower, TrainConfig, seen_from,
 };
 pub use error::{Error, Result};
 pub use event::{Event, Options};
@@ -42,6 +44,6 @@ pub use mix::{Point, mix, soup, wise};
 pub use run::train;
 pub use sets::{SOURCE, read_set};
 pub use start::whole_model;
-pub use step::{Engine, Learns, StepInput, Taught, gradients};
+pub use step::{Classes, Engine, Examples, Learns, StepInput, Taught, gradients};
 pub use stop::Stop;
 pub use validate::{Embedded, Reports, Texts, embed_set, recalls};

@@ -54,6 +54,7 @@ pub(crate) fn group(name: &str, axes: usize, optim: &OptimConfig, model: &ModelC
             let below = (layers + 1 - depth) as i32;
             if frozen { 0.0 } else { optim.image_lr * optim.layer_decay.powi(below) }
         }
+        Some("text") if name == "text.words.weight" => optim.words_lr,
         Some("text") if name.contains("_embed") => optim.embed_lr,
         Some("text") => {
             let (depth, layers) = (depth(name, "text", model.text.layers), model.text.layers);
@@ -64,7 +65,9 @@ pub(crate) fn group(name: &str, axes: usize, optim: &OptimConfig, model: &ModelC
         _ => optim.heads_lr,
     };
     let plain = axes < 2
-        || ["pos_embed", "cls_token", "token_embed"].iter().any(|part| name.contains(part));
+        || ["pos_embed", "cls_token", "token_embed", "text.words"]
+            .iter()
+            .any(|part| name.contains(part));
     Group { lr, decay: if plain { 0.0 } else { optim.weight_decay } }
 }
 

@@ -9,23 +9,20 @@ use std::time::Instant;
 use serde_json::{Value, json};
 use tuwen_data::Sample;
 use tuwen_data::loader::{Batch, Plan};
-use tuwen_data::rng::Rng;
-use tuwen_encode::ModelConfig;
 use tuwen_encode::arrays::{self, Precision};
 
 use crate::architecture::Architecture;
 use crate::checkpoint::{LOG, Progress, RunFolder};
-use crate::config::{LossKind, Products, Tower};
+use crate::config::{LossKind, Products};
 use crate::event::{Event, Options};
-use crate::frozen::Cache;
+use crate::extras::{About, Extras};
+use crate::knowledge::KNOWLEDGE;
 use crate::learner::Learner;
 use crate::optim::{self, Group, State};
-use crate::sets::read_measured;
 use crate::start::{fingerprint, first_weights, read_data};
-use crate::step::{Engine, Learns, StepInput, gradients};
+use crate::step::{Engine, gradients};
 use crate::stop::{Stop, Stoppable, go_on, or_stopped};
-use crate::teacher::Teacher;
-use crate::validate::{recalls, score};
+use crate::validate::{Validation, recalls, score};
 use crate::{Error, Result, TrainConfig, report};
 
 /// Largest logarithm of the logit scale: 100, as in CLIP. A sigmoid loss has no such bound, and SigLIP's
@@ -104,13 +101,6 @@ struct Run<'a> {
     steps: usize,
     stop: &'a Stop<'a>,
     tell: &'a (dyn Fn(Event<'_>) + Sync),
-}
-
-/// What the batches need beside their own content.
-struct Extras {
-    cache: Option<Cache>,
-    teacher: Option<Teacher>,
-    names: Vec<String>,
 }
 
 impl Run<'_> {
@@ -206,17 +196,19 @@ impl Run<'_> {
         self.config.patience > 0 && progress.not_better >= self.config.patience
     }
 
-    fn extras(&self, state: &State, samples: &[Sample], plan: &Plan) -> Result<Extras> {
-        let wanted = state.step < self.steps;
-        let cache = (self.config.image_is_frozen() && wanted).then(|| {
-            let progress = |share| (self.tell)(Event::Caching(share));
-            let view = self.learner.view(&state.weights);
-            Cache::new(plan, &self.model.config, &view, samples, (&progress, self.stop))
-        });
-        let teacher = self.config.loss.teacher.as_ref().filter(|_| wanted);
-        let teacher = teacher.map(|name| Teacher::new(name, samples, plan, self.stop));
-        let names = samples.iter().map(|sample| sample.id.clone()).collect();
-        Ok(Extras { cache: cache.transpose()?, teacher: teacher.transpose()?, names })
+    fn extras(&self, state: &State, samples: &[Sample], plan: &Plan) -> Result<Extras<'_>> {
+        let caching = |share| (self.tell)(Event::Caching(share));
+        let about = About {
+            config: self.config,
+            model: &self.model.config,
+            samples,
+            plan,
+            view: self.learner.view(&state.weights),
+            on_cpu: matches!(self.options.engine, Engine::Cpu),
+            knowledge: self.folder.file(KNOWLEDGE),
+            watch: (&caching, self.stop),
+        };
+        Extras::new(&about, self.learner.frozen())
     }
 
     /// One step; returns its line of the log.
@@ -224,20 +216,11 @@ impl Run<'_> {
         &self,
         state: &mut State,
         batch: &Batch,
-        extras: &Extras,
+        extras: &Extras<'_>,
         usual: &mut Option<f32>,
     ) -> Result<Value> {
         let (config, started) = (self.config, Instant::now());
-        let mut rng = Rng::new(&[config.seed, 4, state.step as u64]);
-        let input = StepInput {
-            keep: random_patches(config, &self.model.config, batch.image_ids.len(), &mut rng),
-            features: extras.cache.as_ref().map(|cache| cache.pick(&batch.image_ids, &mut rng)),
-            learns: learns(config),
-            chunk: config.chunk,
-            recompute: config.recompute,
-            teacher: extras.teacher.as_ref().map(|teacher| teacher.look(batch)),
-            batch,
-        };
+        let input = extras.input(config, &self.model.config, batch, state.step)?;
         let view = self.learner.view(&state.weights);
         let engine = &self.options.engine;
         let (loss, seen) = gradients(engine, &self.model.config, &view, &config.loss, &input)?;
@@ -291,6 +274,9 @@ impl Run<'_> {
         if let (0, Some(other)) = (state.step, &self.valid.other) {
             line["other"] = json!(recalls(other)?);
         }
+        let named = (!self.valid.named.is_empty()).then(|| recalls(&self.valid.named));
+        let named = named.transpose()?.unwrap_or_default();
+        line["named"] = json!(named);
         let score = score(&reports, self.config.best_by);
         let best = score > progress.best || state.step == 0;
         progress.not_better = if best { 0 } else { progress.not_better + 1 };
@@ -305,54 +291,11 @@ impl Run<'_> {
             }
         }
         (line["valid"], line["best"]) = (json!(reports), json!(best));
-        (self.tell)(Event::Valid { step: state.step, reports: &reports, best });
+        (self.tell)(Event::Valid { step: state.step, reports: &reports, named: &named, best });
         Ok(line)
     }
 
     fn write(&self, log: &mut File, line: &Value) -> Result<()> {
         writeln!(log, "{line}").map_err(|e| Error::io(self.folder.file(LOG), e))
     }
-}
-
-/// The sets that recall is measured on.
-struct Validation {
-    valid: Vec<Sample>,
-    other: Option<Vec<Sample>>,
-}
-
-impl Validation {
-    fn read(config: &TrainConfig) -> Result<Self> {
-        let other = config.other.as_ref().map(read_measured).transpose()?;
-        Ok(Self { valid: read_measured(&config.valid)?, other })
-    }
-}
-
-fn learns(config: &TrainConfig) -> Learns {
-    let optim = &config.optim;
-    // Adapters are everywhere; without them, frozen blocks need no way back.
-    let first = if config.has_adapters(Tower::Image) { 0 } else { optim.frozen_blocks };
-    Learns {
-        image: (!config.image_is_frozen()).then_some(first),
-        text: (!config.text_is_frozen()).then_some(0),
-    }
-}
-
-fn random_patches(
-    config: &TrainConfig,
-    model: &ModelConfig,
-    pictures: usize,
-    rng: &mut Rng,
-) -> Option<Vec<Vec<usize>>> {
-    let all = model.patches();
-    let wanted = config.keep_patches > 0 && config.keep_patches < all;
-    wanted.then(|| {
-        let one = |_| {
-            let mut patches: Vec<usize> = (0..all).collect();
-            rng.shuffle(&mut patches);
-            patches.truncate(config.keep_patches);
-            patches.sort_unstable();
-            patches
-        };
-        (0..pictures).map(one).collect()
-    })
 }

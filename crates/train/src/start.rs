@@ -1,20 +1,21 @@
 //! What a run begins with: data, architecture, weights.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 
 use rayon::prelude::*;
 use tuwen_data::image::{Fingerprint, Limits, decode, groups};
-use tuwen_data::loader::Plan;
+use tuwen_data::loader::{Plan, name_numbers};
 use tuwen_data::{Error as DataError, Sample};
-use tuwen_encode::{Arrays, ModelConfig, Vision, arrays};
+use tuwen_encode::{
+    Arrays, ModelConfig, TOKENIZER_FILE, TokenizerFile, Vision, arrays, checkpoint,
+};
 use tuwen_gemm::Precision;
 use tuwen_model::burn::tensor::Device;
 use tuwen_model::{DualEncoder, load_imagenet_vit, weights};
 
 use crate::architecture::Architecture;
-use crate::config::{LossKind, Tower};
+use crate::config::{ImageMix, LossKind, Tower};
 use crate::sets::read_set;
 use crate::stop::{Stop, go_on};
 use crate::{Error, Result, TrainConfig};
@@ -32,9 +33,19 @@ pub fn first_weights(config: &TrainConfig) -> Result<(Architecture, Arrays)> {
             (_, _, Some(image), Some(text)) => two_towers(image, text, config.seed)?,
             _ => unreachable!("looked at when the configuration was read"),
         };
+    if let (Some(folder), None) = (&start.text, &model.tokenizer) {
+        let file = folder.join(TOKENIZER_FILE);
+        model.tokenizer = file.exists().then_some(TokenizerFile::Path(file));
+    }
     check(config, &model)?;
     if let Some(path) = &config.start.image {
         arrays.0.extend(load_imagenet_vit(path)?.0);
+    }
+    if let Some(mix) = &config.start.image_mix {
+        mix_image_tower(mix, &mut arrays)?;
+    }
+    if let Some(path) = &config.start.text {
+        arrays.0.extend(checkpoint::bert(path, &model.config)?.0);
     }
     if let Some(path) = &config.start.weights {
         arrays.0.extend(arrays::read(path)?.0);
@@ -80,11 +91,31 @@ fn check(config: &TrainConfig, model: &Architecture) -> Result<()> {
     Err(Error::config(&config.out, wrong))
 }
 
+/// Moves the image tower's weights towards another model's.
+fn mix_image_tower(mix: &ImageMix, arrays: &mut Arrays) -> Result<()> {
+    let (_, other) = whole_model(&mix.model)?;
+    let share = mix.share as f32;
+    for (name, array) in arrays.0.iter_mut().filter(|(name, _)| name.starts_with("image.")) {
+        let found = other.get(name)?;
+        if found.shape != array.shape {
+            let (name, found, wanted) = (name.clone(), found.shape.clone(), array.shape.clone());
+            return Err(tuwen_encode::Error::Shape { name, found, wanted }.into());
+        }
+        let pairs = array.data.iter_mut().zip(&found.data);
+        pairs.for_each(|(value, other)| *value += share * (other - *value));
+    }
+    Ok(())
+}
+
 fn random(model: Architecture, seed: u64) -> (Architecture, Arrays) {
     // Not the default one, which is a GPU in a program built for it.
     let device = Device::flex();
     device.seed(seed);
-    let arrays = weights::from_module(&DualEncoder::new(&model.config, &device));
+    let mut arrays = weights::from_module(&DualEncoder::new(&model.config, &device));
+    if model.config.words > 0 {
+        // At nothing: a word that no caption has stays without a meaning.
+        arrays.slot("text.words.weight", &[model.config.vocab, model.config.words]);
+    }
     (model, arrays)
 }
 
@@ -120,7 +151,7 @@ fn two_towers(image: &str, text: &str, seed: u64) -> Result<(Architecture, Array
 pub fn whole_model(name: &str) -> Result<(Architecture, Arrays)> {
     let (config, checkpoint) = tuwen_hub::checkpoint(name)?;
     let arrays = checkpoint.to_arrays(&config)?;
-    let tokenizer = checkpoint.tokenizer().map(Path::to_path_buf);
+    let tokenizer = checkpoint.tokenizer().cloned();
     Ok((Architecture { config, tokenizer }, arrays))
 }
 
@@ -150,6 +181,8 @@ pub fn read_data(
         context: config.context.min(model.config.context),
         token_mask: config.token_mask,
         token_drop: config.token_drop,
+        sentences: config.sentences,
+        names: name_numbers(&samples, &model.tokens()?, config.context.min(model.config.context))?,
         duplicates: match config.avoid_duplicates {
             true => duplicates(&samples, stop)?,
             false => Vec::new(),

@@ -4,17 +4,43 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 use tuwen_data::image::{Limits, decode};
+use tuwen_data::rng::Rng;
 use tuwen_data::{Encoder, Sample, relation};
 use tuwen_eval::{Report, evaluate};
 
-use crate::Result;
 use crate::config::BestBy;
+use crate::sets::read_measured;
+use crate::{Result, TrainConfig};
 
 /// Recall by source of captions.
 pub type Reports = BTreeMap<String, Report>;
 
+/// Largest gallery of labelled pictures.
+const NAMED: usize = 1000;
 /// Pictures and texts of one forward pass.
 const BATCH: usize = 64;
+
+/// The sets that recall is measured on.
+pub(crate) struct Validation {
+    pub(crate) valid: Vec<Sample>,
+    pub(crate) other: Option<Vec<Sample>>,
+    /// A gallery of labelled pictures.
+    pub(crate) named: Vec<Sample>,
+}
+
+impl Validation {
+    pub(crate) fn read(config: &TrainConfig) -> Result<Self> {
+        let other = config.other.as_ref().map(read_measured).transpose()?;
+        let mut named = Vec::new();
+        for set in &config.named {
+            named.extend(read_measured(set)?);
+        }
+        // The same pictures in every run.
+        Rng::new(&[8]).shuffle(&mut named);
+        named.truncate(NAMED);
+        Ok(Self { valid: read_measured(&config.valid)?, other, named })
+    }
+}
 
 /// A captioned set in the common space.
 pub struct Embedded {

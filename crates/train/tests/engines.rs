@@ -7,7 +7,7 @@ use tuwen_data::token::TokenBatch;
 use tuwen_encode::{Arrays, ModelConfig, Pool, ResNet, TowerConfig, Vision};
 use tuwen_gemm::Precision;
 use tuwen_model::burn::tensor::Device;
-use tuwen_train::{Engine, Learns, LossConfig, LossKind, StepInput, Taught, View, gradients};
+use tuwen_train::{Engine, LossConfig, LossKind, StepInput, Taught, View, gradients};
 
 fn model() -> ModelConfig {
     let tower = |width| TowerConfig { norm_eps: 1e-6, ..TowerConfig::new(width, 2, 2, 32) };
@@ -52,7 +52,10 @@ fn case(model: ModelConfig) -> (ModelConfig, Arrays, Batch) {
     let batch = Batch {
         pixels: (0..rows * 3 * size * size).map(|_| rng.range(-1.0, 1.0)).collect(),
         texts: vec![texts(1), texts(5)],
+        whole: vec![texts(1), texts(5)],
         text_ids: vec![vec![1, 2, 3, 1], vec![5, 6, 7, 8]],
+        names: vec![vec![false; rows]; 2],
+        true_names: vec![Default::default(); rows],
         image_ids: vec![0, 1, 2, 3],
         same: vec![0, 1, 2, 3],
     };
@@ -62,8 +65,7 @@ fn case(model: ModelConfig) -> (ModelConfig, Arrays, Batch) {
 fn input<'b>(model: &ModelConfig, batch: &'b Batch) -> StepInput<'b> {
     let keep = vec![vec![0, 5, 9], vec![3, 1, 2], vec![15, 14, 0], vec![8, 4, 6]];
     let keep = (model.patches() > 1).then_some(keep);
-    let learns = Learns { image: Some(0), text: Some(0) };
-    StepInput { batch, keep, features: None, learns, chunk: 0, recompute: false, teacher: None }
+    StepInput { keep, ..StepInput::new(batch) }
 }
 
 fn loss(kind: LossKind) -> LossConfig {

@@ -12,6 +12,7 @@ use tuwen_data::Encoder;
 use tuwen_data::encoding::TextFile;
 use tuwen_data::image::{Limits, RgbImage, decode_then, read_file};
 use tuwen_data::import::{ClassSet, read_labels};
+use tuwen_data::names::{self, Names};
 use tuwen_data::prompt::Templates;
 use tuwen_encode::{CpuEncoder, builtin};
 use tuwen_eval::classify::{Probability, classifier};
@@ -29,6 +30,7 @@ const BATCH: usize = 32;
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  tuwen classify photos --label 狗 --label 猫 --label 汽车\n  \
     tuwen classify cat.jpg --labels labels.txt --top 3 --json\n  \
+    tuwen classify photos --names imagenet --top 3\n  \
     tuwen classify --data cifar-10 --model chinese-clip-vit-base-patch16 --elevater cifar-10.json\n\n\
     --data is a folder in Chinese-CLIP's layout: label_cn.txt (a label a line) and test/000/…, \
     test/001/…; without a label file the folders' names are the labels.")]
@@ -44,6 +46,11 @@ pub struct Args {
     /// A file with a label a line
     #[arg(long, conflicts_with = "label")]
     labels: Option<PathBuf>,
+    /// The labels of a set of the built-in table of names, each by its English and its Chinese name:
+    /// `imagenet`, `caltech101`, `grocery`, `fashion-type`, `fashion-color`, `ikea`, `clipart`. With --data the
+    /// folders are called by the set's own labels (`n02099601`)
+    #[arg(long, conflicts_with_all = ["label", "labels"])]
+    names: Option<String>,
     /// Measure on a set with one folder for each class
     #[arg(long)]
     data: Option<PathBuf>,
@@ -78,6 +85,26 @@ pub struct Args {
     text_args: TextArgs,
 }
 
+/// What a picture may be.
+struct Label {
+    /// As it is shown.
+    shown: String,
+    /// The words that are looked for.
+    words: Vec<String>,
+}
+
+impl Label {
+    fn plain(word: String) -> Self {
+        Self { shown: word.clone(), words: vec![word] }
+    }
+
+    fn named(names: &Names) -> Self {
+        let words = [names.english[0], names.chinese[0]];
+        let shown = format!("{} {}", words[0], words[1]);
+        Self { shown, words: words.map(str::to_owned).to_vec() }
+    }
+}
+
 /// A picture that was classified.
 struct Classified {
     path: PathBuf,
@@ -95,13 +122,19 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let (mut named, mut failed) = (Vec::new(), false);
     let (labels, pictures) = match &args.data {
         Some(set) => {
-            let set = ClassSet::read(set, &args.split, labels)?;
+            let own = if args.names.is_some() { None } else { plain(labels) };
+            let set = ClassSet::read(set, &args.split, own)?;
             let pictures = set.pictures.into_iter().map(|(path, label)| (path, Some(label)));
-            (set.labels, pictures.collect())
+            let labels = match &args.names {
+                Some(names) => set.labels.iter().map(|label| label_of(names, label)).collect(),
+                None => Ok(set.labels.into_iter().map(Label::plain).collect()),
+            };
+            (labels?, pictures.collect())
         }
         None => {
             let labels = labels.ok_or_else(|| {
-                Usage("there are no labels: give --label WORD, --labels FILE, or --data DIR".into())
+                let cure = "give --label WORD, --labels FILE, --names SET, or --data DIR";
+                Usage(format!("there are no labels: {cure}"))
             })?;
             let walk = pictures_of(args)?;
             failed = walk.failed.iter().any(|failure| failure.named);
@@ -113,7 +146,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         }
     };
     let encoder = open_model(&args.model, &args.text_args)?.with_dataset_text(args.dataset_text);
-    let weights = label_vectors(&encoder, &labels, &templates(&args.templates)?)?;
+    let weights = label_vectors(&encoder, &labels, &templates(args)?)?;
+    let labels: Vec<String> = labels.into_iter().map(|label| label.shown).collect();
     note_lost(&encoder);
     let (scale, bias) = encoder.logits()?;
     let probability = match encoder.config().is_sigmoid() {
@@ -130,9 +164,29 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     Ok(if found.is_empty() || failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn given_labels(args: &Args) -> Result<Option<Vec<String>>> {
+/// The words of labels that have no others.
+fn plain(labels: Option<Vec<Label>>) -> Option<Vec<String>> {
+    Some(labels?.into_iter().map(|label| label.shown).collect())
+}
+
+/// A label of a set of the table of names.
+fn label_of(set: &str, label: &str) -> Result<Label> {
+    let known = || names::sets().collect::<Vec<_>>().join(", ");
+    if names::of_set(set).is_none() {
+        bail!(Usage(format!("--names: there is no set `{set}`, only {}", known())));
+    }
+    let found = names::find(set, label).map(Label::named);
+    found.with_context(|| format!("--names: the set `{set}` has no label `{label}`"))
+}
+
+fn given_labels(args: &Args) -> Result<Option<Vec<Label>>> {
+    let all = |labels: Vec<String>| Some(labels.into_iter().map(Label::plain).collect());
     if let Some(file) = &args.labels {
-        return Ok(Some(read_labels(file)?));
+        return Ok(all(read_labels(file)?));
+    }
+    if let Some(set) = &args.names {
+        let Some(all) = names::of_set(set) else { return label_of(set, "").map(|_| None) };
+        return Ok(Some(all.iter().map(Label::named).collect()));
     }
     if args.label.iter().any(|label| label.trim().is_empty()) {
         bail!(Usage("a --label is empty: give a word".into()));
@@ -142,11 +196,13 @@ fn given_labels(args: &Args) -> Result<Option<Vec<String>>> {
     if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
         bail!(Usage(format!("the label `{}` is given twice", pair[0])));
     }
-    Ok((!args.label.is_empty()).then(|| args.label.clone()))
+    Ok(all(args.label.clone()).filter(|_| !args.label.is_empty()))
 }
 
-fn templates(choice: &str) -> Result<Templates> {
-    Ok(match choice {
+fn templates(args: &Args) -> Result<Templates> {
+    Ok(match &*args.templates {
+        // Hundreds of names in dozens of sentences each would take minutes.
+        "auto" if args.names.is_some() => Templates::None,
         "auto" => Templates::Auto,
         "zh" => Templates::Chinese,
         "en" => Templates::English,
@@ -176,9 +232,9 @@ fn pictures_of(args: &Args) -> Result<Walk> {
 }
 
 /// A unit vector for each label, (labels, D).
-fn label_vectors(encoder: &CpuEncoder, labels: &[String], by: &Templates) -> Result<Vec<f32>> {
+fn label_vectors(encoder: &CpuEncoder, labels: &[Label], by: &Templates) -> Result<Vec<f32>> {
     let prompts = labels.iter().map(|label| {
-        let prompts = by.prompts(label);
+        let prompts = label.words.iter().flat_map(|word| by.prompts(word)).collect::<Vec<_>>();
         let prompts: Vec<&str> = prompts.iter().map(String::as_str).collect();
         Ok(encoder.encode_texts(&prompts)?)
     });

@@ -40,7 +40,7 @@ const SHOWN: usize = 3;
 /// Hits on the page for each query.
 const ON_PAGE: usize = 6;
 
-/// Index and search 84 drawn pictures that the model has never seen
+/// Index and search 96 drawn pictures that the model has never seen
 #[derive(clap::Args)]
 pub struct Args {
     /// Where pictures, gallery and page go

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use tuwen_data::encoding::{Encoding, TextFile};
-use tuwen_data::import::{self, CaptionFile, DataSet, Format, Source};
+use tuwen_data::import::{self, CaptionFile, DataSet, Format, Part, Source};
 use tuwen_data::{Sample, relation};
 use tuwen_encode::builtin;
 use tuwen_eval::{Captioned, Direction, Ranking, Report, Ties, by_class};
@@ -49,6 +49,14 @@ pub struct Args {
     /// Column or key with the caption, when not one of the usual
     #[arg(long)]
     caption_field: Option<String>,
+    /// The captions are labels of this set of the table of names (`caltech101`, `grocery`, …): each name
+    /// looks for the pictures it is true of, and each picture for its names
+    #[arg(long)]
+    names: Option<String>,
+    /// With --names: only this part of the set, of which the built-in model learned from `train` alone;
+    /// `unseen` has all pictures of labels that it learned nothing of
+    #[arg(long, requires = "names", value_parser = by_name(&Part::NAMES))]
+    part: Option<Part>,
     /// The encoding of the captions, such as gbk, when it is not the one that their bytes show
     #[arg(long)]
     encoding: Option<Encoding>,
@@ -108,6 +116,8 @@ impl Args {
             ids: Some(ids),
             split: None,
             format: None,
+            names: None,
+            part: None,
             image_field: None,
             caption_field: None,
             encoding: None,
@@ -203,6 +213,7 @@ fn set(args: &Args) -> Result<DataSet> {
     let mut set = DataSet {
         ids: args.ids.clone(),
         split: args.split.clone(),
+        part: args.part,
         ..DataSet::new(Format::Folder, &args.images)
     };
     let mut files = args.captions.clone();
@@ -221,6 +232,7 @@ fn set(args: &Args) -> Result<DataSet> {
     };
     let usual = CaptionFile::new(&args.images);
     let caption_file = |path: &PathBuf| CaptionFile {
+        names: args.names.clone(),
         file: path.clone(),
         source: stem(path),
         image_field: args.image_field.clone().unwrap_or(usual.image_field.clone()),

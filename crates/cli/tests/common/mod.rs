@@ -5,6 +5,10 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use tuwen_data::rng::Rng;
+use tuwen_encode::arrays::{self, Precision};
+use tuwen_encode::{Arrays, ModelConfig};
+
 /// The program under test.
 pub const TUWEN: &str = env!("CARGO_BIN_EXE_tuwen");
 
@@ -39,6 +43,41 @@ pub fn copy_pictures(names: &[&str], to: &Path) {
     std::fs::create_dir_all(to).expect("a writable folder");
     for name in names {
         std::fs::copy(demo_pictures().join(name), to.join(name)).expect("a demo picture");
+    }
+}
+
+/// A small model folder of our own layout over Chinese-CLIP's tokens, of any weights.
+pub fn word_piece_model(folder: &Path) -> PathBuf {
+    let text = r#"{"name": "words", "embed_dim": 16, "patch": 8, "vocab": 21128, "context": 16,
+        "fold_width": true,
+        "image": {"width": 24, "layers": 2, "heads": 2, "mlp": 48, "norm_eps": 1e-6},
+        "text": {"width": 16, "layers": 1, "heads": 2, "mlp": 32, "norm_eps": 1e-6},
+        "preprocess": {"size": 32, "geometry": "squash", "filter": "bicubic",
+                       "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}}"#;
+    let config = ModelConfig::parse(text, folder).expect("an architecture");
+    let (mut arrays, mut rng) = (Arrays::default(), Rng::new(&[3]));
+    for (name, shape) in config.weight_shapes() {
+        arrays.slot(&name, &shape).fill_with(|| rng.range(-0.3, 0.3));
+    }
+    std::fs::create_dir_all(folder).expect("a folder");
+    std::fs::write(folder.join("config.json"), text).expect("a file");
+    let file = folder.join("model.safetensors");
+    arrays::write(&arrays, Precision::F16, &Default::default(), &file).expect("a file");
+    folder.to_path_buf()
+}
+
+/// The built-in model's folder.
+pub fn built_in_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/tuwen-small")
+}
+
+/// Copies a model folder of our own layout.
+pub fn copy_model(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for file in ["config.json", "model.safetensors", "tokenizer.json"] {
+        if from.join(file).exists() {
+            std::fs::copy(from.join(file), to.join(file)).expect("a copy");
+        }
     }
 }
 

@@ -10,6 +10,7 @@ mod folder;
 mod guess;
 mod images;
 mod jsonl;
+mod labels;
 mod lmdb;
 mod pairs;
 mod parquet;
@@ -50,6 +51,9 @@ pub struct DataSet {
     /// Keeps only this split of a set that has several.
     #[serde(default)]
     pub split: Option<String>,
+    /// Keeps only this part of a labelled set, whose other parts are for measuring.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Part>,
     /// Share of the set that each epoch of training takes.
     #[serde(default = "whole")]
     pub share: f32,
@@ -59,8 +63,27 @@ impl DataSet {
     /// All of a set.
     pub fn new(format: Format, images: &Path) -> Self {
         let (images, captions) = (images.to_path_buf(), Vec::new());
-        Self { format, images, captions, ids: None, split: None, share: whole() }
+        Self { format, images, captions, ids: None, split: None, part: None, share: whole() }
     }
+}
+
+/// A part of a set whose pictures have labels ([`CaptionFile::names`]), or none. Which one a picture is of
+/// follows from its id and its label alone, so that nobody needs lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Part {
+    /// To learn from.
+    Train,
+    /// A fifth of the pictures of every label that is learned.
+    Seen,
+    /// All pictures of a tenth of the labels.
+    Unseen,
+}
+
+impl Part {
+    /// All of them, by the names that users type.
+    pub const NAMES: [(&'static str, Self); 3] =
+        [("train", Self::Train), ("seen", Self::Seen), ("unseen", Self::Unseen)];
 }
 
 fn whole() -> f32 {
@@ -129,6 +152,11 @@ pub struct CaptionFile {
     /// The file's encoding, where it should not be guessed.
     #[serde(default)]
     pub encoding: Option<Encoding>,
+    /// A set of [`crate::names`]: what stands where the caption is expected is a label of it, and its names
+    /// become the captions, of the sources `SOURCE-en`, `-zh`, `-en-kind` and `-zh-kind`. Each is one text,
+    /// however many pictures it is true of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub names: Option<String>,
 }
 
 impl CaptionFile {
@@ -140,6 +168,7 @@ impl CaptionFile {
             image_field: default_image_field(),
             caption_field: default_caption_field(),
             encoding: None,
+            names: None,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::images::{ImageIndex, id_of};
 use super::pairs::pairs;
-use super::{DataSet, Format, Source};
+use super::{DataSet, Format, Source, labels};
 use crate::encoding::TextFile;
 use crate::{Caption, Error, ImageSource, Result, Sample};
 
@@ -55,6 +55,9 @@ pub fn read_all(set: &DataSet, tell: Tell<'_>) -> Result<Vec<Sample>> {
     };
     if let Some(list) = &set.ids {
         samples = select(samples, list)?;
+    }
+    if let Some(part) = set.part {
+        samples.retain(|sample| labels::part_of(sample) == part);
     }
     if samples.is_empty() {
         return Err(match &set.ids {
@@ -137,9 +140,17 @@ fn join(set: &DataSet, tell: Tell<'_>) -> Result<Vec<Sample>> {
         }
         for pair in opened.pairs {
             let pair = pair?;
-            let caption =
-                Caption { text: pair.caption, source: file.source.clone(), id: pair.text_id };
-            builder.add(&images, &pair.image, caption, pair.split)?;
+            let captions = match &file.names {
+                Some(set) => labels::captions(file, set, &pair)?,
+                None => vec![Caption {
+                    text: pair.caption,
+                    source: file.source.clone(),
+                    id: pair.text_id,
+                }],
+            };
+            for caption in captions {
+                builder.add(&images, &pair.image, caption, pair.split.clone())?;
+            }
         }
     }
     builder.finish(set.ids.is_some())

@@ -76,6 +76,14 @@ impl Tokens {
         }
     }
 
+    /// Whether the token says something, known or not; the mark of a word's beginning alone does not.
+    pub fn is_word(&self, id: u32) -> bool {
+        match self {
+            Self::File(tokenizer) => tokenizer.is_word(id),
+            _ => !self.is_special(id),
+        }
+    }
+
     /// Whether the token is no part of a word.
     pub fn is_special(&self, id: u32) -> bool {
         match self {

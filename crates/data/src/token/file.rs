@@ -33,6 +33,8 @@ pub struct FileTokenizer {
     /// Ids that are no part of a word.
     special: HashSet<u32>,
     unknown: Option<u32>,
+    /// SentencePiece's mark of a word's beginning, where it stands alone.
+    space: Option<u32>,
     settings: FileSettings,
 }
 
@@ -42,7 +44,14 @@ impl FileTokenizer {
     /// # Errors
     /// The file cannot be read or describes no tokenizer that is supported.
     pub fn open(path: &Path, settings: FileSettings) -> Result<Self> {
-        let bytes = file::read(path, LARGEST)?;
+        Self::parse(&file::read(path, LARGEST)?, path, settings)
+    }
+
+    /// The same of the file's content; `path` is named in errors.
+    ///
+    /// # Errors
+    /// It describes no tokenizer that is supported.
+    pub fn parse(bytes: &[u8], path: &Path, settings: FileSettings) -> Result<Self> {
         let wrong = |e: tokenizers::Error| Error::Encode(format!("{}: {e}", path.display()));
         let mut inner = Tokenizer::from_bytes(bytes).map_err(wrong)?;
         inner.with_padding(None).with_truncation(None).map_err(wrong)?;
@@ -51,9 +60,12 @@ impl FileTokenizer {
         // As they are called; that an entry is the unknown one, no file says for all kinds of models.
         let unknown = ["<unk>", "[UNK]", "<|unk|>", "<|unknown|>"];
         let unknown = unknown.iter().find_map(|token| inner.token_to_id(token));
-        let special =
-            special.chain(settings.pad).filter(|&special| Some(special) != unknown).collect();
-        Ok(Self { inner, special, unknown, settings })
+        // What stands around every text, said or not.
+        let around = inner.encode_fast("", true).map_err(wrong)?;
+        let special = special.chain(settings.pad).chain(around.get_ids().iter().copied());
+        let special = special.filter(|&special| Some(special) != unknown).collect();
+        let space = inner.token_to_id("▁");
+        Ok(Self { inner, special, unknown, space, settings })
     }
 
     /// What texts are filled with.
@@ -69,6 +81,11 @@ impl FileTokenizer {
     /// Whether the token is no part of a word.
     pub fn is_special(&self, id: u32) -> bool {
         self.special.contains(&id)
+    }
+
+    /// Whether the token says something, known or not.
+    pub fn is_word(&self, id: u32) -> bool {
+        !self.is_special(id) && self.space != Some(id)
     }
 
     /// Entries of the vocabulary, special ones included.

@@ -4,6 +4,7 @@
 //! (safetensors, torch's zip), `tuwen_data::pickle` what is inside the latter, `wrappers` takes off what
 //! trainers put around the names, `names` maps them, `family` derives the architecture.
 
+mod bert;
 mod family;
 mod files;
 mod flash;
@@ -11,25 +12,30 @@ mod layout;
 mod names;
 mod positions;
 pub(crate) mod tensors;
+mod tokenizer;
+mod trim;
 mod wrappers;
 mod write;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tuwen_data::image::{Centre, ToRgb};
 use tuwen_data::token::Cleaning;
 
 use crate::arrays::{Array, Arrays};
-use crate::layers::Weights;
+use crate::layers::{Rows, Weights};
 use crate::{CONFIG_FILE, Error, ModelConfig, Result, Tokenizer, Vision};
+pub use bert::bert;
 pub use family::known_keys;
 use files::{module_tensors, only_torch_file, optional, read_file, read_json, weight_files};
 pub use layout::MODULES_FILE;
 use names::{Layout, Names};
 pub use positions::Resized;
 use tensors::{Blob, Raw};
+pub use tokenizer::TokenizerFile;
+pub use trim::Trimmed;
 pub use write::{Target, write};
 
 /// Files of HF's layout, in the order we look for them.
@@ -49,7 +55,7 @@ pub struct Checkpoint {
     names: Names,
     blobs: Vec<Blob>,
     /// The model's own tokenizer, where it has one.
-    tokenizer: Option<PathBuf>,
+    tokenizer: Option<TokenizerFile>,
     /// What a user should know of how it was read.
     notes: Vec<String>,
     /// Whether the folder names torchvision's resize.
@@ -61,11 +67,19 @@ impl Checkpoint {
     ///
     /// # Errors
     /// Not a safetensors file.
-    pub fn embedded(config: &ModelConfig, bytes: &'static [u8], path: &Path) -> Result<Self> {
+    pub fn embedded(
+        config: &ModelConfig,
+        bytes: &'static [u8],
+        tokenizer: &'static [u8],
+        path: &Path,
+    ) -> Result<Self> {
         let blob = Blob::Static(bytes);
         let raws = tensors::safetensors(blob.clone(), path)?;
         let names = Names::new(Layout::Tuwen, config);
-        Ok(Self::new(raws, names, vec![blob]))
+        let tokenizer = (config.tokenizer == Tokenizer::File).then_some(tokenizer);
+        let blobs = [blob].into_iter().chain(tokenizer.map(Blob::Static)).collect();
+        let tokenizer = tokenizer.map(TokenizerFile::Inside);
+        Ok(Self { tokenizer, ..Self::new(raws, names, blobs) })
     }
 
     fn new(raws: BTreeMap<String, Raw>, names: Names, blobs: Vec<Blob>) -> Self {
@@ -189,7 +203,7 @@ impl Checkpoint {
             let path = folder.join(TOKENIZER_FILE);
             // It belongs to the fingerprint as the weights do.
             self.blobs.extend(path.exists().then(|| Blob::File(path.clone())));
-            self.tokenizer = Some(path);
+            self.tokenizer = Some(TokenizerFile::Path(path));
         }
         self
     }
@@ -230,9 +244,9 @@ impl Checkpoint {
         all
     }
 
-    /// Where the model's own tokenizer is, if it has one.
-    pub fn tokenizer(&self) -> Option<&Path> {
-        self.tokenizer.as_deref()
+    /// The model's own tokenizer, if it has one.
+    pub fn tokenizer(&self) -> Option<&TokenizerFile> {
+        self.tokenizer.as_ref()
     }
 
     /// All weights of `config` in memory, under our names.
@@ -310,5 +324,16 @@ impl Weights<'static> for &Checkpoint {
             values = write::transposed(&values, cols, rows);
         }
         Ok((shape, Cow::Owned(values)))
+    }
+
+    fn rows(&self, name: &str) -> Result<Rows<'static>> {
+        let origin = self.names.origin(name).filter(|origin| !origin.transposed);
+        if let Some([part]) = origin.as_ref().map(|origin| &origin.parts[..])
+            && let Some(rows) = self.raws.get(part).map(|raw| raw.rows_inside(part))
+            && let Some(rows) = rows?
+        {
+            return Ok(rows);
+        }
+        Ok(Rows::Floats(self.find(name)?.1))
     }
 }

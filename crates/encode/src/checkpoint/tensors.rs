@@ -11,6 +11,8 @@ use half::{bf16, f16};
 use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorInfo};
 use tuwen_data::pickle::{self, TensorRef, Value};
 
+use crate::arrays::SCALE;
+use crate::layers::Rows;
 use crate::{Error, Result};
 
 /// Values that are read at once.
@@ -36,6 +38,8 @@ pub(crate) struct Raw {
     pub(crate) shape: Vec<usize>,
     /// Distances between neighbours, in values; none when row-major.
     strides: Option<Vec<usize>>,
+    /// Of 8 bits, what the values of each row are multiplied with.
+    scales: Option<Box<Raw>>,
 }
 
 /// How values are stored.
@@ -44,6 +48,8 @@ enum Kind {
     F32,
     F16,
     Bf16,
+    /// With scales, see [`crate::arrays::Precision::Int8`].
+    I8,
     /// Anything else, by its name; an error only when somebody wants it.
     Other(String),
 }
@@ -54,7 +60,7 @@ impl Kind {
         match self {
             Self::F32 => 4,
             Self::F16 | Self::Bf16 => 2,
-            Self::Other(_) => 1,
+            Self::I8 | Self::Other(_) => 1,
         }
     }
 }
@@ -102,6 +108,10 @@ impl Raw {
             if let Some(first) = part.shape.first_mut() {
                 *first = rows;
             }
+            if let Some(scales) = part.scales.take() {
+                let [a, b, c] = scales.thirds();
+                part.scales = Some(Box::new([a, b, c].into_iter().nth(index as usize).expect("3")));
+            }
             part
         })
     }
@@ -134,6 +144,7 @@ impl Raw {
                     let halves: Vec<f16> = pairs.iter().map(|&b| f16::from_le_bytes(b)).collect();
                     values.extend(halves.to_f32_vec());
                 }
+                Kind::I8 => values.extend(bytes.iter().map(|&b| f32::from(b as i8))),
                 _ => values.extend(pairs.iter().map(|&b| bf16::from_le_bytes(b).to_f32())),
             }
             // While the piece is in the cache; a tensor that is read is a weight that counts.
@@ -142,10 +153,27 @@ impl Raw {
                 return Err(Error::NotFinite(name.to_owned()));
             }
         }
+        if let Some(scales) = &self.scales {
+            let scales = scales.values(&format!("{name}{SCALE}"))?;
+            let row = self.shape.last().copied().unwrap_or(1).max(1);
+            for (row, scale) in values.chunks_exact_mut(row).zip(scales) {
+                row.iter_mut().for_each(|value| *value *= scale);
+            }
+        }
         Ok(match &self.strides {
             Some(strides) => gather(&values, &self.shape, strides),
             None => values,
         })
+    }
+
+    /// The rows of a table inside the program, to be taken as they are needed; none of another table.
+    pub(crate) fn rows_inside(&self, name: &str) -> Result<Option<Rows<'static>>> {
+        let (Blob::Static(bytes), Some(scales)) = (&self.blob, &self.scales) else {
+            return Ok(None);
+        };
+        let scales = scales.values(&format!("{name}{SCALE}"))?;
+        let values = &bytes[self.start as usize..][..self.shape.iter().product()];
+        Ok(Some(Rows::Bytes { values, scales }))
     }
 }
 
@@ -204,10 +232,23 @@ pub(crate) fn safetensors(blob: Blob, path: &Path) -> Result<BTreeMap<String, Ra
             other => Kind::Other(format!("{other:?}")),
         };
         let start = (offset + info.data_offsets.0) as u64;
-        let raw = Raw { blob: blob.clone(), start, kind, shape: info.shape.clone(), strides: None };
-        (name, raw)
+        let (blob, shape) = (blob.clone(), info.shape.clone());
+        (name, Raw { blob, start, kind, shape, strides: None, scales: None })
     };
-    Ok(header.tensors().into_iter().map(raw).collect())
+    let mut raws: BTreeMap<String, Raw> = header.tensors().into_iter().map(raw).collect();
+    let is_bytes = |raw: &Raw| raw.kind == Kind::Other("I8".into());
+    let bytes = raws.iter().filter(|(_, raw)| is_bytes(raw)).map(|(name, _)| name.clone());
+    for name in bytes.collect::<Vec<_>>() {
+        let Some(scales) = raws.remove(&format!("{name}{SCALE}")) else { continue };
+        let raw = raws.get_mut(&name).expect("a name of the list");
+        if Some(&*scales.shape) != raw.shape.split_last().map(|(_, rows)| rows) {
+            let (found, wanted) = (&scales.shape, &raw.shape);
+            let what = format!("`{name}{SCALE}` has the shape {found:?} for rows of {wanted:?}");
+            return Err(Error::malformed(path, what));
+        }
+        (raw.kind, raw.scales) = (Kind::I8, Some(Box::new(scales)));
+    }
+    Ok(raws)
 }
 
 /// Bytes that a checkpoint's pickle may have: it names the tensors and does not hold them.
@@ -296,6 +337,7 @@ fn torch_view(
         kind,
         shape: tensor.shape.clone(),
         strides: (dense != tensor.strides).then(|| tensor.strides.clone()),
+        scales: None,
     })
 }
 

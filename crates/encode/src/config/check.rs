@@ -76,6 +76,10 @@ impl ModelConfig {
             "`end` is token 0, which stands for no token behind a text: give a `pad`"
         } else if self.strip.is_some() && self.pad.is_none() {
             "`strip` makes a token 0, which stands for no token behind a text: give a `pad`"
+        } else if (self.words > 0 || !self.prefix.is_empty()) && self.pool != Pool::Mean {
+            "`words` and `prefix` are for `pool` mean"
+        } else if self.prefix.iter().any(|&id| id as usize >= self.vocab) {
+            "`prefix` has a token that is beyond `vocab`"
         } else if self.fold_width && self.tokenizer != Tokenizer::WordPiece {
             "`fold_width` is for the tokenizer word-piece"
         } else if self.image_pool != ImagePool::Class && self.vision != Vision::ClassToken {
@@ -100,6 +104,7 @@ impl ModelConfig {
             ("text.width", self.text.width, 1 << 16),
             ("text.layers", self.text.layers, 1 << 10),
             ("text.mlp", self.text.mlp, 1 << 18),
+            ("words", self.words, 1 << 16),
             ("vocab", self.vocab, 1 << 24),
             ("context", self.context, 1 << 20),
             ("positions", self.positions, 1 << 20),

@@ -9,6 +9,7 @@ use tuwen_data::file;
 use tuwen_data::image::Preprocess;
 use tuwen_data::token::{Cleaning, FileSettings, FileTokenizer, Tokens};
 
+use crate::checkpoint::TokenizerFile;
 use crate::{Error, Result};
 
 /// A dual encoder.
@@ -34,6 +35,13 @@ pub struct ModelConfig {
     pub patch_bias: bool,
     /// The text tower.
     pub text: TowerConfig,
+    /// Width of a bag of words beside the text tower: a row for each token, whose mean stands behind the
+    /// tower's feature; 0 is none.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub words: usize,
+    /// Tokens put behind the first one of each text (e5's `query: `); the bag of words does not see them.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub prefix: Vec<u32>,
     /// Entries of the vocabulary.
     pub vocab: usize,
     /// Longest text in tokens, first and last included.
@@ -159,7 +167,7 @@ pub enum NormPlace {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Pool {
-    /// The mean of all, normalised afterwards (tuwen-tiny).
+    /// The mean of all; of a tower that normalises at its end, normalised afterwards (e5).
     #[default]
     Mean,
     /// The first (BERT's `[CLS]`).
@@ -221,7 +229,7 @@ impl TowerConfig {
 }
 
 impl ModelConfig {
-    /// Two towers as tuwen-tiny has them, over Chinese-CLIP's tokens: a ViT with patches of 16, the
+    /// Two small towers, over Chinese-CLIP's tokens: a ViT with patches of 16, the
     /// mean of the text's tokens, a common space as wide as the text tower.
     pub fn new(name: &str, image: TowerConfig, text: TowerConfig, preprocess: Preprocess) -> Self {
         Self {
@@ -233,6 +241,8 @@ impl ModelConfig {
             patch: 16,
             patch_bias: true,
             text,
+            words: 0,
+            prefix: Vec::new(),
             vocab: 21_128,
             context: 52,
             positions: 0,
@@ -298,6 +308,11 @@ impl ModelConfig {
         }
     }
 
+    /// Width of a text's feature: the tower's, and the bag of words behind it.
+    pub fn text_feature(&self) -> usize {
+        self.text.width + self.words
+    }
+
     /// Rows of the text tower's position table.
     pub fn position_rows(&self) -> usize {
         self.positions.max(self.context)
@@ -313,7 +328,7 @@ impl ModelConfig {
     /// # Errors
     /// There is no such file, it cannot be read, it ends texts otherwise than the model was trained,
     /// or the model knows fewer tokens.
-    pub fn tokens(&self, file: Option<&Path>) -> Result<Tokens> {
+    pub fn tokens(&self, file: Option<&TokenizerFile>) -> Result<Tokens> {
         let tokens = match self.tokenizer {
             Tokenizer::WordPiece => Tokens::WordPiece { fold_width: self.fold_width },
             Tokenizer::ClipBpe => Tokens::ClipBpe { pad: self.pad },
@@ -323,8 +338,9 @@ impl ModelConfig {
         if found < entries { Err(Error::Vocabulary { found, entries }) } else { Ok(tokens) }
     }
 
-    fn file_tokens(&self, file: Option<&Path>) -> Result<FileTokenizer> {
-        let path = file.ok_or(Error::NoTokenizer)?;
+    fn file_tokens(&self, file: Option<&TokenizerFile>) -> Result<FileTokenizer> {
+        let file = file.ok_or(Error::NoTokenizer)?;
+        let path = file.path();
         let settings = FileSettings {
             context: self.context,
             pad: self.pad,
@@ -332,7 +348,7 @@ impl ModelConfig {
             cleaning: self.cleaning,
             rows: self.vocab,
         };
-        let tokens = FileTokenizer::open(path, settings).map_err(Error::Data)?;
+        let tokens = FileTokenizer::parse(&file.bytes()?, path, settings).map_err(Error::Data)?;
         if let Some(end) = self.end {
             let (ids, _) = tokens.encode("a").map_err(Error::Data)?;
             let last = ids.iter().rev().find(|&&id| Some(id) != self.pad || id == end);

@@ -3,7 +3,7 @@
 mod texts;
 
 use std::borrow::Cow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::OnceLock;
 
 use tuwen_data::image::{Preprocess, RgbImage};
@@ -11,8 +11,8 @@ use tuwen_data::token::Tokens;
 use tuwen_data::{Encoder, Error as DataError};
 
 use crate::arrays::Arrays;
-use crate::checkpoint::Checkpoint;
-use crate::layers::{Linear, Weights};
+use crate::checkpoint::{Checkpoint, TokenizerFile};
+use crate::layers::{Linear, Rows, Weights};
 use crate::towers::{AnyImageTower, Record, TextTower};
 use crate::{Error, ModelConfig, Result, Tokenizer, math};
 
@@ -37,7 +37,7 @@ pub struct CpuEncoder {
     text: OnceLock<(TextTower<'static>, Linear<'static>)>,
     tokens: OnceLock<Tokens>,
     /// The model's own tokenizer, where it has one.
-    tokenizer: Option<PathBuf>,
+    tokenizer: Option<TokenizerFile>,
     long_text: LongText,
     /// Text as in data sets, although the model's own configuration does not say so.
     dataset_text: bool,
@@ -59,6 +59,13 @@ impl Weights<'static> for &Source {
                 Ok((array.shape.clone(), Cow::Owned(array.data.clone())))
             }
             Source::File(checkpoint) => checkpoint.find(name),
+        }
+    }
+
+    fn rows(&self, name: &str) -> Result<Rows<'static>> {
+        match self {
+            Source::Memory(_) => Ok(Rows::Floats(self.find(name)?.1)),
+            Source::File(checkpoint) => checkpoint.rows(name),
         }
     }
 }
@@ -88,7 +95,7 @@ impl CpuEncoder {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&description(&config));
         checkpoint.hash(&mut hasher)?;
-        let tokenizer = checkpoint.tokenizer().map(Path::to_path_buf);
+        let tokenizer = checkpoint.tokenizer().cloned();
         let notes = checkpoint.notes().to_vec();
         let encoder = Self::assemble(config, Source::File(checkpoint), &hasher);
         Ok(Self { notes, tokenizer, ..encoder })
@@ -113,8 +120,8 @@ impl CpuEncoder {
     }
 
     /// The same with the model's own tokenizer, a `tokenizer.json`.
-    pub fn with_tokenizer(self, path: Option<PathBuf>) -> Self {
-        Self { tokenizer: path, ..self }
+    pub fn with_tokenizer(self, tokenizer: Option<TokenizerFile>) -> Self {
+        Self { tokenizer, ..self }
     }
 
     /// The weights it was made of, where these are in memory.

@@ -85,7 +85,7 @@ impl CpuEncoder {
     pub fn unknown_tokens(&self, text: &str) -> tuwen_data::Result<(usize, usize)> {
         let (ids, _) = self.tokens(text)?;
         let tokens = self.tokens.get().expect("just used");
-        let words = ids.iter().filter(|&&id| !tokens.is_special(id));
+        let words = ids.iter().filter(|&&id| tokens.is_word(id));
         let unknown = words.clone().filter(|&&id| Some(id) == tokens.unknown()).count();
         Ok((unknown, words.count()))
     }
@@ -111,7 +111,7 @@ impl CpuEncoder {
             text
         };
         if self.tokens.get().is_none() {
-            let tokens = self.config.tokens(self.tokenizer.as_deref()).map_err(failed)?;
+            let tokens = self.config.tokens(self.tokenizer.as_ref()).map_err(failed)?;
             let _ = self.tokens.set(tokens);
         }
         self.tokens.get().expect("just set").encode(text, self.config.context)

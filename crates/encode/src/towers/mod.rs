@@ -8,6 +8,7 @@ mod image;
 mod probe;
 mod resnet;
 mod text;
+mod words;
 
 use std::ops::Range;
 
@@ -24,6 +25,7 @@ use resnet::GridTape;
 pub use image::ImageTower;
 pub use resnet::ResNetTower;
 pub use text::TextTower;
+pub use words::BagOfWords;
 
 /// Sequences of one chunk are gathered until they have this many rows.
 const CHUNK_ROWS: usize = 800;

@@ -1,30 +1,34 @@
-//! Token ids to features: tuwen-tiny's, CLIP's and BERT's text towers.
+//! Token ids to features: CLIP's, BERT's and e5's text towers, the last with a bag of words beside it.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 use tuwen_data::token::unpadded;
 
+use super::words::BagOfWords;
 use super::{Chunk, Pass, Record, cut, run};
 use crate::arrays::Arrays;
 use crate::attention::Leave;
 use crate::block::Stack;
 use crate::config::Pool;
 use crate::grads::collect;
-use crate::layers::Weights;
+use crate::layers::{Rows, Weights};
 use crate::math;
 use crate::{ModelConfig, Result};
 
 /// The text tower on the CPU.
 pub struct TextTower<'a> {
     stack: Stack<'a>,
-    token_embed: Cow<'a, [f32]>,
+    token_embed: Rows<'a>,
     pos_embed: Cow<'a, [f32]>,
     /// BERT's token types; all tokens are of the first.
     type_embed: Option<Cow<'a, [f32]>>,
     pool: Pool,
     /// What texts are filled with, where that is attended to as the tokens are.
     pad: Option<u32>,
+    /// Tokens behind the first one of each text.
+    prefix: Vec<u32>,
+    words: Option<BagOfWords<'a>>,
     width: usize,
 }
 
@@ -37,19 +41,30 @@ impl<'a> TextTower<'a> {
         let types = || weights.find("text.type_embed");
         Ok(Self {
             stack: Stack::new(&config.text, config.causal, &weights, "text")?,
-            token_embed: weights.find("text.token_embed.weight")?.1,
+            token_embed: weights.rows("text.token_embed.weight")?,
             pos_embed: weights.find("text.pos_embed")?.1,
             type_embed: (config.token_types > 0).then(types).transpose()?.map(|(_, values)| values),
             pool: config.pool,
             pad: config.pad,
+            prefix: config.prefix.clone(),
+            words: BagOfWords::find(config, &weights)?,
             width: config.text.width,
         })
     }
 
     /// # Shapes
     /// `texts`: B lists of ids, unpadded or padded with 0 at the end, which is cut; with
-    /// `config.pad` as they are.
+    /// `config.pad` as they are. The features are (B, W), with a bag of words behind each.
     pub fn forward(&self, texts: &[&[u32]], record: Record) -> Pass {
+        let mut pass = self.deep(texts, record);
+        if let Some(words) = &self.words {
+            pass.features = words.beside(&pass.features, texts);
+        }
+        pass
+    }
+
+    /// The same without the bag of words: (B, W) of the transformer.
+    pub fn deep(&self, texts: &[&[u32]], record: Record) -> Pass {
         let texts = self.attended(texts);
         let rows: Vec<usize> = texts.iter().map(|ids| ids.len()).collect();
         run(cut(&rows), |items| {
@@ -63,9 +78,15 @@ impl<'a> TextTower<'a> {
     }
 
     /// The ids of each text that the tower sees.
-    fn attended<'t>(&self, texts: &[&'t [u32]]) -> Vec<&'t [u32]> {
-        let cut = |ids: &&'t [u32]| if self.pad.is_some() { *ids } else { unpadded(ids) };
-        texts.iter().map(cut).collect()
+    fn attended<'t>(&self, texts: &[&'t [u32]]) -> Vec<Cow<'t, [u32]>> {
+        let one = |ids: &&'t [u32]| {
+            let ids = if self.pad.is_some() { ids } else { unpadded(ids) };
+            match self.prefix.is_empty() || ids.is_empty() {
+                true => Cow::Borrowed(ids),
+                false => Cow::Owned([&ids[..1], &self.prefix, &ids[1..]].concat()),
+            }
+        };
+        texts.iter().map(one).collect()
     }
 
     /// Which rows the feature is made of.
@@ -90,15 +111,15 @@ impl<'a> TextTower<'a> {
         places
     }
 
-    fn embed(&self, texts: &[&[u32]]) -> (Vec<f32>, Vec<Range<usize>>) {
+    fn embed(&self, texts: &[Cow<'_, [u32]>]) -> (Vec<f32>, Vec<Range<usize>>) {
         let width = self.width;
         let (mut x, mut spans) = (Vec::new(), Vec::new());
         for ids in texts {
             let start = x.len() / width;
             for place in self.places(ids) {
-                let pos = &self.pos_embed[place * width..][..width];
-                let token = &self.token_embed[ids[place] as usize * width..];
-                x.extend(pos.iter().zip(token).map(|(p, t)| p + t));
+                x.extend_from_slice(&self.pos_embed[place * width..][..width]);
+                let row = x.len() - width;
+                self.token_embed.add(ids[place] as usize, &mut x[row..]);
             }
             spans.push(start..x.len() / width);
         }
@@ -131,8 +152,18 @@ impl<'a> TextTower<'a> {
         dx
     }
 
-    /// Gradients by parameter name from those of the features, (B, W).
+    /// Gradients by parameter name from those of the features, (B, W) with the bag of words behind each.
     pub fn backward(&self, pass: Pass, texts: &[&[u32]], dfeatures: &[f32]) -> Arrays {
+        let Some(words) = &self.words else { return self.deep_backward(pass, texts, dfeatures) };
+        let rows = dfeatures.chunks_exact(self.width + words.width());
+        let deep: Vec<f32> = rows.flat_map(|row| &row[..self.width]).copied().collect();
+        let mut grads = self.deep_backward(pass, texts, &deep);
+        grads.accumulate(words.backward(texts, dfeatures));
+        grads
+    }
+
+    /// The transformer's, from those of its features, (B, W).
+    fn deep_backward(&self, pass: Pass, texts: &[&[u32]], dfeatures: &[f32]) -> Arrays {
         let width = self.width;
         let (mut grads, rows) = collect(&pass.chunks, |chunk, grads| {
             let grad = &dfeatures[chunk.items.start * width..chunk.items.end * width];

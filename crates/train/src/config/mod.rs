@@ -6,7 +6,8 @@ mod paths;
 mod ranges;
 
 pub use parts::{
-    BestBy, Lora, LoraTarget, LossConfig, LossKind, OptimConfig, Products, Start, Tower,
+    BestBy, ClassConfig, ImageMix, Lora, LoraTarget, LossConfig, LossKind, OptimConfig, Products,
+    Start, Tower,
 };
 
 pub use paths::seen_from;
@@ -47,6 +48,9 @@ pub struct TrainConfig {
     /// Probability that a token is left out.
     #[serde(default)]
     pub token_drop: f32,
+    /// Probability that a name (a text with an id, such as those of `names`) stands in a sentence.
+    #[serde(default)]
+    pub sentences: f32,
     /// Random patches kept of each picture (FLIP, <https://arxiv.org/abs/2212.00794>); 0 keeps all.
     #[serde(default)]
     pub keep_patches: usize,
@@ -92,6 +96,9 @@ pub struct TrainConfig {
     pub loss: LossConfig,
     /// The optimiser.
     pub optim: OptimConfig,
+    /// What a classifier on the image tower's feature knows, to be kept and put into words.
+    #[serde(default)]
+    pub classes: Option<ClassConfig>,
     /// Adapters instead of the towers' own weights.
     #[serde(default)]
     pub lora: Option<Lora>,
@@ -102,6 +109,10 @@ pub struct TrainConfig {
     /// A set of another kind, measured before and after: what was forgotten?
     #[serde(default)]
     pub other: Option<DataSet>,
+    /// Labelled sets, measured as one gallery at each validation: a name looks for its pictures. It does not
+    /// decide which model is best.
+    #[serde(default)]
+    pub named: Vec<DataSet>,
 }
 
 fn two() -> usize {

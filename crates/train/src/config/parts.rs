@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use tuwen_data::loader::CaptionGroup;
 use tuwen_gemm::Precision;
 
 /// Weights to start from; random where nothing is given.
@@ -19,8 +20,25 @@ pub struct Start {
     pub text_tower: Option<String>,
     /// A timm ViT for the image tower.
     pub image: Option<PathBuf>,
+    /// A model whose image tower is mixed with that of `image`, from which it should have learned: the
+    /// weighted mean of both knows much of what each knows (WiSE-FT, <https://arxiv.org/abs/2109.01903>).
+    pub image_mix: Option<ImageMix>,
+    /// The folder of a BERT in transformers' layout for the text tower; of more layers than the
+    /// architecture has, the first are taken. Its `tokenizer.json` is the model's where the architecture has
+    /// none beside it.
+    pub text: Option<PathBuf>,
     /// Any weights by their names: a whole model written by an earlier run, or one tower.
     pub weights: Option<PathBuf>,
+}
+
+/// A share of another image tower.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImageMix {
+    /// A name of `tuwen model list`, a folder, or a `.pt` file.
+    pub model: String,
+    /// Its share of each weight, from 0 to 1.
+    pub share: f64,
 }
 
 /// Which loss.
@@ -71,6 +89,38 @@ fn half() -> f64 {
     0.5
 }
 
+/// A linear classifier on the image tower's feature, whose knowledge the tower keeps and the text tower gets
+/// the names of. The classifier's file holds the image tower that it was trained with, too.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClassConfig {
+    /// A timm ViT of the same architecture with its `head`.
+    pub model: PathBuf,
+    /// A set of [`tuwen_data::names`], a label for each class in the classifier's order.
+    pub names: String,
+    /// Weight of the loss that holds the classifier's answers on each picture to those that it gave in the
+    /// beginning, beside that of the captions.
+    #[serde(default)]
+    pub keep: f64,
+    /// Examples of a step: features that stand for pictures of a class, with its names as their texts.
+    #[serde(default)]
+    pub examples: usize,
+    /// Weight of their loss.
+    #[serde(default = "half")]
+    pub examples_weight: f64,
+    /// Sources of names in each language: which of `en`, `zh`, `en-kind`, `zh-kind` a group of texts draws,
+    /// and how often.
+    #[serde(default = "both_languages")]
+    pub texts: Vec<CaptionGroup>,
+}
+
+fn both_languages() -> Vec<CaptionGroup> {
+    let group = |language: &str| CaptionGroup {
+        sources: vec![(language.to_owned(), 1.0), (format!("{language}-kind"), 0.3)],
+    };
+    vec![group("en"), group("zh")]
+}
+
 /// AdamW with named groups, warm-up and cosine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -94,6 +144,9 @@ pub struct OptimConfig {
     /// Learning rate of the token and position embeddings: a word is in few batches, so it may
     /// move faster when it is.
     pub embed_lr: f32,
+    /// Learning rate of a bag of words beside the text tower.
+    #[serde(default)]
+    pub words_lr: f32,
     /// Learning rate of projections, scale and bias.
     pub heads_lr: f32,
     /// Decay of matrices; vectors, scalars, positions and the embeddings of tokens have none.

@@ -70,12 +70,21 @@ impl TrainConfig {
     fn each_place(&mut self, visit: &mut dyn FnMut(Place<'_>)) {
         visit(Place::Path(&mut self.out));
         let start = &mut self.start;
-        let files = [&mut self.model, &mut start.image, &mut start.weights];
-        files.into_iter().flatten().for_each(|path| visit(Place::Path(path)));
+        let files = [&mut self.model, &mut start.image, &mut start.text, &mut start.weights];
+        let classes = self.classes.as_mut().map(|classes| &mut classes.model);
+        let files = files.into_iter().flatten().chain(classes);
+        files.for_each(|path| visit(Place::Path(path)));
         let models = [&mut start.model, &mut start.image_tower, &mut start.text_tower];
         let models = models.into_iter().chain([&mut self.loss.teacher]);
-        models.flatten().for_each(|model| visit(Place::Model(model)));
-        for set in self.train.iter_mut().chain([&mut self.valid]).chain(&mut self.other) {
+        let mixed = start.image_mix.as_mut().map(|mix| &mut mix.model);
+        models.flatten().chain(mixed).for_each(|model| visit(Place::Model(model)));
+        for set in self
+            .train
+            .iter_mut()
+            .chain([&mut self.valid])
+            .chain(&mut self.other)
+            .chain(&mut self.named)
+        {
             let captions = set.captions.iter_mut().map(|captions| &mut captions.file);
             let files = [&mut set.images].into_iter().chain(&mut set.ids).chain(captions);
             files.for_each(|path| visit(Place::Path(path)));

@@ -50,7 +50,16 @@ impl TrainConfig {
             count("patience", self.patience, 0.0..=MANY),
             ("token_mask".to_owned(), typed(self.token_mask), 0.0..=0.99),
             ("token_drop".to_owned(), typed(self.token_drop), 0.0..=0.99),
+            ("sentences".to_owned(), typed(self.sentences), 0.0..=1.0),
         ];
+        if let Some(mix) = &self.start.image_mix {
+            all.push(("start.image_mix.share".to_owned(), mix.share, 0.0..=1.0));
+        }
+        if let Some(classes) = &self.classes {
+            all.push(("classes.keep".to_owned(), classes.keep, 0.0..=LARGE));
+            all.push(count("classes.examples", classes.examples, 0.0..=1e6));
+            all.push(("classes.examples_weight".to_owned(), classes.examples_weight, 0.0..=LARGE));
+        }
         if let Some(lora) = &self.lora {
             all.push(count("lora.rank", lora.rank, 1.0..=4096.0));
             all.push(("lora.lr".to_owned(), typed(lora.lr), 0.0..=LARGE));
@@ -105,6 +114,7 @@ impl TrainConfig {
         // What is measured is measured as a whole.
         all.push(number("valid".into(), &self.valid, 1.0..=1.0));
         all.extend(self.other.iter().map(|set| number("other".into(), set, 1.0..=1.0)));
+        all.extend(self.named.iter().map(|set| number("named".into(), set, 1.0..=1.0)));
         all
     }
 }
@@ -116,6 +126,7 @@ fn of_optim(optim: &OptimConfig) -> Vec<Number> {
         number("image_lr", optim.image_lr, 0.0..=LARGE),
         number("text_lr", optim.text_lr, 0.0..=LARGE),
         number("embed_lr", optim.embed_lr, 0.0..=LARGE),
+        number("words_lr", optim.words_lr, 0.0..=LARGE),
         number("heads_lr", optim.heads_lr, 0.0..=LARGE),
         number("layer_decay", optim.layer_decay, 0.0..=1.0),
         number("text_layer_decay", optim.text_layer_decay, 0.0..=1.0),

@@ -4,11 +4,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use serde_json::json;
+use tuwen_data::names;
 use tuwen_data::staged::StagedFolder;
 use tuwen_data::token::{ClipBpe, WordPiece};
 use tuwen_encode::Tokenizer;
 use tuwen_encode::arrays::Precision;
-use tuwen_encode::checkpoint::{Resized, Target, write};
+use tuwen_encode::checkpoint::{Resized, Target, Trimmed, write};
+use tuwen_encode::{Checkpoint, Weights};
+use tuwen_train::{TrainConfig, read_set};
 
 use super::is_torch_file;
 use crate::output::StagedOutput;
@@ -30,12 +33,19 @@ pub struct Args {
     /// Layout of a folder
     #[arg(long, default_value = "tuwen", value_parser = ["tuwen", "hf"])]
     layout: String,
-    /// Type of the stored values
-    #[arg(long, default_value = "f16", value_parser = ["f32", "f16", "bf16"])]
+    /// Type of the stored values; `int8` is 8 bits with a scale for each row, in our own layout alone
+    #[arg(long, default_value = "f16", value_parser = ["f32", "f16", "bf16", "int8"])]
     precision: String,
     /// Interpolate the image tower's positions to pictures of this many pixels a side
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=8192))]
     image_size: Option<u32>,
+    /// Keep only this many tokens of the vocabulary (of a Unigram tokenizer): those of --vocab-of and of the
+    /// table of names, every single character, and the likeliest others
+    #[arg(long, requires = "vocab_of")]
+    vocab: Option<usize>,
+    /// The configuration of a training run whose texts keep all their tokens
+    #[arg(long, requires = "vocab")]
+    vocab_of: Option<PathBuf>,
     /// Lower-case text and straighten its quotes before it is tokenised, as cn_clip does in training
     /// and evaluation (its API does not); only our own layout remembers it
     #[arg(long)]
@@ -58,22 +68,32 @@ pub fn run(args: &Args) -> Result<()> {
     let precision = match args.precision.as_str() {
         "f32" => Precision::F32,
         "bf16" => Precision::Bf16,
+        "int8" => Precision::Int8,
         _ => Precision::F16,
     };
     let size = args.image_size.unwrap_or(config.preprocess.size);
     let source = &checkpoint;
     let resized = Resized::new(&config, &source, size).map_err(Usage)?;
     let config = resized.config();
+    let trimmed = args.vocab.map(|wanted| trim(args, &checkpoint, &resized, wanted)).transpose()?;
+    let (config, weights): (_, &dyn Weights<'static>) = match &trimmed {
+        Some(trimmed) => (trimmed.config(), trimmed),
+        None => (config, &resized),
+    };
     let begin = || StagedFolder::create(&args.output);
     let (_announced, staged) = StagedOutput::begin(&args.output, &[Path::new(&args.input)], begin)?;
     if target == Target::Torch {
-        write(config, &resized, target, precision, &staged.path().join(TORCH_FILE))?;
+        write(config, weights, target, precision, &staged.path().join(TORCH_FILE))?;
         staged.finish_file(TORCH_FILE)?;
     } else {
-        write(config, &resized, target, precision, staged.path())?;
+        write(config, weights, target, precision, staged.path())?;
         if let Some(tokenizer) = checkpoint.tokenizer() {
             let copy = staged.path().join("tokenizer.json");
-            std::fs::copy(tokenizer, &copy).with_context(|| shown(tokenizer))?;
+            let written = match &trimmed {
+                Some(trimmed) => std::fs::write(&copy, trimmed.tokenizer()),
+                None => std::fs::write(&copy, tokenizer.bytes()?),
+            };
+            written.with_context(|| shown(&copy))?;
         }
         if target == Target::Hf && config.tokenizer == Tokenizer::WordPiece {
             let vocabulary = staged.path().join("vocab.txt");
@@ -96,4 +116,26 @@ pub fn run(args: &Args) -> Result<()> {
     }
     say!("{}: {} written to {}", args.input, config.name, shown(&args.output));
     Ok(())
+}
+
+/// The model with the smaller vocabulary that was asked for.
+fn trim<'w>(
+    args: &Args,
+    checkpoint: &Checkpoint,
+    weights: &'w Resized<'w>,
+    wanted: usize,
+) -> Result<Trimmed<'w>> {
+    let tokenizer = checkpoint.tokenizer().ok_or_else(|| {
+        Usage(format!("--vocab is for models with a tokenizer.json, {} has none", args.input))
+    })?;
+    let mut samples = Vec::new();
+    if let Some(file) = &args.vocab_of {
+        for set in &TrainConfig::load(file)?.train {
+            samples.extend(read_set(set)?);
+        }
+    }
+    let learned = samples.iter().flat_map(|sample| &sample.captions).map(|c| c.text.as_str());
+    let names = names::sets().filter_map(names::of_set).flatten();
+    let texts = learned.chain(names.flat_map(|names| names.words().map(|(_, word)| word)));
+    Ok(Trimmed::new(weights.config(), weights, tokenizer, texts, wanted)?)
 }

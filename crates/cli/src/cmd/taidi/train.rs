@@ -20,7 +20,7 @@ use crate::terminal::say;
 pub struct Args {
     /// The contest's folder, after `tuwen taidi prepare`
     root: PathBuf,
-    /// What to fine-tune, and how, as `tuwen train init` has them; `tiny` when not given
+    /// What to fine-tune, and how, as `tuwen train init` has them; `small` when not given
     #[arg(long, value_parser = by_name(&init::PRESETS))]
     preset: Option<&'static str>,
     /// Another model to start from: a name of `tuwen model list`, a folder, or a .pt file

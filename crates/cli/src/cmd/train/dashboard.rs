@@ -114,9 +114,12 @@ impl Dashboard {
                     note!("step {far}: loss {loss:.3}, {speed:.1} pictures/s");
                 }
             }
-            Event::Valid { step, reports, best } => {
+            Event::Valid { step, reports, named, best } => {
                 history.measured(step, reports, best);
-                bar.suspend(|| lines(step, reports, best));
+                bar.suspend(|| {
+                    lines(step, reports, best);
+                    lines(step, named, false);
+                });
             }
         }
     }

@@ -24,8 +24,8 @@ macro_rules! preset {
 
 /// Everything but the data, by name.
 pub const PRESETS: [(&str, &str); 10] = [
-    preset!("tiny"),
-    preset!("tiny-frozen"),
+    preset!("small"),
+    preset!("small-frozen"),
     preset!("chinese-clip-rn50"),
     preset!("chinese-clip-b16"),
     preset!("chinese-clip-b16-lora"),
@@ -62,7 +62,7 @@ pub struct Args {
     #[arg(long, requires = "train_ids")]
     valid_ids: Option<PathBuf>,
     /// What to fine-tune, and how
-    #[arg(long, default_value = "tiny", value_parser = by_name(&PRESETS))]
+    #[arg(long, default_value = "small", value_parser = by_name(&PRESETS))]
     preset: &'static str,
     /// Another model to start from: a name of `tuwen model list`, a folder, or a .pt file
     #[arg(long)]

@@ -42,6 +42,11 @@ pub fn write(
     path: &Path,
 ) -> Result<()> {
     fits(config, target).map_err(|what| Error::malformed(path, what))?;
+    if precision == Precision::Int8 && target != Target::Tuwen {
+        let what =
+            "8 bits with a scale for each row are of our own layout alone: leave --layout out";
+        return Err(Error::malformed(path, what));
+    }
     let layout = match target {
         Target::Tuwen => Layout::Tuwen,
         Target::Hf => Layout::Hf,
@@ -53,8 +58,6 @@ pub fn write(
         return torch::write(config, parts, precision, path);
     }
     std::fs::create_dir_all(path).map_err(|e| Error::io(path, e))?;
-    let json = if target == Target::Hf { hf::config(config) } else { serde_json::to_value(config) };
-    let json = json.map_err(|e| Error::malformed(path, e))?;
     let format = BTreeMap::from([("format".to_owned(), "pt".to_owned())]);
     let tensors = parts.tensors();
     let file = path.join(WEIGHTS_FILE);
@@ -64,17 +67,23 @@ pub fn write(
         write_json(&json, &path.join("preprocessor_config.json"))?;
     }
     // Last: a folder without it is none that anybody opens.
-    write_json(&json, &path.join(CONFIG_FILE))
+    match target {
+        Target::Hf => {
+            let json = hf::config(config).map_err(|e| Error::malformed(path, e))?;
+            write_json(&json, &path.join(CONFIG_FILE))
+        }
+        _ => write_json(config, &path.join(CONFIG_FILE)),
+    }
 }
 
-fn write_json(json: &serde_json::Value, path: &Path) -> Result<()> {
+fn write_json(json: &impl serde::Serialize, path: &Path) -> Result<()> {
     let text = serde_json::to_string_pretty(json).map_err(|e| Error::malformed(path, e))?;
     std::fs::write(path, text + "\n").map_err(|e| Error::io(path, e))
 }
 
 /// Whether a layout has a place for the architecture; if not, in words.
 fn fits(config: &ModelConfig, target: Target) -> Result<(), String> {
-    // CLIP's image towers normalise behind the embedding; tuwen-tiny's does not.
+    // CLIP's image towers normalise behind the embedding; ImageNet's do not.
     let ours = config.vision == Vision::ClassToken && !config.image.first_norm;
     match target {
         Target::Tuwen => Ok(()),

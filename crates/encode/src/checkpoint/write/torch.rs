@@ -95,7 +95,7 @@ impl Pickle {
 
     fn tensor(&mut self, tensor: &Tensor, index: usize, precision: Precision) {
         let storage = match precision {
-            Precision::F32 => "FloatStorage",
+            Precision::F32 | Precision::Int8 => "FloatStorage",
             Precision::F16 => "HalfStorage",
             Precision::Bf16 => "BFloat16Storage",
         };

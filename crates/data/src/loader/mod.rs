@@ -2,6 +2,8 @@
 //! a few batches ahead of the model. The same seed and step give the same batch, wherever a run
 //! was interrupted.
 
+mod texts;
+
 use std::collections::{HashSet, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
@@ -14,6 +16,9 @@ use crate::image::{Augment, Limits, Preprocess, decode};
 use crate::rng::Rng;
 use crate::token::{TokenBatch, Tokens};
 use crate::{Error, Result, Sample};
+
+use texts::draw;
+pub use texts::{Drawn, name_numbers};
 
 /// Batches that may wait for the model.
 const AHEAD: usize = 2;
@@ -47,9 +52,13 @@ pub struct Plan {
     pub token_mask: f32,
     /// Probability that a token is left out; one at least stays.
     pub token_drop: f32,
+    /// Probability that a name (a text with an id) stands in a sentence of [`crate::prompt`].
+    pub sentences: f32,
     /// For each sample a number, equal for samples that should not meet in a batch; empty where all
     /// may.
     pub duplicates: Vec<u64>,
+    /// For each sample the numbers of its names, see [`name_numbers`]; empty where none has names.
+    pub names: Vec<Arc<HashSet<u64>>>,
     /// Variation of the pictures.
     pub augment: Augment,
     /// The model's pre-processing.
@@ -63,8 +72,15 @@ pub struct Batch {
     pub pixels: Vec<f32>,
     /// For each group, B texts: row i describes picture i.
     pub texts: Vec<TokenBatch>,
-    /// For each group, a number for each text: equal numbers, equal text.
+    /// The same with all of their tokens, for what is computed once for each text.
+    pub whole: Vec<TokenBatch>,
+    /// For each group, a number for each text: equal numbers, equal text (of a name in a sentence, equal
+    /// name).
     pub text_ids: Vec<Vec<u64>>,
+    /// For each group, whether each text is a name, which may be true of several pictures.
+    pub names: Vec<Vec<bool>>,
+    /// For each picture that has names the numbers of all of them.
+    pub true_names: Vec<Arc<HashSet<u64>>>,
     /// For each picture its position in the data set.
     pub image_ids: Vec<u64>,
     /// For each picture a number: equal numbers, the same picture.
@@ -144,74 +160,50 @@ impl Plan {
             .map(|&member| self.part(&samples[member], member, step))
             .collect::<Result<_>>()?;
         let mut pixels = Vec::with_capacity(parts.len() * parts[0].pixels.len());
-        let mut rows = vec![Vec::new(); self.groups.len()];
-        let mut text_ids = vec![Vec::new(); self.groups.len()];
-        for part in parts {
+        for part in &parts {
             pixels.extend_from_slice(&part.pixels);
-            for (group, (ids, hash)) in part.texts.into_iter().enumerate() {
-                rows[group].push(ids);
-                text_ids[group].push(hash);
-            }
         }
-        let texts = rows.iter().map(|rows| TokenBatch::new(rows)).collect();
-        let image_ids: Vec<u64> = members.into_iter().map(|member| member as u64).collect();
+        let column = |group: usize| parts.iter().map(move |part| &part.texts[group]);
+        let groups = 0..self.groups.len();
+        let each = |rows: &dyn Fn(&Drawn) -> Vec<u32>| -> Vec<TokenBatch> {
+            let batch = |group| TokenBatch::new(&column(group).map(rows).collect::<Vec<_>>());
+            groups.clone().map(batch).collect()
+        };
+        let image_ids: Vec<u64> = members.iter().map(|&member| member as u64).collect();
         let same = match &self.duplicates[..] {
             [] => image_ids.clone(),
             known => image_ids.iter().map(|&member| known[member as usize]).collect(),
         };
-        Ok(Batch { pixels, texts, text_ids, image_ids, same })
+        Ok(Batch {
+            texts: each(&|drawn| drawn.varied.clone()),
+            whole: each(&|drawn| drawn.whole.clone()),
+            text_ids: groups
+                .clone()
+                .map(|g| column(g).map(|drawn| drawn.number).collect())
+                .collect(),
+            names: groups.clone().map(|g| column(g).map(|drawn| drawn.is_name).collect()).collect(),
+            true_names: match &self.names[..] {
+                [] => vec![Arc::default(); members.len()],
+                known => members.iter().map(|&member| known[member].clone()).collect(),
+            },
+            pixels,
+            image_ids,
+            same,
+        })
     }
 
     fn part(&self, sample: &Sample, member: usize, step: usize) -> Result<Part> {
         let mut rng = Rng::new(&[self.seed, 2, step as u64, member as u64]);
         let pixels = if self.pixels { self.view(sample, &mut rng)? } else { Vec::new() };
-        let texts = self
-            .groups
-            .iter()
-            .map(|group| {
-                let text = draw(sample, group, &mut rng).ok_or_else(|| {
-                    let wanted: Vec<_> = group.sources.iter().map(|(name, _)| name).collect();
-                    Error::data_set(&sample.id, format!("has no caption from {wanted:?}"))
-                })?;
-                self.varied(text, &mut rng)
-            })
-            .collect::<Result<_>>()?;
+        let one = |group: &CaptionGroup| {
+            let caption = draw(sample, group, &mut rng).ok_or_else(|| {
+                let wanted: Vec<_> = group.sources.iter().map(|(name, _)| name).collect();
+                Error::data_set(&sample.id, format!("has no caption from {wanted:?}"))
+            })?;
+            self.drawn(&caption.text, caption.id.is_some(), &mut rng)
+        };
+        let texts = self.groups.iter().map(one).collect::<Result<_>>()?;
         Ok(Part { pixels, texts })
-    }
-
-    fn varied(&self, text: &str, rng: &mut Rng) -> Result<(Vec<u32>, u64)> {
-        let (mut ids, _) = self.tokens.encode(text, self.context)?;
-        let hash = number(&ids);
-        self.drop_tokens(&mut ids, rng);
-        if let Some(mask) = self.tokens.mask() {
-            for id in ids.iter_mut().filter(|id| !self.tokens.is_special(**id)) {
-                if rng.chance(self.token_mask) {
-                    *id = mask;
-                }
-            }
-        }
-        Ok((ids, hash))
-    }
-
-    /// The number by which a batch knows a text ([`Batch::text_ids`]).
-    ///
-    /// # Errors
-    /// The tokenizer's own failure.
-    pub fn text_id(&self, text: &str) -> Result<u64> {
-        Ok(number(&self.tokens.encode(text, self.context)?.0))
-    }
-
-    fn drop_tokens(&self, ids: &mut Vec<u32>, rng: &mut Rng) {
-        if self.token_drop == 0.0 {
-            return;
-        }
-        let whole = ids.clone();
-        ids.retain(|&id| self.tokens.is_special(id) || !rng.chance(self.token_drop));
-        if ids.iter().all(|&id| self.tokens.is_special(id)) {
-            *ids = whole;
-        } else if let Some(pad) = self.tokens.pad() {
-            ids.resize(whole.len(), pad);
-        }
     }
 
     /// Produces the batches of `steps` on a thread of its own.
@@ -229,11 +221,6 @@ impl Plan {
     }
 }
 
-/// Equal tokens, equal numbers.
-fn number(ids: &[u32]) -> u64 {
-    Rng::new(&ids.iter().map(|&id| u64::from(id)).collect::<Vec<_>>()).next_u64()
-}
-
 /// How many samples of a set an epoch takes.
 fn taken(set: &Range<usize>, share: f32) -> usize {
     (set.len() as f32 * share).round() as usize
@@ -241,21 +228,5 @@ fn taken(set: &Range<usize>, share: f32) -> usize {
 
 struct Part {
     pixels: Vec<f32>,
-    texts: Vec<(Vec<u32>, u64)>,
-}
-
-/// A random caption: first the source by weight, then one of its captions evenly.
-fn draw<'a>(sample: &'a Sample, group: &CaptionGroup, rng: &mut Rng) -> Option<&'a str> {
-    let of = |name: &str| sample.captions.iter().filter(|c| c.source == name).collect::<Vec<_>>();
-    let pools: Vec<_> = group.sources.iter().map(|(name, weight)| (of(name), *weight)).collect();
-    let pools: Vec<_> = pools.into_iter().filter(|(pool, _)| !pool.is_empty()).collect();
-    let total: f32 = pools.iter().map(|(_, weight)| weight).sum();
-    let mut at = rng.range(0.0, total);
-    let (last, _) = pools.last()?;
-    let pool = pools.iter().find(|(_, weight)| {
-        at -= weight;
-        at < 0.0
-    });
-    let pool = pool.map_or(last, |(pool, _)| pool);
-    Some(&pool[rng.below(pool.len())].text)
+    texts: Vec<Drawn>,
 }

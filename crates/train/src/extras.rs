@@ -1,0 +1,120 @@
+//! What the batches of a run need beside their own content: features of frozen towers, a teacher, a
+//! classifier's knowledge.
+
+use std::path::PathBuf;
+
+use tuwen_data::Sample;
+use tuwen_data::loader::{Batch, Plan};
+use tuwen_data::rng::Rng;
+use tuwen_encode::{Arrays, ModelConfig};
+
+use crate::config::Tower;
+use crate::frozen::{Cache, TextCache, Watch};
+use crate::knowledge::Knowledge;
+use crate::learner::View;
+use crate::step::{Learns, StepInput};
+use crate::teacher::Teacher;
+use crate::{Result, TrainConfig};
+
+/// What [`Extras`] are made of.
+pub(crate) struct About<'a> {
+    pub(crate) config: &'a TrainConfig,
+    pub(crate) model: &'a ModelConfig,
+    pub(crate) samples: &'a [Sample],
+    pub(crate) plan: &'a Plan,
+    /// The weights at the beginning.
+    pub(crate) view: View<'a>,
+    /// Whether the towers are those of the CPU.
+    pub(crate) on_cpu: bool,
+    /// Where the classifier's features are kept.
+    pub(crate) knowledge: PathBuf,
+    pub(crate) watch: Watch<'a>,
+}
+
+/// See above.
+pub(crate) struct Extras<'a> {
+    cache: Option<Cache>,
+    texts: Option<TextCache<'a>>,
+    teacher: Option<Teacher>,
+    classes: Option<Knowledge>,
+    /// The pictures' ids.
+    pub(crate) names: Vec<String>,
+}
+
+impl<'a> Extras<'a> {
+    /// Computes what is computed once.
+    pub(crate) fn new(about: &About<'_>, frozen: &'a Arrays) -> Result<Self> {
+        let About { config, model, samples, plan, view, watch, .. } = about;
+        let cache = || Cache::new(plan, model, view, samples, *watch);
+        let texts = || TextCache::new(model, frozen);
+        let teacher = |name: &String| Teacher::new(name, samples, plan, watch.1);
+        let classes = config
+            .classes
+            .as_ref()
+            .map(|classes| Knowledge::new(classes, plan, model, samples, &about.knowledge, *watch));
+        Ok(Self {
+            cache: config.image_is_frozen().then(cache).transpose()?,
+            texts: (config.text_is_frozen() && about.on_cpu).then(texts).transpose()?,
+            teacher: config.loss.teacher.as_ref().map(teacher).transpose()?,
+            classes: classes.transpose()?,
+            names: samples.iter().map(|sample| sample.id.clone()).collect(),
+        })
+    }
+
+    /// A batch with everything random decided, the same for the same step.
+    pub(crate) fn input<'b>(
+        &'b self,
+        config: &TrainConfig,
+        model: &ModelConfig,
+        batch: &'b Batch,
+        step: usize,
+    ) -> Result<StepInput<'b>> {
+        let mut rng = Rng::new(&[config.seed, 4, step as u64]);
+        let examples = self.classes.as_ref().map(|classes| classes.examples(step));
+        let examples = examples.transpose()?.flatten();
+        let whole = examples.iter().flat_map(|examples| &examples.batch.whole);
+        let deep = self.texts.as_ref().map(|texts| texts.look(batch.whole.iter().chain(whole)));
+        Ok(StepInput {
+            keep: random_patches(config, model, batch.image_ids.len(), &mut rng),
+            features: self.cache.as_ref().map(|cache| cache.pick(&batch.image_ids, &mut rng)),
+            deep,
+            learns: learns(config),
+            chunk: config.chunk,
+            recompute: config.recompute,
+            teacher: self.teacher.as_ref().map(|teacher| teacher.look(batch)),
+            classes: self.classes.as_ref().and_then(|classes| classes.targets(batch)),
+            examples,
+            batch,
+        })
+    }
+}
+
+fn learns(config: &TrainConfig) -> Learns {
+    let optim = &config.optim;
+    // Adapters are everywhere; without them, frozen blocks need no way back.
+    let first = if config.has_adapters(Tower::Image) { 0 } else { optim.frozen_blocks };
+    Learns {
+        image: (!config.image_is_frozen()).then_some(first),
+        text: (!config.text_is_frozen()).then_some(0),
+    }
+}
+
+fn random_patches(
+    config: &TrainConfig,
+    model: &ModelConfig,
+    pictures: usize,
+    rng: &mut Rng,
+) -> Option<Vec<Vec<usize>>> {
+    let all = model.patches();
+    let wanted = config.keep_patches > 0 && config.keep_patches < all;
+    wanted.then(|| {
+        let one = |_| {
+            let mut patches: Vec<usize> = (0..all).collect();
+            rng.shuffle(&mut patches);
+            patches.truncate(config.keep_patches);
+            patches.sort_unstable();
+            patches
+        };
+        (0..pictures).map(one).collect()
+    })
+}

@@ -1,0 +1,219 @@
+//! A step on the CPU: towers of `tuwen-encode`, projections and loss in burn.
+
+use std::ops::Range;
+
+use tuwen_data::loader::Batch;
+use tuwen_data::token::TokenBatch;
+use tuwen_encode::towers::{AnyImageTower, BagOfWords, Pass, Record, TextTower};
+use tuwen_encode::{Array, Arrays, ModelConfig, Weights};
+use tuwen_model::burn::tensor::{Device, Gradients, Tensor, TensorData};
+use tuwen_model::{Heads, weights};
+
+use super::StepInput;
+use super::objective::{Seen, total};
+use crate::Result;
+use crate::config::LossConfig;
+use crate::learner::View;
+
+/// See [`super::gradients`].
+pub(super) fn gradients(
+    model: &ModelConfig,
+    view: &View<'_>,
+    config: &LossConfig,
+    input: &StepInput<'_>,
+) -> Result<(f32, Arrays)> {
+    // Not the default one, which is a GPU in a program built for it.
+    let device = Device::flex().autodiff();
+    let tower = || AnyImageTower::new(model, view);
+    let tower = input.features.is_none().then(tower).transpose()?;
+    let pieces = pieces(input.batch.image_ids.len(), input.chunk);
+    let images = Images { tower, input, model, pieces };
+    let texts = Texts::new(model, view, input)?;
+
+    // With several pieces the activations are forgotten, and computed again when the features'
+    // gradients are known.
+    let image_passes = images.forward();
+    let text_passes = texts.forward();
+    let image_features = match &input.features {
+        Some(features) => features.clone(),
+        None => joined(&image_passes),
+    };
+    let text_features = texts.features(&text_passes);
+    let leaf = |features: &[f32], width: usize| {
+        let data = TensorData::new(features.to_vec(), [features.len() / width, width]);
+        Tensor::<2>::from_data(data, &device).require_grad()
+    };
+    let image_leaf = leaf(&image_features, model.image.width);
+    let text_leaf = leaf(&text_features, model.text_feature());
+    let heads = heads_from(model, view, &device)?;
+    let parts = parts(input, &image_leaf, &text_leaf);
+    let total = total(&heads, &parts, input, config);
+    let mut burned = total.backward();
+
+    let mut grads = Arrays::default();
+    images.backward(image_passes, &take(&image_leaf, &mut burned), &mut grads);
+    texts.backward(text_passes, &take(&text_leaf, &mut burned), &mut grads);
+    for (name, array) in weights::gradients(&heads, burned).0 {
+        grads.0.insert(format!("heads.{name}"), array);
+    }
+    Ok((total.into_scalar(), grads))
+}
+
+/// The pictures with their texts, and the examples with theirs.
+fn parts<'a>(input: &'a StepInput<'_>, images: &Tensor<2>, texts: &Tensor<2>) -> Vec<Seen<'a>> {
+    let mut at = 0;
+    let mut groups = |batch: &Batch| -> Vec<Tensor<2>> {
+        let [_, width] = texts.dims();
+        let part = |batch: &TokenBatch| {
+            at += batch.rows;
+            texts.clone().slice([at - batch.rows..at, 0..width])
+        };
+        batch.texts.iter().map(part).collect()
+    };
+    let (batch, own) = (input.batch, groups(input.batch));
+    let mut parts = vec![Seen { images: images.clone(), texts: own, batch, weight: 1.0 }];
+    if let Some(examples) = &input.examples {
+        let rows = examples.batch.image_ids.len();
+        let shape = [rows, examples.features.len() / rows.max(1)];
+        let data = TensorData::new(examples.features.clone(), shape);
+        let images = Tensor::from_data(data, &images.device());
+        let (batch, texts) = (&examples.batch, groups(&examples.batch));
+        parts.push(Seen { images, texts, batch, weight: examples.weight });
+    }
+    parts
+}
+
+/// What is kept on the way there.
+fn record(learns: Option<usize>, whole: bool, recompute: bool) -> Record {
+    match learns {
+        Some(block) if whole && recompute => Record::Inputs(block),
+        Some(block) if whole => Record::From(block),
+        _ => Record::No,
+    }
+}
+
+fn joined(passes: &[Pass]) -> Vec<f32> {
+    passes.iter().flat_map(|pass| &pass.features).copied().collect()
+}
+
+/// The image tower on parts of a batch.
+struct Images<'a> {
+    /// None where its features are known.
+    tower: Option<AnyImageTower<'a>>,
+    input: &'a StepInput<'a>,
+    model: &'a ModelConfig,
+    pieces: Vec<Range<usize>>,
+}
+
+impl Images<'_> {
+    fn keep(&self, piece: &Range<usize>) -> Option<&[Vec<usize>]> {
+        self.input.keep.as_deref().map(|keep| &keep[piece.clone()])
+    }
+
+    fn piece(&self, tower: &AnyImageTower<'_>, piece: &Range<usize>, record: Record) -> Pass {
+        let size = 3 * (self.model.preprocess.size as usize).pow(2);
+        let pixels = &self.input.batch.pixels[piece.start * size..piece.end * size];
+        tower.forward(pixels, self.keep(piece), record)
+    }
+
+    /// None where the tower's features are known.
+    fn forward(&self) -> Vec<Pass> {
+        let Some(tower) = &self.tower else { return Vec::new() };
+        let whole = self.pieces.len() == 1;
+        let record = record(self.input.learns.image, whole, self.input.recompute);
+        self.pieces.iter().map(|piece| self.piece(tower, piece, record)).collect()
+    }
+
+    fn backward(&self, passes: Vec<Pass>, dfeatures: &[f32], grads: &mut Arrays) {
+        let (Some(tower), Some(_)) = (&self.tower, self.input.learns.image) else { return };
+        let (width, whole) = (self.model.image.width, self.pieces.len() == 1);
+        let full = record(self.input.learns.image, true, self.input.recompute);
+        for (piece, pass) in self.pieces.iter().zip(passes) {
+            let pass = if whole { pass } else { self.piece(tower, piece, full) };
+            let dfeatures = &dfeatures[piece.start * width..piece.end * width];
+            grads.accumulate(tower.backward(pass, self.keep(piece), dfeatures));
+        }
+    }
+}
+
+/// The text tower on all texts of a batch, all groups behind each other: fewer, fuller chunks.
+struct Texts<'a> {
+    /// None where its features are known.
+    tower: Option<TextTower<'a>>,
+    words: Option<BagOfWords<'a>>,
+    input: &'a StepInput<'a>,
+    rows: Vec<&'a [u32]>,
+    pieces: Vec<Range<usize>>,
+    width: usize,
+}
+
+impl<'a> Texts<'a> {
+    fn new(model: &ModelConfig, view: &'a View<'_>, input: &'a StepInput<'_>) -> Result<Self> {
+        let examples = input.examples.iter().flat_map(|examples| &examples.batch.texts);
+        let rows: Vec<&[u32]> =
+            input.batch.texts.iter().chain(examples).flat_map(rows_of).collect();
+        let pieces = pieces(rows.len(), input.chunk * input.batch.texts.len());
+        let width = model.text_feature();
+        let tower = || TextTower::new(model, view);
+        let tower = input.deep.is_none().then(tower).transpose()?;
+        Ok(Self { tower, words: BagOfWords::find(model, &view)?, input, rows, pieces, width })
+    }
+
+    /// None where the tower's features are known.
+    fn forward(&self) -> Vec<Pass> {
+        let Some(tower) = &self.tower else { return Vec::new() };
+        let whole = self.pieces.len() == 1;
+        let record = record(self.input.learns.text, whole, self.input.recompute);
+        self.pieces.iter().map(|p| tower.forward(&self.rows[p.clone()], record)).collect()
+    }
+
+    fn features(&self, passes: &[Pass]) -> Vec<f32> {
+        match (&self.input.deep, &self.words) {
+            (None, _) => joined(passes),
+            (Some(deep), Some(words)) => words.beside(deep, &self.rows),
+            (Some(deep), None) => deep.clone(),
+        }
+    }
+
+    fn backward(&self, passes: Vec<Pass>, dfeatures: &[f32], grads: &mut Arrays) {
+        let (Some(tower), Some(_)) = (&self.tower, self.input.learns.text) else {
+            let words = self.words.iter();
+            return words.for_each(|words| grads.accumulate(words.backward(&self.rows, dfeatures)));
+        };
+        let whole = self.pieces.len() == 1;
+        let full = record(self.input.learns.text, true, self.input.recompute);
+        for (piece, pass) in self.pieces.iter().zip(passes) {
+            let rows = &self.rows[piece.clone()];
+            let pass = if whole { pass } else { tower.forward(rows, full) };
+            let dfeatures = &dfeatures[piece.start * self.width..piece.end * self.width];
+            grads.accumulate(tower.backward(pass, rows, dfeatures));
+        }
+    }
+}
+
+/// Neighbouring parts of at most `size` of `all`; one part when `size` is 0.
+fn pieces(all: usize, size: usize) -> Vec<Range<usize>> {
+    let size = if size == 0 { all } else { size };
+    (0..all).step_by(size.max(1)).map(|start| start..(start + size).min(all)).collect()
+}
+
+fn heads_from(model: &ModelConfig, view: &View<'_>, device: &Device) -> Result<Heads> {
+    let named = model.weight_shapes().into_iter().filter_map(|(name, shape)| {
+        let short = name.strip_prefix("heads.")?.to_owned();
+        Some(view.find(&name).map(|(_, data)| (short, Array { shape, data: data.into_owned() })))
+    });
+    let arrays = named.collect::<tuwen_encode::Result<_>>()?;
+    Ok(weights::into_module(Heads::new(model, device), Arrays(arrays))?)
+}
+
+/// A leaf's gradient; zeros where a margin is kept everywhere and nothing depends on it.
+fn take(leaf: &Tensor<2>, gradients: &mut Gradients) -> Vec<f32> {
+    match leaf.grad_remove(gradients) {
+        Some(gradient) => weights::to_vec(gradient),
+        None => vec![0.0; leaf.dims().iter().product()],
+    }
+}
+
+fn rows_of(batch: &TokenBatch) -> impl Iterator<Item = &[u32]> {
+    batch.ids.chunks_exact(batch.len)
+}

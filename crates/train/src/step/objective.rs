@@ -1,0 +1,186 @@
+//! What a step minimises: pictures against each group of texts, neighbouring groups of texts against each
+//! other, and what a teacher or a classifier says of the pictures.
+
+use tuwen_data::loader::Batch;
+use tuwen_model::Heads;
+use tuwen_model::burn::tensor::{Device, Tensor, TensorData};
+use tuwen_model::loss::{self, Truth};
+
+use super::{Classes, StepInput, Taught};
+use crate::config::{LossConfig, LossKind};
+
+/// A batch's features.
+pub(super) struct Seen<'a> {
+    /// (B, W) of the image tower.
+    pub(super) images: Tensor<2>,
+    /// For each group (B, W) of the text tower.
+    pub(super) texts: Vec<Tensor<2>>,
+    /// What belongs to what.
+    pub(super) batch: &'a Batch,
+    /// Weight of its loss.
+    pub(super) weight: f64,
+}
+
+/// The sum of all parts' losses; the first part is that of the pictures.
+pub(super) fn total(
+    heads: &Heads,
+    parts: &[Seen<'_>],
+    input: &StepInput<'_>,
+    config: &LossConfig,
+) -> Tensor<1> {
+    let mut total = Tensor::zeros([1], &heads.logit_scale.val().device());
+    for (at, part) in parts.iter().enumerate() {
+        let teacher = input.teacher.as_ref().filter(|_| at == 0);
+        let loss = of_part(heads, part, teacher, config);
+        total = total + loss * part.weight;
+    }
+    if let (Some(classes), Some(pictures)) = (&input.classes, parts.first()) {
+        total = total + of_classes(classes, pictures.images.clone()) * classes.weight;
+    }
+    total
+}
+
+fn of_part(
+    heads: &Heads,
+    part: &Seen<'_>,
+    teacher: Option<&Taught>,
+    config: &LossConfig,
+) -> Tensor<1> {
+    let device = part.images.device();
+    let images = heads.project_images(part.images.clone());
+    let texts: Vec<Tensor<2>> =
+        part.texts.iter().map(|features| heads.project_texts(features.clone())).collect();
+    let one = |a: Tensor<2>, b: Tensor<2>, truth: Truth| {
+        let scale = heads.logit_scale.val();
+        match config.kind {
+            LossKind::Contrastive => loss::contrastive(a, b, scale, truth, config.smoothing),
+            LossKind::Sigmoid => loss::sigmoid(a, b, scale, heads.logit_bias.val(), truth),
+            LossKind::Triplet => loss::triplet(a, b, truth, config.margin),
+        }
+    };
+    let mut total = Tensor::zeros([1], &device);
+    for (group, text) in texts.iter().enumerate() {
+        let truth = pictures_and_texts(part.batch, group, &device);
+        let mut loss = one(images.clone(), text.clone(), truth);
+        if let Some(taught) = teacher {
+            let rows = part.batch.image_ids.len();
+            let data = TensorData::new(taught.logits[group].clone(), [rows, rows]);
+            let scale = heads.logit_scale.val().exp().unsqueeze::<2>();
+            let logits = images.clone().matmul(text.clone().transpose()) * scale;
+            let mimic = loss::mimic(logits, Tensor::from_data(data, &device));
+            loss = loss * (1.0 - config.teacher_weight) + mimic * config.teacher_weight;
+        }
+        total = total + loss / texts.len() as f64;
+    }
+    if config.between_texts > 0.0 && texts.len() > 1 {
+        for (group, pair) in texts.windows(2).enumerate() {
+            let truth = texts_and_texts(part.batch, group, &device);
+            let loss = one(pair[0].clone(), pair[1].clone(), truth);
+            total = total + loss * (config.between_texts / (texts.len() - 1) as f64);
+        }
+    }
+    total
+}
+
+/// Cross-entropy of the classifier's answers with those it should give.
+fn of_classes(classes: &Classes<'_>, features: Tensor<2>) -> Tensor<1> {
+    let device = features.device();
+    let [rows, width] = features.dims();
+    let count = classes.bias.len();
+    let tensor = |data: &[f32], shape: [usize; 2]| {
+        Tensor::<2>::from_data(TensorData::new(data.to_vec(), shape), &device)
+    };
+    let logits = features.matmul(tensor(classes.matrix, [count, width]).transpose())
+        + tensor(classes.bias, [1, count]);
+    loss::imitate(logits, tensor(&classes.targets, [rows, count]))
+}
+
+/// Pictures and the texts of a group.
+fn pictures_and_texts(batch: &Batch, group: usize, device: &Device) -> Truth {
+    truth(batch, |image, text| is_true(batch, group, image, text), device)
+}
+
+/// The texts of a group and those of the next one.
+fn texts_and_texts(batch: &Batch, group: usize, device: &Device) -> Truth {
+    truth(batch, |a, b| belong_together(batch, group, a, b), device)
+}
+
+/// Whether a text is true of a picture: its own texts, equal ones, and its names. Whether another picture's
+/// name is true of a picture that has no names, nobody has said.
+fn is_true(batch: &Batch, group: usize, image: usize, text: usize) -> Option<bool> {
+    let (ids, names) = (&batch.text_ids[group], &batch.names[group]);
+    let known = &batch.true_names[image];
+    let same = batch.same[image] == batch.same[text] || ids[image] == ids[text];
+    match same || (names[text] && known.contains(&ids[text])) {
+        true => Some(true),
+        false => (!names[text] || !known.is_empty()).then_some(false),
+    }
+}
+
+/// Whether a text of a group and one of the next group belong together: two texts of one picture do, and a
+/// name does not count beside another text of a picture that it is, or may be, true of.
+fn belong_together(batch: &Batch, group: usize, a: usize, b: usize) -> Option<bool> {
+    let (ids, names) = (&batch.text_ids, &batch.names);
+    let may_be = |image: usize, (group, text): (usize, usize)| {
+        let known = &batch.true_names[image];
+        names[group][text] && (known.is_empty() || known.contains(&ids[group][text]))
+    };
+    let same = batch.same[a] == batch.same[b] || ids[group][a] == ids[group + 1][b];
+    let unsure = may_be(a, (group + 1, b)) || may_be(b, (group, a));
+    if same { Some(true) } else { (!unsure).then_some(false) }
+}
+
+fn truth(batch: &Batch, judge: impl Fn(usize, usize) -> Option<bool>, device: &Device) -> Truth {
+    let rows = batch.image_ids.len();
+    let all: Vec<Option<bool>> = (0..rows * rows).map(|at| judge(at / rows, at % rows)).collect();
+    Truth::new(&all, [rows, rows], device)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    /// A golden retriever called `dog`, a dalmatian called by its name, a captioned photo, the first again.
+    fn batch() -> Batch {
+        const DOG: u64 = 1;
+        let names = |all: &[u64]| Arc::new(all.iter().copied().collect());
+        Batch {
+            pixels: Vec::new(),
+            texts: Vec::new(),
+            whole: Vec::new(),
+            text_ids: vec![vec![DOG, 2, 9, 3], vec![11, 12, 19, 11]],
+            names: vec![vec![true, true, false, true]; 2],
+            true_names: vec![
+                names(&[DOG, 3, 11]),
+                names(&[DOG, 2, 12]),
+                names(&[]),
+                names(&[DOG, 3, 11]),
+            ],
+            image_ids: vec![0, 1, 2, 3],
+            same: vec![0, 1, 2, 3],
+        }
+    }
+
+    #[test]
+    fn a_name_is_true_of_all_that_have_it_and_unsure_of_what_has_none() {
+        let batch = batch();
+        let row = |image: usize| [0, 1, 2, 3].map(|text| is_true(&batch, 0, image, text));
+        let (yes, no) = (Some(true), Some(false));
+        assert_eq!(row(0), [yes, no, no, yes]);
+        assert_eq!(row(1), [yes, yes, no, no], "a dalmatian is a dog");
+        assert_eq!(row(2), [None, None, yes, None], "nobody says whether a dog is on the photo");
+        assert_eq!(row(3), [yes, no, no, yes]);
+    }
+
+    #[test]
+    fn texts_of_one_picture_belong_together_and_true_names_do_not_count() {
+        let batch = batch();
+        let row = |a: usize| [0, 1, 2, 3].map(|b| belong_together(&batch, 0, a, b));
+        let (yes, no) = (Some(true), Some(false));
+        assert_eq!(row(0), [yes, None, None, None], "`dog` may stand beside a dalmatian's name");
+        assert_eq!(row(1), [no, yes, None, no]);
+        assert_eq!(row(2), [None, None, yes, None]);
+    }
+}
