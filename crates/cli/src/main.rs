@@ -36,7 +36,7 @@ struct Cli {
 }
 
 const EXAMPLES: &str = "Examples:
-  tuwen demo                                   index and search 84 drawn pictures
+  tuwen demo                                   index and search 96 drawn pictures
   tuwen index ~/Pictures                       make or update a gallery in ./.tuwen
   tuwen search \"a dog running on grass\"        find pictures
   tuwen search 草地上奔跑的狗 --html hits.html  find pictures and look at them";

@@ -8,7 +8,7 @@ use tuwen_data::Encoder;
 use tuwen_data::encoding::{Encoding, TextFile};
 use tuwen_data::image::{Limits, decode_file};
 use tuwen_data::import::{CaptionFile, Format, Source, pairs};
-use tuwen_encode::{CpuEncoder, LongText, WINDOW};
+use tuwen_encode::{CpuEncoder, LongText, WINDOW, builtin};
 use tuwen_index::{Gallery, ModelId};
 
 use crate::terminal::note;
@@ -57,6 +57,9 @@ pub fn as_in_gallery(folder: &Path, encoder: CpuEncoder) -> Result<CpuEncoder> {
         return Ok(encoder);
     };
     let encoder = encoder.as_known(&made.fingerprint)?;
+    if made.name == builtin::BEFORE && made.fingerprint != encoder.fingerprint() {
+        bail!(tuwen_hub::Error::Before);
+    }
     let option = |fingerprint: &str| fingerprint.contains(WINDOW);
     let wanted = option(&made.fingerprint);
     if made.fingerprint.replace(WINDOW, "") == encoder.fingerprint().replace(WINDOW, "")

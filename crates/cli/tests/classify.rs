@@ -11,13 +11,13 @@ fn lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
 }
 
-/// A set in Chinese-CLIP's layout: airplanes, beaches, bananas.
+/// A set in Chinese-CLIP's layout: airplanes, beaches, pizza.
 fn set(folder: &Path) {
     let test = folder.join("set/test");
     copy_pictures(&["airplane.png"], &test.join("000"));
     copy_pictures(&["beach.png", "dog_beach.png"], &test.join("001"));
-    copy_pictures(&["bananas.png"], &test.join("002"));
-    std::fs::write(folder.join("set/label_cn.txt"), "\u{feff}飞机\n海滩\n香蕉\n").expect("a file");
+    copy_pictures(&["pizza.png"], &test.join("002"));
+    std::fs::write(folder.join("set/label_cn.txt"), "\u{feff}飞机\n海滩\n披萨\n").expect("a file");
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn a_set_in_chinese_clips_layout_is_measured() {
     assert_eq!(confusion.iter().map(|row| row.iter().sum()).collect::<Vec<usize>>(), [1, 2, 1]);
     let csv = std::fs::read_to_string(folder.path().join("c.csv")).expect("a table");
     assert!(
-        csv.starts_with("label,\"飞机\",\"海滩\",\"香蕉\"\n") && csv.lines().count() == 4,
+        csv.starts_with("label,\"飞机\",\"海滩\",\"披萨\"\n") && csv.lines().count() == 4,
         "{csv}"
     );
     let text = std::fs::read_to_string(folder.path().join("e.json")).expect("predictions");

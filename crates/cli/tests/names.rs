@@ -19,13 +19,15 @@ use tuwen_index::{Gallery, ModelId};
 fn pictures_are_called_by_the_names_of_a_set() {
     let folder = tempfile::tempdir().expect("a folder");
     let home = folder.path();
-    copy_pictures(&["bananas.png", "pizza.png"], &home.join("photos"));
-    let args = ["classify", "photos", "--names", "grocery", "--json", "--top", "3"];
+    copy_pictures(&["backpack.png", "pizza.png"], &home.join("photos"));
+    let args = ["classify", "photos", "--names", "fashion-type", "--json", "--top", "3"];
     let lines = succeed(home, &args);
     let found: Vec<Value> =
         lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    let first = found[0]["labels"][0]["label"].as_str().expect("a label");
-    assert!(first.contains("banana") && first.contains("香蕉"), "{first}");
+    let labels = found[0]["labels"].as_array().expect("a list");
+    let is_bag =
+        |label: &Value| label["label"].as_str().is_some_and(|l| l.contains("backpack 双肩包"));
+    assert!(labels.len() == 3 && labels.iter().any(is_bag), "{labels:?}");
     for (set, said) in [("grocer", "caltech101"), ("", "imagenet")] {
         let error = fail(home, &["classify", "photos", "--names", set], 2);
         assert!(error.contains(said) && error.contains("--names"), "{error}");
@@ -171,6 +173,11 @@ fn what_does_not_fit_is_named() {
         .expect("a file");
     let classes = failed("names = \"fashion-color\"", "names = \"imagenet\"");
     assert!(classes.contains("39") && classes.contains("1000"), "{classes}");
+    let unnamed = failed(
+        "captions = [{ file = \"l.jsonl\", source = \"name\", caption_field = \"label\", names = \"clipart\" }]",
+        "captions = [{ file = \"l.jsonl\", source = \"name-en\", caption_field = \"label\" }, { file = \"l.jsonl\", source = \"name-zh\", caption_field = \"label\" }]",
+    );
+    assert!(unnamed.contains("`names`"), "{unnamed}");
     let keep = failed("keep = 0.3", "keep = -1.0");
     assert!(keep.contains("classes.keep"), "{keep}");
     let words = failed("model = \"vit.safetensors\"\nnames", "model = \"c.jsonl\"\nnames");

@@ -38,7 +38,9 @@ pub enum Error {
         wanted: Vec<usize>,
     },
     /// A weight has a type we do not read.
-    #[error("weight `{name}` has type {dtype}; F32, F16 and BF16 are read")]
+    #[error(
+        "weight `{name}` has type {dtype}; F32, F16, BF16, and I8 with its scales in `{name}.scale` are read"
+    )]
     Dtype {
         /// Name in the checkpoint.
         name: String,

@@ -212,3 +212,19 @@ fn a_text_tower_comes_out_of_a_berts_folder() {
     let missing = tuwen_encode::checkpoint::bert(place.path(), &deep).expect_err("too deep");
     assert!(missing.to_string().contains("encoder.layer."), "{missing}");
 }
+
+#[test]
+fn a_prefix_has_its_place_among_the_positions() {
+    let text = std::fs::read_to_string(folder().join("config.json")).expect("a configuration");
+    let path = Path::new("config.json");
+    ModelConfig::parse(&text, path).expect("the built-in model's");
+    for (from, to, said) in [
+        ("\"context\": 52", "\"context\": 511", "`prefix`"),
+        ("\"words\": 64", "\"words\": 64, \"pool\": \"first\"", "mean"),
+    ] {
+        assert!(text.contains(from), "{from}");
+        let text = text.replace("\"pool\": \"mean\",", "").replace(from, to);
+        let error = ModelConfig::parse(&text, path).expect_err("it does not fit").to_string();
+        assert!(error.contains(said), "{error}");
+    }
+}

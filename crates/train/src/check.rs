@@ -8,9 +8,11 @@ use tuwen_encode::{ModelConfig, ResNet, TowerConfig, Vision};
 
 use crate::checkpoint::{CONFIG, nothing_else_is_there};
 use crate::config::{LossKind, Tower};
+use crate::knowledge::Head;
 use crate::learner::Learner;
 use crate::sets::read_measured;
 use crate::start::{first_weights, looks, read_data};
+use crate::validate::Validation;
 use crate::{Result, TrainConfig};
 
 /// What threads and the allocator need beside the values that are counted: measured, rounded up.
@@ -40,6 +42,11 @@ pub fn check(config: &TrainConfig) -> Result<Checked> {
     let plain = TrainConfig { avoid_duplicates: false, ..config.clone() };
     let (samples, plan) = read_data(&plain, &model, &|| false)?;
     let measured = measured(config)?;
+    // What a run would say of them, before it begins.
+    Validation::read(config)?;
+    if let Some(classes) = &config.classes {
+        Head::read(classes, &model.config)?;
+    }
     let model = model.config;
     let (_, learning) = Learner::new(config, &model, first);
     let count: usize = learning.0.values().map(|array| array.data.len()).sum();

@@ -37,6 +37,41 @@ const LOGIT: f32 = 16.0;
 /// Share of a real picture's feature in an example.
 const VARIETY: [f32; 2] = [0.1, 0.6];
 
+/// A classifier with the names of its classes.
+pub(crate) struct Head {
+    matrix: Vec<f32>,
+    bias: Vec<f32>,
+    names: &'static [Names],
+}
+
+impl Head {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// No classifier, or one of other sizes than the image tower's or the table's.
+    pub(crate) fn read(config: &ClassConfig, model: &ModelConfig) -> Result<Self> {
+        let wrong = |what: String| Error::config(&config.model, what);
+        let all = arrays::read(&config.model)?;
+        let head = |name: &str| {
+            all.0.get(name).ok_or_else(|| wrong(format!("it has no `{name}`: no classifier")))
+        };
+        let (matrix, bias) = (head("head.weight")?.clone(), head("head.bias")?.data.clone());
+        let width = model.image.width;
+        if matrix.shape != [bias.len(), width] {
+            let what =
+                format!("`head.weight` is {:?}, the image tower gives {width}", matrix.shape);
+            return Err(wrong(what));
+        }
+        let names = names::of_set(&config.names)
+            .ok_or_else(|| wrong(format!("there are no names of a set `{}`", config.names)))?;
+        if names.len() != bias.len() {
+            let (named, classes) = (names.len(), bias.len());
+            return Err(wrong(format!("{classes} classes, and `{}` has {named}", config.names)));
+        }
+        Ok(Self { matrix: matrix.data, bias, names })
+    }
+}
+
 /// A classifier, what it said, and how its classes look.
 pub(crate) struct Knowledge {
     config: ClassConfig,
@@ -63,32 +98,16 @@ impl Knowledge {
         file: &Path,
         watch: Watch<'_>,
     ) -> Result<Self> {
-        let wrong = |what: String| Error::config(&config.model, what);
-        let all = arrays::read(&config.model)?;
-        let head = |name: &str| {
-            all.0.get(name).ok_or_else(|| wrong(format!("it has no `{name}`: no classifier")))
-        };
-        let (matrix, bias) = (head("head.weight")?.clone(), head("head.bias")?.data.clone());
+        let Head { matrix, bias, names } = Head::read(config, model)?;
         let width = model.image.width;
-        if matrix.shape != [bias.len(), width] {
-            let what =
-                format!("`head.weight` is {:?}, the image tower gives {width}", matrix.shape);
-            return Err(wrong(what));
-        }
-        let names = names::of_set(&config.names)
-            .ok_or_else(|| wrong(format!("there are no names of a set `{}`", config.names)))?;
-        if names.len() != bias.len() {
-            let (named, classes) = (names.len(), bias.len());
-            return Err(wrong(format!("{classes} classes, and `{}` has {named}", config.names)));
-        }
         let features = kept_features(config, plan, model, samples, file, watch)?;
-        let means = class_means(&matrix.data, &bias, &features, width);
+        let means = class_means(&matrix, &bias, &features, width);
         let number = |names: &Names| {
             let numbers = names.words().map(|(_, word)| plan.text_id(word));
             Ok(Arc::new(numbers.collect::<tuwen_data::Result<HashSet<u64>>>()?))
         };
         let numbers = names.iter().map(number).collect::<Result<_>>()?;
-        let (config, plan, matrix) = (config.clone(), plan.clone(), matrix.data);
+        let (config, plan) = (config.clone(), plan.clone());
         Ok(Self { config, matrix, bias, features, means, names, numbers, plan, width })
     }
 

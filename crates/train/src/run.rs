@@ -16,7 +16,7 @@ use crate::checkpoint::{LOG, Progress, RunFolder};
 use crate::config::{LossKind, Products};
 use crate::event::{Event, Options};
 use crate::extras::{About, Extras};
-use crate::knowledge::KNOWLEDGE;
+use crate::knowledge::{Head, KNOWLEDGE};
 use crate::learner::Learner;
 use crate::optim::{self, Group, State};
 use crate::start::{fingerprint, first_weights, read_data};
@@ -63,6 +63,9 @@ fn run(
     let (model, first) = first_weights(config)?;
     go_on(stop)?;
     let (samples, plan) = read_data(config, &model, stop)?;
+    if let Some(classes) = &config.classes {
+        Head::read(classes, &model.config)?;
+    }
     let valid = Validation::read(config)?;
     go_on(stop)?;
     tell(Event::Data { train: samples.len(), valid: valid.valid.len() });

@@ -10,7 +10,7 @@ use tuwen_eval::{Report, evaluate};
 
 use crate::config::BestBy;
 use crate::sets::read_measured;
-use crate::{Result, TrainConfig};
+use crate::{Error, Result, TrainConfig};
 
 /// Recall by source of captions.
 pub type Reports = BTreeMap<String, Report>;
@@ -33,6 +33,10 @@ impl Validation {
         let other = config.other.as_ref().map(read_measured).transpose()?;
         let mut named = Vec::new();
         for set in &config.named {
+            if set.captions.iter().any(|file| file.names.is_none()) {
+                let what = "`named` measures labels by their names: give each file of it `names`";
+                return Err(Error::config(&config.out, what));
+            }
             named.extend(read_measured(set)?);
         }
         // The same pictures in every run.

@@ -25,6 +25,8 @@ use crate::walk::{Failure, Walk, WalkArgs};
 
 /// Pictures that are decoded and embedded together.
 const BATCH: usize = 32;
+/// Sentences around labels that are embedded together.
+const SENTENCES: usize = 256;
 
 /// Say which of some labels a picture shows, without training for them
 #[derive(clap::Args)]
@@ -233,12 +235,26 @@ fn pictures_of(args: &Args) -> Result<Walk> {
 
 /// A unit vector for each label, (labels, D).
 fn label_vectors(encoder: &CpuEncoder, labels: &[Label], by: &Templates) -> Result<Vec<f32>> {
-    let prompts = labels.iter().map(|label| {
-        let prompts = label.words.iter().flat_map(|word| by.prompts(word)).collect::<Vec<_>>();
-        let prompts: Vec<&str> = prompts.iter().map(String::as_str).collect();
-        Ok(encoder.encode_texts(&prompts)?)
-    });
-    Ok(classifier(&prompts.collect::<Result<Vec<_>>>()?, encoder.dim()))
+    let prompts = |label: &Label| -> Vec<String> {
+        label.words.iter().flat_map(|word| by.prompts(word)).collect()
+    };
+    let prompts: Vec<Vec<String>> = labels.iter().map(prompts).collect();
+    let all: Vec<&str> = prompts.iter().flatten().map(String::as_str).collect();
+    let bar = progress::bar(Some(all.len()), "sentences");
+    let mut vectors = Vec::with_capacity(all.len() * encoder.dim());
+    for batch in all.chunks(SENTENCES) {
+        vectors.extend(encoder.encode_texts(batch)?);
+        bar.inc(batch.len() as u64);
+    }
+    bar.finish_and_clear();
+    let mut rest = &vectors[..];
+    let mut of_label = |prompts: &Vec<String>| {
+        let (own, others) = rest.split_at(prompts.len() * encoder.dim());
+        rest = others;
+        own.to_vec()
+    };
+    let of_labels: Vec<Vec<f32>> = prompts.iter().map(&mut of_label).collect();
+    Ok(classifier(&of_labels, encoder.dim()))
 }
 
 /// Decodes and embeds; unreadable pictures are named and counted.

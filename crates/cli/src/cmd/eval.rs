@@ -25,7 +25,9 @@ use crate::words::counted;
 /// Measure retrieval on a captioned set: R@1/5/10 and ranks, both ways
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  tuwen eval --images flickr8k-val.tar --ids val.ids \\\n    \
-    --captions captions.en.txt --captions captions.zh-native.txt\n\n\
+    --captions captions.en.txt --captions captions.zh-native.txt\n  \
+    tuwen eval --images caltech101.tar --captions caltech101.jsonl --format jsonl \\\n    \
+    --image-field file --caption-field label --names caltech101 --part unseen\n\n\
     A query's rank is that of its best true item; equal scores go to the lower gallery position.")]
 pub struct Args {
     /// A folder or tar archive of pictures

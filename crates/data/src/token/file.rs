@@ -53,7 +53,10 @@ impl FileTokenizer {
     /// It describes no tokenizer that is supported.
     pub fn parse(bytes: &[u8], path: &Path, settings: FileSettings) -> Result<Self> {
         let wrong = |e: tokenizers::Error| Error::Encode(format!("{}: {e}", path.display()));
-        let mut inner = Tokenizer::from_bytes(bytes).map_err(wrong)?;
+        // The library panics on some damaged tables.
+        let read = std::panic::catch_unwind(|| Tokenizer::from_bytes(bytes));
+        let damaged = |_| Error::Encode(format!("{}: it is damaged", path.display()));
+        let mut inner = read.map_err(damaged)?.map_err(wrong)?;
         inner.with_padding(None).with_truncation(None).map_err(wrong)?;
         let added = inner.get_added_tokens_decoder();
         let special = added.iter().filter(|(_, token)| token.special).map(|(&id, _)| id);

@@ -46,7 +46,7 @@ impl<'w> Trimmed<'w> {
         kept.extend(characters(config, &pieces));
         if kept.len() > wanted {
             return Err(wrong(format!(
-                "{} tokens must stay (those of the texts, and every single character) and {wanted} \
+                "{} tokens must stay (those of the texts and names, and every single character) and {wanted} \
                  are wanted: want more",
                 kept.len()
             )));

@@ -78,6 +78,9 @@ impl ModelConfig {
             "`strip` makes a token 0, which stands for no token behind a text: give a `pad`"
         } else if (self.words > 0 || !self.prefix.is_empty()) && self.pool != Pool::Mean {
             "`words` and `prefix` are for `pool` mean"
+        } else if !self.prefix.is_empty() && self.context + self.prefix.len() > self.position_rows()
+        {
+            "`context` and `prefix` together are more than `positions`"
         } else if self.prefix.iter().any(|&id| id as usize >= self.vocab) {
             "`prefix` has a token that is beyond `vocab`"
         } else if self.fold_width && self.tokenizer != Tokenizer::WordPiece {

@@ -39,11 +39,11 @@ pub struct Args {
     /// Interpolate the image tower's positions to pictures of this many pixels a side
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=8192))]
     image_size: Option<u32>,
-    /// Keep only this many tokens of the vocabulary (of a Unigram tokenizer): those of --vocab-of and of the
-    /// table of names, every single character, and the likeliest others
-    #[arg(long, requires = "vocab_of")]
-    vocab: Option<usize>,
-    /// The configuration of a training run whose texts keep all their tokens
+    /// Keep only this many tokens of the vocabulary (of a Unigram tokenizer): those of the table of names and
+    /// of --vocab-of, every single character, and the likeliest others
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    vocab: Option<u32>,
+    /// The configuration (TOML) of a training run whose texts keep all their tokens
     #[arg(long, requires = "vocab")]
     vocab_of: Option<PathBuf>,
     /// Lower-case text and straighten its quotes before it is tokenised, as cn_clip does in training
@@ -75,7 +75,8 @@ pub fn run(args: &Args) -> Result<()> {
     let source = &checkpoint;
     let resized = Resized::new(&config, &source, size).map_err(Usage)?;
     let config = resized.config();
-    let trimmed = args.vocab.map(|wanted| trim(args, &checkpoint, &resized, wanted)).transpose()?;
+    let trimmed = args.vocab.map(|wanted| trim(args, &checkpoint, &resized, wanted as usize));
+    let trimmed = trimmed.transpose()?;
     let (config, weights): (_, &dyn Weights<'static>) = match &trimmed {
         Some(trimmed) => (trimmed.config(), trimmed),
         None => (config, &resized),
