@@ -376,11 +376,11 @@ fn words_need_no_quotes_and_many_queries_one_start() {
     let home = folder.path();
     index(home, &["photos"]);
     assert_eq!(search(home, &["a", "red", "car"]), search(home, &["a red car"]));
-    std::fs::write(home.join("q.txt"), "a red car\n\n夕阳\n").expect("a file");
+    std::fs::write(home.join("q.txt"), "a red car\n\n披萨\n").expect("a file");
     let lines = succeed(home, &["search", "--queries", "q.txt", "--json"]);
     let lines: Vec<Value> = lines.lines().map(|l| serde_json::from_str(l).expect("JSON")).collect();
     assert_eq!(lines.len(), 2);
-    assert_eq!((&lines[0]["query"], &lines[1]["query"]), (&"a red car".into(), &"夕阳".into()));
+    assert_eq!((&lines[0]["query"], &lines[1]["query"]), (&"a red car".into(), &"披萨".into()));
     assert_eq!(lines[0]["hits"], Value::from(search(home, &["a red car"])));
     let mut child = Command::new(TUWEN)
         .args(["search", "--queries", "-", "-k", "1"])
@@ -390,11 +390,11 @@ fn words_need_no_quotes_and_many_queries_one_start() {
         .spawn()
         .expect("the program starts");
     let mut input = child.stdin.take().expect("a pipe");
-    std::io::Write::write_all(&mut input, "夕阳\n".as_bytes()).expect("a query");
+    std::io::Write::write_all(&mut input, "披萨\n".as_bytes()).expect("a query");
     drop(input);
     let out = child.wait_with_output().expect("it ends").stdout;
     let out = String::from_utf8(out).expect("UTF-8");
-    assert!(out.starts_with("夕阳\n") && out.contains("sunset.png"), "{out}");
+    assert!(out.starts_with("披萨\n") && out.contains("pizza.png"), "{out}");
     std::fs::write(home.join("q.txt"), "\n").expect("a file");
     assert!(fail(home, &["search", "--queries", "q.txt"], 2).contains("no query"));
     assert!(fail(home, &["search", "--queries", "/dev/zero"], 1).contains("device"));

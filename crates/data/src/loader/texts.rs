@@ -16,7 +16,7 @@ pub struct Drawn {
     pub varied: Vec<u32>,
     /// All of them.
     pub whole: Vec<u32>,
-    /// By which a batch knows it ([`Batch::text_ids`]).
+    /// By which a batch knows it ([`super::Batch::text_ids`]).
     pub number: u64,
     /// Whether it is a name.
     pub is_name: bool,
@@ -50,7 +50,7 @@ impl Plan {
         Ok(Drawn { varied, whole, number, is_name })
     }
 
-    /// The number by which a batch knows a text ([`Batch::text_ids`]).
+    /// The number by which a batch knows a text ([`super::Batch::text_ids`]).
     ///
     /// # Errors
     /// The tokenizer's own failure.
