@@ -47,6 +47,11 @@ pub enum Error {
         /// Type in the checkpoint.
         dtype: String,
     },
+    /// A scale of 8 bits that no writer makes.
+    #[error(
+        "`{0}` holds a negative scale: the file is damaged; fetch, convert or train the model again"
+    )]
+    NegativeScale(String),
     /// A weight that is no number.
     #[error(
         "weight `{0}` holds a NaN or an infinity: the file is damaged, or training went astray; \

@@ -103,6 +103,16 @@ fn scales_that_do_not_fit_are_named() {
     let scale = r#""w.scale":{"dtype":"F32","shape":[3],"data_offsets":[8,20]}"#;
     let short = whole(&format!("{{{matrix},{scale}}}"), 20);
     assert!(short.contains("w.scale") && short.contains("[3]"), "{short}");
+    let scale = r#""w.scale":{"dtype":"F32","shape":[2],"data_offsets":[8,16]}"#;
+    let header = format!("{{{matrix},{scale}}}");
+    let mut file = (header.len() as u64).to_le_bytes().to_vec();
+    file.extend(header.bytes());
+    file.extend([1; 8]);
+    file.extend([0.5f32, -0.5].iter().flat_map(|scale| scale.to_le_bytes()));
+    let path = place.path().join("y.safetensors");
+    std::fs::write(&path, file).expect("a file");
+    let negative = arrays::read(&path).expect_err("it is damaged").to_string();
+    assert!(negative.contains("w.scale") && negative.contains("negative"), "{negative}");
 }
 
 #[test]

@@ -153,8 +153,7 @@ impl Raw {
                 return Err(Error::NotFinite(name.to_owned()));
             }
         }
-        if let Some(scales) = &self.scales {
-            let scales = scales.values(&format!("{name}{SCALE}"))?;
+        if let Some(scales) = self.scales_of(name)? {
             let row = self.shape.last().copied().unwrap_or(1).max(1);
             for (row, scale) in values.chunks_exact_mut(row).zip(scales) {
                 row.iter_mut().for_each(|value| *value *= scale);
@@ -166,12 +165,22 @@ impl Raw {
         })
     }
 
+    /// What the values of each row are multiplied with, where there is such.
+    fn scales_of(&self, name: &str) -> Result<Option<Vec<f32>>> {
+        let Some(scales) = &self.scales else { return Ok(None) };
+        let name = format!("{name}{SCALE}");
+        let scales = scales.values(&name)?;
+        match scales.iter().any(|scale| *scale < 0.0) {
+            true => Err(Error::NegativeScale(name)),
+            false => Ok(Some(scales)),
+        }
+    }
+
     /// The rows of a table inside the program, to be taken as they are needed; none of another table.
     pub(crate) fn rows_inside(&self, name: &str) -> Result<Option<Rows<'static>>> {
-        let (Blob::Static(bytes), Some(scales)) = (&self.blob, &self.scales) else {
+        let (Blob::Static(bytes), Some(scales)) = (&self.blob, self.scales_of(name)?) else {
             return Ok(None);
         };
-        let scales = scales.values(&format!("{name}{SCALE}"))?;
         let values = &bytes[self.start as usize..][..self.shape.iter().product()];
         Ok(Some(Rows::Bytes { values, scales }))
     }
