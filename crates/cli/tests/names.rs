@@ -12,7 +12,7 @@ use runs::{curve, prepare, short};
 use serde_json::{Value, json};
 use tuwen_data::rng::Rng;
 use tuwen_encode::Arrays;
-use tuwen_encode::arrays::{self, Precision};
+use tuwen_encode::arrays::{self, Array, Precision};
 use tuwen_index::{Gallery, ModelId};
 
 #[test]
@@ -134,6 +134,11 @@ fn names_and_a_classifier_are_learned_and_a_killed_run_goes_on_alike() {
     }
     child.kill().expect("SIGKILL");
     child.wait().expect("it ends");
+    // Features that other pictures or another classifier left in the folder are not taken for these.
+    let foreign = Array { shape: vec![18, 24], data: vec![0.5; 18 * 24] };
+    let foreign = Arrays([("features".to_owned(), foreign)].into());
+    let kept = home.join("b/classes.safetensors");
+    arrays::write(&foreign, Precision::F32, &Default::default(), &kept).expect("a file");
     succeed(home, &["train", "b.toml"]);
     assert_eq!(curve(home, "b"), whole);
     // The model opens, moves to 8 bits, and finds nearly the same.
@@ -176,6 +181,15 @@ fn what_does_not_fit_is_named() {
         "captions = [{ file = \"l.jsonl\", source = \"name-en\", caption_field = \"label\" }, { file = \"l.jsonl\", source = \"name-zh\", caption_field = \"label\" }]",
     );
     assert!(unnamed.contains("`names`"), "{unnamed}");
+    for (texts, said) in [
+        ("[{ sources = [[\"de\", 1.0]] }]", "`de`"),
+        ("[{ sources = [[\"zh-kind\", 1.0]] }]", "begin with"),
+        ("[{ sources = [[\"en\", 0.0]] }]", "above 0"),
+        ("[]", "begin with"),
+    ] {
+        let error = failed("keep = 0.3", &format!("keep = 0.3\ntexts = {texts}"));
+        assert!(error.contains(said), "{texts}: {error}");
+    }
     let keep = failed("keep = 0.3", "keep = -1.0");
     assert!(keep.contains("classes.keep"), "{keep}");
     let words = failed("model = \"vit.safetensors\"\nnames", "model = \"c.jsonl\"\nnames");

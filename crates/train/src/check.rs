@@ -10,7 +10,6 @@ use crate::checkpoint::{CONFIG, nothing_else_is_there};
 use crate::config::{LossKind, Tower};
 use crate::knowledge::Head;
 use crate::learner::Learner;
-use crate::sets::read_measured;
 use crate::start::{first_weights, looks, read_data};
 use crate::validate::Validation;
 use crate::{Result, TrainConfig};
@@ -41,9 +40,10 @@ pub fn check(config: &TrainConfig) -> Result<Checked> {
     // Looked at below, where a picture that cannot be read is no end.
     let plain = TrainConfig { avoid_duplicates: false, ..config.clone() };
     let (samples, plan) = read_data(&plain, &model, &|| false)?;
-    let measured = measured(config)?;
-    // What a run would say of them, before it begins.
-    Validation::read(config)?;
+    let Validation { valid, other, .. } = Validation::read(config)?;
+    let measured = [("valid", Some(valid)), ("other", other)];
+    let measured: Vec<_> =
+        measured.into_iter().filter_map(|(name, set)| Some((name, set?))).collect();
     if let Some(classes) = &config.classes {
         Head::read(classes, &model.config)?;
     }
@@ -80,13 +80,6 @@ pub fn check(config: &TrainConfig) -> Result<Checked> {
         found.advice.extend(learned_and_measured(name, &samples, set));
     }
     Ok(found)
-}
-
-/// The sets that recall is measured on, by their names in the configuration.
-fn measured(config: &TrainConfig) -> Result<Vec<(&'static str, Vec<Sample>)>> {
-    let sets = [("valid", Some(&config.valid)), ("other", config.other.as_ref())];
-    let sets = sets.into_iter().filter_map(|(name, set)| Some((name, set?)));
-    sets.map(|(name, set)| Ok((name, read_measured(set)?))).collect()
 }
 
 /// What a look at every picture of a set found.

@@ -48,10 +48,7 @@ impl<'a> Extras<'a> {
         let cache = || Cache::new(plan, model, view, samples, *watch);
         let texts = || TextCache::new(model, frozen);
         let teacher = |name: &String| Teacher::new(name, samples, plan, watch.1);
-        let classes = config
-            .classes
-            .as_ref()
-            .map(|classes| Knowledge::new(classes, plan, model, samples, &about.knowledge, *watch));
+        let classes = config.classes.as_ref().map(|classes| Knowledge::new(classes, about));
         Ok(Self {
             cache: config.image_is_frozen().then(cache).transpose()?,
             texts: (config.text_is_frozen() && about.on_cpu).then(texts).transpose()?,

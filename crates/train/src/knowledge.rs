@@ -8,10 +8,8 @@
 //! to that of the class; how far follows from the logit that pictures of a class get.
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::Path;
 use std::sync::Arc;
 
-use tuwen_data::Sample;
 use tuwen_data::image::Augment;
 use tuwen_data::loader::{Batch, CaptionGroup, Plan};
 use tuwen_data::names::{self, Names};
@@ -24,7 +22,9 @@ use tuwen_gemm::{Mat, gemm};
 use tuwen_model::load_imagenet_vit;
 
 use crate::config::ClassConfig;
-use crate::frozen::{self, Watch};
+use crate::extras::About;
+use crate::frozen;
+use crate::start::fingerprint;
 use crate::step::{Classes, Examples};
 use crate::{Error, Result};
 
@@ -62,6 +62,7 @@ impl Head {
                 format!("`head.weight` is {:?}, the image tower gives {width}", matrix.shape);
             return Err(wrong(what));
         }
+        config.texts_make_sense().map_err(wrong)?;
         let names = names::of_set(&config.names)
             .ok_or_else(|| wrong(format!("there are no names of a set `{}`", config.names)))?;
         if names.len() != bias.len() {
@@ -89,18 +90,11 @@ pub(crate) struct Knowledge {
 }
 
 impl Knowledge {
-    /// Reads the classifier and runs its tower over all pictures, or reads what `file` kept of that.
-    pub(crate) fn new(
-        config: &ClassConfig,
-        plan: &Plan,
-        model: &ModelConfig,
-        samples: &[Sample],
-        file: &Path,
-        watch: Watch<'_>,
-    ) -> Result<Self> {
-        let Head { matrix, bias, names } = Head::read(config, model)?;
-        let width = model.image.width;
-        let features = kept_features(config, plan, model, samples, file, watch)?;
+    /// Reads the classifier and runs its tower over all pictures, or reads what the run's folder kept of that.
+    pub(crate) fn new(config: &ClassConfig, about: &About<'_>) -> Result<Self> {
+        let Head { matrix, bias, names } = Head::read(config, about.model)?;
+        let (plan, width) = (about.plan, about.model.image.width);
+        let features = kept_features(config, about)?;
         let means = class_means(&matrix, &bias, &features, width);
         let number = |names: &Names| {
             let numbers = names.words().map(|(_, word)| plan.text_id(word));
@@ -191,16 +185,16 @@ fn draw(names: &Names, group: &CaptionGroup, rng: &mut Rng) -> &'static str {
     found[rng.below(found.len())]
 }
 
-fn kept_features(
-    config: &ClassConfig,
-    plan: &Plan,
-    model: &ModelConfig,
-    samples: &[Sample],
-    file: &Path,
-    watch: Watch<'_>,
-) -> Result<Vec<f32>> {
+/// Features that the classifier's tower gives for each picture, (N, W); those that the run's folder keeps where
+/// they are of these pictures and this classifier.
+fn kept_features(config: &ClassConfig, about: &About<'_>) -> Result<Vec<f32>> {
+    let About { model, samples, plan, watch, knowledge: file, .. } = about;
     let shape = vec![samples.len(), model.image.width];
-    if file.exists()
+    let bytes = std::fs::read(&config.model).map_err(|e| Error::io(&config.model, e))?;
+    let classifier = blake3::hash(&bytes).to_hex()[..16].to_owned();
+    let of = [("data", fingerprint(samples)), ("classifier", classifier)];
+    let of = BTreeMap::from(of.map(|(name, value)| (name.to_owned(), value)));
+    if arrays::metadata(file).is_ok_and(|found| found == of)
         && let Ok(kept) = arrays::read(file)
         && let Some(array) = kept.0.get(FEATURES).filter(|array| array.shape == shape)
     {
@@ -208,10 +202,10 @@ fn kept_features(
     }
     let weights = load_imagenet_vit(&config.model)?;
     let tower = AnyImageTower::new(model, &weights)?;
-    let whole = Plan { augment: Augment::default(), ..plan.clone() };
-    let data = frozen::features(&whole, model, &tower, samples, 0, watch)?;
+    let whole = Plan { augment: Augment::default(), ..(*plan).clone() };
+    let data = frozen::features(&whole, model, &tower, samples, 0, *watch)?;
     let kept = Arrays([(FEATURES.to_owned(), Array { shape, data })].into());
-    arrays::write(&kept, Precision::F32, &BTreeMap::new(), file)?;
+    arrays::write(&kept, Precision::F32, &of, file)?;
     Ok(kept.0.into_values().next().expect("just put there").data)
 }
 

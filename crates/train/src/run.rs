@@ -66,6 +66,12 @@ fn run(
     if let Some(classes) = &config.classes {
         Head::read(classes, &model.config)?;
     }
+    let without_twin = model.config.words > 0 || !model.config.prefix.is_empty();
+    if !matches!(options.engine, Engine::Cpu) && (without_twin || config.classes.is_some()) {
+        let what =
+            "a bag of words, a prefix and `[classes]` are for the CPU: a GPU has no twin of them";
+        return Err(Error::config(&config.out, what));
+    }
     let valid = Validation::read(config)?;
     go_on(stop)?;
     tell(Event::Data { train: samples.len(), valid: valid.valid.len() });

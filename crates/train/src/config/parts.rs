@@ -114,6 +114,34 @@ pub struct ClassConfig {
     pub texts: Vec<CaptionGroup>,
 }
 
+impl ClassConfig {
+    /// Whether `texts` names sources that classes have; if not, in words. Every class has names in both
+    /// languages, and not every one a larger kind, so that a group begins with names.
+    pub(crate) fn texts_make_sense(&self) -> Result<(), String> {
+        const ALL: [&str; 4] = ["en", "zh", "en-kind", "zh-kind"];
+        let sources = || self.texts.iter().flat_map(|group| &group.sources);
+        if let Some((name, _)) = sources().find(|(name, _)| !ALL.contains(&&**name)) {
+            return Err(format!("`classes.texts` has a source `{name}`: give some of {ALL:?}"));
+        }
+        let begins = |group: &CaptionGroup| match group.sources.first() {
+            Some((name, _)) => !name.ends_with("-kind"),
+            None => false,
+        };
+        let weighs = |group: &CaptionGroup| {
+            let all = group.sources.iter().map(|(_, weight)| weight);
+            all.clone().all(|weight| *weight >= 0.0) && all.sum::<f32>() > 0.0
+        };
+        match !self.texts.is_empty() && self.texts.iter().all(|g| begins(g) && weighs(g)) {
+            true => Ok(()),
+            false => Err(
+                "`classes.texts` needs groups that begin with `en` or `zh`, with weights above \
+                          0 in sum"
+                    .to_owned(),
+            ),
+        }
+    }
+}
+
 fn both_languages() -> Vec<CaptionGroup> {
     let group = |language: &str| CaptionGroup {
         sources: vec![(language.to_owned(), 1.0), (format!("{language}-kind"), 0.3)],
