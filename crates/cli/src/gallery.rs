@@ -1,17 +1,14 @@
-//! The gallery of a command, and what is found in it.
+//! The gallery of a command.
 
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use serde::Serialize;
-use tuwen_data::file;
-use tuwen_encode::CpuEncoder;
-use tuwen_index::{Flat, Gallery, Kind};
+use tuwen_data::{Encoder, file};
+use tuwen_index::Gallery;
+use tuwen_retrieve::{Engine, Options};
 
-use crate::file_name::FileName;
-use crate::picture_file::origin_path;
-use crate::query::{TextArgs, Usage, as_in_gallery, model_id, open_model};
+use crate::query::{TextArgs, Usage, note_model};
 
 /// The folder of a gallery among one's files.
 const FOLDER: &str = ".tuwen";
@@ -55,51 +52,11 @@ impl GalleryArg {
 }
 
 /// Opens a gallery with its model, or with the one the user names, which must be the same.
-pub fn open(folder: &Path, model: Option<&str>, text: &TextArgs) -> Result<(Gallery, CpuEncoder)> {
-    let gallery = Gallery::open(folder)?;
-    let name = match model {
-        Some(name) => name.to_owned(),
-        None => gallery.model()?.name,
-    };
-    let encoder = as_in_gallery(folder, open_model(&name, text)?)?;
-    gallery.check_model(&model_id(&name, &encoder)?)?;
-    Ok((gallery, encoder))
-}
-
-/// A hit as it is printed.
-#[derive(Clone, Debug, Serialize)]
-pub struct FoundItem {
-    /// 1 is the best.
-    pub rank: usize,
-    /// Cosine similarity.
-    pub score: f32,
-    /// Number of the item in the gallery.
-    pub id: i64,
-    /// What it is.
-    pub kind: Kind,
-    /// The file it comes from.
-    #[serde(flatten)]
-    pub file: FileName,
-    /// The words of a text.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub text: Option<String>,
-}
-
-/// The best items for a query vector. `matrix` has the gallery's vectors of a kind.
-pub fn find(gallery: &Gallery, matrix: &Flat, query: &[f32], k: usize) -> Result<Vec<FoundItem>> {
-    let hits = matrix.search(query, k).into_iter().enumerate();
-    hits.map(|(index, hit)| {
-        let item = gallery.item(hit.id as i64)?.context("the item was removed meanwhile")?;
-        Ok(FoundItem {
-            rank: index + 1,
-            score: hit.score,
-            id: item.id,
-            kind: item.kind,
-            file: origin_path(&item.origin).as_path().into(),
-            text: item.text,
-        })
-    })
-    .collect()
+pub fn open(folder: &Path, model: Option<&str>, text: &TextArgs) -> Result<Engine> {
+    let options = Options { model: model.map(str::to_owned), long_text: text.long_text() };
+    let engine = Engine::open(folder, &options)?;
+    note_model(engine.encoder().name(), engine.encoder());
+    Ok(engine)
 }
 
 /// The queries of a file, or of standard input where it is `-`: one a line, empty lines are none.

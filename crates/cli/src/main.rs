@@ -8,14 +8,12 @@ mod cmd;
 mod demo_assets;
 #[cfg(test)]
 mod examples;
-mod file_name;
 mod gallery;
 mod grid;
-mod indexing;
+mod indexed;
 mod number;
 mod output;
 mod page;
-mod picture_file;
 mod progress;
 mod query;
 mod stop;
@@ -74,8 +72,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             terminal::note!("error: {}", words::of_error(&error));
-            let usage = error.downcast_ref::<query::Usage>().is_some();
-            if usage { ExitCode::from(2) } else { ExitCode::FAILURE }
+            if query::is_usage(&error) { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     };
     if stop::signalled_before() { ExitCode::from(stop::CODE) } else { code }

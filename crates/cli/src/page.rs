@@ -8,8 +8,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use tuwen_data::image::{Filter, Limits, decode, encode_jpeg, read_file, resize};
 use tuwen_index::Kind;
+use tuwen_retrieve::Hit;
 
-use crate::gallery::FoundItem;
 use crate::output::OutputFile;
 use crate::output::mark::PAGE;
 use crate::terminal::safe;
@@ -27,7 +27,7 @@ overflow-wrap:anywhere}";
 ///
 /// # Errors
 /// The file cannot be written. A picture that cannot be read is left blank.
-pub fn write(output: &OutputFile, title: &str, rows: &[(String, Vec<FoundItem>)]) -> Result<()> {
+pub fn write(output: &OutputFile, title: &str, rows: &[(String, Vec<Hit>)]) -> Result<()> {
     let mut out = format!(
         "<!doctype html><html lang=\"zh\"><meta charset=\"utf-8\">{PAGE}\
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>{0}</title>\

@@ -1,15 +1,13 @@
-//! What the commands share: models, captions and queries.
+//! What the commands share: models, captions and what a user asks for.
 
 use std::io::BufRead;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use tuwen_data::Encoder;
 use tuwen_data::encoding::{Encoding, TextFile};
-use tuwen_data::image::{Limits, decode_file};
 use tuwen_data::import::{CaptionFile, Format, Source, pairs};
-use tuwen_encode::{CpuEncoder, LongText, WINDOW, builtin};
-use tuwen_index::{Gallery, ModelId};
+use tuwen_encode::CpuEncoder;
+use tuwen_retrieve::LongText;
 
 use crate::terminal::note;
 use crate::words::counted;
@@ -18,6 +16,12 @@ use crate::words::counted;
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Usage(pub String);
+
+/// Whether an error is the user's: of this program, or of what it stands on.
+pub fn is_usage(error: &anyhow::Error) -> bool {
+    let below = error.downcast_ref::<tuwen_retrieve::Error>();
+    error.is::<Usage>() || matches!(below, Some(tuwen_retrieve::Error::Usage(_)))
+}
 
 pub use crate::words::of_error as in_words;
 
@@ -36,43 +40,25 @@ impl Default for TextArgs {
     }
 }
 
-/// Opens a model by its name, folder or file.
-pub fn open_model(name: &str, text: &TextArgs) -> Result<CpuEncoder> {
-    let long_text = if text.long_text == "window" { LongText::Window } else { LongText::Cut };
-    let encoder = tuwen_hub::open(name)?.with_long_text(long_text);
-    for note in encoder.notes() {
-        note!("note: {name}: {note}");
+impl TextArgs {
+    /// What was chosen.
+    pub fn long_text(&self) -> LongText {
+        if self.long_text == "window" { LongText::Window } else { LongText::Cut }
     }
+}
+
+/// Opens a model by its name, folder or file, and says what a user should know of it.
+pub fn open_model(name: &str, text: &TextArgs) -> Result<CpuEncoder> {
+    let encoder = tuwen_retrieve::open_model(name, text.long_text())?;
+    note_model(name, &encoder);
     Ok(encoder)
 }
 
-/// The encoder as it was when the gallery in `folder` was made, where only the program is newer; itself
-/// where there is no gallery yet. A gallery whose texts were read with another option is refused.
-///
-/// # Errors
-/// The option that would fit.
-pub fn as_in_gallery(folder: &Path, encoder: CpuEncoder) -> Result<CpuEncoder> {
-    // What is wrong with a gallery is said by whoever opens it.
-    let Ok(made) = Gallery::open(folder).and_then(|gallery| gallery.model()) else {
-        return Ok(encoder);
-    };
-    let encoder = encoder.as_known(&made.fingerprint)?;
-    if made.name == builtin::BEFORE && made.fingerprint != encoder.fingerprint() {
-        bail!(tuwen_hub::Error::Before);
+/// Says what a user should know of how a model was read.
+pub fn note_model(name: &str, encoder: &CpuEncoder) {
+    for note in encoder.notes() {
+        note!("note: {name}: {note}");
     }
-    let option = |fingerprint: &str| fingerprint.contains(WINDOW);
-    let wanted = option(&made.fingerprint);
-    if made.fingerprint.replace(WINDOW, "") == encoder.fingerprint().replace(WINDOW, "")
-        && wanted != option(encoder.fingerprint())
-    {
-        let long_text = if wanted { "window" } else { "cut" };
-        bail!(
-            "{}: this gallery was made with `--long-text {long_text}`, and its vectors differ from \
-             those without: give that option, or make another gallery",
-            folder.display()
-        );
-    }
-    Ok(encoder)
 }
 
 /// Says how many texts were too long, if any were.
@@ -88,72 +74,6 @@ pub fn note_lost(encoder: &CpuEncoder) {
             counted(tokens, "token")
         );
     }
-}
-
-/// How a gallery remembers its model: a folder by its full path.
-pub fn model_id(name: &str, encoder: &CpuEncoder) -> Result<ModelId> {
-    let name = match tuwen_hub::is_name(name) {
-        true => name.to_owned(),
-        false => std::fs::canonicalize(name)?.to_string_lossy().into_owned(),
-    };
-    Ok(ModelId { name, fingerprint: encoder.fingerprint().to_owned(), dim: encoder.dim() })
-}
-
-/// The unit vector of words, of a picture, or of both (their mean).
-pub fn embed_query(
-    encoder: &CpuEncoder,
-    words: Option<&str>,
-    image: Option<&Path>,
-) -> Result<Vec<f32>> {
-    let mut sum = vec![0.0; encoder.dim()];
-    if let Some(words) = words {
-        if words.trim().is_empty() {
-            bail!(Usage("the query is empty: give some words, or --image FILE".into()));
-        }
-        let lost = encoder.lost_tokens(words);
-        if lost > 0 {
-            note!(
-                "note: the query is too long; its last {lost} tokens are ignored \
-                 (--long-text window keeps them)"
-            );
-        }
-        note_words(encoder, words)?;
-        add(&mut sum, &encoder.encode_texts(&[words])?);
-    }
-    if let Some(path) = image {
-        let picture =
-            decode_file(path, Limits::default()).with_context(|| path.display().to_string())?;
-        add(&mut sum, &encoder.encode_images(&[encoder.preprocess().fit(&picture)])?);
-    }
-    let length = sum.iter().map(|v| v * v).sum::<f32>().sqrt().max(1e-12);
-    sum.iter_mut().for_each(|value| *value /= length);
-    Ok(sum)
-}
-
-/// Says what the model cannot make of the words of a query.
-fn note_words(encoder: &CpuEncoder, words: &str) -> Result<()> {
-    let (unknown, all) = encoder.unknown_tokens(words)?;
-    let shown = words.trim();
-    match (unknown, all) {
-        (unknown, all) if unknown == all => {
-            note!("note: no word of \u{ab}{shown}\u{bb} is known to the model; hits are arbitrary");
-        }
-        (0, _) => {}
-        _ => {
-            note!("note: {unknown} of {all} tokens of \u{ab}{shown}\u{bb} are unknown to the model")
-        }
-    }
-    if encoder.minds_width(words) {
-        note!(
-            "note: \u{ab}{shown}\u{bb} has full-width letters or digits, which this model reads as \
-             others than the plain ones"
-        );
-    }
-    Ok(())
-}
-
-fn add(sum: &mut [f32], vector: &[f32]) {
-    sum.iter_mut().zip(vector).for_each(|(sum, value)| *sum += value);
 }
 
 /// Reads texts, with the picture each describes where the format says so.

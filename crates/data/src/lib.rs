@@ -26,6 +26,6 @@ pub mod taidi;
 pub mod token;
 pub mod vectors;
 
-pub use encoder::Encoder;
+pub use encoder::{Batch, Encoder, Output, TextInput};
 pub use error::{Error, Result};
 pub use sample::{Caption, ImageSource, Sample};

@@ -20,6 +20,7 @@ mod layers;
 mod math;
 mod shapes;
 mod simd;
+pub mod stream;
 pub mod towers;
 
 pub use arrays::{Array, Arrays};

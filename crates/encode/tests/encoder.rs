@@ -31,8 +31,8 @@ fn one_item_embeds_the_same_alone_and_in_a_batch() {
     for (text, row) in texts.iter().zip(together.chunks_exact(encoder.dim())) {
         assert!(close(&encoder.encode_texts(&[text]).expect("an embedding"), row), "{text}");
     }
-    assert_eq!(encoder.lost_tokens(texts[1]), 0);
-    assert!(encoder.lost_tokens(&long) > 50);
+    assert_eq!(encoder.tokenise(texts[1]).expect("tokens").lost, 0);
+    assert!(encoder.tokenise(&long).expect("tokens").lost > 50);
     assert!(encoder.encode_images(&[]).expect("nothing").is_empty());
 }
 
@@ -69,7 +69,7 @@ fn a_long_text_is_cut_and_counted_or_embedded_in_windows() {
     let sentence = |at: usize| format!("第{at}只狗在绿色的草地上奔跑，一个孩子在旁边看着它。");
     let long: String = (0..8).map(sentence).collect();
     let cut = builtin::open().expect("the built-in model");
-    let lost = cut.lost_tokens(&long);
+    let lost = cut.tokenise(&long).expect("tokens").lost;
     assert!(lost > 50, "{lost}");
     let cut_vector = cut.encode_texts(&[&long, "狗"]).expect("two texts");
     assert_eq!(cut.lost(), (1, lost));
@@ -77,7 +77,7 @@ fn a_long_text_is_cut_and_counted_or_embedded_in_windows() {
     let window = builtin::open().expect("the built-in model").with_long_text(LongText::Window);
     let vectors = window.encode_texts(&["狗", &long, "狗"]).expect("three texts");
     let rows: Vec<&[f32]> = vectors.chunks_exact(window.dim()).collect();
-    assert_eq!((window.lost(), window.lost_tokens(&long)), ((0, 0), 0));
+    assert_eq!((window.lost(), window.tokenise(&long).expect("tokens").lost), ((0, 0), 0));
     assert_eq!(rows[0], &cut_vector[cut.dim()..]);
     assert_eq!((rows[0], rows[1].len()), (rows[2], cut.dim()));
     // Its end counts now: a text that begins alike and ends otherwise is another.

@@ -35,7 +35,7 @@ fn a_failed_transaction_changes_nothing_and_readers_see_what_is_committed() {
     failed.expect_err("the change failed");
     assert_eq!(writer.count(Kind::Image).expect("a count"), 1);
     writer.transaction(|gallery| gallery.insert(&item("b", [0.0, 1.0, 0.0]))).expect("committed");
-    let hits = reader.matrix(Kind::Image).expect("vectors").search(&[0.1, 0.9, 0.0], 5);
+    let hits = reader.vectors(Kind::Image).expect("vectors").search(&[0.1, 0.9, 0.0], 5);
     let found = reader.item(hits[0].id as i64).expect("readable").expect("there");
     assert_eq!((hits.len(), found.origin.as_slice()), (2, b"b".as_slice()));
 }

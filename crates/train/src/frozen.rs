@@ -2,15 +2,16 @@
 //! when they are first met.
 
 use std::collections::{BTreeSet, HashMap};
+use std::iter::Enumerate;
+use std::slice::Iter;
 use std::sync::Mutex;
 
-use rayon::prelude::*;
 use tuwen_data::Sample;
 use tuwen_data::loader::Plan;
 use tuwen_data::rng::Rng;
 use tuwen_data::token::{TokenBatch, unpadded};
 use tuwen_encode::towers::{AnyImageTower, Record, TextTower};
-use tuwen_encode::{Arrays, ModelConfig};
+use tuwen_encode::{Arrays, ModelConfig, stream};
 
 use crate::learner::View;
 use crate::stop::{Stop, go_on};
@@ -18,8 +19,6 @@ use crate::{Error, Result};
 
 /// Varied views of each picture.
 const VIEWS: usize = 2;
-/// Pictures of one forward pass.
-const BATCH: usize = 64;
 
 /// Hears the share that is done, and says whether to stop.
 pub(crate) type Watch<'w> = (&'w (dyn Fn(f32) + Sync), &'w Stop<'w>);
@@ -39,21 +38,52 @@ pub(crate) fn features(
     view: usize,
     (progress, stop): Watch<'_>,
 ) -> Result<Vec<f32>> {
-    let (width, mut features) = (model.image.width, Vec::new());
-    for (chunk, part) in samples.chunks(BATCH).enumerate() {
-        go_on(stop)?;
-        let pictures = part.par_iter().enumerate().map(|(index, sample)| {
-            let member = (chunk * BATCH + index) as u64;
-            plan.view(sample, &mut Rng::new(&[plan.seed, 3, view as u64, member]))
-        });
-        let pixels = pictures.collect::<tuwen_data::Result<Vec<_>>>()?.concat();
-        features.extend(tower.forward(&pixels, None, Record::No).features);
-        if !features[chunk * BATCH * width..].iter().all(|v| v.is_finite()) {
+    let values = samples.len() * model.image.width;
+    let mut job =
+        Views { samples: samples.iter().enumerate(), features: Vec::new(), values, progress, stop };
+    let read = |(member, sample): (usize, &Sample)| {
+        plan.view(sample, &mut Rng::new(&[plan.seed, 3, view as u64, member as u64]))
+    };
+    let forward =
+        |pixels: &[Vec<f32>]| Ok(tower.forward(&pixels.concat(), None, Record::No).features);
+    stream::run(read, forward, &mut job)?;
+    Ok(job.features)
+}
+
+/// See [`features`].
+struct Views<'v> {
+    samples: Enumerate<Iter<'v, Sample>>,
+    features: Vec<f32>,
+    /// How many there will be.
+    values: usize,
+    progress: &'v (dyn Fn(f32) + Sync),
+    stop: &'v Stop<'v>,
+}
+
+impl<'v> stream::Job for Views<'v> {
+    type Item = (usize, &'v Sample);
+    type Read = tuwen_data::Result<Vec<f32>>;
+    type Kept = ();
+    type Input = Vec<f32>;
+    type Error = Error;
+
+    fn next(&mut self) -> Result<Option<Self::Item>> {
+        Ok(self.samples.next())
+    }
+
+    fn keep(&mut self, pixels: Self::Read) -> Result<Option<((), Vec<f32>)>> {
+        Ok(Some(((), pixels?)))
+    }
+
+    fn store(&mut self, _: Vec<()>, features: &[f32]) -> Result<()> {
+        go_on(self.stop)?;
+        if !features.iter().all(|v| v.is_finite()) {
             return Err(Error::NotFinite { what: "a picture's feature".into() });
         }
-        progress(features.len() as f32 / (samples.len() * width) as f32);
+        self.features.extend_from_slice(features);
+        (self.progress)(self.features.len() as f32 / self.values as f32);
+        Ok(())
     }
-    Ok(features)
 }
 
 impl Cache {

@@ -46,4 +46,4 @@ pub use sets::{SOURCE, read_set};
 pub use start::whole_model;
 pub use step::{Classes, Engine, Examples, Learns, StepInput, Taught, gradients};
 pub use stop::Stop;
-pub use validate::{Embedded, Reports, Texts, embed_set, recalls};
+pub use validate::{Embedded, Reports, Texts, Watch, embed_set, fitted, recalls};

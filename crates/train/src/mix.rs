@@ -13,7 +13,7 @@ use crate::architecture::Architecture;
 use crate::checkpoint::LOCK;
 use crate::sets::read_measured;
 use crate::start::{first_weights, whole_model};
-use crate::stop::{Stop, Stoppable, or_stopped};
+use crate::stop::{Stop, go_on};
 use crate::validate::{Reports, recalls, score};
 use crate::{Error, Result, TrainConfig};
 
@@ -84,8 +84,7 @@ pub fn wise(
         let alpha = at as f32 / (points - 1) as f32;
         let weights = mix(&[(&start, 1.0 - alpha), (&end, alpha)])?;
         let encoder = model.encoder(weights.clone())?;
-        let encoder = Stoppable::new(&encoder, stop);
-        let recalls = |set| or_stopped(recalls(&encoder, set), stop);
+        let recalls = |set| recalls(&encoder, set, &|_| go_on(stop));
         let mut reports = BTreeMap::from([("valid".to_owned(), recalls(&valid)?)]);
         if let Some(other) = &other {
             reports.insert("other".to_owned(), recalls(other)?);

@@ -8,7 +8,7 @@ use crate::checkpoint::RunFolder;
 use crate::history::History;
 use crate::markup::escaped;
 use crate::sets::read_measured;
-use crate::stop::{Stop, Stoppable, go_on, or_stopped};
+use crate::stop::{Stop, go_on};
 use crate::validate::recalls;
 use crate::{Result, TrainConfig, plot, tensorboard};
 
@@ -51,7 +51,6 @@ fn before_and_after(
     stop: &Stop<'_>,
 ) -> Result<Vec<Row>> {
     let best = CpuEncoder::open(&folder.file(""))?;
-    let best = Stoppable::new(&best, stop);
     let mut rows = Vec::new();
     let sets = [
         ("valid", "the validation set", Some(&config.valid)),
@@ -61,7 +60,7 @@ fn before_and_after(
         let Some(set) = set else { continue };
         go_on(stop)?;
         let before = history.start(key);
-        let after = or_stopped(recalls(&best, &read_measured(set)?), stop)?;
+        let after = recalls(&best, &read_measured(set)?, &|_| go_on(stop))?;
         for (source, after) in &after {
             let Some(before) = before.get(source) else { continue };
             let both = [before, after].map(|r| [r.text_to_image.recall, r.image_to_text.recall]);

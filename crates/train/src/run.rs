@@ -21,7 +21,7 @@ use crate::learner::Learner;
 use crate::optim::{self, Group, State};
 use crate::start::{fingerprint, first_weights, read_data};
 use crate::step::{Engine, gradients};
-use crate::stop::{Stop, Stoppable, go_on, or_stopped};
+use crate::stop::{Stop, go_on};
 use crate::validate::{Validation, recalls, score};
 use crate::{Error, Result, TrainConfig, report};
 
@@ -277,8 +277,7 @@ impl Run<'_> {
     fn validate(&self, state: &State, progress: &mut Progress, mut line: Value) -> Result<Value> {
         let weights = self.learner.view(&state.ema).to_arrays(&self.model.config)?;
         let encoder = self.model.encoder(weights)?;
-        let stoppable = Stoppable::new(&encoder, self.stop);
-        let recalls = |set| or_stopped(recalls(&stoppable, set), self.stop);
+        let recalls = |set| recalls(&encoder, set, &|_| go_on(self.stop));
         let reports = recalls(&self.valid.valid)?;
         if let (0, Some(other)) = (state.step, &self.valid.other) {
             line["other"] = json!(recalls(other)?);

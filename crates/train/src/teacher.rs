@@ -8,7 +8,7 @@ use tuwen_data::{Encoder, Sample, relation};
 
 use crate::Result;
 use crate::step::Taught;
-use crate::stop::{Stop, Stoppable, or_stopped};
+use crate::stop::{Stop, go_on};
 use crate::validate::embed_set;
 
 /// A model that is imitated.
@@ -29,7 +29,7 @@ impl Teacher {
         stop: &Stop<'_>,
     ) -> Result<Self> {
         let encoder = tuwen_hub::open(name)?;
-        let embedded = or_stopped(embed_set(&Stoppable::new(&encoder, stop), samples), stop)?;
+        let embedded = embed_set(&encoder, samples, &|_| go_on(stop))?;
         let dim = encoder.dim();
         let mut texts = HashMap::new();
         for (source, own) in relation::texts(samples) {

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use rayon::prelude::*;
-use tuwen_data::image::{Limits, decode};
+use tuwen_data::image::{Limits, RgbImage, decode};
 use tuwen_data::rng::Rng;
 use tuwen_data::{Encoder, Sample, relation};
+use tuwen_encode::stream;
 use tuwen_eval::{Report, evaluate};
 
 use crate::config::BestBy;
@@ -17,8 +17,6 @@ pub type Reports = BTreeMap<String, Report>;
 
 /// Largest gallery of labelled pictures.
 const NAMED: usize = 1000;
-/// Pictures and texts of one forward pass.
-const BATCH: usize = 64;
 
 /// The sets that recall is measured on.
 pub(crate) struct Validation {
@@ -63,35 +61,42 @@ pub struct Texts {
     pub truth: Vec<Vec<usize>>,
 }
 
+/// Hears how many pictures or texts were embedded, and may end it with an error.
+pub type Watch<'w> = dyn Fn(usize) -> Result<()> + 'w;
+
 /// Embeds all pictures and captions of a set.
 ///
 /// # Errors
-/// A picture that cannot be read.
-pub fn embed_set(encoder: &dyn Encoder, samples: &[Sample]) -> Result<Embedded> {
+/// A picture that cannot be read, or what `watch` ends it with.
+pub fn embed_set(encoder: &dyn Encoder, samples: &[Sample], watch: &Watch<'_>) -> Result<Embedded> {
     let mut images = Vec::with_capacity(samples.len() * encoder.dim());
-    for chunk in samples.chunks(BATCH) {
-        let fitted = chunk
-            .par_iter()
-            .map(|sample| {
-                let picture = decode(&sample.image.read()?, Limits::default());
-                Ok(encoder.preprocess().fit(
-                    &picture.map_err(|e| tuwen_data::Error::data_set(&sample.id, e.to_string()))?,
-                ))
-            })
-            .collect::<tuwen_data::Result<Vec<_>>>()?;
-        images.extend(encoder.encode_images(&fitted)?);
-    }
+    let read = |sample: &&Sample| fitted(encoder, sample);
+    stream::each(encoder, samples, read, |_, vector: tuwen_data::Result<&[f32]>| {
+        images.extend_from_slice(vector?);
+        watch(1)
+    })?;
     let mut texts = BTreeMap::new();
     for (source, list) in relation::texts(samples) {
         let mut vectors = Vec::with_capacity(list.len() * encoder.dim());
-        for chunk in list.chunks(BATCH) {
-            let words: Vec<&str> = chunk.iter().map(|text| text.words).collect();
-            vectors.extend(encoder.encode_texts(&words)?);
-        }
+        let words: Vec<&str> = list.iter().map(|text| text.words).collect();
+        stream::texts(encoder, &words, |rows| {
+            vectors.extend_from_slice(rows);
+            watch(rows.len() / encoder.dim())
+        })?;
         let truth = list.into_iter().map(|text| text.images).collect();
         texts.insert(source.to_owned(), Texts { vectors, truth });
     }
     Ok(Embedded { images, texts, dim: encoder.dim() })
+}
+
+/// A set's picture at the size of the model.
+///
+/// # Errors
+/// It cannot be read; the set's name for it is said.
+pub fn fitted(encoder: &dyn Encoder, sample: &Sample) -> tuwen_data::Result<RgbImage> {
+    let picture = sample.image.read().and_then(|bytes| decode(&bytes, Limits::default()));
+    let picture = picture.map_err(|e| tuwen_data::Error::data_set(&sample.id, e.to_string()))?;
+    Ok(encoder.preprocess().fit(&picture))
 }
 
 impl Embedded {
@@ -142,9 +147,9 @@ impl Embedded {
 /// Recall of a model on a set, for each source of captions.
 ///
 /// # Errors
-/// A picture that cannot be read.
-pub fn recalls(encoder: &dyn Encoder, samples: &[Sample]) -> Result<Reports> {
-    Ok(embed_set(encoder, samples)?.reports())
+/// As [`embed_set`].
+pub fn recalls(encoder: &dyn Encoder, samples: &[Sample], watch: &Watch<'_>) -> Result<Reports> {
+    Ok(embed_set(encoder, samples, watch)?.reports())
 }
 
 /// Mean over the sources of the mean recall.

@@ -7,26 +7,22 @@ use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result, bail};
-use rayon::prelude::*;
 use tuwen_data::Encoder;
 use tuwen_data::encoding::TextFile;
 use tuwen_data::image::{Limits, RgbImage, decode_then, read_file};
 use tuwen_data::import::{ClassSet, read_labels};
 use tuwen_data::names::{self, Names};
 use tuwen_data::prompt::Templates;
-use tuwen_encode::{CpuEncoder, builtin};
+use tuwen_encode::{CpuEncoder, builtin, stream};
 use tuwen_eval::classify::{Probability, classifier};
+use tuwen_retrieve::walk::{Failure, Walk};
 
+use crate::indexed::left_out;
 use crate::output::Force;
 use crate::progress;
 use crate::query::{TextArgs, Usage, in_words, note_lost, open_model};
 use crate::terminal::note;
-use crate::walk::{Failure, Walk, WalkArgs};
-
-/// Pictures that are decoded and embedded together.
-const BATCH: usize = 32;
-/// Sentences around labels that are embedded together.
-const SENTENCES: usize = 256;
+use crate::walk::WalkArgs;
 
 /// Say which of some labels a picture shows, without training for them
 #[derive(clap::Args)]
@@ -220,11 +216,11 @@ fn templates(args: &Args) -> Result<Templates> {
 
 /// The pictures of the command line; what is none is named.
 fn pictures_of(args: &Args) -> Result<Walk> {
-    let walk = Walk::of(&args.paths, &args.walk, &AtomicBool::new(false), &|_| {})?;
+    let walk = Walk::of(&args.paths, &args.walk.rules(), &AtomicBool::new(false), &|_| {})?;
     for Failure { file, reason, .. } in &walk.failed {
         note!("skipped {file}: {reason}");
     }
-    for line in walk.left_out.lines() {
+    for line in left_out(&walk.left_out) {
         note!("{line}");
     }
     if walk.files.is_empty() {
@@ -242,10 +238,11 @@ fn label_vectors(encoder: &CpuEncoder, labels: &[Label], by: &Templates) -> Resu
     let all: Vec<&str> = prompts.iter().flatten().map(String::as_str).collect();
     let bar = progress::bar(Some(all.len()), "sentences");
     let mut vectors = Vec::with_capacity(all.len() * encoder.dim());
-    for batch in all.chunks(SENTENCES) {
-        vectors.extend(encoder.encode_texts(batch)?);
-        bar.inc(batch.len() as u64);
-    }
+    stream::texts(encoder, &all, |rows| {
+        vectors.extend_from_slice(rows);
+        bar.inc((rows.len() / encoder.dim()) as u64);
+        anyhow::Ok(())
+    })?;
     bar.finish_and_clear();
     let mut rest = &vectors[..];
     let mut of_label = |prompts: &Vec<String>| {
@@ -265,34 +262,25 @@ fn classify(
 ) -> Result<(Vec<Classified>, usize)> {
     let bar = progress::bar(Some(pictures.len()), "pictures");
     let (mut found, mut skipped) = (Vec::new(), 0);
-    for batch in pictures.chunks(BATCH) {
-        let load = |path: &Path| -> Result<RgbImage> {
-            let limits = Limits::default();
-            let fit = |picture| encoder.preprocess().fit(&picture);
-            let fitted = read_file(path, limits).and_then(|b| decode_then(&b, limits, fit));
-            fitted.with_context(|| path.display().to_string())
-        };
-        let loaded: Vec<Result<RgbImage>> = batch.par_iter().map(|(path, _)| load(path)).collect();
-        let (mut images, mut kept) = (Vec::new(), Vec::new());
-        for (image, item) in loaded.into_iter().zip(batch) {
-            match image {
-                Ok(image) => {
-                    images.push(image);
-                    kept.push(item);
-                }
-                Err(error) => {
-                    bar.suspend(|| note!("skipped {}", in_words(&error)));
-                    skipped += 1;
-                }
+    let read = |(path, _): &(PathBuf, Option<usize>)| -> Result<RgbImage> {
+        let limits = Limits::default();
+        let fit = |picture| encoder.preprocess().fit(&picture);
+        let fitted = read_file(path, limits).and_then(|b| decode_then(&b, limits, fit));
+        fitted.with_context(|| path.display().to_string())
+    };
+    stream::each(encoder, pictures, read, |(path, truth), vector| {
+        match vector {
+            Ok(vector) => {
+                found.push(Classified { path, truth, probabilities: probabilities(vector) });
+            }
+            Err(error) => {
+                bar.suspend(|| note!("skipped {}", in_words(&error)));
+                skipped += 1;
             }
         }
-        let vectors = encoder.encode_images(&images)?;
-        for ((path, truth), vector) in kept.into_iter().zip(vectors.chunks_exact(encoder.dim())) {
-            let (path, truth) = (path.clone(), *truth);
-            found.push(Classified { path, truth, probabilities: probabilities(vector) });
-        }
-        bar.inc(batch.len() as u64);
-    }
+        bar.inc(1);
+        anyhow::Ok(())
+    })?;
     bar.finish_and_clear();
     Ok((found, skipped))
 }

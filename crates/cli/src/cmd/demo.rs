@@ -9,16 +9,14 @@ use tuwen_data::Encoder;
 use tuwen_encode::{CpuEncoder, builtin};
 use tuwen_eval::evaluate;
 use tuwen_index::{Gallery, Kind};
+use tuwen_retrieve::walk::{Rules, Walk};
+use tuwen_retrieve::{Engine, Indexer, Query, Settings, model_id};
 
 use crate::cmd::search;
 use crate::demo_assets::{PICTURES, captions};
-use crate::gallery::find;
-use crate::indexing::{Indexer, Options};
 use crate::output::{Force, OutputFile, OutputFolder};
 use crate::page;
-use crate::query::{embed_query, model_id};
 use crate::terminal::say;
-use crate::walk::{Walk, WalkArgs};
 
 /// A dozen queries in both languages.
 const QUERIES: [&str; 12] = [
@@ -61,14 +59,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let encoder = builtin::open()?;
     let folder = args.folder.join("gallery");
     let added = index(&pictures, &folder, &encoder)?;
-    let gallery = Gallery::open(&folder)?;
-    let matrix = gallery.matrix(Kind::Image)?;
+    let engine = Engine::of(Gallery::open(&folder)?, encoder);
     say!("{added} pictures indexed in {}", folder.display());
     say!("");
     let mut rows = Vec::new();
     for query in QUERIES {
-        let vector = embed_query(&encoder, Some(query), None)?;
-        let hits = find(&gallery, &matrix, &vector, ON_PAGE)?;
+        let vector = engine.embed(&Query::words(query))?.vector;
+        let hits = engine.find(&vector, Kind::Image, ON_PAGE)?;
         say!("{query}");
         hits.iter().take(SHOWN).for_each(search::print);
         rows.push((query.to_owned(), hits));
@@ -76,7 +73,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     page::write(&html, "tuwen demo", &rows)?;
     say!();
     say!("the pictures are shown in {}", html.path().display());
-    score(&gallery, &encoder)?;
+    score(&engine.gallery(), engine.encoder())?;
     say!(
         "search them yourself: tuwen search \"a cat\" --gallery {} --html hits.html",
         folder.display()
@@ -89,8 +86,8 @@ fn index(pictures: &Path, folder: &Path, encoder: &CpuEncoder) -> Result<usize> 
     let gallery = Gallery::rebuild(folder, &model_id(builtin::BUILT_IN, encoder)?)?;
     let stop = AtomicBool::new(false);
     let pictures = std::fs::canonicalize(pictures).context("the demo's pictures")?;
-    let walk = Walk::of(&[pictures], &WalkArgs::default(), &stop, &|_| {})?;
-    let mut indexer = Indexer::new(&gallery, encoder, Options::default(), &stop, &|_| {})?;
+    let walk = Walk::of(&[pictures], &Rules::default(), &stop, &|_| {})?;
+    let mut indexer = Indexer::new(&gallery, encoder, Settings::default(), &stop, &|_| {})?;
     indexer.pictures(walk)?;
     let added = indexer.finish().added;
     gallery.finish()?;

@@ -5,10 +5,10 @@ use std::process::ExitCode;
 
 use anyhow::{Result, anyhow, bail};
 use serde_json::json;
-use tuwen_encode::builtin;
+use tuwen_encode::{CpuEncoder, builtin};
+use tuwen_retrieve::{FileName, Query};
 
-use crate::file_name::FileName;
-use crate::query::{TextArgs, Usage, embed_query, in_words, open_model};
+use crate::query::{TextArgs, Usage, in_words, open_model};
 use crate::terminal::{note, say};
 
 /// Print the embeddings of pictures and texts, one JSON object a line
@@ -50,14 +50,20 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     for text in &args.text {
         let embedding = match text.trim().is_empty() {
             true => Err(anyhow!("--text {text:?}: there is nothing in it to embed")),
-            false => embed_query(&encoder, Some(text), None),
+            false => embed(&encoder, &Query::words(text)),
         };
         print(embedding, json!({ "text": text }));
     }
     for path in &args.image {
-        print(embed_query(&encoder, None, Some(path)), image(path)?);
+        print(embed(&encoder, &Query::picture(path)), image(path)?);
     }
     Ok(code)
+}
+
+fn embed(encoder: &CpuEncoder, query: &Query) -> Result<Vec<f32>> {
+    let embedded = query.embed(encoder)?;
+    embedded.remarks.iter().for_each(|remark| note!("note: {remark}"));
+    Ok(embedded.vector)
 }
 
 /// The picture's name as it is printed.

@@ -12,14 +12,15 @@ use tuwen_data::encoding::Encoding;
 use tuwen_encode::{CpuEncoder, builtin};
 use tuwen_index::{Gallery, Kind};
 
+use tuwen_retrieve::walk::Walk;
+use tuwen_retrieve::{Indexer, Settings, Summary, as_in_gallery, model_id, path_of};
+
 use crate::gallery::{GalleryArg, Place};
-use crate::indexing::{Indexer, Options, Summary};
-use crate::picture_file::origin_path;
-use crate::progress;
-use crate::query::{TextArgs, Usage, as_in_gallery, captions, model_id, note_lost, open_model};
+use crate::query::{TextArgs, Usage, captions, note_lost, open_model};
 use crate::terminal::{note, say};
-use crate::walk::{Walk, WalkArgs};
+use crate::walk::WalkArgs;
 use crate::words::counted;
+use crate::{indexed, progress};
 
 /// Make or update a gallery from pictures and texts
 #[derive(clap::Args)]
@@ -92,7 +93,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if args.json {
         say!("{}", serde_json::to_string(&summary)?);
     } else {
-        summary.print(started.elapsed().as_secs_f64());
+        indexed::print(&summary, started.elapsed().as_secs_f64());
     }
     if !replaced {
         note!("stopped: the gallery {} is as it was before --rebuild", place.folder.display());
@@ -141,13 +142,14 @@ fn index(
             bar.inc(count as u64);
         }
     };
-    let options = Options { verify: args.verify, prune: args.prune, force: args.force };
-    let mut indexer = Indexer::new(gallery, encoder, options, stop, &progress)?;
+    let settings = Settings { verify: args.verify, prune: args.prune, force: args.force };
+    let mut indexer = Indexer::new(gallery, encoder, settings, stop, &progress)?;
     if !args.paths.is_empty() {
         let looking = progress::bar(None, "pictures found");
         let paths: std::io::Result<Vec<PathBuf>> =
             args.paths.iter().map(std::fs::canonicalize).collect();
-        let walk = Walk::of(&paths?, &args.walk, stop, &|count| looking.set_position(count))?;
+        let walk =
+            Walk::of(&paths?, &args.walk.rules(), stop, &|count| looking.set_position(count))?;
         looking.finish_and_clear();
         let bar = bar.get_or_init(|| progress::bar(Some(walk.files.len()), "pictures"));
         indexer.pictures(walk)?;
@@ -200,7 +202,7 @@ fn unseen(args: &Args, summary: &Summary, old: &Gallery, new: &Gallery) -> Resul
     }
     let below = |gallery: &Gallery, place: &Path| -> Result<usize> {
         let all = gallery.all(Kind::Image)?;
-        Ok(all.iter().filter(|item| origin_path(&item.origin).starts_with(place)).count())
+        Ok(all.iter().filter(|item| path_of(&item.origin).starts_with(place)).count())
     };
     for path in &args.paths {
         let place = path.canonicalize().with_context(|| path.display().to_string())?;

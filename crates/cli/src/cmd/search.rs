@@ -7,13 +7,13 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 use serde::Serialize;
-use tuwen_encode::CpuEncoder;
 use tuwen_index::Kind;
+use tuwen_retrieve::{Engine, Hit, Query};
 
-use crate::gallery::{FoundItem, GalleryArg, find, open, queries};
+use crate::gallery::{GalleryArg, open, queries};
 use crate::output::{Force, OutputFile};
 use crate::page;
-use crate::query::{TextArgs, Usage, embed_query, in_words};
+use crate::query::{TextArgs, Usage, in_words};
 use crate::terminal::{note, raw, say};
 
 /// Find pictures or texts by words, by a picture, or by both
@@ -29,6 +29,9 @@ pub struct Args {
     /// A picture to search with
     #[arg(long)]
     image: Option<PathBuf>,
+    /// Words for what is not wanted
+    #[arg(long, value_name = "WORDS", conflicts_with = "queries")]
+    not: Vec<String>,
     /// Several queries, one a line; - is standard input. --json prints a line for each
     #[arg(long, value_name = "FILE", conflicts_with_all = ["words", "image"])]
     queries: Option<PathBuf>,
@@ -61,16 +64,13 @@ pub struct Args {
     text_args: TextArgs,
 }
 
+/// How much what is not wanted counts, beside 1 for what is.
+const UNWANTED: f32 = -0.5;
+
 #[derive(Clone, Copy, ValueEnum)]
 enum KindArg {
     Image,
     Text,
-}
-
-/// What is searched for.
-struct Query<'a> {
-    words: Option<String>,
-    image: Option<&'a Path>,
 }
 
 /// Searches and prints the hits. Of several queries one that cannot be embedded is reported and skipped;
@@ -85,15 +85,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         KindArg::Image => Kind::Image,
         KindArg::Text => Kind::Text,
     };
-    let (gallery, encoder) =
-        open(&args.gallery.place().folder, args.model.as_deref(), &args.text_args)?;
-    let matrix = gallery.matrix(kind)?;
-    if matrix.is_empty() && !args.json {
+    let engine = open(&args.gallery.place().folder, args.model.as_deref(), &args.text_args)?;
+    if engine.len(kind)? == 0 && !args.json {
         note!("the gallery has no {} items", if kind == Kind::Image { "image" } else { "text" });
     }
     let (mut rows, mut code) = (Vec::new(), ExitCode::SUCCESS);
     for query in &queries {
-        let vector = match query.embed(&encoder) {
+        let vector = match embed(&engine, query) {
             Ok(vector) => vector,
             Err(error) if args.queries.is_some() => {
                 note!("skipped {:?}: {}", query.title(), in_words(&error));
@@ -102,7 +100,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             }
             Err(error) => return Err(error),
         };
-        let hits = find(&gallery, &matrix, &vector, args.k as usize)?;
+        let hits = engine.find(&vector, kind, args.k as usize)?;
         args.print(query, &hits)?;
         if html.is_some() {
             rows.push((query.title(), hits));
@@ -115,10 +113,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     Ok(code)
 }
 
-fn wanted(args: &Args) -> Result<Vec<Query<'_>>> {
+fn wanted(args: &Args) -> Result<Vec<Query>> {
     if let Some(file) = &args.queries {
         let all = queries(file)?.into_iter();
-        return Ok(all.map(|words| Query { words: Some(words), image: None }).collect());
+        return Ok(all.map(Query::words).collect());
     }
     let words = (!args.words.is_empty()).then(|| args.words.join(" "));
     if words.is_none() && args.image.is_none() {
@@ -129,33 +127,33 @@ fn wanted(args: &Args) -> Result<Vec<Query<'_>>> {
     if words.as_ref().is_some_and(|words| words.trim().is_empty()) {
         bail!(Usage("the query is empty: give some words, or --image FILE alone".into()));
     }
-    Ok(vec![Query { words, image: args.image.as_deref() }])
+    let mut query = words.map(Query::words).unwrap_or_default();
+    if let Some(path) = &args.image {
+        query = query.and_picture(path, 1.0);
+    }
+    query = args.not.iter().fold(query, |query, words| query.and_words(words, UNWANTED));
+    Ok(vec![query])
 }
 
 /// What --json prints for each of several queries.
 #[derive(Serialize)]
 struct Line<'a> {
     query: Option<&'a str>,
-    hits: &'a [FoundItem],
+    hits: &'a [Hit],
 }
 
-impl Query<'_> {
-    fn embed(&self, encoder: &CpuEncoder) -> Result<Vec<f32>> {
-        embed_query(encoder, self.words.as_deref(), self.image)
-    }
-
-    fn title(&self) -> String {
-        let image = self.image.map(|path| path.display().to_string());
-        let parts: Vec<String> = self.words.clone().into_iter().chain(image).collect();
-        parts.join(" + ")
-    }
+/// The query's vector; says what a user should know.
+pub fn embed(engine: &Engine, query: &Query) -> Result<Vec<f32>> {
+    let embedded = engine.embed(query)?;
+    embedded.remarks.iter().for_each(|remark| note!("note: {remark}"));
+    Ok(embedded.vector)
 }
 
 impl Args {
-    fn print(&self, query: &Query<'_>, hits: &[FoundItem]) -> Result<()> {
+    fn print(&self, query: &Query, hits: &[Hit]) -> Result<()> {
         match (&self.queries, self.json) {
             (Some(_), true) => {
-                let line = Line { query: query.words.as_deref(), hits };
+                let line = Line { query: query.wanted_words(), hits };
                 say!("{}", serde_json::to_string(&line)?);
             }
             (None, true) => say!("{}", serde_json::to_string(hits)?),
@@ -177,7 +175,7 @@ impl Args {
 }
 
 /// One line for a hit.
-pub fn print(hit: &FoundItem) {
+pub fn print(hit: &Hit) {
     let name = hit.file.to_string();
     let what = hit.text.as_ref().unwrap_or(&name);
     say!("{:>4}  {:.3}  {what}", hit.rank, hit.score);

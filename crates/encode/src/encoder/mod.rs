@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use tuwen_data::image::{Preprocess, RgbImage};
 use tuwen_data::token::Tokens;
-use tuwen_data::{Encoder, Error as DataError};
+use tuwen_data::{Batch, Encoder, Error as DataError, Output, TextInput};
 
 use crate::arrays::Arrays;
 use crate::checkpoint::{Checkpoint, TokenizerFile};
@@ -203,8 +203,14 @@ impl CpuEncoder {
 
 impl CpuEncoder {
     /// Whether all values of some vectors are numbers: with one that is not, every distance is wrong.
-    fn finite(&self, vectors: &[f32], item: impl Fn(usize) -> String) -> tuwen_data::Result<()> {
-        let row = vectors.chunks_exact(self.dim()).position(|v| v.iter().any(|v| !v.is_finite()));
+    fn finite(
+        &self,
+        vectors: &[f32],
+        rows: usize,
+        item: impl Fn(usize) -> String,
+    ) -> tuwen_data::Result<()> {
+        let width = (vectors.len() / rows.max(1)).max(1);
+        let row = vectors.chunks_exact(width).position(|v| v.iter().any(|v| !v.is_finite()));
         row.map_or(Ok(()), |row| {
             Err(DataError::Encode(format!(
                 "{}: the vector of {} is not finite (NaN or infinity): its weights are damaged; \
@@ -236,18 +242,71 @@ fn normalise(row: &mut [f32]) {
     row.iter_mut().for_each(|value| *value /= length);
 }
 
-/// The unit vector in the middle of some; of one, itself.
-fn mean<'v>(mut rows: impl Iterator<Item = &'v [f32]>) -> Vec<f32> {
+/// The mean of some vectors, where `unit` says so of length 1; of one, itself.
+fn mean<'v>(mut rows: impl Iterator<Item = &'v [f32]>, unit: bool) -> Vec<f32> {
     let Some(first) = rows.next() else { return Vec::new() };
-    let (mut sum, mut several) = (first.to_vec(), false);
+    let (mut sum, mut count) = (first.to_vec(), 1);
     for row in rows {
         math::add(&mut sum, row);
-        several = true;
+        count += 1;
     }
-    if several {
-        normalise(&mut sum);
+    match (count, unit) {
+        (1, _) => {}
+        (_, true) => normalise(&mut sum),
+        (_, false) => sum.iter_mut().for_each(|value| *value /= count as f32),
     }
     sum
+}
+
+impl CpuEncoder {
+    /// Pictures to rows of the wanted kind.
+    fn images(&self, images: &[RgbImage], wanted: Output) -> tuwen_data::Result<Vec<f32>> {
+        let size = self.config.preprocess.size;
+        let mut pixels = Vec::with_capacity(images.len() * 3 * (size * size) as usize);
+        for image in images {
+            let (width, height) = image.dimensions();
+            if (width, height) != (size, size) {
+                return Err(DataError::Encode(format!(
+                    "{} takes pictures of {size}x{size}, this one has {width}x{height}: \
+                     call Preprocess::fit first",
+                    self.config.name
+                )));
+            }
+            self.config.preprocess.normalise_into(image, &mut pixels);
+        }
+        let (tower, head) = self.image_tower().map_err(failed)?;
+        let features = tower.forward(&pixels, None, Record::No).features;
+        let rows = match wanted {
+            Output::Embedding => project(features, head.as_ref(), self.dim()),
+            Output::Feature => features,
+        };
+        self.finite(&rows, images.len(), |row| format!("picture {} of {}", row + 1, images.len()))?;
+        Ok(rows)
+    }
+
+    /// Texts to rows of the wanted kind; of several pieces the mean counts.
+    fn texts(&self, texts: &[TextInput], wanted: Output) -> tuwen_data::Result<Vec<f32>> {
+        self.lost.count(texts);
+        let ids: Vec<&[u32]> = texts.iter().flat_map(|t| &t.pieces).map(Vec::as_slice).collect();
+        let (tower, head) = self.text_tower().map_err(failed)?;
+        let features = tower.forward(&ids, Record::No).features;
+        let rows = match wanted {
+            Output::Embedding => project(features, Some(head), self.dim()),
+            Output::Feature => features,
+        };
+        self.finite(&rows, ids.len(), |row| {
+            let owners = texts.iter().enumerate().flat_map(|(at, t)| vec![at; t.pieces.len()]);
+            let at = owners.into_iter().nth(row).unwrap_or(0);
+            format!("text {} of {} (`{}`)", at + 1, texts.len(), texts[at].text)
+        })?;
+        if texts.iter().all(|text| text.pieces.len() == 1) {
+            return Ok(rows);
+        }
+        let mut rows = rows.chunks_exact(rows.len() / ids.len());
+        let normal = wanted == Output::Embedding;
+        let means = texts.iter().flat_map(|t| mean(rows.by_ref().take(t.pieces.len()), normal));
+        Ok(means.collect())
+    }
 }
 
 impl Encoder for CpuEncoder {
@@ -267,53 +326,16 @@ impl Encoder for CpuEncoder {
         &self.config.preprocess
     }
 
-    fn encode_images(&self, images: &[RgbImage]) -> tuwen_data::Result<Vec<f32>> {
-        let size = self.config.preprocess.size;
-        let mut pixels = Vec::with_capacity(images.len() * 3 * (size * size) as usize);
-        for image in images {
-            let (width, height) = image.dimensions();
-            if (width, height) != (size, size) {
-                return Err(DataError::Encode(format!(
-                    "{} takes pictures of {size}x{size}, this one has {width}x{height}: \
-                     call Preprocess::fit first",
-                    self.config.name
-                )));
-            }
-            self.config.preprocess.normalise_into(image, &mut pixels);
-        }
-        let (tower, head) = self.image_tower().map_err(failed)?;
-        let features = tower.forward(&pixels, None, Record::No).features;
-        let vectors = project(features, head.as_ref(), self.dim());
-        self.finite(&vectors, |row| format!("picture {} of {}", row + 1, images.len()))?;
-        Ok(vectors)
+    fn tokenise(&self, text: &str) -> tuwen_data::Result<TextInput> {
+        let (pieces, lost) = self.pieces(text)?;
+        Ok(TextInput { text: text.to_owned(), pieces, lost })
     }
 
-    fn encode_texts(&self, texts: &[&str]) -> tuwen_data::Result<Vec<f32>> {
-        let pieces = texts.iter().map(|text| self.pieces(text));
-        let pieces: Vec<Vec<Vec<u32>>> = pieces.collect::<tuwen_data::Result<_>>()?;
-        let ids: Vec<&[u32]> = pieces.iter().flatten().map(Vec::as_slice).collect();
-        let (tower, head) = self.text_tower().map_err(failed)?;
-        let features = tower.forward(&ids, Record::No).features;
-        let vectors = project(features, Some(head), self.dim());
-        self.finite(&vectors, |row| {
-            let owners = pieces.iter().enumerate().flat_map(|(text, p)| vec![text; p.len()]);
-            let text = owners.into_iter().nth(row).unwrap_or(0);
-            format!("text {} of {} (`{}`)", text + 1, texts.len(), texts[text])
-        })?;
-        if pieces.iter().all(|pieces| pieces.len() == 1) {
-            return Ok(vectors);
+    fn forward(&self, batch: Batch<'_>, wanted: Output) -> tuwen_data::Result<Vec<f32>> {
+        match batch {
+            Batch::Images(images) => self.images(images, wanted),
+            Batch::Texts(texts) => self.texts(texts, wanted),
         }
-        let mut rows = vectors.chunks_exact(self.dim());
-        let means = pieces.iter().flat_map(|pieces| mean(rows.by_ref().take(pieces.len())));
-        Ok(means.collect())
-    }
-
-    fn lost_tokens(&self, text: &str) -> usize {
-        if self.long_text == LongText::Window {
-            return 0;
-        }
-        // A tokenizer that cannot be read is reported when the text is embedded.
-        self.tokens(text).map_or(0, |(_, lost)| lost)
     }
 }
 

@@ -4,6 +4,7 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use tuwen_data::TextInput;
 use tuwen_data::token::{has_wide, windows};
 
 use super::{CpuEncoder, Source, description, failed};
@@ -29,6 +30,16 @@ pub enum LongText {
 pub(super) struct Lost {
     texts: AtomicUsize,
     tokens: AtomicUsize,
+}
+
+impl Lost {
+    /// Counts what texts lose that are embedded now.
+    pub(super) fn count(&self, texts: &[TextInput]) {
+        for text in texts.iter().filter(|text| text.lost > 0) {
+            self.texts.fetch_add(1, Ordering::Relaxed);
+            self.tokens.fetch_add(text.lost, Ordering::Relaxed);
+        }
+    }
 }
 
 impl CpuEncoder {
@@ -117,23 +128,19 @@ impl CpuEncoder {
         self.tokens.get().expect("just set").encode(text, self.config.context)
     }
 
-    /// A text's tokens, in as many pieces as it is embedded in.
-    pub(super) fn pieces(&self, text: &str) -> tuwen_data::Result<Vec<Vec<u32>>> {
+    /// A text's tokens, in as many pieces as it is embedded in, and how many are lost.
+    pub(super) fn pieces(&self, text: &str) -> tuwen_data::Result<(Vec<Vec<u32>>, usize)> {
         let (ids, lost) = self.tokens(text)?;
-        if lost == 0 {
-            return Ok(vec![ids]);
-        }
-        if self.long_text == LongText::Cut {
-            self.lost.texts.fetch_add(1, Ordering::Relaxed);
-            self.lost.tokens.fetch_add(lost, Ordering::Relaxed);
-            return Ok(vec![ids]);
+        if lost == 0 || self.long_text == LongText::Cut {
+            return Ok((vec![ids], lost));
         }
         let fits = |part: &str| self.tokens(part).is_ok_and(|(_, lost)| lost == 0);
         let parts = windows(text, fits);
         // White space can be tokens and still be no window.
         if parts.is_empty() {
-            return Ok(vec![ids]);
+            return Ok((vec![ids], 0));
         }
-        parts.into_iter().map(|part| Ok(self.tokens(part)?.0)).collect()
+        let pieces = parts.into_iter().map(|part| Ok(self.tokens(part)?.0));
+        Ok((pieces.collect::<tuwen_data::Result<_>>()?, 0))
     }
 }

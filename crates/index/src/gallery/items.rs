@@ -92,7 +92,7 @@ impl Gallery {
     ///
     /// # Errors
     /// The database cannot be read, or a vector has another width than the gallery's.
-    pub fn matrix(&self, kind: Kind) -> Result<Flat> {
+    pub fn vectors(&self, kind: Kind) -> Result<Flat> {
         let dim = self.model()?.dim;
         let sql = "SELECT id, vector FROM item WHERE kind = ?1 ORDER BY id";
         let read = || {

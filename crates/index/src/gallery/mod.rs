@@ -37,6 +37,11 @@ impl Gallery {
         folder.join(DATABASE).is_file()
     }
 
+    /// Where it is.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Opens for reading, also on a read-only disk.
     ///
     /// # Errors

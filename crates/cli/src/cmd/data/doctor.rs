@@ -12,8 +12,9 @@ use rayon::prelude::*;
 use tuwen_data::doctor::{Doctor, Example, Finding, Kind, Look, Severity};
 use tuwen_data::encoding::TextFile;
 use tuwen_data::import::{archive_pictures, is_image_name};
-use tuwen_data::{Error, ImageSource, Sample};
-use tuwen_encode::builtin;
+use tuwen_data::{Encoder, Error, ImageSource, Sample};
+use tuwen_encode::{builtin, stream};
+use tuwen_train::fitted;
 
 use super::{SourceArgs, open, total};
 use crate::number;
@@ -189,7 +190,20 @@ fn pairing(
         .map(|(_, sample)| sample)
         .collect();
     let encoder = tuwen_hub::open(&args.model)?;
-    let Some(found) = pairing::check(&encoder, &usable)? else { return Ok(None) };
+    let Some(places) = pairing::drawn(usable.len()) else { return Ok(None) };
+    let tried: Vec<&Sample> = places.into_iter().map(|at| usable[at]).collect();
+    let (mut images, mut texts) = (Vec::new(), Vec::new());
+    let read = |sample: &&Sample| fitted(&encoder, sample);
+    stream::each(&encoder, tried.iter().copied(), read, |_, row: tuwen_data::Result<&[f32]>| {
+        images.extend_from_slice(row?);
+        anyhow::Ok(())
+    })?;
+    let words: Vec<&str> = tried.iter().map(|sample| &*sample.captions[0].text).collect();
+    stream::texts(&encoder, &words, |rows| {
+        texts.extend_from_slice(rows);
+        anyhow::Ok(())
+    })?;
+    let found = pairing::measure(encoder.name(), &images, &texts, encoder.dim());
     if found.scrambled() {
         doctor.note(Kind::Pairing, || Example { ids: Vec::new(), text: found.to_string() });
     }

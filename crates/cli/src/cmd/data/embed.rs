@@ -3,11 +3,10 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use rayon::prelude::*;
-use tuwen_data::image::{Limits, RgbImage, decode};
 use tuwen_data::vectors::{Layout, VectorWriter};
 use tuwen_data::{Encoder, Error, Sample};
-use tuwen_encode::builtin;
+use tuwen_encode::{builtin, stream};
+use tuwen_train::fitted;
 
 use super::super::by_name;
 use super::{Skipped, SourceArgs, open, total};
@@ -17,7 +16,7 @@ use crate::query::{TextArgs, note_lost, open_model};
 use crate::terminal::say;
 use crate::words::counted;
 
-/// Pictures that are decoded and embedded at once.
+/// Pictures whose captions are embedded together.
 const BATCH: usize = 64;
 
 /// Which set into which files.
@@ -40,44 +39,36 @@ pub struct Args {
 /// Embeds, a batch at a time. What cannot be read is reported and skipped.
 pub fn run(args: &Args) -> Result<()> {
     let encoder = open_model(&args.model, &args.text_args)?;
-    let mut records = open(&args.source)?.records.peekable();
+    let records = open(&args.source)?.records;
     let begin = || VectorWriter::create(&args.output, args.to, encoder.dim());
-    let (_announced, mut writer) = StagedOutput::begin(&args.output, &args.source.inputs(), begin)?;
+    let (_announced, writer) = StagedOutput::begin(&args.output, &args.source.inputs(), begin)?;
     let bar = progress::bar(total(&args.source), "records");
-    let (mut skipped, mut done) = (Skipped::default(), 0);
-    while records.peek().is_some() {
-        let batch: Vec<_> = records.by_ref().take(BATCH).collect();
-        let fitted: Vec<_> = batch.into_par_iter().map(|record| fit(&encoder, record?)).collect();
-        let mut read = Vec::new();
-        for record in fitted {
-            match record {
-                Ok(record) => read.push(record),
-                Err(error) => bar.suspend(|| skipped.add(error)),
-            }
-        }
-        let (samples, squares): (Vec<Sample>, Vec<_>) = read.into_iter().unzip();
-        let images = encoder.encode_images(&squares)?;
-        let texts: Vec<&str> =
-            samples.iter().flat_map(|sample| &sample.captions).map(|c| &*c.text).collect();
-        let texts = encoder.encode_texts(&texts)?;
-        let mut rows = &texts[..];
-        for (sample, image) in samples.iter().zip(images.chunks_exact(encoder.dim())) {
-            let (own, rest) = rows.split_at(sample.captions.len() * encoder.dim());
-            rows = rest;
-            match writer.write(sample, image, own) {
-                Ok(()) => {
-                    bar.inc(1);
-                    done += 1;
+    let mut sink = Sink { encoder: &encoder, writer, waiting: Vec::new(), done: 0 };
+    let mut skipped = Skipped::default();
+    let mut skip = |error: Error| bar.suspend(|| skipped.add(error));
+    let read = |record: &tuwen_data::Result<Sample>| match record {
+        Ok(sample) => fitted(&encoder, sample).map_err(Some),
+        Err(_) => Err(None),
+    };
+    stream::each(&encoder, records, read, |record, vector| {
+        bar.inc(1);
+        match (record, vector) {
+            (Ok(sample), Ok(vector)) => {
+                sink.waiting.push((sample, vector.to_vec()));
+                if sink.waiting.len() >= BATCH {
+                    sink.flush()?.into_iter().for_each(&mut skip);
                 }
-                Err(error @ Error::Io { .. }) => return Err(error.into()),
-                Err(error) => bar.suspend(|| skipped.add(error)),
             }
+            (Err(error), _) | (_, Err(Some(error))) => skip(error),
+            (Ok(_), Err(None)) => unreachable!("only a record that is an error is not read"),
         }
-    }
+        anyhow::Ok(())
+    })?;
+    sink.flush()?.into_iter().for_each(&mut skip);
     bar.finish_and_clear();
     note_lost(&encoder);
-    args.source.refuse_nothing(done, skipped.0)?;
-    let [pictures, captions] = writer.finish()?;
+    args.source.refuse_nothing(sink.done, skipped.0)?;
+    let [pictures, captions] = sink.writer.finish()?;
     say!(
         "{}: {}, {}, {} values each, {} skipped",
         args.output.display(),
@@ -89,9 +80,35 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-fn fit(encoder: &dyn Encoder, sample: Sample) -> tuwen_data::Result<(Sample, RgbImage)> {
-    let picture = sample.image.read().and_then(|bytes| decode(&bytes, Limits::default()));
-    let picture = picture.map_err(|e| Error::data_set(&sample.id, e.to_string()))?;
-    let fitted = encoder.preprocess().fit(&picture);
-    Ok((sample, fitted))
+/// Where pictures with their vectors wait for those of their captions.
+struct Sink<'e> {
+    encoder: &'e dyn Encoder,
+    writer: VectorWriter,
+    waiting: Vec<(Sample, Vec<f32>)>,
+    /// Pictures that were written.
+    done: usize,
+}
+
+impl Sink<'_> {
+    /// Writes all that waits; gives back what the layout has no place for.
+    ///
+    /// # Errors
+    /// The disk, or the encoder.
+    fn flush(&mut self) -> tuwen_data::Result<Vec<Error>> {
+        let samples = self.waiting.iter().map(|(sample, _)| sample);
+        let texts: Vec<&str> = samples.flat_map(|s| &s.captions).map(|c| &*c.text).collect();
+        let texts = self.encoder.encode_texts(&texts)?;
+        let (mut rows, mut refused) = (&texts[..], Vec::new());
+        for (sample, image) in &self.waiting {
+            let (own, rest) = rows.split_at(sample.captions.len() * self.encoder.dim());
+            rows = rest;
+            match self.writer.write(sample, image, own) {
+                Ok(()) => self.done += 1,
+                Err(error @ Error::Io { .. }) => return Err(error),
+                Err(error) => refused.push(error),
+            }
+        }
+        self.waiting.clear();
+        Ok(refused)
+    }
 }

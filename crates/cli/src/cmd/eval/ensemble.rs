@@ -10,7 +10,7 @@ use tuwen_eval::fuse::{Member, Recipe, learn_weights};
 use tuwen_train::{Embedded, embed_set};
 
 use super::Args;
-use crate::progress::Shown;
+use crate::progress;
 use crate::query::{Usage, note_lost, open_model};
 use crate::terminal::note;
 
@@ -29,7 +29,13 @@ pub fn embed(args: &Args, set: &DataSet, samples: &[Sample]) -> Result<Embedded>
         let encoder = open_model(model, &args.text_args)?.with_dataset_text(args.dataset_text);
         let embed = |samples: &[Sample]| {
             let texts = relation::texts(samples).values().map(Vec::len).sum::<usize>();
-            embed_set(&Shown::new(&encoder, samples.len() + texts), samples)
+            let bar = progress::bar(Some(samples.len() + texts), "pictures and texts");
+            let embedded = embed_set(&encoder, samples, &|count| {
+                bar.inc(count as u64);
+                Ok(())
+            });
+            bar.finish_and_clear();
+            embedded
         };
         parts.push(embed(samples)?);
         if let Some(other) = &other {

@@ -4,12 +4,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
-use rayon::prelude::*;
 use tuwen_data::Encoder;
 use tuwen_data::image::{Limits, RgbImage, decode_file};
 use tuwen_data::import::{self, CaptionFile, DataSet, Format};
 use tuwen_data::taidi::{RANKS, Row, Tables, Task, result};
-use tuwen_encode::{CpuEncoder, builtin};
+use tuwen_encode::{CpuEncoder, builtin, stream};
 use tuwen_eval::fuse::{Fusion, Member, Recipe, fuse, learn_weights};
 use tuwen_train::embed_set;
 
@@ -17,9 +16,6 @@ use crate::number;
 use crate::output::{Force, OutputFolder};
 use crate::query::{TextArgs, Usage, in_words, note_lost, open_model};
 use crate::terminal::{note, say};
-
-/// Pictures or texts that are embedded together.
-const BATCH: usize = 64;
 
 /// What to answer, and with what.
 #[derive(clap::Args)]
@@ -144,7 +140,7 @@ fn learned(args: &Args, encoders: &[CpuEncoder]) -> Result<Vec<f32>> {
         ..DataSet::new(Format::Csv, &part.join("ImageData"))
     };
     let samples = import::read(&set)?;
-    let embedded = encoders.iter().map(|encoder| Ok(embed_set(encoder, &samples)?));
+    let embedded = encoders.iter().map(|encoder| Ok(embed_set(encoder, &samples, &|_| Ok(()))?));
     let embedded = embedded.collect::<Result<Vec<_>>>()?;
     let members: Vec<Member<'_>> = embedded
         .iter()
@@ -196,11 +192,12 @@ fn bar(count: usize, what: &'static str) -> Result<ProgressBar> {
 fn texts(encoder: &CpuEncoder, rows: &[Row]) -> Result<Vec<f32>> {
     let bar = bar(rows.len(), "texts")?;
     let mut out = Vec::with_capacity(rows.len() * encoder.dim());
-    for batch in rows.chunks(BATCH) {
-        let words: Vec<&str> = batch.iter().map(|row| row.text.as_str()).collect();
-        out.extend(encoder.encode_texts(&words)?);
-        bar.inc(batch.len() as u64);
-    }
+    let words: Vec<&str> = rows.iter().map(|row| row.text.as_str()).collect();
+    stream::texts(encoder, &words, |rows| {
+        out.extend_from_slice(rows);
+        bar.inc((rows.len() / encoder.dim()) as u64);
+        anyhow::Ok(())
+    })?;
     bar.finish_and_clear();
     Ok(out)
 }
@@ -209,20 +206,20 @@ fn texts(encoder: &CpuEncoder, rows: &[Row]) -> Result<Vec<f32>> {
 fn pictures(encoder: &CpuEncoder, rows: &[Row], folder: &Path) -> Result<Vec<f32>> {
     let bar = bar(rows.len(), "pictures")?;
     let size = encoder.preprocess().size;
-    let load = |row: &Row| match decode_file(&folder.join(&row.id), Limits::default()) {
-        Ok(picture) => encoder.preprocess().fit(&picture),
+    let read = |row: &&Row| match decode_file(&folder.join(&row.id), Limits::default()) {
+        Ok(picture) => Ok(encoder.preprocess().fit(&picture)),
         Err(error) => {
             let error = anyhow::Error::from(error).context(row.id.clone());
             bar.suspend(|| note!("note: taken as grey: {}", in_words(&error)));
-            RgbImage::from_pixel(size, size, [128; 3].into())
+            Ok(RgbImage::from_pixel(size, size, [128; 3].into()))
         }
     };
     let mut out = Vec::with_capacity(rows.len() * encoder.dim());
-    for batch in rows.chunks(BATCH) {
-        let images: Vec<RgbImage> = batch.par_iter().map(load).collect();
-        out.extend(encoder.encode_images(&images)?);
-        bar.inc(batch.len() as u64);
-    }
+    stream::each(encoder, rows, read, |_, vector: Result<&[f32]>| {
+        out.extend_from_slice(vector?);
+        bar.inc(1);
+        anyhow::Ok(())
+    })?;
     bar.finish_and_clear();
     Ok(out)
 }

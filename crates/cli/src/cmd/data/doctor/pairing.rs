@@ -3,20 +3,14 @@
 
 use std::fmt;
 
-use anyhow::Result;
-use rayon::prelude::*;
 use serde::Serialize;
-use tuwen_data::image::{Limits, RgbImage, decode};
 use tuwen_data::rng::Rng;
-use tuwen_data::{Encoder, Sample};
-use tuwen_encode::CpuEncoder;
 use tuwen_eval::evaluate;
 
 /// Pairs that are tried.
 const PAIRS: usize = 1000;
 /// Fewer say nothing.
 const FEWEST: usize = 20;
-const BATCH: usize = 32;
 
 /// Text-to-image R@10 of the pairs as given, of the same pairs shuffled, and by chance, in percent.
 #[derive(Clone, Debug, Serialize)]
@@ -47,40 +41,28 @@ impl fmt::Display for Pairing {
     }
 }
 
-/// Measures; nothing where there are too few pairs.
-pub(super) fn check(encoder: &CpuEncoder, samples: &[&Sample]) -> Result<Option<Pairing>> {
-    let mut places: Vec<usize> = (0..samples.len()).collect();
-    let mut rng = Rng::new(&[7]);
-    for at in (1..places.len()).rev() {
-        places.swap(at, rng.below(at + 1));
-    }
+/// Which of `count` pairs are tried, in the same random order each time; nothing where there are too few.
+pub(super) fn drawn(count: usize) -> Option<Vec<usize>> {
+    let mut places: Vec<usize> = (0..count).collect();
+    Rng::new(&[7]).shuffle(&mut places);
     places.truncate(PAIRS);
-    if places.len() < FEWEST {
-        return Ok(None);
-    }
-    let (mut images, mut texts) = (Vec::new(), Vec::new());
-    for batch in places.chunks(BATCH) {
-        let fit = |&at: &usize| -> tuwen_data::Result<RgbImage> {
-            Ok(encoder.preprocess().fit(&decode(&samples[at].image.read()?, Limits::default())?))
-        };
-        let fitted = batch.par_iter().map(fit).collect::<tuwen_data::Result<Vec<_>>>()?;
-        images.extend(encoder.encode_images(&fitted)?);
-        let words: Vec<&str> =
-            batch.iter().map(|&at| samples[at].captions[0].text.as_str()).collect();
-        texts.extend(encoder.encode_texts(&words)?);
-    }
-    let pairs = places.len();
+    (places.len() >= FEWEST).then_some(places)
+}
+
+/// Measures with the vectors of pictures and of their captions, (P, D) each.
+pub(super) fn measure(model: &str, images: &[f32], texts: &[f32], dim: usize) -> Pairing {
+    let pairs = images.len() / dim;
     // The captions of the pictures, or of those `by` places on: with 1 none stays with its own.
     let measure = |by: usize| {
         let truth: Vec<Vec<usize>> = (0..pairs).map(|at| vec![(at + by) % pairs]).collect();
-        evaluate(&images, &texts, encoder.dim(), &truth).text_to_image
+        evaluate(images, texts, dim, &truth).text_to_image
     };
     let (given, shuffled) = (measure(0), measure(1));
-    Ok(Some(Pairing {
+    Pairing {
         pairs,
         given: given.recall[2],
         shuffled: shuffled.recall[2],
         chance: given.chance[2],
-        model: encoder.name().to_owned(),
-    }))
+        model: model.to_owned(),
+    }
 }

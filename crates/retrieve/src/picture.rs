@@ -1,7 +1,6 @@
 //! One picture file of a gallery: what does it hold, has it changed.
 
-use std::os::unix::ffi::OsStringExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tuwen_data::image::{Limits, RgbImage, decode_then, read_file};
 use tuwen_data::{Encoder, Result};
@@ -25,11 +24,6 @@ pub struct Fitted {
     pub width: u32,
     /// Of the original, in pixels.
     pub height: u32,
-}
-
-/// The path an item comes from.
-pub fn origin_path(origin: &[u8]) -> PathBuf {
-    PathBuf::from(std::ffi::OsString::from_vec(origin.to_vec()))
 }
 
 /// Reads, hashes, decodes and resizes one picture; `known` is what the gallery has from there.

@@ -1,15 +1,18 @@
 //! Captions and other texts into a gallery.
 
 use std::collections::HashMap;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use anyhow::{Context, Result};
 use tuwen_index::{Item, Kind, NewItem};
 
+use super::Indexer;
 use super::owners::Owners;
-use super::{BATCH, Indexer};
+use crate::origin::bytes_of;
 use crate::walk::Failure;
+use crate::{Error, Result};
+
+/// Texts that are embedded and committed together.
+const BATCH: usize = 64;
 
 impl Indexer<'_> {
     /// Makes the texts of a caption file the items that come from it: `pairs` of a picture's name,
@@ -18,9 +21,9 @@ impl Indexer<'_> {
     /// # Errors
     /// A gallery that cannot be written.
     pub fn texts(&mut self, file: &Path, pairs: &[(Option<String>, String)]) -> Result<()> {
-        let place = std::fs::canonicalize(file).with_context(|| file.display().to_string())?;
+        let place = std::fs::canonicalize(file).map_err(|e| Error::io(file, e))?;
         let folder = place.parent().unwrap_or(Path::new("/"));
-        let origin = place.as_os_str().as_bytes();
+        let origin = bytes_of(&place);
         let owners = Owners::of(self.gallery)?;
         // What the gallery holds already, several times where the file says it several times.
         let mut old: HashMap<(Option<i64>, String), Vec<Item>> = HashMap::new();

@@ -13,15 +13,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::UNIX_EPOCH;
 
-use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use tuwen_data::image::{ARCHIVES, Kind};
 use tuwen_index::Gallery;
 
 use self::rules::{Patterns, Reason};
-use crate::file_name::FileName;
+use crate::{Error, FileName, Result};
 
-pub use self::rules::WalkArgs;
+pub use self::rules::Rules;
 
 /// A picture's file.
 #[derive(Clone, Debug)]
@@ -106,13 +105,13 @@ impl Walk {
     /// A root that does not exist or is no file or folder, or a pattern that makes no sense.
     pub fn of(
         roots: &[PathBuf],
-        args: &WalkArgs,
+        rules: &Rules,
         stop: &AtomicBool,
         progress: &dyn Fn(u64),
     ) -> Result<Self> {
         let mut walk = Self::default();
         for root in roots {
-            let place = root.canonicalize().with_context(|| root.display().to_string())?;
+            let place = root.canonicalize().map_err(|e| Error::io(root, e))?;
             walk.places.push(place);
         }
         let mut walker = Walker {
@@ -125,7 +124,7 @@ impl Walk {
         };
         for (at, root) in roots.iter().enumerate() {
             let place = walker.walk.places[at].clone();
-            let mut patterns = Patterns::new(args, root)?;
+            let mut patterns = Patterns::new(rules, root)?;
             if place.is_dir() {
                 walker.folder(root, &place, &mut patterns)?;
                 walker.follow_links(&mut patterns)?;
@@ -167,12 +166,10 @@ struct Walker<'a> {
 impl Walker<'_> {
     /// A file of the command line.
     fn named(&mut self, path: &Path, real: &Path) -> Result<()> {
-        let data = std::fs::metadata(path).with_context(|| path.display().to_string())?;
+        let data = std::fs::metadata(path).map_err(|e| Error::io(path, e))?;
         if !data.is_file() {
-            bail!(
-                "{}: it is a device or a pipe; give pictures, or folders of them",
-                path.display()
-            );
+            let what = "it is a device or a pipe; give pictures, or folders of them";
+            return Err(Error::place(path, what));
         }
         match sort::content(path) {
             Err(error) => self.unreadable(path, true, &error),

@@ -8,27 +8,25 @@ mod summary;
 mod texts;
 
 use std::collections::HashSet;
-use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::vec::IntoIter;
 
-use anyhow::Result;
-use rayon::prelude::*;
 use tuwen_data::Encoder;
 use tuwen_data::image::RgbImage;
+use tuwen_encode::stream;
 use tuwen_index::{Gallery, Item, Kind, NewItem};
 
-use crate::picture_file::{Fitted, Loaded, load, origin_path};
+use crate::origin::{bytes_of, path_of};
+use crate::picture::{Fitted, Loaded, load};
 use crate::walk::{Failure, Found, Walk};
+use crate::{Error, Result};
 
-pub use self::summary::Summary;
-
-/// Pictures that are decoded, embedded and committed together.
-const BATCH: usize = 32;
+pub use self::summary::{Missing, Summary};
 
 /// What a user may ask for beyond the ordinary.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Options {
+pub struct Settings {
     /// Read the files of which size and time are as they were.
     pub verify: bool,
     /// Forget what is left out now, and texts whose file is gone.
@@ -41,7 +39,7 @@ pub struct Options {
 pub struct Indexer<'a> {
     gallery: &'a Gallery,
     encoder: &'a dyn Encoder,
-    options: Options,
+    settings: Settings,
     stop: &'a AtomicBool,
     progress: &'a dyn Fn(usize),
     summary: Summary,
@@ -68,13 +66,13 @@ impl<'a> Indexer<'a> {
     pub fn new(
         gallery: &'a Gallery,
         encoder: &'a dyn Encoder,
-        options: Options,
+        settings: Settings,
         stop: &'a AtomicBool,
         progress: &'a dyn Fn(usize),
     ) -> Result<Self> {
         let last = gallery.last_id()?;
         let (summary, seen, moved) = (Summary::default(), HashSet::new(), HashSet::new());
-        Ok(Self { gallery, encoder, options, stop, progress, summary, seen, moved, last })
+        Ok(Self { gallery, encoder, settings, stop, progress, summary, seen, moved, last })
     }
 
     /// Indexes the pictures of a walk and forgets those that are gone from its places.
@@ -86,17 +84,13 @@ impl<'a> Indexer<'a> {
         self.summary.left_out = left_out;
         self.summary.failed.extend(failed);
         self.summary.unreadable += unreadable.len();
-        let mut pending = Vec::with_capacity(BATCH);
-        for file in files {
-            if self.stopped() {
-                break;
-            }
-            pending.extend(self.consider(file)?);
-            if pending.len() == BATCH {
-                self.flush(std::mem::take(&mut pending))?;
-            }
-        }
-        self.flush(pending)?;
+        let encoder = self.encoder;
+        let read = |one: Candidate| {
+            let loaded = load(&one.file.path, one.known.as_ref(), encoder);
+            (one, loaded)
+        };
+        let forward = |pictures: &[RgbImage]| encoder.encode_images(pictures);
+        stream::run(read, forward, &mut Pictures { files: files.into_iter(), indexer: self })?;
         if !self.stopped() {
             self.forget_missing(&places, &unreadable)?;
         }
@@ -110,10 +104,10 @@ impl<'a> Indexer<'a> {
 
     /// A candidate, where the file is not as it was.
     fn consider(&mut self, file: Found) -> Result<Option<Candidate>> {
-        let known = self.gallery.from_origin(Kind::Image, file.path.as_os_str().as_bytes())?.pop();
+        let known = self.gallery.from_origin(Kind::Image, bytes_of(&file.path))?.pop();
         if let Some(item) = &known
             && (item.size, item.mtime_ns) == (file.size, file.mtime_ns)
-            && !self.options.verify
+            && !self.settings.verify
         {
             self.seen.insert(item.id);
             self.summary.unchanged += 1;
@@ -121,31 +115,6 @@ impl<'a> Indexer<'a> {
             return Ok(None);
         }
         Ok(Some(Candidate { file, known }))
-    }
-
-    /// Reads, embeds and commits what is pending.
-    fn flush(&mut self, pending: Vec<Candidate>) -> Result<()> {
-        let encoder = self.encoder;
-        let read = |one: &Candidate| load(&one.file.path, one.known.as_ref(), encoder);
-        let loaded: Vec<tuwen_data::Result<Loaded>> = pending.par_iter().map(read).collect();
-        let mut fresh = Vec::new();
-        for (candidate, loaded) in pending.into_iter().zip(loaded) {
-            (self.progress)(1);
-            match loaded {
-                Err(error) => self.refuse(&candidate, &error),
-                Ok(Loaded::Same) => {
-                    let item = candidate.known.as_ref().expect("only a known file is the same");
-                    self.relocate(item.id, &candidate.file)?;
-                    self.summary.unchanged += 1;
-                }
-                Ok(Loaded::Fitted(fitted)) => {
-                    if !self.moved(&candidate, &fitted.hash)? {
-                        fresh.push((candidate, fitted));
-                    }
-                }
-            }
-        }
-        self.store(fresh)
     }
 
     fn refuse(&mut self, candidate: &Candidate, error: &tuwen_data::Error) {
@@ -161,8 +130,7 @@ impl<'a> Indexer<'a> {
     }
 
     fn relocate(&mut self, id: i64, file: &Found) -> Result<()> {
-        let origin = file.path.as_os_str().as_bytes();
-        self.gallery.relocate(id, origin, file.size, file.mtime_ns)?;
+        self.gallery.relocate(id, bytes_of(&file.path), file.size, file.mtime_ns)?;
         self.seen.insert(id);
         Ok(())
     }
@@ -176,7 +144,7 @@ impl<'a> Indexer<'a> {
         let gone = same.iter().find(|item| {
             item.kind == Kind::Image
                 && !self.seen.contains(&item.id)
-                && !origin_path(&item.origin).exists()
+                && !path_of(&item.origin).exists()
         });
         let Some(item) = gone else { return Ok(false) };
         self.relocate(item.id, &candidate.file)?;
@@ -185,28 +153,20 @@ impl<'a> Indexer<'a> {
         Ok(true)
     }
 
-    fn store(&mut self, fresh: Vec<(Candidate, Fitted)>) -> Result<()> {
-        if fresh.is_empty() {
-            return Ok(());
-        }
-        let pictures: Vec<RgbImage> =
-            fresh.iter().map(|(_, fitted)| fitted.picture.clone()).collect();
-        let vectors = self.encoder.encode_images(&pictures)?;
+    /// Commits a batch of pictures with their vectors.
+    fn store(&mut self, fresh: &[Fresh], vectors: &[f32]) -> Result<()> {
         let ids = self.gallery.transaction(|gallery| {
             let rows = fresh.iter().zip(vectors.chunks_exact(self.encoder.dim()));
-            rows.map(|((Candidate { file, known }, fitted), vector)| {
+            rows.map(|(Fresh { file, known, hash, size }, vector)| {
                 let item = NewItem {
                     kind: Kind::Image,
-                    origin: file.path.as_os_str().as_bytes().to_vec(),
+                    origin: bytes_of(&file.path).to_vec(),
                     text: None,
                     owner: None,
-                    hash: fitted.hash,
+                    hash: *hash,
                     size: file.size,
                     mtime_ns: file.mtime_ns,
-                    metadata: format!(
-                        "{{\"width\":{},\"height\":{}}}",
-                        fitted.width, fitted.height
-                    ),
+                    metadata: format!("{{\"width\":{},\"height\":{}}}", size.0, size.1),
                     vector: vector.to_vec(),
                 };
                 match known {
@@ -216,16 +176,79 @@ impl<'a> Indexer<'a> {
             })
             .collect::<Result<Vec<i64>, _>>()
         })?;
-        let updated = fresh.iter().filter(|(candidate, _)| candidate.known.is_some()).count();
+        let updated = fresh.iter().filter(|one| one.known.is_some()).count();
         self.summary.updated += updated;
         self.summary.added += fresh.len() - updated;
         self.seen.extend(ids);
+        (self.progress)(fresh.len());
         Ok(())
     }
 
     /// What was done.
     pub fn finish(self) -> Summary {
         self.summary
+    }
+}
+
+/// A picture that is being embedded.
+struct Fresh {
+    file: Found,
+    known: Option<Item>,
+    hash: [u8; 32],
+    /// Width and height of the original.
+    size: (u32, u32),
+}
+
+/// The pictures of a walk as the stream takes them.
+struct Pictures<'i, 'a> {
+    files: IntoIter<Found>,
+    indexer: &'i mut Indexer<'a>,
+}
+
+impl stream::Job for Pictures<'_, '_> {
+    type Item = Candidate;
+    type Read = (Candidate, tuwen_data::Result<Loaded>);
+    type Kept = Fresh;
+    type Input = RgbImage;
+    type Error = Error;
+
+    fn next(&mut self) -> Result<Option<Candidate>> {
+        while !self.indexer.stopped()
+            && let Some(file) = self.files.next()
+        {
+            if let Some(candidate) = self.indexer.consider(file)? {
+                return Ok(Some(candidate));
+            }
+        }
+        Ok(None)
+    }
+
+    fn keep(&mut self, (one, loaded): Self::Read) -> Result<Option<(Fresh, RgbImage)>> {
+        let Fitted { hash, picture, width, height } = match loaded {
+            Ok(Loaded::Fitted(fitted)) => fitted,
+            Ok(Loaded::Same) => {
+                let item = one.known.as_ref().expect("only a known file is the same");
+                self.indexer.relocate(item.id, &one.file)?;
+                self.indexer.summary.unchanged += 1;
+                (self.indexer.progress)(1);
+                return Ok(None);
+            }
+            Err(error) => {
+                self.indexer.refuse(&one, &error);
+                (self.indexer.progress)(1);
+                return Ok(None);
+            }
+        };
+        if self.indexer.moved(&one, &hash)? {
+            (self.indexer.progress)(1);
+            return Ok(None);
+        }
+        let Candidate { file, known } = one;
+        Ok(Some((Fresh { file, known, hash, size: (width, height) }, picture)))
+    }
+
+    fn store(&mut self, kept: Vec<Fresh>, vectors: &[f32]) -> Result<()> {
+        self.indexer.store(&kept, vectors)
     }
 }
 

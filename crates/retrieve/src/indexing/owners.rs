@@ -6,12 +6,12 @@
 use std::collections::HashMap;
 use std::path::{Component, Path};
 
-use anyhow::Result;
 use tuwen_data::import::is_image_name;
 use tuwen_index::{Gallery, Kind};
 use unicode_normalization::UnicodeNormalization;
 
-use crate::picture_file::origin_path;
+use crate::Result;
+use crate::origin::path_of;
 
 /// Pictures shown of those that a name fits.
 const SHOWN: usize = 3;
@@ -34,7 +34,7 @@ impl Owners {
             by_stem: HashMap::new(),
         };
         for item in gallery.all(Kind::Image)? {
-            let (at, path) = (owners.pictures.len(), composed(&origin_path(&item.origin)));
+            let (at, path) = (owners.pictures.len(), composed(&path_of(&item.origin)));
             let name = path.rsplit('/').next().unwrap_or(&path);
             let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
             owners.by_name.entry(name.to_owned()).or_default().push(at);

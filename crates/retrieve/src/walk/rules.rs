@@ -4,12 +4,11 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow};
 use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use tuwen_data::encoding::TextFile;
 
-use crate::query::Usage;
+use crate::{Error, Result};
 
 /// Patterns of what to leave out, in the folder they are for.
 const IGNORE_FILE: &str = ".tuwenignore";
@@ -31,16 +30,12 @@ const SYSTEM: [&str; 13] = [
 ];
 
 /// What a walk of folders takes and what it leaves out.
-#[derive(clap::Args, Clone, Debug, Default)]
-pub struct WalkArgs {
-    /// Take hidden files and folders too (.name), and what systems leave behind (@eaDir, Thumbs.db,
-    /// $RECYCLE.BIN, lost+found, …)
-    #[arg(long)]
-    hidden: bool,
-    /// Leave out files and folders below the given ones, in .gitignore's syntax; give several.
-    /// A file .tuwenignore in a folder does the same for that folder
-    #[arg(long, value_name = "GLOB")]
-    exclude: Vec<String>,
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    /// Take hidden files and folders too, and what systems leave behind.
+    pub hidden: bool,
+    /// Leave out what matches, in .gitignore's syntax.
+    pub exclude: Vec<String>,
 }
 
 /// Why an entry is left out.
@@ -55,7 +50,7 @@ pub enum Reason {
 /// The patterns that hold in a folder: those of the command line, and of each folder from the root
 /// down to it.
 pub struct Patterns<'a> {
-    args: &'a WalkArgs,
+    rules: &'a Rules,
     given: Gitignore,
     folders: Vec<Gitignore>,
 }
@@ -65,14 +60,14 @@ impl<'a> Patterns<'a> {
     ///
     /// # Errors
     /// A pattern that makes no sense.
-    pub fn new(args: &'a WalkArgs, root: &Path) -> Result<Self> {
+    pub fn new(rules: &'a Rules, root: &Path) -> Result<Self> {
         let mut builder = GitignoreBuilder::new(root);
-        for pattern in &args.exclude {
+        for pattern in &rules.exclude {
             let added = builder.add_line(None, pattern);
-            added.map_err(|e| Usage(format!("--exclude {pattern}: {e}")))?;
+            added.map_err(|e| Error::Usage(format!("--exclude {pattern}: {e}")))?;
         }
-        let given = builder.build().map_err(|e| Usage(format!("--exclude: {e}")))?;
-        Ok(Self { args, given, folders: Vec::new() })
+        let given = builder.build().map_err(|e| Error::Usage(format!("--exclude: {e}")))?;
+        Ok(Self { rules, given, folders: Vec::new() })
     }
 
     /// Enters a folder and obeys its own file of patterns.
@@ -85,10 +80,11 @@ impl<'a> Patterns<'a> {
         if file.symlink_metadata().is_ok() {
             for (line, pattern) in TextFile::read(&file)?.lines().enumerate() {
                 let added = builder.add_line(None, pattern);
-                added.map_err(|e| anyhow!("{}, line {}: {e}", file.display(), line + 1))?;
+                let at = format!("{}, line {}", file.display(), line + 1);
+                added.map_err(|e| Error::place(Path::new(&at), e))?;
             }
         }
-        self.folders.push(builder.build().with_context(|| file.display().to_string())?);
+        self.folders.push(builder.build().map_err(|e| Error::place(&file, e))?);
         Ok(())
     }
 
@@ -99,7 +95,7 @@ impl<'a> Patterns<'a> {
 
     /// Whether an entry of the folder that was entered last is left out, and why.
     pub fn leaves_out(&self, path: &Path, is_folder: bool) -> Option<Reason> {
-        if !self.args.hidden && path.file_name().is_some_and(is_hidden) {
+        if !self.rules.hidden && path.file_name().is_some_and(is_hidden) {
             return Some(Reason::Hidden);
         }
         // The command line has the first word, then the nearest folder.

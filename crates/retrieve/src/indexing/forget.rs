@@ -5,15 +5,14 @@
 //! most likely a disk is not mounted: they stay until the user says `--force`.
 
 use std::collections::{BTreeMap, HashMap};
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
 use tuwen_index::{Item, Kind};
 
 use super::summary::Missing;
 use super::{Indexer, emptied};
-use crate::picture_file::origin_path;
+use crate::Result;
+use crate::origin::{bytes_of, path_of};
 
 impl Indexer<'_> {
     /// Removes pictures that lay below `places` and are gone.
@@ -29,7 +28,7 @@ impl Indexer<'_> {
         // How many more moved than went: a folder that was put in order lost few.
         let mut balance = vec![0i64; places.len()];
         for item in self.gallery.all(Kind::Image)? {
-            let path = origin_path(&item.origin);
+            let path = path_of(&item.origin);
             if item.id > self.last || !below(&path, places) {
                 continue;
             }
@@ -48,14 +47,14 @@ impl Indexer<'_> {
                 gone.push((item, path));
             }
         }
-        let gone = if self.options.force {
+        let gone = if self.settings.force {
             gone.into_iter().map(|(item, _)| item).collect()
         } else {
             let dead = (0..places.len()).filter(|&at| !alive[at] && balance[at] < 0);
             self.keep_suspicious(gone, &dead.map(|at| &places[at]).collect::<Vec<_>>())
         };
         self.remove(&gone)?;
-        match self.options.prune {
+        match self.settings.prune {
             true => self.remove(&left_out),
             false => {
                 self.summary.kept += left_out.len();
@@ -94,13 +93,13 @@ impl Indexer<'_> {
     /// A gallery that cannot be written.
     pub fn texts_without_file(&mut self) -> Result<()> {
         for (origin, texts) in self.gallery.origins(Kind::Text)? {
-            let path = origin_path(&origin);
+            let path = path_of(&origin);
             if !is_gone(&path) {
                 continue;
             }
-            let on_lost_disk = !self.options.force && emptied(&path).is_some();
-            if self.options.prune && !on_lost_disk {
-                let items = self.gallery.from_origin(Kind::Text, path.as_os_str().as_bytes())?;
+            let on_lost_disk = !self.settings.force && emptied(&path).is_some();
+            if self.settings.prune && !on_lost_disk {
+                let items = self.gallery.from_origin(Kind::Text, bytes_of(&path))?;
                 self.remove(&items)?;
             } else {
                 self.summary.texts_without_file.push(Missing::new(&path, texts));

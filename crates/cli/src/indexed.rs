@@ -1,0 +1,88 @@
+//! What a run of indexing did, for people.
+
+use tuwen_retrieve::walk::{Failure, LeftOut};
+use tuwen_retrieve::{Missing, Summary};
+
+use crate::terminal::{note, say};
+use crate::words::counted;
+
+/// Failures that are listed for people; `--json` lists all.
+const LISTED: usize = 20;
+
+/// Prints it.
+pub fn print(summary: &Summary, seconds: f64) {
+    print_notes(summary);
+    let Summary { added, updated, unchanged, moved, removed, texts, failed, .. } = summary;
+    say!(
+        "{added} added, {updated} updated, {unchanged} unchanged, {moved} moved, {removed} removed, \
+         {} added, {} skipped, in {seconds:.1} s",
+        counted(*texts, "text"),
+        failed.len()
+    );
+    let embedded = (added + updated) as f64;
+    if embedded >= 100.0 {
+        say!("{:.0} pictures/s", embedded / seconds);
+    }
+    if summary.stopped {
+        say!("stopped before the end; run the same command to go on");
+    }
+}
+
+/// What a user should know about what was not done.
+fn print_notes(summary: &Summary) {
+    list("skipped", &summary.failed);
+    list("without a picture:", &summary.texts_alone);
+    for line in left_out(&summary.left_out) {
+        note!("{line}");
+    }
+    if summary.kept > 0 {
+        let what = counted(summary.kept, "picture");
+        note!("{what} of the gallery would be left out now; still there (--prune forgets them)");
+    }
+    for Missing { file, items } in &summary.texts_without_file {
+        let what = counted(*items, "text");
+        note!("{what} from {file}, which is gone, still there (--prune forgets them)");
+    }
+    for Missing { file, items } in &summary.missing {
+        note!(
+            "error: {} of {file} are gone, all at once: is a disk not mounted? \
+             They stay in the gallery (--force forgets them)",
+            counted(*items, "picture")
+        );
+    }
+}
+
+fn list(what: &str, all: &[Failure]) {
+    for Failure { file, reason, .. } in all.iter().take(LISTED) {
+        note!("{what} {file}: {reason}");
+    }
+    if all.len() > LISTED {
+        note!("… and {} more; --json lists all", all.len() - LISTED);
+    }
+}
+
+/// What was left out, in words.
+pub fn left_out(left: &LeftOut) -> Vec<String> {
+    let all = [
+        (left.hidden, "hidden (--hidden takes them)"),
+        (left.excluded, "excluded"),
+        (
+            left.links_outside,
+            "linked from outside the given folders (name their folder to take them)",
+        ),
+        (left.repeated, "reached before by another path"),
+        (left.devices, "devices or pipes"),
+    ];
+    let all = all.iter().filter(|(count, _)| *count > 0);
+    let all: Vec<String> = all.map(|(count, what)| format!("{count} {what}")).collect();
+    let kinds = left.unsupported.iter().map(|(kind, count)| format!("{count} {kind}"));
+    let kinds: Vec<String> = kinds.collect();
+    let mut lines = Vec::new();
+    if !all.is_empty() {
+        lines.push(format!("left out: {}", all.join(", ")));
+    }
+    if !kinds.is_empty() {
+        lines.push(format!("not supported: {}", kinds.join(", ")));
+    }
+    lines
+}

@@ -1,0 +1,67 @@
+//! What a run of indexing did.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::FileName;
+use crate::walk::{Failure, LeftOut};
+
+/// What a run of indexing did.
+#[derive(Debug, Default, Serialize)]
+pub struct Summary {
+    /// New pictures.
+    pub added: usize,
+    /// Pictures whose content changed.
+    pub updated: usize,
+    /// Pictures that are as they were.
+    pub unchanged: usize,
+    /// Pictures recognised by their content in another place.
+    pub moved: usize,
+    /// Pictures and texts that are gone.
+    pub removed: usize,
+    /// New captions and texts.
+    pub texts: usize,
+    /// Texts that were added without a picture, and why: theirs is not in the gallery, or two would fit.
+    pub texts_alone: Vec<Failure>,
+    /// Pictures that stay although they are left out now.
+    pub kept: usize,
+    /// Pictures that stay although they are gone, because all of their folder are.
+    pub missing: Vec<Missing>,
+    /// Texts that stay although their file is gone.
+    pub texts_without_file: Vec<Missing>,
+    /// What was not looked at, and is no failure.
+    #[serde(flatten)]
+    pub left_out: LeftOut,
+    /// What could not be read, and why.
+    pub failed: Vec<Failure>,
+    /// Places that could not be looked into.
+    #[serde(skip)]
+    pub unreadable: usize,
+    /// Whether it was stopped before the end.
+    pub stopped: bool,
+}
+
+/// Items whose place is gone.
+#[derive(Debug, Serialize)]
+pub struct Missing {
+    /// The folder, or the file of texts.
+    #[serde(flatten)]
+    pub file: FileName,
+    /// How many.
+    pub items: usize,
+}
+
+impl Missing {
+    /// `items` that lay there.
+    pub fn new(path: &Path, items: usize) -> Self {
+        Self { file: path.into(), items }
+    }
+}
+
+impl Summary {
+    /// Whether all that the user named was done.
+    pub fn is_success(&self) -> bool {
+        self.missing.is_empty() && !self.failed.iter().any(|failure| failure.named)
+    }
+}

@@ -1,0 +1,189 @@
+//! What is searched for: words and pictures, each with a weight, and the vector they make.
+
+use std::fmt::{self, Display, Formatter};
+use std::path::{Path, PathBuf};
+
+use tuwen_data::Encoder;
+use tuwen_data::image::{Limits, decode_file};
+use tuwen_encode::CpuEncoder;
+
+use crate::{Error, Result};
+
+/// Words, pictures, or both. A part's unit vector counts by its weight; with a weight below 0 its likes are
+/// kept away.
+///
+/// ```
+/// # use tuwen_retrieve::Query;
+/// let query = Query::words("a beach").and_words("people", -0.5);
+/// assert_eq!(query.title(), "a beach - people");
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Query {
+    parts: Vec<(Part, f32)>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Part {
+    Words(String),
+    Picture(PathBuf),
+}
+
+/// What a user should know about how a query was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Remark {
+    /// So many tokens lie beyond the context.
+    Lost(usize),
+    /// The vocabulary cannot spell some tokens of these words.
+    Unknown {
+        /// The words.
+        words: String,
+        /// Tokens that are unknown.
+        unknown: usize,
+        /// Tokens in all.
+        all: usize,
+    },
+    /// These words have full-width letters, which this model reads as others than the plain ones.
+    Width(String),
+}
+
+impl Display for Remark {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lost(lost) => write!(
+                out,
+                "the query is too long; its last {lost} tokens are ignored (--long-text window keeps them)"
+            ),
+            Self::Unknown { words, unknown, all } if unknown == all => {
+                write!(out, "no word of «{words}» is known to the model; hits are arbitrary")
+            }
+            Self::Unknown { words, unknown, all } => {
+                write!(out, "{unknown} of {all} tokens of «{words}» are unknown to the model")
+            }
+            Self::Width(words) => write!(
+                out,
+                "«{words}» has full-width letters or digits, which this model reads as others than the \
+                 plain ones"
+            ),
+        }
+    }
+}
+
+/// A query's unit vector (D).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Embedded {
+    /// Of length 1.
+    pub vector: Vec<f32>,
+    /// What a user should know.
+    pub remarks: Vec<Remark>,
+}
+
+impl Query {
+    /// Words alone.
+    pub fn words(words: impl Into<String>) -> Self {
+        Self::default().and_words(words, 1.0)
+    }
+
+    /// A picture's file alone.
+    pub fn picture(path: impl Into<PathBuf>) -> Self {
+        Self::default().and_picture(path, 1.0)
+    }
+
+    /// The same and words.
+    #[must_use]
+    pub fn and_words(mut self, words: impl Into<String>, weight: f32) -> Self {
+        self.parts.push((Part::Words(words.into()), weight));
+        self
+    }
+
+    /// The same and a picture's file.
+    #[must_use]
+    pub fn and_picture(mut self, path: impl Into<PathBuf>, weight: f32) -> Self {
+        self.parts.push((Part::Picture(path.into()), weight));
+        self
+    }
+
+    /// Whether nothing is searched for.
+    pub fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    /// For people.
+    pub fn title(&self) -> String {
+        let mut title = String::new();
+        for (part, weight) in &self.parts {
+            title += match (title.is_empty(), *weight < 0.0) {
+                (true, false) => "",
+                (false, false) => " + ",
+                (true, true) => "- ",
+                (false, true) => " - ",
+            };
+            match part {
+                Part::Words(words) => title += words,
+                Part::Picture(path) => title += &path.display().to_string(),
+            }
+        }
+        title
+    }
+
+    /// The words that are looked for.
+    pub fn wanted_words(&self) -> Option<&str> {
+        self.parts.iter().find_map(|(part, weight)| match part {
+            Part::Words(words) if *weight > 0.0 => Some(words.as_str()),
+            _ => None,
+        })
+    }
+
+    /// The weighted sum of the parts' unit vectors, of length 1.
+    ///
+    /// # Errors
+    /// Words that are empty, a picture that cannot be read, parts that cancel out, or the encoder's failure.
+    pub fn embed(&self, encoder: &CpuEncoder) -> Result<Embedded> {
+        let (mut sum, mut remarks) = (vec![0.0; encoder.dim()], Vec::new());
+        for (part, weight) in &self.parts {
+            let vector = match part {
+                Part::Words(words) => words_vector(encoder, words, &mut remarks)?,
+                Part::Picture(path) => picture_vector(encoder, path)?,
+            };
+            sum.iter_mut().zip(vector).for_each(|(sum, value)| *sum += weight * value);
+        }
+        let length = sum.iter().map(|v| v * v).sum::<f32>().sqrt();
+        if length < 1e-6 {
+            let what = match self.is_empty() {
+                true => "there is nothing to search for: give words or a picture",
+                false => "the parts of the query cancel out: give them other weights",
+            };
+            return Err(Error::Usage(what.into()));
+        }
+        sum.iter_mut().for_each(|value| *value /= length);
+        Ok(Embedded { vector: sum, remarks })
+    }
+}
+
+fn words_vector(encoder: &CpuEncoder, words: &str, remarks: &mut Vec<Remark>) -> Result<Vec<f32>> {
+    if words.trim().is_empty() {
+        let what = "the query is empty: give some words, or --image FILE";
+        return Err(Error::Usage(what.into()));
+    }
+    let input = encoder.tokenise(words)?;
+    if input.lost > 0 {
+        remarks.push(Remark::Lost(input.lost));
+    }
+    let (unknown, all) = encoder.unknown_tokens(words)?;
+    let shown = words.trim().to_owned();
+    if unknown > 0 || all == 0 {
+        remarks.push(Remark::Unknown { words: shown.clone(), unknown, all });
+    }
+    if encoder.minds_width(words) {
+        remarks.push(Remark::Width(shown));
+    }
+    Ok(encoder.encode_texts(&[words])?)
+}
+
+fn picture_vector(encoder: &CpuEncoder, path: &Path) -> Result<Vec<f32>> {
+    let picture = decode_file(path, Limits::default());
+    let picture = picture.map_err(|e| match e {
+        said if said.to_string().contains(&path.display().to_string()) => Error::Data(said),
+        other => Error::place(path, other),
+    })?;
+    Ok(encoder.encode_images(&[encoder.preprocess().fit(&picture)])?)
+}
