@@ -62,10 +62,13 @@ fn a_gallery_that_cannot_be_written_is_still_searched() {
     let home = folder.path();
     copy_pictures(&["red_car.png", "pizza.png"], &home.join("pictures"));
     index(home, &["pictures"]);
-    for entry in std::fs::read_dir(home.join(".tuwen")).expect("the gallery") {
-        set_mode(&entry.expect("an entry").path(), 0o444);
+    for folder in [".tuwen/vectors", ".tuwen"] {
+        for entry in std::fs::read_dir(home.join(folder)).expect("the gallery") {
+            let path = entry.expect("an entry").path();
+            set_mode(&path, if path.is_dir() { 0o555 } else { 0o444 });
+        }
+        set_mode(&home.join(folder), 0o555);
     }
-    set_mode(&home.join(".tuwen"), 0o555);
     let output = unprivileged(&program, home, &["search", "a pizza", "--json"]);
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{error}");

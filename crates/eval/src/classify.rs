@@ -1,7 +1,7 @@
 //! Classification by the similarity of pictures to labels.
 
 use serde::Serialize;
-use tuwen_index::dot;
+use tuwen_index::exact;
 
 /// One unit vector for each label: the mean of its prompts' unit vectors, normalised again.
 ///
@@ -14,7 +14,7 @@ pub fn classifier(prompts: &[Vec<f32>], dim: usize) -> Vec<f32> {
         for prompt in prompts.chunks_exact(dim) {
             sum.iter_mut().zip(prompt).for_each(|(sum, value)| *sum += value);
         }
-        let length = dot(&sum, &sum).sqrt().max(1e-12);
+        let length = exact::score(&sum, &sum).sqrt().max(1e-12);
         out.extend(sum.iter().map(|value| value / length));
     }
     out
@@ -43,7 +43,10 @@ impl Probability {
     /// # Shapes
     /// `picture`: D, `classifier`: labels * D, both of unit vectors.
     pub fn of(self, picture: &[f32], classifier: &[f32]) -> Vec<f32> {
-        let cosines = classifier.chunks_exact(picture.len()).map(|label| dot(picture, label));
+        let labels = classifier.len() / picture.len();
+        let mut cosines = vec![0.0; labels];
+        exact::scores(picture, classifier, picture.len(), &mut cosines, labels);
+        let cosines = cosines.into_iter();
         match self {
             Self::Sigmoid { scale, bias } => {
                 cosines.map(|cosine| 1.0 / (1.0 + (-scale * cosine - bias).exp())).collect()

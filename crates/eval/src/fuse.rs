@@ -4,7 +4,7 @@
 //! reciprocal ranks forget them (Cormack et al. 2009, <https://doi.org/10.1145/1571941.1572114>).
 
 use rayon::prelude::*;
-use tuwen_gemm::{Mat, Packed};
+use tuwen_index::exact::PackedRows;
 
 use crate::assign::assign;
 use crate::ranks::{Ranking, top};
@@ -68,10 +68,8 @@ pub fn fuse(members: &[Member<'_>], recipe: Recipe) -> Vec<Vec<usize>> {
         let sizes = (member.queries.len() / member.dim, member.gallery.len() / member.dim);
         assert_eq!(sizes, (queries, items), "the same queries and items");
     }
-    let packed: Vec<Packed> = members
-        .iter()
-        .map(|member| Packed::new(Mat::new(member.gallery, items, member.dim, member.dim).t()))
-        .collect();
+    let pack = |member: &Member<'_>| PackedRows::new(member.gallery, member.dim);
+    let packed: Vec<PackedRows> = members.iter().map(pack).collect();
     let block = (SCORES / items.max(1)).clamp(1, 64);
     let starts: Vec<usize> = (0..queries).step_by(block).collect();
     let rows = |start: usize| {
@@ -167,7 +165,7 @@ pub fn learn_weights(members: &[Member<'_>], truth: &[Vec<usize>], recipe: Recip
 /// The sum of the members' comparable scores, (rows, N).
 fn fused(
     members: &[Member<'_>],
-    packed: &[Packed],
+    packed: &[PackedRows],
     fusion: Fusion,
     rows: std::ops::Range<usize>,
     items: usize,
@@ -176,7 +174,7 @@ fn fused(
     let mut scores = vec![0.0; rows.len() * items];
     for (member, packed) in members.iter().zip(packed) {
         let queries = &member.queries[rows.start * member.dim..rows.end * member.dim];
-        packed.multiply(&mut scores, items, Mat::new(queries, rows.len(), member.dim, member.dim));
+        packed.scores(queries, member.dim, &mut scores, items);
         scores.chunks_exact_mut(items).for_each(|row| comparable(row, fusion));
         sum.iter_mut().zip(&scores).for_each(|(sum, score)| *sum += member.weight * score);
     }

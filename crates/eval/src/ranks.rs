@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 use serde::Serialize;
-use tuwen_gemm::{Mat, Packed};
+use tuwen_index::exact::PackedRows;
 use tuwen_index::{Hit, TopK};
 
 /// Scores that one thread holds at a time.
@@ -56,16 +56,15 @@ pub fn rank_all(
     ranking: Ranking,
 ) -> Vec<Ranked> {
     let items = gallery.len() / dim;
-    let pack = |part: &[f32]| Packed::new(Mat::new(part, part.len() / dim, dim, dim).t());
-    let parts: Vec<Packed> = gallery.par_chunks(PART * dim).map(pack).collect();
+    let pack = |part: &[f32]| PackedRows::new(part, dim);
+    let parts: Vec<PackedRows> = gallery.par_chunks(PART * dim).map(pack).collect();
     let block = (SCORES / items.max(1)).clamp(1, 256);
     let blocks = queries.par_chunks(block * dim).enumerate();
     let ranked = blocks.map(|(index, queries)| {
         let rows = queries.len() / dim;
         let mut scores = vec![0.0; rows * items];
         for (part, packed) in parts.iter().enumerate() {
-            let left = Mat::new(queries, rows, dim, dim);
-            packed.multiply(&mut scores[part * PART..], items, left);
+            packed.scores(queries, dim, &mut scores[part * PART..], items);
         }
         let row = |(row, scores): (usize, &[f32])| {
             let query = index * block + row;

@@ -77,6 +77,26 @@ pub enum Error {
          make room and run the same command again"
     )]
     Full(PathBuf),
+    /// A file of vectors cannot be read.
+    #[error("{}: {source}", path.display())]
+    Segment {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's answer.
+        source: std::io::Error,
+    },
+    /// A file of vectors is not as it was written.
+    #[error(
+        "{} is damaged ({what}); the gallery's pictures are not: make it anew from them with \
+         `tuwen index PATH --rebuild --gallery {}` (and its --model, if it had another than the built-in)",
+        path.display(), quoted(gallery_of(path))
+    )]
+    DamagedSegment {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
     /// SQLite failed otherwise.
     #[error("the gallery {path}: {source}")]
     Sqlite {
@@ -89,6 +109,11 @@ pub enum Error {
 
 /// `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// The gallery of a file of vectors.
+fn gallery_of(path: &Path) -> &Path {
+    path.ancestors().nth(2).unwrap_or(path)
+}
 
 /// A path as a shell takes it, so that an advice can be pasted.
 fn quoted(path: &Path) -> Cow<'_, str> {

@@ -28,7 +28,7 @@ impl PartialOrd for Hit {
 }
 
 /// Collects the best `k` hits in bounded memory.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct TopK {
     k: usize,
     /// The worst of the kept hits is on top.
@@ -52,6 +52,11 @@ impl TopK {
             self.heap.pop();
             self.heap.push(hit);
         }
+    }
+
+    /// Takes another's hits as well.
+    pub fn merge(&mut self, other: Self) {
+        other.heap.into_iter().for_each(|hit| self.push(hit));
     }
 
     /// The kept hits, best first.

@@ -35,7 +35,8 @@ fn a_failed_transaction_changes_nothing_and_readers_see_what_is_committed() {
     failed.expect_err("the change failed");
     assert_eq!(writer.count(Kind::Image).expect("a count"), 1);
     writer.transaction(|gallery| gallery.insert(&item("b", [0.0, 1.0, 0.0]))).expect("committed");
-    let hits = reader.vectors(Kind::Image).expect("vectors").search(&[0.1, 0.9, 0.0], 5);
+    let vectors = reader.vectors(Kind::Image).expect("vectors");
+    let hits = vectors.search(&[0.1, 0.9, 0.0], 5, None).expect("hits");
     let found = reader.item(hits[0].id as i64).expect("readable").expect("there");
     assert_eq!((hits.len(), found.origin.as_slice()), (2, b"b".as_slice()));
 }
@@ -105,7 +106,9 @@ fn a_rebuilt_gallery_takes_the_place_of_the_old_one_at_its_end_only() {
     let mut files: Vec<String> = files.map(|name| name.to_string_lossy().into_owned()).collect();
     files.retain(|name| !name.ends_with("-wal") && !name.ends_with("-shm"));
     files.sort_unstable();
-    assert_eq!(files, ["gallery.sqlite", "lock"]);
+    assert_eq!(files, ["gallery.sqlite", "lock", "vectors"]);
+    let segments = std::fs::read_dir(path.join("vectors")).expect("the segments").count();
+    assert_eq!(segments, 2, "vectors and ids of one segment: the old ones are gone");
     Gallery::open_for_writing(path, &other).expect("the new one has its model");
 }
 

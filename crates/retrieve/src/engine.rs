@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde::Serialize;
 use tuwen_encode::CpuEncoder;
-use tuwen_index::{Flat, Gallery, Kind};
+use tuwen_index::{Gallery, Kind, Vectors};
 
 use crate::model::{as_made, model_id, open_model};
 use crate::origin::path_of;
@@ -46,8 +46,8 @@ pub struct Engine {
     folder: PathBuf,
     gallery: Mutex<Gallery>,
     encoder: CpuEncoder,
-    images: OnceLock<Flat>,
-    texts: OnceLock<Flat>,
+    images: OnceLock<Vectors>,
+    texts: OnceLock<Vectors>,
 }
 
 impl Engine {
@@ -107,7 +107,7 @@ impl Engine {
     /// # Errors
     /// The gallery cannot be read.
     pub fn find(&self, vector: &[f32], kind: Kind, k: usize) -> Result<Vec<Hit>> {
-        let scored = self.vectors(kind)?.search(vector, k);
+        let scored = self.vectors(kind)?.search(vector, k, None)?;
         let gallery = self.gallery();
         let mut hits = Vec::with_capacity(scored.len());
         for one in scored {
@@ -125,7 +125,7 @@ impl Engine {
         Ok(hits)
     }
 
-    fn vectors(&self, kind: Kind) -> Result<&Flat> {
+    fn vectors(&self, kind: Kind) -> Result<&Vectors> {
         let kept = match kind {
             Kind::Image => &self.images,
             Kind::Text => &self.texts,

@@ -2,10 +2,10 @@
 
 use rusqlite::{Row, params};
 
-use super::{Gallery, corrupt};
+use super::{Gallery, floats};
 use crate::Result;
-use crate::flat::Flat;
 use crate::item::{Item, Kind, NewItem};
+use crate::vectors::read_row;
 
 impl Gallery {
     /// The picture or texts that come from a file.
@@ -76,40 +76,20 @@ impl Gallery {
         read().map_err(|e| self.error(e))
     }
 
-    /// The vector of an item.
+    /// The vector of an item, (D).
     ///
     /// # Errors
-    /// No such item, or the database cannot be read.
+    /// No such item, or the gallery cannot be read.
     pub fn vector(&self, id: i64) -> Result<Vec<f32>> {
-        let read = || {
-            let mut statement = self.db.prepare_cached("SELECT vector FROM item WHERE id = ?1")?;
-            statement.query_row([id], |row| Ok(floats(row.get_ref(0)?.as_blob()?).collect()))
-        };
-        read().map_err(|e| self.error(e))
-    }
-
-    /// The packed matrix of all vectors of a kind, in the order of their ids.
-    ///
-    /// # Errors
-    /// The database cannot be read, or a vector has another width than the gallery's.
-    pub fn vectors(&self, kind: Kind) -> Result<Flat> {
-        let dim = self.model()?.dim;
-        let sql = "SELECT id, vector FROM item WHERE kind = ?1 ORDER BY id";
-        let read = || {
-            let mut flat = Flat::new(dim);
-            let mut statement = self.db.prepare(sql)?;
-            let mut rows = statement.query([kind.name()])?;
-            while let Some(row) = rows.next()? {
-                let bytes = row.get_ref(1)?.as_blob()?;
-                if bytes.len() != dim * 4 {
-                    let bytes = bytes.len();
-                    return Err(corrupt(format!("a vector of {bytes} bytes for {dim} values")));
-                }
-                flat.push(row.get::<_, i64>(0)? as u64, floats(bytes));
-            }
-            Ok(flat)
-        };
-        read().map_err(|e| self.error(e))
+        if self.format < 2 {
+            let sql = "SELECT vector FROM item WHERE id = ?1";
+            let row = |row: &Row<'_>| Ok(floats(row.get_ref(0)?.as_blob()?).collect());
+            return self.db.query_row(sql, [id], row).map_err(|e| self.error(e));
+        }
+        let sql = "SELECT segment, row FROM item WHERE id = ?1";
+        let place = self.db.query_row(sql, [id], |row| Ok((row.get(0)?, row.get(1)?)));
+        let (segment, row): (i64, i64) = place.map_err(|e| self.error(e))?;
+        read_row(&self.segments(), segment, row as usize, self.model()?.dim)
     }
 
     /// Number of items of a kind.
@@ -127,25 +107,30 @@ impl Gallery {
     /// # Errors
     /// The disk is full or read-only.
     pub fn insert(&self, item: &NewItem) -> Result<i64> {
-        let bytes: Vec<u8> = item.vector.iter().flat_map(|v| v.to_le_bytes()).collect();
-        let insert = || {
-            let mut statement = self.db.prepare_cached(
-                "INSERT INTO item (kind, origin, text, owner, hash, size, mtime_ns, metadata, \
-                 vector) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-            )?;
-            statement.insert(params![
-                item.kind.name(),
-                item.origin,
-                item.text,
-                item.owner,
-                item.hash,
-                item.size as i64,
-                item.mtime_ns,
-                item.metadata,
-                bytes
-            ])
-        };
-        insert().map_err(|e| self.error(e))
+        self.within(|gallery| {
+            let insert = || {
+                let (segment, row) = gallery.next_place(item.kind)?;
+                let mut statement = gallery.db.prepare_cached(
+                    "INSERT INTO item (kind, origin, text, owner, hash, size, mtime_ns, metadata, \
+                     segment, row) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                )?;
+                statement.insert(params![
+                    item.kind.name(),
+                    item.origin,
+                    item.text,
+                    item.owner,
+                    item.hash,
+                    item.size as i64,
+                    item.mtime_ns,
+                    item.metadata,
+                    segment,
+                    row
+                ])
+            };
+            let id = insert().map_err(|e| gallery.error(e))?;
+            gallery.add_row(item.kind, id, &item.vector);
+            Ok(id)
+        })
     }
 
     /// Replaces an item's content; its number and its captions stay.
@@ -153,13 +138,28 @@ impl Gallery {
     /// # Errors
     /// The disk is full or read-only.
     pub fn update(&self, id: i64, item: &NewItem) -> Result<()> {
-        let bytes: Vec<u8> = item.vector.iter().flat_map(|v| v.to_le_bytes()).collect();
-        let done = self.db.execute(
-            "UPDATE item SET hash = ?2, size = ?3, mtime_ns = ?4, metadata = ?5, vector = ?6 \
-             WHERE id = ?1",
-            params![id, item.hash, item.size as i64, item.mtime_ns, item.metadata, bytes],
-        );
-        done.map(drop).map_err(|e| self.error(e))
+        self.within(|gallery| {
+            let update = || {
+                gallery.bury(id)?;
+                let (segment, row) = gallery.next_place(item.kind)?;
+                let mut statement = gallery.db.prepare_cached(
+                    "UPDATE item SET hash = ?2, size = ?3, mtime_ns = ?4, metadata = ?5, segment = ?6, \
+                     row = ?7 WHERE id = ?1",
+                )?;
+                statement.execute(params![
+                    id,
+                    item.hash,
+                    item.size as i64,
+                    item.mtime_ns,
+                    item.metadata,
+                    segment,
+                    row
+                ])
+            };
+            update().map_err(|e| gallery.error(e))?;
+            gallery.add_row(item.kind, id, &item.vector);
+            Ok(())
+        })
     }
 
     /// Notes that an item's unchanged content now lies in this file.
@@ -177,13 +177,20 @@ impl Gallery {
     /// # Errors
     /// The disk is full or read-only.
     pub fn remove(&self, id: i64) -> Result<()> {
-        let done = self.db.execute("DELETE FROM item WHERE id = ?1", [id]);
-        done.map(drop).map_err(|e| self.error(e))
+        self.within(|gallery| {
+            let remove = || {
+                gallery.bury(id)?;
+                gallery.db.execute("DELETE FROM item WHERE id = ?1", [id])
+            };
+            remove().map(drop).map_err(|e| gallery.error(e))
+        })
     }
-}
 
-fn floats(bytes: &[u8]) -> impl Iterator<Item = f32> + '_ {
-    bytes.as_chunks::<4>().0.iter().map(|&value| f32::from_le_bytes(value))
+    /// Leaves a tombstone where an item's vector is.
+    fn bury(&self, id: i64) -> rusqlite::Result<()> {
+        let sql = "INSERT OR IGNORE INTO tombstone SELECT segment, row FROM item WHERE id = ?1";
+        self.db.prepare_cached(sql)?.execute([id]).map(drop)
+    }
 }
 
 fn read_item(row: &Row<'_>) -> rusqlite::Result<Item> {

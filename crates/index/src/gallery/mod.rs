@@ -1,19 +1,24 @@
-//! The gallery: one SQLite database in a folder, the single source of truth.
+//! The gallery: one SQLite database in a folder, the single source of truth, and the vectors beside it.
 //!
 //! Write-ahead logging lets any number of readers go on while one writer works; a `lock` keeps a
 //! second writer out with a clear error. What a transaction committed survives a kill; a `new` gallery
-//! takes the place of an old one only when it is whole. `items` reads and changes what is inside.
+//! takes the place of an old one only when it is whole. `items` reads and changes what is inside, `segments` its
+//! vectors; `migrate` brings galleries of older programs to today's format.
 
 mod items;
 mod lock;
+mod migrate;
 mod new;
+mod segments;
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use self::lock::Lock;
 use self::new::Beside;
+use self::segments::Pending;
 use crate::item::ModelId;
 use crate::schema::FORMAT;
 use crate::{Error, Result};
@@ -23,6 +28,10 @@ const DATABASE: &str = "gallery.sqlite";
 /// An open gallery.
 pub struct Gallery {
     folder: PathBuf,
+    /// Of the database, as it was opened.
+    format: i64,
+    /// Rows of the transaction that goes on.
+    pending: RefCell<Option<Pending>>,
     // Dropped in this order: the files of an unfinished gallery go when nobody uses them any more, and
     // the lock last.
     db: Connection,
@@ -63,9 +72,7 @@ impl Gallery {
                 _ => Err(error),
             });
         let db = db.map_err(|e| sqlite(folder, e))?;
-        let gallery = Self { folder: folder.to_path_buf(), db, beside: None, lock: None };
-        gallery.check_version()?;
-        Ok(gallery)
+        Self::of(folder, db, None, None)
     }
 
     /// Opens for writing, creating what is missing.
@@ -85,33 +92,46 @@ impl Gallery {
 
     fn writer(folder: &Path, file: &Path, lock: Lock, beside: Option<Beside>) -> Result<Self> {
         let db = Connection::open(file).map_err(|e| sqlite(folder, e))?;
-        let gallery = Self { folder: folder.to_path_buf(), db, beside, lock: Some(lock) };
-        gallery.prepare().map_err(|e| gallery.error(e))?;
-        gallery.check_version()?;
+        prepare(&db).map_err(|e| sqlite(folder, e))?;
+        let mut gallery = Self::of(folder, db, beside, Some(lock))?;
+        gallery.begin_writing().map_err(|e| gallery.error(e))?;
+        gallery.migrate()?;
+        if gallery.beside.is_none() {
+            gallery.remove_unused();
+        }
         Ok(gallery)
     }
 
-    fn prepare(&self) -> rusqlite::Result<()> {
-        self.db.pragma_update(None, "journal_mode", "WAL")?;
-        self.db.pragma_update(None, "synchronous", "NORMAL")?;
-        self.db.pragma_update(None, "foreign_keys", true)?;
-        let health: String = self.db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-        if health != "ok" {
-            return Err(corrupt(health));
-        }
-        Ok(())
-    }
-
-    fn check_version(&self) -> Result<()> {
-        let path = self.folder.clone();
-        match version(&self.db).map_err(|e| self.error(e))? {
-            FORMAT => Ok(()),
-            found if found > FORMAT => Err(Error::Newer { path, found, known: FORMAT }),
+    fn of(
+        folder: &Path,
+        db: Connection,
+        beside: Option<Beside>,
+        lock: Option<Lock>,
+    ) -> Result<Self> {
+        let path = folder.to_path_buf();
+        let format = match version(&db).map_err(|e| sqlite(folder, e))? {
+            found @ 1..=FORMAT => found,
+            found if found > FORMAT => return Err(Error::Newer { path, found, known: FORMAT }),
             found => {
                 let what = format!("it has format {found} and not {FORMAT}: its head is lost");
-                Err(Error::Damaged { path, what })
+                return Err(Error::Damaged { path, what });
+            }
+        };
+        Ok(Self { folder: path, format, pending: RefCell::default(), db, beside, lock })
+    }
+
+    /// Notes that it is being written; where the last writer did not come to its end, the database is checked
+    /// first.
+    fn begin_writing(&self) -> rusqlite::Result<()> {
+        let noted = "SELECT count(*) FROM meta WHERE key = 'writing'";
+        if self.db.query_row(noted, [], |row| row.get::<_, i64>(0))? > 0 {
+            let health: String =
+                self.db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+            if health != "ok" {
+                return Err(corrupt(health));
             }
         }
+        self.db.execute("INSERT OR REPLACE INTO meta VALUES ('writing', '1')", []).map(drop)
     }
 
     /// Refuses a gallery that another model made.
@@ -157,9 +177,18 @@ impl Gallery {
     pub fn transaction<T>(&self, change: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
         self.check_lock()?;
         let transaction = self.db.unchecked_transaction().map_err(|e| self.error(e))?;
-        let value = change(self)?;
+        self.pending.replace(Some(Pending::default()));
+        let done = change(self).and_then(|value| self.write_pending().map(|()| value));
+        self.pending.replace(None);
+        let value = done?;
         transaction.commit().map_err(|e| self.error(e))?;
         Ok(value)
+    }
+
+    /// Runs a change in the transaction that goes on, or in one of its own.
+    fn within<T>(&self, change: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
+        let goes_on = self.pending.borrow().is_some();
+        if goes_on { change(self) } else { self.transaction(change) }
     }
 
     fn check_lock(&self) -> Result<()> {
@@ -172,6 +201,27 @@ impl Gallery {
     fn error(&self, error: rusqlite::Error) -> Error {
         sqlite(&self.folder, error)
     }
+}
+
+impl Drop for Gallery {
+    fn drop(&mut self) {
+        if self.lock.is_some() && self.check_lock().is_ok() {
+            // Where this fails, the next writer checks the database, and nothing is lost.
+            let _ = self.db.execute("DELETE FROM meta WHERE key = 'writing'", []);
+        }
+    }
+}
+
+fn prepare(db: &Connection) -> rusqlite::Result<()> {
+    db.pragma_update(None, "journal_mode", "WAL")?;
+    db.pragma_update(None, "synchronous", "NORMAL")?;
+    db.pragma_update(None, "foreign_keys", true)
+}
+
+/// Waits until the names in a folder are on the disk.
+pub(crate) fn sync_folder(folder: &Path) -> std::io::Result<()> {
+    // Windows does not open folders, and needs no such thing.
+    if cfg!(unix) { std::fs::File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 /// Makes the folder, where it is missing, and locks it.
@@ -223,6 +273,11 @@ fn sqlite(folder: &Path, error: rusqlite::Error) -> Error {
             _ => Error::Sqlite { path, source: error },
         },
     }
+}
+
+/// A vector of the first format.
+fn floats(bytes: &[u8]) -> impl Iterator<Item = f32> + '_ {
+    bytes.as_chunks::<4>().0.iter().map(|&value| f32::from_le_bytes(value))
 }
 
 /// A path inside a `file:` URI.

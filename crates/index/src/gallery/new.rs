@@ -11,7 +11,8 @@ use std::time::Duration;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, params};
 
-use super::{DATABASE, Gallery, sqlite, take_lock, unwritable};
+use super::segments::last_number;
+use super::{DATABASE, Gallery, sqlite, sync_folder, take_lock, unwritable};
 use crate::item::ModelId;
 use crate::{Error, Result, schema};
 
@@ -29,7 +30,7 @@ impl Beside {
     fn create(folder: &Path, model: &ModelId) -> Result<Self> {
         let beside = Self { file: folder.join(NEW) };
         remove(&beside.file).map_err(|e| unwritable(folder, &e))?;
-        fill(&beside.file, model).map_err(|e| sqlite(folder, e))?;
+        fill(&beside.file, model, last_number(folder)).map_err(|e| sqlite(folder, e))?;
         Ok(beside)
     }
 }
@@ -41,10 +42,10 @@ impl Drop for Beside {
 }
 
 /// The empty gallery of a model in a file of its own.
-fn fill(file: &Path, model: &ModelId) -> rusqlite::Result<()> {
+fn fill(file: &Path, model: &ModelId, last: i64) -> rusqlite::Result<()> {
     let db = Connection::open(file)?;
     let transaction = db.unchecked_transaction()?;
-    schema::create(&db)?;
+    schema::create(&db, last)?;
     let mut insert = db.prepare("INSERT INTO meta VALUES (?1, ?2)")?;
     insert.execute(params!["model", model.name])?;
     insert.execute(params!["fingerprint", model.fingerprint])?;
@@ -75,7 +76,7 @@ pub(super) fn create(folder: &Path, model: &ModelId) -> Result<()> {
 fn rename(folder: &Path, from: &Path) -> std::io::Result<()> {
     File::open(from)?.sync_all()?;
     std::fs::rename(from, folder.join(DATABASE))?;
-    File::open(folder)?.sync_all()
+    sync_folder(folder)
 }
 
 impl Gallery {
@@ -100,14 +101,14 @@ impl Gallery {
         self.beside.is_some()
     }
 
-    /// Ends writing: a rebuilt gallery takes the place of the old one.
+    /// Ends writing: a rebuilt gallery takes the place of the old one, another is put in order.
     ///
     /// # Errors
     /// The disk is full or read-only, or another program does not let go of the old one.
     pub fn finish(self) -> Result<()> {
         self.check_lock()?;
-        let Some(beside) = &self.beside else { return Ok(()) };
-        match self.copy_over() {
+        let Some(beside) = &self.beside else { return self.merge() };
+        let done = match self.copy_over() {
             // Nothing can be copied into a file that is no database, and nothing is lost with it.
             Err(Error::Damaged { .. }) => {
                 let single = self.db.pragma_update(None, "journal_mode", "DELETE");
@@ -118,10 +119,15 @@ impl Gallery {
                     .map_err(|e| unwritable(&self.folder, &e))
             }
             done => done,
-        }
+        };
+        done?;
+        self.remove_unused();
+        Ok(())
     }
 
     fn copy_over(&self) -> Result<()> {
+        let ended = "DELETE FROM meta WHERE key = 'writing'";
+        self.db.execute(ended, []).map_err(|e| self.error(e))?;
         let copy = || {
             let mut old = Connection::open(self.folder.join(DATABASE))?;
             old.busy_timeout(PATIENCE)?;

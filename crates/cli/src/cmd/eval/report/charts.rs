@@ -2,7 +2,7 @@
 
 use tuwen_data::rng::Rng;
 use tuwen_eval::Ranked;
-use tuwen_index::dot;
+use tuwen_index::exact::score as cosine;
 
 use super::Shown;
 use crate::chart::{Kind, Series, histogram, svg};
@@ -40,7 +40,7 @@ pub(super) fn draw(out: &mut String, shown: &Shown<'_>) {
 
     let set = shown.set;
     let score = |text: usize, image: usize| {
-        f64::from(dot(
+        f64::from(cosine(
             &set.texts[text * set.dim..][..set.dim],
             &set.images[image * set.dim..][..set.dim],
         ))

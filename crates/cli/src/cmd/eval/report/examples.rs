@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use tuwen_data::Sample;
 use tuwen_data::rng::Rng;
 use tuwen_eval::Ranked;
-use tuwen_index::dot;
+use tuwen_index::exact;
 
 use super::Shown;
 use crate::grid::{Hit, Row};
@@ -83,7 +83,7 @@ pub(super) fn pictures(pick: Pick, shown: &Shown<'_>, samples: &[Sample]) -> Vec
 
 fn score(shown: &Shown<'_>, text: usize, image: usize) -> f32 {
     let set = shown.set;
-    dot(&set.texts[text * set.dim..][..set.dim], &set.images[image * set.dim..][..set.dim])
+    exact::score(&set.texts[text * set.dim..][..set.dim], &set.images[image * set.dim..][..set.dim])
 }
 
 /// Appends a row to the page.

@@ -1,0 +1,304 @@
+//! The gallery's vectors: rows that a transaction adds, what readers map, and the merge that leaves out the
+//! rows of items that are gone.
+
+use std::collections::HashSet;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{Gallery, corrupt, floats, unwritable};
+use crate::item::Kind;
+use crate::vectors::{BLOCK, Checks, IdSet, Segment, Tail, Vectors};
+use crate::{Error, Result};
+
+/// The folder of the segments, in the gallery's.
+pub(super) const FOLDER: &str = "vectors";
+/// Rows from which on the next transaction begins another segment.
+const FULL: usize = 1 << 20;
+/// A segment is written anew when one in so many of its rows is gone, and at least [`MERGE_FROM`] are.
+const MERGE_SHARE: usize = 4;
+const MERGE_FROM: usize = 1000;
+/// Rows of a merge or a migration that are in memory at a time.
+const PORTION: usize = 16 * BLOCK;
+/// A merge may remove files between looking into the database and opening them.
+const ATTEMPTS: usize = 10;
+
+/// Rows that a transaction has added and not yet written.
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    kinds: Vec<(Kind, Tail, Vec<(i64, Vec<f32>)>)>,
+}
+
+impl Gallery {
+    /// The vectors of a kind as they are now: mapped, not copied.
+    ///
+    /// # Errors
+    /// The database or a segment cannot be read, or is damaged.
+    pub fn vectors(&self, kind: Kind) -> Result<Vectors> {
+        let dim = self.model()?.dim;
+        if self.format < 2 {
+            return self.vectors_in_rows(kind, dim);
+        }
+        for _ in 1..ATTEMPTS {
+            match self.snapshot(kind, dim) {
+                Err(Error::Segment { source, .. }) if source.kind() == ErrorKind::NotFound => {}
+                done => return done,
+            }
+        }
+        self.snapshot(kind, dim)
+    }
+
+    fn snapshot(&self, kind: Kind, dim: usize) -> Result<Vectors> {
+        // One state of the database for all of it.
+        let transaction = match self.pending.borrow().is_some() {
+            true => None,
+            false => Some(self.db.unchecked_transaction().map_err(|e| self.error(e))?),
+        };
+        let mut segments = Vec::new();
+        for (number, rows) in self.numbers(kind).map_err(|e| self.error(e))? {
+            let checks = self.checks(number).map_err(|e| self.error(e))?;
+            let dead = self.dead(number).map_err(|e| self.error(e))?;
+            segments.push(Segment::open(&self.segments(), number, (rows, dim), checks, dead)?);
+        }
+        drop(transaction);
+        Ok(Vectors::new(dim, segments))
+    }
+
+    /// Vectors of the first format, which kept them in rows.
+    fn vectors_in_rows(&self, kind: Kind, dim: usize) -> Result<Vectors> {
+        let (mut ids, mut values) = (Vec::new(), Vec::new());
+        each_old(&self.db, kind, dim, &mut |id, vector| {
+            ids.push(id as u64);
+            values.extend_from_slice(&vector);
+            Ok(())
+        })
+        .map_err(|e| self.error(e))?;
+        Ok(Vectors::in_memory(dim, ids, values))
+    }
+
+    /// Numbers and rows of a kind's segments.
+    fn numbers(&self, kind: Kind) -> rusqlite::Result<Vec<(i64, usize)>> {
+        let sql = "SELECT number, rows FROM segment WHERE kind = ?1 ORDER BY number";
+        let mut statement = self.db.prepare_cached(sql)?;
+        let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get::<_, i64>(1)? as usize));
+        statement.query_map([kind.name()], row)?.collect()
+    }
+
+    fn checks(&self, number: i64) -> rusqlite::Result<Vec<Checks>> {
+        let sql = "SELECT vectors, ids FROM block WHERE segment = ?1 ORDER BY number";
+        let mut statement = self.db.prepare_cached(sql)?;
+        let row = |row: &rusqlite::Row<'_>| Ok(Checks { vectors: row.get(0)?, ids: row.get(1)? });
+        statement.query_map([number], row)?.collect()
+    }
+
+    fn dead(&self, number: i64) -> rusqlite::Result<IdSet> {
+        let sql = "SELECT row FROM tombstone WHERE segment = ?1";
+        let mut statement = self.db.prepare_cached(sql)?;
+        statement.query_map([number], |row| Ok(row.get::<_, i64>(0)? as u64))?.collect()
+    }
+
+    /// Where the segments are.
+    pub(super) fn segments(&self) -> PathBuf {
+        self.folder.join(FOLDER)
+    }
+
+    /// The place that the next vector of a kind will have: segment and row.
+    pub(super) fn next_place(&self, kind: Kind) -> rusqlite::Result<(i64, i64)> {
+        let mut pending = self.pending.borrow_mut();
+        let pending = pending.as_mut().expect("rows are added in a transaction");
+        if !pending.kinds.iter().any(|(of, ..)| *of == kind) {
+            let tail = tail(&self.db, kind)?;
+            pending.kinds.push((kind, tail, Vec::new()));
+        }
+        let (_, tail, rows) = pending.kinds.iter().find(|(of, ..)| *of == kind).expect("just put");
+        Ok((tail.number, (tail.rows + rows.len()) as i64))
+    }
+
+    /// Adds a vector at the place that [`Self::next_place`] gave.
+    pub(super) fn add_row(&self, kind: Kind, id: i64, vector: &[f32]) {
+        let mut pending = self.pending.borrow_mut();
+        let kinds = pending.iter_mut().flat_map(|pending| &mut pending.kinds);
+        for (_, _, rows) in kinds.filter(|(of, ..)| *of == kind) {
+            rows.push((id, vector.to_vec()));
+        }
+    }
+
+    /// Writes what the transaction added into its segments, before it is committed.
+    pub(super) fn write_pending(&self) -> Result<()> {
+        let pending = self.pending.take().unwrap_or_default();
+        let dim = self.model()?.dim;
+        for (kind, tail, rows) in &pending.kinds {
+            self.append(*kind, tail, dim, rows)?;
+        }
+        Ok(())
+    }
+
+    fn append(&self, kind: Kind, tail: &Tail, dim: usize, rows: &[(i64, Vec<f32>)]) -> Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let folder = self.segments();
+        let write = || {
+            std::fs::create_dir_all(&folder)?;
+            tail.append(&folder, dim, rows)
+        };
+        let (first, checks) = write().map_err(|e| unwritable(&self.folder, &e))?;
+        let note = || {
+            let sql = "INSERT INTO segment (number, kind, rows) VALUES (?1, ?2, ?3) \
+                       ON CONFLICT (number) DO UPDATE SET rows = excluded.rows";
+            let count = (tail.rows + rows.len()) as i64;
+            self.db.execute(sql, params![tail.number, kind.name(), count])?;
+            let sql = "INSERT OR REPLACE INTO block (segment, number, vectors, ids) \
+                       VALUES (?1, ?2, ?3, ?4)";
+            let mut statement = self.db.prepare_cached(sql)?;
+            for (at, Checks { vectors, ids }) in checks.into_iter().enumerate() {
+                statement.execute(params![tail.number, (first + at) as i64, vectors, ids])?;
+            }
+            Ok(())
+        };
+        note().map_err(|e| self.error(e))
+    }
+
+    /// Writes segments anew of which many rows are gone. What is in them stays findable whenever it is stopped.
+    ///
+    /// # Errors
+    /// The disk is full or read-only, or a segment is damaged.
+    pub fn merge(&self) -> Result<()> {
+        for kind in [Kind::Image, Kind::Text] {
+            for (number, rows) in self.numbers(kind).map_err(|e| self.error(e))? {
+                let dead = self.dead(number).map_err(|e| self.error(e))?.len();
+                if dead >= MERGE_FROM && dead * MERGE_SHARE >= rows {
+                    self.merge_segment(kind, number, rows)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn merge_segment(&self, kind: Kind, number: i64, rows: usize) -> Result<()> {
+        let dim = self.model()?.dim;
+        self.transaction(|gallery| {
+            let checks = gallery.checks(number).map_err(|e| gallery.error(e))?;
+            let dead = gallery.dead(number).map_err(|e| gallery.error(e))?;
+            let folder = gallery.segments();
+            let old = Segment::open(&folder, number, (rows, dim), checks, dead)?;
+            let new = next_number(&gallery.db).map_err(|e| gallery.error(e))?;
+            let mut tail = Tail { number: new, rows: 0, last: Checks::default() };
+            let mut live: Vec<(i64, Vec<f32>)> = Vec::new();
+            for block in 0..old.blocks() {
+                let rows = old.ids(block)?.iter().zip(old.values(block)?.chunks_exact(dim));
+                let rows = rows.enumerate().filter(|(at, _)| old.is_alive(block * BLOCK + at));
+                live.extend(rows.map(|(_, (&id, vector))| (id as i64, vector.to_vec())));
+                if live.len() >= PORTION || block + 1 == old.blocks() {
+                    gallery.place(kind, &mut tail, dim, &std::mem::take(&mut live))?;
+                }
+            }
+            let forget = "DELETE FROM segment WHERE number = ?1";
+            gallery.db.execute(forget, [number]).map_err(|e| gallery.error(e)).map(drop)
+        })?;
+        self.remove_unused();
+        Ok(())
+    }
+
+    /// Appends rows and tells their items where they are now; moves `tail` behind them.
+    pub(super) fn place(
+        &self,
+        kind: Kind,
+        tail: &mut Tail,
+        dim: usize,
+        rows: &[(i64, Vec<f32>)],
+    ) -> Result<()> {
+        self.append(kind, tail, dim, rows)?;
+        let sql = "UPDATE item SET segment = ?2, row = ?3 WHERE id = ?1";
+        let tell = || {
+            let mut statement = self.db.prepare_cached(sql)?;
+            for (at, (id, _)) in rows.iter().enumerate() {
+                statement.execute(params![id, tail.number, (tail.rows + at) as i64])?;
+            }
+            last_checks(&self.db, tail.number)
+        };
+        let last = tell().map_err(|e| self.error(e))?;
+        tail.rows += rows.len();
+        tail.last = last;
+        Ok(())
+    }
+
+    /// Removes files of no segment: of a stopped writer, or merged ones. That one stays costs only space.
+    pub(super) fn remove_unused(&self) {
+        let Ok(used) = used(&self.db) else { return };
+        for (number, path) in files(&self.segments()) {
+            if !used.contains(&number) {
+                let _ = std::fs::remove_file(path);
+            }
+        }
+    }
+}
+
+/// Where the next row of a kind goes.
+fn tail(db: &Connection, kind: Kind) -> rusqlite::Result<Tail> {
+    let sql = "SELECT number, rows FROM segment WHERE kind = ?1 ORDER BY number DESC LIMIT 1";
+    let last = db.query_row(sql, [kind.name()], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)));
+    match last.optional()? {
+        Some((number, rows)) if (rows as usize) < FULL => {
+            Ok(Tail { number, rows: rows as usize, last: last_checks(db, number)? })
+        }
+        _ => Ok(Tail { number: next_number(db)?, rows: 0, last: Checks::default() }),
+    }
+}
+
+/// Checksums of a segment's last block.
+fn last_checks(db: &Connection, number: i64) -> rusqlite::Result<Checks> {
+    let sql = "SELECT vectors, ids FROM block WHERE segment = ?1 ORDER BY number DESC LIMIT 1";
+    let row = |row: &rusqlite::Row<'_>| Ok(Checks { vectors: row.get(0)?, ids: row.get(1)? });
+    Ok(db.query_row(sql, [number], row).optional()?.unwrap_or_default())
+}
+
+/// A number that no segment has, nor had: readers may still look for the files of one that was merged.
+fn next_number(db: &Connection) -> rusqlite::Result<i64> {
+    let sql = "UPDATE meta SET value = value + 1 WHERE key = 'segments' RETURNING value";
+    db.query_row(sql, [], |row| row.get::<_, String>(0))?
+        .parse()
+        .map_err(|_| corrupt("the number of segments is no number".into()))
+}
+
+/// The numbers of all segments.
+fn used(db: &Connection) -> rusqlite::Result<HashSet<i64>> {
+    db.prepare("SELECT number FROM segment")?.query_map([], |row| row.get(0))?.collect()
+}
+
+/// Files that look like a segment's, with their numbers.
+fn files(folder: &Path) -> Vec<(i64, PathBuf)> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let number = |path: PathBuf| {
+        let ours = path.extension().is_some_and(|e| e == "vectors" || e == "ids");
+        let number = path.file_stem().filter(|_| ours)?.to_str()?.parse().ok()?;
+        Some((number, path))
+    };
+    entries.filter_map(|entry| number(entry.path())).collect()
+}
+
+/// The largest number that a segment's file has, 0 where there is none.
+pub(super) fn last_number(folder: &Path) -> i64 {
+    files(&folder.join(FOLDER)).into_iter().map(|(number, _)| number).max().unwrap_or(0)
+}
+
+/// Ids and vectors of a kind in the first format, in the order of the ids.
+pub(super) fn each_old(
+    db: &Connection,
+    kind: Kind,
+    dim: usize,
+    each: &mut dyn FnMut(i64, Vec<f32>) -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
+    let mut statement = db.prepare("SELECT id, vector FROM item WHERE kind = ?1 ORDER BY id")?;
+    let mut rows = statement.query([kind.name()])?;
+    while let Some(row) = rows.next()? {
+        let bytes = row.get_ref(1)?.as_blob()?;
+        if bytes.len() != dim * 4 {
+            let bytes = bytes.len();
+            return Err(corrupt(format!("a vector of {bytes} bytes for {dim} values")));
+        }
+        each(row.get(0)?, floats(bytes).collect())?;
+    }
+    Ok(())
+}

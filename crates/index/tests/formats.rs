@@ -1,0 +1,53 @@
+//! Galleries that older programs wrote open for ever.
+
+use std::path::{Path, PathBuf};
+
+use tuwen_index::{Gallery, Hit, Kind, ModelId};
+
+/// A copy of the committed gallery of that format, three pictures with a caption each.
+fn copy(format: i64) -> tempfile::TempDir {
+    let from =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/galleries/format-{format}"));
+    let folder = tempfile::tempdir().expect("a folder");
+    copy_into(&from, folder.path());
+    folder
+}
+
+fn copy_into(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("the gallery") {
+        let (path, name): (PathBuf, _) =
+            entry.map(|e| (e.path(), e.file_name())).expect("an entry");
+        match path.is_dir() {
+            true => copy_into(&path, &to.join(name)),
+            false => std::fs::copy(&path, to.join(name)).map(drop).expect("copied"),
+        }
+    }
+}
+
+/// All items of a kind by their likeness to the first picture.
+fn ranked(gallery: &Gallery, kind: Kind) -> Vec<Hit> {
+    let query = gallery.vector(1).expect("the first picture's vector");
+    gallery.vectors(kind).expect("vectors").search(&query, 10, None).expect("hits")
+}
+
+#[test]
+fn the_first_format_is_searched_as_it_is_and_becomes_todays_when_it_is_written() {
+    let folder = copy(1);
+    let file = folder.path().join("gallery.sqlite");
+    let before = std::fs::read(&file).expect("the database");
+    let old = Gallery::open(folder.path()).expect("an old gallery");
+    let model: ModelId = old.model().expect("its model");
+    assert_eq!(model.fingerprint, "tuwen-small-c3b2cb74d55eafef");
+    let wanted = [Kind::Image, Kind::Text].map(|kind| ranked(&old, kind));
+    assert_eq!([wanted[0].len(), wanted[1].len(), wanted[0][0].id as usize], [3, 3, 1]);
+    assert!((wanted[0][0].score - 1.0).abs() < 1e-5);
+    drop(old);
+    assert_eq!(std::fs::read(&file).expect("the database"), before, "reading changes nothing");
+    let new = Gallery::open_for_writing(folder.path(), &model).expect("migrated");
+    assert_eq!([Kind::Image, Kind::Text].map(|kind| ranked(&new, kind)), wanted);
+    assert_eq!(new.all(Kind::Text).expect("texts")[2].owner, Some(3));
+    drop(new);
+    let again = Gallery::open(folder.path()).expect("today's format");
+    assert_eq!([Kind::Image, Kind::Text].map(|kind| ranked(&again, kind)), wanted);
+}
