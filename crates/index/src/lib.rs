@@ -5,6 +5,7 @@
 
 pub mod error;
 pub mod exact;
+pub mod filter;
 mod gallery;
 mod item;
 mod schema;

@@ -1,0 +1,229 @@
+//! The fields of items in SQLite: an inverted table, ordered by field, value and item, so that a comparison
+//! is one range of it.
+
+use std::ops::Bound;
+
+use rusqlite::types::{Value as Cell, ValueRef};
+use rusqlite::{Connection, OptionalExtension, Result, Row, params_from_iter};
+
+use super::value::folded;
+use super::{Condition, Fields, Items, Terms, Type, Value};
+
+/// `field` names each pair of name and type once. `field_value` has a row for each value of an item: a
+/// number, seconds or a folded text, and how the text was written where that differs. The second index is
+/// there for removing an item.
+pub const TABLES: &str = "
+    CREATE TABLE field (
+        id   INTEGER PRIMARY KEY,
+        name TEXT NOT NULL,
+        type TEXT NOT NULL CHECK (type IN ('number', 'text', 'date')),
+        UNIQUE (name, type)
+    ) STRICT;
+    CREATE TABLE field_value (
+        field INTEGER NOT NULL REFERENCES field(id),
+        value ANY NOT NULL,
+        item  INTEGER NOT NULL,
+        shown TEXT,
+        PRIMARY KEY (field, value, item)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX field_value_by_item ON field_value(item);
+";
+
+/// Adds an item's fields to those it has. A value that it has already is there once.
+///
+/// # Errors
+/// The disk is full or read-only.
+pub fn insert_fields(db: &Connection, item: i64, fields: &Fields) -> Result<()> {
+    let mut insert = db.prepare_cached(
+        "INSERT OR IGNORE INTO field_value (field, value, item, shown) VALUES (?1, ?2, ?3, ?4)",
+    )?;
+    for field in fields.iter() {
+        let id = field_id(db, &field.name, field.value.kind())?;
+        let id = match id {
+            Some(id) => id,
+            None => {
+                let mut new =
+                    db.prepare_cached("INSERT INTO field (name, type) VALUES (?1, ?2)")?;
+                new.insert((&field.name, field.value.kind().name()))?
+            }
+        };
+        let (value, shown) = match &field.value {
+            Value::Number(number) => (number_cell(*number), None),
+            Value::Date(second) => (Cell::Integer(*second), None),
+            Value::Text(text) => {
+                let key = folded(text);
+                let shown = (key != *text).then_some(text.as_str());
+                (Cell::Text(key), shown)
+            }
+        };
+        insert.execute((id, value, item, shown))?;
+    }
+    Ok(())
+}
+
+/// Removes all fields of an item.
+///
+/// # Errors
+/// The disk is full or read-only.
+pub fn remove_fields(db: &Connection, item: i64) -> Result<()> {
+    let mut remove = db.prepare_cached("DELETE FROM field_value WHERE item = ?1")?;
+    remove.execute([item]).map(drop)
+}
+
+/// All fields of an item, by name and value.
+///
+/// # Errors
+/// The database cannot be read.
+pub fn fields_of(db: &Connection, item: i64) -> Result<Fields> {
+    let mut select = db.prepare_cached(
+        "SELECT name, type, value, shown FROM field_value JOIN field ON field.id = field \
+         WHERE item = ?1 ORDER BY name, type, value",
+    )?;
+    let mut rows = select.query([item])?;
+    let mut fields = Fields::default();
+    while let Some(row) = rows.next()? {
+        let kind = kind(row, 1)?;
+        fields.push(row.get_ref(0)?.as_str()?, value(row, kind, 2, 3)?);
+    }
+    Ok(fields)
+}
+
+/// The fields of a database, for a filter over some of its items.
+pub struct SqlTerms<'a> {
+    db: &'a Connection,
+    all: &'a Items,
+}
+
+impl<'a> SqlTerms<'a> {
+    /// `all` are the items of the kind that is searched.
+    pub fn new(db: &'a Connection, all: &'a Items) -> Self {
+        Self { db, all }
+    }
+
+    /// The items in the rows of a field that a condition of SQL selects.
+    fn rows(&self, field: &str, kind: Type, filter: &str, values: Vec<Cell>) -> Result<Items> {
+        let Some(id) = field_id(self.db, field, kind)? else { return Ok(Items::new()) };
+        let sql = format!("SELECT item FROM field_value WHERE field = ?1{filter}");
+        let mut select = self.db.prepare_cached(&sql)?;
+        let values = std::iter::once(Cell::Integer(id)).chain(values);
+        let mut rows = select.query(params_from_iter(values))?;
+        let mut ids: Vec<u64> = Vec::new();
+        while let Some(row) = rows.next()? {
+            ids.push(row.get::<_, i64>(0)? as u64);
+        }
+        // Items come in the order of values; a set is filled several times as fast in its own order.
+        ids.sort_unstable();
+        ids.dedup();
+        let mut items = Items::new();
+        // They ascend, so that nothing is refused.
+        items.append(ids).map_or_else(|_| Ok(Items::new()), |_| Ok(items))
+    }
+}
+
+impl Terms for SqlTerms<'_> {
+    type Error = rusqlite::Error;
+
+    fn all(&self) -> Result<Items> {
+        Ok(self.all.clone())
+    }
+
+    fn having(&self, field: &str) -> Result<Items> {
+        let mut items = Items::new();
+        for kind in [Type::Number, Type::Text, Type::Date] {
+            items |= self.rows(field, kind, "", Vec::new())?;
+        }
+        Ok(items)
+    }
+
+    fn matching(&self, field: &str, condition: &Condition) -> Result<Items> {
+        let kind = condition.kind();
+        let (filter, values) = match condition {
+            Condition::Number(from, to) => bounds(from.map(number_cell), to.map(number_cell)),
+            Condition::Date { from, to } => {
+                let from = from.map_or(Bound::Unbounded, Bound::Included);
+                let to = to.map_or(Bound::Unbounded, Bound::Excluded);
+                bounds(from.map(Cell::Integer), to.map(Cell::Integer))
+            }
+            Condition::Text(from, to) => {
+                bounds(from.clone().map(Cell::Text), to.clone().map(Cell::Text))
+            }
+            Condition::StartsWith(start) => {
+                let to =
+                    behind(start).map_or(Bound::Unbounded, |to| Bound::Excluded(Cell::Text(to)));
+                bounds(Bound::Included(Cell::Text(start.clone())), to)
+            }
+            Condition::Contains(part) => {
+                (" AND instr(value, ?2) > 0".into(), vec![Cell::Text(part.clone())])
+            }
+        };
+        self.rows(field, kind, &filter, values)
+    }
+}
+
+/// Bounds as SQL behind the first parameter.
+fn bounds(from: Bound<Cell>, to: Bound<Cell>) -> (String, Vec<Cell>) {
+    let (mut filter, mut values) = (String::new(), Vec::new());
+    let ends = [(from, ">=", ">"), (to, "<=", "<")];
+    for (end, inside, outside) in ends {
+        let (operator, value) = match end {
+            Bound::Included(value) => (inside, value),
+            Bound::Excluded(value) => (outside, value),
+            Bound::Unbounded => continue,
+        };
+        values.push(value);
+        filter.push_str(&format!(" AND value {operator} ?{}", values.len() + 1));
+    }
+    (filter, values)
+}
+
+/// The first text behind all that begin with `start`, in the order of code points.
+fn behind(start: &str) -> Option<String> {
+    let mut chars: Vec<char> = start.chars().collect();
+    while let Some(last) = chars.pop() {
+        // Between the two halves of the planes there are no characters.
+        let next =
+            if last == '\u{d7ff}' { Some('\u{e000}') } else { char::from_u32(last as u32 + 1) };
+        if let Some(next) = next {
+            chars.push(next);
+            return Some(chars.into_iter().collect());
+        }
+    }
+    None
+}
+
+/// A number in as few bytes as SQLite needs; it compares both kinds by their size.
+fn number_cell(number: f64) -> Cell {
+    const EXACT: f64 = (1u64 << 53) as f64;
+    match number.fract() == 0.0 && number.abs() < EXACT {
+        true => Cell::Integer(number as i64),
+        false => Cell::Real(number),
+    }
+}
+
+pub(super) fn field_id(db: &Connection, name: &str, kind: Type) -> Result<Option<i64>> {
+    let mut select = db.prepare_cached("SELECT id FROM field WHERE name = ?1 AND type = ?2")?;
+    select.query_row((name, kind.name()), |row| row.get(0)).optional()
+}
+
+pub(super) fn kind(row: &Row<'_>, at: usize) -> Result<Type> {
+    Ok(match row.get_ref(at)?.as_str()? {
+        "number" => Type::Number,
+        "date" => Type::Date,
+        _ => Type::Text,
+    })
+}
+
+/// The value in a row, from its key and, for a text, how it was written.
+pub(super) fn value(row: &Row<'_>, kind: Type, key: usize, shown: usize) -> Result<Value> {
+    Ok(match kind {
+        Type::Number => Value::Number(match row.get_ref(key)? {
+            ValueRef::Integer(number) => number as f64,
+            _ => row.get(key)?,
+        }),
+        Type::Date => Value::Date(row.get(key)?),
+        Type::Text => match row.get_ref(shown)? {
+            ValueRef::Null => Value::Text(row.get(key)?),
+            _ => Value::Text(row.get(shown)?),
+        },
+    })
+}
