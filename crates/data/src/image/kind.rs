@@ -91,6 +91,25 @@ pub fn kind(head: &[u8]) -> Kind {
     if is_svg(head) { Kind::Unsupported("SVG") } else { Kind::Unknown }
 }
 
+/// The name of a picture's format, as far as it is one that [`decode`](super::decode) reads.
+///
+/// ```
+/// assert_eq!(tuwen_data::image::format(b"GIF89a..."), Some("gif"));
+/// assert_eq!(tuwen_data::image::format(b"a text"), None);
+/// ```
+pub fn format(head: &[u8]) -> Option<&'static str> {
+    let name = match head.get(..4)? {
+        [0xff, 0xd8, 0xff, _] => "jpeg",
+        b"\x89PNG" => "png",
+        b"GIF8" => "gif",
+        b"RIFF" => "webp",
+        [b'B', b'M', ..] => "bmp",
+        b"II*\0" | b"MM\0*" | b"II+\0" | b"MM\0+" => "tiff",
+        _ => "avif",
+    };
+    (kind(head) == Kind::Picture).then_some(name)
+}
+
 /// ISO base media: the brands of the first box, the main one and those it is compatible with.
 fn boxes(head: &[u8]) -> Kind {
     let size = head.first_chunk().map_or(0, |&size| u32::from_be_bytes(size) as usize);

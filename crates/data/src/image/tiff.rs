@@ -4,6 +4,8 @@
 //! TIFF 6.0, sections 2 and 8 (<https://www.itu.int/itudoc/itu-t/com16/tiff-fx/docs/tiff6.pdf>). Pillow
 //! opens such files in the modes `1` and `P`, which it resizes by the nearest pixel.
 
+use super::directory::{Entry, Tiff};
+
 /// Bit 0: a smaller copy of another picture of the file.
 const NEW_SUBFILE_TYPE: u16 = 254;
 const BITS_PER_SAMPLE: u16 = 258;
@@ -13,57 +15,9 @@ const DNG_VERSION: u16 = 50_706;
 /// The colours are indices into a table.
 const PALETTE: u64 = 3;
 
-/// Bytes with an order.
-struct Reader<'b> {
-    bytes: &'b [u8],
-    little: bool,
-}
-
-impl Reader<'_> {
-    /// A number of `len` bytes; 0 beyond the end.
-    fn number(&self, at: usize, len: usize) -> u64 {
-        let bytes = self.bytes.get(at..at.saturating_add(len)).unwrap_or(&[]);
-        let push = |sum: u64, byte: &u8| sum << 8 | u64::from(*byte);
-        if self.little { bytes.iter().rev().fold(0, push) } else { bytes.iter().fold(0, push) }
-    }
-}
-
-/// An entry of the first directory: its tag, how many values it has, and the first one as a short and as
-/// a long number, which lie in the entry itself as long as there is one of them.
-struct Entry {
-    tag: u16,
-    count: u64,
-    short: u64,
-    long: u64,
-}
-
-/// The first directory, as far as it lies within the bytes.
-fn directory(bytes: &[u8]) -> Vec<Entry> {
-    let file = Reader { bytes, little: bytes.first() == Some(&b'I') };
-    // A BigTIFF is the same with wider offsets.
-    let big = file.number(2, 2) == 43;
-    let (start, count, entry, value) = match big {
-        true => (file.number(8, 8), 8, 20, 12),
-        false => (file.number(4, 4), 2, 12, 8),
-    };
-    let Ok(start) = usize::try_from(start) else { return Vec::new() };
-    // A directory has a few dozen entries; a damaged one may claim any number.
-    let entries = file.number(start, count).min(1 << 12) as usize;
-    let read = |index: usize| {
-        let at = start.saturating_add(count + index * entry);
-        Entry {
-            tag: file.number(at, 2) as u16,
-            count: file.number(at.saturating_add(4), value - 4),
-            short: file.number(at.saturating_add(value), 2),
-            long: file.number(at.saturating_add(value), 4),
-        }
-    };
-    (0..entries).map(read).collect()
-}
-
 /// Whether Pillow would see indices or bits in the first picture of the file.
 pub(super) fn is_indexed(bytes: &[u8]) -> bool {
-    let directory = directory(bytes);
+    let directory = Tiff::new(bytes).first();
     let (mut bits, mut photometric, mut samples) = (1, 1, 1);
     for entry in &directory {
         match entry.tag {
@@ -85,7 +39,7 @@ pub(super) fn is_raw(bytes: &[u8]) -> bool {
         DNG_VERSION => true,
         _ => false,
     };
-    bytes.get(8..10) == Some(b"CR") || directory(bytes).into_iter().any(is_part)
+    bytes.get(8..10) == Some(b"CR") || Tiff::new(bytes).first().into_iter().any(is_part)
 }
 
 #[cfg(test)]

@@ -177,6 +177,11 @@ impl<'a> Container<'a> {
         self.primary
     }
 
+    /// The first item of a kind that is no picture.
+    pub(super) fn of_kind(&self, wanted: &[u8; 4]) -> Option<u32> {
+        self.kinds.iter().filter(|(_, kind)| *kind == wanted).map(|(id, _)| *id).min()
+    }
+
     /// How an item is to be shown.
     pub(super) fn shown(&self, item: u32) -> Result<Shown> {
         let mut shown = Shown::default();

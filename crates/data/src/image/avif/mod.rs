@@ -9,6 +9,8 @@ mod bytes;
 mod container;
 mod yuv;
 
+use std::borrow::Cow;
+
 use image::metadata::Orientation;
 use image::{DynamicImage, GenericImage, RgbaImage};
 
@@ -57,6 +59,18 @@ pub(super) fn decode(bytes: &[u8], limits: Limits) -> Result<(Picture, Permit)> 
         None => Orientation::NoTransforms,
     };
     Ok((upright(picture, mirrored, false), permit))
+}
+
+/// The TIFF of the file's EXIF, behind the length of what stands before it.
+pub(super) fn exif(bytes: &[u8]) -> Option<Cow<'_, [u8]>> {
+    let file = Container::of(bytes).ok()?;
+    let content = file.bytes(file.of_kind(b"Exif")?).ok()?;
+    let skip = u32::from_be_bytes(*content.first_chunk()?) as usize;
+    let start = skip.checked_add(4).filter(|&start| start <= content.len())?;
+    Some(match content {
+        Cow::Borrowed(content) => Cow::Borrowed(&content[start..]),
+        Cow::Owned(content) => Cow::Owned(content[start..].to_vec()),
+    })
 }
 
 fn wrong(what: impl std::fmt::Display) -> Error {
