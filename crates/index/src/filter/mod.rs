@@ -1,7 +1,7 @@
 //! Filters: `year >= 2020 AND tag = "狗"` -> a typed [`Filter`] -> the set of items it is true of.
 //!
 //! `lexer` and `parse` read it, `condition` says what a comparison means, `value` and `date` what an item's
-//! fields hold, `known` which fields there are, `sql` keeps the fields in SQLite and answers from there, `facet` counts.
+//! fields hold, `known` which fields there are, `picture` fills them, `sql` keeps the fields in SQLite and answers from there, `facet` counts.
 //! Whoever searches asks [`Filter::evaluate`] once and looks at the set while it collects hits.
 //!
 //! | written | true of items |
@@ -23,6 +23,7 @@ mod facet;
 mod known;
 mod lexer;
 mod parse;
+mod picture;
 mod sql;
 mod value;
 
@@ -31,6 +32,7 @@ pub use self::date::{Period, date_text};
 pub use self::error::FilterError;
 pub use self::facet::{Facet, FieldSummary, facet, fields};
 pub use self::known::{KNOWN, Known};
+pub use self::picture::PictureFacts;
 pub use self::sql::{SqlTerms, TABLES, fields_of, insert_fields, remove_fields};
 pub use self::value::{Field, Fields, Type, Value, folded};
 

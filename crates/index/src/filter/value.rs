@@ -164,6 +164,21 @@ impl Fields {
         }
     }
 
+    /// Adds a text of a caption file: as a value of the field's type where tuwen knows the field (a text
+    /// that is none is left out), else as what it looks like.
+    pub fn push_as_known(&mut self, name: &str, text: &str) {
+        let name = folded(name.trim());
+        let Some(known) = super::known::find(&name) else {
+            return self.push(&name, Value::from_text(text));
+        };
+        let value = match known.kind {
+            Type::Text => Some(Value::Text(text.into())),
+            Type::Number => number(text.trim()).map(Value::Number),
+            Type::Date => Period::parse(text).map(|period| Value::Date(period.start)),
+        };
+        value.into_iter().for_each(|value| self.push(known.name, value));
+    }
+
     /// Adds a number.
     pub fn number(&mut self, name: &str, value: f64) {
         self.push(name, Value::Number(value));
