@@ -1,0 +1,15 @@
+//! The analyser of full-text search: a text -> the [`Tokens`] that an index keeps, a query -> the [`Query`]
+//! that is looked for. The index (`tuwen_index::fulltext`) knows both and nothing of languages.
+//!
+//! `fold` makes one form of what is the same (case, accents, full width, traditional characters), `signs`
+//! cuts a text into what cannot be cut further, `chinese` finds words as jieba does, `english` knows plurals,
+//! `analyser` puts them together.
+
+mod analyser;
+mod chinese;
+mod english;
+mod fold;
+mod signs;
+
+pub use analyser::{Query, Tokens, Word, for_index, for_phrase, for_query};
+pub use fold::fold;
