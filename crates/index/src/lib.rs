@@ -6,6 +6,8 @@
 pub mod error;
 pub mod exact;
 pub mod filter;
+pub mod fulltext;
+pub mod fuse;
 mod gallery;
 mod item;
 mod schema;
