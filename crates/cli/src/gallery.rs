@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use tuwen_data::{Encoder, file};
-use tuwen_index::Gallery;
-use tuwen_retrieve::{Engine, Options};
+use tuwen_index::filter::Filter;
+use tuwen_index::{Gallery, Kind};
+use tuwen_retrieve::{Engine, Options, Search};
 
 use crate::query::{TextArgs, Usage, note_model};
+use crate::terminal::note;
 
 /// The folder of a gallery among one's files.
 const FOLDER: &str = ".tuwen";
@@ -57,6 +59,58 @@ pub fn open(folder: &Path, model: Option<&str>, text: &TextArgs) -> Result<Engin
     let engine = Engine::open(folder, &options)?;
     note_model(engine.encoder().name(), engine.encoder());
     Ok(engine)
+}
+
+/// Which items of a gallery.
+#[derive(clap::Args)]
+pub struct AmongArgs {
+    /// What to find
+    #[arg(long, value_enum, default_value_t = KindArg::Image)]
+    kind: KindArg,
+    /// Only items that this is true of, such as 'year >= 2020 AND tag = "狗"'
+    #[arg(long = "where", value_name = "FILTER")]
+    filter: Option<String>,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum KindArg {
+    Image,
+    Text,
+}
+
+impl AmongArgs {
+    /// A search among them.
+    ///
+    /// # Errors
+    /// A filter that cannot be read.
+    pub fn search(&self, k: usize) -> Result<Search> {
+        let filter = self.filter.as_deref().map(Filter::parse).transpose();
+        let filter = filter.map_err(|error| Usage(format!("--where: {error}")))?;
+        let kind = match self.kind {
+            KindArg::Image => Kind::Image,
+            KindArg::Text => Kind::Text,
+        };
+        Ok(Search { filter, ..Search::all(kind, k) })
+    }
+
+    /// Whether only some items count.
+    pub fn has_filter(&self) -> bool {
+        self.filter.is_some()
+    }
+}
+
+/// Says which fields of a filter no item has: a misspelt one finds nothing.
+pub fn note_fields(engine: &Engine, search: &Search) -> Result<()> {
+    let Some(filter) = &search.filter else { return Ok(()) };
+    let known = engine.gallery().fields()?;
+    for name in filter.fields() {
+        if !known.iter().any(|field| field.name == name) {
+            note!(
+                "note: no item of the gallery has the field `{name}` (`tuwen fields` lists them)"
+            );
+        }
+    }
+    Ok(())
 }
 
 /// The queries of a file, or of standard input where it is `-`: one a line, empty lines are none.

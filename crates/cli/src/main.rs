@@ -43,6 +43,7 @@ const EXAMPLES: &str = "Examples:
 enum Command {
     Index(cmd::index::Args),
     Search(cmd::search::Args),
+    Fields(cmd::fields::Args),
     Data(cmd::data::Args),
     Demo(cmd::demo::Args),
     Classify(cmd::classify::Args),
@@ -92,6 +93,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Index(args) => cmd::index::run(&args),
         Command::Search(args) => cmd::search::run(&args),
+        Command::Fields(args) => cmd::fields::run(&args),
         Command::Data(args) => cmd::data::run(&args),
         Command::Demo(args) => cmd::demo::run(&args),
         Command::Classify(args) => cmd::classify::run(&args),

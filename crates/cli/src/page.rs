@@ -44,12 +44,12 @@ pub fn write(output: &OutputFile, title: &str, rows: &[(String, Vec<Hit>)]) -> R
             };
             let _ = writeln!(
                 out,
-                "<figure><a href=\"{}\">{picture}</a><figcaption>{}. {} <small>{:.3}</small></figcaption>\
+                "<figure><a href=\"{}\">{picture}</a><figcaption>{}. {} <small>{}</small></figcaption>\
                  </figure>",
                 escape(&hit.file.url()),
                 hit.rank,
                 escape(&safe(&label)),
-                hit.score
+                hit.score.map(|score| format!("{score:.3}")).unwrap_or_default()
             );
         }
         out.push_str("</div>\n");

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use tuwen_data::encoding::{Encoding, TextFile};
-use tuwen_data::import::{CaptionFile, Format, Source, pairs};
+use tuwen_data::import::{CaptionFile, Format, Pair, Source, pairs};
 use tuwen_encode::CpuEncoder;
-use tuwen_retrieve::LongText;
+use tuwen_retrieve::{Line, LongText};
 
 use crate::terminal::note;
 use crate::words::counted;
@@ -76,8 +76,8 @@ pub fn note_lost(encoder: &CpuEncoder) {
     }
 }
 
-/// Reads texts, with the picture each describes where the format says so.
-pub fn captions(path: &Path, encoding: Option<Encoding>) -> Result<Vec<(Option<String>, String)>> {
+/// Reads texts, with the picture each describes where the format says so, and what else it says.
+pub fn captions(path: &Path, encoding: Option<Encoding>) -> Result<Vec<Line>> {
     let text = TextFile::look_as(path, encoding)?;
     for remark in text.remarks() {
         note!("note: {}: {remark}", path.display());
@@ -97,14 +97,19 @@ pub fn captions(path: &Path, encoding: Option<Encoding>) -> Result<Vec<(Option<S
     if let Some(choice) = opened.choice {
         note!("note: {}: {choice}", path.display());
     }
-    opened.pairs.map(|pair| Ok(pair.map(|pair| (Some(pair.image), pair.caption))?)).collect()
+    let line = |Pair { image, caption, metadata, .. }| Line {
+        image: Some(image),
+        text: caption,
+        more: metadata,
+    };
+    opened.pairs.map(|pair| Ok(pair.map(line)?)).collect()
 }
 
 /// One text a line.
-fn lines(path: &Path, text: &TextFile) -> Result<Vec<(Option<String>, String)>> {
+fn lines(path: &Path, text: &TextFile) -> Result<Vec<Line>> {
     let lines = text.open()?.lines();
     let lines = lines.map(|line| line.with_context(|| path.display().to_string()));
     let lines: Vec<String> = lines.collect::<Result<_>>()?;
     let lines = lines.iter().map(|line| line.trim()).filter(|line| !line.is_empty());
-    Ok(lines.map(|line| (None, line.to_owned())).collect())
+    Ok(lines.map(|line| Line { text: line.to_owned(), ..Line::default() }).collect())
 }

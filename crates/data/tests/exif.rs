@@ -1,5 +1,6 @@
 //! What pictures' files say about them, in every container and byte order, and when they are damaged.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tuwen_data::image::{Exif, Place};
@@ -176,6 +177,27 @@ fn every_container_says_the_same() {
         assert!((longitude - 151.2).abs() < 1e-9, "{name}: {longitude}");
         assert_eq!(altitude, Some(-2.5), "{name}");
         assert_eq!(exif.tags, tags, "{name}");
+    }
+}
+
+#[test]
+fn what_pillow_writes_is_read() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/exif");
+    for format in ["jpeg", "png", "webp", "avif"] {
+        let file = std::fs::read(folder.join(format!("pillow.{format}"))).expect("a golden");
+        let exif = Exif::read(&file);
+        let taken = exif.taken.map(|taken| taken.to_string());
+        assert_eq!(taken.as_deref(), Some("2021-12-31T23:59:58"), "{format}");
+        assert_eq!(exif.camera.as_deref(), Some("Canon EOS R5"), "{format}");
+        assert_eq!(exif.lens.as_deref(), Some("RF24-70mm F2.8 L IS USM"), "{format}");
+        assert_eq!(exif.software.as_deref(), Some("Pillow"), "{format}");
+        let Some(Place { latitude, longitude, altitude }) = exif.place else { panic!("{format}") };
+        assert!((latitude - 39.907_533).abs() < 1e-6, "{format}: {latitude}");
+        assert!((longitude + 116.390_833).abs() < 1e-6, "{format}: {longitude}");
+        assert_eq!(altitude, Some(43.5), "{format}");
+        let has_xmp = ["jpeg", "webp"].contains(&format);
+        assert_eq!(exif.tags, if has_xmp { vec!["dog", "海滩"] } else { Vec::new() }, "{format}");
+        assert_eq!(tuwen_data::image::format(&file), Some(format));
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::time::Instant;
 
+use tuwen_index::filter::Fields;
 use tuwen_index::{Gallery, IdSet, Kind, ModelId, NewItem};
 
 const DIM: usize = 256;
@@ -21,11 +22,7 @@ fn main() {
         let opened = begun.elapsed();
         let vectors = gallery.vectors(Kind::Image).expect("vectors");
         let mapped = begun.elapsed();
-        println!(
-            "{attempt}: open {:.1} ms, vectors {:.1} ms",
-            ms(opened),
-            ms(mapped - opened)
-        );
+        println!("{attempt}: open {:.1} ms, vectors {:.1} ms", ms(opened), ms(mapped - opened));
         let search = |what: &str, among: Option<&IdSet>| {
             let begun = Instant::now();
             let hits = vectors.search(&vector(7), 10, among).expect("hits");
@@ -66,6 +63,8 @@ fn fill(folder: &std::path::Path, rows: usize) {
                     size: 0,
                     mtime_ns: 0,
                     metadata: "{}".into(),
+                    fields: Fields::default(),
+                    words: String::new(),
                     vector: vector(of),
                 };
                 gallery.insert(&item).map(drop)

@@ -77,6 +77,13 @@ pub enum Error {
          make room and run the same command again"
     )]
     Full(PathBuf),
+    /// The gallery is from a time without fields and words.
+    #[error(
+        "the gallery {} was made by an older tuwen, which kept no dates, tags and words: run `tuwen index PATH \
+         --gallery {}` with the folders that are in it once, which reads them (nothing is embedded again)",
+        .0.display(), quoted(.0)
+    )]
+    Undescribed(PathBuf),
     /// A file of vectors cannot be read.
     #[error("{}: {source}", path.display())]
     Segment {

@@ -3,6 +3,8 @@
 //! The table keeps tokens and no texts. FTS5's `ascii` tokenizer cuts at spaces only, as tokens have no
 //! ASCII signs and it takes every other character for a letter; so what FTS5 sees is what the analyser says.
 
+use std::ops::ControlFlow;
+
 use rusqlite::{Connection, Result};
 use tuwen_text::{Query, Tokens, Word};
 
@@ -61,8 +63,32 @@ pub fn remove(db: &Connection, item: i64) -> Result<()> {
     remove.execute([item]).map(drop)
 }
 
-/// The `k` items that match best, of those `allowed` where only some are: higher scores first, ties by the
-/// lower number. A query without words finds nothing.
+/// Shows `each` the items that match with their BM25 scores, best first (ties by the lower number), until it has
+/// enough. A query without words finds nothing.
+///
+/// # Errors
+/// The database cannot be read, or what `each` ends with.
+pub fn visit(
+    db: &Connection,
+    wanted: Match<'_>,
+    mut each: impl FnMut(i64, f32) -> Result<ControlFlow<()>>,
+) -> Result<()> {
+    let Some(expression) = expression(wanted) else { return Ok(()) };
+    let mut select = db.prepare_cached(
+        "SELECT rowid, bm25(full_text) AS score FROM full_text WHERE full_text MATCH ?1 \
+         ORDER BY score, rowid",
+    )?;
+    let mut rows = select.query([expression])?;
+    while let Some(row) = rows.next()? {
+        // SQLite's is the lower the better.
+        if each(row.get(0)?, -row.get::<_, f64>(1)? as f32)?.is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The `k` items that match best, of those `allowed` where only some are.
 ///
 /// # Errors
 /// The database cannot be read.
@@ -72,22 +98,13 @@ pub fn search(
     k: usize,
     allowed: Option<&Items>,
 ) -> Result<Vec<Hit>> {
-    let Some(expression) = expression(wanted) else { return Ok(Vec::new()) };
-    let mut select = db.prepare_cached(
-        "SELECT rowid, bm25(full_text) AS score FROM full_text WHERE full_text MATCH ?1 \
-         ORDER BY score, rowid",
-    )?;
-    let mut rows = select.query([expression])?;
     let mut hits = Vec::new();
-    while hits.len() < k
-        && let Some(row) = rows.next()?
-    {
-        let id = row.get::<_, i64>(0)? as u64;
-        if allowed.is_none_or(|allowed| allowed.contains(id)) {
-            // SQLite's is the lower the better.
-            hits.push(Hit { id, score: -row.get::<_, f64>(1)? as f32 });
+    visit(db, wanted, |id, score| {
+        if hits.len() < k && allowed.is_none_or(|allowed| allowed.contains(id as u64)) {
+            hits.push(Hit { id: id as u64, score });
         }
-    }
+        Ok(if hits.len() < k { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+    })?;
     Ok(hits)
 }
 

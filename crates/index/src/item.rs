@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::filter::Fields;
+
 /// What an item is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -51,6 +53,10 @@ pub struct NewItem {
     pub mtime_ns: i64,
     /// Anything else worth keeping, a JSON object.
     pub metadata: String,
+    /// What can be asked for in a filter.
+    pub fields: Fields,
+    /// What full text finds it by.
+    pub words: String,
     /// The embedding.
     pub vector: Vec<f32>,
 }
@@ -76,4 +82,6 @@ pub struct Item {
     pub mtime_ns: i64,
     /// Anything else worth keeping, a JSON object.
     pub metadata: String,
+    /// Whether its fields and words are known; not where an older program indexed it.
+    pub described: bool,
 }

@@ -2,11 +2,14 @@
 
 use rusqlite::Connection;
 
+use crate::{filter, fulltext};
+
 /// Version of the layout below; written into `user_version`.
 pub(crate) const FORMAT: i64 = 2;
 
 /// `item` holds pictures and texts. A caption is a text whose `owner` is a picture. `origin` is the
-/// file an item comes from, as bytes: a file name need not be UTF-8. Its vector is row `row` of a segment.
+/// file an item comes from, as bytes: a file name need not be UTF-8. Its vector is row `row` of a segment;
+/// `described` says whether its fields and words are known.
 const ITEMS: &str = "
     CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE item (
@@ -20,12 +23,16 @@ const ITEMS: &str = "
         mtime_ns INTEGER NOT NULL,
         metadata TEXT NOT NULL,
         segment  INTEGER NOT NULL DEFAULT 0,
-        row      INTEGER NOT NULL DEFAULT 0
+        row      INTEGER NOT NULL DEFAULT 0,
+        described INTEGER NOT NULL DEFAULT 0
     );
     CREATE INDEX item_by_origin ON item(origin, kind);
     CREATE INDEX item_by_hash ON item(hash);
     CREATE INDEX item_by_owner ON item(owner);
 ";
+
+/// Which items are pictures is asked for each filter.
+const KINDS: &str = "CREATE INDEX item_by_kind ON item(kind);";
 
 /// `segment` says how many rows of a segment's files count, `block` their checksums, `tombstone` which of them
 /// have no item any more.
@@ -59,6 +66,9 @@ pub(crate) fn create(db: &Connection, last: i64) -> rusqlite::Result<()> {
 
 fn segments(db: &Connection, last: i64) -> rusqlite::Result<()> {
     db.execute_batch(SEGMENTS)?;
+    db.execute_batch(KINDS)?;
+    db.execute_batch(filter::TABLES)?;
+    db.execute_batch(fulltext::TABLES)?;
     db.execute("INSERT INTO meta VALUES ('segments', ?1)", [last.to_string()]).map(drop)
 }
 
@@ -67,7 +77,8 @@ pub(crate) fn begin_migration(db: &Connection, last: i64) -> rusqlite::Result<()
     segments(db, last)?;
     db.execute_batch(
         "ALTER TABLE item ADD COLUMN segment INTEGER NOT NULL DEFAULT 0;
-         ALTER TABLE item ADD COLUMN row INTEGER NOT NULL DEFAULT 0;",
+         ALTER TABLE item ADD COLUMN row INTEGER NOT NULL DEFAULT 0;
+         ALTER TABLE item ADD COLUMN described INTEGER NOT NULL DEFAULT 0;",
     )
 }
 

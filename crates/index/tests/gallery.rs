@@ -1,5 +1,7 @@
 //! The store by itself: all or nothing, readers beside a writer, formats and widths.
 
+use tuwen_index::filter::{Fields, Filter};
+use tuwen_index::fulltext::Match;
 use tuwen_index::{Error, Gallery, Kind, ModelId, NewItem};
 
 fn model() -> ModelId {
@@ -16,6 +18,8 @@ fn item(origin: &str, vector: [f32; 3]) -> NewItem {
         size: 5,
         mtime_ns: 9,
         metadata: "{}".into(),
+        fields: Fields::default(),
+        words: String::new(),
         vector: vector.to_vec(),
     }
 }
@@ -124,4 +128,64 @@ fn a_lock_file_that_is_taken_away_is_noticed() {
     second.transaction(change).expect("the one with the lock writes");
     assert!(matches!(writer.transaction(change), Err(Error::Unlocked(_))), "another file");
     assert_eq!(second.count(Kind::Image).expect("a count"), 1);
+}
+
+#[test]
+fn what_a_caption_says_is_true_of_its_picture_as_long_as_it_is_there() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let gallery = Gallery::open_for_writing(folder.path(), &model()).expect("a gallery");
+    let fields = |tags: &[&str], price: f64| {
+        let mut fields = Fields::default();
+        tags.iter().for_each(|tag| fields.text("tag", tag));
+        fields.number("price", price);
+        fields
+    };
+    let picture = |origin: &str, tags: &[&str]| NewItem {
+        fields: fields(tags, 5.0),
+        words: origin.into(),
+        ..item(origin, [1.0, 0.0, 0.0])
+    };
+    let dog = gallery.insert(&picture("dog.jpg", &["狗"])).expect("a picture");
+    let cat = gallery.insert(&picture("cat.jpg", &["猫"])).expect("a picture");
+    let caption = |tags: &[&str], price: f64, words: &str| NewItem {
+        kind: Kind::Text,
+        owner: Some(dog),
+        text: Some(words.into()),
+        fields: fields(tags, price),
+        words: words.into(),
+        ..item("captions.csv", [0.0, 0.0, 1.0])
+    };
+    let first =
+        gallery.insert(&caption(&["狗", "beach"], 7.0, "索尼A7M4拍的狗")).expect("a caption");
+    gallery.insert(&caption(&["beach"], 7.0, "on a beach")).expect("another");
+    let found = |filter: &str| -> Vec<u64> {
+        let filter = Filter::parse(filter).expect("a filter");
+        gallery.select(&filter, Kind::Image).expect("items").into_iter().collect()
+    };
+    let worded = |words: &str| -> Vec<u64> {
+        let query = tuwen_text::for_query(words);
+        let hits = gallery.with_words(Match::All(&query), Kind::Image, 9, None).expect("hits");
+        hits.into_iter().map(|hit| hit.id).collect()
+    };
+    let dog = dog as u64;
+    assert_eq!(
+        [found("tag = beach"), found("price = 7"), worded("A7M4"), worded("beach")],
+        [[dog]; 4]
+    );
+    assert_eq!(found("NOT tag = beach"), [cat as u64]);
+    let tags = gallery.facet("tag", None, 9).expect("values");
+    let counted: Vec<(String, u64)> = tags.iter().map(|t| (t.value.to_string(), t.items)).collect();
+    // Both captions and the picture itself.
+    assert!(
+        counted.contains(&("beach".into(), 3)) && counted.contains(&("狗".into(), 2)),
+        "{counted:?}"
+    );
+    gallery.remove(first).expect("removed");
+    assert_eq!([found("tag = beach"), found("tag = 狗"), worded("beach")], [[dog]; 3], "of others");
+    assert_eq!(worded("A7M4"), [0; 0]);
+    gallery.update(dog as i64, &picture("dog.jpg", &["fox"])).expect("updated");
+    assert_eq!([found("tag = beach"), found("tag = fox"), worded("dog")], [[dog]; 3]);
+    assert_eq!(found("tag = 狗"), [0; 0]);
+    gallery.remove(dog as i64).expect("removed");
+    assert_eq!([found("tag = beach"), worded("beach")], [[0; 0], [0; 0]]);
 }

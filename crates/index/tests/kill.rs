@@ -10,6 +10,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use tuwen_index::filter::Fields;
 use tuwen_index::{Gallery, Kind, ModelId, NewItem};
 
 const DIM: usize = 16;
@@ -74,6 +75,8 @@ fn item(of: usize) -> NewItem {
         size: 0,
         mtime_ns: 0,
         metadata: "{}".into(),
+        fields: Fields::default(),
+        words: String::new(),
         vector: vector(of),
     }
 }

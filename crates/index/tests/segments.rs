@@ -4,6 +4,7 @@ use std::fs::OpenOptions;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use tuwen_index::filter::Fields;
 use tuwen_index::{Error, Gallery, IdSet, Kind, ModelId, NewItem};
 
 const DIM: usize = 8;
@@ -26,6 +27,8 @@ fn item(of: usize) -> NewItem {
         size: 0,
         mtime_ns: 0,
         metadata: "{}".into(),
+        fields: Fields::default(),
+        words: String::new(),
         vector: vector(of),
     }
 }

@@ -6,12 +6,18 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde::Serialize;
 use tuwen_encode::CpuEncoder;
-use tuwen_index::{Gallery, Kind, Vectors};
+use tuwen_index::filter::{Filter, Items};
+use tuwen_index::{Gallery, Hit as Scored, IdSet, Kind, Vectors};
 
 use crate::model::{as_made, model_id, open_model};
 use crate::origin::path_of;
-use crate::query::{Embedded, Query};
-use crate::{FileName, LongText, Result};
+use crate::query::{Embedded, Query, Remark};
+use crate::words::{Wanted, Words};
+use crate::{Error, FileName, LongText, Result};
+
+/// Fusing looks at so many times the hits that are wanted, and at least at so many.
+const FUSED_OVER: usize = 4;
+const FUSED_LEAST: usize = 100;
 
 /// How a gallery is opened.
 #[derive(Clone, Debug, Default)]
@@ -27,8 +33,9 @@ pub struct Options {
 pub struct Hit {
     /// 1 is the best.
     pub rank: usize,
-    /// Cosine similarity.
-    pub score: f32,
+    /// Cosine similarity, or the fused score; nothing where there was no query.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub score: Option<f32>,
     /// Number of the item in the gallery.
     pub id: i64,
     /// What it is.
@@ -39,6 +46,35 @@ pub struct Hit {
     /// The words of a text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+}
+
+/// What is searched among, and how.
+#[derive(Clone, Debug)]
+pub struct Search {
+    /// What is to be found.
+    pub kind: Kind,
+    /// How many hits.
+    pub k: usize,
+    /// Only items that this is true of.
+    pub filter: Option<Filter>,
+    /// How the words of items count.
+    pub words: Words,
+}
+
+impl Search {
+    /// The `k` best of all items of a kind.
+    pub fn all(kind: Kind, k: usize) -> Self {
+        Self { kind, k, filter: None, words: Words::Ignored }
+    }
+}
+
+/// What a search found.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Best first.
+    pub hits: Vec<Hit>,
+    /// What a user should know about how the query was read.
+    pub remarks: Vec<Remark>,
 }
 
 /// A gallery as it was when it was opened, with its model.
@@ -102,20 +138,86 @@ impl Engine {
         query.embed(&self.encoder)
     }
 
-    /// The `k` best items of a kind for a query's vector (D), best first.
+    /// The best items for a query; without a query those that the filter is true of, in the order of their
+    /// numbers.
     ///
     /// # Errors
-    /// The gallery cannot be read.
-    pub fn find(&self, vector: &[f32], kind: Kind, k: usize) -> Result<Vec<Hit>> {
-        let scored = self.vectors(kind)?.search(vector, k, None)?;
-        let gallery = self.gallery();
-        let mut hits = Vec::with_capacity(scored.len());
-        for one in scored {
+    /// A query that makes no sense, or a gallery that cannot be read.
+    pub fn search(&self, query: Option<&Query>, search: &Search) -> Result<Found> {
+        let Some(query) = query else {
+            return Ok(Found { hits: self.list(search)?, remarks: Vec::new() });
+        };
+        let Embedded { vector, remarks } = self.embed(query)?;
+        Ok(Found { hits: self.find(&vector, query.wanted_words(), search)?, remarks })
+    }
+
+    /// The best items for a query's vector (D), and its words where these count.
+    ///
+    /// # Errors
+    /// As [`Self::search`].
+    pub fn find(&self, vector: &[f32], words: Option<&str>, search: &Search) -> Result<Vec<Hit>> {
+        let Search { kind, k, .. } = *search;
+        let mut among = self.among(search)?;
+        if search.words != Words::Ignored && words.is_none() {
+            let what = "there are no words in the query whose exact words could be looked for";
+            return Err(Error::Usage(what.into()));
+        }
+        let words = words.unwrap_or_default();
+        let scored = match search.words {
+            Words::Ignored => self.by_vector(vector, kind, k, among.as_ref())?,
+            Words::Exact => {
+                let wanted = Wanted::exact(words);
+                let all = usize::MAX;
+                let having =
+                    self.gallery().with_words(wanted.as_match(), kind, all, among.as_ref())?;
+                among = Some(having.into_iter().map(|hit| hit.id).collect());
+                self.by_vector(vector, kind, k, among.as_ref())?
+            }
+            Words::Fused(fusion) => {
+                let candidates = k.saturating_mul(FUSED_OVER).max(FUSED_LEAST);
+                let near = self.by_vector(vector, kind, candidates, among.as_ref())?;
+                let any = Wanted::any(words);
+                let named =
+                    self.gallery().with_words(any.as_match(), kind, candidates, among.as_ref())?;
+                fusion.of(&near, &named, k)
+            }
+        };
+        self.hits(scored.into_iter().map(|hit| (hit.id, Some(hit.score))))
+    }
+
+    fn by_vector(
+        &self,
+        vector: &[f32],
+        kind: Kind,
+        k: usize,
+        among: Option<&Items>,
+    ) -> Result<Vec<Scored>> {
+        let among = among.map(|items| items.iter().collect::<IdSet>());
+        Ok(self.vectors(kind)?.search(vector, k, among.as_ref())?)
+    }
+
+    /// The items that the filter is true of, where there is one.
+    fn among(&self, search: &Search) -> Result<Option<Items>> {
+        let select = |filter| self.gallery().select(filter, search.kind);
+        Ok(search.filter.as_ref().map(select).transpose()?)
+    }
+
+    fn list(&self, search: &Search) -> Result<Vec<Hit>> {
+        let items = match self.among(search)? {
+            Some(items) => items,
+            None => self.gallery().ids(search.kind)?,
+        };
+        self.hits(items.into_iter().take(search.k).map(|id| (id, None)))
+    }
+
+    fn hits(&self, scored: impl Iterator<Item = (u64, Option<f32>)>) -> Result<Vec<Hit>> {
+        let (gallery, mut hits) = (self.gallery(), Vec::new());
+        for (id, score) in scored {
             // Another program may have removed it meanwhile.
-            let Some(item) = gallery.item(one.id as i64)? else { continue };
+            let Some(item) = gallery.item(id as i64)? else { continue };
             hits.push(Hit {
                 rank: hits.len() + 1,
-                score: one.score,
+                score,
                 id: item.id,
                 kind: item.kind,
                 file: path_of(&item.origin).as_path().into(),

@@ -1,15 +1,18 @@
-//! One picture file of a gallery: what does it hold, has it changed.
+//! One picture file of a gallery: what does it hold, has it changed, what does it say about itself.
 
 use std::path::Path;
 
-use tuwen_data::image::{Limits, RgbImage, decode_then, read_file};
+use tuwen_data::image::{self, Exif, Limits, RgbImage, decode_then, read_file};
 use tuwen_data::{Encoder, Result};
 use tuwen_index::Item;
+use tuwen_index::filter::{Fields, PictureFacts};
 
 /// A file after reading.
 pub enum Loaded {
     /// The content is what the gallery knows.
     Same,
+    /// The content is what the gallery knows, and an older program kept nothing of what the file says.
+    Described(Description),
     /// New content.
     Fitted(Fitted),
 }
@@ -21,9 +24,17 @@ pub struct Fitted {
     /// At the model's size.
     pub picture: RgbImage,
     /// Of the original, in pixels.
-    pub width: u32,
-    /// Of the original, in pixels.
-    pub height: u32,
+    pub size: (u32, u32),
+    /// What the file says.
+    pub description: Description,
+}
+
+/// What is known of a picture beside its content.
+pub struct Description {
+    /// What can be asked for in a filter.
+    pub fields: Fields,
+    /// What full text finds it by: name, folders, description and keywords.
+    pub words: String,
 }
 
 /// Reads, hashes, decodes and resizes one picture; `known` is what the gallery has from there.
@@ -34,12 +45,47 @@ pub fn load(path: &Path, known: Option<&Item>, encoder: &dyn Encoder) -> Result<
     let limits = Limits::default();
     let bytes = read_file(path, limits)?;
     let hash = *blake3::hash(&bytes).as_bytes();
-    if known.is_some_and(|item| item.hash == hash) {
-        return Ok(Loaded::Same);
+    if let Some(item) = known.filter(|item| item.hash == hash) {
+        return Ok(match item.described {
+            true => Loaded::Same,
+            false => Loaded::Described(describe(path, &bytes, size_in(&item.metadata))),
+        });
     }
-    decode_then(&bytes, limits, |decoded| {
-        let (width, height) = decoded.dimensions();
-        let picture = encoder.preprocess().fit(&decoded);
-        Loaded::Fitted(Fitted { hash, picture, width, height })
-    })
+    let (picture, size) = decode_then(&bytes, limits, |decoded| {
+        (encoder.preprocess().fit(&decoded), decoded.dimensions())
+    })?;
+    let description = describe(path, &bytes, Some(size));
+    Ok(Loaded::Fitted(Fitted { hash, picture, size, description }))
+}
+
+fn describe(path: &Path, bytes: &[u8], size: Option<(u32, u32)>) -> Description {
+    let exif = Exif::read(bytes);
+    let taken = exif.taken.map(|taken| taken.to_string());
+    let facts = PictureFacts {
+        path: Some(path),
+        size,
+        bytes: Some(bytes.len() as u64),
+        format: image::format(bytes),
+        taken: taken.as_deref(),
+        camera: exif.camera.as_deref(),
+        lens: exif.lens.as_deref(),
+        place: exif.place.map(|place| (place.latitude, place.longitude)),
+        altitude: exif.place.and_then(|place| place.altitude),
+        software: exif.software.as_deref(),
+        description: exif.description.as_deref(),
+        tags: &exif.tags,
+    };
+    let above = path.components().rev().filter_map(|part| match part {
+        std::path::Component::Normal(name) => Some(name.to_string_lossy().into_owned()),
+        _ => None,
+    });
+    let words = above.chain(exif.description.clone()).chain(exif.tags.clone());
+    Description { fields: facts.fields(), words: words.collect::<Vec<_>>().join("\n") }
+}
+
+/// Width and height in an item's metadata.
+fn size_in(metadata: &str) -> Option<(u32, u32)> {
+    let json: serde_json::Value = serde_json::from_str(metadata).ok()?;
+    let side = |name: &str| json[name].as_u64()?.try_into().ok();
+    Some((side("width")?, side("height")?))
 }

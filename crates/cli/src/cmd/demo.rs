@@ -10,7 +10,7 @@ use tuwen_encode::{CpuEncoder, builtin};
 use tuwen_eval::evaluate;
 use tuwen_index::{Gallery, Kind};
 use tuwen_retrieve::walk::{Rules, Walk};
-use tuwen_retrieve::{Engine, Indexer, Query, Settings, model_id};
+use tuwen_retrieve::{Engine, Indexer, Query, Search, Settings, model_id};
 
 use crate::cmd::search;
 use crate::demo_assets::{PICTURES, captions};
@@ -65,7 +65,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let mut rows = Vec::new();
     for query in QUERIES {
         let vector = engine.embed(&Query::words(query))?.vector;
-        let hits = engine.find(&vector, Kind::Image, ON_PAGE)?;
+        let hits = engine.find(&vector, None, &Search::all(Kind::Image, ON_PAGE))?;
         say!("{query}");
         hits.iter().take(SHOWN).for_each(search::print);
         rows.push((query.to_owned(), hits));

@@ -13,7 +13,7 @@ use tuwen_encode::{CpuEncoder, builtin};
 use tuwen_index::{Gallery, Kind};
 
 use tuwen_retrieve::walk::Walk;
-use tuwen_retrieve::{Indexer, Settings, Summary, as_in_gallery, model_id, path_of};
+use tuwen_retrieve::{Indexer, Line, Settings, Summary, as_in_gallery, model_id, path_of};
 
 use crate::gallery::{GalleryArg, Place};
 use crate::query::{TextArgs, Usage, captions, note_lost, open_model};
@@ -71,7 +71,7 @@ pub struct Args {
 }
 
 /// The texts of a file, each with the picture it names.
-type Captions<'a> = (&'a PathBuf, Vec<(Option<String>, String)>);
+type Captions<'a> = (&'a PathBuf, Vec<Line>);
 
 /// Indexes and prints a summary.
 pub fn run(args: &Args) -> Result<ExitCode> {
@@ -120,7 +120,7 @@ fn look(args: &Args) -> Result<Place> {
     Ok(place)
 }
 
-fn some_captions(file: &Path, encoding: Option<Encoding>) -> Result<Vec<(Option<String>, String)>> {
+fn some_captions(file: &Path, encoding: Option<Encoding>) -> Result<Vec<Line>> {
     let texts = captions(file, encoding)?;
     if texts.is_empty() {
         bail!("{}: there is no text in it; those that were indexed from it stay", file.display());

@@ -6,6 +6,7 @@ pub mod data;
 pub mod demo;
 pub mod embed;
 pub mod eval;
+pub mod fields;
 pub mod index;
 pub mod model;
 pub mod runs;

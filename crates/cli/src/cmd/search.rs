@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use clap::ValueEnum;
 use serde::Serialize;
 use tuwen_index::Kind;
-use tuwen_retrieve::{Engine, Hit, Query};
+use tuwen_retrieve::{Fusion, Hit, Query, Search, Words};
 
-use crate::gallery::{GalleryArg, open, queries};
+use crate::gallery::{AmongArgs, GalleryArg, note_fields, open, queries};
 use crate::output::{Force, OutputFile};
 use crate::page;
 use crate::query::{TextArgs, Usage, in_words};
@@ -22,7 +21,12 @@ use crate::terminal::{note, raw, say};
     tuwen search 草地上奔跑的狗 -k 20 --html hits.html\n  \
     tuwen search --image dog.jpg --kind text\n  tuwen search in the snow --image dog.jpg --json\n  \
     tuwen search --queries queries.txt --json\n  \
-    tuwen search a cat --paths -0")]
+    tuwen search a cat --paths -0\n  \
+    tuwen search 海滩 --where 'year >= 2020 AND NOT folder = 备份'\n  \
+    tuwen search A7M4 --exact-words\n\n\
+    --where knows width, height, date, year, camera, folder, tag and others (`tuwen fields` lists those of a \
+    gallery), and what caption files bring: =, !=, <, <=, >, >=, IN (…), BETWEEN … AND …, CONTAINS, STARTS WITH, \
+    HAS, AND, OR, NOT, parentheses.")]
 pub struct Args {
     /// The words
     words: Vec<String>,
@@ -37,9 +41,15 @@ pub struct Args {
     queries: Option<PathBuf>,
     #[command(flatten)]
     gallery: GalleryArg,
-    /// What to find
-    #[arg(long, value_enum, default_value_t = KindArg::Image)]
-    kind: KindArg,
+    #[command(flatten)]
+    among: AmongArgs,
+    /// Only items that have all words of the query in a caption, their file's or folders' names, description or
+    /// keywords; a query in quotation marks as it stands
+    #[arg(long, conflicts_with = "fuse")]
+    exact_words: bool,
+    /// Let such words count beside the vectors: by `ranks`, or with a share from 0 to 1
+    #[arg(long, value_name = "ranks|SHARE", value_parser = fusion)]
+    fuse: Option<Fusion>,
     /// How many hits
     #[arg(short, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     k: u32,
@@ -67,10 +77,12 @@ pub struct Args {
 /// How much what is not wanted counts, beside 1 for what is.
 const UNWANTED: f32 = -0.5;
 
-#[derive(Clone, Copy, ValueEnum)]
-enum KindArg {
-    Image,
-    Text,
+fn fusion(text: &str) -> Result<Fusion, String> {
+    if text == "ranks" {
+        return Ok(Fusion::Ranks);
+    }
+    let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.map(Fusion::Weight).ok_or_else(|| "not `ranks`, and no number from 0 to 1".to_owned())
 }
 
 /// Searches and prints the hits. Of several queries one that cannot be embedded is reported and skipped;
@@ -81,29 +93,28 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let inputs: Vec<&Path> = inputs.into_iter().flatten().collect();
     let plan = |path: &PathBuf| OutputFile::plan(path, &inputs, args.force);
     let html = args.html.as_ref().map(plan).transpose()?;
-    let kind = match args.kind {
-        KindArg::Image => Kind::Image,
-        KindArg::Text => Kind::Text,
-    };
+    let search = Search { words: args.words_count(), ..args.among.search(args.k as usize)? };
+    let kind = search.kind;
     let engine = open(&args.gallery.place().folder, args.model.as_deref(), &args.text_args)?;
     if engine.len(kind)? == 0 && !args.json {
         note!("the gallery has no {} items", if kind == Kind::Image { "image" } else { "text" });
     }
+    note_fields(&engine, &search)?;
     let (mut rows, mut code) = (Vec::new(), ExitCode::SUCCESS);
     for query in &queries {
-        let vector = match embed(&engine, query) {
-            Ok(vector) => vector,
+        let found = match engine.search(Some(query).filter(|query| !query.is_empty()), &search) {
+            Ok(found) => found,
             Err(error) if args.queries.is_some() => {
-                note!("skipped {:?}: {}", query.title(), in_words(&error));
+                note!("skipped {:?}: {}", query.title(), in_words(&error.into()));
                 code = ExitCode::FAILURE;
                 continue;
             }
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         };
-        let hits = engine.find(&vector, kind, args.k as usize)?;
-        args.print(query, &hits)?;
+        found.remarks.iter().for_each(|remark| note!("note: {remark}"));
+        args.print(query, &found.hits)?;
         if html.is_some() {
-            rows.push((query.title(), hits));
+            rows.push((query.title(), found.hits));
         }
     }
     if let Some(file) = html {
@@ -119,9 +130,10 @@ fn wanted(args: &Args) -> Result<Vec<Query>> {
         return Ok(all.map(Query::words).collect());
     }
     let words = (!args.words.is_empty()).then(|| args.words.join(" "));
-    if words.is_none() && args.image.is_none() {
+    let nothing = words.is_none() && args.image.is_none();
+    if nothing && (!args.among.has_filter() || !args.not.is_empty()) {
         bail!(Usage(
-            "nothing to search for: give some words, --image FILE or --queries FILE".into()
+            "nothing to search for: give some words, --image FILE, --queries FILE or --where FILTER".into()
         ));
     }
     if words.as_ref().is_some_and(|words| words.trim().is_empty()) {
@@ -142,14 +154,15 @@ struct Line<'a> {
     hits: &'a [Hit],
 }
 
-/// The query's vector; says what a user should know.
-pub fn embed(engine: &Engine, query: &Query) -> Result<Vec<f32>> {
-    let embedded = engine.embed(query)?;
-    embedded.remarks.iter().for_each(|remark| note!("note: {remark}"));
-    Ok(embedded.vector)
-}
-
 impl Args {
+    fn words_count(&self) -> Words {
+        match (self.exact_words, self.fuse) {
+            (true, _) => Words::Exact,
+            (false, Some(fusion)) => Words::Fused(fusion),
+            (false, None) => Words::Ignored,
+        }
+    }
+
     fn print(&self, query: &Query, hits: &[Hit]) -> Result<()> {
         match (&self.queries, self.json) {
             (Some(_), true) => {
@@ -178,5 +191,8 @@ impl Args {
 pub fn print(hit: &Hit) {
     let name = hit.file.to_string();
     let what = hit.text.as_ref().unwrap_or(&name);
-    say!("{:>4}  {:.3}  {what}", hit.rank, hit.score);
+    match hit.score {
+        Some(score) => say!("{:>4}  {score:.3}  {what}", hit.rank),
+        None => say!("{:>4}  {what}", hit.rank),
+    }
 }

@@ -44,7 +44,7 @@ pub fn facet(
 
 fn counts(db: &Connection, field: i64, kind: Type) -> Result<Vec<Facet>> {
     let mut select = db.prepare_cached(
-        "SELECT value, min(coalesce(shown, value)), count(*) FROM field_value \
+        "SELECT value, min(coalesce(shown, value)), count(DISTINCT item) FROM field_value \
          WHERE field = ?1 GROUP BY value ORDER BY value",
     )?;
     let facet = |row: &Row<'_>| {
@@ -60,18 +60,21 @@ fn counts_within(db: &Connection, field: i64, kind: Type, within: &Items) -> Res
     )?;
     let mut rows = select.query([field])?;
     let mut facets: Vec<Facet> = Vec::new();
-    let mut key = Cell::Null;
+    let (mut key, mut before) = (Cell::Null, 0);
     while let Some(row) = rows.next()? {
-        if !within.contains(row.get::<_, i64>(1)? as u64) {
+        let item = row.get::<_, i64>(1)?;
+        if !within.contains(item as u64) {
             continue;
         }
         match facets.last_mut() {
-            Some(last) if is_same(&key, row.get_ref(0)?) => last.items += 1,
+            // What several captions of a picture say counts once.
+            Some(last) if is_same(&key, row.get_ref(0)?) => last.items += u64::from(item != before),
             _ => {
                 key = row.get(0)?;
                 facets.push(Facet { value: value(row, kind, 0, 2)?, items: 1 });
             }
         }
+        before = item;
     }
     Ok(facets)
 }

@@ -65,3 +65,15 @@ pub const KNOWN: [Known; 22] = [
 pub(super) fn find(name: &str) -> Option<&'static Known> {
     KNOWN.iter().find(|field| field.name == name || field.chinese == name)
 }
+
+/// The name under which a field is kept, of how a person writes it: in any case, full width, or in Chinese where
+/// tuwen fills it.
+///
+/// ```
+/// assert_eq!(tuwen_index::filter::field_name("标签"), "tag");
+/// assert_eq!(tuwen_index::filter::field_name("Price"), "price");
+/// ```
+pub fn field_name(written: &str) -> String {
+    let name = super::folded(written.trim());
+    find(&name).map_or(name, |known| known.name.to_owned())
+}

@@ -31,9 +31,11 @@ pub use self::condition::Condition;
 pub use self::date::{Period, date_text};
 pub use self::error::FilterError;
 pub use self::facet::{Facet, FieldSummary, facet, fields};
-pub use self::known::{KNOWN, Known};
+pub use self::known::{KNOWN, Known, field_name};
 pub use self::picture::PictureFacts;
-pub use self::sql::{SqlTerms, TABLES, fields_of, insert_fields, remove_fields};
+pub use self::sql::{
+    SqlTerms, TABLES, fields_of, inherit_fields, insert_fields, remove_fields, remove_own_fields,
+};
 pub use self::value::{Field, Fields, Type, Value, folded};
 
 /// A set of items, by their numbers.

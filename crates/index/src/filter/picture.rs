@@ -31,8 +31,6 @@ pub struct PictureFacts<'a> {
     pub description: Option<&'a str>,
     /// Keywords.
     pub tags: &'a [String],
-    /// Names and values of caption files; a `tag` among them is one more keyword.
-    pub more: &'a [(String, String)],
 }
 
 impl PictureFacts<'_> {
@@ -70,9 +68,6 @@ impl PictureFacts<'_> {
         }
         self.altitude.into_iter().for_each(|metres| fields.number("altitude", metres));
         self.tags.iter().for_each(|tag| fields.text("tag", tag));
-        for (name, value) in self.more {
-            fields.push_as_known(name, value);
-        }
         fields
     }
 
@@ -124,11 +119,6 @@ mod tests {
     #[test]
     fn every_fact_becomes_a_field_of_its_type() {
         let tags = ["狗".to_owned(), "beach".to_owned()];
-        let more = [
-            ("Price".to_owned(), "12.5".to_owned()),
-            ("tag".to_owned(), "2020".to_owned()),
-            ("year".to_owned(), "soon".to_owned()),
-        ];
         let facts = PictureFacts {
             path: Some(Path::new("/home/小明/Photos/a.b.jpg")),
             size: Some((3000, 4000)),
@@ -139,10 +129,12 @@ mod tests {
             place: Some((1.5, -2.5)),
             altitude: Some(f64::NAN),
             tags: &tags,
-            more: &more,
             ..PictureFacts::default()
         };
-        let fields = facts.fields();
+        let mut fields = facts.fields();
+        for (name, value) in [("Price", "12.5"), ("tag", "2020"), ("year", "soon")] {
+            fields.push_as_known(name, value);
+        }
         let of = |name: &str| {
             fields.of(name).map(ToString::to_string).collect::<Vec<String>>().join("|")
         };

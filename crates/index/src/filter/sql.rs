@@ -11,7 +11,8 @@ use super::{Condition, Fields, Items, Terms, Type, Value};
 
 /// `field` names each pair of name and type once. `field_value` has a row for each value of an item: a
 /// number, seconds or a folded text, and how the text was written where that differs. The second index is
-/// there for removing an item.
+/// there for removing an item. `source` is 0 for what an item says itself, and the caption for what a picture has
+/// from one, so that it goes with the caption and leaves alone what others say too.
 pub const TABLES: &str = "
     CREATE TABLE field (
         id   INTEGER PRIMARY KEY,
@@ -23,10 +24,12 @@ pub const TABLES: &str = "
         field INTEGER NOT NULL REFERENCES field(id),
         value ANY NOT NULL,
         item  INTEGER NOT NULL,
+        source INTEGER NOT NULL DEFAULT 0,
         shown TEXT,
-        PRIMARY KEY (field, value, item)
+        PRIMARY KEY (field, value, item, source)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX field_value_by_item ON field_value(item);
+    CREATE INDEX field_value_by_source ON field_value(source) WHERE source != 0;
 ";
 
 /// Adds an item's fields to those it has. A value that it has already is there once.
@@ -61,13 +64,37 @@ pub fn insert_fields(db: &Connection, item: i64, fields: &Fields) -> Result<()> 
     Ok(())
 }
 
-/// Removes all fields of an item.
+/// Gives a picture what one of its captions says.
+///
+/// # Errors
+/// The disk is full or read-only.
+pub fn inherit_fields(db: &Connection, caption: i64, picture: i64) -> Result<()> {
+    let mut copy = db.prepare_cached(
+        "INSERT OR IGNORE INTO field_value (field, value, item, source, shown) \
+         SELECT field, value, ?2, ?1, shown FROM field_value WHERE item = ?1 AND source = 0",
+    )?;
+    copy.execute([caption, picture]).map(drop)
+}
+
+/// Removes what an item says: its own fields, and of a caption what its picture has from it. What a picture has
+/// from its captions stays.
+///
+/// # Errors
+/// The disk is full or read-only.
+pub fn remove_own_fields(db: &Connection, item: i64) -> Result<()> {
+    let own = "DELETE FROM field_value WHERE item = ?1 AND source = 0";
+    db.prepare_cached(own)?.execute([item])?;
+    let given = "DELETE FROM field_value WHERE source = ?1 AND source != 0";
+    db.prepare_cached(given)?.execute([item]).map(drop)
+}
+
+/// Removes all fields of an item, which is gone.
 ///
 /// # Errors
 /// The disk is full or read-only.
 pub fn remove_fields(db: &Connection, item: i64) -> Result<()> {
-    let mut remove = db.prepare_cached("DELETE FROM field_value WHERE item = ?1")?;
-    remove.execute([item]).map(drop)
+    remove_own_fields(db, item)?;
+    db.prepare_cached("DELETE FROM field_value WHERE item = ?1")?.execute([item]).map(drop)
 }
 
 /// All fields of an item, by name and value.

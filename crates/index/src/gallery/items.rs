@@ -3,9 +3,9 @@
 use rusqlite::{Row, params};
 
 use super::{Gallery, floats};
-use crate::Result;
 use crate::item::{Item, Kind, NewItem};
 use crate::vectors::read_row;
+use crate::{Result, filter, fulltext};
 
 impl Gallery {
     /// The picture or texts that come from a file.
@@ -65,8 +65,9 @@ impl Gallery {
     }
 
     fn items(&self, condition: &str, values: impl rusqlite::Params) -> Result<Vec<Item>> {
+        let described = if self.format < 2 { "0" } else { "described" };
         let sql = format!(
-            "SELECT id, kind, origin, text, owner, hash, size, mtime_ns, metadata FROM item \
+            "SELECT id, kind, origin, text, owner, hash, size, mtime_ns, metadata, {described} FROM item \
              WHERE {condition} ORDER BY id"
         );
         let read = || {
@@ -129,6 +130,7 @@ impl Gallery {
             };
             let id = insert().map_err(|e| gallery.error(e))?;
             gallery.add_row(item.kind, id, &item.vector);
+            gallery.describe(id, &item.fields, &item.words)?;
             Ok(id)
         })
     }
@@ -158,7 +160,7 @@ impl Gallery {
             };
             update().map_err(|e| gallery.error(e))?;
             gallery.add_row(item.kind, id, &item.vector);
-            Ok(())
+            gallery.describe(id, &item.fields, &item.words)
         })
     }
 
@@ -180,6 +182,8 @@ impl Gallery {
         self.within(|gallery| {
             let remove = || {
                 gallery.bury(id)?;
+                filter::remove_fields(&gallery.db, id)?;
+                fulltext::remove(&gallery.db, id)?;
                 gallery.db.execute("DELETE FROM item WHERE id = ?1", [id])
             };
             remove().map(drop).map_err(|e| gallery.error(e))
@@ -205,5 +209,6 @@ fn read_item(row: &Row<'_>) -> rusqlite::Result<Item> {
         size: row.get::<_, i64>(6)? as u64,
         mtime_ns: row.get(7)?,
         metadata: row.get(8)?,
+        described: row.get(9)?,
     })
 }

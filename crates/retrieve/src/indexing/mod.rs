@@ -18,11 +18,12 @@ use tuwen_encode::stream;
 use tuwen_index::{Gallery, Item, Kind, NewItem};
 
 use crate::origin::{bytes_of, path_of};
-use crate::picture::{Fitted, Loaded, load};
+use crate::picture::{Description, Fitted, Loaded, load};
 use crate::walk::{Failure, Found, Walk};
 use crate::{Error, Result};
 
 pub use self::summary::{Missing, Summary};
+pub use self::texts::Line;
 
 /// What a user may ask for beyond the ordinary.
 #[derive(Clone, Copy, Debug, Default)]
@@ -107,6 +108,7 @@ impl<'a> Indexer<'a> {
         let known = self.gallery.from_origin(Kind::Image, bytes_of(&file.path))?.pop();
         if let Some(item) = &known
             && (item.size, item.mtime_ns) == (file.size, file.mtime_ns)
+            && item.described
             && !self.settings.verify
         {
             self.seen.insert(item.id);
@@ -115,6 +117,18 @@ impl<'a> Indexer<'a> {
             return Ok(None);
         }
         Ok(Some(Candidate { file, known }))
+    }
+
+    /// Notes that a file's content is as it was; `new` is what it says, where that was not known.
+    fn same(&mut self, one: &Candidate, new: Option<&Description>) -> Result<()> {
+        let item = one.known.as_ref().expect("only a known file is the same");
+        self.relocate(item.id, &one.file)?;
+        if let Some(Description { fields, words }) = new {
+            self.gallery.describe(item.id, fields, words)?;
+        }
+        self.summary.unchanged += 1;
+        (self.progress)(1);
+        Ok(())
     }
 
     fn refuse(&mut self, candidate: &Candidate, error: &tuwen_data::Error) {
@@ -136,7 +150,7 @@ impl<'a> Indexer<'a> {
     }
 
     /// Whether the content is known from a file that is no longer there.
-    fn moved(&mut self, candidate: &Candidate, hash: &[u8; 32]) -> Result<bool> {
+    fn moved(&mut self, candidate: &Candidate, hash: &[u8; 32], new: &Description) -> Result<bool> {
         if candidate.known.is_some() {
             return Ok(false);
         }
@@ -148,6 +162,7 @@ impl<'a> Indexer<'a> {
         });
         let Some(item) = gone else { return Ok(false) };
         self.relocate(item.id, &candidate.file)?;
+        self.gallery.describe(item.id, &new.fields, &new.words)?;
         self.moved.insert(item.id);
         self.summary.moved += 1;
         Ok(true)
@@ -157,7 +172,7 @@ impl<'a> Indexer<'a> {
     fn store(&mut self, fresh: &[Fresh], vectors: &[f32]) -> Result<()> {
         let ids = self.gallery.transaction(|gallery| {
             let rows = fresh.iter().zip(vectors.chunks_exact(self.encoder.dim()));
-            rows.map(|(Fresh { file, known, hash, size }, vector)| {
+            rows.map(|(Fresh { file, known, hash, size, description }, vector)| {
                 let item = NewItem {
                     kind: Kind::Image,
                     origin: bytes_of(&file.path).to_vec(),
@@ -167,6 +182,8 @@ impl<'a> Indexer<'a> {
                     size: file.size,
                     mtime_ns: file.mtime_ns,
                     metadata: format!("{{\"width\":{},\"height\":{}}}", size.0, size.1),
+                    fields: description.fields.clone(),
+                    words: description.words.clone(),
                     vector: vector.to_vec(),
                 };
                 match known {
@@ -197,6 +214,7 @@ struct Fresh {
     hash: [u8; 32],
     /// Width and height of the original.
     size: (u32, u32),
+    description: Description,
 }
 
 /// The pictures of a walk as the stream takes them.
@@ -224,14 +242,11 @@ impl stream::Job for Pictures<'_, '_> {
     }
 
     fn keep(&mut self, (one, loaded): Self::Read) -> Result<Option<(Fresh, RgbImage)>> {
-        let Fitted { hash, picture, width, height } = match loaded {
+        let Fitted { hash, picture, size, description } = match loaded {
             Ok(Loaded::Fitted(fitted)) => fitted,
-            Ok(Loaded::Same) => {
-                let item = one.known.as_ref().expect("only a known file is the same");
-                self.indexer.relocate(item.id, &one.file)?;
-                self.indexer.summary.unchanged += 1;
-                (self.indexer.progress)(1);
-                return Ok(None);
+            Ok(Loaded::Same) => return self.indexer.same(&one, None).map(|()| None),
+            Ok(Loaded::Described(new)) => {
+                return self.indexer.same(&one, Some(&new)).map(|()| None);
             }
             Err(error) => {
                 self.indexer.refuse(&one, &error);
@@ -239,12 +254,12 @@ impl stream::Job for Pictures<'_, '_> {
                 return Ok(None);
             }
         };
-        if self.indexer.moved(&one, &hash)? {
+        if self.indexer.moved(&one, &hash, &description)? {
             (self.indexer.progress)(1);
             return Ok(None);
         }
         let Candidate { file, known } = one;
-        Ok(Some((Fresh { file, known, hash, size: (width, height) }, picture)))
+        Ok(Some((Fresh { file, known, hash, size, description }, picture)))
     }
 
     fn store(&mut self, kept: Vec<Fresh>, vectors: &[f32]) -> Result<()> {

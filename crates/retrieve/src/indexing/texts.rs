@@ -1,8 +1,9 @@
 //! Captions and other texts into a gallery.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
+use tuwen_index::filter::{Fields, folded};
 use tuwen_index::{Item, Kind, NewItem};
 
 use super::Indexer;
@@ -13,35 +14,52 @@ use crate::{Error, Result};
 
 /// Texts that are embedded and committed together.
 const BATCH: usize = 64;
+/// Names of columns with keywords.
+const TAGS: [&str; 7] = ["tag", "tags", "keyword", "keywords", "标签", "关键词", "关键字"];
+
+/// A text of a file of captions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Line {
+    /// The name of the picture that it describes, where there is one.
+    pub image: Option<String>,
+    /// The words.
+    pub text: String,
+    /// What else the file says of it, by the names of its columns or keys.
+    pub more: BTreeMap<String, String>,
+}
+
+/// Who a text belongs to, and the text with all that is said of it: the same text again is the same item.
+type Key = (Option<i64>, String, String);
 
 impl Indexer<'_> {
-    /// Makes the texts of a caption file the items that come from it: `pairs` of a picture's name,
-    /// where there is one, and a text.
+    /// Makes the texts of a caption file the items that come from it.
     ///
     /// # Errors
     /// A gallery that cannot be written.
-    pub fn texts(&mut self, file: &Path, pairs: &[(Option<String>, String)]) -> Result<()> {
+    pub fn texts(&mut self, file: &Path, lines: &[Line]) -> Result<()> {
         let place = std::fs::canonicalize(file).map_err(|e| Error::io(file, e))?;
         let folder = place.parent().unwrap_or(Path::new("/"));
         let origin = bytes_of(&place);
         let owners = Owners::of(self.gallery)?;
         // What the gallery holds already, several times where the file says it several times.
-        let mut old: HashMap<(Option<i64>, String), Vec<Item>> = HashMap::new();
+        let mut old: HashMap<Key, Vec<Item>> = HashMap::new();
         for item in self.gallery.from_origin(Kind::Text, origin)? {
             let text = item.text.clone().unwrap_or_default();
-            old.entry((item.owner, text)).or_default().push(item);
+            old.entry((item.owner, text, item.metadata.clone())).or_default().push(item);
         }
         let (mut fresh, mut alone) = (Vec::new(), Vec::new());
-        for (name, text) in pairs {
-            let owner = name.as_ref().map(|name| owners.find(folder, name)).transpose();
+        for line in lines {
+            let owner = line.image.as_ref().map(|name| owners.find(folder, name)).transpose();
             let owner = owner.unwrap_or_else(|what| {
-                let what = format!("{what}, for {text:?}");
+                let what = format!("{what}, for {:?}", line.text);
                 alone.push(Failure::new(file, false, what));
                 None
             });
-            let same = old.get_mut(&(owner, text.clone())).and_then(Vec::pop);
-            if same.is_none() {
-                fresh.push((owner, text));
+            let key = (owner, line.text.clone(), metadata(line));
+            match old.get_mut(&key).and_then(Vec::pop) {
+                Some(same) if same.described => {}
+                Some(same) => self.gallery.describe(same.id, &fields(line), &line.text)?,
+                None => fresh.push((owner, line)),
             }
         }
         self.summary.texts_alone.append(&mut alone);
@@ -56,27 +74,47 @@ impl Indexer<'_> {
         self.remove(&gone)
     }
 
-    fn store_texts(&mut self, origin: &[u8], texts: &[(Option<i64>, &String)]) -> Result<()> {
-        let words: Vec<&str> = texts.iter().map(|(_, text)| text.as_str()).collect();
+    fn store_texts(&mut self, origin: &[u8], lines: &[(Option<i64>, &Line)]) -> Result<()> {
+        let words: Vec<&str> = lines.iter().map(|(_, line)| line.text.as_str()).collect();
         let vectors = self.encoder.encode_texts(&words)?;
         self.gallery.transaction(|gallery| {
-            let rows = texts.iter().zip(vectors.chunks_exact(self.encoder.dim()));
-            for ((owner, text), vector) in rows {
+            let rows = lines.iter().zip(vectors.chunks_exact(self.encoder.dim()));
+            for ((owner, line), vector) in rows {
                 gallery.insert(&NewItem {
                     kind: Kind::Text,
                     origin: origin.to_vec(),
-                    text: Some((*text).clone()),
+                    text: Some(line.text.clone()),
                     owner: *owner,
-                    hash: *blake3::hash(text.as_bytes()).as_bytes(),
-                    size: text.len() as u64,
+                    hash: *blake3::hash(line.text.as_bytes()).as_bytes(),
+                    size: line.text.len() as u64,
                     mtime_ns: 0,
-                    metadata: "{}".into(),
+                    metadata: metadata(line),
+                    fields: fields(line),
+                    words: line.text.clone(),
                     vector: vector.to_vec(),
                 })?;
             }
             Ok(())
         })?;
-        self.summary.texts += texts.len();
+        self.summary.texts += lines.len();
         Ok(())
     }
+}
+
+fn metadata(line: &Line) -> String {
+    serde_json::to_string(&line.more).expect("a map of texts is plain data")
+}
+
+/// The fields of a text. A column of tags holds several, between commas, semicolons or bars.
+fn fields(line: &Line) -> Fields {
+    let mut fields = Fields::default();
+    for (name, value) in &line.more {
+        match TAGS.contains(&folded(name.trim()).as_str()) {
+            true => value
+                .split([',', ';', '|', '、', '，', '；'])
+                .for_each(|tag| fields.text("tag", tag)),
+            false => fields.push_as_known(name, value),
+        }
+    }
+    fields
 }

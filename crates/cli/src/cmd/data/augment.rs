@@ -11,6 +11,7 @@ use tuwen_data::image::{Augment, Limits, Picture, Preprocess, RandAugment, decod
 use tuwen_data::import::picture_id;
 use tuwen_data::rng::Rng;
 use tuwen_data::{Caption, Error, Sample};
+use tuwen_retrieve::Line;
 
 use super::super::by_name;
 use super::{Skipped, SourceArgs, bytes, rewrite, summary};
@@ -93,7 +94,7 @@ fn further(files: &[PathBuf], encoding: Option<Encoding>) -> Result<HashMap<Stri
     for file in files {
         let source =
             file.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
-        for (image, text) in captions(file, encoding)? {
+        for Line { image, text, .. } in captions(file, encoding)? {
             let Some(image) = image else {
                 bail!("{}: its lines do not say which picture they describe", file.display());
             };

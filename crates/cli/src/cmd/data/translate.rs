@@ -10,6 +10,8 @@ use tuwen_data::encoding::Encoding;
 use tuwen_data::file;
 use tuwen_hub::Translator;
 
+use tuwen_retrieve::Line;
+
 use crate::query::captions;
 use crate::terminal::say;
 use crate::words::counted;
@@ -49,7 +51,7 @@ pub fn run(args: &Args) -> Result<()> {
     if all.is_empty() {
         bail!("{}: there is no caption in it", args.captions.display());
     }
-    if let Some(line) = all.iter().position(|(image, _)| image.is_none()) {
+    if let Some(line) = all.iter().position(|line| line.image.is_none()) {
         bail!(
             "{}, caption {}: it does not say which picture it describes",
             args.captions.display(),
@@ -66,10 +68,10 @@ pub fn run(args: &Args) -> Result<()> {
     let bar = progress::bar(Some(all.len()), "captions");
     bar.set_position(done as u64);
     for batch in all[done..].chunks(usize::from(args.batch)) {
-        let texts: Vec<String> = batch.iter().map(|(_, text)| text.clone()).collect();
+        let texts: Vec<String> = batch.iter().map(|line| line.text.clone()).collect();
         let translated = translator.translate(&texts)?;
         let mut lines = String::new();
-        for ((image, text), caption) in batch.iter().zip(translated) {
+        for (Line { image, text, .. }, caption) in batch.iter().zip(translated) {
             let image = image.as_deref().unwrap_or_default();
             ensure!(
                 text.trim().is_empty() || !caption.trim().is_empty(),
@@ -95,7 +97,7 @@ fn append(file: &mut File, lines: &str) -> std::io::Result<()> {
 }
 
 /// How many captions an earlier call has translated. A file that is anything else is refused.
-fn done(output: &Path, all: &[(Option<String>, String)]) -> Result<usize> {
+fn done(output: &Path, all: &[Line]) -> Result<usize> {
     let named = output.display();
     if !output.exists() {
         return Ok(0);
@@ -108,7 +110,7 @@ fn done(output: &Path, all: &[(Option<String>, String)]) -> Result<usize> {
     for (number, line) in text.lines().enumerate() {
         let object: Option<Value> = serde_json::from_str(line).ok();
         let image = object.as_ref().and_then(|object| object["image"].as_str());
-        let wanted = all.get(number).and_then(|(image, _)| image.as_deref());
+        let wanted = all.get(number).and_then(|line| line.image.as_deref());
         if image.is_none() || image != wanted {
             bail!(
                 "{named}, line {}: it is no translation of these captions up to here: give another output",

@@ -1,0 +1,139 @@
+//! What is known of items beside their vectors: fields for filters, words for full text. What a caption says is
+//! true of its picture as well.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+
+use rusqlite::{OptionalExtension, params};
+
+use super::Gallery;
+use crate::filter::{self, Facet, FieldSummary, Fields, Filter, Items, SqlTerms};
+use crate::fulltext::{self, Match};
+use crate::item::Kind;
+use crate::topk::Hit;
+use crate::{Error, Result};
+
+impl Gallery {
+    /// Gives an item its fields and words, in the place of those it had.
+    ///
+    /// # Errors
+    /// The disk is full or read-only.
+    pub fn describe(&self, id: i64, fields: &Fields, words: &str) -> Result<()> {
+        self.within(|gallery| {
+            let describe = || {
+                let db = &gallery.db;
+                filter::remove_own_fields(db, id)?;
+                filter::insert_fields(db, id, fields)?;
+                fulltext::insert(db, id, &tuwen_text::for_index(words))?;
+                let owner = db
+                    .prepare_cached("UPDATE item SET described = 1 WHERE id = ?1 RETURNING owner")?
+                    .query_row([id], |row| row.get::<_, Option<i64>>(0))
+                    .optional()?;
+                match owner.flatten() {
+                    Some(owner) => filter::inherit_fields(db, id, owner),
+                    None => Ok(()),
+                }
+            };
+            describe().map_err(|e| gallery.error(e))
+        })
+    }
+
+    /// What is known of an item, its captions' fields included.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn fields_of(&self, id: i64) -> Result<Fields> {
+        self.described()?;
+        filter::fields_of(&self.db, id).map_err(|e| self.error(e))
+    }
+
+    /// All items of a kind.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn ids(&self, kind: Kind) -> Result<Items> {
+        let read = || {
+            let sql = "SELECT id FROM item WHERE kind = ?1 ORDER BY id";
+            let mut select = self.db.prepare_cached(sql)?;
+            let ids = select.query_map([kind.name()], |row| Ok(row.get::<_, i64>(0)? as u64))?;
+            ids.collect::<rusqlite::Result<Items>>()
+        };
+        read().map_err(|e| self.error(e))
+    }
+
+    /// The items of a kind that a filter is true of.
+    ///
+    /// # Errors
+    /// The database cannot be read, or was written by a program that knew no fields.
+    pub fn select(&self, filter: &Filter, kind: Kind) -> Result<Items> {
+        self.described()?;
+        let all = self.ids(kind)?;
+        filter.evaluate(&SqlTerms::new(&self.db, &all)).map_err(|e| self.error(e))
+    }
+
+    /// The `k` items of a kind whose words fit best, or those of their captions; of these `among` them where only
+    /// some may be found. Ties go to the lower number.
+    ///
+    /// # Errors
+    /// The database cannot be read, or was written by a program that knew no words.
+    pub fn with_words(
+        &self,
+        wanted: Match<'_>,
+        kind: Kind,
+        k: usize,
+        among: Option<&Items>,
+    ) -> Result<Vec<Hit>> {
+        self.described()?;
+        let (mut hits, mut seen) = (Vec::new(), HashSet::new());
+        let mut owner = self
+            .db
+            .prepare_cached("SELECT kind, owner FROM item WHERE id = ?1")
+            .map_err(|e| self.error(e))?;
+        let visited = fulltext::visit(&self.db, wanted, |id, score| {
+            let row = |row: &rusqlite::Row<'_>| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, Option<i64>>(1)?))
+            };
+            let Some((of, owner)) = owner.query_row(params![id], row).optional()? else {
+                return Ok(ControlFlow::Continue(()));
+            };
+            let item =
+                if of == kind.name() { Some(id) } else { owner.filter(|_| kind == Kind::Image) };
+            if let Some(id) = item.map(|id| id as u64)
+                && among.is_none_or(|among| among.contains(id))
+                && seen.insert(id)
+            {
+                hits.push(Hit { id, score });
+            }
+            Ok(if hits.len() < k { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+        });
+        visited.map_err(|e| self.error(e))?;
+        Ok(hits)
+    }
+
+    /// The `most` values of a field that most items have, of those `within` them where only some count.
+    ///
+    /// # Errors
+    /// As [`Self::select`].
+    pub fn facet(&self, field: &str, within: Option<&Items>, most: usize) -> Result<Vec<Facet>> {
+        self.described()?;
+        filter::facet(&self.db, field, within, most).map_err(|e| self.error(e))
+    }
+
+    /// The fields that items have.
+    ///
+    /// # Errors
+    /// As [`Self::select`].
+    pub fn fields(&self) -> Result<Vec<FieldSummary>> {
+        self.described()?;
+        filter::fields(&self.db).map_err(|e| self.error(e))
+    }
+
+    /// # Errors
+    /// A gallery of the first format, which has neither fields nor words.
+    fn described(&self) -> Result<()> {
+        match self.format {
+            1 => Err(Error::Undescribed(self.folder.clone())),
+            _ => Ok(()),
+        }
+    }
+}
