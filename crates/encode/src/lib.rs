@@ -19,7 +19,6 @@ mod grads;
 mod layers;
 mod math;
 mod shapes;
-mod simd;
 pub mod stream;
 pub mod towers;
 

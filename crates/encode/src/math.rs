@@ -1,6 +1,6 @@
 //! The element-wise layers and their gradients, written so that the compiler vectorises them.
 
-use crate::simd::simd;
+use tuwen_simd::simd;
 
 /// Partial sums of a reduction: as many as the widest vector has lanes.
 const LANES: usize = 16;

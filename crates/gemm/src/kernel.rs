@@ -1,5 +1,8 @@
 //! Register tiles: `rows x cols` sums over the depth of two panels.
 
+#[cfg(target_arch = "x86_64")]
+use tuwen_simd::{Level, level, multiplies_bf16};
+
 use crate::Precision;
 
 /// Largest tile of any kernel, rows x columns.
@@ -28,17 +31,18 @@ impl Kernel {
 
     fn detect() -> Self {
         #[cfg(target_arch = "x86_64")]
-        {
-            if is_x86_feature_detected!("avx512f") {
-                // SAFETY: the feature that the function is compiled for was just detected.
+        match level() {
+            Level::Avx512 => {
+                // SAFETY: the processor has the feature that the function is compiled for.
                 let run: Run = |a, b, c, stride, add| unsafe { x86::avx512(a, b, c, stride, add) };
                 return Self { rows: 12, cols: 32, run };
             }
-            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-                // SAFETY: the features that the function is compiled for were just detected.
+            Level::Avx2 => {
+                // SAFETY: the processor has the features that the function is compiled for.
                 let run: Run = |a, b, c, stride, add| unsafe { x86::avx2(a, b, c, stride, add) };
                 return Self { rows: 6, cols: 16, run };
             }
+            Level::Baseline => {}
         }
         Self { rows: 4, cols: 8, run: portable }
     }
@@ -46,11 +50,8 @@ impl Kernel {
     /// None where the processor has no such product.
     pub(crate) fn bf16() -> Option<Self> {
         #[cfg(target_arch = "x86_64")]
-        if is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512bw")
-            && is_x86_feature_detected!("avx512bf16")
-        {
-            // SAFETY: the features that the function is compiled for were just detected.
+        if multiplies_bf16() {
+            // SAFETY: the processor has the features that the function is compiled for.
             let run: Run = |a, b, c, stride, add| unsafe { x86::bf16(a, b, c, stride, add) };
             return Some(Self { rows: 12, cols: 32, run });
         }

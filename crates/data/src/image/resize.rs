@@ -11,6 +11,7 @@ use std::f64::consts::PI;
 
 use image::{ImageBuffer, Pixel, RgbImage};
 use serde::{Deserialize, Serialize};
+use tuwen_simd::simd;
 
 const PRECISION_BITS: u32 = 22;
 /// Rows of one horizontal block: with 3 channels, 48 products share one coefficient.
@@ -134,13 +135,13 @@ pub fn resize(source: &RgbImage, width: u32, height: u32, filter: Filter) -> Rgb
     if width != source.width() {
         let taps = Taps::new(filter, source.width() as usize, width as usize);
         let mut out = RgbImage::new(width, source.height());
-        dispatch(Pass::Horizontal, &picture, &mut out, &taps);
+        run(Pass::Horizontal, &picture, &mut out, &taps);
         picture = Cow::Owned(out);
     }
     if height != source.height() {
         let taps = Taps::new(filter, source.height() as usize, height as usize);
         let mut out = RgbImage::new(width, height);
-        dispatch(Pass::Vertical, &picture, &mut out, &taps);
+        run(Pass::Vertical, &picture, &mut out, &taps);
         picture = Cow::Owned(out);
     }
     picture.into_owned()
@@ -174,39 +175,13 @@ enum Pass {
     Vertical,
 }
 
-/// Runs a pass compiled for the widest vectors this machine has. All variants are the same code.
-fn dispatch(pass: Pass, source: &RgbImage, out: &mut RgbImage, taps: &Taps) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw") {
-            // SAFETY: the features that the function is compiled for were just detected.
-            return unsafe { run_avx512(pass, source, out, taps) };
+simd! {
+    /// Runs a pass, for the widest vectors at hand.
+    fn run(pass: Pass, source: &RgbImage, out: &mut RgbImage, taps: &Taps) {
+        match pass {
+            Pass::Horizontal => horizontal(source, out, taps),
+            Pass::Vertical => vertical(source, out, taps),
         }
-        if is_x86_feature_detected!("avx2") {
-            // SAFETY: the feature that the function is compiled for was just detected.
-            return unsafe { run_avx2(pass, source, out, taps) };
-        }
-    }
-    run(pass, source, out, taps);
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw")]
-fn run_avx512(pass: Pass, source: &RgbImage, out: &mut RgbImage, taps: &Taps) {
-    run(pass, source, out, taps);
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn run_avx2(pass: Pass, source: &RgbImage, out: &mut RgbImage, taps: &Taps) {
-    run(pass, source, out, taps);
-}
-
-#[inline(always)]
-fn run(pass: Pass, source: &RgbImage, out: &mut RgbImage, taps: &Taps) {
-    match pass {
-        Pass::Horizontal => horizontal(source, out, taps),
-        Pass::Vertical => vertical(source, out, taps),
     }
 }
 
