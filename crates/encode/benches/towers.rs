@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use tuwen_data::Encoder;
 use tuwen_encode::towers::{ImageTower, Record, TextTower};
-use tuwen_encode::{Arrays, ModelConfig, builtin};
+use tuwen_encode::{Arrays, CpuEncoder, ModelConfig, builtin};
 
 fn main() {
     built_in();
@@ -39,17 +39,41 @@ fn main() {
     });
 }
 
-/// The built-in model's texts, tokens included: one query alone, and many.
+/// The built-in model's texts, tokens included: one query alone, and many; with the weights of 8 bits where
+/// they lie, and with the same weights packed as f32. What is compared takes turns, as the machine may be busy.
 fn built_in() {
     let start = Instant::now();
     let encoder = builtin::open().expect("the built-in model");
     encoder.encode_texts(&["a dog"]).expect("a text");
     println!("open and the first query: {:.1} ms", start.elapsed().as_secs_f64() * 1e3);
-    for query in ["teapot", "草地上奔跑的狗", "a dog running on the grass"] {
-        time(query, 1, || drop(encoder.encode_texts(&[query]).expect("a text")));
+    let (config, checkpoint) = builtin::checkpoint().expect("the built-in model");
+    let arrays = checkpoint.to_arrays(&config).expect("all weights");
+    let packed = CpuEncoder::new(config, arrays, b"").expect("all weights");
+    let packed = packed.with_tokenizer(checkpoint.tokenizer().cloned());
+    let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
+    let many = ["teapot", "草地上奔跑的狗", "a dog running on the grass", "一把茶壶"].repeat(16);
+    for (texts, runs) in [(&["a dog running on the grass"][..], 101), (&many, 9)] {
+        let encode = |encoder: &CpuEncoder| drop(encoder.encode_texts(texts).expect("texts"));
+        let mut seconds: [Vec<f64>; 4] = Default::default();
+        for _ in 0..runs {
+            let mut timed = |index: usize, run: &mut (dyn FnMut() + Send)| {
+                let start = Instant::now();
+                run();
+                seconds[index].push(start.elapsed().as_secs_f64());
+            };
+            timed(0, &mut || one.install(|| encode(&packed)));
+            timed(1, &mut || one.install(|| encode(&encoder)));
+            timed(2, &mut || encode(&packed));
+            timed(3, &mut || encode(&encoder));
+        }
+        let names =
+            ["f32, 1 thread", "8 bits, 1 thread", "f32, all threads", "8 bits, all threads"];
+        for (name, mut seconds) in names.iter().zip(seconds) {
+            seconds.sort_by(f64::total_cmp);
+            let (best, median) = (seconds[0] * 1e3, seconds[runs / 2] * 1e3);
+            println!("{} queries, {name}: median {median:.1} ms, best {best:.1} ms", texts.len());
+        }
     }
-    let texts = ["teapot", "草地上奔跑的狗", "a dog running on the grass", "一把茶壶"].repeat(16);
-    time("queries together", 64, || drop(encoder.encode_texts(&texts).expect("texts")));
 }
 
 /// Median of five runs after one to warm up.

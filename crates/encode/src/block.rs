@@ -11,7 +11,8 @@ use rayon::prelude::*;
 use crate::attention::{Attention, Leave};
 use crate::config::{Activation, NormPlace};
 use crate::grads::Grads;
-use crate::layers::{Linear, Norm, Weights};
+use crate::layers::{Norm, Weights};
+use crate::linear::Linear;
 use crate::math;
 use crate::{Result, TowerConfig};
 

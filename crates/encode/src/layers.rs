@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use tuwen_gemm::{Mat, Packed, Precision, gemm_with};
+use tuwen_gemm::Precision;
 
 use crate::arrays::Arrays;
 use crate::grads::Grads;
@@ -16,12 +16,13 @@ pub trait Weights<'a>: Sync {
     /// There is none of that name, or it cannot be read.
     fn find(&self, name: &str) -> Result<(Vec<usize>, Cow<'a, [f32]>)>;
 
-    /// A table of which a few rows are needed at a time.
+    /// The same of a matrix, whose rows may stay as they are stored.
     ///
     /// # Errors
     /// As [`Self::find`].
-    fn rows(&self, name: &str) -> Result<Rows<'a>> {
-        Ok(Rows::Floats(self.find(name)?.1))
+    fn rows(&self, name: &str) -> Result<(Vec<usize>, Rows<'a>)> {
+        let (shape, values) = self.find(name)?;
+        Ok((shape, Rows::Floats(values)))
     }
 
     /// How rows are multiplied with these weights, there and back; attention between rows stays f32.
@@ -37,15 +38,16 @@ impl<'a> Weights<'a> for &'a Arrays {
     }
 }
 
-/// The rows of a table: of token embeddings.
+/// The rows of a matrix, or of a table of token embeddings.
 #[derive(Clone, Debug)]
 pub enum Rows<'a> {
     /// All values.
     Floats(Cow<'a, [f32]>),
-    /// Of 8 bits as they are stored, so that a table of which a query needs ten rows is not converted whole.
+    /// Of 8 bits as they are stored: a table of which a query needs ten rows is not converted whole, and a
+    /// matrix takes up a quarter of the memory.
     Bytes {
         /// Row-major.
-        values: &'a [u8],
+        values: Cow<'a, [u8]>,
         /// One for each row.
         scales: Vec<f32>,
     },
@@ -95,98 +97,12 @@ impl Activation {
     }
 }
 
-/// A matrix (out, in), packed for many products, with its bias.
-pub(crate) struct Linear<'a> {
-    /// Empty when the tower owns its weights: then only the packed copy is kept, and there is no
-    /// way back.
-    weight: Cow<'a, [f32]>,
-    bias: Option<Cow<'a, [f32]>>,
-    packed: Packed,
-    sizes: (usize, usize),
-    precision: Precision,
-}
-
 /// A LayerNorm's weight and bias.
 pub(crate) struct Norm<'a> {
     weight: Cow<'a, [f32]>,
     bias: Cow<'a, [f32]>,
     name: String,
     eps: f32,
-}
-
-impl<'a> Linear<'a> {
-    /// Weight and, where wanted, bias under `name`.
-    pub(crate) fn find(weights: &dyn Weights<'a>, name: &str, bias: bool) -> Result<Self> {
-        let (shape, weight) = weights.find(&format!("{name}.weight"))?;
-        let (out, wide) = (shape[0], shape[1..].iter().product());
-        let find_bias = || weights.find(&format!("{name}.bias"));
-        let bias = bias.then(find_bias).transpose()?.map(|(_, values)| values);
-        Ok(Self::new(weight, bias, (out, wide), weights.precision()))
-    }
-
-    /// Packs a weight of (out, in) `sizes`.
-    pub(crate) fn new(
-        weight: Cow<'a, [f32]>,
-        bias: Option<Cow<'a, [f32]>>,
-        sizes: (usize, usize),
-        precision: Precision,
-    ) -> Self {
-        let packed = Packed::with(precision, Mat::new(&weight, sizes.0, sizes.1, sizes.1).t());
-        let weight = match weight {
-            Cow::Owned(_) => Cow::Owned(Vec::new()),
-            borrowed => borrowed,
-        };
-        Self { weight, bias, packed, sizes, precision }
-    }
-
-    /// How it multiplies.
-    pub(crate) fn precision(&self) -> Precision {
-        self.precision
-    }
-
-    /// Number of results of each row.
-    pub(crate) fn out(&self) -> usize {
-        self.sizes.0
-    }
-
-    /// `x weight^T + bias`, (rows, in) to (rows, out), into `y`, whose old content is lost.
-    pub(crate) fn forward(&self, x: &[f32], y: &mut Vec<f32>) {
-        let (out, wide) = self.sizes;
-        let rows = x.len() / wide;
-        // Only growth is filled: the product writes every value.
-        y.resize(rows * out, 0.0);
-        self.packed.multiply(y, out, Mat::new(x, rows, wide, wide));
-        if let Some(bias) = &self.bias {
-            math::add_bias(y, bias);
-        }
-    }
-
-    /// Adds the parameters' gradients under `name`; returns the input's, (rows, in).
-    ///
-    /// # Panics
-    /// When the weights are owned: such a tower has no way back.
-    pub(crate) fn backward(
-        &self,
-        x: &[f32],
-        grad: &[f32],
-        name: &str,
-        grads: &mut Grads<'_>,
-    ) -> Vec<f32> {
-        let (out, wide) = self.sizes;
-        let rows = x.len() / wide;
-        let grad_mat = Mat::new(grad, rows, out, out);
-        let x_mat = Mat::new(x, rows, wide, wide);
-        grads.put(&format!("{name}.weight"), &[out, wide], |dweight| {
-            gemm_with(self.precision, dweight, wide, grad_mat.t(), x_mat, false);
-        });
-        if self.bias.is_some() {
-            grads.add(&format!("{name}.bias"), &[out], |dbias| math::add_columns(grad, dbias));
-        }
-        let mut dx = vec![0.0; x.len()];
-        let weight = Mat::new(&self.weight, out, wide, wide);
-        gemm_with(self.precision, &mut dx, wide, grad_mat, weight, false);
-        dx
-    }
 }
 
 impl<'a> Norm<'a> {

@@ -17,6 +17,7 @@ mod encoder;
 pub mod error;
 mod grads;
 mod layers;
+mod linear;
 mod math;
 mod shapes;
 pub mod stream;

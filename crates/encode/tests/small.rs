@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use common::{close, json};
 use tuwen_data::Encoder;
-use tuwen_data::image::{Limits, Preprocess, decode};
+use tuwen_data::image::{Limits, Preprocess, RgbImage, decode};
 use tuwen_data::rng::Rng;
 use tuwen_encode::arrays::{self, Array, Precision};
 use tuwen_encode::checkpoint::{Target, Trimmed, write};
@@ -47,14 +47,24 @@ fn the_built_in_model_gives_what_transformers_gives() {
 }
 
 #[test]
-fn rows_that_are_read_as_needed_are_those_of_the_whole_table() {
+fn rows_that_stay_as_they_are_stored_give_the_bits_of_floats() {
     let (inside, outside) =
         (builtin::open().expect("a model"), CpuEncoder::open(&folder()).expect("the same"));
-    let texts = ["a teapot", "一只茶壶", ""];
-    assert_eq!(
-        inside.encode_texts(&texts).expect("vectors"),
-        outside.encode_texts(&texts).expect("vectors")
-    );
+    let (config, checkpoint) = builtin::checkpoint().expect("a model");
+    let arrays = checkpoint.to_arrays(&config).expect("all weights");
+    let floats = CpuEncoder::new(config, arrays, b"").expect("all weights");
+    let floats = floats.with_tokenizer(checkpoint.tokenizer().cloned());
+    let picture = RgbImage::from_fn(224, 224, |x, y| image::Rgb([x as u8, y as u8, (x * y) as u8]));
+    let texts = ["a teapot", "一只茶壶", "", "a dog that runs on the grass behind a red ball"];
+    let embed = |encoder: &CpuEncoder| {
+        let mut vectors = encoder.encode_texts(&texts).expect("vectors");
+        vectors.extend(encoder.encode_texts(&texts[..1]).expect("a vector"));
+        vectors.extend(encoder.encode_images(std::slice::from_ref(&picture)).expect("a vector"));
+        vectors
+    };
+    let wanted = embed(&floats);
+    assert_eq!(embed(&inside), wanted, "inside the program");
+    assert_eq!(embed(&outside), wanted, "read from a folder");
     assert_eq!(inside.fingerprint(), outside.fingerprint());
 }
 

@@ -1,21 +1,29 @@
 //! Matrix products of f32: packed panels and a register tile, for the widest vectors at hand; also with
-//! both factors rounded to bf16 first, where the processor multiplies these.
+//! both factors rounded to bf16 first, where the processor multiplies these, and with a right factor of
+//! 8 bits that is used where it lies.
 //!
 //! The blocking is that of Goto and van de Geijn 2008, <https://doi.org/10.1145/1356052.1356053>.
 //! One call is one thread: callers split their batch, which needs no synchronisation.
 
 mod kernel;
 mod pack;
+mod quantised;
+mod unpack;
 
 use std::cell::RefCell;
+use std::ops::Range;
 
 use kernel::{Kernel, TILE};
 use pack::pack;
+pub use quantised::Quantised;
 
 /// Depth of a packed block.
 const DEPTH: usize = 256;
 /// Rows of a packed block of the left factor.
 const ROWS: usize = 96;
+
+/// The columns of a factor that is packed can be divided at multiples of this.
+pub const PANEL: usize = 32;
 
 /// What is multiplied; sums are always f32.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -102,13 +110,32 @@ impl Packed {
     /// # Panics
     /// When the shapes do not fit.
     pub fn multiply(&self, c: &mut [f32], stride: usize, a: Mat<'_>) {
+        self.multiply_columns(c, stride, a, 0..self.cols);
+    }
+
+    /// Writes columns `columns` of `a b` to `c`, row-major with rows `stride` apart. How the columns are
+    /// divided among calls makes no difference to a bit.
+    ///
+    /// # Panics
+    /// When the shapes do not fit, or the columns begin inside a panel: not at a multiple of [`PANEL`].
+    pub fn multiply_columns(
+        &self,
+        c: &mut [f32],
+        stride: usize,
+        a: Mat<'_>,
+        columns: Range<usize>,
+    ) {
         assert_eq!(a.cols, self.rows, "inner sizes differ");
-        check_result(c, stride, a.rows, self.cols);
+        check_columns(c, stride, a.rows, &columns, self.cols);
         let product = Product { kernel: Kernel::of(self.precision), precision: self.precision, a };
+        let first = columns.start / product.kernel.cols;
+        assert_eq!(first * product.kernel.cols, columns.start, "the columns begin inside a panel");
         PACKED.with_borrow_mut(|(packed_a, _)| {
             for (index, panels) in self.blocks.iter().enumerate() {
-                let add = index > 0;
-                product.slab((c, stride), index * DEPTH, packed_a, (panels, self.cols), add);
+                let depth = index * DEPTH..((index + 1) * DEPTH).min(self.rows);
+                let panel = pack::words(&depth, self.precision) * product.kernel.cols;
+                let panels = (&panels[first * panel..], columns.len());
+                product.slab((c, stride), depth.start, packed_a, panels, index > 0);
             }
         });
     }
@@ -145,6 +172,11 @@ pub fn gemm_with(
             product.slab((c, stride), start, packed_a, (packed_b, b.cols), add);
         }
     });
+}
+
+fn check_columns(c: &[f32], stride: usize, rows: usize, columns: &Range<usize>, all: usize) {
+    assert!(columns.start <= columns.end && columns.end <= all, "there are {all} columns");
+    check_result(c, stride, rows, columns.len());
 }
 
 fn check_result(c: &[f32], stride: usize, rows: usize, cols: usize) {

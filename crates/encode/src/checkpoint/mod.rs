@@ -326,14 +326,15 @@ impl Weights<'static> for &Checkpoint {
         Ok((shape, Cow::Owned(values)))
     }
 
-    fn rows(&self, name: &str) -> Result<Rows<'static>> {
+    fn rows(&self, name: &str) -> Result<(Vec<usize>, Rows<'static>)> {
         let origin = self.names.origin(name).filter(|origin| !origin.transposed);
         if let Some([part]) = origin.as_ref().map(|origin| &origin.parts[..])
-            && let Some(rows) = self.raws.get(part).map(|raw| raw.rows_inside(part))
-            && let Some(rows) = rows?
+            && let Some(raw) = self.raws.get(part)
+            && let Some(rows) = raw.rows(part)?
         {
-            return Ok(rows);
+            return Ok((raw.shape.clone(), rows));
         }
-        Ok(Rows::Floats(self.find(name)?.1))
+        let (shape, values) = self.find(name)?;
+        Ok((shape, Rows::Floats(values)))
     }
 }

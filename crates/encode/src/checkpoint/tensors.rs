@@ -1,6 +1,7 @@
 //! The named tensors of checkpoint files, read one at a time, so that a large file is never in
 //! memory beside the model: safetensors (also in several files) and torch's zip of a pickle.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -176,12 +177,16 @@ impl Raw {
         }
     }
 
-    /// The rows of a table inside the program, to be taken as they are needed; none of another table.
-    pub(crate) fn rows_inside(&self, name: &str) -> Result<Option<Rows<'static>>> {
-        let (Blob::Static(bytes), Some(scales)) = (&self.blob, self.scales_of(name)?) else {
+    /// The rows of a matrix of 8 bits as they are stored, and where they are when they are inside the program;
+    /// none of another tensor.
+    pub(crate) fn rows(&self, name: &str) -> Result<Option<Rows<'static>>> {
+        let (&[rows, row], Some(scales)) = (&self.shape[..], self.scales_of(name)?) else {
             return Ok(None);
         };
-        let values = &bytes[self.start as usize..][..self.shape.iter().product()];
+        let values = match &self.blob {
+            Blob::Static(bytes) => Cow::Borrowed(&bytes[self.start as usize..][..rows * row]),
+            Blob::File(_) => Cow::Owned(self.blob.read(self.start, rows * row)?),
+        };
         Ok(Some(Rows::Bytes { values, scales }))
     }
 }

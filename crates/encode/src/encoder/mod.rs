@@ -12,7 +12,8 @@ use tuwen_data::{Batch, Encoder, Error as DataError, Output, TextInput};
 
 use crate::arrays::Arrays;
 use crate::checkpoint::{Checkpoint, TokenizerFile};
-use crate::layers::{Linear, Rows, Weights};
+use crate::layers::{Rows, Weights};
+use crate::linear::Linear;
 use crate::towers::{AnyImageTower, Record, TextTower};
 use crate::{Error, ModelConfig, Result, Tokenizer, math};
 
@@ -62,9 +63,12 @@ impl Weights<'static> for &Source {
         }
     }
 
-    fn rows(&self, name: &str) -> Result<Rows<'static>> {
+    fn rows(&self, name: &str) -> Result<(Vec<usize>, Rows<'static>)> {
         match self {
-            Source::Memory(_) => Ok(Rows::Floats(self.find(name)?.1)),
+            Source::Memory(_) => {
+                let (shape, values) = self.find(name)?;
+                Ok((shape, Rows::Floats(values)))
+            }
             Source::File(checkpoint) => checkpoint.rows(name),
         }
     }

@@ -9,7 +9,8 @@ use crate::arrays::Arrays;
 use crate::attention::Leave;
 use crate::block::Stack;
 use crate::grads::{Grads, collect};
-use crate::layers::{Linear, Weights};
+use crate::layers::Weights;
+use crate::linear::Linear;
 use crate::math;
 use crate::{ImagePool, ModelConfig, Result, Vision};
 

@@ -7,7 +7,8 @@ use std::ops::Range;
 
 use crate::attention::{Attention, Leave};
 use crate::grads::Grads;
-use crate::layers::{Linear, Norm, Weights};
+use crate::layers::{Norm, Weights};
+use crate::linear::Linear;
 use crate::math;
 use crate::{Activation, Result, TowerConfig};
 

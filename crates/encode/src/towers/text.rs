@@ -41,7 +41,7 @@ impl<'a> TextTower<'a> {
         let types = || weights.find("text.type_embed");
         Ok(Self {
             stack: Stack::new(&config.text, config.causal, &weights, "text")?,
-            token_embed: weights.rows("text.token_embed.weight")?,
+            token_embed: weights.rows("text.token_embed.weight")?.1,
             pos_embed: weights.find("text.pos_embed")?.1,
             type_embed: (config.token_types > 0).then(types).transpose()?.map(|(_, values)| values),
             pool: config.pool,

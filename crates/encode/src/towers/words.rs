@@ -23,7 +23,7 @@ impl<'a> BagOfWords<'a> {
     /// # Errors
     /// It is missing.
     pub fn find(config: &ModelConfig, weights: &dyn Weights<'a>) -> Result<Option<Self>> {
-        let find = || Ok(Self { table: weights.rows(NAME)?, width: config.words });
+        let find = || Ok(Self { table: weights.rows(NAME)?.1, width: config.words });
         (config.words > 0).then(find).transpose()
     }
 

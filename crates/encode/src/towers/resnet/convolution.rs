@@ -10,7 +10,8 @@ use tuwen_gemm::{Mat, gemm_with};
 use super::grid::Grid;
 use crate::arrays::Arrays;
 use crate::grads::Grads;
-use crate::layers::{Linear, Weights};
+use crate::layers::Weights;
+use crate::linear::Linear;
 use crate::{Result, math};
 
 /// PyTorch's default for a batch normalisation.

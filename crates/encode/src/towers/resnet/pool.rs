@@ -6,7 +6,8 @@ use std::ops::Range;
 use super::grid::Grid;
 use crate::attention::{Attention, Leave};
 use crate::grads::Grads;
-use crate::layers::{Linear, Weights};
+use crate::layers::Weights;
+use crate::linear::Linear;
 use crate::{Result, TowerConfig, math};
 
 pub(super) struct Pool<'a> {
