@@ -6,6 +6,7 @@ mod clean;
 mod clip_bpe;
 mod file;
 mod mojibake;
+mod unigram;
 mod width;
 mod window;
 mod wordpiece;
