@@ -2,8 +2,12 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tuwen_data::taidi::{Tables, Task, validate};
 use tuwen_fuzz::file;
+
+#[path = "../../crates/cli/src/contest/mod.rs"]
+mod contest;
+
+use contest::{Tables, Task, validate};
 
 fuzz_target!(|data: &[u8]| {
     let images: String = (0..6).map(|i| format!("i{i}\n")).collect();

@@ -3,7 +3,7 @@ import pathlib
 import numpy as np
 from PIL import Image, ImageOps
 
-HERE = pathlib.Path(__file__).parent / "../../crates/data/tests/golden/avif"
+HERE = pathlib.Path(__file__).parent / "../../crates/image/tests/golden/avif"
 HERE.mkdir(parents=True, exist_ok=True)
 W, H = 45, 31
 x, y = np.meshgrid(np.arange(W), np.arange(H))

@@ -10,7 +10,7 @@ from ftfy import chardata
 sys.path.insert(0, sys.argv[1])
 from simple_tokenizer import SimpleTokenizer  # noqa: E402
 
-GOLDEN = pathlib.Path(__file__).parent / "../../crates/data/tests/golden"
+GOLDEN = pathlib.Path(__file__).parent / "../../crates/text/tests/golden"
 html = ["a &amp; b", "&lt;b&gt;bold&lt;/b&gt;", "<b>x &amp; y</b>", "caf&eacute; &#233; &#xe9;", "this&not that &copy 2024", "&amp;amp;", "&nbsp;&hellip;",
         "\x1b[31mred\x1b[0m", "“curly” ‘quotes’", "<|endoftext|> here", "ĲSSEL ĳ ŉ Ǆ ǆ", "won't we'll I'd they've 12ab34"]
 html += ["&EACUTE;&NTILDE; &ccedil;", "a &lt; b\n&eacute;\n<i>\n&eacute;"]

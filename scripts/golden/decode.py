@@ -3,7 +3,7 @@ import json, pathlib
 import numpy as np
 from PIL import Image
 
-HERE = pathlib.Path(__file__).parent / "../../crates/data/tests/golden/pictures"
+HERE = pathlib.Path(__file__).parent / "../../crates/image/tests/golden/pictures"
 HERE.mkdir(parents=True, exist_ok=True)
 W, H = 24, 16
 corners = np.zeros((H, W, 3), np.uint8)

@@ -5,7 +5,7 @@ from pathlib import Path
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
-OUT = Path(__file__).resolve().parents[2] / "crates/data/tests/golden/exif"
+OUT = Path(__file__).resolve().parents[2] / "crates/image/tests/golden/exif"
 XMP = (
     b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF><rdf:Description><dc:subject><rdf:Bag><rdf:li>dog</rdf:li>'
     b"<rdf:li>\xe6\xb5\xb7\xe6\xbb\xa9</rdf:li></rdf:Bag></dc:subject></rdf:Description></rdf:RDF></x:xmpmeta>"

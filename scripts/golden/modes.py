@@ -6,7 +6,7 @@ import PIL
 from PIL import Image
 
 assert PIL.__version__ == "12.0.0", PIL.__version__
-HERE = pathlib.Path(__file__).parent / "../../crates/data/tests/golden/pictures"
+HERE = pathlib.Path(__file__).parent / "../../crates/image/tests/golden/pictures"
 noise = np.random.default_rng(0).integers(0, 256, (16, 24, 4), dtype=np.uint8)
 noise[:, :4, 3], noise[:, -4:, 3] = 0, 255
 Image.fromarray(noise).save(HERE / "soft-alpha.png")

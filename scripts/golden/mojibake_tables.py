@@ -1,5 +1,5 @@
 """The tables of ftfy's mojibake repair as regular expressions and code pages for Rust:
-crates/data/src/token/mojibake.json. ftfy is Copyright Robyn Speer, Apache-2.0."""
+crates/text/src/token/mojibake.json. ftfy is Copyright Robyn Speer, Apache-2.0."""
 import json, pathlib, re
 
 import ftfy
@@ -43,6 +43,6 @@ tables = {
     "lossy": byte_pattern(chardata.LOSSY_UTF8_RE.pattern),
     "codecs": [[name, bytes(range(0x80, 0x100)).decode(name)] for name in chardata.CHARMAP_ENCODINGS],
 }
-target = pathlib.Path(__file__).parent / "../../crates/data/src/token/mojibake.json"
+target = pathlib.Path(__file__).parent / "../../crates/text/src/token/mojibake.json"
 target.write_text(json.dumps(tables, ensure_ascii=True, indent=1) + "\n")
 print(target.stat().st_size, "bytes")

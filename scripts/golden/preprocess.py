@@ -25,6 +25,6 @@ for width, height in [(50, 33), (33, 50), (47, 9), (8, 8), (3, 40), (5, 4)]:
     for family, transform in FAMILIES.items():
         values = transform(Image.fromarray(noise(width, height))).flatten().tolist()
         out.append({"family": family, "from": [width, height], "pixels": [round(v, 6) for v in values]})
-target = pathlib.Path(__file__).parent / "../../crates/data/tests/golden/preprocess.json"
+target = pathlib.Path(__file__).parent / "../../crates/image/tests/golden/preprocess.json"
 target.write_text("[\n" + ",\n".join(json.dumps(line) for line in out) + "\n]\n")
 print(len(out))

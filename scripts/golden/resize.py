@@ -28,6 +28,6 @@ for w, h, tw, th in PAIRS:
         kind = Image.Resampling[name.upper()]
         data = Image.fromarray(noise(w, h)).resize((tw, th), kind).tobytes()
         out.append({"from": [w, h], "to": [tw, th], "filter": name, "crc32": zlib.crc32(data), "first": list(data[:6])})
-target = HERE / "../../crates/data/tests/golden/resize.json"
+target = HERE / "../../crates/image/tests/golden/resize.json"
 target.write_text("[\n" + ",\n".join(json.dumps(line) for line in out) + "\n]\n")
 print(len(out))

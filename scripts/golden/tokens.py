@@ -5,7 +5,7 @@ from cn_clip.clip.bert_tokenizer import FullTokenizer
 from transformers import BertTokenizer
 
 HERE = pathlib.Path(__file__).parent
-VOCAB = HERE / "../../crates/data/src/token/vocab.txt"
+VOCAB = HERE / "../../crates/text/src/token/vocab.txt"
 ours = FullTokenizer(vocab_file=str(VOCAB))
 theirs = BertTokenizer(str(VOCAB), do_lower_case=True)
 rng = random.Random(7)
@@ -45,5 +45,5 @@ for text in texts:
         differ += 1
         line["hf"] = hf
     lines.append(json.dumps(line))
-(HERE / "../../crates/data/tests/golden/tokens.jsonl").write_text("\n".join(lines) + "\n")
+(HERE / "../../crates/text/tests/golden/tokens.jsonl").write_text("\n".join(lines) + "\n")
 print(len(lines), "strings, HF differs in", differ)

@@ -4,7 +4,8 @@ use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use tuwen_data::{Encoder, file};
+use tuwen_encode::Encoder;
+use tuwen_files::file;
 use tuwen_index::filter::Filter;
 use tuwen_index::{Gallery, Kind};
 use tuwen_retrieve::{Engine, Options, Search};
@@ -120,7 +121,7 @@ pub fn note_fields(engine: &Engine, search: &Search) -> Result<()> {
 pub fn queries(path: &Path) -> Result<Vec<String>> {
     let text = match path == Path::new("-") {
         true => standard_input()?,
-        false => tuwen_data::encoding::TextFile::read(path)?,
+        false => tuwen_files::encoding::TextFile::read(path)?,
     };
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let queries: Vec<String> = lines.map(str::to_owned).collect();

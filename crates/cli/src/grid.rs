@@ -8,8 +8,8 @@ use cosmic_text::{
     Attrs, Buffer, Color, Ellipsize, EllipsizeHeightLimit, Family, FontSystem, Metrics, Shaping,
     SwashCache, fontdb,
 };
-use tuwen_data::file;
-use tuwen_data::image::{Filter, Limits, RgbImage, decode, encode_png, resize};
+use tuwen_files::file;
+use tuwen_image::{Filter, Limits, RgbImage, decode, encode_png, resize};
 
 use crate::output::mark;
 use crate::terminal::note;

@@ -5,6 +5,7 @@
 
 mod chart;
 mod cmd;
+mod contest;
 mod demo_assets;
 #[cfg(test)]
 mod examples;
@@ -18,6 +19,7 @@ mod progress;
 mod query;
 mod stop;
 mod terminal;
+mod translator;
 mod walk;
 mod words;
 

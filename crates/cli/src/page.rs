@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use tuwen_data::image::{Filter, Limits, decode, encode_jpeg, read_file, resize};
+use tuwen_image::{Filter, Limits, decode, encode_jpeg, read_file, resize};
 use tuwen_index::Kind;
 use tuwen_retrieve::Hit;
 

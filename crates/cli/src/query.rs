@@ -4,10 +4,10 @@ use std::io::BufRead;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use tuwen_data::encoding::{Encoding, TextFile};
-use tuwen_data::import::{CaptionFile, Format, Pair, Source, pairs};
 use tuwen_encode::CpuEncoder;
+use tuwen_files::encoding::{Encoding, TextFile};
 use tuwen_retrieve::{Line, LongText};
+use tuwen_sets::import::{CaptionFile, Format, Pair, Source, pairs};
 
 use crate::terminal::note;
 use crate::words::counted;

@@ -214,6 +214,6 @@ fn a_set_grows_by_varied_copies_and_translations() {
 
 /// A grey PNG of 64 x 64.
 fn grey() -> Vec<u8> {
-    let picture = tuwen_data::image::RgbImage::from_pixel(64, 64, [128; 3].into());
-    tuwen_data::image::encode_jpeg(&picture, 90)
+    let picture = tuwen_image::RgbImage::from_pixel(64, 64, [128; 3].into());
+    tuwen_image::encode_jpeg(&picture, 90)
 }

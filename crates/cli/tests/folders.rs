@@ -110,7 +110,7 @@ fn media_that_are_not_read_are_counted_by_kind_and_named_ones_are_errors() {
     std::fs::write(photos.join("c.mp4"), b"\0\0\0\x18ftypisom\0\0\0\0isommp41").expect("a file");
     std::fs::write(photos.join("d.zip"), b"PK\x03\x04 and more").expect("a file");
     std::fs::write(photos.join("e.docx"), b"PK\x03\x04 and more").expect("a file");
-    let avif = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/tests/golden/avif/420.avif");
+    let avif = Path::new(env!("CARGO_MANIFEST_DIR")).join("../image/tests/golden/avif/420.avif");
     std::fs::copy(avif, photos.join("IMG_1.HEIC")).expect("a golden");
     let found = index(home, &["photos"]);
     assert_eq!(numbers(&found, ["added"]), [4], "the AVIF by its content: {found}");

@@ -60,7 +60,7 @@ fn bad_files_are_skipped_and_the_rest_is_indexed() {
     let pictures = home.join("pictures");
     copy_pictures(&NAMES, &pictures);
     let png = std::fs::read(pictures.join("pizza.png")).expect("a picture");
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/tests/golden/pictures");
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../image/tests/golden/pictures");
     let jpeg = std::fs::read(golden.join("rgb.jpg")).expect("a picture");
     std::fs::write(pictures.join("empty.jpg"), b"").expect("a file");
     std::fs::write(pictures.join("words.png"), b"no picture at all").expect("a file");

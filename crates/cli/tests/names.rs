@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use common::{TUWEN, copy_pictures, fail, succeed};
 use runs::{curve, prepare, short};
 use serde_json::{Value, json};
-use tuwen_data::rng::Rng;
 use tuwen_encode::Arrays;
 use tuwen_encode::arrays::{self, Array, Precision};
+use tuwen_image::rng::Rng;
 use tuwen_index::{Gallery, ModelId};
 
 #[test]

@@ -69,7 +69,7 @@ fn results_are_written_in_every_convention_and_score_the_same() {
     );
     for name in ["text-to-image-best", "image-to-text-worst"] {
         let grid = folder.path().join(format!("page/captions-{name}.png"));
-        let grid = tuwen_data::image::decode_file(&grid, Default::default()).expect("a picture");
+        let grid = tuwen_image::decode_file(&grid, Default::default()).expect("a picture");
         let grid = grid.into_rgb();
         let green = grid.pixels().filter(|pixel| pixel.0 == [0x1b, 0x7a, 0x2a]).count();
         assert!(grid.width() > 1000, "{name}");

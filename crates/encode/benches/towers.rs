@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use tuwen_data::Encoder;
+use tuwen_encode::Encoder;
 use tuwen_encode::towers::{ImageTower, Record, TextTower};
 use tuwen_encode::{Arrays, CpuEncoder, ModelConfig, builtin};
 

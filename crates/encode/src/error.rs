@@ -86,7 +86,7 @@ pub enum Error {
     NoTokenizer,
     /// Its tokenizer cannot be read.
     #[error(transparent)]
-    Data(tuwen_data::Error),
+    Data(tuwen_files::Error),
 }
 
 /// `Result` with this crate's [`Error`].

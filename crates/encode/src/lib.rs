@@ -16,6 +16,7 @@ pub mod config;
 mod encoder;
 pub mod error;
 mod grads;
+mod interface;
 mod layers;
 mod linear;
 mod math;
@@ -30,4 +31,5 @@ pub use config::{
 };
 pub use encoder::{CONFIG_FILE, CpuEncoder, DATASET_TEXT, LongText, WEIGHTS_FILE, WINDOW};
 pub use error::{Error, Result};
+pub use interface::{Batch, Encoder, Output, TextInput};
 pub use layers::{Rows, Weights};

@@ -8,9 +8,10 @@ use std::marker::PhantomData;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::Scope;
 
+use crate::Encoder;
 use rayon::prelude::*;
-use tuwen_data::image::RgbImage;
-use tuwen_data::{Encoder, Error};
+use tuwen_files::Error;
+use tuwen_image::RgbImage;
 
 /// Pictures of one forward pass.
 pub const BATCH: usize = 32;

@@ -1,8 +1,8 @@
 //! The built-in model as every command sees it.
 
-use tuwen_data::Encoder;
-use tuwen_data::image::RgbImage;
+use tuwen_encode::Encoder;
 use tuwen_encode::{Checkpoint, CpuEncoder, LongText, ModelConfig, builtin};
+use tuwen_image::RgbImage;
 
 fn picture(seed: u32, size: u32) -> RgbImage {
     RgbImage::from_fn(size, size, |x, y| {

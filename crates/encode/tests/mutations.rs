@@ -1,15 +1,15 @@
 //! Damaged checkpoints and configurations are errors or models, and never a crash.
 
 mod common;
-#[path = "../../data/tests/damage/mod.rs"]
+#[path = "../../sets/tests/damage/mod.rs"]
 mod damage;
 
 use std::path::Path;
 
 use common::golden;
 use damage::{damaged, rounds};
-use tuwen_data::rng::Rng;
 use tuwen_encode::{Checkpoint, Weights};
+use tuwen_image::rng::Rng;
 
 /// Opens a model and reads all of it, as far as it lets itself be read.
 fn read_all(path: &Path) -> bool {

@@ -6,9 +6,9 @@ mod common;
 
 use std::path::PathBuf;
 
-use tuwen_data::Encoder;
-use tuwen_data::image::{Limits, decode_file};
+use tuwen_encode::Encoder;
 use tuwen_encode::CpuEncoder;
+use tuwen_image::{Limits, decode_file};
 
 #[test]
 fn the_pokemon_of_chinese_clips_readme() {

@@ -6,14 +6,14 @@ mod common;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use tuwen_encode::Encoder;
 use common::{close, json};
-use tuwen_data::Encoder;
-use tuwen_data::image::{Limits, Preprocess, RgbImage, decode};
-use tuwen_data::rng::Rng;
 use tuwen_encode::arrays::{self, Array, Precision};
 use tuwen_encode::checkpoint::{Target, Trimmed, write};
 use tuwen_encode::towers::{Record, TextTower};
 use tuwen_encode::{Arrays, Checkpoint, CpuEncoder, ModelConfig, TowerConfig, builtin};
+use tuwen_image::rng::Rng;
+use tuwen_image::{Limits, Preprocess, RgbImage, decode};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/tuwen-small")

@@ -3,12 +3,12 @@
 
 mod common;
 
+use tuwen_encode::Encoder;
 use common::{close, golden, ids, json, outputs};
-use tuwen_data::Encoder;
-use tuwen_data::image::{Filter, Geometry};
-use tuwen_data::token::{FileSettings, FileTokenizer};
 use tuwen_encode::towers::Record;
 use tuwen_encode::{Checkpoint, CpuEncoder, Tokenizer, Vision};
+use tuwen_image::{Filter, Geometry};
+use tuwen_text::token::{FileSettings, FileTokenizer};
 
 fn same(name: &str) {
     let all = json("towers.json");

@@ -117,14 +117,6 @@ pub enum Error {
         /// What the server says.
         what: String,
     },
-    /// A translation failed.
-    #[error("{url}: {what}; what is translated is kept, the same command goes on from there")]
-    Translation {
-        /// What was asked.
-        url: String,
-        /// What happened.
-        what: String,
-    },
     /// The user stopped it.
     #[error("stopped; what has arrived is kept, run the command again to go on")]
     Stopped,

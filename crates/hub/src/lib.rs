@@ -1,8 +1,7 @@
 //! Models by name: which there are (`known`), where they lie on this machine (`cache`, shared with
 //! HF's own programs), and how they get here (`listing`, `fetch`).
 //!
-//! Nothing here uses the network but [`Fetcher`], which only `tuwen model fetch` makes, and
-//! [`Translator`], which only `tuwen data translate` makes.
+//! Nothing here uses the network but [`Fetcher`], which only `tuwen model fetch` makes.
 
 mod cache;
 mod digest;
@@ -12,7 +11,6 @@ mod known;
 mod listing;
 mod open;
 mod settings;
-mod translate;
 
 pub use cache::Cache;
 pub use error::{Error, Result};
@@ -21,4 +19,3 @@ pub use known::{KNOWN, Known};
 pub use listing::Site;
 pub use open::{checkpoint, is_name, open};
 pub use settings::Settings;
-pub use translate::Translator;

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use tuwen_data::image::Preprocess;
 use tuwen_encode::{Arrays, ModelConfig, TowerConfig};
+use tuwen_image::Preprocess;
 use tuwen_model::burn::tensor::{Device, Tensor, TensorData};
 use tuwen_model::{DualEncoder, load_imagenet_vit, loss, weights};
 

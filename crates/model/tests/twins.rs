@@ -2,10 +2,10 @@
 //! same gradients.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use tuwen_data::image::Preprocess;
-use tuwen_data::rng::Rng;
 use tuwen_encode::towers::{AnyImageTower, Record, TextTower};
 use tuwen_encode::{Activation, Arrays, ModelConfig, NormPlace, Pool, ResNet, TowerConfig, Vision};
+use tuwen_image::Preprocess;
+use tuwen_image::rng::Rng;
 use tuwen_model::{DualEncoder, burn, weights};
 
 fn config() -> ModelConfig {

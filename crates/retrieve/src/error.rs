@@ -38,7 +38,7 @@ pub enum Error {
     },
     /// Pictures, texts or their embedding.
     #[error(transparent)]
-    Data(#[from] tuwen_data::Error),
+    Data(#[from] tuwen_files::Error),
     /// A model's files.
     #[error(transparent)]
     Encode(#[from] tuwen_encode::Error),

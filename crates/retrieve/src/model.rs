@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use tuwen_data::Encoder;
+use tuwen_encode::Encoder;
 use tuwen_encode::{CpuEncoder, WINDOW, builtin};
 use tuwen_index::{Gallery, ModelId};
 

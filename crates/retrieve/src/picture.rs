@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use tuwen_data::image::{self, Exif, Limits, RgbImage, decode_then, read_file};
-use tuwen_data::{Encoder, Result};
+use tuwen_encode::Encoder;
+use tuwen_files::Result;
+use tuwen_image::{Exif, Limits, RgbImage, decode_then, read_file};
 use tuwen_index::Item;
 use tuwen_index::filter::{Fields, PictureFacts};
 
@@ -65,7 +66,7 @@ fn describe(path: &Path, bytes: &[u8], size: Option<(u32, u32)>) -> Description 
         path: Some(path),
         size,
         bytes: Some(bytes.len() as u64),
-        format: image::format(bytes),
+        format: tuwen_image::format(bytes),
         taken: taken.as_deref(),
         camera: exif.camera.as_deref(),
         lens: exif.lens.as_deref(),

@@ -3,9 +3,9 @@
 use std::fmt::{self, Display, Formatter};
 use std::path::{Path, PathBuf};
 
-use tuwen_data::Encoder;
-use tuwen_data::image::{Limits, decode_file};
 use tuwen_encode::CpuEncoder;
+use tuwen_encode::Encoder;
+use tuwen_image::{Limits, decode_file};
 
 use crate::{Error, Result};
 

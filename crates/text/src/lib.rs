@@ -1,5 +1,6 @@
-//! The analyser of full-text search: a text -> the [`Tokens`] that an index keeps, a query -> the [`Query`]
-//! that is looked for. The index (`tuwen_index::fulltext`) knows both and nothing of languages.
+//! Text: tokens as the models take them (`token`), sentences around labels (`prompt`), and the analyser of full-text
+//! search: a text -> the [`Tokens`] that an index keeps, a query -> the [`Query`] that is looked for. The index
+//! (`tuwen_index::fulltext`) knows both and nothing of languages.
 //!
 //! `fold` makes one form of what is the same (case, accents, full width, traditional characters), `signs`
 //! cuts a text into what cannot be cut further, `chinese` finds words as jieba does, `english` knows plurals,
@@ -9,7 +10,9 @@ mod analyser;
 mod chinese;
 mod english;
 mod fold;
+pub mod prompt;
 mod signs;
+pub mod token;
 
 pub use analyser::{Query, Tokens, Word, for_index, for_phrase, for_query};
 pub use fold::fold;

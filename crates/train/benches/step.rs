@@ -4,11 +4,11 @@
 use std::path::Path;
 use std::time::Instant;
 
-use tuwen_data::loader::Batch;
-use tuwen_data::rng::Rng;
-use tuwen_data::token::TokenBatch;
 use tuwen_encode::{Arrays, ModelConfig};
 use tuwen_gemm::Precision;
+use tuwen_image::rng::Rng;
+use tuwen_sets::loader::Batch;
+use tuwen_text::token::TokenBatch;
 use tuwen_train::{Engine, LossConfig, StepInput, View, gradients};
 
 /// Architectures, pictures in a batch, tokens of a text.

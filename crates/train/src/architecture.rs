@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use tuwen_data::file;
-use tuwen_data::token::Tokens;
 use tuwen_encode::arrays::{self, Precision};
 use tuwen_encode::{
     Arrays, CONFIG_FILE, CpuEncoder, ModelConfig, TOKENIZER_FILE, TokenizerFile, WEIGHTS_FILE,
 };
+use tuwen_files::file;
+use tuwen_text::token::Tokens;
 
 use crate::{Error, Result};
 

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use tuwen_data::Sample;
-use tuwen_data::image::groups;
 use tuwen_encode::{ModelConfig, ResNet, TowerConfig, Vision};
+use tuwen_image::groups;
+use tuwen_sets::Sample;
 
 use crate::checkpoint::{CONFIG, nothing_else_is_there};
 use crate::config::{LossKind, Tower};

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
-use tuwen_data::file;
-use tuwen_data::lock::Lock;
 use tuwen_encode::arrays::{self, Precision};
 use tuwen_encode::{Array, Arrays};
+use tuwen_files::file;
+use tuwen_files::lock::Lock;
 
 use crate::optim::State;
 use crate::{Error, Result, TrainConfig};
@@ -170,7 +170,7 @@ pub(crate) fn nothing_else_is_there(folder: &Path) -> Result<()> {
 /// paths from where the program was started.
 fn difference(config: &TrainConfig, path: &Path) -> Result<Option<String>> {
     let folder = path.parent().unwrap_or(Path::new(""));
-    let text = tuwen_data::encoding::TextFile::read(path)?;
+    let text = tuwen_files::encoding::TextFile::read(path)?;
     let wanted = config.settled();
     let mut first = None;
     for base in [folder, &config.folder, Path::new("")] {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 pub enum Error {
     /// A data set or picture.
     #[error(transparent)]
-    Data(#[from] tuwen_data::Error),
+    Data(#[from] tuwen_files::Error),
     /// A model or its weights.
     #[error(transparent)]
     Model(#[from] tuwen_encode::Error),

@@ -3,10 +3,10 @@
 
 use std::path::PathBuf;
 
-use tuwen_data::Sample;
-use tuwen_data::loader::{Batch, Plan};
-use tuwen_data::rng::Rng;
 use tuwen_encode::{Arrays, ModelConfig};
+use tuwen_image::rng::Rng;
+use tuwen_sets::Sample;
+use tuwen_sets::loader::{Batch, Plan};
 
 use crate::config::Tower;
 use crate::frozen::{Cache, TextCache, Watch};

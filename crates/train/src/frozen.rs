@@ -6,12 +6,12 @@ use std::iter::Enumerate;
 use std::slice::Iter;
 use std::sync::Mutex;
 
-use tuwen_data::Sample;
-use tuwen_data::loader::Plan;
-use tuwen_data::rng::Rng;
-use tuwen_data::token::{TokenBatch, unpadded};
 use tuwen_encode::towers::{AnyImageTower, Record, TextTower};
 use tuwen_encode::{Arrays, ModelConfig, stream};
+use tuwen_image::rng::Rng;
+use tuwen_sets::Sample;
+use tuwen_sets::loader::Plan;
+use tuwen_text::token::{TokenBatch, unpadded};
 
 use crate::learner::View;
 use crate::stop::{Stop, go_on};
@@ -62,7 +62,7 @@ struct Views<'v> {
 
 impl<'v> stream::Job for Views<'v> {
     type Item = (usize, &'v Sample);
-    type Read = tuwen_data::Result<Vec<f32>>;
+    type Read = tuwen_files::Result<Vec<f32>>;
     type Kept = ();
     type Input = Vec<f32>;
     type Error = Error;

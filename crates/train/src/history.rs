@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use serde_json::Value;
-use tuwen_data::file;
+use tuwen_files::file;
 
 use crate::checkpoint::{CONFIG, LOG};
 use crate::config::BestBy;

@@ -10,16 +10,16 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use tuwen_data::image::Augment;
-use tuwen_data::loader::{Batch, CaptionGroup, Plan};
-use tuwen_data::names::{self, Names};
-use tuwen_data::rng::Rng;
-use tuwen_data::token::TokenBatch;
 use tuwen_encode::arrays::{self, Array, Precision};
 use tuwen_encode::towers::AnyImageTower;
 use tuwen_encode::{Arrays, ModelConfig};
 use tuwen_gemm::{Mat, gemm};
+use tuwen_image::Augment;
+use tuwen_image::rng::Rng;
 use tuwen_model::load_imagenet_vit;
+use tuwen_sets::loader::{Batch, CaptionGroup, Plan};
+use tuwen_sets::names::{self, Names};
+use tuwen_text::token::TokenBatch;
 
 use crate::config::ClassConfig;
 use crate::extras::About;
@@ -98,7 +98,7 @@ impl Knowledge {
         let means = class_means(&matrix, &bias, &features, width);
         let number = |names: &Names| {
             let numbers = names.words().map(|(_, word)| plan.text_id(word));
-            Ok(Arc::new(numbers.collect::<tuwen_data::Result<HashSet<u64>>>()?))
+            Ok(Arc::new(numbers.collect::<tuwen_files::Result<HashSet<u64>>>()?))
         };
         let numbers = names.iter().map(number).collect::<Result<_>>()?;
         let (config, plan) = (config.clone(), plan.clone());
@@ -146,8 +146,8 @@ impl Knowledge {
                 let word = draw(&self.names[class], group, &mut rng);
                 self.plan.drawn(word, true, &mut rng)
             };
-            let drawn = classes.iter().map(draw).collect::<tuwen_data::Result<Vec<_>>>()?;
-            let rows = |of: &dyn Fn(&tuwen_data::loader::Drawn) -> Vec<u32>| {
+            let drawn = classes.iter().map(draw).collect::<tuwen_files::Result<Vec<_>>>()?;
+            let rows = |of: &dyn Fn(&tuwen_sets::loader::Drawn) -> Vec<u32>| {
                 TokenBatch::new(&drawn.iter().map(of).collect::<Vec<_>>())
             };
             batch.texts.push(rows(&|drawn| drawn.varied.clone()));

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use rayon::prelude::*;
-use tuwen_data::rng::Rng;
 use tuwen_encode::{Array, Arrays, ModelConfig, Weights};
 use tuwen_gemm::{Mat, Precision, gemm};
+use tuwen_image::rng::Rng;
 
 use crate::config::{Lora, LoraTarget, Tower};
 use crate::optim::group;

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use tuwen_data::file;
-use tuwen_data::lock::Lock;
 use tuwen_encode::arrays;
 use tuwen_encode::{Arrays, CONFIG_FILE, ModelConfig, WEIGHTS_FILE};
+use tuwen_files::file;
+use tuwen_files::lock::Lock;
 
 use crate::architecture::Architecture;
 use crate::checkpoint::LOCK;

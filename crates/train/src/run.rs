@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use tuwen_data::Sample;
-use tuwen_data::loader::{Batch, Plan};
 use tuwen_encode::arrays::{self, Precision};
+use tuwen_sets::Sample;
+use tuwen_sets::loader::{Batch, Plan};
 
 use crate::architecture::Architecture;
 use crate::checkpoint::{LOG, Progress, RunFolder};

@@ -1,7 +1,8 @@
 //! Captioned sets as training takes them: every caption says which set of captions it is of.
 
-use tuwen_data::import::{self, DataSet};
-use tuwen_data::{Result, Sample};
+use tuwen_files::Result;
+use tuwen_sets::Sample;
+use tuwen_sets::import::{self, DataSet};
 
 /// The source of captions of the formats that have no files with captions, and so no names for them.
 pub const SOURCE: &str = "captions";

@@ -4,15 +4,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use tuwen_data::image::{Fingerprint, Limits, decode, groups};
-use tuwen_data::loader::{Plan, name_numbers};
-use tuwen_data::{Error as DataError, Sample};
 use tuwen_encode::{
     Arrays, ModelConfig, TOKENIZER_FILE, TokenizerFile, Vision, arrays, checkpoint,
 };
+use tuwen_files::Error as DataError;
 use tuwen_gemm::Precision;
+use tuwen_image::{Fingerprint, Limits, decode, groups};
 use tuwen_model::burn::tensor::Device;
 use tuwen_model::{DualEncoder, load_imagenet_vit, weights};
+use tuwen_sets::Sample;
+use tuwen_sets::loader::{Plan, name_numbers};
 
 use crate::architecture::Architecture;
 use crate::config::{ImageMix, LossKind, Tower};
@@ -229,7 +230,7 @@ fn captions_are_there(config: &TrainConfig, samples: &[Sample]) -> Result<()> {
 
 /// For each picture the number of the first that looks the same.
 fn duplicates(samples: &[Sample], stop: &Stop<'_>) -> Result<Vec<u64>> {
-    let prints = looks(samples, stop)?.into_iter().collect::<tuwen_data::Result<Vec<_>>>()?;
+    let prints = looks(samples, stop)?.into_iter().collect::<tuwen_files::Result<Vec<_>>>()?;
     let prints: Vec<&Fingerprint> = prints.iter().collect();
     Ok(groups(&prints).into_iter().map(|group| group as u64).collect())
 }
@@ -238,7 +239,7 @@ fn duplicates(samples: &[Sample], stop: &Stop<'_>) -> Result<Vec<u64>> {
 pub(crate) fn looks(
     samples: &[Sample],
     stop: &Stop<'_>,
-) -> Result<Vec<tuwen_data::Result<Fingerprint>>> {
+) -> Result<Vec<tuwen_files::Result<Fingerprint>>> {
     let look = |sample: &Sample| {
         go_on(stop)?;
         let picture = sample.image.read().and_then(|bytes| decode(&bytes, Limits::default()));

@@ -3,8 +3,9 @@
 
 use std::collections::HashMap;
 
-use tuwen_data::loader::{Batch, Plan};
-use tuwen_data::{Encoder, Sample, relation};
+use tuwen_encode::Encoder;
+use tuwen_sets::loader::{Batch, Plan};
+use tuwen_sets::{Sample, relation};
 
 use crate::Result;
 use crate::step::Taught;

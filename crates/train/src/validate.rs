@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use tuwen_data::image::{Limits, RgbImage, decode};
-use tuwen_data::rng::Rng;
-use tuwen_data::{Encoder, Sample, relation};
+use tuwen_encode::Encoder;
 use tuwen_encode::stream;
 use tuwen_eval::{Report, evaluate};
+use tuwen_image::rng::Rng;
+use tuwen_image::{Limits, RgbImage, decode};
+use tuwen_sets::{Sample, relation};
 
 use crate::config::BestBy;
 use crate::sets::read_measured;
@@ -71,7 +72,7 @@ pub type Watch<'w> = dyn Fn(usize) -> Result<()> + 'w;
 pub fn embed_set(encoder: &dyn Encoder, samples: &[Sample], watch: &Watch<'_>) -> Result<Embedded> {
     let mut images = Vec::with_capacity(samples.len() * encoder.dim());
     let read = |sample: &&Sample| fitted(encoder, sample);
-    stream::each(encoder, samples, read, |_, vector: tuwen_data::Result<&[f32]>| {
+    stream::each(encoder, samples, read, |_, vector: tuwen_files::Result<&[f32]>| {
         images.extend_from_slice(vector?);
         watch(1)
     })?;
@@ -93,9 +94,9 @@ pub fn embed_set(encoder: &dyn Encoder, samples: &[Sample], watch: &Watch<'_>) -
 ///
 /// # Errors
 /// It cannot be read; the set's name for it is said.
-pub fn fitted(encoder: &dyn Encoder, sample: &Sample) -> tuwen_data::Result<RgbImage> {
+pub fn fitted(encoder: &dyn Encoder, sample: &Sample) -> tuwen_files::Result<RgbImage> {
     let picture = sample.image.read().and_then(|bytes| decode(&bytes, Limits::default()));
-    let picture = picture.map_err(|e| tuwen_data::Error::data_set(&sample.id, e.to_string()))?;
+    let picture = picture.map_err(|e| tuwen_files::Error::data_set(&sample.id, e.to_string()))?;
     Ok(encoder.preprocess().fit(&picture))
 }
 

@@ -1,12 +1,12 @@
 //! The fast CPU step against the same step in burn: one loss, one gradient.
 
-use tuwen_data::image::Preprocess;
-use tuwen_data::loader::Batch;
-use tuwen_data::rng::Rng;
-use tuwen_data::token::TokenBatch;
 use tuwen_encode::{Arrays, ModelConfig, Pool, ResNet, TowerConfig, Vision};
 use tuwen_gemm::Precision;
+use tuwen_image::Preprocess;
+use tuwen_image::rng::Rng;
 use tuwen_model::burn::tensor::Device;
+use tuwen_sets::loader::Batch;
+use tuwen_text::token::TokenBatch;
 use tuwen_train::{Engine, LossConfig, LossKind, StepInput, Taught, View, gradients};
 
 fn model() -> ModelConfig {

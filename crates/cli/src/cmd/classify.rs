@@ -7,15 +7,15 @@ use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result, bail};
-use tuwen_data::Encoder;
-use tuwen_data::encoding::TextFile;
-use tuwen_data::image::{Limits, RgbImage, decode_then, read_file};
-use tuwen_data::import::{ClassSet, read_labels};
-use tuwen_data::names::{self, Names};
-use tuwen_data::prompt::Templates;
+use tuwen_encode::Encoder;
 use tuwen_encode::{CpuEncoder, builtin, stream};
 use tuwen_eval::classify::{Probability, classifier};
+use tuwen_files::encoding::TextFile;
+use tuwen_image::{Limits, RgbImage, decode_then, read_file};
 use tuwen_retrieve::walk::{Failure, Walk};
+use tuwen_sets::import::{ClassSet, read_labels};
+use tuwen_sets::names::{self, Names};
+use tuwen_text::prompt::Templates;
 
 use crate::indexed::left_out;
 use crate::output::Force;

@@ -14,10 +14,11 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::Subcommand;
-use tuwen_data::encoding::Encoding;
-use tuwen_data::export::{Target, Writer, Written};
-use tuwen_data::import::{Format, Opened, Source};
-use tuwen_data::{Error, Sample};
+use tuwen_files::Error;
+use tuwen_files::encoding::Encoding;
+use tuwen_sets::Sample;
+use tuwen_sets::export::{Target, Writer, Written};
+use tuwen_sets::import::{Format, Opened, Source};
 
 use super::by_name;
 use crate::output::StagedOutput;
@@ -174,7 +175,7 @@ fn rewrite(
     source: &SourceArgs,
     output: &Path,
     to: Target,
-    mut write: impl FnMut(&mut Writer, Sample, &mut Skipped) -> tuwen_data::Result<()>,
+    mut write: impl FnMut(&mut Writer, Sample, &mut Skipped) -> tuwen_files::Result<()>,
 ) -> Result<(Written, usize)> {
     let opened = open(source)?;
     let (_announced, mut writer) =
@@ -202,7 +203,7 @@ fn total(args: &SourceArgs) -> Option<usize> {
 }
 
 /// A picture's file; an error names the record and is its own.
-fn bytes(sample: &Sample) -> tuwen_data::Result<Vec<u8>> {
+fn bytes(sample: &Sample) -> tuwen_files::Result<Vec<u8>> {
     sample.image.read().map_err(|e| Error::data_set(&sample.id, e.to_string()))
 }
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result};
-use tuwen_data::Encoder;
+use tuwen_encode::Encoder;
 use tuwen_encode::{CpuEncoder, builtin};
 use tuwen_eval::evaluate;
 use tuwen_index::{Gallery, Kind};

@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use tuwen_data::encoding::{Encoding, TextFile};
-use tuwen_data::import::{self, CaptionFile, DataSet, Format, Part, Source};
-use tuwen_data::{Sample, relation};
 use tuwen_encode::builtin;
 use tuwen_eval::{Captioned, Direction, Ranking, Report, Ties, by_class};
+use tuwen_files::encoding::{Encoding, TextFile};
+use tuwen_sets::import::{self, CaptionFile, DataSet, Format, Part, Source};
+use tuwen_sets::{Sample, relation};
 
 use super::by_name;
 use crate::number;

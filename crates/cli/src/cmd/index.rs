@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use indicatif::ProgressBar;
-use tuwen_data::encoding::Encoding;
 use tuwen_encode::{CpuEncoder, builtin};
+use tuwen_files::encoding::Encoding;
 use tuwen_index::{Gallery, Kind};
 
 use tuwen_retrieve::walk::Walk;

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Subcommand;
-use tuwen_data::Encoder;
+use tuwen_encode::Encoder;
 use tuwen_encode::{ModelConfig, TowerConfig, Vision, builtin};
 use tuwen_hub::{Cache, KNOWN, Known};
 

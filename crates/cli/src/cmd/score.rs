@@ -8,8 +8,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
-use tuwen_data::encoding::TextFile;
 use tuwen_eval::compare::compare;
+use tuwen_files::encoding::TextFile;
 
 use crate::number;
 use crate::query::Usage;

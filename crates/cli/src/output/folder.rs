@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use tuwen_data::encoding::TextFile;
-use tuwen_data::lock::Lock;
+use tuwen_files::encoding::TextFile;
+use tuwen_files::lock::Lock;
 
 use super::{Force, Inputs, mark, parent, refuse, replace};
 use crate::stop;

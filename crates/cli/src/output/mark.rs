@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
-use tuwen_data::image::{Kind, kind};
+use tuwen_image::{Kind, kind};
 
 /// Stands in the head of every page.
 pub const PAGE: &str = "<meta name=\"generator\" content=\"tuwen\">";

@@ -12,7 +12,7 @@
 //! file has nothing to lose, and devices and pipes are written as they are.
 //!
 //! Folders that are written as a whole (`data convert`, `data embed`, `model convert`) must be new:
-//! [`tuwen_data::staged`] writes them under another name, [`StagedOutput`] announces that name to
+//! [`tuwen_files::staged`] writes them under another name, [`StagedOutput`] announces that name to
 //! [`crate::stop`].
 
 mod folder;
@@ -28,8 +28,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
-use tuwen_data::Error;
-use tuwen_data::lock::Lock;
+use tuwen_files::Error;
+use tuwen_files::lock::Lock;
 
 use crate::query::Usage;
 use crate::stop;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use tuwen_data::staged::StagedFolder;
+use tuwen_files::staged::StagedFolder;
 
 use super::parent;
 use crate::query::Usage;

@@ -5,9 +5,9 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use tuwen_data::rng::Rng;
 use tuwen_encode::arrays::{self, Precision};
 use tuwen_encode::{Arrays, ModelConfig};
+use tuwen_image::rng::Rng;
 
 /// The program under test.
 pub const TUWEN: &str = env!("CARGO_BIN_EXE_tuwen");

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use tuwen_data::file;
+use tuwen_files::file;
 
 use super::tensors::{self, Blob, Raw};
 use super::{SHARDS, TORCH_FILE, flash, layout, wrappers};

@@ -1,7 +1,7 @@
 //! Checkpoints of every layout we read, as one set of named weights.
 //!
 //! `layout` says what a folder is, `files` which of its files are read, `tensors` reads them
-//! (safetensors, torch's zip), `tuwen_data::pickle` what is inside the latter, `wrappers` takes off what
+//! (safetensors, torch's zip), `tuwen_files::pickle` what is inside the latter, `wrappers` takes off what
 //! trainers put around the names, `names` maps them, `family` derives the architecture.
 
 mod bert;
@@ -21,8 +21,8 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
-use tuwen_data::image::{Centre, ToRgb};
-use tuwen_data::token::Cleaning;
+use tuwen_image::{Centre, ToRgb};
+use tuwen_text::token::Cleaning;
 
 use crate::arrays::{Array, Arrays};
 use crate::layers::{Rows, Weights};

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use tuwen_data::image::Resize;
+use tuwen_image::Resize;
 
 use crate::layers::Weights;
 use crate::{ModelConfig, Result};

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorInfo};
-use tuwen_data::pickle::{self, TensorRef, Value};
+use tuwen_files::pickle::{self, TensorRef, Value};
 
 use crate::arrays::SCALE;
 use crate::layers::Rows;

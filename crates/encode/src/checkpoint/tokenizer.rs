@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use tuwen_data::file;
+use tuwen_files::file;
 
 use super::TOKENIZER_FILE;
 use crate::{Error, Result};

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
-use tuwen_data::token::{Cleaning, Tokens};
+use tuwen_text::token::{Cleaning, Tokens};
 
 use super::TokenizerFile;
 use crate::layers::Weights;

@@ -5,9 +5,9 @@ mod check;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use tuwen_data::file;
-use tuwen_data::image::Preprocess;
-use tuwen_data::token::{Cleaning, FileSettings, FileTokenizer, Tokens};
+use tuwen_files::file;
+use tuwen_image::Preprocess;
+use tuwen_text::token::{Cleaning, FileSettings, FileTokenizer, Tokens};
 
 use crate::checkpoint::TokenizerFile;
 use crate::{Error, Result};

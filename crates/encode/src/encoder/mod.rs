@@ -6,9 +6,10 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use tuwen_data::image::{Preprocess, RgbImage};
-use tuwen_data::token::Tokens;
-use tuwen_data::{Batch, Encoder, Error as DataError, Output, TextInput};
+use crate::{Batch, Encoder, Output, TextInput};
+use tuwen_files::Error as DataError;
+use tuwen_image::{Preprocess, RgbImage};
+use tuwen_text::token::Tokens;
 
 use crate::arrays::Arrays;
 use crate::checkpoint::{Checkpoint, TokenizerFile};
@@ -212,7 +213,7 @@ impl CpuEncoder {
         vectors: &[f32],
         rows: usize,
         item: impl Fn(usize) -> String,
-    ) -> tuwen_data::Result<()> {
+    ) -> tuwen_files::Result<()> {
         let width = (vectors.len() / rows.max(1)).max(1);
         let row = vectors.chunks_exact(width).position(|v| v.iter().any(|v| !v.is_finite()));
         row.map_or(Ok(()), |row| {
@@ -264,7 +265,7 @@ fn mean<'v>(mut rows: impl Iterator<Item = &'v [f32]>, unit: bool) -> Vec<f32> {
 
 impl CpuEncoder {
     /// Pictures to rows of the wanted kind.
-    fn images(&self, images: &[RgbImage], wanted: Output) -> tuwen_data::Result<Vec<f32>> {
+    fn images(&self, images: &[RgbImage], wanted: Output) -> tuwen_files::Result<Vec<f32>> {
         let size = self.config.preprocess.size;
         let mut pixels = Vec::with_capacity(images.len() * 3 * (size * size) as usize);
         for image in images {
@@ -289,7 +290,7 @@ impl CpuEncoder {
     }
 
     /// Texts to rows of the wanted kind; of several pieces the mean counts.
-    fn texts(&self, texts: &[TextInput], wanted: Output) -> tuwen_data::Result<Vec<f32>> {
+    fn texts(&self, texts: &[TextInput], wanted: Output) -> tuwen_files::Result<Vec<f32>> {
         self.lost.count(texts);
         let ids: Vec<&[u32]> = texts.iter().flat_map(|t| &t.pieces).map(Vec::as_slice).collect();
         let (tower, head) = self.text_tower().map_err(failed)?;
@@ -330,12 +331,12 @@ impl Encoder for CpuEncoder {
         &self.config.preprocess
     }
 
-    fn tokenise(&self, text: &str) -> tuwen_data::Result<TextInput> {
+    fn tokenise(&self, text: &str) -> tuwen_files::Result<TextInput> {
         let (pieces, lost) = self.pieces(text)?;
         Ok(TextInput { text: text.to_owned(), pieces, lost })
     }
 
-    fn forward(&self, batch: Batch<'_>, wanted: Output) -> tuwen_data::Result<Vec<f32>> {
+    fn forward(&self, batch: Batch<'_>, wanted: Output) -> tuwen_files::Result<Vec<f32>> {
         match batch {
             Batch::Images(images) => self.images(images, wanted),
             Batch::Texts(texts) => self.texts(texts, wanted),

@@ -4,8 +4,8 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tuwen_data::TextInput;
-use tuwen_data::token::{has_wide, windows};
+use crate::TextInput;
+use tuwen_text::token::{has_wide, windows};
 
 use super::{CpuEncoder, Source, description, failed};
 use crate::{Result, Tokenizer};
@@ -93,7 +93,7 @@ impl CpuEncoder {
     ///
     /// # Errors
     /// The tokenizer's own failure.
-    pub fn unknown_tokens(&self, text: &str) -> tuwen_data::Result<(usize, usize)> {
+    pub fn unknown_tokens(&self, text: &str) -> tuwen_files::Result<(usize, usize)> {
         let (ids, _) = self.tokens(text)?;
         let tokens = self.tokens.get().expect("just used");
         let words = ids.iter().filter(|&&id| tokens.is_word(id));
@@ -113,7 +113,7 @@ impl CpuEncoder {
     }
 
     /// A text's tokens, and how many of them lie beyond the context.
-    pub(super) fn tokens(&self, text: &str) -> tuwen_data::Result<(Vec<u32>, usize)> {
+    pub(super) fn tokens(&self, text: &str) -> tuwen_files::Result<(Vec<u32>, usize)> {
         let normal;
         let text = if self.config.dataset_text || self.dataset_text {
             normal = text.to_lowercase().replace(['\u{201c}', '\u{201d}'], "\"");
@@ -129,7 +129,7 @@ impl CpuEncoder {
     }
 
     /// A text's tokens, in as many pieces as it is embedded in, and how many are lost.
-    pub(super) fn pieces(&self, text: &str) -> tuwen_data::Result<(Vec<Vec<u32>>, usize)> {
+    pub(super) fn pieces(&self, text: &str) -> tuwen_files::Result<(Vec<Vec<u32>>, usize)> {
         let (ids, lost) = self.tokens(text)?;
         if lost == 0 || self.long_text == LongText::Cut {
             return Ok((vec![ids], lost));
@@ -141,6 +141,6 @@ impl CpuEncoder {
             return Ok((vec![ids], 0));
         }
         let pieces = parts.into_iter().map(|part| Ok(self.tokens(part)?.0));
-        Ok((pieces.collect::<tuwen_data::Result<_>>()?, 0))
+        Ok((pieces.collect::<tuwen_files::Result<_>>()?, 0))
     }
 }

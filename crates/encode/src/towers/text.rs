@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use tuwen_data::token::unpadded;
+use tuwen_text::token::unpadded;
 
 use super::words::BagOfWords;
 use super::{Chunk, Pass, Record, cut, run};

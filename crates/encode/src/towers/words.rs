@@ -1,7 +1,7 @@
 //! A bag of words beside a text tower: a row for each token, and the mean of a text's rows. What a word
 //! means for pictures is learned there directly, while the tower keeps what it knows of language.
 
-use tuwen_data::token::unpadded;
+use tuwen_text::token::unpadded;
 
 use crate::arrays::Arrays;
 use crate::layers::{Rows, Weights};

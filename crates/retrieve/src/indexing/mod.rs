@@ -12,9 +12,9 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::vec::IntoIter;
 
-use tuwen_data::Encoder;
-use tuwen_data::image::RgbImage;
+use tuwen_encode::Encoder;
 use tuwen_encode::stream;
+use tuwen_image::RgbImage;
 use tuwen_index::{Gallery, Item, Kind, NewItem};
 
 use crate::origin::{bytes_of, path_of};
@@ -131,12 +131,12 @@ impl<'a> Indexer<'a> {
         Ok(())
     }
 
-    fn refuse(&mut self, candidate: &Candidate, error: &tuwen_data::Error) {
+    fn refuse(&mut self, candidate: &Candidate, error: &tuwen_files::Error) {
         // A file that was fine once keeps its place until it is gone.
         self.seen.extend(candidate.known.as_ref().map(|item| item.id));
         let Found { path, named, .. } = &candidate.file;
         match error {
-            tuwen_data::Error::Unsupported { kind } if !named => {
+            tuwen_files::Error::Unsupported { kind } if !named => {
                 *self.summary.left_out.unsupported.entry((*kind).to_owned()).or_default() += 1;
             }
             _ => self.summary.failed.push(Failure::new(path, *named, error)),
@@ -225,7 +225,7 @@ struct Pictures<'i, 'a> {
 
 impl stream::Job for Pictures<'_, '_> {
     type Item = Candidate;
-    type Read = (Candidate, tuwen_data::Result<Loaded>);
+    type Read = (Candidate, tuwen_files::Result<Loaded>);
     type Kept = Fresh;
     type Input = RgbImage;
     type Error = Error;

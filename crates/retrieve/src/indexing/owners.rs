@@ -6,8 +6,8 @@
 use std::collections::HashMap;
 use std::path::{Component, Path};
 
-use tuwen_data::import::is_image_name;
 use tuwen_index::{Gallery, Kind};
+use tuwen_sets::import::is_image_name;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::Result;

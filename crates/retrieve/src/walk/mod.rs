@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::UNIX_EPOCH;
 
 use serde::Serialize;
-use tuwen_data::image::{ARCHIVES, Kind};
+use tuwen_image::{ARCHIVES, Kind};
 use tuwen_index::Gallery;
 
 use self::rules::{Patterns, Reason};
@@ -181,7 +181,7 @@ impl Walker<'_> {
                         "this is an archive ({name}): unpack it and give the folder; \
                          a set of pictures with captions in a tar is read by `tuwen data convert`"
                     ),
-                    false => tuwen_data::Error::Unsupported { kind: name }.to_string(),
+                    false => tuwen_files::Error::Unsupported { kind: name }.to_string(),
                 };
                 self.walk.failed.push(Failure::new(path, true, what));
             }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
-use tuwen_data::encoding::TextFile;
+use tuwen_files::encoding::TextFile;
 
 use crate::{Error, Result};
 

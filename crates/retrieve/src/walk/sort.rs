@@ -3,8 +3,8 @@
 use std::io::Read;
 use std::path::Path;
 
-use tuwen_data::image::{ARCHIVES, HEAD, Kind, kind};
-use tuwen_data::import::is_image_name;
+use tuwen_image::{ARCHIVES, HEAD, Kind, kind};
+use tuwen_sets::import::is_image_name;
 
 /// Media without a mark of their own at their beginning, by their extensions.
 const BY_NAME: [(&str, &str); 9] = [

@@ -15,10 +15,10 @@ pub use paths::seen_from;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use tuwen_data::encoding::TextFile;
-use tuwen_data::image::Augment;
-use tuwen_data::import::DataSet;
-use tuwen_data::loader::CaptionGroup;
+use tuwen_files::encoding::TextFile;
+use tuwen_image::Augment;
+use tuwen_sets::import::DataSet;
+use tuwen_sets::loader::CaptionGroup;
 
 use crate::{Error, Result};
 

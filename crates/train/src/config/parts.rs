@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use tuwen_data::loader::CaptionGroup;
 use tuwen_gemm::Precision;
+use tuwen_sets::loader::CaptionGroup;
 
 /// Weights to start from; random where nothing is given.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -96,7 +96,7 @@ fn half() -> f64 {
 pub struct ClassConfig {
     /// A timm ViT of the same architecture with its `head`.
     pub model: PathBuf,
-    /// A set of [`tuwen_data::names`], a label for each class in the classifier's order.
+    /// A set of [`tuwen_sets::names`], a label for each class in the classifier's order.
     pub names: String,
     /// Weight of the loss that holds the classifier's answers on each picture to those that it gave in the
     /// beginning, beside that of the captions.

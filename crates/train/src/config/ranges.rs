@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use tuwen_data::import::DataSet;
+use tuwen_sets::import::DataSet;
 
 use super::{LossConfig, OptimConfig, TrainConfig};
 

@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use tuwen_data::loader::Batch;
-use tuwen_data::token::TokenBatch;
 use tuwen_encode::towers::{AnyImageTower, BagOfWords, Pass, Record, TextTower};
 use tuwen_encode::{Array, Arrays, ModelConfig, Weights};
 use tuwen_model::burn::tensor::{Device, Gradients, Tensor, TensorData};
 use tuwen_model::{Heads, weights};
+use tuwen_sets::loader::Batch;
+use tuwen_text::token::TokenBatch;
 
 use super::StepInput;
 use super::objective::{Seen, total};

@@ -1,9 +1,9 @@
 //! A step on any device, all of it in burn.
 
-use tuwen_data::token::TokenBatch;
 use tuwen_encode::{Arrays, ModelConfig};
 use tuwen_model::burn::tensor::{Device, Int, Tensor, TensorData};
 use tuwen_model::{DualEncoder, weights};
+use tuwen_text::token::TokenBatch;
 
 use super::StepInput;
 use super::objective::{Seen, total};

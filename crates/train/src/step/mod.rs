@@ -8,9 +8,9 @@ mod cpu;
 mod device;
 mod objective;
 
-use tuwen_data::loader::Batch;
 use tuwen_encode::{Arrays, ModelConfig};
 use tuwen_model::burn::tensor::Device;
+use tuwen_sets::loader::Batch;
 
 use crate::Result;
 use crate::config::LossConfig;

@@ -1,10 +1,10 @@
 //! What a step minimises: pictures against each group of texts, neighbouring groups of texts against each
 //! other, and what a teacher or a classifier says of the pictures.
 
-use tuwen_data::loader::Batch;
 use tuwen_model::Heads;
 use tuwen_model::burn::tensor::{Device, Tensor, TensorData};
 use tuwen_model::loss::{self, Truth};
+use tuwen_sets::loader::Batch;
 
 use super::{Classes, StepInput, Taught};
 use crate::config::{LossConfig, LossKind};

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use serde_json::json;
-use tuwen_data::Encoder;
 use tuwen_encode::CpuEncoder;
+use tuwen_encode::Encoder;
 use tuwen_eval::classify::{Accuracy, accuracy, ranking};
 
 use super::{Args, Classified};

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use rayon::prelude::*;
-use tuwen_data::encoding::Encoding;
-use tuwen_data::export::{Target, Writer};
-use tuwen_data::image::{Augment, Limits, Picture, Preprocess, RandAugment, decode, encode_jpeg};
-use tuwen_data::import::picture_id;
-use tuwen_data::rng::Rng;
-use tuwen_data::{Caption, Error, Sample};
+use tuwen_files::Error;
+use tuwen_files::encoding::Encoding;
+use tuwen_image::rng::Rng;
+use tuwen_image::{Augment, Limits, Picture, Preprocess, RandAugment, decode, encode_jpeg};
 use tuwen_retrieve::Line;
+use tuwen_sets::export::{Target, Writer};
+use tuwen_sets::import::picture_id;
+use tuwen_sets::{Caption, Sample};
 
 use super::super::by_name;
 use super::{Skipped, SourceArgs, bytes, rewrite, summary};
@@ -120,7 +121,7 @@ struct Copies<'a> {
 
 impl Copies<'_> {
     /// Writes them, a few at a time. A copy that has no place is skipped alone.
-    fn write(&self, writer: &mut Writer, skipped: &mut Skipped) -> tuwen_data::Result<()> {
+    fn write(&self, writer: &mut Writer, skipped: &mut Skipped) -> tuwen_files::Result<()> {
         for first in (0..self.args.copies).step_by(TOGETHER) {
             let end = self.args.copies.min(first + TOGETHER);
             let copies: Vec<_> = (first..end).into_par_iter().map(|at| self.copy(at)).collect();

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use serde_json::json;
-use tuwen_data::export::Target;
+use tuwen_sets::export::Target;
 
 use super::super::by_name;
 use super::{SourceArgs, bytes, rewrite, summary};

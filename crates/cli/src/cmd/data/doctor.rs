@@ -9,11 +9,13 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use rayon::prelude::*;
-use tuwen_data::doctor::{Doctor, Example, Finding, Kind, Look, Severity};
-use tuwen_data::encoding::TextFile;
-use tuwen_data::import::{archive_pictures, is_image_name};
-use tuwen_data::{Encoder, Error, ImageSource, Sample};
+use tuwen_encode::Encoder;
 use tuwen_encode::{builtin, stream};
+use tuwen_files::Error;
+use tuwen_files::encoding::TextFile;
+use tuwen_sets::doctor::{Doctor, Example, Finding, Kind, Look, Severity};
+use tuwen_sets::import::{archive_pictures, is_image_name};
+use tuwen_sets::{ImageSource, Sample};
 use tuwen_train::fitted;
 
 use super::{SourceArgs, open, total};
@@ -194,7 +196,7 @@ fn pairing(
     let tried: Vec<&Sample> = places.into_iter().map(|at| usable[at]).collect();
     let (mut images, mut texts) = (Vec::new(), Vec::new());
     let read = |sample: &&Sample| fitted(&encoder, sample);
-    stream::each(&encoder, tried.iter().copied(), read, |_, row: tuwen_data::Result<&[f32]>| {
+    stream::each(&encoder, tried.iter().copied(), read, |_, row: tuwen_files::Result<&[f32]>| {
         images.extend_from_slice(row?);
         anyhow::Ok(())
     })?;

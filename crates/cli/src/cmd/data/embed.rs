@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use tuwen_data::vectors::{Layout, VectorWriter};
-use tuwen_data::{Encoder, Error, Sample};
+use tuwen_encode::Encoder;
 use tuwen_encode::{builtin, stream};
+use tuwen_files::Error;
+use tuwen_sets::Sample;
+use tuwen_sets::vectors::{Layout, VectorWriter};
 use tuwen_train::fitted;
 
 use super::super::by_name;
@@ -46,7 +48,7 @@ pub fn run(args: &Args) -> Result<()> {
     let mut sink = Sink { encoder: &encoder, writer, waiting: Vec::new(), done: 0 };
     let mut skipped = Skipped::default();
     let mut skip = |error: Error| bar.suspend(|| skipped.add(error));
-    let read = |record: &tuwen_data::Result<Sample>| match record {
+    let read = |record: &tuwen_files::Result<Sample>| match record {
         Ok(sample) => fitted(&encoder, sample).map_err(Some),
         Err(_) => Err(None),
     };
@@ -94,7 +96,7 @@ impl Sink<'_> {
     ///
     /// # Errors
     /// The disk, or the encoder.
-    fn flush(&mut self) -> tuwen_data::Result<Vec<Error>> {
+    fn flush(&mut self) -> tuwen_files::Result<Vec<Error>> {
         let samples = self.waiting.iter().map(|(sample, _)| sample);
         let texts: Vec<&str> = samples.flat_map(|s| &s.captions).map(|c| &*c.text).collect();
         let texts = self.encoder.encode_texts(&texts)?;

@@ -1,8 +1,8 @@
 //! `tuwen data sample`
 
 use anyhow::Result;
-use tuwen_data::Sample;
-use tuwen_data::rng::Rng;
+use tuwen_image::rng::Rng;
+use tuwen_sets::Sample;
 
 use super::{Skipped, SourceArgs, open, total};
 use crate::number;

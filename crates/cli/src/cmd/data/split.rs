@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use rayon::prelude::*;
 use serde_json::json;
-use tuwen_data::Sample;
-use tuwen_data::image::{Fingerprint, Limits, decode, groups};
-use tuwen_data::split::{Split, split};
+use tuwen_image::{Fingerprint, Limits, decode, groups};
+use tuwen_sets::Sample;
+use tuwen_sets::split::{Split, split};
 
 use super::{Skipped, SourceArgs, open};
 use crate::number;

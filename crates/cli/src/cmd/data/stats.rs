@@ -5,8 +5,8 @@ use std::collections::HashSet;
 
 use anyhow::Result;
 use serde::Serialize;
-use tuwen_data::Sample;
-use tuwen_data::token::WordPiece;
+use tuwen_sets::Sample;
+use tuwen_text::token::WordPiece;
 
 use super::{Skipped, SourceArgs, open};
 use crate::number;

@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
-use tuwen_data::encoding::Encoding;
-use tuwen_data::file;
-use tuwen_hub::Translator;
+use tuwen_files::encoding::Encoding;
+use tuwen_files::file;
 
 use tuwen_retrieve::Line;
 
 use crate::query::captions;
 use crate::terminal::say;
+use crate::translator::Translator;
 use crate::words::counted;
 use crate::{output, progress, stop};
 

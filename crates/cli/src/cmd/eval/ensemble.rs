@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use tuwen_data::import::{self, DataSet};
-use tuwen_data::{Sample, relation};
 use tuwen_eval::fuse::{Member, Recipe, learn_weights};
+use tuwen_sets::import::{self, DataSet};
+use tuwen_sets::{Sample, relation};
 use tuwen_train::{Embedded, embed_set};
 
 use super::Args;

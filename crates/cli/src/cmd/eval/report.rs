@@ -8,9 +8,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::Result;
-use tuwen_data::Sample;
-use tuwen_data::relation::Text;
 use tuwen_eval::{Captioned, Direction, Ranked, Report};
+use tuwen_sets::Sample;
+use tuwen_sets::relation::Text;
 
 use self::examples::Pick;
 use crate::grid::Painter;

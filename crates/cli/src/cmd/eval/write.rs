@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use tuwen_data::Sample;
-use tuwen_data::relation::Text;
 use tuwen_eval::{Captioned, Ranked, Ranking, Report, Ties, conventions};
+use tuwen_sets::Sample;
+use tuwen_sets::relation::Text;
 
 use crate::output::OutputFolder;
 

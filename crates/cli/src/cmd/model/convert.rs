@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use serde_json::json;
-use tuwen_data::names;
-use tuwen_data::staged::StagedFolder;
-use tuwen_data::token::{ClipBpe, WordPiece};
 use tuwen_encode::Tokenizer;
 use tuwen_encode::arrays::Precision;
 use tuwen_encode::checkpoint::{Resized, Target, Trimmed, write};
 use tuwen_encode::{Checkpoint, Weights};
+use tuwen_files::staged::StagedFolder;
+use tuwen_sets::names;
+use tuwen_text::token::{ClipBpe, WordPiece};
 use tuwen_train::{TrainConfig, read_set};
 
 use super::is_torch_file;

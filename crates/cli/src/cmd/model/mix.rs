@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
-use tuwen_data::staged::StagedFolder;
+use tuwen_files::staged::StagedFolder;
 
 use crate::number;
 use crate::output::StagedOutput;

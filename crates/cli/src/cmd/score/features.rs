@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use tuwen_data::encoding::TextFile;
-use tuwen_data::vectors::Vectors;
 use tuwen_eval::{Report, by_class, evaluate};
+use tuwen_files::encoding::TextFile;
+use tuwen_sets::vectors::Vectors;
 
 use super::super::eval;
 use super::predictions::truth;

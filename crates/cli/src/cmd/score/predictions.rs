@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
-use tuwen_data::encoding::TextFile;
 use tuwen_eval::conventions::{chinese_clip, chinese_clip_refusal};
+use tuwen_files::encoding::TextFile;
 
 use crate::terminal::{note, say};
 

@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::contest::{RANKS, Row, Tables, Task, result};
 use anyhow::{Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
-use tuwen_data::Encoder;
-use tuwen_data::image::{Limits, RgbImage, decode_file};
-use tuwen_data::import::{self, CaptionFile, DataSet, Format};
-use tuwen_data::taidi::{RANKS, Row, Tables, Task, result};
+use tuwen_encode::Encoder;
 use tuwen_encode::{CpuEncoder, builtin, stream};
 use tuwen_eval::fuse::{Fusion, Member, Recipe, fuse, learn_weights};
+use tuwen_image::{Limits, RgbImage, decode_file};
+use tuwen_sets::import::{self, CaptionFile, DataSet, Format};
 use tuwen_train::embed_set;
 
 use crate::number;

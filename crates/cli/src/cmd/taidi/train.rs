@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use tuwen_data::encoding::TextFile;
-use tuwen_data::import::{CaptionFile, DataSet, Format};
+use tuwen_files::encoding::TextFile;
+use tuwen_sets::import::{CaptionFile, DataSet, Format};
 
 use super::super::by_name;
 use super::super::train;

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crate::contest::{Tables, Task, validate};
 use anyhow::{Result, bail};
 use serde_json::json;
-use tuwen_data::taidi::{Tables, Task, validate};
 
 use crate::terminal::say;
 

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use tuwen_data::Sample;
-use tuwen_data::import::{CaptionFile, DataSet, Format, Source, pictures_beside};
 use tuwen_gemm::Precision;
+use tuwen_sets::Sample;
+use tuwen_sets::import::{CaptionFile, DataSet, Format, Source, pictures_beside};
 use tuwen_train::{TrainConfig, read_set, seen_from};
 
 use super::super::by_name;
@@ -195,7 +195,7 @@ impl Default for Wanted {
 /// Writes a configuration for sets whose paths are those that the program sees, to a file that is not
 /// there yet.
 pub fn write(output: &OutputFile, wanted: &Wanted, run: &Path, sets: &Sets) -> Result<()> {
-    let train = sets.train.iter().map(read_set).collect::<tuwen_data::Result<Vec<_>>>()?.concat();
+    let train = sets.train.iter().map(read_set).collect::<tuwen_files::Result<Vec<_>>>()?.concat();
     // Ids that are missing are told now.
     read_set(&sets.valid)?;
     let text = text(wanted, (output.path(), run), sets, &train)?;

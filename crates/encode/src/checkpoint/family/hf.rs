@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use tuwen_data::image::{Centre, Filter, Geometry, Preprocess, ToRgb};
-use tuwen_data::token::END_OF_TEXT;
+use tuwen_image::{Centre, Filter, Geometry, Preprocess, ToRgb};
+use tuwen_text::token::END_OF_TEXT;
 
 use super::keys::{Section, hf};
 use super::{Image, Text, assemble, pictures, words};

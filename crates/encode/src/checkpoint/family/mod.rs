@@ -10,7 +10,7 @@ mod pictures;
 mod shapes;
 mod words;
 
-use tuwen_data::image::{Filter, Geometry, Preprocess, ToRgb};
+use tuwen_image::{Filter, Geometry, Preprocess, ToRgb};
 
 use crate::{ModelConfig, NormPlace, Pool, Tokenizer, TowerConfig, Vision};
 

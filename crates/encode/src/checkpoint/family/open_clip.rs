@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use tuwen_data::image::{Filter, Geometry, Preprocess};
-use tuwen_data::token::{Cleaning, END_OF_TEXT};
+use tuwen_image::{Filter, Geometry, Preprocess};
+use tuwen_text::token::{Cleaning, END_OF_TEXT};
 
 use super::keys::{Section, open_clip};
 use super::pictures::triple;

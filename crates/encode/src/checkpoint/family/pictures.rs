@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use serde_json::Value;
-use tuwen_data::file;
-use tuwen_data::image::{Centre, Filter, Geometry, Preprocess, Resize, ToRgb};
+use tuwen_files::file;
+use tuwen_image::{Centre, Filter, Geometry, Preprocess, Resize, ToRgb};
 
 use super::super::optional;
 use super::keys::{Section, pictures};

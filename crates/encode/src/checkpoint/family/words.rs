@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::Value;
-use tuwen_data::token::{Cleaning, ClipBpe, WordPiece};
+use tuwen_text::token::{Cleaning, ClipBpe, WordPiece};
 
 use super::super::optional;
 use super::keys::{Section, tokenizer};

@@ -1,7 +1,7 @@
 //! transformers' `config.json` and `preprocessor_config.json` of an architecture.
 
 use serde_json::{Value, json};
-use tuwen_data::image::{Filter, Geometry, Resize};
+use tuwen_image::{Filter, Geometry, Resize};
 
 use crate::{Activation, ModelConfig, NormPlace, Tokenizer, TowerConfig, Vision};
 

@@ -15,8 +15,8 @@ use crate::{
     Activation, CONFIG_FILE, Error, ImagePool, ModelConfig, NormPlace, Result, Tokenizer, Vision,
     WEIGHTS_FILE,
 };
-use tuwen_data::image::Geometry;
-use tuwen_data::token::Cleaning;
+use tuwen_image::Geometry;
+use tuwen_text::token::Cleaning;
 
 /// What to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,8 +4,8 @@
 use std::fmt;
 
 use serde::Serialize;
-use tuwen_data::rng::Rng;
 use tuwen_eval::evaluate;
+use tuwen_image::rng::Rng;
 
 /// Pairs that are tried.
 const PAIRS: usize = 1000;

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use anyhow::Result;
 use serde_json::json;
-use tuwen_data::Sample;
-use tuwen_data::doctor::{Doctor, Finding, Severity};
+use tuwen_sets::Sample;
+use tuwen_sets::doctor::{Doctor, Finding, Severity};
 
 use super::Examined;
 use crate::output::OutputFile;

@@ -1,7 +1,7 @@
 //! Recall over the cut-off, ranks, and scores of true and false pairs.
 
-use tuwen_data::rng::Rng;
 use tuwen_eval::Ranked;
+use tuwen_image::rng::Rng;
 use tuwen_index::exact::score as cosine;
 
 use super::Shown;

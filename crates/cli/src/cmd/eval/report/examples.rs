@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use tuwen_data::Sample;
-use tuwen_data::rng::Rng;
 use tuwen_eval::Ranked;
+use tuwen_image::rng::Rng;
 use tuwen_index::exact;
+use tuwen_sets::Sample;
 
 use super::Shown;
 use crate::grid::{Hit, Row};

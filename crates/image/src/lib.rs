@@ -1,0 +1,36 @@
+//! Pictures: bytes -> a decoded `picture` -> the square a model takes -> floats.
+//!
+//! `kind` tells what a file is, `decode` reads any supported one (`avif` by a decoder of its own) after
+//! `clean` took out what does harm, all threads within one `budget` of memory; `resize` is Pillow's, `geometry` decides what is resized to
+//! what, `exif` reads what the file says about the picture, `augment` varies pictures for training, with the
+//! seeded numbers of `rng`.
+
+mod augment;
+mod avif;
+mod budget;
+mod clean;
+mod decode;
+mod directory;
+mod exif;
+mod geometry;
+mod hash;
+mod kind;
+mod picture;
+mod png;
+mod rand_augment;
+mod resize;
+pub mod rng;
+mod tiff;
+
+pub use augment::Augment;
+pub use decode::{Limits, decode, decode_file, decode_then, encode_jpeg, read_file};
+pub use exif::{DateTime, Exif, Place};
+pub use geometry::{Centre, Geometry, Preprocess, Resize, ToRgb};
+pub use hash::{Fingerprint, groups};
+pub use kind::{ARCHIVES, HEAD, Kind, format, kind};
+pub use picture::Picture;
+pub use png::encode_png;
+pub use rand_augment::RandAugment;
+pub use resize::{Filter, resize};
+
+pub use ::image::RgbImage;

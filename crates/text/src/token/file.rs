@@ -1,0 +1,187 @@
+//! A tokenizer as a model's own `tokenizer.json` describes it: read by [`Unigram`] where it is one of the
+//! shape known there, else through HF's `tokenizers`.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use tokenizers::{PostProcessor, Tokenizer, TruncationDirection};
+
+use super::Cleaning;
+use super::unigram::Unigram;
+use tuwen_files::{Error, Result, file};
+
+/// Bytes; more than any vocabulary takes up.
+const LARGEST: u64 = 1 << 29;
+
+/// How a model uses its tokenizer.
+#[derive(Clone, Copy, Debug)]
+pub struct FileSettings {
+    /// Longest text in tokens, the special ones included; the rest is cut.
+    pub context: usize,
+    /// What fills a text up to the context, if anything.
+    pub pad: Option<u32>,
+    /// A token that becomes 0 (open_clip's `strip_sep_token`).
+    pub strip: Option<u32>,
+    /// What happens to a text before.
+    pub cleaning: Cleaning,
+    /// Rows of the model's table of tokens.
+    pub rows: usize,
+}
+
+/// A tokenizer read from a file.
+#[derive(Debug)]
+pub struct FileTokenizer {
+    inner: Inner,
+    /// Ids that are no part of a word.
+    special: HashSet<u32>,
+    unknown: Option<u32>,
+    /// SentencePiece's mark of a word's beginning, where it stands alone.
+    space: Option<u32>,
+    settings: FileSettings,
+}
+
+#[derive(Debug)]
+enum Inner {
+    Unigram(Unigram),
+    Library(Box<Tokenizer>),
+}
+
+impl FileTokenizer {
+    /// Reads `path`.
+    ///
+    /// # Errors
+    /// The file cannot be read or describes no tokenizer that is supported.
+    pub fn open(path: &Path, settings: FileSettings) -> Result<Self> {
+        Self::parse(&file::read(path, LARGEST)?, path, settings)
+    }
+
+    /// The same of the file's content; `path` is named in errors.
+    ///
+    /// # Errors
+    /// It describes no tokenizer that is supported.
+    pub fn parse(bytes: &[u8], path: &Path, settings: FileSettings) -> Result<Self> {
+        let inner = match Unigram::parse(bytes) {
+            Some(unigram) => Inner::Unigram(unigram),
+            None => Inner::Library(Box::new(library(bytes, path)?)),
+        };
+        let wrong = |e| Error::Encode(format!("{}: {e}", path.display()));
+        // As they are called; that an entry is the unknown one, no file says for all kinds of models.
+        let unknown = ["<unk>", "[UNK]", "<|unk|>", "<|unknown|>"];
+        let unknown = unknown.iter().find_map(|token| inner.id(token));
+        let special = inner.special().map_err(wrong)?.into_iter().chain(settings.pad);
+        let special = special.filter(|&special| Some(special) != unknown).collect();
+        let space = inner.id("▁");
+        Ok(Self { inner, special, unknown, space, settings })
+    }
+
+    /// What texts are filled with.
+    pub fn pad(&self) -> Option<u32> {
+        self.settings.pad
+    }
+
+    /// The token of what the vocabulary cannot spell.
+    pub fn unknown(&self) -> Option<u32> {
+        self.unknown
+    }
+
+    /// Whether the token is no part of a word.
+    pub fn is_special(&self, id: u32) -> bool {
+        self.special.contains(&id)
+    }
+
+    /// Whether the token says something, known or not.
+    pub fn is_word(&self, id: u32) -> bool {
+        !self.is_special(id) && self.space != Some(id)
+    }
+
+    /// Entries of the vocabulary, special ones included.
+    pub fn vocab_size(&self) -> usize {
+        self.inner.vocab_size()
+    }
+
+    /// Ids of the text with the special tokens, and how many lie beyond the context.
+    ///
+    /// # Errors
+    /// The tokenizer's own failure, or a token that the model has no row for.
+    pub fn encode(&self, text: &str) -> Result<(Vec<u32>, usize)> {
+        let FileSettings { context, pad, strip, cleaning, rows } = self.settings;
+        let (mut ids, lost) = self
+            .inner
+            .encode(&cleaning.apply(text), context)
+            .map_err(|e| Error::Encode(format!("tokenizer: {e}")))?;
+        if let Some(pad) = pad {
+            ids.resize(context, pad);
+        }
+        ids.iter_mut().filter(|id| Some(**id) == strip).for_each(|id| *id = 0);
+        match ids.iter().find(|&&id| id as usize >= rows) {
+            Some(id) => Err(Error::Encode(format!(
+                "the tokenizer gives token {id} and the model has {rows}: its tokenizer.json is \
+                 another model's, put its own beside the weights"
+            ))),
+            None => Ok((ids, lost)),
+        }
+    }
+}
+
+impl Inner {
+    fn id(&self, token: &str) -> Option<u32> {
+        match self {
+            Self::Unigram(unigram) => unigram.id(token),
+            Self::Library(library) => library.token_to_id(token),
+        }
+    }
+
+    fn vocab_size(&self) -> usize {
+        match self {
+            Self::Unigram(unigram) => unigram.vocab_size(),
+            Self::Library(library) => library.get_vocab_size(true),
+        }
+    }
+
+    /// The tokens that the file calls special, and those that stand around every text, said or not.
+    fn special(&self) -> tokenizers::Result<Vec<u32>> {
+        match self {
+            Self::Unigram(unigram) => {
+                let (before, after) = unigram.around();
+                Ok([before, after].concat())
+            }
+            Self::Library(library) => {
+                let added = library.get_added_tokens_decoder();
+                let special = added.iter().filter(|(_, token)| token.special).map(|(&id, _)| id);
+                let around = library.encode_fast("", true)?;
+                Ok(special.chain(around.get_ids().iter().copied()).collect())
+            }
+        }
+    }
+
+    /// At most `context` ids with the special ones, and how many were cut.
+    fn encode(&self, text: &str, context: usize) -> tokenizers::Result<(Vec<u32>, usize)> {
+        match self {
+            Self::Unigram(unigram) => {
+                let (before, after) = unigram.around();
+                let ids = unigram.ids(text);
+                let room = context.saturating_sub(before.len() + after.len()).min(ids.len());
+                Ok(([before, &ids[..room], after].concat(), ids.len() - room))
+            }
+            Self::Library(library) => {
+                let mut encoding = library.encode_fast(text, false)?;
+                let added = library.get_post_processor().map_or(0, |post| post.added_tokens(false));
+                let room = context.saturating_sub(added);
+                let lost = encoding.len().saturating_sub(room);
+                encoding.truncate(room, 0, TruncationDirection::Right);
+                let encoding = library.post_process(encoding, None, true)?;
+                Ok((encoding.get_ids().to_vec(), lost))
+            }
+        }
+    }
+}
+
+fn library(bytes: &[u8], path: &Path) -> Result<Tokenizer> {
+    let wrong = |e: tokenizers::Error| Error::Encode(format!("{}: {e}", path.display()));
+    // The library panics on some damaged tables.
+    let read = std::panic::catch_unwind(|| Tokenizer::from_bytes(bytes));
+    let damaged = |_| Error::Encode(format!("{}: it is damaged", path.display()));
+    let mut inner = read.map_err(damaged)?.map_err(wrong)?;
+    inner.with_padding(None).with_truncation(None).map_err(wrong)?;
+    Ok(inner)
+}
