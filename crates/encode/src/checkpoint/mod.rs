@@ -5,10 +5,12 @@
 //! trainers put around the names, `names` maps them, `family` derives the architecture.
 
 mod bert;
+pub(crate) mod digest;
 mod family;
 mod files;
 mod flash;
 mod layout;
+mod memory;
 mod names;
 mod positions;
 pub(crate) mod tensors;
@@ -60,10 +62,12 @@ pub struct Checkpoint {
     notes: Vec<String>,
     /// Whether the folder names torchvision's resize.
     torchvision: bool,
+    /// The digest of an architecture, by its description, with the weights inside the program.
+    known: Option<(Vec<u8>, &'static str)>,
 }
 
 impl Checkpoint {
-    /// Our own layout inside the program; `path` is named in errors.
+    /// Our own layout inside the program; `path` is named in errors, and `digest` is [`Self::digest`]'s.
     ///
     /// # Errors
     /// Not a safetensors file.
@@ -71,6 +75,7 @@ impl Checkpoint {
         config: &ModelConfig,
         bytes: &'static [u8],
         tokenizer: &'static [u8],
+        digest: &'static str,
         path: &Path,
     ) -> Result<Self> {
         let blob = Blob::Static(bytes);
@@ -79,11 +84,13 @@ impl Checkpoint {
         let tokenizer = (config.tokenizer == Tokenizer::File).then_some(tokenizer);
         let blobs = [blob].into_iter().chain(tokenizer.map(Blob::Static)).collect();
         let tokenizer = tokenizer.map(TokenizerFile::Inside);
-        Ok(Self { tokenizer, ..Self::new(raws, names, blobs) })
+        let known = Some((digest::description(config), digest));
+        Ok(Self { tokenizer, known, ..Self::new(raws, names, blobs) })
     }
 
     fn new(raws: BTreeMap<String, Raw>, names: Names, blobs: Vec<Blob>) -> Self {
-        Self { raws, names, blobs, tokenizer: None, notes: Vec::new(), torchvision: false }
+        let (tokenizer, notes, torchvision, known) = (None, Vec::new(), false, None);
+        Self { raws, names, blobs, tokenizer, notes, torchvision, known }
     }
 
     /// Opens a folder (ours, HF's with `config.json` and weights as safetensors or
@@ -259,11 +266,6 @@ impl Checkpoint {
             Ok((name, Array { shape, data }))
         };
         config.weight_shapes().into_iter().map(array).collect::<Result<_>>().map(Arrays)
-    }
-
-    /// Adds the files' content to a hash.
-    pub(crate) fn hash(&self, hasher: &mut blake3::Hasher) -> Result<()> {
-        self.blobs.iter().try_for_each(|blob| blob.hash(hasher))
     }
 
     /// Whether these are exactly the weights of `config`.

@@ -12,6 +12,7 @@ use tuwen_image::{Preprocess, RgbImage};
 use tuwen_text::token::Tokens;
 
 use crate::arrays::Arrays;
+use crate::checkpoint::digest::{description, digits};
 use crate::checkpoint::{Checkpoint, TokenizerFile};
 use crate::layers::{Rows, Weights};
 use crate::linear::Linear;
@@ -84,7 +85,7 @@ impl CpuEncoder {
         config.check_weights(&arrays)?;
         let mut hasher = blake3::Hasher::new();
         hasher.update(&description(&config)).update(source);
-        Ok(Self::assemble(config, Source::Memory(arrays), &hasher))
+        Ok(Self::assemble(config, Source::Memory(arrays), &digits(&hasher)))
     }
 
     /// Reads weights from files, tower by tower, when they are needed.
@@ -97,17 +98,15 @@ impl CpuEncoder {
         if config.tokenizer != Tokenizer::File {
             config.tokens(None)?;
         }
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(&description(&config));
-        checkpoint.hash(&mut hasher)?;
+        let digest = checkpoint.digest(&config)?;
         let tokenizer = checkpoint.tokenizer().cloned();
         let notes = checkpoint.notes().to_vec();
-        let encoder = Self::assemble(config, Source::File(checkpoint), &hasher);
+        let encoder = Self::assemble(config, Source::File(checkpoint), &digest);
         Ok(Self { notes, tokenizer, ..encoder })
     }
 
-    fn assemble(config: ModelConfig, source: Source, hasher: &blake3::Hasher) -> Self {
-        let base = format!("{}-{}", config.name, &hasher.finalize().to_hex()[..16]);
+    fn assemble(config: ModelConfig, source: Source, digest: &str) -> Self {
+        let base = format!("{}-{digest}", config.name);
         Self {
             config,
             source,
@@ -225,10 +224,6 @@ impl CpuEncoder {
             )))
         })
     }
-}
-
-fn description(config: &ModelConfig) -> Vec<u8> {
-    serde_json::to_vec(config).expect("a configuration is plain data")
 }
 
 /// Features to unit vectors of the common space.

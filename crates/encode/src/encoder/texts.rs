@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::TextInput;
 use tuwen_text::token::{has_wide, windows};
 
-use super::{CpuEncoder, Source, description, failed};
+use super::{CpuEncoder, Source, failed};
 use crate::{Result, Tokenizer};
 
 /// What a fingerprint ends with when long texts are embedded in windows.
@@ -77,10 +77,7 @@ impl CpuEncoder {
         }
         let marks = &self.fingerprint[self.base.len()..];
         for config in checkpoint.older_configs(&self.config) {
-            let mut hasher = blake3::Hasher::new();
-            hasher.update(&description(&config));
-            checkpoint.hash(&mut hasher)?;
-            let base = format!("{}-{}", config.name, &hasher.finalize().to_hex()[..16]);
+            let base = format!("{}-{}", config.name, checkpoint.digest(&config)?);
             if fingerprint.strip_prefix(&base) == Some(marks) {
                 return Ok(Self { config, base, tokens: OnceLock::new(), ..self }.named());
             }
