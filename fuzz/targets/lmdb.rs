@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tuwen_data::import::Format;
+use tuwen_sets::import::Format;
 use tuwen_fuzz::{file, read_all};
 
 fuzz_target!(|data: &[u8]| {

@@ -5,7 +5,7 @@
 use std::sync::Once;
 
 use libfuzzer_sys::fuzz_target;
-use tuwen_data::import::Format;
+use tuwen_sets::import::Format;
 use tuwen_fuzz::{file, read_all};
 
 static QUIET: Once = Once::new();

@@ -3,4 +3,4 @@
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| drop(tuwen_data::pickle::parse(data)));
+fuzz_target!(|data: &[u8]| drop(tuwen_files::pickle::parse(data)));

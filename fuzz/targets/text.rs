@@ -2,8 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tuwen_data::encoding::TextFile;
-use tuwen_data::token::{ClipBpe, WordPiece};
+use tuwen_files::encoding::TextFile;
+use tuwen_text::token::{ClipBpe, WordPiece};
 use tuwen_fuzz::file;
 
 fuzz_target!(|data: &[u8]| {

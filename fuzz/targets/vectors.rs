@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tuwen_data::vectors::Vectors;
+use tuwen_sets::vectors::Vectors;
 use tuwen_fuzz::file;
 
 fuzz_target!(|data: &[u8]| {

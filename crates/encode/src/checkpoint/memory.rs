@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tuwen_data::file;
+use tuwen_files::file;
 
 use super::digest::DIGITS;
 use crate::Result;
