@@ -6,8 +6,8 @@ mod common;
 
 use std::path::PathBuf;
 
-use tuwen_encode::Encoder;
 use tuwen_encode::CpuEncoder;
+use tuwen_encode::Encoder;
 use tuwen_image::{Limits, decode_file};
 
 #[test]

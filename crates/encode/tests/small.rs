@@ -6,8 +6,8 @@ mod common;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use tuwen_encode::Encoder;
 use common::{close, json};
+use tuwen_encode::Encoder;
 use tuwen_encode::arrays::{self, Array, Precision};
 use tuwen_encode::checkpoint::{Target, Trimmed, write};
 use tuwen_encode::towers::{Record, TextTower};

@@ -3,8 +3,8 @@
 
 mod common;
 
-use tuwen_encode::Encoder;
 use common::{close, golden, ids, json, outputs};
+use tuwen_encode::Encoder;
 use tuwen_encode::towers::Record;
 use tuwen_encode::{Checkpoint, CpuEncoder, Tokenizer, Vision};
 use tuwen_image::{Filter, Geometry};

@@ -4,8 +4,10 @@
 mod chinese_clip;
 mod coco;
 mod lines;
+#[cfg_attr(not(feature = "lmdb"), path = "no_lmdb.rs")]
 mod lmdb;
 mod numbers;
+#[cfg_attr(not(feature = "parquet"), path = "no_parquet.rs")]
 mod parquet;
 mod shards;
 

@@ -3,7 +3,7 @@
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
-use super::{Format, chinese_clip, jsonl, parquet, pictures_beside, shards, table};
+use super::{Format, chinese_clip, jsonl, pictures_beside, shards, table, tables};
 use tuwen_files::encoding::{Encoding, TextFile};
 use tuwen_files::{Error, Result};
 
@@ -27,7 +27,7 @@ fn of_folder(path: &Path, encoding: Option<Encoding>) -> Result<(PathBuf, Format
     let format = match () {
         () if chinese_clip::is_set(path) => Format::ChineseClip,
         () if archive => Format::Shards,
-        () if !parquet::files(path).is_empty() => Format::Parquet,
+        () if !tables::files(path).is_empty() => Format::Parquet,
         () => {
             let inside: Vec<PathBuf> =
                 INSIDE.iter().map(|name| path.join(name)).filter(|file| file.is_file()).collect();

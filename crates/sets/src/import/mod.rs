@@ -13,12 +13,14 @@ mod jsonl;
 mod labels;
 mod lmdb;
 mod pairs;
+#[cfg_attr(not(feature = "parquet"), path = "no_parquet.rs")]
 mod parquet;
 mod quotes;
 mod read;
 mod records;
 mod shards;
 mod table;
+mod tables;
 
 pub use archive::archive_pictures;
 pub use classes::{ClassSet, read_labels};

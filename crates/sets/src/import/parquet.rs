@@ -15,28 +15,13 @@ use parquet::record::{Field, Row};
 
 use super::images::id_of;
 use super::records::{Records, Source};
+use super::tables::files;
 use super::{CaptionFile, ImageIndex, fields};
 use crate::{Caption, ImageSource, Sample};
 use tuwen_files::{Error, Result};
 
 /// Names of the id's column.
 const IDS: [&str; 4] = ["id", "key", "image_id", "img_id"];
-
-/// The `.parquet` files of a folder, of its `data`, or of its `metadata`; none where there are none.
-pub(super) fn files(path: &Path) -> Vec<PathBuf> {
-    if path.is_file() {
-        return vec![path.to_path_buf()];
-    }
-    let of = |folder: PathBuf| {
-        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-        let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-        files.retain(|file| file.extension().is_some_and(|e| e.eq_ignore_ascii_case("parquet")));
-        files.sort();
-        files
-    };
-    let folders = [path.to_path_buf(), path.join("data"), path.join("metadata")];
-    folders.into_iter().map(of).find(|files| !files.is_empty()).unwrap_or_default()
-}
 
 /// The rows of all files, as pictures with captions. One row group of one file is in memory.
 pub(super) fn records(source: &Source, images: Option<ImageIndex>) -> Result<Records> {
