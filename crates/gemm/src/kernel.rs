@@ -44,6 +44,9 @@ impl Kernel {
             }
             Level::Baseline => {}
         }
+        #[cfg(target_arch = "aarch64")]
+        return Self { rows: 6, cols: 16, run: neon::f32 };
+        #[cfg(not(target_arch = "aarch64"))]
         Self { rows: 4, cols: 8, run: portable }
     }
 
@@ -59,6 +62,7 @@ impl Kernel {
     }
 }
 
+#[cfg(any(test, not(target_arch = "aarch64")))]
 fn portable(a: &[u32], b: &[u32], c: &mut [f32], stride: usize, add: bool) {
     let mut sums = [[0f32; 8]; 4];
     for (a, b) in a.chunks_exact(4).zip(b.chunks_exact(8)) {
@@ -71,6 +75,44 @@ fn portable(a: &[u32], b: &[u32], c: &mut [f32], stride: usize, add: bool) {
     for (sums, target) in sums.iter().zip(c.chunks_mut(stride)) {
         for (value, sum) in target.iter_mut().zip(sums) {
             *value = if add { *value + sum } else { *sum };
+        }
+    }
+}
+
+/// NEON belongs to every aarch64 that the program is compiled for: there is nothing to ask.
+#[cfg(target_arch = "aarch64")]
+mod neon {
+    use std::arch::aarch64::*;
+
+    const ROWS: usize = 6;
+    /// Vectors of a line of the right panel: 24 of the 32 registers hold sums.
+    const VECTORS: usize = 4;
+
+    pub(super) fn f32(a: &[u32], b: &[u32], c: &mut [f32], stride: usize, add: bool) {
+        // SAFETY: the target has NEON.
+        let mut sums = [[unsafe { vdupq_n_f32(0.0) }; VECTORS]; ROWS];
+        for (a, b) in a.chunks_exact(ROWS).zip(b.chunks_exact(4 * VECTORS)) {
+            // SAFETY: the target has NEON, and `b` has 4 words for each vector.
+            unsafe {
+                let right: [float32x4_t; VECTORS] =
+                    [0, 4, 8, 12].map(|at| vld1q_f32(b.as_ptr().add(at).cast()));
+                for (sums, left) in sums.iter_mut().zip(a) {
+                    let left = vdupq_n_f32(f32::from_bits(*left));
+                    for (sum, right) in sums.iter_mut().zip(right) {
+                        *sum = vfmaq_f32(*sum, left, right);
+                    }
+                }
+            }
+        }
+        for (row, sums) in sums.iter().enumerate() {
+            let out = c[row * stride..][..4 * VECTORS].as_chunks_mut::<4>().0;
+            for (out, &sum) in out.iter_mut().zip(sums) {
+                // SAFETY: the target has NEON, and `out` has 4 values.
+                unsafe {
+                    let sum = if add { vaddq_f32(vld1q_f32(out.as_ptr()), sum) } else { sum };
+                    vst1q_f32(out.as_mut_ptr(), sum);
+                }
+            }
         }
     }
 }
@@ -207,4 +249,41 @@ mod x86 {
         _mm512_add_ps,
         _mm512_storeu_ps
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of small whole numbers every order of summation gives the same bits, joined multiplications too.
+    #[test]
+    fn this_machines_tile_is_the_portable_one() {
+        let Kernel { rows, cols, run } = Kernel::of(Precision::F32);
+        let depth = 37;
+        let words = |n: usize| -> Vec<u32> {
+            (0..n).map(|i| ((i * 7919 % 101) as f32 - 50.0).to_bits()).collect()
+        };
+        let (a, b) = (words(depth * rows), words(depth * cols));
+        for add in [false, true] {
+            let stride = cols + 3;
+            let mut found = vec![5.0; rows * stride];
+            run(&a, &b, &mut found, stride, add);
+            // A tile of 4 x 8 after the other.
+            let part = |panel: &[u32], wide: usize, at: usize, take: usize| -> Vec<u32> {
+                let lines = panel.chunks_exact(wide);
+                lines.flat_map(|l| (at..at + take).map(|i| l.get(i).map_or(0, |w| *w))).collect()
+            };
+            for (row, col) in
+                (0..rows).step_by(4).flat_map(|row| (0..cols).step_by(8).map(move |col| (row, col)))
+            {
+                let mut wanted = [5.0; 32];
+                portable(&part(&a, rows, row, 4), &part(&b, cols, col, 8), &mut wanted, 8, add);
+                for (line, wanted) in wanted.chunks_exact(8).enumerate().take(rows - row) {
+                    let found = &found[(row + line) * stride + col..][..8];
+                    assert_eq!(found, wanted, "row {}, column {col}", row + line);
+                }
+            }
+            assert!(found.chunks(stride).all(|line| line[cols..].iter().all(|v| *v == 5.0)));
+        }
+    }
 }

@@ -94,8 +94,8 @@ pub fn kind(head: &[u8]) -> Kind {
 /// The name of a picture's format, as far as it is one that [`decode`](super::decode) reads.
 ///
 /// ```
-/// assert_eq!(crate::format(b"GIF89a..."), Some("gif"));
-/// assert_eq!(crate::format(b"a text"), None);
+/// assert_eq!(tuwen_image::format(b"GIF89a..."), Some("gif"));
+/// assert_eq!(tuwen_image::format(b"a text"), None);
 /// ```
 pub fn format(head: &[u8]) -> Option<&'static str> {
     let name = match head.get(..4)? {

@@ -67,7 +67,8 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Our own layout inside the program; `path` is named in errors, and `digest` is [`Self::digest`]'s.
+    /// Our own layout inside the program; `path` is named in errors, `digest` is what `config` and all bytes
+    /// hash to.
     ///
     /// # Errors
     /// Not a safetensors file.
