@@ -105,3 +105,25 @@ mod tests {
         assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 2);
     }
 }
+
+/// What tells a file from all others while it is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Device, and number on it.
+    pub inode: (u64, u64),
+    /// How many names lead to it.
+    pub names: u64,
+}
+
+/// Who a file is, where the system tells.
+#[cfg(unix)]
+pub fn identity(data: &std::fs::Metadata) -> Option<Identity> {
+    use std::os::unix::fs::MetadataExt;
+    Some(Identity { inode: (data.dev(), data.ino()), names: data.nlink() })
+}
+
+/// Who a file is: this system does not tell.
+#[cfg(not(unix))]
+pub fn identity(_data: &std::fs::Metadata) -> Option<Identity> {
+    None
+}

@@ -5,9 +5,9 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use crate::file::identity;
 use crate::{Error, Result};
 
 /// A lock that is held; its file goes when it ends.
@@ -73,7 +73,7 @@ impl Lock {
         let failed = |e| Error::io(&self.path, e);
         let own = self.file.metadata().map_err(failed)?;
         match std::fs::metadata(&self.path) {
-            Ok(named) => Ok((named.dev(), named.ino()) == (own.dev(), own.ino())),
+            Ok(named) => Ok(identity(&named) == identity(&own)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
             Err(error) => Err(failed(error)),
         }

@@ -1,7 +1,6 @@
 //! A file's name as it is printed: what is not UTF-8 survives in JSON and in links.
 
 use std::fmt::{self, Display, Formatter, Write};
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use serde::ser::SerializeStruct;
@@ -27,7 +26,7 @@ impl FileName {
     pub fn url(&self) -> String {
         let full = std::path::absolute(&self.0).unwrap_or_else(|_| self.0.clone());
         let mut url = String::from("file://");
-        for &byte in full.as_os_str().as_bytes() {
+        for &byte in full.as_os_str().as_encoded_bytes() {
             match byte {
                 b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'/' | b'-' | b'.' | b'_' | b'~' => {
                     url.push(char::from(byte));
@@ -55,7 +54,7 @@ impl Display for FileName {
 
 impl Serialize for FileName {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let bytes = self.0.as_os_str().as_bytes();
+        let bytes = self.0.as_os_str().as_encoded_bytes();
         let is_text = std::str::from_utf8(bytes).is_ok();
         let mut out = serializer.serialize_struct("FileName", if is_text { 1 } else { 2 })?;
         out.serialize_field("path", &self.0.to_string_lossy())?;
@@ -70,6 +69,7 @@ impl Serialize for FileName {
 #[cfg(test)]
 mod tests {
     use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
 
     use super::*;
 

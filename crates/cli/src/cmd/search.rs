@@ -1,6 +1,5 @@
 //! `tuwen search WORDS... | --image FILE | --queries FILE`
 
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -173,7 +172,7 @@ impl Args {
             _ if self.paths => {
                 let end = if self.null { b"\0" } else { b"\n" };
                 for hit in hits {
-                    raw(&[hit.file.as_path().as_os_str().as_bytes(), end].concat());
+                    raw(&[hit.file.as_path().as_os_str().as_encoded_bytes(), end].concat());
                 }
             }
             (several, _) => {

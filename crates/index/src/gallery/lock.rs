@@ -7,7 +7,6 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Error, Result};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 const NAME: &str = "lock";
@@ -39,8 +38,21 @@ impl Lock {
 
     /// Whether the name still leads to the locked file.
     pub(super) fn is_held(&self) -> bool {
-        let id = |data: std::fs::Metadata| (data.dev(), data.ino());
-        let named = std::fs::symlink_metadata(&self.path).map(id);
-        named.is_ok_and(|named| self.file.metadata().map(id).is_ok_and(|locked| locked == named))
+        let named = std::fs::symlink_metadata(&self.path).map(|data| inode(&data));
+        let locked = self.file.metadata().map(|data| inode(&data));
+        named.is_ok_and(|named| locked.is_ok_and(|locked| locked == named))
     }
+}
+
+/// Device and number of a file.
+#[cfg(unix)]
+fn inode(data: &std::fs::Metadata) -> (u64, u64) {
+    use std::os::unix::fs::MetadataExt;
+    (data.dev(), data.ino())
+}
+
+/// Windows does not let a locked file be removed.
+#[cfg(not(unix))]
+fn inode(_data: &std::fs::Metadata) -> (u64, u64) {
+    (0, 0)
 }

@@ -8,12 +8,12 @@ mod rules;
 mod sort;
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::UNIX_EPOCH;
 
 use serde::Serialize;
+use tuwen_files::file;
 use tuwen_image::{ARCHIVES, Kind};
 use tuwen_index::Gallery;
 
@@ -261,7 +261,8 @@ impl Walker<'_> {
 
     fn take(&mut self, path: &Path, real: &Path, data: &std::fs::Metadata, named: bool) {
         // File systems without numbers of their own say that every file has one name.
-        if !named && data.nlink() > 1 && !self.inodes.insert((data.dev(), data.ino())) {
+        let identity = file::identity(data).filter(|identity| identity.names > 1);
+        if !named && identity.is_some_and(|identity| !self.inodes.insert(identity.inode)) {
             self.walk.left_out.repeated += 1;
             return;
         }

@@ -1,7 +1,6 @@
 //! What a walk leaves out: by the name of an entry, and by patterns.
 
 use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use ignore::Match;
@@ -106,5 +105,6 @@ impl<'a> Patterns<'a> {
 }
 
 fn is_hidden(name: &OsStr) -> bool {
-    name.as_bytes().starts_with(b".") || SYSTEM.iter().any(|other| name.eq_ignore_ascii_case(other))
+    name.as_encoded_bytes().starts_with(b".")
+        || SYSTEM.iter().any(|other| name.eq_ignore_ascii_case(other))
 }
