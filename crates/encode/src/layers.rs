@@ -25,7 +25,7 @@ pub trait Weights<'a>: Sync {
         Ok((shape, Rows::Floats(values)))
     }
 
-    /// How rows are multiplied with these weights, there and back; attention between rows stays f32.
+    /// The precision of products with these weights in both passes; the products inside attention stay f32.
     fn precision(&self) -> Precision {
         Precision::F32
     }

@@ -3,7 +3,7 @@
 use crate::config::{ResNet, Vision};
 use crate::{ModelConfig, NormPlace, TowerConfig};
 
-/// Names with their shapes, PyTorch's way round.
+/// Names with their shapes, in PyTorch's layout.
 struct Shapes(Vec<(String, Vec<usize>)>);
 
 impl ModelConfig {
@@ -12,7 +12,7 @@ impl ModelConfig {
         self.weight_shapes().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum()
     }
 
-    /// Name and shape of every weight, PyTorch's way round.
+    /// Name and shape of every weight, in PyTorch's layout.
     pub fn weight_shapes(&self) -> Vec<(String, Vec<usize>)> {
         let mut out = Shapes(Vec::new());
         let (width, dim) = (self.image.width, self.embed_dim);

@@ -1,5 +1,5 @@
-//! A frozen tower gives the same features every epoch: pictures' are computed once, in two views, texts'
-//! when they are first met.
+//! Cached features of frozen towers, which would be the same in every epoch. Those of pictures are computed
+//! before the first step, in a few augmented views each; those of a text when a batch first contains it.
 
 use std::collections::{BTreeSet, HashMap};
 use std::iter::Enumerate;
@@ -13,23 +13,23 @@ use tuwen_sets::Sample;
 use tuwen_sets::loader::Plan;
 use tuwen_text::token::{TokenBatch, unpadded};
 
-use crate::learner::View;
+use crate::partition::View;
 use crate::stop::{Stop, go_on};
 use crate::{Error, Result};
 
-/// Varied views of each picture.
+/// Augmented views of each picture.
 const VIEWS: usize = 2;
 
-/// Hears the share that is done, and says whether to stop.
+/// Told the share that is done, and asked whether to stop.
 pub(crate) type Watch<'w> = (&'w (dyn Fn(f32) + Sync), &'w Stop<'w>);
 
-/// Features of every picture, several views each.
+/// Features of every picture in several views.
 pub(crate) struct Cache {
     width: usize,
     views: Vec<Vec<f32>>,
 }
 
-/// Features of every picture, (N, W), each varied as `plan` says, by numbers of its own for each `view`.
+/// Features of every picture, (N, W), each augmented as `plan` says; another `view` seeds other augmentations.
 pub(crate) fn features(
     plan: &Plan,
     model: &ModelConfig,
@@ -54,7 +54,7 @@ pub(crate) fn features(
 struct Views<'v> {
     samples: Enumerate<Iter<'v, Sample>>,
     features: Vec<f32>,
-    /// How many there will be.
+    /// How many values there will be.
     values: usize,
     progress: &'v (dyn Fn(f32) + Sync),
     stop: &'v Stop<'v>,
@@ -115,20 +115,21 @@ impl Cache {
     }
 }
 
-/// Features of every text met so far, (W) of the transformer alone.
+/// Features of every text of the batches so far, (W) of the transformer without the bag of words.
 pub(crate) struct TextCache<'a> {
     tower: TextTower<'a>,
     known: Mutex<HashMap<Vec<u32>, Vec<f32>>>,
 }
 
 impl<'a> TextCache<'a> {
-    /// `weights` are those that do not learn.
+    /// `weights` are the frozen ones.
     pub(crate) fn new(model: &ModelConfig, weights: &'a Arrays) -> Result<Self> {
         let alone = ModelConfig { words: 0, ..model.clone() };
         Ok(Self { tower: TextTower::new(&alone, weights)?, known: Mutex::default() })
     }
 
-    /// Features of the texts of several groups behind each other, (texts, W).
+    /// Features of the texts of several groups, one group behind the other, (texts, W). Texts that are not
+    /// cached run through the tower first.
     pub(crate) fn look<'b>(&self, groups: impl Iterator<Item = &'b TokenBatch>) -> Vec<f32> {
         let rows = groups.flat_map(|group| group.ids.chunks_exact(group.len));
         let texts: Vec<&[u32]> = rows.map(unpadded).collect();

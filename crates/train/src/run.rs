@@ -17,8 +17,8 @@ use crate::config::{LossKind, Products};
 use crate::event::{Event, Options};
 use crate::extras::{About, Extras};
 use crate::knowledge::{Head, KNOWLEDGE};
-use crate::learner::Learner;
 use crate::optim::{self, Group, State};
+use crate::partition::Partition;
 use crate::start::{fingerprint, first_weights, read_data};
 use crate::step::{Engine, gradients};
 use crate::stop::{Stop, go_on};
@@ -75,12 +75,12 @@ fn run(
     let valid = Validation::read(config)?;
     go_on(stop)?;
     tell(Event::Data { train: samples.len(), valid: valid.valid.len() });
-    let (learner, learning) = Learner::new(config, &model.config, first);
-    if learning.0.is_empty() {
+    let (partition, trainable) = Partition::new(config, &model.config, first);
+    if trainable.0.is_empty() {
         return Err(Error::config(&config.out, "nothing learns: every learning rate is 0"));
     }
-    let count = learning.0.values().map(|array| array.data.len()).sum();
-    tell(Event::Learning { learning: count, all: model.config.parameters() });
+    let count = trainable.0.values().map(|array| array.data.len()).sum();
+    tell(Event::Trainable { trainable: count, all: model.config.parameters() });
 
     folder.create(config)?;
     let data = fingerprint(&samples);
@@ -92,10 +92,10 @@ fn run(
             }
             (state, Progress { data, ..progress })
         }
-        None => (State::new(learning), Progress { data, ..Progress::default() }),
+        None => (State::new(trainable), Progress { data, ..Progress::default() }),
     };
     let steps = config.epochs * plan.batches_per_epoch();
-    let run = Run { config, options, model, learner, folder, valid, steps, stop, tell };
+    let run = Run { config, options, model, partition, folder, valid, steps, stop, tell };
     run.go(state, progress, samples, plan)
 }
 
@@ -104,7 +104,7 @@ struct Run<'a> {
     config: &'a TrainConfig,
     options: &'a Options,
     model: Architecture,
-    learner: Learner,
+    partition: Partition,
     folder: RunFolder,
     valid: Validation,
     steps: usize,
@@ -212,12 +212,12 @@ impl Run<'_> {
             model: &self.model.config,
             samples,
             plan,
-            view: self.learner.view(&state.weights),
+            view: self.partition.view(&state.weights),
             on_cpu: matches!(self.options.engine, Engine::Cpu),
             knowledge: self.folder.file(KNOWLEDGE),
             watch: (&caching, self.stop),
         };
-        Extras::new(&about, self.learner.frozen())
+        Extras::new(&about, self.partition.frozen())
     }
 
     /// One step; returns its line of the log.
@@ -230,7 +230,7 @@ impl Run<'_> {
     ) -> Result<Value> {
         let (config, started) = (self.config, Instant::now());
         let input = extras.input(config, &self.model.config, batch, state.step)?;
-        let view = self.learner.view(&state.weights);
+        let view = self.partition.view(&state.weights);
         let engine = &self.options.engine;
         let (loss, seen) = gradients(engine, &self.model.config, &view, &config.loss, &input)?;
         let before = usual.unwrap_or(loss);
@@ -240,7 +240,7 @@ impl Run<'_> {
             return Err(Error::Diverged { step: state.step + 1, loss, before, pictures });
         }
         *usual = Some(before + 0.05 * (loss - before));
-        let mut grads = self.learner.gradients(&state.weights, seen);
+        let mut grads = self.partition.gradients(&state.weights, seen);
         let norm = optim::clip(&mut grads, config.optim.clip);
         if !norm.is_finite() {
             let what = format!("the gradient of step {}, whose loss is {loss},", state.step + 1);
@@ -275,7 +275,7 @@ impl Run<'_> {
     /// Measures the moving average, and keeps it when it is the best; returns the line of the log with
     /// what was found.
     fn validate(&self, state: &State, progress: &mut Progress, mut line: Value) -> Result<Value> {
-        let weights = self.learner.view(&state.ema).to_arrays(&self.model.config)?;
+        let weights = self.partition.view(&state.ema).to_arrays(&self.model.config)?;
         let encoder = self.model.encoder(weights)?;
         let recalls = |set| recalls(&encoder, set, &|_| go_on(self.stop));
         let reports = recalls(&self.valid.valid)?;

@@ -92,7 +92,7 @@ fn check(config: &TrainConfig, model: &Architecture) -> Result<()> {
     Err(Error::config(&config.out, wrong))
 }
 
-/// Moves the image tower's weights towards another model's.
+/// Interpolates the image tower's weights with another model's.
 fn mix_image_tower(mix: &ImageMix, arrays: &mut Arrays) -> Result<()> {
     let (_, other) = whole_model(&mix.model)?;
     let share = mix.share as f32;
@@ -114,7 +114,7 @@ fn random(model: Architecture, seed: u64) -> (Architecture, Arrays) {
     device.seed(seed);
     let mut arrays = weights::from_module(&DualEncoder::new(&model.config, &device));
     if model.config.words > 0 {
-        // At nothing: a word that no caption has stays without a meaning.
+        // Zeros: a token that no caption has must not move a text's feature.
         arrays.slot("text.words.weight", &[model.config.vocab, model.config.words]);
     }
     (model, arrays)
@@ -184,8 +184,8 @@ pub fn read_data(
         token_drop: config.token_drop,
         sentences: config.sentences,
         names: name_numbers(&samples, &model.tokens()?, config.context.min(model.config.context))?,
-        duplicates: match config.avoid_duplicates {
-            true => duplicates(&samples, stop)?,
+        duplicate_groups: match config.avoid_duplicates {
+            true => duplicate_groups(&samples, stop)?,
             false => Vec::new(),
         },
         augment: config.augment.clone(),
@@ -228,8 +228,8 @@ fn captions_are_there(config: &TrainConfig, samples: &[Sample]) -> Result<()> {
     Ok(())
 }
 
-/// For each picture the number of the first that looks the same.
-fn duplicates(samples: &[Sample], stop: &Stop<'_>) -> Result<Vec<u64>> {
+/// For each picture the number of its duplicate group: the position of the first picture that looks the same.
+fn duplicate_groups(samples: &[Sample], stop: &Stop<'_>) -> Result<Vec<u64>> {
     let prints = looks(samples, stop)?.into_iter().collect::<tuwen_files::Result<Vec<_>>>()?;
     let prints: Vec<&Fingerprint> = prints.iter().collect();
     Ok(groups(&prints).into_iter().map(|group| group as u64).collect())

@@ -136,7 +136,7 @@ pub enum Vision {
     /// A ViT whose class token becomes the feature (CLIP).
     #[default]
     ClassToken,
-    /// A ViT without one, pooled by the attention of a learned query, and not projected (SigLIP).
+    /// A ViT without one, with attention pooling and no projection behind it (SigLIP).
     Probe,
     /// A convolutional network, pooled by the attention of its mean (CLIP's RN50 and larger).
     ResNet(ResNet),

@@ -59,7 +59,7 @@ pub struct TrainConfig {
     /// forward pass.
     #[serde(default)]
     pub chunk: usize,
-    /// Whether activations are computed again on the way back instead of being kept: less memory for
+    /// Whether activations are recomputed in the backward pass instead of being kept: less memory for
     /// one more forward pass. On the CPU only.
     #[serde(default)]
     pub recompute: bool,
