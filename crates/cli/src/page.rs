@@ -7,7 +7,7 @@ use anyhow::Result;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use tuwen_image::{Filter, Limits, decode, encode_jpeg, read_file, resize};
-use tuwen_index::Kind;
+use tuwen_index::Modality;
 use tuwen_retrieve::Hit;
 
 use crate::output::OutputFile;
@@ -38,9 +38,9 @@ pub fn write(output: &OutputFile, title: &str, rows: &[(String, Vec<Hit>)]) -> R
         let _ = writeln!(out, "<h2>{}</h2><div class=\"hits\">", escape(query));
         for hit in hits {
             let label = hit.text.clone().unwrap_or_else(|| hit.file.last());
-            let picture = match hit.kind {
-                Kind::Image => thumbnail(hit.file.as_path()),
-                Kind::Text => String::new(),
+            let picture = match hit.modality {
+                Modality::Image => thumbnail(hit.file.as_path()),
+                Modality::Text => String::new(),
             };
             let _ = writeln!(
                 out,
