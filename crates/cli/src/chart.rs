@@ -23,7 +23,7 @@ pub struct Series {
 
 /// How the values are drawn.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ChartType {
     /// A line through the points.
     Line,
     /// A filled area down to zero: for distributions.
@@ -31,7 +31,7 @@ pub enum Kind {
 }
 
 /// A chart with labels at the ends of the x axis.
-pub fn svg(title: &str, kind: Kind, series: &[Series], labels: &[(f64, String)]) -> String {
+pub fn svg(title: &str, chart: ChartType, series: &[Series], labels: &[(f64, String)]) -> String {
     let highest = series.iter().flat_map(|s| &s.points).map(|p| p.1).fold(1e-9, f64::max);
     let place = |(x, y): (f64, f64)| {
         let across = LEFT + x * (WIDTH - LEFT - 10.0);
@@ -70,7 +70,8 @@ pub fn svg(title: &str, kind: Kind, series: &[Series], labels: &[(f64, String)])
             .map(|&point| place(point))
             .map(|(x, y)| format!("{x:.1} {y:.1}"))
             .collect();
-        if let (Kind::Area, Some(first), Some(last)) = (kind, one.points.first(), one.points.last())
+        if let (ChartType::Area, Some(first), Some(last)) =
+            (chart, one.points.first(), one.points.last())
         {
             let (from, to) = (place((first.0, 0.0)).0, place((last.0, 0.0)).0);
             let _ = write!(
@@ -130,7 +131,7 @@ mod tests {
     #[test]
     fn a_chart_holds_its_names() {
         let series = [Series { name: "<b>&".into(), points: vec![(0.0, 1.0), (1.0, 2.0)] }];
-        let svg = svg("title", Kind::Area, &series, &[(0.0, "0".into())]);
+        let svg = svg("title", ChartType::Area, &series, &[(0.0, "0".into())]);
         assert!(svg.contains("title") && svg.contains("&lt;b&gt;&amp;") && svg.ends_with("</svg>"));
     }
 }

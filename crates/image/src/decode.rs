@@ -9,7 +9,7 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, RgbImage};
 
 use super::budget::{Permit, permit};
-use super::{Kind, Picture, avif, clean, kind, tiff};
+use super::{FileType, Picture, avif, clean, file_type, tiff};
 use tuwen_files::error::PICTURES;
 use tuwen_files::{Error, Result, file};
 
@@ -94,9 +94,9 @@ fn decode_within_budget(bytes: &[u8], limits: Limits) -> Result<(Picture, Permit
     if bytes.is_empty() {
         return Err(Error::Picture("the file is empty".into()));
     }
-    match kind(bytes) {
-        Kind::Unsupported(kind) => return Err(Error::Unsupported { kind }),
-        Kind::Picture if avif::is_avif(bytes) => return avif::decode(bytes, limits),
+    match file_type(bytes) {
+        FileType::Unsupported(kind) => return Err(Error::Unsupported { kind }),
+        FileType::Picture if avif::is_avif(bytes) => return avif::decode(bytes, limits),
         _ => {}
     }
     let Ok(format) = image::guess_format(bytes) else {

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 
 use tuwen_encode::{ModelConfig, ResNet, TowerConfig, Vision};
-use tuwen_image::groups;
+use tuwen_image::duplicate_groups;
 use tuwen_sets::Sample;
 
 use crate::checkpoint::{CONFIG, nothing_else_is_there};
 use crate::config::{LossKind, Tower};
 use crate::knowledge::Head;
 use crate::partition::Partition;
-use crate::start::{first_weights, looks, read_data};
+use crate::start::{first_weights, perceptual_hashes, read_data};
 use crate::validate::Validation;
 use crate::{Result, TrainConfig};
 
@@ -92,15 +92,15 @@ struct Looked {
 
 impl Looked {
     fn at(samples: &[Sample]) -> Result<Self> {
-        let looks = looks(samples, &|| false)?;
-        let (mut prints, mut unreadable) = (Vec::new(), Vec::new());
-        for look in looks {
-            match look {
-                Ok(print) => prints.push(print),
+        let hashes = perceptual_hashes(samples, &|| false)?;
+        let (mut readable, mut unreadable) = (Vec::new(), Vec::new());
+        for hash in hashes {
+            match hash {
+                Ok(hash) => readable.push(hash),
                 Err(error) => unreadable.push(error.to_string()),
             }
         }
-        let groups = groups(&prints.iter().collect::<Vec<_>>());
+        let groups = duplicate_groups(&readable.iter().collect::<Vec<_>>());
         let same = groups.iter().enumerate().filter(|(at, first)| at != *first).count();
         Ok(Self { same, unreadable })
     }

@@ -27,7 +27,7 @@ use tuwen_text::token::TokenBatch;
 use crate::config::ClassConfig;
 use crate::extras::About;
 use crate::frozen;
-use crate::start::fingerprint;
+use crate::start::data_hash;
 use crate::step::{Classes, Examples};
 use crate::{Error, Result};
 
@@ -195,7 +195,7 @@ fn kept_features(config: &ClassConfig, about: &About<'_>) -> Result<Vec<f32>> {
     let shape = vec![samples.len(), model.image.width];
     let bytes = std::fs::read(&config.model).map_err(|e| Error::io(&config.model, e))?;
     let classifier = blake3::hash(&bytes).to_hex()[..16].to_owned();
-    let of = [("data", fingerprint(samples)), ("classifier", classifier)];
+    let of = [("data", data_hash(samples)), ("classifier", classifier)];
     let of = BTreeMap::from(of.map(|(name, value)| (name.to_owned(), value)));
     if arrays::metadata(file).is_ok_and(|found| found == of)
         && let Ok(kept) = arrays::read(file)

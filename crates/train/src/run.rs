@@ -19,7 +19,7 @@ use crate::extras::{About, Extras};
 use crate::knowledge::{Head, KNOWLEDGE};
 use crate::optim::{self, Group, State};
 use crate::partition::Partition;
-use crate::start::{fingerprint, first_weights, read_data};
+use crate::start::{data_hash, first_weights, read_data};
 use crate::step::{Engine, gradients};
 use crate::stop::{Stop, go_on};
 use crate::validate::{Validation, recalls, score};
@@ -83,16 +83,16 @@ fn run(
     tell(Event::Trainable { trainable: count, all: model.config.parameters() });
 
     folder.create(config)?;
-    let data = fingerprint(&samples);
+    let data_hash = data_hash(&samples);
     let (state, progress) = match folder.load(&|note| tell(Event::Note(note)))? {
         Some((state, progress)) => {
-            if progress.data != data && !options.changed_data {
-                let (path, found) = (config.out.clone(), progress.data);
-                return Err(Error::OtherData { path, found, wanted: data });
+            if progress.data_hash != data_hash && !options.changed_data {
+                let (path, found) = (config.out.clone(), progress.data_hash);
+                return Err(Error::OtherData { path, found, wanted: data_hash });
             }
-            (state, Progress { data, ..progress })
+            (state, Progress { data_hash, ..progress })
         }
-        None => (State::new(trainable), Progress { data, ..Progress::default() }),
+        None => (State::new(trainable), Progress { data_hash, ..Progress::default() }),
     };
     let steps = config.epochs * plan.batches_per_epoch();
     let run = Run { config, options, model, partition, folder, valid, steps, stop, tell };

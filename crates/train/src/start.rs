@@ -9,7 +9,7 @@ use tuwen_encode::{
 };
 use tuwen_files::Error as DataError;
 use tuwen_gemm::Precision;
-use tuwen_image::{Fingerprint, Limits, decode, groups};
+use tuwen_image::{Limits, PerceptualHash, decode, duplicate_groups};
 use tuwen_model::burn::tensor::Device;
 use tuwen_model::{DualEncoder, load_imagenet_vit, weights};
 use tuwen_sets::Sample;
@@ -185,7 +185,7 @@ pub fn read_data(
         sentences: config.sentences,
         names: name_numbers(&samples, &model.tokens()?, config.context.min(model.config.context))?,
         duplicate_groups: match config.avoid_duplicates {
-            true => duplicate_groups(&samples, stop)?,
+            true => find_duplicates(&samples, stop)?,
             false => Vec::new(),
         },
         augment: config.augment.clone(),
@@ -229,30 +229,31 @@ fn captions_are_there(config: &TrainConfig, samples: &[Sample]) -> Result<()> {
 }
 
 /// For each picture the number of its duplicate group: the position of the first picture that looks the same.
-fn duplicate_groups(samples: &[Sample], stop: &Stop<'_>) -> Result<Vec<u64>> {
-    let prints = looks(samples, stop)?.into_iter().collect::<tuwen_files::Result<Vec<_>>>()?;
-    let prints: Vec<&Fingerprint> = prints.iter().collect();
-    Ok(groups(&prints).into_iter().map(|group| group as u64).collect())
+fn find_duplicates(samples: &[Sample], stop: &Stop<'_>) -> Result<Vec<u64>> {
+    let hashes =
+        perceptual_hashes(samples, stop)?.into_iter().collect::<tuwen_files::Result<Vec<_>>>()?;
+    let hashes: Vec<&PerceptualHash> = hashes.iter().collect();
+    Ok(duplicate_groups(&hashes).into_iter().map(|group| group as u64).collect())
 }
 
-/// How each picture looks, or why it cannot be read.
-pub(crate) fn looks(
+/// The perceptual hash of each picture, or why the picture cannot be read.
+pub(crate) fn perceptual_hashes(
     samples: &[Sample],
     stop: &Stop<'_>,
-) -> Result<Vec<tuwen_files::Result<Fingerprint>>> {
+) -> Result<Vec<tuwen_files::Result<PerceptualHash>>> {
     let look = |sample: &Sample| {
         go_on(stop)?;
         let picture = sample.image.read().and_then(|bytes| decode(&bytes, Limits::default()));
         Ok(match picture {
-            Ok(picture) => Ok(Fingerprint::of(&picture.into_rgb())),
+            Ok(picture) => Ok(PerceptualHash::of(&picture.into_rgb())),
             Err(error) => Err(DataError::data_set(&sample.id, error.to_string())),
         })
     };
     samples.par_iter().map(look).collect()
 }
 
-/// What tells one set of pictures and captions from another.
-pub(crate) fn fingerprint(samples: &[Sample]) -> String {
+/// A hash of the ids and captions of the training data, to recognise them when a run goes on.
+pub(crate) fn data_hash(samples: &[Sample]) -> String {
     let mut hasher = blake3::Hasher::new();
     for sample in samples {
         let captions = sample.captions.iter().flat_map(|c| [&c.source, &c.text]);

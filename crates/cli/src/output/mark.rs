@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
-use tuwen_image::{Kind, kind};
+use tuwen_image::{FileType, file_type};
 
 /// Stands in the head of every page.
 pub const PAGE: &str = "<meta name=\"generator\" content=\"tuwen\">";
@@ -27,7 +27,7 @@ pub fn png(mut bytes: Vec<u8>) -> Vec<u8> {
 pub fn is_treasure(path: &Path) -> bool {
     let mut head = Vec::new();
     let read = std::fs::File::open(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
-    let picture = || kind(&head) == Kind::Picture && !shows(path);
+    let picture = || file_type(&head) == FileType::Picture && !shows(path);
     read.is_ok() && (head.starts_with(b"SQLite format 3\0") || picture())
 }
 

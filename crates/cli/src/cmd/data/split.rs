@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use rayon::prelude::*;
 use serde_json::json;
-use tuwen_image::{Fingerprint, Limits, decode, groups};
+use tuwen_image::{Limits, PerceptualHash, decode, duplicate_groups};
 use tuwen_sets::Sample;
 use tuwen_sets::split::{Split, split};
 
@@ -167,7 +167,7 @@ fn near_duplicates(samples: &[Sample], unread: &mut Skipped) -> Vec<usize> {
     let hash = |sample: &Sample| {
         bar.inc(1);
         let picture = sample.image.read().and_then(|bytes| decode(&bytes, Limits::default()));
-        picture.map(|picture| Fingerprint::of(&picture.into_rgb()))
+        picture.map(|picture| PerceptualHash::of(&picture.into_rgb()))
     };
     let hashes: Vec<_> = samples.par_iter().map(hash).collect();
     bar.finish_and_clear();
@@ -184,8 +184,8 @@ fn near_duplicates(samples: &[Sample], unread: &mut Skipped) -> Vec<usize> {
             }
         }
     }
-    let known: Vec<&Fingerprint> = known.iter().collect();
-    for (group, &at) in groups(&known).iter().zip(&places) {
+    let known: Vec<&PerceptualHash> = known.iter().collect();
+    for (group, &at) in duplicate_groups(&known).iter().zip(&places) {
         out[at] = places[*group];
     }
     out

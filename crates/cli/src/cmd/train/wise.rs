@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use anyhow::Result;
 use tuwen_train::{Point, TrainConfig};
 
-use crate::chart::{Kind, Series, svg};
+use crate::chart::{ChartType, Series, svg};
 use crate::output::{Force, OutputFile};
 use crate::terminal::say;
 
@@ -54,7 +54,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let path = config.out.join("wise.svg");
     let title = "mean recall between the start and the fine-tuned model, %";
     let output = OutputFile::plan(&path, &[], Force::OWN_FOLDER)?;
-    output.write(svg(title, Kind::Line, &both, &ends).as_bytes())?;
+    output.write(svg(title, ChartType::Line, &both, &ends).as_bytes())?;
     if !args.json {
         say!(
             "the best lies in {}, the curve in {}",

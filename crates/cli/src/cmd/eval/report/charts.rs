@@ -5,7 +5,7 @@ use tuwen_image::rng::Rng;
 use tuwen_index::exact::score as cosine;
 
 use super::Shown;
-use crate::chart::{Kind, Series, histogram, svg};
+use crate::chart::{ChartType, Series, histogram, svg};
 
 /// Appends the three charts.
 pub(super) fn draw(out: &mut String, shown: &Shown<'_>) {
@@ -22,7 +22,7 @@ pub(super) fn draw(out: &mut String, shown: &Shown<'_>) {
     };
     let series: Vec<Series> = names.iter().zip(shown.ranked).map(curve).collect();
     let decades = [(0.0, "1"), (0.5, "10"), (1.0, "100")].map(|(x, label)| (x, label.to_owned()));
-    out.push_str(&svg("recall at k, %", Kind::Line, &series, &decades));
+    out.push_str(&svg("recall at k, %", ChartType::Line, &series, &decades));
 
     let largest =
         shown.ranked.iter().flatten().map(|r| r.ranks[0]).max().unwrap_or(1).max(10) as f64;
@@ -36,7 +36,7 @@ pub(super) fn draw(out: &mut String, shown: &Shown<'_>) {
     };
     let series: Vec<Series> = names.iter().zip(shown.ranked).map(ranks).collect();
     let ends = [(0.0, "1".to_owned()), (1.0, format!("{largest:.0}"))];
-    out.push_str(&svg("queries by rank (logarithmic), %", Kind::Area, &series, &ends));
+    out.push_str(&svg("queries by rank (logarithmic), %", ChartType::Area, &series, &ends));
 
     let set = shown.set;
     let score = |text: usize, image: usize| {
@@ -59,5 +59,5 @@ pub(super) fn draw(out: &mut String, shown: &Shown<'_>) {
         points: histogram(values.iter().copied(), range, 40),
     });
     let ends = [(0.0, format!("{:.2}", range.0)), (1.0, format!("{:.2}", range.1))];
-    out.push_str(&svg("cosine of pairs, %", Kind::Area, &series, &ends));
+    out.push_str(&svg("cosine of pairs, %", ChartType::Area, &series, &ends));
 }
