@@ -1,6 +1,7 @@
 //! Small charts as SVG, to stand inside a page.
 
 use std::fmt::Write;
+use std::ops::Range;
 
 use crate::output::mark::SVG;
 use crate::page::escape;
@@ -98,15 +99,16 @@ fn shown(value: f64) -> String {
     if value >= 10.0 { format!("{value:.0}") } else { format!("{value:.2}") }
 }
 
-/// Shares of values in equal bins from `low` to `high`, in percent, as points of a [`Series`].
+/// Shares of values in equal bins of a range, in percent, as points of a [`Series`]. Values outside count in
+/// the bins at its ends.
 pub fn histogram(
     values: impl Iterator<Item = f64>,
-    (low, high): (f64, f64),
+    range: Range<f64>,
     bins: usize,
 ) -> Vec<(f64, f64)> {
     let mut counts = vec![0usize; bins];
     for value in values {
-        let at = (value - low) / (high - low) * bins as f64;
+        let at = (value - range.start) / (range.end - range.start) * bins as f64;
         counts[(at.max(0.0) as usize).min(bins - 1)] += 1;
     }
     let total = counts.iter().sum::<usize>().max(1) as f64;
@@ -124,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_histogram_counts_and_keeps_what_lies_outside() {
-        let found = histogram([-1.0, 0.1, 0.2, 0.9, 7.0].into_iter(), (0.0, 1.0), 2);
+        let found = histogram([-1.0, 0.1, 0.2, 0.9, 7.0].into_iter(), 0.0..1.0, 2);
         assert_eq!(found, [(0.25, 60.0), (0.75, 40.0)]);
     }
 

@@ -36,6 +36,14 @@ impl OutputRows {
     }
 }
 
+/// Sequences whose rows lie one behind the other in one matrix.
+#[derive(Clone, Copy)]
+pub(crate) struct Sequences<'r> {
+    /// The rows of each sequence.
+    pub(crate) spans: &'r [Range<usize>],
+    pub(crate) output: OutputRows,
+}
+
 impl Attention {
     fn depth(&self) -> usize {
         self.width / self.heads
@@ -56,7 +64,7 @@ impl Attention {
     pub(crate) fn forward(
         &self,
         qkv: &[f32],
-        (spans, output): (&[Range<usize>], OutputRows),
+        Sequences { spans, output }: Sequences<'_>,
         mixed: &mut Vec<f32>,
         probs: &mut Vec<Vec<f32>>,
     ) {
@@ -88,8 +96,9 @@ impl Attention {
     /// The gradient of (rows, 3W) from that of [`Attention::forward`]'s result, (output rows, W).
     pub(crate) fn backward(
         &self,
-        (qkv, probs): (&[f32], &[Vec<f32>]),
-        (spans, output): (&[Range<usize>], OutputRows),
+        qkv: &[f32],
+        probs: &[Vec<f32>],
+        Sequences { spans, output }: Sequences<'_>,
         grad: &[f32],
     ) -> Vec<f32> {
         let stride = 3 * self.width;

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::attention::{Attention, OutputRows};
+use crate::attention::{Attention, OutputRows, Sequences};
 use crate::config::{Activation, NormPlace};
 use crate::grads::Grads;
 use crate::layers::{Norm, Weights};
@@ -67,14 +67,12 @@ pub(crate) struct Stack<'a> {
 #[derive(Default)]
 pub(crate) struct Tape {
     /// Input and statistics of the first LayerNorm.
-    first: (Vec<f32>, Vec<[f32; 2]>),
+    first_input: Vec<f32>,
+    first_stats: Vec<[f32; 2]>,
     blocks: Vec<BlockTape>,
     /// Which rows the last block computed.
     output: OutputRows,
 }
-
-/// Where the sequences are, and which of their rows a block computes.
-type Rows<'r> = (&'r [Range<usize>], OutputRows);
 
 /// Which activations a tape keeps.
 #[derive(Clone, Copy)]
@@ -139,12 +137,12 @@ impl<'a> Stack<'a> {
         let mut scratch = Scratch::default();
         if let Some(norm) = &self.first_norm {
             let mut out = Vec::new();
-            norm.forward(x, &mut out, &mut tapes.first.1);
-            tapes.first.0 = std::mem::replace(x, out);
+            norm.forward(x, &mut out, &mut tapes.first_stats);
+            tapes.first_input = std::mem::replace(x, out);
         }
         for (index, block) in self.blocks.iter().enumerate() {
             let output = if index + 1 == self.blocks.len() { output } else { OutputRows::All };
-            self.block_forward(block, x, (spans, output), &mut tape, &mut scratch);
+            self.block_forward(block, x, Sequences { spans, output }, &mut tape, &mut scratch);
             if index >= taping.first {
                 tapes.blocks.push(match taping.inputs_only {
                     true => BlockTape { x: std::mem::take(&mut tape.x), ..BlockTape::default() },
@@ -161,7 +159,7 @@ impl<'a> Stack<'a> {
         &self,
         block: &Block<'_>,
         x: &mut Vec<f32>,
-        (spans, output): Rows<'_>,
+        rows: Sequences<'_>,
         tape: &mut BlockTape,
         scratch: &mut Scratch,
     ) {
@@ -174,11 +172,11 @@ impl<'a> Stack<'a> {
             &*normed
         };
         block.qkv.forward(attended, &mut tape.qkv);
-        self.attention.forward(&tape.qkv, (spans, output), &mut tape.mixed, &mut tape.probs);
+        self.attention.forward(&tape.qkv, rows, &mut tape.mixed, &mut tape.probs);
         block.proj.forward(&tape.mixed, &mut tape.middle);
-        match output {
+        match rows.output {
             OutputRows::All => math::add(&mut tape.middle, x),
-            _ => math::add(&mut tape.middle, &self.output_rows(x, spans, output)),
+            _ => math::add(&mut tape.middle, &self.output_rows(x, rows)),
         }
         if post {
             block.norm1.forward(&tape.middle, normed, &mut tape.stats1);
@@ -201,21 +199,21 @@ impl<'a> Stack<'a> {
     }
 
     /// The output rows of each sequence.
-    fn output_rows(&self, x: &[f32], spans: &[Range<usize>], output: OutputRows) -> Vec<f32> {
+    fn output_rows(&self, x: &[f32], rows: Sequences<'_>) -> Vec<f32> {
         let width = self.width();
-        let rows = spans.iter().map(|span| output.of(span));
+        let rows = rows.spans.iter().map(|span| rows.output.of(span));
         rows.flat_map(|rows| &x[rows.start * width..rows.end * width]).copied().collect()
     }
 
     /// The opposite, for gradients: a matrix of all rows, zero in those that were no output.
-    fn all_rows(&self, left: Vec<f32>, spans: &[Range<usize>], output: OutputRows) -> Vec<f32> {
-        if output == OutputRows::All {
-            return left;
+    fn all_rows(&self, outputs: Vec<f32>, rows: Sequences<'_>) -> Vec<f32> {
+        if rows.output == OutputRows::All {
+            return outputs;
         }
         let width = self.width();
-        let mut x = vec![0.0; spans.last().map_or(0, |span| span.end) * width];
-        for (row, span) in left.chunks_exact(width).zip(spans) {
-            x[output.of(span).start * width..][..width].copy_from_slice(row);
+        let mut x = vec![0.0; rows.spans.last().map_or(0, |span| span.end) * width];
+        for (row, span) in outputs.chunks_exact(width).zip(rows.spans) {
+            x[rows.output.of(span).start * width..][..width].copy_from_slice(row);
         }
         x
     }
@@ -233,18 +231,18 @@ impl<'a> Stack<'a> {
         for (index, block) in self.blocks.iter().enumerate().skip(first).rev() {
             let output = if index + 1 == self.blocks.len() { tape.output } else { OutputRows::All };
             let kept = &tape.blocks[index - first];
-            let recomputed =
-                kept.qkv.is_empty().then(|| self.recompute(block, kept, (spans, output)));
+            let rows = Sequences { spans, output };
+            let recomputed = kept.qkv.is_empty().then(|| self.recompute(block, kept, rows));
             let kept = recomputed.as_ref().unwrap_or(kept);
             grad = match self.place {
-                NormPlace::Pre => self.pre_backward(block, kept, (spans, output), grad, grads),
-                NormPlace::Post => self.post_backward(block, kept, (spans, output), grad, grads),
+                NormPlace::Pre => self.pre_backward(block, kept, rows, grad, grads),
+                NormPlace::Post => self.post_backward(block, kept, rows, grad, grads),
             };
         }
         match &self.first_norm {
             Some(norm) if first == 0 => {
                 let mut dx = vec![0.0; grad.len()];
-                norm.backward((&tape.first.0, &tape.first.1), &grad, &mut dx, grads);
+                norm.backward(&tape.first_input, &tape.first_stats, &grad, &mut dx, grads);
                 dx
             }
             _ => grad,
@@ -252,7 +250,7 @@ impl<'a> Stack<'a> {
     }
 
     /// All activations of a block of which only the input was kept.
-    fn recompute(&self, block: &Block<'_>, tape: &BlockTape, rows: Rows<'_>) -> BlockTape {
+    fn recompute(&self, block: &Block<'_>, tape: &BlockTape, rows: Sequences<'_>) -> BlockTape {
         let (mut x, mut whole) = (tape.x.clone(), BlockTape::default());
         self.block_forward(block, &mut x, rows, &mut whole, &mut Scratch::default());
         whole
@@ -262,7 +260,8 @@ impl<'a> Stack<'a> {
     fn mlp_backward(
         &self,
         block: &Block<'_>,
-        (tape, input): (&BlockTape, &[f32]),
+        tape: &BlockTape,
+        input: &[f32],
         grad: &[f32],
         grads: &mut Grads<'_>,
     ) -> Vec<f32> {
@@ -278,14 +277,15 @@ impl<'a> Stack<'a> {
     fn attention_backward(
         &self,
         block: &Block<'_>,
-        (tape, input): (&BlockTape, &[f32]),
-        rows: Rows<'_>,
+        tape: &BlockTape,
+        input: &[f32],
+        rows: Sequences<'_>,
         grad: &[f32],
         grads: &mut Grads<'_>,
     ) -> Vec<f32> {
         let name = |part: &str| format!("{}.{part}", block.name);
         let dmixed = block.proj.backward(&tape.mixed, grad, &name("attn.proj"), grads);
-        let dqkv = self.attention.backward((&tape.qkv, &tape.probs), rows, &dmixed);
+        let dqkv = self.attention.backward(&tape.qkv, &tape.probs, rows, &dmixed);
         block.qkv.backward(input, &dqkv, &name("attn.qkv"), grads)
     }
 
@@ -294,20 +294,19 @@ impl<'a> Stack<'a> {
         &self,
         block: &Block<'_>,
         tape: &BlockTape,
-        (spans, output): Rows<'_>,
+        rows: Sequences<'_>,
         mut grad: Vec<f32>,
         grads: &mut Grads<'_>,
     ) -> Vec<f32> {
         // The normalised rows are cheaper to recompute than to keep.
         let (mut normed, mut stats) = (Vec::new(), Vec::new());
         block.norm2.forward(&tape.middle, &mut normed, &mut stats);
-        let dnormed = self.mlp_backward(block, (tape, &normed), &grad, grads);
-        block.norm2.backward((&tape.middle, &tape.stats2), &dnormed, &mut grad, grads);
+        let dnormed = self.mlp_backward(block, tape, &normed, &grad, grads);
+        block.norm2.backward(&tape.middle, &tape.stats2, &dnormed, &mut grad, grads);
         block.norm1.forward(&tape.x, &mut normed, &mut stats);
-        let branch = (tape, &normed[..]);
-        let dnormed = self.attention_backward(block, branch, (spans, output), &grad, grads);
-        let mut dx = self.all_rows(grad, spans, output);
-        block.norm1.backward((&tape.x, &tape.stats1), &dnormed, &mut dx, grads);
+        let dnormed = self.attention_backward(block, tape, &normed, rows, &grad, grads);
+        let mut dx = self.all_rows(grad, rows);
+        block.norm1.backward(&tape.x, &tape.stats1, &dnormed, &mut dx, grads);
         dx
     }
 
@@ -316,21 +315,20 @@ impl<'a> Stack<'a> {
         &self,
         block: &Block<'_>,
         tape: &BlockTape,
-        (spans, output): Rows<'_>,
+        rows: Sequences<'_>,
         grad: Vec<f32>,
         grads: &mut Grads<'_>,
     ) -> Vec<f32> {
         let mut dsum = vec![0.0; grad.len()];
-        block.norm2.backward((&tape.sum, &tape.stats2), &grad, &mut dsum, grads);
+        block.norm2.backward(&tape.sum, &tape.stats2, &grad, &mut dsum, grads);
         let (mut normed, mut stats) = (Vec::new(), Vec::new());
         block.norm1.forward(&tape.middle, &mut normed, &mut stats);
-        let branch = self.mlp_backward(block, (tape, &normed), &dsum, grads);
+        let branch = self.mlp_backward(block, tape, &normed, &dsum, grads);
         math::add(&mut dsum, &branch);
         let mut dmiddle = vec![0.0; grad.len()];
-        block.norm1.backward((&tape.middle, &tape.stats1), &dsum, &mut dmiddle, grads);
-        let branch = (tape, &tape.x[..]);
-        let branch = self.attention_backward(block, branch, (spans, output), &dmiddle, grads);
-        let mut dx = self.all_rows(dmiddle, spans, output);
+        block.norm1.backward(&tape.middle, &tape.stats1, &dsum, &mut dmiddle, grads);
+        let branch = self.attention_backward(block, tape, &tape.x, rows, &dmiddle, grads);
+        let mut dx = self.all_rows(dmiddle, rows);
         math::add(&mut dx, &branch);
         dx
     }
@@ -348,13 +346,14 @@ impl<'a> Stack<'a> {
     /// From the gradient of [`Stack::finish`]'s result to that of its input.
     pub(crate) fn finish_backward(
         &self,
-        rows: (&[f32], &[[f32; 2]]),
+        x: &[f32],
+        stats: &[[f32; 2]],
         grad: &[f32],
         grads: &mut Grads<'_>,
     ) -> Vec<f32> {
         let Some(norm) = &self.norm else { return grad.to_vec() };
         let mut dx = vec![0.0; grad.len()];
-        norm.backward(rows, grad, &mut dx, grads);
+        norm.backward(x, stats, grad, &mut dx, grads);
         dx
     }
 }

@@ -121,7 +121,8 @@ impl<'a> Norm<'a> {
     /// Adds the input's gradient to `dx` and the parameters' to `grads`.
     pub(crate) fn backward(
         &self,
-        (x, stats): (&[f32], &[[f32; 2]]),
+        x: &[f32],
+        stats: &[[f32; 2]],
         grad: &[f32],
         dx: &mut [f32],
         grads: &mut Grads<'_>,

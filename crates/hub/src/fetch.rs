@@ -115,7 +115,7 @@ impl<'a> Fetcher<'a> {
             other => other,
         })?;
         let fetch = |entry: &Entry| {
-            let blob = self.blob((&hf, &repo), &listing.commit, entry)?;
+            let blob = self.blob(&hf, &repo, &listing.commit, entry)?;
             self.cache.link(&hf, &listing.commit, &entry.path, &blob)
         };
         listing.descriptions().iter().try_for_each(fetch)?;
@@ -142,7 +142,7 @@ impl<'a> Fetcher<'a> {
     }
 
     /// Brings one file of `repo` into the cache's blobs of `cached`.
-    fn blob(&self, (cached, repo): (&str, &str), commit: &str, entry: &Entry) -> Result<PathBuf> {
+    fn blob(&self, cached: &str, repo: &str, commit: &str, entry: &Entry) -> Result<PathBuf> {
         let url = self.settings.site.file_url(&self.settings.endpoint, repo, commit, &entry.path);
         let head = match &entry.checked {
             Some((size, sha)) => Head { etag: sha.clone(), size: *size, hash: EtagHash::of(sha) },

@@ -73,7 +73,7 @@ pub fn check(config: &TrainConfig) -> Result<Checked> {
     fact("pictures seen twice", looked.same.to_string());
     fact("equal captions", format!("{:.2} in a batch", equal_captions(config, &samples)));
     fact("memory", format!("about {:.1} GB", memory / 1e9));
-    found.advice = advice(config, &model, (steps, scale), samples.len());
+    found.advice = advice(config, &model, steps, scale, samples.len());
     found.advice.extend(looked.advice("train", config.avoid_duplicates));
     for (name, set) in &measured {
         found.advice.extend(Looked::at(set)?.advice(name, true));
@@ -143,7 +143,8 @@ fn learned_and_measured(name: &str, learned: &[Sample], measured: &[Sample]) -> 
 fn advice(
     config: &TrainConfig,
     model: &ModelConfig,
-    (steps, scale): (usize, f32),
+    steps: usize,
+    scale: f32,
     pictures: usize,
 ) -> Vec<String> {
     let optim = &config.optim;

@@ -47,7 +47,7 @@ impl<'a> Extras<'a> {
         let About { config, model, samples, plan, view, watch, .. } = about;
         let cache = || Cache::new(plan, model, view, samples, *watch);
         let texts = || TextCache::new(model, frozen);
-        let teacher = |name: &String| Teacher::new(name, samples, plan, watch.1);
+        let teacher = |name: &String| Teacher::new(name, samples, plan, watch.stop);
         let classes = config.classes.as_ref().map(|classes| Knowledge::new(classes, about));
         Ok(Self {
             cache: config.image_is_frozen().then(cache).transpose()?,

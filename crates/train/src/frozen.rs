@@ -20,8 +20,14 @@ use crate::{Error, Result};
 /// Augmented views of each picture.
 const VIEWS: usize = 2;
 
-/// Told the share that is done, and asked whether to stop.
-pub(crate) type Watch<'w> = (&'w (dyn Fn(f32) + Sync), &'w Stop<'w>);
+/// Who follows a long computation.
+#[derive(Clone, Copy)]
+pub(crate) struct Watch<'w> {
+    /// Told the share that is done.
+    pub(crate) progress: &'w (dyn Fn(f32) + Sync),
+    /// Asked whether to stop.
+    pub(crate) stop: &'w Stop<'w>,
+}
 
 /// Features of every picture in several views.
 pub(crate) struct Cache {
@@ -36,11 +42,11 @@ pub(crate) fn features(
     tower: &AnyImageTower<'_>,
     samples: &[Sample],
     view: usize,
-    (progress, stop): Watch<'_>,
+    watch: Watch<'_>,
 ) -> Result<Vec<f32>> {
     let values = samples.len() * model.image.width;
-    let mut job =
-        Views { samples: samples.iter().enumerate(), features: Vec::new(), values, progress, stop };
+    let samples = samples.iter().enumerate();
+    let mut job = Views { samples, features: Vec::new(), values, watch };
     let read = |(member, sample): (usize, &Sample)| {
         plan.view(sample, &mut Rng::new(&[plan.seed, 3, view as u64, member as u64]))
     };
@@ -56,8 +62,7 @@ struct Views<'v> {
     features: Vec<f32>,
     /// How many values there will be.
     values: usize,
-    progress: &'v (dyn Fn(f32) + Sync),
-    stop: &'v Stop<'v>,
+    watch: Watch<'v>,
 }
 
 impl<'v> stream::Job for Views<'v> {
@@ -76,12 +81,12 @@ impl<'v> stream::Job for Views<'v> {
     }
 
     fn store(&mut self, _: Vec<()>, features: &[f32]) -> Result<()> {
-        go_on(self.stop)?;
+        go_on(self.watch.stop)?;
         if !features.iter().all(|v| v.is_finite()) {
             return Err(Error::NotFinite { what: "a picture's feature".into() });
         }
         self.features.extend_from_slice(features);
-        (self.progress)(self.features.len() as f32 / self.values as f32);
+        (self.watch.progress)(self.features.len() as f32 / self.values as f32);
         Ok(())
     }
 }
@@ -93,12 +98,13 @@ impl Cache {
         model: &ModelConfig,
         weights: &View<'_>,
         samples: &[Sample],
-        (progress, stop): Watch<'_>,
+        watch: Watch<'_>,
     ) -> Result<Self> {
         let tower = AnyImageTower::new(model, weights)?;
         let view = |view: usize| {
-            let progress = |share: f32| progress((view as f32 + share) / VIEWS as f32);
-            features(plan, model, &tower, samples, view, (&progress, stop))
+            let progress = |share: f32| (watch.progress)((view as f32 + share) / VIEWS as f32);
+            let watch = Watch { progress: &progress, ..watch };
+            features(plan, model, &tower, samples, view, watch)
         };
         let views = (0..VIEWS).map(view).collect::<Result<_>>()?;
         Ok(Self { width: model.image.width, views })

@@ -16,6 +16,7 @@ use crate::checkpoint::{LOG, Progress, RunFolder};
 use crate::config::{LossKind, Products};
 use crate::event::{Event, Options};
 use crate::extras::{About, Extras};
+use crate::frozen::Watch;
 use crate::knowledge::{Head, KNOWLEDGE};
 use crate::optim::{self, Group, State};
 use crate::partition::Partition;
@@ -215,7 +216,7 @@ impl Run<'_> {
             view: self.partition.view(&state.weights),
             on_cpu: matches!(self.options.engine, Engine::Cpu),
             knowledge: self.folder.file(KNOWLEDGE),
-            watch: (&caching, self.stop),
+            watch: Watch { progress: &caching, stop: self.stop },
         };
         Extras::new(&about, self.partition.frozen())
     }

@@ -68,8 +68,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         return predictions::run(predictions, reference);
     }
     if let (Some(images), Some(texts)) = (&args.image_features, &args.text_features) {
-        let labels = args.image_labels.as_deref().zip(args.text_labels.as_deref());
-        features::run([images, texts], labels, args.reference.as_deref(), args.json)?;
+        let classes = args.image_labels.as_deref().zip(args.text_labels.as_deref());
+        let classes = classes.map(|(images, texts)| features::ClassFiles { images, texts });
+        features::run(images, texts, classes, args.reference.as_deref(), args.json)?;
         return Ok(ExitCode::SUCCESS);
     }
     if let [first, second] = &args.compare[..] {

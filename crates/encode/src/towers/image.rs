@@ -161,14 +161,14 @@ impl<'a> ImageTower<'a> {
             let grad = &dfeatures[chunk.items.start * width..chunk.items.end * width];
             let dnormed = self.probe.as_ref().map(|probe| {
                 let (normed, _) = self.stack.finish(&chunk.last);
-                probe.backward((&normed, &chunk.pooled), &chunk.spans, grad, grads)
+                probe.backward(&normed, &chunk.pooled, &chunk.spans, grad, grads)
             });
             let dnormed = match (dnormed, self.config.image_pool) {
                 (Some(dnormed), _) => Cow::Owned(dnormed),
                 (None, ImagePool::NormThenMean) => Cow::Owned(self.spread(&chunk.spans, grad)),
                 (None, _) => Cow::Borrowed(grad),
             };
-            let mut dx = self.stack.finish_backward((&chunk.last, &chunk.stats), &dnormed, grads);
+            let mut dx = self.stack.finish_backward(&chunk.last, &chunk.stats, &dnormed, grads);
             if self.config.image_pool == ImagePool::MeanThenNorm {
                 dx = self.spread(&chunk.spans, &dx);
             }

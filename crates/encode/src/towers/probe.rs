@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::attention::{Attention, OutputRows};
+use crate::attention::{Attention, OutputRows, Sequences};
 use crate::grads::Grads;
 use crate::layers::{Norm, Weights};
 use crate::linear::Linear;
@@ -65,7 +65,7 @@ impl<'a> Probe<'a> {
         for span in spans {
             tape.qkv[span.start * 3 * width..][..width].copy_from_slice(&query[..width]);
         }
-        let rows = (spans, OutputRows::First);
+        let rows = Sequences { spans, output: OutputRows::First };
         self.attention.forward(&tape.qkv, rows, &mut tape.mixed, &mut tape.probs);
         self.proj.forward(&tape.mixed, &mut tape.middle);
         let (mut normed, mut pooled) = (Vec::new(), Vec::new());
@@ -81,7 +81,8 @@ impl<'a> Probe<'a> {
     /// The gradient of `x`, (rows, W), from that of the pooled rows.
     pub(super) fn backward(
         &self,
-        (x, tape): (&[f32], &ProbeTape),
+        x: &[f32],
+        tape: &ProbeTape,
         spans: &[Range<usize>],
         grad: &[f32],
         grads: &mut Grads<'_>,
@@ -94,10 +95,10 @@ impl<'a> Probe<'a> {
         self.activation.backward(&tape.hidden, &mut dhidden);
         let dnormed = self.fc1.backward(&normed, &dhidden, "image.pool.mlp.fc1", grads);
         let mut dmiddle = grad.to_vec();
-        self.norm.backward((&tape.middle, &tape.stats), &dnormed, &mut dmiddle, grads);
+        self.norm.backward(&tape.middle, &tape.stats, &dnormed, &mut dmiddle, grads);
         let dmixed = self.proj.backward(&tape.mixed, &dmiddle, "image.pool.proj", grads);
-        let rows = (spans, OutputRows::First);
-        let mut dqkv = self.attention.backward((&tape.qkv, &tape.probs), rows, &dmixed);
+        let rows = Sequences { spans, output: OutputRows::First };
+        let mut dqkv = self.attention.backward(&tape.qkv, &tape.probs, rows, &dmixed);
         // The query gradient in the place of each first patch belongs to the probe.
         let width = self.probe.len();
         let mut dquery = vec![0.0; 3 * width];

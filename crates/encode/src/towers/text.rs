@@ -168,7 +168,7 @@ impl<'a> TextTower<'a> {
         let width = self.width;
         let (mut grads, rows) = collect(&pass.chunks, |chunk, grads| {
             let grad = &dfeatures[chunk.items.start * width..chunk.items.end * width];
-            let dlast = self.stack.finish_backward((&chunk.last, &chunk.stats), grad, grads);
+            let dlast = self.stack.finish_backward(&chunk.last, &chunk.stats, grad, grads);
             let dx = match self.output() {
                 OutputRows::All => self.spread(&chunk.spans, &dlast),
                 _ => dlast,

@@ -96,11 +96,11 @@ pub fn run(args: &Args) -> Result<()> {
     }
     folder.write("train.ids", lines(&parts.train, &samples).as_bytes())?;
     folder.write("val.ids", lines(&parts.val, &samples).as_bytes())?;
-    print(args, &parts, [joined, skipped.0, unread.0]);
+    print(args, &parts, joined, skipped.0, unread.0);
     Ok(())
 }
 
-fn print(args: &Args, parts: &Split, [joined, skipped, unread]: [usize; 3]) {
+fn print(args: &Args, parts: &Split, joined: usize, skipped: usize, unread: usize) {
     let (train, val, seed) = (parts.train.len(), parts.val.len(), args.seed);
     if args.json {
         let summary = json!({

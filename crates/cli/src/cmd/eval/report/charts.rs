@@ -30,7 +30,7 @@ pub(super) fn draw(out: &mut String, shown: &Shown<'_>) {
         name: (*name).to_owned(),
         points: histogram(
             ranked.iter().map(|r| (r.ranks[0] as f64).log10()),
-            (0.0, largest.log10()),
+            0.0..largest.log10(),
             16,
         ),
     };
@@ -53,11 +53,11 @@ pub(super) fn draw(out: &mut String, shown: &Shown<'_>) {
         wrong.extend(drawn.into_iter().filter(|at| !images.contains(at)).map(|at| score(text, at)));
     }
     let all = || right.iter().chain(&wrong).copied();
-    let range = (all().fold(f64::MAX, f64::min), all().fold(f64::MIN, f64::max) + 1e-6);
+    let range = all().fold(f64::MAX, f64::min)..all().fold(f64::MIN, f64::max) + 1e-6;
     let series = [("true pairs", &right), ("false pairs", &wrong)].map(|(name, values)| Series {
         name: name.to_owned(),
-        points: histogram(values.iter().copied(), range, 40),
+        points: histogram(values.iter().copied(), range.clone(), 40),
     });
-    let ends = [(0.0, format!("{:.2}", range.0)), (1.0, format!("{:.2}", range.1))];
+    let ends = [(0.0, format!("{:.2}", range.start)), (1.0, format!("{:.2}", range.end))];
     out.push_str(&svg("cosine of pairs, %", ChartType::Area, &series, &ends));
 }
