@@ -15,7 +15,6 @@ mod extras;
 mod frozen;
 mod history;
 mod knowledge;
-mod markup;
 mod mix;
 mod optim;
 mod partition;

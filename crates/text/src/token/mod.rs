@@ -47,3 +47,13 @@ pub fn unpadded(ids: &[u32]) -> &[u32] {
     let len = ids.iter().rposition(|&id| id != PAD).map_or(1, |last| last + 1);
     &ids[..len]
 }
+
+/// `first`, as many of the `pieces` as fit into `context` tokens, `last`; and how many pieces were cut.
+fn between(first: u32, pieces: &[u32], last: u32, context: usize) -> (Vec<u32>, usize) {
+    let kept = pieces.len().min(context.saturating_sub(2));
+    let mut ids = Vec::with_capacity(kept + 2);
+    ids.push(first);
+    ids.extend_from_slice(&pieces[..kept]);
+    ids.push(last);
+    (ids, pieces.len() - kept)
+}

@@ -5,9 +5,10 @@ use std::process::ExitCode;
 use std::sync::atomic::Ordering::Relaxed;
 
 use anyhow::Result;
+use tuwen_markup::{ChartType, Series};
 use tuwen_train::{Point, TrainConfig};
 
-use crate::chart::{ChartType, Series, svg};
+use crate::chart::svg;
 use crate::output::{Force, OutputFile};
 use crate::terminal::say;
 

@@ -3,9 +3,10 @@
 use tuwen_eval::Ranked;
 use tuwen_image::rng::Rng;
 use tuwen_index::exact::score as cosine;
+use tuwen_markup::{ChartType, Series, histogram};
 
 use super::Shown;
-use crate::chart::{ChartType, Series, histogram, svg};
+use crate::chart::svg;
 
 /// Appends the three charts.
 pub(super) fn draw(out: &mut String, shown: &Shown<'_>) {
