@@ -83,6 +83,15 @@ impl Report {
 
 /// Scores captions against pictures both ways.
 ///
+/// ```
+/// // Two pictures and three texts on the axes of a plane; the last text describes the other picture.
+/// let images = [1.0, 0.0, 0.0, 1.0];
+/// let texts = [1.0, 0.0, 0.0, 1.0, 0.0, 1.0];
+/// let report = tuwen_eval::evaluate(&images, &texts, 2, &[vec![0], vec![1], vec![0]]);
+/// assert!((report.text_to_image.recall[0] - 200.0 / 3.0).abs() < 1e-9, "R@1 of three texts");
+/// assert_eq!(report.image_to_text.recall[0], 100.0);
+/// ```
+///
 /// # Shapes
 /// `images`: N * D, `texts`: M * D unit vectors; `truth[j]` are the pictures that text j describes.
 pub fn evaluate(images: &[f32], texts: &[f32], dim: usize, truth: &[Vec<usize>]) -> Report {

@@ -74,6 +74,18 @@ pub fn decode_file(path: &Path, limits: Limits) -> Result<Picture> {
 ///
 /// # Errors
 /// Empty, unknown, corrupt or truncated bytes, a format that is not read, or a header beyond `limits`.
+///
+/// # Examples
+/// ```
+/// use tuwen_image::{Limits, Preprocess, RgbImage, decode, encode_png};
+///
+/// let file = encode_png(&RgbImage::new(64, 48));
+/// let picture = decode(&file, Limits::default())?;
+/// assert_eq!(picture.dimensions(), (64, 48));
+/// let square = Preprocess::squash(32).fit(&picture);
+/// assert_eq!(square.dimensions(), (32, 32));
+/// # Ok::<(), tuwen_files::Error>(())
+/// ```
 pub fn decode(bytes: &[u8], limits: Limits) -> Result<Picture> {
     Ok(decode_within_budget(bytes, limits)?.0)
 }

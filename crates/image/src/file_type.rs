@@ -58,6 +58,14 @@ const OTHERS: [(&[u8], &str); 30] = [
 pub const ARCHIVES: [&str; 5] = ["ZIP", "7z", "RAR", "gzip", "tar"];
 
 /// The type of a file that begins with `head`, which may be all of it.
+///
+/// ```
+/// use tuwen_image::{FileType, file_type};
+///
+/// assert_eq!(file_type(b"\xff\xd8\xff\xe0"), FileType::Picture);
+/// assert_eq!(file_type(b"8BPS\0\x01"), FileType::Unsupported("PSD"));
+/// assert_eq!(file_type(b"image,caption\n"), FileType::Unknown);
+/// ```
 pub fn file_type(head: &[u8]) -> FileType {
     let at = |start: usize, what: &[u8]| head.get(start..).is_some_and(|h| h.starts_with(what));
     if at(0, b"II*\0") || at(0, b"MM\0*") {
@@ -94,8 +102,8 @@ pub fn file_type(head: &[u8]) -> FileType {
 /// The name of a picture's format, as far as it is one that [`decode`](super::decode) reads.
 ///
 /// ```
-/// assert_eq!(crate::format(b"GIF89a..."), Some("gif"));
-/// assert_eq!(crate::format(b"a text"), None);
+/// assert_eq!(tuwen_image::format(b"GIF89a..."), Some("gif"));
+/// assert_eq!(tuwen_image::format(b"a text"), None);
 /// ```
 pub fn format(head: &[u8]) -> Option<&'static str> {
     let name = match head.get(..4)? {

@@ -54,6 +54,17 @@ impl PerceptualHash {
 
 /// For each picture the number of its group, the position of its first member: two that are alike are
 /// in the same one, and so are all that a chain of such pairs joins.
+///
+/// ```
+/// use tuwen_image::{PerceptualHash, RgbImage, duplicate_groups};
+///
+/// let slope = |strength: u32| {
+///     RgbImage::from_fn(64, 64, |x, _| [(x * strength) as u8; 3].into())
+/// };
+/// let [a, paler, other] = [slope(3), slope(2), RgbImage::from_fn(64, 64, |x, _| [200 - 3 * x as u8; 3].into())]
+///     .map(|picture| PerceptualHash::of(&picture));
+/// assert_eq!(duplicate_groups(&[&a, &other, &a, &paler])[..3], [0, 1, 0]);
+/// ```
 pub fn duplicate_groups(pictures: &[&PerceptualHash]) -> Vec<usize> {
     fn root(parent: &mut [usize], mut at: usize) -> usize {
         while parent[at] != at {

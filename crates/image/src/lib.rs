@@ -1,6 +1,6 @@
 //! Pictures: bytes -> a decoded `picture` -> the square a model takes -> floats.
 //!
-//! `kind` tells what a file is, `decode` reads any supported one (`avif` by a decoder of its own) after
+//! `file_type` tells what a file is, `decode` reads any supported one (`avif` by a decoder of its own) after
 //! `clean` took out what does harm, all threads within one `budget` of memory; `resize` is Pillow's, `geometry` decides what is resized to
 //! what, `exif` reads what the file says about the picture, `augment` varies pictures for training, with the
 //! seeded numbers of `rng`.

@@ -47,6 +47,21 @@ impl Targets {
 
 /// Symmetric cross-entropy with several positives, each row's target spread evenly over them.
 ///
+/// ```
+/// use tuwen_model::burn::tensor::{Device, Tensor};
+/// use tuwen_model::loss::{Targets, contrastive};
+///
+/// let device = Device::flex();
+/// let pairs = [Some(true), Some(false), Some(false), Some(true)];
+/// let loss = |a: [[f32; 2]; 2]| {
+///     let b = Tensor::from_floats([[1.0, 0.0], [0.0, 1.0]], &device);
+///     let targets = Targets::new(&pairs, [2, 2], &device);
+///     let log_scale = Tensor::from_floats([3.0], &device);
+///     contrastive(Tensor::from_floats(a, &device), b, log_scale, targets, 0.0).into_scalar::<f32>()
+/// };
+/// assert!(loss([[1.0, 0.0], [0.0, 1.0]]) < loss([[0.0, 1.0], [1.0, 0.0]]), "right pairs, wrong pairs");
+/// ```
+///
 /// # Shapes
 /// `a`, `b`: (B, D) unit vectors; `log_scale`: (1); `targets`: (B, B). Returns (1).
 /// `smoothing` moves that share of each target evenly to all columns that count.

@@ -1,8 +1,8 @@
 //! Training: one TOML in, a run folder out.
 //!
 //! `run` is the loop, read from top to bottom; `start` gives it data and first weights, `step` turns a
-//! batch into a loss and gradients (fast CPU towers, or burn on any device), `trainable` says which weights
-//! learn, `optim` turns gradients into weights, `checkpoint` keeps all of it on disk, `validate` measures
+//! batch into a loss and gradients (fast CPU towers, or burn on any device), `partition` says which weights
+//! are trainable, `optim` turns gradients into weights, `checkpoint` keeps all of it on disk, `validate` measures
 //! recall, `history` reads what a run's folder tells, `report` and `tensorboard` show it.
 
 mod architecture;

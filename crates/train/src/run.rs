@@ -130,7 +130,7 @@ impl Run<'_> {
             self.write(&mut log, &line)?;
         }
         if let Some(line) = progress.unmeasured.take() {
-            // Stopped behind this step: what is left of it is done first.
+            // The run was stopped between this step and its validation, which is done first.
             let line =
                 serde_json::from_str(&line).map_err(|e| Error::config(&self.config.out, e))?;
             let line = self.validate(&state, &mut progress, line)?;
@@ -138,23 +138,23 @@ impl Run<'_> {
             self.save(&state, &progress, &log)?;
         }
         // A run that is complete, or was stopped early, stays as it is.
-        let mut tired = self.is_tired(&progress);
-        if state.step < self.steps && !tired {
+        let mut stop_early = self.stops_early(&progress);
+        if state.step < self.steps && !stop_early {
             let extras = self.extras(&state, &samples, &plan)?;
             (self.tell)(Event::Start { step: state.step, steps: self.steps });
             for batch in plan.stream(Arc::new(samples), state.step..self.steps) {
                 let line = self.step(&mut state, &batch?, &extras, &mut progress.usual)?;
-                tired = self.finish_step(&state, &mut progress, line, &mut log)?;
-                if tired {
+                stop_early = self.finish_step(&state, &mut progress, line, &mut log)?;
+                if stop_early {
                     break;
                 }
             }
         }
-        if tired {
+        if stop_early {
             let what = format!("not better for {} validations", progress.not_better);
             (self.tell)(Event::Note(format!("stopped early: {what}")));
         }
-        // The same command behind the end changes nothing.
+        // The same command after the end of the run changes nothing.
         if state.step > begun || !self.folder.file(report::PAGE).is_file() {
             report::write(&self.folder, self.config, &self.model.config, self.stop)?;
         }
@@ -183,17 +183,17 @@ impl Run<'_> {
             }
         }
         self.write(log, &line)?;
-        let tired = self.is_tired(progress);
+        let stop_early = self.stops_early(progress);
         let stopped = (self.stop)();
-        let last = end || tired || stopped;
+        let last = end || stop_early || stopped;
         if state.step.is_multiple_of(self.config.checkpoint_every) || last {
             self.save(state, progress, log)?;
         }
-        if stopped && !end && !tired {
+        if stopped && !end && !stop_early {
             report::curves(&self.folder)?;
             return Err(Error::Stopped);
         }
-        Ok(tired)
+        Ok(stop_early)
     }
 
     /// The log first: a checkpoint without the lines before it could not be gone on from.
@@ -202,7 +202,7 @@ impl Run<'_> {
         self.folder.save(state, progress, self.config.keep_checkpoints)
     }
 
-    fn is_tired(&self, progress: &Progress) -> bool {
+    fn stops_early(&self, progress: &Progress) -> bool {
         self.config.patience > 0 && progress.not_better >= self.config.patience
     }
 

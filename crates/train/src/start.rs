@@ -54,19 +54,20 @@ pub fn first_weights(config: &TrainConfig) -> Result<(Architecture, Arrays)> {
     model.config.check_weights(&arrays)?;
     match config.loss.kind {
         LossKind::Sigmoid => {
-            // One that is anyway says nothing of it, so that before and after have one architecture.
+            // A SigLIP is one by its pooling and leaves the flag unset; so must the trained model, whose
+            // architecture is then the same as before.
             model.config.sigmoid |= !model.config.is_sigmoid();
             begin_bias(&mut arrays);
         }
         LossKind::Contrastive => model.config.sigmoid = false,
-        // It knows cosines alone: what judged pairs before may go on to.
+        // The triplet loss is on cosines and uses neither scale nor bias: the flag stays.
         LossKind::Triplet => {}
     }
     Ok((model, arrays))
 }
 
-/// A model of another loss has no bias. At 0 every pair of a batch would begin as a sure yes, so it begins
-/// where SigLIP's does.
+/// A model of another loss has a bias of 0, with which nearly every pair of a batch would begin as a positive;
+/// it begins where SigLIP's does.
 fn begin_bias(arrays: &mut Arrays) {
     let bias = arrays.slot("heads.logit_bias", &[1]);
     if bias[0] == 0.0 {
@@ -74,7 +75,7 @@ fn begin_bias(arrays: &mut Arrays) {
     }
 }
 
-/// What a configuration asks of an architecture that has no such thing.
+/// Refuses settings that the architecture, its tokenizer or the processor does not support.
 fn check(config: &TrainConfig, model: &Architecture) -> Result<()> {
     let name = &model.config.name;
     let convolutions = matches!(model.config.vision, Vision::ResNet(_));
@@ -109,7 +110,7 @@ fn mix_image_tower(mix: &ImageMix, arrays: &mut Arrays) -> Result<()> {
 }
 
 fn random(model: Architecture, seed: u64) -> (Architecture, Arrays) {
-    // Not the default one, which is a GPU in a program built for it.
+    // Not burn's default device, which is a GPU in a program that is built for one.
     let device = Device::flex();
     device.seed(seed);
     let mut arrays = weights::from_module(&DualEncoder::new(&model.config, &device));

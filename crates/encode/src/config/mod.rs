@@ -231,6 +231,15 @@ impl TowerConfig {
 impl ModelConfig {
     /// Two small towers, over Chinese-CLIP's tokens: a ViT with patches of 16, the
     /// mean of the text's tokens, a common space as wide as the text tower.
+    ///
+    /// ```
+    /// use tuwen_encode::{ModelConfig, TowerConfig};
+    /// use tuwen_image::Preprocess;
+    ///
+    /// let (image, text) = (TowerConfig::new(192, 12, 3, 768), TowerConfig::new(256, 4, 4, 1024));
+    /// let config = ModelConfig::new("small", image, text, Preprocess::squash(224));
+    /// assert_eq!((config.patches(), config.embed_dim), (196, 256));
+    /// ```
     pub fn new(name: &str, image: TowerConfig, text: TowerConfig, preprocess: Preprocess) -> Self {
         Self {
             name: name.to_owned(),

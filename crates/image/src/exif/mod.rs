@@ -17,7 +17,7 @@ use self::blocks::Blocks;
 /// What a file says. Everything may be missing; texts are trimmed, not empty and at most 2,000 characters.
 ///
 /// ```
-/// use crate::Exif;
+/// use tuwen_image::Exif;
 /// assert_eq!(Exif::read(b"no picture at all"), Exif::default());
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -20,6 +20,14 @@ pub use window::windows;
 pub use wordpiece::{CLS, MASK, PAD, SEP, UNK, WordPiece};
 
 /// Token ids of several texts, padded to the longest one.
+///
+/// ```
+/// use tuwen_text::token::{TokenBatch, unpadded};
+///
+/// let batch = TokenBatch::new(&[vec![101, 4318, 102], vec![101, 102]]);
+/// assert_eq!(batch.ids, [101, 4318, 102, 101, 102, 0]);
+/// assert_eq!(unpadded(&batch.ids[3..]), [101, 102]);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenBatch {
     /// `B * L` ids, row-major, [`PAD`] behind the end of each text.

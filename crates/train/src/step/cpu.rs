@@ -22,7 +22,7 @@ pub(super) fn gradients(
     config: &LossConfig,
     input: &StepInput<'_>,
 ) -> Result<(f32, Arrays)> {
-    // Not the default one, which is a GPU in a program built for it.
+    // Not burn's default device, which is a GPU in a program that is built for one.
     let device = Device::flex().autodiff();
     let tower = || AnyImageTower::new(model, view);
     let tower = input.features.is_none().then(tower).transpose()?;

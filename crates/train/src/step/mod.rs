@@ -111,6 +111,40 @@ pub struct TeacherLogits {
 
 /// The loss and the gradients by name.
 ///
+/// ```
+/// use tuwen_encode::{Arrays, ModelConfig, TowerConfig};
+/// use tuwen_image::Preprocess;
+/// use tuwen_sets::loader::Batch;
+/// use tuwen_text::token::TokenBatch;
+/// use tuwen_train::{Engine, LossConfig, StepInput, View, gradients};
+///
+/// let tower = || TowerConfig::new(8, 1, 2, 16);
+/// let towers = ModelConfig::new("tiny", tower(), tower(), Preprocess::squash(16));
+/// let model = ModelConfig { vocab: 30, context: 8, ..towers };
+/// let mut weights = Arrays::default();
+/// for (name, shape) in model.weight_shapes() {
+///     weights.slot(&name, &shape).iter_mut().zip(1..).for_each(|(w, i)| *w = (i as f32).sin() / 4.0);
+/// }
+/// let texts = vec![TokenBatch::new(&[vec![1, 5, 2], vec![1, 9, 2]])];
+/// let batch = Batch {
+///     pixels: (0..2 * 3 * 16 * 16).map(|i| (i as f32 * 0.7).sin()).collect(),
+///     whole: texts.clone(),
+///     texts,
+///     text_ids: vec![vec![0, 1]],
+///     names: vec![vec![false; 2]],
+///     true_names: vec![Default::default(); 2],
+///     image_ids: vec![0, 1],
+///     duplicate_groups: vec![0, 1],
+/// };
+/// let view = View::plain(&weights);
+/// let input = StepInput::new(&batch);
+/// let loss: LossConfig = toml::from_str("kind = \"contrastive\"")?;
+/// let (loss, grads) = gradients(&Engine::Cpu, &model, &view, &loss, &input)?;
+/// assert!(loss > 0.0);
+/// assert_eq!(grads.get("image.patch_embed.weight")?.shape, weights.get("image.patch_embed.weight")?.shape);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// A weight is missing.
 pub fn gradients(
