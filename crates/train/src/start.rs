@@ -157,7 +157,7 @@ pub fn whole_model(name: &str) -> Result<(Architecture, Arrays)> {
     Ok((Architecture { config, tokenizer }, arrays))
 }
 
-/// All samples behind each other, and the plan that draws batches from them.
+/// The samples of all training sets in one list, and the plan that draws batches from them.
 ///
 /// # Errors
 /// A set that cannot be read, or that is too small.

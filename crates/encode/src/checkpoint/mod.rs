@@ -67,7 +67,7 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Our own layout inside the program; `path` is named in errors, and `digest` is [`Self::digest`]'s.
+    /// Our own layout inside the program; `path` is named in errors, and `digest` is that of `config` and all files.
     ///
     /// # Errors
     /// Not a safetensors file.

@@ -77,7 +77,7 @@ pub struct ModelConfig {
     /// Whether the text's projection has a bias (SigLIP).
     #[serde(default, skip_serializing_if = "is_default")]
     pub text_proj_bias: bool,
-    /// Whether a token sees only those before it.
+    /// Whether a causal mask hides from each token those behind it (CLIP).
     #[serde(default)]
     pub causal: bool,
     /// Whether a pair is judged by itself, by a sigmoid of its logit, which then has a bias. A model
