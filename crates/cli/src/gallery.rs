@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use tuwen_encode::Encoder;
 use tuwen_files::file;
 use tuwen_index::filter::Filter;
-use tuwen_index::{Gallery, Kind};
+use tuwen_index::{Gallery, Modality};
 use tuwen_retrieve::{Engine, Options, Search};
 
 use crate::query::{TextArgs, Usage, note_model};
@@ -87,11 +87,11 @@ impl AmongArgs {
     pub fn search(&self, k: usize) -> Result<Search> {
         let filter = self.filter.as_deref().map(Filter::parse).transpose();
         let filter = filter.map_err(|error| Usage(format!("--where: {error}")))?;
-        let kind = match self.kind {
-            KindArg::Image => Kind::Image,
-            KindArg::Text => Kind::Text,
+        let modality = match self.kind {
+            KindArg::Image => Modality::Image,
+            KindArg::Text => Modality::Text,
         };
-        Ok(Search { filter, ..Search::all(kind, k) })
+        Ok(Search { filter, ..Search::all(modality, k) })
     }
 
     /// Whether only some items count.

@@ -7,11 +7,11 @@ use anyhow::Result;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use tuwen_image::{Filter, Limits, decode, encode_jpeg, read_file, resize};
-use tuwen_index::Kind;
+use tuwen_index::Modality;
+use tuwen_markup::{escape, page_start};
 use tuwen_retrieve::Hit;
 
 use crate::output::OutputFile;
-use crate::output::mark::PAGE;
 use crate::terminal::safe;
 
 /// Longest side of a picture on the page.
@@ -28,19 +28,14 @@ overflow-wrap:anywhere}";
 /// # Errors
 /// The file cannot be written. A picture that cannot be read is left blank.
 pub fn write(output: &OutputFile, title: &str, rows: &[(String, Vec<Hit>)]) -> Result<()> {
-    let mut out = format!(
-        "<!doctype html><html lang=\"zh\"><meta charset=\"utf-8\">{PAGE}\
-         <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>{0}</title>\
-         <style>{STYLE}</style><h1>{0}</h1>\n",
-        escape(title)
-    );
+    let mut out = page_start(title, STYLE);
     for (query, hits) in rows {
         let _ = writeln!(out, "<h2>{}</h2><div class=\"hits\">", escape(query));
         for hit in hits {
             let label = hit.text.clone().unwrap_or_else(|| hit.file.last());
-            let picture = match hit.kind {
-                Kind::Image => thumbnail(hit.file.as_path()),
-                Kind::Text => String::new(),
+            let picture = match hit.modality {
+                Modality::Image => thumbnail(hit.file.as_path()),
+                Modality::Text => String::new(),
             };
             let _ = writeln!(
                 out,
@@ -72,10 +67,4 @@ pub fn picture(bytes: Option<Vec<u8>>) -> String {
     let (width, height) = (scaled(picture.width()) as u32, scaled(picture.height()) as u32);
     let jpeg = encode_jpeg(&resize(&picture, width, height, Filter::Bicubic), 85);
     format!("<img alt=\"\" src=\"data:image/jpeg;base64,{}\">", STANDARD.encode(jpeg))
-}
-
-/// Text as it may stand in a page.
-pub fn escape(text: &str) -> String {
-    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    text.replace('"', "&quot;").replace('\'', "&#39;")
 }

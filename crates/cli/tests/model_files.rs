@@ -306,7 +306,7 @@ fn a_logit_bias_is_a_part_of_the_model_in_every_layout() {
         let error = fail(home.path(), &["model", "convert", &sigmoid, "x.pt"], 1);
         assert!(error.contains("no place for"), "{error}");
     }
-    // What transformers' own files cannot say is refused on the way there.
+    // What transformers' own files cannot say is refused by the conversion.
     let args = ["model", "convert", "open_clip-sigmoid", "x", "--layout", "hf"];
     let error = fail(home.path(), &args, 1);
     assert!(error.contains("no place for") && error.contains("tokenizer"), "{error}");

@@ -22,6 +22,20 @@ pub struct Array {
 }
 
 /// Arrays by name, in the order of their names.
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use tuwen_encode::Arrays;
+/// use tuwen_encode::arrays::{Precision, read, write};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("model.safetensors");
+/// let mut weights = Arrays::default();
+/// weights.slot("heads.logit_scale", &[1])[0] = 2.5;
+/// write(&weights, Precision::F32, &BTreeMap::new(), &path)?;
+/// assert_eq!(read(&path)?, weights);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Arrays(pub BTreeMap<String, Array>);
 

@@ -6,26 +6,27 @@ use tuwen_gemm::{Mat, gemm};
 
 use crate::math;
 
-/// How a tower attends.
+/// The shape of a tower's self-attention.
 #[derive(Clone, Copy)]
 pub(crate) struct Attention {
     pub(crate) heads: usize,
     pub(crate) width: usize,
-    /// Whether a row sees only those before it, and itself.
+    /// Whether a causal mask hides from each row those behind it.
     pub(crate) causal: bool,
 }
 
-/// Which rows of each sequence leave the last block.
+/// Which rows of each sequence a block computes: of the last block only those that the feature is pooled
+/// from are needed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Leave {
+pub(crate) enum OutputRows {
     #[default]
     All,
     First,
     Last,
 }
 
-impl Leave {
-    /// The rows that leave, of a sequence's.
+impl OutputRows {
+    /// The output rows of the sequence at `span`.
     pub(crate) fn of(self, span: &Range<usize>) -> Range<usize> {
         match self {
             Self::All => span.clone(),
@@ -33,6 +34,14 @@ impl Leave {
             Self::Last => span.end - 1..span.end,
         }
     }
+}
+
+/// Sequences whose rows lie one behind the other in one matrix.
+#[derive(Clone, Copy)]
+pub(crate) struct Sequences<'r> {
+    /// The rows of each sequence.
+    pub(crate) spans: &'r [Range<usize>],
+    pub(crate) output: OutputRows,
 }
 
 impl Attention {
@@ -50,29 +59,29 @@ impl Attention {
         Mat::new(&qkv[start..], rows.len(), self.depth(), 3 * self.width)
     }
 
-    /// From (rows, 3W) to (rows that leave, W), and the attention weights of each sequence:
-    /// (H, rows that leave, L).
+    /// From (rows, 3W) to (output rows, W) in `mixed`, and the attention weights of each sequence,
+    /// (H, output rows, L), in `probs`.
     pub(crate) fn forward(
         &self,
         qkv: &[f32],
-        (spans, leave): (&[Range<usize>], Leave),
+        Sequences { spans, output }: Sequences<'_>,
         mixed: &mut Vec<f32>,
         probs: &mut Vec<Vec<f32>>,
     ) {
-        let rows: usize = spans.iter().map(|span| leave.of(span).len()).sum();
+        let rows: usize = spans.iter().map(|span| output.of(span).len()).sum();
         mixed.resize(rows * self.width, 0.0);
         probs.resize_with(spans.len(), Vec::new);
         let mut at = 0;
         for (span, probs) in spans.iter().zip(probs) {
-            let (len, asking) = (span.len(), leave.of(span));
-            let count = asking.len();
+            let (len, queries) = (span.len(), output.of(span));
+            let count = queries.len();
             probs.resize(self.heads * count * len, 0.0);
             for (head, probs) in probs.chunks_exact_mut(count * len).enumerate() {
-                let query = self.part(qkv, asking.clone(), 0, head);
+                let query = self.part(qkv, queries.clone(), 0, head);
                 gemm(probs, len, query, self.part(qkv, span.clone(), 1, head).t(), false);
                 if self.causal {
-                    for (row, asks) in probs.chunks_exact_mut(len).zip(asking.clone()) {
-                        row[asks - span.start + 1..].fill(f32::NEG_INFINITY);
+                    for (row, query) in probs.chunks_exact_mut(len).zip(queries.clone()) {
+                        row[query - span.start + 1..].fill(f32::NEG_INFINITY);
                     }
                 }
                 math::softmax(probs, len, self.scale());
@@ -84,11 +93,12 @@ impl Attention {
         }
     }
 
-    /// The gradient of (rows, 3W) from that of [`Attention::forward`]'s result, (rows that leave, W).
+    /// The gradient of (rows, 3W) from that of [`Attention::forward`]'s result, (output rows, W).
     pub(crate) fn backward(
         &self,
-        (qkv, probs): (&[f32], &[Vec<f32>]),
-        (spans, leave): (&[Range<usize>], Leave),
+        qkv: &[f32],
+        probs: &[Vec<f32>],
+        Sequences { spans, output }: Sequences<'_>,
         grad: &[f32],
     ) -> Vec<f32> {
         let stride = 3 * self.width;
@@ -96,8 +106,8 @@ impl Attention {
         let mut dscores = Vec::new();
         let mut first = 0;
         for (span, probs) in spans.iter().zip(probs) {
-            let (len, asking) = (span.len(), leave.of(span));
-            let count = asking.len();
+            let (len, queries) = (span.len(), output.of(span));
+            let count = queries.len();
             for (head, probs) in probs.chunks_exact(count * len).enumerate() {
                 let part = |index, rows: &Range<usize>| self.part(qkv, rows.clone(), index, head);
                 let from = first * self.width + head * self.depth();
@@ -105,14 +115,14 @@ impl Attention {
                 let prob = Mat::new(probs, count, len, len);
                 dscores.resize(count * len, 0.0);
                 gemm(&mut dscores, len, grad, part(2, span).t(), false);
-                // A row's hidden neighbours have probability 0 and so no gradient.
+                // Masked positions have probability 0 and so no gradient.
                 math::softmax_backward(probs, &mut dscores, len, self.scale());
                 let dscore = Mat::new(&dscores, count, len, len);
                 let at = |part: usize, rows: &Range<usize>| {
                     rows.start * stride + part * self.width + head * self.depth()
                 };
-                gemm(&mut dqkv[at(0, &asking)..], stride, dscore, part(1, span), false);
-                gemm(&mut dqkv[at(1, span)..], stride, dscore.t(), part(0, &asking), false);
+                gemm(&mut dqkv[at(0, &queries)..], stride, dscore, part(1, span), false);
+                gemm(&mut dqkv[at(1, span)..], stride, dscore.t(), part(0, &queries), false);
                 gemm(&mut dqkv[at(2, span)..], stride, prob.t(), grad, false);
             }
             first += count;

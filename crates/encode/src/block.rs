@@ -1,14 +1,15 @@
-//! A stack of transformer blocks over ragged rows: forward, and backward from a tape.
+//! A stack of transformer blocks over ragged rows: the forward pass, and the backward pass from a tape of
+//! its activations.
 //!
-//! The readable reference is `tuwen-model`'s `Block`; a test there holds the two together.
-//! Rows of several sequences lie one behind the other without padding: only attention knows where
-//! a sequence starts.
+//! The readable reference is `tuwen-model`'s `Block`; a test there compares the two. The tokens of several
+//! sequences are the rows of one matrix, one sequence behind the other without padding, so that every
+//! matrix product takes all of them at once; only attention needs to know where a sequence starts.
 
 use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::attention::{Attention, Leave};
+use crate::attention::{Attention, OutputRows, Sequences};
 use crate::config::{Activation, NormPlace};
 use crate::grads::Grads;
 use crate::layers::{Norm, Weights};
@@ -27,7 +28,7 @@ struct Block<'a> {
     fc2: Linear<'a>,
 }
 
-/// What one block computed, for the way back.
+/// One block's activations, kept for the backward pass.
 #[derive(Default)]
 pub(crate) struct BlockTape {
     /// The block's input.
@@ -36,15 +37,15 @@ pub(crate) struct BlockTape {
     qkv: Vec<f32>,
     probs: Vec<Vec<f32>>,
     mixed: Vec<f32>,
-    /// Input plus attention.
+    /// The residual stream between the branches: input plus attention.
     middle: Vec<f32>,
     stats2: Vec<[f32; 2]>,
     hidden: Vec<f32>,
-    /// The second sum, which only a block that normalises behind it needs.
+    /// The residual stream after the MLP; kept only by a post-norm block, whose second LayerNorm reads it.
     sum: Vec<f32>,
 }
 
-/// Rows that nothing needs afterwards.
+/// Buffers of activations that the backward pass does not need.
 #[derive(Default)]
 struct Scratch {
     normed: Vec<f32>,
@@ -62,25 +63,23 @@ pub(crate) struct Stack<'a> {
     activation: Activation,
 }
 
-/// What [`Stack::forward`] leaves for the way back.
+/// The activations that [`Stack::forward`] keeps for [`Stack::backward`].
 #[derive(Default)]
 pub(crate) struct Tape {
     /// Input and statistics of the first LayerNorm.
-    first: (Vec<f32>, Vec<[f32; 2]>),
+    first_input: Vec<f32>,
+    first_stats: Vec<[f32; 2]>,
     blocks: Vec<BlockTape>,
-    /// Which rows left the last block.
-    leave: Leave,
+    /// Which rows the last block computed.
+    output: OutputRows,
 }
 
-/// Where the sequences are, and which of their rows leave.
-type Rows<'r> = (&'r [Range<usize>], Leave);
-
-/// What a tape takes up.
+/// Which activations a tape keeps.
 #[derive(Clone, Copy)]
 pub(crate) struct Taping {
-    /// The first block.
+    /// The first block that is kept; those before it get no gradient.
     pub(crate) first: usize,
-    /// Of each block only its input; the rest is computed again when it is needed.
+    /// Keep of each block only its input, and recompute the rest in the backward pass.
     pub(crate) inputs_only: bool,
 }
 
@@ -123,27 +122,27 @@ impl<'a> Stack<'a> {
         self.attention.width
     }
 
-    /// Runs the blocks in place over `x`, (rows, W); `spans` are the sequences' rows. With a `leave`
-    /// other than all, just that row of each sequence leaves the last block, which saves most of its
-    /// work there and back.
+    /// Runs the blocks in place over `x`, (rows, W); `spans` are the sequences' rows. With an `output` of
+    /// one row, the last block computes just that row of each sequence, which saves most of its work in
+    /// both passes.
     pub(crate) fn forward(
         &self,
         x: &mut Vec<f32>,
         spans: &[Range<usize>],
         taping: Taping,
-        leave: Leave,
+        output: OutputRows,
     ) -> Tape {
-        let mut tapes = Tape { leave, ..Tape::default() };
+        let mut tapes = Tape { output, ..Tape::default() };
         let mut tape = BlockTape::default();
         let mut scratch = Scratch::default();
         if let Some(norm) = &self.first_norm {
             let mut out = Vec::new();
-            norm.forward(x, &mut out, &mut tapes.first.1);
-            tapes.first.0 = std::mem::replace(x, out);
+            norm.forward(x, &mut out, &mut tapes.first_stats);
+            tapes.first_input = std::mem::replace(x, out);
         }
         for (index, block) in self.blocks.iter().enumerate() {
-            let leave = if index + 1 == self.blocks.len() { leave } else { Leave::All };
-            self.block_forward(block, x, (spans, leave), &mut tape, &mut scratch);
+            let output = if index + 1 == self.blocks.len() { output } else { OutputRows::All };
+            self.block_forward(block, x, Sequences { spans, output }, &mut tape, &mut scratch);
             if index >= taping.first {
                 tapes.blocks.push(match taping.inputs_only {
                     true => BlockTape { x: std::mem::take(&mut tape.x), ..BlockTape::default() },
@@ -154,12 +153,13 @@ impl<'a> Stack<'a> {
         tapes
     }
 
-    /// Writes into the buffers of `tape`, which are reused when nobody keeps them.
+    /// Writes the activations into the buffers of `tape`, which the next block reuses unless the caller
+    /// takes them out.
     fn block_forward(
         &self,
         block: &Block<'_>,
         x: &mut Vec<f32>,
-        (spans, leave): Rows<'_>,
+        rows: Sequences<'_>,
         tape: &mut BlockTape,
         scratch: &mut Scratch,
     ) {
@@ -172,11 +172,11 @@ impl<'a> Stack<'a> {
             &*normed
         };
         block.qkv.forward(attended, &mut tape.qkv);
-        self.attention.forward(&tape.qkv, (spans, leave), &mut tape.mixed, &mut tape.probs);
+        self.attention.forward(&tape.qkv, rows, &mut tape.mixed, &mut tape.probs);
         block.proj.forward(&tape.mixed, &mut tape.middle);
-        match leave {
-            Leave::All => math::add(&mut tape.middle, x),
-            _ => math::add(&mut tape.middle, &self.leaving_rows(x, spans, leave)),
+        match rows.output {
+            OutputRows::All => math::add(&mut tape.middle, x),
+            _ => math::add(&mut tape.middle, &self.output_rows(x, rows)),
         }
         if post {
             block.norm1.forward(&tape.middle, normed, &mut tape.stats1);
@@ -198,28 +198,28 @@ impl<'a> Stack<'a> {
         }
     }
 
-    /// The rows of each sequence that leave.
-    fn leaving_rows(&self, x: &[f32], spans: &[Range<usize>], leave: Leave) -> Vec<f32> {
+    /// The output rows of each sequence.
+    fn output_rows(&self, x: &[f32], rows: Sequences<'_>) -> Vec<f32> {
         let width = self.width();
-        let rows = spans.iter().map(|span| leave.of(span));
+        let rows = rows.spans.iter().map(|span| rows.output.of(span));
         rows.flat_map(|rows| &x[rows.start * width..rows.end * width]).copied().collect()
     }
 
-    /// The opposite: zeros where nothing left.
-    fn all_rows(&self, left: Vec<f32>, spans: &[Range<usize>], leave: Leave) -> Vec<f32> {
-        if leave == Leave::All {
-            return left;
+    /// The opposite, for gradients: a matrix of all rows, zero in those that were no output.
+    fn all_rows(&self, outputs: Vec<f32>, rows: Sequences<'_>) -> Vec<f32> {
+        if rows.output == OutputRows::All {
+            return outputs;
         }
         let width = self.width();
-        let mut x = vec![0.0; spans.last().map_or(0, |span| span.end) * width];
-        for (row, span) in left.chunks_exact(width).zip(spans) {
-            x[leave.of(span).start * width..][..width].copy_from_slice(row);
+        let mut x = vec![0.0; rows.spans.last().map_or(0, |span| span.end) * width];
+        for (row, span) in outputs.chunks_exact(width).zip(rows.spans) {
+            x[rows.output.of(span).start * width..][..width].copy_from_slice(row);
         }
         x
     }
 
-    /// Takes the gradient of what left the last block back to the first taped block's input, and
-    /// through the first LayerNorm when all blocks are taped.
+    /// From the gradient of the last block's output to that of the first taped block's input, and through
+    /// the first LayerNorm when all blocks are taped.
     pub(crate) fn backward(
         &self,
         tape: &Tape,
@@ -229,37 +229,39 @@ impl<'a> Stack<'a> {
     ) -> Vec<f32> {
         let first = self.blocks.len() - tape.blocks.len();
         for (index, block) in self.blocks.iter().enumerate().skip(first).rev() {
-            let leave = if index + 1 == self.blocks.len() { tape.leave } else { Leave::All };
+            let output = if index + 1 == self.blocks.len() { tape.output } else { OutputRows::All };
             let kept = &tape.blocks[index - first];
-            let again = kept.qkv.is_empty().then(|| self.again(block, kept, (spans, leave)));
-            let kept = again.as_ref().unwrap_or(kept);
+            let rows = Sequences { spans, output };
+            let recomputed = kept.qkv.is_empty().then(|| self.recompute(block, kept, rows));
+            let kept = recomputed.as_ref().unwrap_or(kept);
             grad = match self.place {
-                NormPlace::Pre => self.pre_backward(block, kept, (spans, leave), grad, grads),
-                NormPlace::Post => self.post_backward(block, kept, (spans, leave), grad, grads),
+                NormPlace::Pre => self.pre_backward(block, kept, rows, grad, grads),
+                NormPlace::Post => self.post_backward(block, kept, rows, grad, grads),
             };
         }
         match &self.first_norm {
             Some(norm) if first == 0 => {
                 let mut dx = vec![0.0; grad.len()];
-                norm.backward((&tape.first.0, &tape.first.1), &grad, &mut dx, grads);
+                norm.backward(&tape.first_input, &tape.first_stats, &grad, &mut dx, grads);
                 dx
             }
             _ => grad,
         }
     }
 
-    /// The whole tape of a block of which only the input was kept.
-    fn again(&self, block: &Block<'_>, tape: &BlockTape, rows: Rows<'_>) -> BlockTape {
+    /// All activations of a block of which only the input was kept.
+    fn recompute(&self, block: &Block<'_>, tape: &BlockTape, rows: Sequences<'_>) -> BlockTape {
         let (mut x, mut whole) = (tape.x.clone(), BlockTape::default());
         self.block_forward(block, &mut x, rows, &mut whole, &mut Scratch::default());
         whole
     }
 
-    /// The MLP's way back: from the gradient of its output to that of its input.
+    /// The MLP's backward pass: from the gradient of its output to that of its input.
     fn mlp_backward(
         &self,
         block: &Block<'_>,
-        (tape, input): (&BlockTape, &[f32]),
+        tape: &BlockTape,
+        input: &[f32],
         grad: &[f32],
         grads: &mut Grads<'_>,
     ) -> Vec<f32> {
@@ -271,68 +273,67 @@ impl<'a> Stack<'a> {
         block.fc1.backward(input, &dhidden, &name("mlp.fc1"), grads)
     }
 
-    /// Attention's way back: from the gradient of its output to that of its input.
+    /// Attention's backward pass: from the gradient of its output to that of its input.
     fn attention_backward(
         &self,
         block: &Block<'_>,
-        (tape, input): (&BlockTape, &[f32]),
-        rows: Rows<'_>,
+        tape: &BlockTape,
+        input: &[f32],
+        rows: Sequences<'_>,
         grad: &[f32],
         grads: &mut Grads<'_>,
     ) -> Vec<f32> {
         let name = |part: &str| format!("{}.{part}", block.name);
         let dmixed = block.proj.backward(&tape.mixed, grad, &name("attn.proj"), grads);
-        let dqkv = self.attention.backward((&tape.qkv, &tape.probs), rows, &dmixed);
+        let dqkv = self.attention.backward(&tape.qkv, &tape.probs, rows, &dmixed);
         block.qkv.backward(input, &dqkv, &name("attn.qkv"), grads)
     }
 
-    /// From the gradient of what leaves to that of all rows of the input.
+    /// A pre-norm block's backward pass: from the gradient of its output rows to that of all input rows.
     fn pre_backward(
         &self,
         block: &Block<'_>,
         tape: &BlockTape,
-        (spans, leave): Rows<'_>,
+        rows: Sequences<'_>,
         mut grad: Vec<f32>,
         grads: &mut Grads<'_>,
     ) -> Vec<f32> {
-        // The normalised rows are cheaper to compute again than to keep.
+        // The normalised rows are cheaper to recompute than to keep.
         let (mut normed, mut stats) = (Vec::new(), Vec::new());
         block.norm2.forward(&tape.middle, &mut normed, &mut stats);
-        let dnormed = self.mlp_backward(block, (tape, &normed), &grad, grads);
-        block.norm2.backward((&tape.middle, &tape.stats2), &dnormed, &mut grad, grads);
+        let dnormed = self.mlp_backward(block, tape, &normed, &grad, grads);
+        block.norm2.backward(&tape.middle, &tape.stats2, &dnormed, &mut grad, grads);
         block.norm1.forward(&tape.x, &mut normed, &mut stats);
-        let branch = (tape, &normed[..]);
-        let dnormed = self.attention_backward(block, branch, (spans, leave), &grad, grads);
-        let mut dx = self.all_rows(grad, spans, leave);
-        block.norm1.backward((&tape.x, &tape.stats1), &dnormed, &mut dx, grads);
+        let dnormed = self.attention_backward(block, tape, &normed, rows, &grad, grads);
+        let mut dx = self.all_rows(grad, rows);
+        block.norm1.backward(&tape.x, &tape.stats1, &dnormed, &mut dx, grads);
         dx
     }
 
-    /// The same where the LayerNorms are behind the sums.
+    /// The same of a post-norm block, whose LayerNorms follow the residual sums.
     fn post_backward(
         &self,
         block: &Block<'_>,
         tape: &BlockTape,
-        (spans, leave): Rows<'_>,
+        rows: Sequences<'_>,
         grad: Vec<f32>,
         grads: &mut Grads<'_>,
     ) -> Vec<f32> {
         let mut dsum = vec![0.0; grad.len()];
-        block.norm2.backward((&tape.sum, &tape.stats2), &grad, &mut dsum, grads);
+        block.norm2.backward(&tape.sum, &tape.stats2, &grad, &mut dsum, grads);
         let (mut normed, mut stats) = (Vec::new(), Vec::new());
         block.norm1.forward(&tape.middle, &mut normed, &mut stats);
-        let branch = self.mlp_backward(block, (tape, &normed), &dsum, grads);
+        let branch = self.mlp_backward(block, tape, &normed, &dsum, grads);
         math::add(&mut dsum, &branch);
         let mut dmiddle = vec![0.0; grad.len()];
-        block.norm1.backward((&tape.middle, &tape.stats1), &dsum, &mut dmiddle, grads);
-        let branch = (tape, &tape.x[..]);
-        let branch = self.attention_backward(block, branch, (spans, leave), &dmiddle, grads);
-        let mut dx = self.all_rows(dmiddle, spans, leave);
+        block.norm1.backward(&tape.middle, &tape.stats1, &dsum, &mut dmiddle, grads);
+        let branch = self.attention_backward(block, tape, &tape.x, rows, &dmiddle, grads);
+        let mut dx = self.all_rows(dmiddle, rows);
         math::add(&mut dx, &branch);
         dx
     }
 
-    /// The final LayerNorm over some rows; where there is none, the rows themselves.
+    /// The final LayerNorm of some rows and its statistics; a stack without one returns the rows unchanged.
     pub(crate) fn finish(&self, x: &[f32]) -> (Vec<f32>, Vec<[f32; 2]>) {
         let (mut out, mut stats) = (Vec::new(), Vec::new());
         match &self.norm {
@@ -342,16 +343,17 @@ impl<'a> Stack<'a> {
         (out, stats)
     }
 
-    /// Gradient of [`Stack::finish`]'s input.
+    /// From the gradient of [`Stack::finish`]'s result to that of its input.
     pub(crate) fn finish_backward(
         &self,
-        rows: (&[f32], &[[f32; 2]]),
+        x: &[f32],
+        stats: &[[f32; 2]],
         grad: &[f32],
         grads: &mut Grads<'_>,
     ) -> Vec<f32> {
         let Some(norm) = &self.norm else { return grad.to_vec() };
         let mut dx = vec![0.0; grad.len()];
-        norm.backward(rows, grad, &mut dx, grads);
+        norm.backward(x, stats, grad, &mut dx, grads);
         dx
     }
 }

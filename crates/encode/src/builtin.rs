@@ -29,6 +29,15 @@ pub fn checkpoint() -> Result<(ModelConfig, Checkpoint)> {
 
 /// Opens [`BUILT_IN`].
 ///
+/// ```
+/// use tuwen_encode::{Encoder, builtin};
+///
+/// // Opening reads no weights: that happens when a tower is first needed.
+/// let encoder = builtin::open()?;
+/// assert_eq!(encoder.name(), builtin::BUILT_IN);
+/// # Ok::<(), tuwen_encode::Error>(())
+/// ```
+///
 /// # Errors
 /// As [`checkpoint`].
 pub fn open() -> Result<CpuEncoder> {

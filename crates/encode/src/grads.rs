@@ -1,8 +1,9 @@
-//! Gradients that several threads add up, always in the order of the chunks: the sum does not depend on
-//! how many threads there are, and is in memory once.
+//! Parameters' gradients, summed over the chunks of a batch by several threads. A parameter's sum is in
+//! memory once, and always adds the chunks in their order, so that its bits do not depend on the number of
+//! threads.
 //!
-//! Each chunk adds to each name exactly once. Its turn comes when the chunk before it has done so, which
-//! some thread is busy with: chunks are begun in their order.
+//! Each chunk adds to each parameter exactly once, and waits with that until the chunk before it has. That
+//! cannot deadlock: threads take chunks in their order, so a thread is already at work on the one before.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -12,25 +13,25 @@ use std::time::Duration;
 use crate::arrays::{Array, Arrays};
 use crate::math;
 
-/// How often a waiting thread looks whether another one has failed.
+/// How often a waiting thread checks whether another one has panicked.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// All sums.
+/// The sums, by parameter name.
 #[derive(Default)]
 struct Shared {
     sums: RwLock<HashMap<String, Arc<Sum>>>,
-    /// A thread has panicked, and will not take its turns.
+    /// Whether a thread has panicked: then its chunk's turn would never end.
     broken: AtomicBool,
 }
 
 #[derive(Default)]
 struct Sum {
-    /// Chunks that were added, and their sum.
+    /// How many chunks were added, and their sum.
     state: Mutex<(usize, Option<Array>)>,
     changed: Condvar,
 }
 
-/// Where one chunk puts its gradients.
+/// The gradients of one chunk on their way into the sums.
 pub(crate) struct Grads<'s> {
     shared: &'s Shared,
     turn: usize,
@@ -38,7 +39,7 @@ pub(crate) struct Grads<'s> {
 }
 
 impl Grads<'_> {
-    /// Adds what `fill` writes over zeros.
+    /// Adds a gradient that `fill` accumulates into zeros.
     pub(crate) fn add(&mut self, name: &str, shape: &[usize], fill: impl FnOnce(&mut [f32])) {
         self.put(name, shape, |values| {
             values.fill(0.0);
@@ -46,7 +47,7 @@ impl Grads<'_> {
         });
     }
 
-    /// Adds what `fill` writes over anything; all values must be written.
+    /// Adds a gradient that `fill` writes; the buffer holds old values, so `fill` must write all of them.
     pub(crate) fn put(&mut self, name: &str, shape: &[usize], fill: impl FnOnce(&mut [f32])) {
         let len = shape.iter().product();
         if self.scratch.len() < len {
@@ -88,10 +89,10 @@ impl Shared {
     }
 }
 
-/// Gradients of all chunks, summed, and for each chunk whatever else `backward` gave.
+/// Runs `backward` on every chunk; returns the summed gradients and each chunk's result.
 ///
-/// `backward` must not use rayon: a thread that waits there for others could begin a later chunk, which
-/// would wait for this one.
+/// `backward` must not use rayon: a thread that waits in rayon takes other work, which could be a later
+/// chunk, and that would wait for this one for ever.
 pub(crate) fn collect<C: Sync, T: Send>(
     chunks: &[C],
     backward: impl Fn(&C, &mut Grads<'_>) -> T + Sync + Send,

@@ -25,7 +25,7 @@ pub trait Weights<'a>: Sync {
         Ok((shape, Rows::Floats(values)))
     }
 
-    /// How rows are multiplied with these weights, there and back; attention between rows stays f32.
+    /// The precision of products with these weights in both passes; the products inside attention stay f32.
     fn precision(&self) -> Precision {
         Precision::F32
     }
@@ -121,7 +121,8 @@ impl<'a> Norm<'a> {
     /// Adds the input's gradient to `dx` and the parameters' to `grads`.
     pub(crate) fn backward(
         &self,
-        (x, stats): (&[f32], &[[f32; 2]]),
+        x: &[f32],
+        stats: &[[f32; 2]],
         grad: &[f32],
         dx: &mut [f32],
         grads: &mut Grads<'_>,

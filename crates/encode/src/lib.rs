@@ -2,7 +2,7 @@
 //! named weights, safetensors files.
 //!
 //! `math` are the kernels beside `tuwen-gemm`, `block` a stack of transformer blocks, `towers` the two
-//! towers with their way back for training, `encoder` the [`CpuEncoder`]. The readable reference
+//! towers with their backward pass for training, `encoder` the [`CpuEncoder`]. The readable reference
 //! of the same towers is `tuwen-model`.
 //!
 //! Shapes: B batch, L tokens, P patches, W width, H heads, D embedding, R picture side.

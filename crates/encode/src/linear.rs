@@ -1,4 +1,5 @@
-//! A matrix with its bias: `x W^T + b`, packed as f32 or of 8 bits where it lies, and the way back.
+//! A linear layer, `x W^T + b`, whose matrix is packed as f32 or used where it lies in 8 bits; forward and
+//! backward.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -20,7 +21,8 @@ const SHARED_COLUMNS: usize = 4 * PANEL;
 
 /// A matrix (out, in), ready for many products, with its bias.
 pub(crate) struct Linear<'a> {
-    /// Empty when the tower owns its weights: then only the factor is kept, and there is no way back.
+    /// Empty when the tower owns its weights: then only the packed factor is kept, and there is no backward
+    /// pass.
     weight: Cow<'a, [f32]>,
     bias: Option<Cow<'a, [f32]>>,
     factor: Factor<'a>,
@@ -129,7 +131,7 @@ impl<'a> Linear<'a> {
     /// Adds the parameters' gradients under `name`; returns the input's, (rows, in).
     ///
     /// # Panics
-    /// When the weights are owned: such a tower has no way back.
+    /// When the weights are owned: such a tower has no backward pass.
     pub(crate) fn backward(
         &self,
         x: &[f32],

@@ -3,7 +3,7 @@
 use crate::config::{ResNet, Vision};
 use crate::{ModelConfig, NormPlace, TowerConfig};
 
-/// Names with their shapes, PyTorch's way round.
+/// Names with their shapes, in PyTorch's layout.
 struct Shapes(Vec<(String, Vec<usize>)>);
 
 impl ModelConfig {
@@ -12,7 +12,7 @@ impl ModelConfig {
         self.weight_shapes().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum()
     }
 
-    /// Name and shape of every weight, PyTorch's way round.
+    /// Name and shape of every weight, in PyTorch's layout.
     pub fn weight_shapes(&self) -> Vec<(String, Vec<usize>)> {
         let mut out = Shapes(Vec::new());
         let (width, dim) = (self.image.width, self.embed_dim);
@@ -103,21 +103,21 @@ impl Shapes {
 
     fn resnet(&mut self, net: ResNet) {
         let half = net.stem / 2;
-        self.convolution("image.conv1", "image.bn1", [half, 3, 3]);
-        self.convolution("image.conv2", "image.bn2", [half, half, 3]);
-        self.convolution("image.conv3", "image.bn3", [net.stem, half, 3]);
+        self.convolution("image.conv1", "image.bn1", half, 3, 3);
+        self.convolution("image.conv2", "image.bn2", half, half, 3);
+        self.convolution("image.conv3", "image.bn3", net.stem, half, 3);
         let mut wide = net.stem;
         for (stage, &count) in net.blocks.iter().enumerate() {
             let planes = net.stem << stage;
             for block in 0..count {
                 let name = format!("image.layer{}.{block}", stage + 1);
                 let part = |part: &str| format!("{name}.{part}");
-                self.convolution(&part("conv1"), &part("bn1"), [planes, wide, 1]);
-                self.convolution(&part("conv2"), &part("bn2"), [planes, planes, 3]);
-                self.convolution(&part("conv3"), &part("bn3"), [4 * planes, planes, 1]);
+                self.convolution(&part("conv1"), &part("bn1"), planes, wide, 1);
+                self.convolution(&part("conv2"), &part("bn2"), planes, planes, 3);
+                self.convolution(&part("conv3"), &part("bn3"), 4 * planes, planes, 1);
                 if block == 0 {
-                    let shape = [4 * planes, wide, 1];
-                    self.convolution(&part("downsample.0"), &part("downsample.1"), shape);
+                    let (conv, norm) = (part("downsample.0"), part("downsample.1"));
+                    self.convolution(&conv, &norm, 4 * planes, wide, 1);
                 }
                 wide = 4 * planes;
             }
@@ -125,7 +125,7 @@ impl Shapes {
     }
 
     /// A convolution without bias and the batch normalisation behind it.
-    fn convolution(&mut self, conv: &str, norm: &str, [out, wide, side]: [usize; 3]) {
+    fn convolution(&mut self, conv: &str, norm: &str, out: usize, wide: usize, side: usize) {
         self.add(&format!("{conv}.weight"), &[out, wide, side, side]);
         for part in ["weight", "bias", "running_mean", "running_var"] {
             self.add(&format!("{norm}.{part}"), &[out]);

@@ -2,7 +2,7 @@
 //!
 //! Reading (files, decoding, fitting) runs on all threads while the network runs over the batch before it, and
 //! what is stored (a commit, a file) is stored while both go on. Items keep their order. Memory holds
-//! [`AHEAD`] + 2 batches of fitted pictures, however many items there are.
+//! `AHEAD` + 2 batches of fitted pictures, however many items there are.
 
 use std::marker::PhantomData;
 use std::sync::mpsc::{Receiver, Sender, channel};

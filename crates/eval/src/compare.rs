@@ -23,6 +23,11 @@ pub struct Comparison {
 
 /// Compares hits of the same queries, in the same order.
 ///
+/// ```
+/// let found = tuwen_eval::compare::compare(&[true, false, true, true], &[true, false, false, true]);
+/// assert_eq!((found.recall, found.only), ([75.0, 50.0], [1, 0]));
+/// ```
+///
 /// # Panics
 /// When there are not as many of both.
 pub fn compare(first: &[bool], second: &[bool]) -> Comparison {

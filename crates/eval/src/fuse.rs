@@ -59,6 +59,14 @@ pub struct Recipe {
 
 /// The first items for each query.
 ///
+/// ```
+/// use tuwen_eval::fuse::{Member, Recipe, fuse};
+///
+/// let (queries, gallery) = ([1.0, 0.0], [0.0, 1.0, 1.0, 0.0]);
+/// let model = Member { queries: &queries, gallery: &gallery, dim: 2, weight: 1.0 };
+/// assert_eq!(fuse(&[model, model], Recipe { top: 2, ..Recipe::default() }), [[1, 0]]);
+/// ```
+///
 /// # Panics
 /// When the members have not the same numbers of queries and items.
 pub fn fuse(members: &[Member<'_>], recipe: Recipe) -> Vec<Vec<usize>> {

@@ -15,4 +15,4 @@ mod recall;
 
 pub use metrics::{Ask, CUTOFFS, Direction, MAP_CUTOFF};
 pub use ranks::{Ranked, Ranking, Ties, rank, rank_all, top};
-pub use recall::{Captioned, Report, by_class, evaluate};
+pub use recall::{Captioned, Classified, Report, by_class, evaluate};

@@ -46,6 +46,14 @@ pub struct Ranking {
 
 /// Ranks all queries that have a true item.
 ///
+/// ```
+/// use tuwen_eval::{Ranking, rank_all};
+///
+/// let gallery = [1.0, 0.0, 0.0, 1.0, 0.6, 0.8];
+/// let ranked = rank_all(&[1.0, 0.0], &gallery, 2, &[vec![2]], Ranking { top: 3, ..Ranking::default() });
+/// assert_eq!((&ranked[0].ranks[..], &ranked[0].top[..]), (&[2][..], &[0, 2, 1][..]));
+/// ```
+///
 /// # Shapes
 /// `queries`: Q * D, `gallery`: N * D; `truth`: for each query the true gallery positions.
 pub fn rank_all(

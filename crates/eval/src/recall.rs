@@ -62,14 +62,19 @@ impl Captioned<'_> {
 
 impl Report {
     /// Summarises both directions of a set; `cutoffs` beside 1, 5 and 10.
-    pub fn new(set: Captioned<'_>, [to_image, to_text]: [&[Ranked]; 2], cutoffs: &[usize]) -> Self {
+    pub fn new(
+        set: Captioned<'_>,
+        text_to_image: &[Ranked],
+        image_to_text: &[Ranked],
+        cutoffs: &[usize],
+    ) -> Self {
         let clusters = set.clusters();
         let images = Ask { gallery: set.images.len() / set.dim, cutoffs, clusters: &clusters };
         let texts = Ask { gallery: set.truth.len(), cutoffs, clusters: &[] };
-        Self::of([Direction::new(to_image, images), Direction::new(to_text, texts)])
+        Self::of(Direction::new(text_to_image, images), Direction::new(image_to_text, texts))
     }
 
-    fn of([text_to_image, image_to_text]: [Direction; 2]) -> Self {
+    fn of(text_to_image: Direction, image_to_text: Direction) -> Self {
         let six = text_to_image.recall.iter().chain(&image_to_text.recall);
         let mean_recall = six.sum::<f64>() / 6.0;
         Self { text_to_image, image_to_text, mean_recall }
@@ -78,34 +83,51 @@ impl Report {
 
 /// Scores captions against pictures both ways.
 ///
+/// ```
+/// // Two pictures and three texts on the axes of a plane; the last text describes the other picture.
+/// let images = [1.0, 0.0, 0.0, 1.0];
+/// let texts = [1.0, 0.0, 0.0, 1.0, 0.0, 1.0];
+/// let report = tuwen_eval::evaluate(&images, &texts, 2, &[vec![0], vec![1], vec![0]]);
+/// assert!((report.text_to_image.recall[0] - 200.0 / 3.0).abs() < 1e-9, "R@1 of three texts");
+/// assert_eq!(report.image_to_text.recall[0], 100.0);
+/// ```
+///
 /// # Shapes
 /// `images`: N * D, `texts`: M * D unit vectors; `truth[j]` are the pictures that text j describes.
 pub fn evaluate(images: &[f32], texts: &[f32], dim: usize, truth: &[Vec<usize>]) -> Report {
     let set = Captioned { images, texts, dim, truth };
     let ranking = Ranking::default();
-    Report::new(set, [&set.text_to_image(ranking), &set.image_to_text(ranking)], &[])
+    Report::new(set, &set.text_to_image(ranking), &set.image_to_text(ranking), &[])
+}
+
+/// Pictures or texts, each of one class.
+#[derive(Clone, Copy, Debug)]
+pub struct Classified<'a, C> {
+    /// N * D unit vectors.
+    pub vectors: &'a [f32],
+    /// N classes.
+    pub classes: &'a [C],
 }
 
 /// Scores by class: right is whatever has the query's class, pictures for texts and texts for pictures.
 /// This is the mAP of cross-modal hashing and common-space learning.
-///
-/// # Shapes
-/// `images`: N * D unit vectors and N classes; `texts`: M * D unit vectors and M classes.
 pub fn by_class<C: Eq + Hash>(
-    images: (&[f32], &[C]),
-    texts: (&[f32], &[C]),
+    images: Classified<'_, C>,
+    texts: Classified<'_, C>,
     dim: usize,
     cutoffs: &[usize],
 ) -> Report {
-    let direction = |(queries, asked): (&[f32], &[C]), (gallery, given): (&[f32], &[C])| {
+    let direction = |queries: &Classified<'_, C>, gallery: &Classified<'_, C>| {
         let mut members: HashMap<&C, Vec<usize>> = HashMap::new();
-        given.iter().enumerate().for_each(|(at, class)| members.entry(class).or_default().push(at));
+        for (at, class) in gallery.classes.iter().enumerate() {
+            members.entry(class).or_default().push(at);
+        }
         let truth = |class: &C| members.get(class).cloned().unwrap_or_default();
-        let truth: Vec<Vec<usize>> = asked.iter().map(truth).collect();
-        let ranked = rank_all(queries, gallery, dim, &truth, Ranking::default());
-        Direction::new(&ranked, Ask { gallery: given.len(), cutoffs, clusters: &[] })
+        let truth: Vec<Vec<usize>> = queries.classes.iter().map(truth).collect();
+        let ranked = rank_all(queries.vectors, gallery.vectors, dim, &truth, Ranking::default());
+        Direction::new(&ranked, Ask { gallery: gallery.classes.len(), cutoffs, clusters: &[] })
     };
-    Report::of([direction(texts, images), direction(images, texts)])
+    Report::of(direction(&texts, &images), direction(&images, &texts))
 }
 
 #[cfg(test)]

@@ -54,7 +54,7 @@ impl Set {
         let set = Captioned { images, texts, dim: self.dim, truth };
         let ranking = Ranking { top: 10, ties };
         let (to_image, to_text) = (set.text_to_image(ranking), set.image_to_text(ranking));
-        let report = Report::new(set, [&to_image, &to_text], &[]);
+        let report = Report::new(set, &to_image, &to_text, &[]);
         let tops = [to_image, to_text].map(|ranked| ranked.into_iter().map(|r| r.top).collect());
         (report, tops)
     }

@@ -36,6 +36,15 @@ pub fn open(path: &Path) -> Result<File> {
 
 /// Reads a regular file of at most `limit` bytes.
 ///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("a.bin");
+/// std::fs::write(&path, b"12345")?;
+/// assert_eq!(tuwen_files::file::read(&path, 5)?, b"12345");
+/// assert!(tuwen_files::file::read(&path, 4).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// As [`open`], or the file is larger.
 pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {

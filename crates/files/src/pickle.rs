@@ -68,7 +68,16 @@ pub struct TensorRef {
     pub strides: Vec<usize>,
 }
 
-/// Reads one pickle.
+/// Reads one pickle, without running anything that it names.
+///
+/// ```
+/// use tuwen_files::pickle::{Value, parse};
+///
+/// // pickle.dumps(5, protocol=2)
+/// assert!(matches!(parse(b"\x80\x02K\x05."), Ok(Value::Int(5))));
+/// // os.system
+/// assert!(parse(b"cos\nsystem\n(S'ls'\ntR.").is_err());
+/// ```
 ///
 /// # Errors
 /// In words: where it ends too early, what it names that no checkpoint needs.

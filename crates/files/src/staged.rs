@@ -10,7 +10,21 @@ use crate::{Error, Result};
 /// The file by which a temporary folder is known as ours.
 const LOCK: &str = ".tuwen-lock";
 
-/// A folder that is being written.
+/// A folder that is being written. It has a temporary name until it is finished, and is gone when it is dropped
+/// before.
+///
+/// ```
+/// use tuwen_files::staged::StagedFolder;
+///
+/// # let home = tempfile::tempdir()?;
+/// # let place = home.path().join("model");
+/// let folder = StagedFolder::create(&place)?;
+/// std::fs::write(folder.path().join("config.json"), "{}")?;
+/// assert!(!place.exists());
+/// folder.finish()?;
+/// assert!(place.join("config.json").is_file());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct StagedFolder {
     folder: PathBuf,

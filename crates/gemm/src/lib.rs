@@ -75,6 +75,17 @@ impl<'a> Mat<'a> {
 }
 
 /// The right factor of a product, packed once for many products.
+///
+/// ```
+/// use tuwen_gemm::{Mat, Packed};
+///
+/// // A linear layer's matrix (2, 3) as a factor of many rows.
+/// let weight = [1.0, 0.0, 0.0, 0.0, 2.0, 0.0];
+/// let packed = Packed::new(Mat::new(&weight, 2, 3, 3).t());
+/// let mut y = [0.0; 2];
+/// packed.multiply(&mut y, 2, Mat::new(&[5.0, 6.0, 7.0], 1, 3, 3));
+/// assert_eq!(y, [5.0, 12.0]);
+/// ```
 pub struct Packed {
     /// The panels of each block of [`DEPTH`] rows, one block behind the other.
     blocks: Vec<Vec<u32>>,
@@ -142,6 +153,15 @@ impl Packed {
 }
 
 /// `c = a b`, or `c += a b` when `accumulate`. `c` is row-major with rows `stride` apart.
+///
+/// ```
+/// use tuwen_gemm::{Mat, gemm};
+///
+/// let a = [1.0, 2.0, 3.0, 4.0];
+/// let (mut c, a) = ([0.0; 4], Mat::new(&a, 2, 2, 2));
+/// gemm(&mut c, 2, a, a.t(), false);
+/// assert_eq!(c, [5.0, 11.0, 11.0, 25.0]);
+/// ```
 ///
 /// # Panics
 /// When the shapes do not fit.

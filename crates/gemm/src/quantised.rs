@@ -15,6 +15,17 @@ const ROWS: usize = 288;
 
 /// The transpose of a row-major matrix (out, in) of i8 whose rows have a scale each. A product has the bits of
 /// [`crate::Packed`]'s with the values as f32 times their scales.
+///
+/// ```
+/// use tuwen_gemm::{Mat, Quantised};
+///
+/// // Two rows of three values, the second with a scale of a half.
+/// let bytes: Vec<u8> = [1i8, 2, 3, -4, 0, 8].map(|value| value as u8).to_vec();
+/// let factor = Quantised::new(bytes.into(), vec![1.0, 0.5]);
+/// let mut y = [0.0; 2];
+/// factor.multiply_columns(&mut y, 2, Mat::new(&[1.0, 1.0, 1.0], 1, 3, 3), 0..2);
+/// assert_eq!(y, [6.0, 2.0]);
+/// ```
 pub struct Quantised<'a> {
     values: Cow<'a, [u8]>,
     scales: Vec<f32>,

@@ -9,6 +9,16 @@ use crate::listing::is_plain_name;
 use crate::{Error, Result};
 
 /// A folder of repositories.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// let cache = tuwen_hub::Cache::new(folder.path().to_owned());
+/// assert_eq!(cache.snapshot("org/name"), None);
+/// // Files that were brought by hand are found.
+/// std::fs::create_dir_all(cache.by_hand("org/name"))?;
+/// assert_eq!(cache.snapshot("org/name"), Some(cache.by_hand("org/name")));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Cache {
     root: PathBuf,

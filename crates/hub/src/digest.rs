@@ -9,14 +9,14 @@ use sha2::{Digest, Sha256};
 
 /// Which checksum an ETag is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum EtagHash {
     /// Of the content.
     Sha256,
     /// Of git's header and the content, <https://git-scm.com/book/en/v2/Git-Internals-Git-Objects>.
     Git,
 }
 
-impl Kind {
+impl EtagHash {
     /// By its length; none for an ETag that is something else.
     pub(crate) fn of(etag: &str) -> Option<Self> {
         let hex = etag.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'));
@@ -29,14 +29,14 @@ impl Kind {
 }
 
 /// The checksum of a file of `size` bytes, in hexadecimal digits.
-pub(crate) fn digest(kind: Kind, path: &Path, size: u64) -> std::io::Result<String> {
-    match kind {
-        Kind::Sha256 => hash(Sha256::new(), path),
-        Kind::Git => hash(Sha1::new_with_prefix(format!("blob {size}\0")), path),
+pub(crate) fn digest(hash: EtagHash, path: &Path, size: u64) -> std::io::Result<String> {
+    match hash {
+        EtagHash::Sha256 => hex_digest(Sha256::new(), path),
+        EtagHash::Git => hex_digest(Sha1::new_with_prefix(format!("blob {size}\0")), path),
     }
 }
 
-fn hash<D: Digest>(mut hasher: D, path: &Path) -> std::io::Result<String> {
+fn hex_digest<D: Digest>(mut hasher: D, path: &Path) -> std::io::Result<String> {
     let mut file = File::open(path)?;
     let mut buffer = vec![0; 1 << 18];
     loop {

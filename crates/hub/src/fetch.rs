@@ -9,7 +9,7 @@ use std::time::Duration;
 use ureq::http::Response;
 use ureq::{Agent, Body};
 
-use crate::digest::{Kind, digest};
+use crate::digest::{EtagHash, digest};
 use crate::listing::{Entry, Listing, Site, is_plain_name};
 use crate::open::by_hand;
 use crate::{Cache, Error, Known, Result, Settings};
@@ -45,7 +45,7 @@ pub struct Fetcher<'a> {
 struct Head {
     etag: String,
     size: u64,
-    kind: Option<Kind>,
+    hash: Option<EtagHash>,
 }
 
 /// Keeps other programs from fetching the same file until it is dropped.
@@ -115,7 +115,7 @@ impl<'a> Fetcher<'a> {
             other => other,
         })?;
         let fetch = |entry: &Entry| {
-            let blob = self.blob((&hf, &repo), &listing.commit, entry)?;
+            let blob = self.blob(&hf, &repo, &listing.commit, entry)?;
             self.cache.link(&hf, &listing.commit, &entry.path, &blob)
         };
         listing.descriptions().iter().try_for_each(fetch)?;
@@ -142,10 +142,10 @@ impl<'a> Fetcher<'a> {
     }
 
     /// Brings one file of `repo` into the cache's blobs of `cached`.
-    fn blob(&self, (cached, repo): (&str, &str), commit: &str, entry: &Entry) -> Result<PathBuf> {
+    fn blob(&self, cached: &str, repo: &str, commit: &str, entry: &Entry) -> Result<PathBuf> {
         let url = self.settings.site.file_url(&self.settings.endpoint, repo, commit, &entry.path);
         let head = match &entry.checked {
-            Some((size, sha)) => Head { etag: sha.clone(), size: *size, kind: Kind::of(sha) },
+            Some((size, sha)) => Head { etag: sha.clone(), size: *size, hash: EtagHash::of(sha) },
             None => self.tried(&url, || self.head(&url))?,
         };
         let blobs = self.cache.repo(cached).join("blobs");
@@ -174,7 +174,7 @@ impl<'a> Fetcher<'a> {
         let size = header("x-linked-size").or_else(|| header("content-length"));
         let size = size.and_then(|size| size.parse().ok());
         match (etag.filter(|etag| is_plain_name(etag)), size) {
-            (Some(etag), Some(size)) => Ok(Head { kind: Kind::of(&etag), etag, size }),
+            (Some(etag), Some(size)) => Ok(Head { hash: EtagHash::of(&etag), etag, size }),
             _ => Err(Try::Again("the server names neither size nor ETag of the file".into())),
         }
     }
@@ -319,8 +319,8 @@ fn cut(what: String, moved: bool) -> Try {
 
 /// Whether a file is what the server announced; if not, it is deleted.
 fn check(part: &Path, head: &Head, file: &str) -> Result<()> {
-    let Some(kind) = head.kind else { return Ok(()) };
-    let found = digest(kind, part, head.size).map_err(|e| Error::io(part, e))?;
+    let Some(hash) = head.hash else { return Ok(()) };
+    let found = digest(hash, part, head.size).map_err(|e| Error::io(part, e))?;
     if found == head.etag {
         return Ok(());
     }

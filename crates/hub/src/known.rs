@@ -72,6 +72,12 @@ pub const KNOWN: &[Known] = &[
 
 impl Known {
     /// The model of that name, or of that repository.
+    ///
+    /// ```
+    /// let known = tuwen_hub::Known::find("siglip2-base-patch16-224").expect("a published model");
+    /// assert_eq!(known.repo, "google/siglip2-base-patch16-224");
+    /// assert_eq!(known.config().preprocess.size, 224);
+    /// ```
     pub fn find(name: &str) -> Option<&'static Known> {
         KNOWN.iter().find(|known| known.name == name || known.repo == name)
     }

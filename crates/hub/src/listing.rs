@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::digest::Kind;
+use crate::digest::EtagHash;
 use crate::{Error, Result};
 
 /// Where repositories are.
@@ -79,7 +79,7 @@ impl Site {
             }
             // It becomes the name of a file in the cache.
             if let Some((_, sha)) = checked
-                && Kind::of(sha) != Some(Kind::Sha256)
+                && EtagHash::of(sha) != Some(EtagHash::Sha256)
             {
                 let what = format!("the SHA-256 of {path} is given as {sha:?}");
                 return Err(Error::hostile(repo, what));

@@ -7,6 +7,11 @@ use tuwen_encode::{Checkpoint, CpuEncoder, ModelConfig, builtin};
 use crate::{Cache, Error, Known, Result};
 
 /// Whether `name` stands for the same model on every machine, as a path does not.
+///
+/// ```
+/// assert!(tuwen_hub::is_name("tuwen-small") && tuwen_hub::is_name("openai/clip-vit-base-patch32"));
+/// assert!(!tuwen_hub::is_name("./model"));
+/// ```
 pub fn is_name(name: &str) -> bool {
     name == builtin::BUILT_IN || (!Path::new(name).exists() && repo_of(name).is_some())
 }
@@ -41,6 +46,16 @@ pub fn checkpoint(name: &str) -> Result<(ModelConfig, Checkpoint)> {
 }
 
 /// The same, ready to embed.
+///
+/// ```
+/// use tuwen_encode::Encoder;
+///
+/// let encoder = tuwen_hub::open("tuwen-small")?;
+/// assert_eq!(encoder.name(), "tuwen-small");
+/// // What is not here is never fetched by the way; the error says how to get it.
+/// assert!(tuwen_hub::open("nobody/no-such-model").is_err());
+/// # Ok::<(), tuwen_hub::Error>(())
+/// ```
 ///
 /// # Errors
 /// As [`checkpoint`].

@@ -31,7 +31,7 @@ impl Augment {
     pub fn apply(&self, picture: &Picture, preprocess: &Preprocess, rng: &mut Rng) -> RgbImage {
         let mut out = if self.crop_scale > 0.0 {
             let ratio = if self.crop_ratio == 0.0 { 4.0 / 3.0 } else { self.crop_ratio };
-            random_resized_crop(picture, (self.crop_scale, ratio), preprocess, rng)
+            random_resized_crop(picture, self.crop_scale, ratio, preprocess, rng)
         } else {
             preprocess.fit(picture)
         };
@@ -74,7 +74,8 @@ fn erase(picture: &mut RgbImage, rng: &mut Rng) {
 /// torchvision's `RandomResizedCrop`: ten tries at an area and an aspect.
 fn random_resized_crop(
     picture: &Picture,
-    (smallest, ratio): (f32, f32),
+    smallest: f32,
+    ratio: f32,
     preprocess: &Preprocess,
     rng: &mut Rng,
 ) -> RgbImage {

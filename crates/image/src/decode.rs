@@ -9,7 +9,7 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, RgbImage};
 
 use super::budget::{Permit, permit};
-use super::{Kind, Picture, avif, clean, kind, tiff};
+use super::{FileType, Picture, avif, clean, file_type, tiff};
 use tuwen_files::error::PICTURES;
 use tuwen_files::{Error, Result, file};
 
@@ -74,6 +74,18 @@ pub fn decode_file(path: &Path, limits: Limits) -> Result<Picture> {
 ///
 /// # Errors
 /// Empty, unknown, corrupt or truncated bytes, a format that is not read, or a header beyond `limits`.
+///
+/// # Examples
+/// ```
+/// use tuwen_image::{Limits, Preprocess, RgbImage, decode, encode_png};
+///
+/// let file = encode_png(&RgbImage::new(64, 48));
+/// let picture = decode(&file, Limits::default())?;
+/// assert_eq!(picture.dimensions(), (64, 48));
+/// let square = Preprocess::squash(32).fit(&picture);
+/// assert_eq!(square.dimensions(), (32, 32));
+/// # Ok::<(), tuwen_files::Error>(())
+/// ```
 pub fn decode(bytes: &[u8], limits: Limits) -> Result<Picture> {
     Ok(decode_within_budget(bytes, limits)?.0)
 }
@@ -94,9 +106,9 @@ fn decode_within_budget(bytes: &[u8], limits: Limits) -> Result<(Picture, Permit
     if bytes.is_empty() {
         return Err(Error::Picture("the file is empty".into()));
     }
-    match kind(bytes) {
-        Kind::Unsupported(kind) => return Err(Error::Unsupported { kind }),
-        Kind::Picture if avif::is_avif(bytes) => return avif::decode(bytes, limits),
+    match file_type(bytes) {
+        FileType::Unsupported(kind) => return Err(Error::Unsupported { kind }),
+        FileType::Picture if avif::is_avif(bytes) => return avif::decode(bytes, limits),
         _ => {}
     }
     let Ok(format) = image::guess_format(bytes) else {

@@ -18,7 +18,7 @@ const SIDE: u32 = 16;
 
 /// What remains of a picture to tell whether another looks like it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Fingerprint {
+pub struct PerceptualHash {
     /// The difference hash: of a grey picture of 9 x 8, whether each value is darker than its right
     /// neighbour's. <https://www.hackerfactor.com/blog/index.php?/archives/529-Kind-of-Like-That.html>
     hash: u64,
@@ -26,7 +26,7 @@ pub struct Fingerprint {
     small: Vec<u8>,
 }
 
-impl Fingerprint {
+impl PerceptualHash {
     /// Of a picture of any size.
     pub fn of(picture: &RgbImage) -> Self {
         let grey = |picture: &RgbImage| -> Vec<u32> {
@@ -54,7 +54,18 @@ impl Fingerprint {
 
 /// For each picture the number of its group, the position of its first member: two that are alike are
 /// in the same one, and so are all that a chain of such pairs joins.
-pub fn groups(pictures: &[&Fingerprint]) -> Vec<usize> {
+///
+/// ```
+/// use tuwen_image::{PerceptualHash, RgbImage, duplicate_groups};
+///
+/// let slope = |strength: u32| {
+///     RgbImage::from_fn(64, 64, |x, _| [(x * strength) as u8; 3].into())
+/// };
+/// let [a, paler, other] = [slope(3), slope(2), RgbImage::from_fn(64, 64, |x, _| [200 - 3 * x as u8; 3].into())]
+///     .map(|picture| PerceptualHash::of(&picture));
+/// assert_eq!(duplicate_groups(&[&a, &other, &a, &paler])[..3], [0, 1, 0]);
+/// ```
+pub fn duplicate_groups(pictures: &[&PerceptualHash]) -> Vec<usize> {
     fn root(parent: &mut [usize], mut at: usize) -> usize {
         while parent[at] != at {
             parent[at] = parent[parent[at]];
@@ -63,7 +74,7 @@ pub fn groups(pictures: &[&Fingerprint]) -> Vec<usize> {
         at
     }
     // The same again joins its first: of many copies only one is compared.
-    let mut firsts: HashMap<&Fingerprint, usize> = HashMap::new();
+    let mut firsts: HashMap<&PerceptualHash, usize> = HashMap::new();
     let mut parent: Vec<usize> =
         pictures.iter().enumerate().map(|(at, &one)| *firsts.entry(one).or_insert(at)).collect();
     let mut distinct: Vec<usize> = firsts.into_values().collect();
@@ -106,26 +117,26 @@ mod tests {
 
     #[test]
     fn a_paler_copy_is_alike_and_another_picture_is_not() {
-        let [one, paler, other] =
-            [picture(0.0, 1.0), picture(0.0, 0.9), picture(1.6, 1.0)].map(|p| Fingerprint::of(&p));
+        let [one, paler, other] = [picture(0.0, 1.0), picture(0.0, 0.9), picture(1.6, 1.0)]
+            .map(|p| PerceptualHash::of(&p));
         assert!(one.is_like(&paler) && !one.is_like(&other));
-        assert_eq!(groups(&[&one, &other, &paler, &other]), [0, 1, 0, 1]);
-        assert_eq!(groups(&[]), Vec::<usize>::new());
+        assert_eq!(duplicate_groups(&[&one, &other, &paler, &other]), [0, 1, 0, 1]);
+        assert_eq!(duplicate_groups(&[]), Vec::<usize>::new());
     }
 
     #[test]
     fn groups_are_those_of_comparing_all_pairs() {
         let mut rng = crate::rng::Rng::new(&[2]);
-        let mut all: Vec<Fingerprint> = Vec::new();
+        let mut all: Vec<PerceptualHash> = Vec::new();
         for _ in 0..400 {
             let mut one = match all.len() {
-                0 => Fingerprint { hash: 0, small: vec![100; 256] },
+                0 => PerceptualHash { hash: 0, small: vec![100; 256] },
                 len => all[rng.below(len)].clone(),
             };
             (0..rng.below(9)).for_each(|_| one.hash ^= 1 << rng.below(64));
             all.push(one);
         }
-        let all: Vec<&Fingerprint> = all.iter().collect();
+        let all: Vec<&PerceptualHash> = all.iter().collect();
         let mut slow: Vec<usize> = (0..all.len()).collect();
         for a in 0..all.len() {
             for b in 0..a {
@@ -135,13 +146,13 @@ mod tests {
                 }
             }
         }
-        assert_eq!(groups(&all), slow);
+        assert_eq!(duplicate_groups(&all), slow);
         assert!(slow.iter().collect::<std::collections::HashSet<_>>().len() > 5);
     }
 
     #[test]
     fn different_things_on_white_paper_are_not_alike() {
-        let (one, other) = (Fingerprint::of(&bar(35, 5)), Fingerprint::of(&bar(35, 35)));
+        let (one, other) = (PerceptualHash::of(&bar(35, 5)), PerceptualHash::of(&bar(35, 35)));
         assert!(one.is_like(&one) && !one.is_like(&other));
     }
 }

@@ -1,6 +1,6 @@
 //! Pictures: bytes -> a decoded `picture` -> the square a model takes -> floats.
 //!
-//! `kind` tells what a file is, `decode` reads any supported one (`avif` by a decoder of its own) after
+//! `file_type` tells what a file is, `decode` reads any supported one (`avif` by a decoder of its own) after
 //! `clean` took out what does harm, all threads within one `budget` of memory; `resize` is Pillow's, `geometry` decides what is resized to
 //! what, `exif` reads what the file says about the picture, `augment` varies pictures for training, with the
 //! seeded numbers of `rng`.
@@ -12,9 +12,9 @@ mod clean;
 mod decode;
 mod directory;
 mod exif;
+mod file_type;
 mod geometry;
 mod hash;
-mod kind;
 mod picture;
 mod png;
 mod rand_augment;
@@ -25,9 +25,9 @@ mod tiff;
 pub use augment::Augment;
 pub use decode::{Limits, decode, decode_file, decode_then, encode_jpeg, read_file};
 pub use exif::{DateTime, Exif, Place};
+pub use file_type::{ARCHIVES, FileType, HEAD, file_type, format};
 pub use geometry::{Centre, Geometry, Preprocess, Resize, ToRgb};
-pub use hash::{Fingerprint, groups};
-pub use kind::{ARCHIVES, HEAD, Kind, format, kind};
+pub use hash::{PerceptualHash, duplicate_groups};
 pub use picture::Picture;
 pub use png::encode_png;
 pub use rand_augment::RandAugment;

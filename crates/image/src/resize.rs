@@ -126,6 +126,15 @@ impl Taps {
 ///
 /// # Panics
 /// When `width` or `height` is 0.
+///
+/// # Examples
+/// ```
+/// use tuwen_image::{Filter, RgbImage, resize};
+///
+/// let grey = RgbImage::from_pixel(40, 30, [90, 90, 90].into());
+/// let small = resize(&grey, 4, 3, Filter::Bicubic);
+/// assert_eq!(small, RgbImage::from_pixel(4, 3, [90, 90, 90].into()));
+/// ```
 pub fn resize(source: &RgbImage, width: u32, height: u32, filter: Filter) -> RgbImage {
     assert!(width > 0 && height > 0, "cannot resize to {width}x{height}");
     if filter == Filter::Nearest {

@@ -6,7 +6,7 @@
 use std::time::Instant;
 
 use tuwen_index::filter::Fields;
-use tuwen_index::{Gallery, IdSet, Kind, ModelId, NewItem};
+use tuwen_index::{Gallery, IdSet, Modality, ModelId, NewItem};
 
 const DIM: usize = 256;
 
@@ -20,7 +20,7 @@ fn main() {
         let begun = Instant::now();
         let gallery = Gallery::open(folder.path()).expect("the gallery");
         let opened = begun.elapsed();
-        let vectors = gallery.vectors(Kind::Image).expect("vectors");
+        let vectors = gallery.vectors(Modality::Image).expect("vectors");
         let mapped = begun.elapsed();
         println!("{attempt}: open {:.1} ms, vectors {:.1} ms", ms(opened), ms(mapped - opened));
         let search = |what: &str, among: Option<&IdSet>| {
@@ -55,7 +55,7 @@ fn fill(folder: &std::path::Path, rows: usize) {
         let put = |gallery: &Gallery| {
             (start..(start + 10_000).min(rows)).try_for_each(|of| {
                 let item = NewItem {
-                    kind: Kind::Image,
+                    modality: Modality::Image,
                     origin: format!("/pictures/{of}.jpg").into_bytes(),
                     text: None,
                     owner: None,

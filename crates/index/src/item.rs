@@ -7,14 +7,14 @@ use crate::filter::Fields;
 /// What an item is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum Modality {
     /// A picture.
     Image,
     /// A text, possibly a caption of a picture.
     Text,
 }
 
-impl Kind {
+impl Modality {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Image => "image",
@@ -38,7 +38,7 @@ pub struct ModelId {
 #[derive(Clone, Debug)]
 pub struct NewItem {
     /// What it is.
-    pub kind: Kind,
+    pub modality: Modality,
     /// The file it comes from, as the system's bytes.
     pub origin: Vec<u8>,
     /// The words of a text.
@@ -67,7 +67,7 @@ pub struct Item {
     /// Its number.
     pub id: i64,
     /// What it is.
-    pub kind: Kind,
+    pub modality: Modality,
     /// The file it comes from, as the system's bytes.
     pub origin: Vec<u8>,
     /// The words of a text.

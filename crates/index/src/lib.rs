@@ -16,6 +16,6 @@ mod vectors;
 
 pub use error::{Error, Result};
 pub use gallery::Gallery;
-pub use item::{Item, Kind, ModelId, NewItem};
+pub use item::{Item, Modality, ModelId, NewItem};
 pub use topk::{Hit, TopK};
 pub use vectors::{IdSet, Vectors};

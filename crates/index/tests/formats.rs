@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use tuwen_index::{Gallery, Hit, Kind, ModelId};
+use tuwen_index::{Gallery, Hit, Modality, ModelId};
 
 /// A copy of the committed gallery of that format, three pictures with a caption each.
 fn copy(format: i64) -> tempfile::TempDir {
@@ -26,9 +26,9 @@ fn copy_into(from: &Path, to: &Path) {
 }
 
 /// All items of a kind by their likeness to the first picture.
-fn ranked(gallery: &Gallery, kind: Kind) -> Vec<Hit> {
+fn ranked(gallery: &Gallery, modality: Modality) -> Vec<Hit> {
     let query = gallery.vector(1).expect("the first picture's vector");
-    gallery.vectors(kind).expect("vectors").search(&query, 10, None).expect("hits")
+    gallery.vectors(modality).expect("vectors").search(&query, 10, None).expect("hits")
 }
 
 #[test]
@@ -39,15 +39,15 @@ fn the_first_format_is_searched_as_it_is_and_becomes_todays_when_it_is_written()
     let old = Gallery::open(folder.path()).expect("an old gallery");
     let model: ModelId = old.model().expect("its model");
     assert_eq!(model.fingerprint, "tuwen-small-c3b2cb74d55eafef");
-    let wanted = [Kind::Image, Kind::Text].map(|kind| ranked(&old, kind));
+    let wanted = [Modality::Image, Modality::Text].map(|modality| ranked(&old, modality));
     assert_eq!([wanted[0].len(), wanted[1].len(), wanted[0][0].id as usize], [3, 3, 1]);
     assert!((wanted[0][0].score - 1.0).abs() < 1e-5);
     drop(old);
     assert_eq!(std::fs::read(&file).expect("the database"), before, "reading changes nothing");
     let new = Gallery::open_for_writing(folder.path(), &model).expect("migrated");
-    assert_eq!([Kind::Image, Kind::Text].map(|kind| ranked(&new, kind)), wanted);
-    assert_eq!(new.all(Kind::Text).expect("texts")[2].owner, Some(3));
+    assert_eq!([Modality::Image, Modality::Text].map(|modality| ranked(&new, modality)), wanted);
+    assert_eq!(new.all(Modality::Text).expect("texts")[2].owner, Some(3));
     drop(new);
     let again = Gallery::open(folder.path()).expect("today's format");
-    assert_eq!([Kind::Image, Kind::Text].map(|kind| ranked(&again, kind)), wanted);
+    assert_eq!([Modality::Image, Modality::Text].map(|modality| ranked(&again, modality)), wanted);
 }

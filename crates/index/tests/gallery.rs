@@ -2,7 +2,7 @@
 
 use tuwen_index::filter::{Fields, Filter};
 use tuwen_index::fulltext::Match;
-use tuwen_index::{Error, Gallery, Kind, ModelId, NewItem};
+use tuwen_index::{Error, Gallery, Modality, ModelId, NewItem};
 
 fn model() -> ModelId {
     ModelId { name: "test".into(), fingerprint: "test-1".into(), dim: 3 }
@@ -10,7 +10,7 @@ fn model() -> ModelId {
 
 fn item(origin: &str, vector: [f32; 3]) -> NewItem {
     NewItem {
-        kind: Kind::Image,
+        modality: Modality::Image,
         origin: origin.as_bytes().to_vec(),
         text: None,
         owner: None,
@@ -32,14 +32,14 @@ fn a_failed_transaction_changes_nothing_and_readers_see_what_is_committed() {
     let reader = Gallery::open(folder.path()).expect("a reader");
     let failed: Result<(), Error> = writer.transaction(|gallery| {
         gallery.insert(&item("b", [0.0, 1.0, 0.0]))?;
-        assert_eq!(gallery.count(Kind::Image)?, 2);
-        assert_eq!(reader.count(Kind::Image)?, 1, "not yet committed");
+        assert_eq!(gallery.count(Modality::Image)?, 2);
+        assert_eq!(reader.count(Modality::Image)?, 1, "not yet committed");
         Err(Error::Missing("made up".into()))
     });
     failed.expect_err("the change failed");
-    assert_eq!(writer.count(Kind::Image).expect("a count"), 1);
+    assert_eq!(writer.count(Modality::Image).expect("a count"), 1);
     writer.transaction(|gallery| gallery.insert(&item("b", [0.0, 1.0, 0.0]))).expect("committed");
-    let vectors = reader.vectors(Kind::Image).expect("vectors");
+    let vectors = reader.vectors(Modality::Image).expect("vectors");
     let hits = vectors.search(&[0.1, 0.9, 0.0], 5, None).expect("hits");
     let found = reader.item(hits[0].id as i64).expect("readable").expect("there");
     assert_eq!((hits.len(), found.origin.as_slice()), (2, b"b".as_slice()));
@@ -51,7 +51,7 @@ fn an_updated_item_keeps_its_captions() {
     let gallery = Gallery::open_for_writing(folder.path(), &model()).expect("a gallery");
     let id = gallery.insert(&item("a", [1.0, 0.0, 0.0])).expect("an item");
     let caption = NewItem {
-        kind: Kind::Text,
+        modality: Modality::Text,
         text: Some("一只狗".into()),
         owner: Some(id),
         ..item("captions.csv", [0.0, 0.0, 1.0])
@@ -59,9 +59,9 @@ fn an_updated_item_keeps_its_captions() {
     gallery.insert(&caption).expect("a caption");
     gallery.update(id, &item("a", [0.0, 1.0, 0.0])).expect("updated");
     assert_eq!(gallery.vector(id).expect("a vector"), [0.0, 1.0, 0.0]);
-    assert_eq!(gallery.all(Kind::Text).expect("texts")[0].owner, Some(id));
+    assert_eq!(gallery.all(Modality::Text).expect("texts")[0].owner, Some(id));
     gallery.remove(id).expect("removed");
-    let texts = gallery.all(Kind::Text).expect("texts");
+    let texts = gallery.all(Modality::Text).expect("texts");
     assert_eq!((texts[0].owner, texts[0].text.as_deref()), (None, Some("一只狗")));
 }
 
@@ -92,7 +92,7 @@ fn a_rebuilt_gallery_takes_the_place_of_the_old_one_at_its_end_only() {
     drop(old);
     let reader = Gallery::open(path).expect("a reader");
     let origins = |gallery: &Gallery| -> Vec<Vec<u8>> {
-        gallery.all(Kind::Image).expect("items").into_iter().map(|item| item.origin).collect()
+        gallery.all(Modality::Image).expect("items").into_iter().map(|item| item.origin).collect()
     };
     let other = ModelId { fingerprint: "other-2".into(), ..model() };
     let given_up = Gallery::rebuild(path, &other).expect("a new gallery");
@@ -127,7 +127,7 @@ fn a_lock_file_that_is_taken_away_is_noticed() {
     let second = Gallery::open_for_writing(path, &model()).expect("it can be locked again");
     second.transaction(change).expect("the one with the lock writes");
     assert!(matches!(writer.transaction(change), Err(Error::Unlocked(_))), "another file");
-    assert_eq!(second.count(Kind::Image).expect("a count"), 1);
+    assert_eq!(second.count(Modality::Image).expect("a count"), 1);
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn what_a_caption_says_is_true_of_its_picture_as_long_as_it_is_there() {
     let dog = gallery.insert(&picture("dog.jpg", &["狗"])).expect("a picture");
     let cat = gallery.insert(&picture("cat.jpg", &["猫"])).expect("a picture");
     let caption = |tags: &[&str], price: f64, words: &str| NewItem {
-        kind: Kind::Text,
+        modality: Modality::Text,
         owner: Some(dog),
         text: Some(words.into()),
         fields: fields(tags, price),
@@ -160,11 +160,11 @@ fn what_a_caption_says_is_true_of_its_picture_as_long_as_it_is_there() {
     gallery.insert(&caption(&["beach"], 7.0, "on a beach")).expect("another");
     let found = |filter: &str| -> Vec<u64> {
         let filter = Filter::parse(filter).expect("a filter");
-        gallery.select(&filter, Kind::Image).expect("items").into_iter().collect()
+        gallery.select(&filter, Modality::Image).expect("items").into_iter().collect()
     };
     let worded = |words: &str| -> Vec<u64> {
         let query = tuwen_text::for_query(words);
-        let hits = gallery.with_words(Match::All(&query), Kind::Image, 9, None).expect("hits");
+        let hits = gallery.with_words(Match::All(&query), Modality::Image, 9, None).expect("hits");
         hits.into_iter().map(|hit| hit.id).collect()
     };
     let dog = dog as u64;

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use tuwen_index::filter::Fields;
-use tuwen_index::{Gallery, Kind, ModelId, NewItem};
+use tuwen_index::{Gallery, Modality, ModelId, NewItem};
 
 const DIM: usize = 16;
 const ROUNDS: u64 = 100;
@@ -67,7 +67,7 @@ fn vector(of: usize) -> Vec<f32> {
 
 fn item(of: usize) -> NewItem {
     NewItem {
-        kind: Kind::Image,
+        modality: Modality::Image,
         origin: of.to_string().into_bytes(),
         text: None,
         owner: None,
@@ -126,12 +126,12 @@ fn is_old(folder: &Path) -> bool {
 
 fn check(folder: &Path, known: &BTreeMap<i64, usize>, round: u64) {
     let gallery = Gallery::open(folder).unwrap_or_else(|e| panic!("round {round}: {e}"));
-    let vectors = gallery.vectors(Kind::Image).unwrap_or_else(|e| panic!("round {round}: {e}"));
+    let vectors = gallery.vectors(Modality::Image).unwrap_or_else(|e| panic!("round {round}: {e}"));
     let found = vectors.search(&vector(1), usize::MAX, None);
     let found = found.unwrap_or_else(|e| panic!("round {round}: {e}"));
     let ids: std::collections::HashSet<u64> = found.iter().map(|hit| hit.id).collect();
     assert_eq!(ids.len(), found.len(), "round {round}: each item once");
-    assert_eq!(found.len(), gallery.count(Kind::Image).expect("a count"), "round {round}");
+    assert_eq!(found.len(), gallery.count(Modality::Image).expect("a count"), "round {round}");
     for (&id, &of) in known {
         assert!(ids.contains(&(id as u64)), "round {round}: item {id} is lost");
         assert_eq!(gallery.vector(id).expect("a vector"), vector(of), "round {round}: item {id}");

@@ -5,7 +5,7 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use tuwen_index::filter::Fields;
-use tuwen_index::{Error, Gallery, IdSet, Kind, ModelId, NewItem};
+use tuwen_index::{Error, Gallery, IdSet, Modality, ModelId, NewItem};
 
 const DIM: usize = 8;
 
@@ -19,7 +19,7 @@ fn vector(of: usize) -> Vec<f32> {
 
 fn item(of: usize) -> NewItem {
     NewItem {
-        kind: Kind::Image,
+        modality: Modality::Image,
         origin: of.to_string().into_bytes(),
         text: None,
         owner: None,
@@ -65,7 +65,7 @@ fn a_changed_byte_is_found_when_its_block_is_read() {
         let middle = path.metadata().expect("the file").len() / 2;
         write_at(&path, SeekFrom::Start(middle), &[0x55]);
         let gallery = Gallery::open(folder.path()).expect("opening reads no block");
-        let vectors = gallery.vectors(Kind::Image).expect("nor does mapping");
+        let vectors = gallery.vectors(Modality::Image).expect("nor does mapping");
         let error = vectors.search(&vector(1), 3, None).expect_err("a damaged block");
         assert!(matches!(&error, Error::DamagedSegment { .. }), "{error}");
         let said = error.to_string();
@@ -89,12 +89,12 @@ fn a_cut_file_is_refused_and_an_uncommitted_tail_is_cut() {
     let id = gallery.insert(&item(300)).expect("one more");
     assert_eq!(path.metadata().expect("the file").len(), length + (DIM * 4) as u64);
     assert_eq!(gallery.vector(id).expect("a vector"), vector(300));
-    let vectors = gallery.vectors(Kind::Image).expect("vectors");
+    let vectors = gallery.vectors(Modality::Image).expect("vectors");
     assert_eq!(vectors.search(&vector(300), 301, None).expect("hits").len(), 301);
     drop((gallery, vectors));
     OpenOptions::new().write(true).open(&path).and_then(|f| f.set_len(length)).expect("cut");
     let gallery = Gallery::open(folder.path()).expect("the database is whole");
-    let error = gallery.vectors(Kind::Image).expect_err("a row is missing");
+    let error = gallery.vectors(Modality::Image).expect_err("a row is missing");
     assert!(matches!(error, Error::DamagedSegment { .. }), "{error}");
 }
 
@@ -103,12 +103,12 @@ fn what_is_removed_or_replaced_is_not_found_and_a_merge_gives_its_place_back() {
     let folder = tempfile::tempdir().expect("a folder");
     let gallery = filled(folder.path(), 3000);
     let reader = Gallery::open(folder.path()).expect("a reader");
-    let before = reader.vectors(Kind::Image).expect("vectors");
+    let before = reader.vectors(Modality::Image).expect("vectors");
     gallery.update(7, &item(5000)).expect("updated");
     let remove = |gallery: &Gallery| (1001..=2900).try_for_each(|id| gallery.remove(id));
     gallery.transaction(remove).expect("removed");
     let check = |gallery: &Gallery| {
-        let vectors = gallery.vectors(Kind::Image).expect("vectors");
+        let vectors = gallery.vectors(Modality::Image).expect("vectors");
         let all = vectors.search(&vector(5000), 5000, None).expect("hits");
         let mut ids: Vec<u64> = all.iter().map(|hit| hit.id).collect();
         ids.sort_unstable();
@@ -130,5 +130,5 @@ fn what_is_removed_or_replaced_is_not_found_and_a_merge_gives_its_place_back() {
         "as it was mapped"
     );
     gallery.insert(&item(1)).expect("the merged segment grows");
-    assert_eq!(gallery.vectors(Kind::Image).expect("vectors").len(), 1101);
+    assert_eq!(gallery.vectors(Modality::Image).expect("vectors").len(), 1101);
 }

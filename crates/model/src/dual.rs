@@ -11,6 +11,22 @@ use crate::layers::linear;
 use crate::{ImageTower, TextTower};
 
 /// The dual encoder.
+///
+/// ```
+/// use tuwen_encode::{ModelConfig, TowerConfig};
+/// use tuwen_image::Preprocess;
+/// use tuwen_model::DualEncoder;
+/// use tuwen_model::burn::tensor::{Device, Tensor};
+///
+/// let tower = || TowerConfig::new(8, 1, 2, 16);
+/// let towers = ModelConfig::new("tiny", tower(), tower(), Preprocess::squash(16));
+/// let config = ModelConfig { vocab: 30, context: 8, ..towers };
+/// let device = Device::flex();
+/// let model = DualEncoder::new(&config, &device);
+/// let images = model.embed_images(Tensor::zeros([2, 3, 16, 16], &device), None);
+/// let texts = model.embed_texts(Tensor::from_ints([[1, 5, 2], [1, 2, 0]], &device));
+/// assert_eq!((images.dims(), texts.dims()), ([2, 8], [2, 8]));
+/// ```
 #[derive(Module, Debug)]
 pub struct DualEncoder {
     /// Pixels to features.

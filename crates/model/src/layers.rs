@@ -83,16 +83,16 @@ impl Block {
     }
 
     /// # Shapes
-    /// `x`: (B, L, W); `hidden`: (B, 1, L, L), true where a row must not see a column. Returns
+    /// `x`: (B, L, W); `mask`: (B, 1, L, L), true where a row must not attend to a column. Returns
     /// (B, L, W).
-    pub fn forward(&self, x: Tensor<3>, hidden: Option<&Tensor<4, Bool>>) -> Tensor<3> {
+    pub fn forward(&self, x: Tensor<3>, mask: Option<&Tensor<4, Bool>>) -> Tensor<3> {
         match self.place {
             NormPlace::Pre => {
-                let x = x.clone() + self.attn.forward(self.norm1.forward(x), hidden);
+                let x = x.clone() + self.attn.forward(self.norm1.forward(x), mask);
                 x.clone() + self.mlp.forward(self.norm2.forward(x))
             }
             NormPlace::Post => {
-                let x = self.norm1.forward(x.clone() + self.attn.forward(x, hidden));
+                let x = self.norm1.forward(x.clone() + self.attn.forward(x, mask));
                 self.norm2.forward(x.clone() + self.mlp.forward(x))
             }
         }
@@ -120,13 +120,13 @@ impl Mlp {
 }
 
 impl Attention {
-    fn forward(&self, x: Tensor<3>, hidden: Option<&Tensor<4, Bool>>) -> Tensor<3> {
+    fn forward(&self, x: Tensor<3>, mask: Option<&Tensor<4, Bool>>) -> Tensor<3> {
         let [batch, len, width] = x.dims();
         let qkv = self.qkv.forward(x).reshape([batch, len, 3, self.heads, width / self.heads]);
         let part = |index: usize| -> Tensor<4> {
             qkv.clone().narrow(2, index, 1).squeeze_dim::<4>(2).swap_dims(1, 2) // (B, H, L, d)
         };
-        let mask = hidden.map(|hidden| hidden.clone().expand([batch, self.heads, len, len]));
+        let mask = mask.map(|mask| mask.clone().expand([batch, self.heads, len, len]));
         self.proj.forward(attend(part(0), part(1), part(2), mask))
     }
 }

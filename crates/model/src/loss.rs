@@ -7,19 +7,19 @@
 use burn::tensor::activation::{log_sigmoid, log_softmax, softmax};
 use burn::tensor::{Device, Tensor, TensorData};
 
-/// Which pairs belong together, and which count.
+/// The targets of a loss over all pairs of a batch: which are positives, and a mask of those that count.
 #[derive(Clone, Debug)]
-pub struct Truth {
-    /// (rows, columns) of 0 and 1.
+pub struct Targets {
+    /// (rows, columns), 1 for a positive pair and 0 for a negative one.
     positives: Tensor<2>,
-    /// The same, 0 for a pair of which nobody knows; none where all count.
+    /// The mask, (rows, columns): 0 for a pair that may be either and is left out; none where all count.
     counted: Option<Tensor<2>>,
 }
 
-impl Truth {
+impl Targets {
     /// # Shapes
-    /// `pairs`: rows * columns of `shape`; true where two belong together, none where nobody knows. Every
-    /// row and column has one that belongs to it.
+    /// `pairs`: rows * columns of `shape`; true for a positive pair, false for a negative one, none for one
+    /// that is masked. Every row and column has a positive.
     pub fn new(pairs: &[Option<bool>], shape: [usize; 2], device: &Device) -> Self {
         let tensor = |flag: &dyn Fn(&Option<bool>) -> bool| {
             let flags: Vec<f32> = pairs.iter().map(|pair| f32::from(flag(pair))).collect();
@@ -36,7 +36,7 @@ impl Truth {
         Self { positives: self.positives.transpose(), counted: self.counted.map(Tensor::transpose) }
     }
 
-    /// Values of pairs, 0 for those that do not count.
+    /// Values of pairs, 0 for those that are masked.
     fn only_counted(&self, values: Tensor<2>) -> Tensor<2> {
         match &self.counted {
             Some(counted) => values * counted.clone(),
@@ -47,27 +47,42 @@ impl Truth {
 
 /// Symmetric cross-entropy with several positives, each row's target spread evenly over them.
 ///
+/// ```
+/// use tuwen_model::burn::tensor::{Device, Tensor};
+/// use tuwen_model::loss::{Targets, contrastive};
+///
+/// let device = Device::flex();
+/// let pairs = [Some(true), Some(false), Some(false), Some(true)];
+/// let loss = |a: [[f32; 2]; 2]| {
+///     let b = Tensor::from_floats([[1.0, 0.0], [0.0, 1.0]], &device);
+///     let targets = Targets::new(&pairs, [2, 2], &device);
+///     let log_scale = Tensor::from_floats([3.0], &device);
+///     contrastive(Tensor::from_floats(a, &device), b, log_scale, targets, 0.0).into_scalar::<f32>()
+/// };
+/// assert!(loss([[1.0, 0.0], [0.0, 1.0]]) < loss([[0.0, 1.0], [1.0, 0.0]]), "right pairs, wrong pairs");
+/// ```
+///
 /// # Shapes
-/// `a`, `b`: (B, D) unit vectors; `log_scale`: (1); `truth`: (B, B). Returns (1).
+/// `a`, `b`: (B, D) unit vectors; `log_scale`: (1); `targets`: (B, B). Returns (1).
 /// `smoothing` moves that share of each target evenly to all columns that count.
 pub fn contrastive(
     a: Tensor<2>,
     b: Tensor<2>,
     log_scale: Tensor<1>,
-    truth: Truth,
+    targets: Targets,
     smoothing: f64,
 ) -> Tensor<1> {
     let logits = a.matmul(b.transpose()) * log_scale.exp().unsqueeze::<2>();
-    let forward = cross_entropy(logits.clone(), truth.clone(), smoothing);
-    let backward = cross_entropy(logits.transpose(), truth.transpose(), smoothing);
+    let forward = cross_entropy(logits.clone(), targets.clone(), smoothing);
+    let backward = cross_entropy(logits.transpose(), targets.transpose(), smoothing);
     (forward + backward) / 2.0
 }
 
-fn cross_entropy(logits: Tensor<2>, truth: Truth, smoothing: f64) -> Tensor<1> {
+fn cross_entropy(logits: Tensor<2>, targets: Targets, smoothing: f64) -> Tensor<1> {
     /// Below any logit, so that its exponential is 0.
     const NOTHING: f64 = -1e4;
     let [rows, columns] = logits.dims();
-    let Truth { positives, counted } = truth;
+    let Targets { positives, counted } = targets;
     let count = positives.clone().sum_dim(1);
     let targets = positives / count * (1.0 - smoothing);
     match counted {
@@ -92,12 +107,12 @@ pub fn sigmoid(
     b: Tensor<2>,
     log_scale: Tensor<1>,
     bias: Tensor<1>,
-    truth: Truth,
+    targets: Targets,
 ) -> Tensor<1> {
     let [rows, _] = a.dims();
     let logits = a.matmul(b.transpose()) * log_scale.exp().unsqueeze::<2>() + bias.unsqueeze::<2>();
-    let signs = truth.positives.clone() * 2.0 - 1.0;
-    truth.only_counted(log_sigmoid(logits * signs)).sum() / -(rows as f64)
+    let signs = targets.positives.clone() * 2.0 - 1.0;
+    targets.only_counted(log_sigmoid(logits * signs)).sum() / -(rows as f64)
 }
 
 /// The hardest negative of each row and column must be `margin` less alike than its own pair (VSE++,
@@ -106,17 +121,17 @@ pub fn sigmoid(
 /// # Shapes
 /// As [`contrastive`]; row i belongs to column i, and what belongs together is nobody's negative. Returns
 /// (1).
-pub fn triplet(a: Tensor<2>, b: Tensor<2>, truth: Truth, margin: f64) -> Tensor<1> {
+pub fn triplet(a: Tensor<2>, b: Tensor<2>, targets: Targets, margin: f64) -> Tensor<1> {
     let [rows, _] = a.dims();
     let own = (a.clone() * b.clone()).sum_dim(1);
     let scores = a.matmul(b.transpose());
-    let hardest = |scores: Tensor<2>, truth: Truth| {
-        let negatives = truth.only_counted(truth.positives.clone() * -1.0 + 1.0);
+    let hardest = |scores: Tensor<2>, targets: Targets| {
+        let negatives = targets.only_counted(targets.positives.clone() * -1.0 + 1.0);
         let cost = (scores - own.clone() + margin).clamp_min(0.0) * negatives;
         cost.max_dim(1).sum() / rows as f64
     };
-    let forward = hardest(scores.clone(), truth.clone());
-    forward + hardest(scores.transpose(), truth.transpose())
+    let forward = hardest(scores.clone(), targets.clone());
+    forward + hardest(scores.transpose(), targets.transpose())
 }
 
 /// The student's distribution over a batch imitates the teacher's, both ways (affinity mimicking,
@@ -157,14 +172,14 @@ mod tests {
             _ => Some(row == column),
         };
         let all: Vec<Option<bool>> = (0..9).map(|at| pair(at / 3, at % 3)).collect();
-        let truth = || Truth::new(&all, [3, 3], &device);
+        let targets = || Targets::new(&all, [3, 3], &device);
         let losses = |last: [f32; 2]| {
             let b = || tensor(&[[0.8, 0.6], [0.0, 1.0], last]);
             let bias = Tensor::<1>::from_floats([-1.0], &device);
             [
-                contrastive(a.clone(), b(), scale(), truth(), 0.1),
-                sigmoid(a.clone(), b(), scale(), bias, truth()),
-                triplet(a.clone(), b(), truth(), 0.2),
+                contrastive(a.clone(), b(), scale(), targets(), 0.1),
+                sigmoid(a.clone(), b(), scale(), bias, targets()),
+                triplet(a.clone(), b(), targets(), 0.2),
             ]
             .map(|loss| loss.into_scalar::<f32>())
         };

@@ -68,13 +68,13 @@ impl ResNet {
     /// Random weights; as in CLIP, each block starts by passing its input on.
     pub fn new(config: &ModelConfig, net: Sizes, device: &Device) -> Self {
         let (stem, width) = (net.stem, config.image.width);
-        let conv = |wide, out, side| Convolution::new([out, wide, side], device);
+        let conv = |wide, out, side| Convolution::new(out, wide, side, device);
         let norm = |width| Norm::new(width, 1.0, device);
         let stage = |stage: usize| -> Vec<Bottleneck> {
             let planes = stem << stage;
             let before = if stage == 0 { stem } else { 2 * planes };
             let wide = |index| if index == 0 { before } else { 4 * planes };
-            let block = |index| Bottleneck::new(wide(index), planes, (stage, index), device);
+            let block = |index| Bottleneck::new(wide(index), planes, stage, index, device);
             (0..net.blocks[stage]).map(block).collect()
         };
         let normal = Initializer::Normal { mean: 0.0, std: (width as f64).powf(-0.5) };
@@ -112,8 +112,9 @@ impl ResNet {
 }
 
 impl Bottleneck {
-    fn new(wide: usize, planes: usize, (stage, index): (usize, usize), device: &Device) -> Self {
-        let conv = |wide, out, side| Convolution::new([out, wide, side], device);
+    /// `wide` channels come in, 4 * `planes` go out; block `index` of a stage.
+    fn new(wide: usize, planes: usize, stage: usize, index: usize, device: &Device) -> Self {
+        let conv = |wide, out, side| Convolution::new(out, wide, side, device);
         let norm = |width, weight| Norm::new(width, weight, device);
         Self {
             conv1: conv(wide, planes, 1),
@@ -142,7 +143,7 @@ impl Bottleneck {
 
 impl Convolution {
     /// He et al.'s initialisation, <https://arxiv.org/abs/1502.01852>.
-    fn new([out, wide, side]: [usize; 3], device: &Device) -> Self {
+    fn new(out: usize, wide: usize, side: usize, device: &Device) -> Self {
         let std = (2.0 / (wide * side * side) as f64).sqrt();
         let normal = Initializer::Normal { mean: 0.0, std };
         Self { weight: normal.init([out, wide, side, side], device) }

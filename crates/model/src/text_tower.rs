@@ -65,13 +65,13 @@ impl TextTower {
             x = norm.forward(x);
         }
         let columns: Tensor<4, Bool> = padding.clone().unsqueeze_dims(&[1, 1]); // (B, 1, 1, L)
-        let mut hidden = columns.expand([batch, 1, len, len]);
+        let mut mask = columns.expand([batch, 1, len, len]);
         if self.causal {
             let later = Tensor::<2, Bool>::tril_mask([len, len], 0, &device);
-            hidden = hidden.bool_or(later.unsqueeze::<4>().expand([batch, 1, len, len]));
+            mask = mask.bool_or(later.unsqueeze::<4>().expand([batch, 1, len, len]));
         }
         for block in &self.blocks {
-            x = block.forward(x, Some(&hidden));
+            x = block.forward(x, Some(&mask));
         }
         let real = padding.bool_not().float().unsqueeze_dim::<3>(2); // (B, L, 1)
         let weights = match self.pool {

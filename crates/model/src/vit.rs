@@ -1,5 +1,5 @@
 //! An image tower of transformer blocks: with a class token, equal to timm's `vit_tiny_patch16_224` and
-//! to CLIP's, or pooled by a learned query, equal to SigLIP's.
+//! to CLIP's, or pooled by attention, equal to SigLIP's.
 //!
 //! Sources: <https://github.com/huggingface/pytorch-image-models/blob/main/timm/models/vision_transformer.py>,
 //! <https://github.com/openai/CLIP/blob/main/clip/model.py>,
@@ -30,7 +30,7 @@ pub struct Vit {
     patch: usize,
 }
 
-/// A learned query that attends to all patches, and an MLP behind it.
+/// Attention pooling by one trained query (big_vision's `MAPHead`), and an MLP behind it.
 #[derive(Module, Debug)]
 struct Probe {
     probe: Param<Tensor<3>>,

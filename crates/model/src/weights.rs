@@ -9,6 +9,21 @@ use tuwen_encode::arrays::{Array, Arrays};
 use tuwen_encode::{Error, Result};
 
 /// The parameters of a module.
+///
+/// ```
+/// use tuwen_encode::{ModelConfig, TowerConfig};
+/// use tuwen_image::Preprocess;
+/// use tuwen_model::burn::tensor::Device;
+/// use tuwen_model::{Heads, weights};
+///
+/// let tower = || TowerConfig::new(8, 1, 2, 16);
+/// let config = ModelConfig::new("tiny", tower(), tower(), Preprocess::squash(16));
+/// let heads = Heads::new(&config, &Device::flex());
+/// let arrays = weights::from_module(&heads);
+/// assert_eq!(arrays.get("text_proj.weight")?.shape, [8, 8]);
+/// let heads = weights::into_module(heads, arrays)?;
+/// # Ok::<(), tuwen_encode::Error>(())
+/// ```
 pub fn from_module<M: Module>(module: &M) -> Arrays {
     let mut visitor = Collect { path: Place::default(), arrays: Arrays::default() };
     module.visit(&mut visitor);

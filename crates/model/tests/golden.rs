@@ -99,7 +99,7 @@ fn losses_and_gradients_equal_pytorchs() {
         let related = |a: &(u64, u64), b: &(u64, u64)| Some(a.0 == b.0 || a.1 == b.1);
         let all = pairs.iter().flat_map(|a| pairs.iter().map(move |b| related(a, b)));
         let shape = [pairs.len(), pairs.len()];
-        let positives = loss::Truth::new(&all.collect::<Vec<_>>(), shape, &device);
+        let positives = loss::Targets::new(&all.collect::<Vec<_>>(), shape, &device);
         let args = (a.clone(), b.clone(), scale.clone());
         let value = match name {
             "contrastive" => loss::contrastive(args.0, args.1, args.2, positives, 0.0),

@@ -104,11 +104,11 @@ fn image_towers_agree(config: &ModelConfig) {
         let features = pass.features.clone();
         close("features", &features, &weights::to_vec(slow.clone()), 1e-3);
         let unrecorded = tower.forward(&pixels, keep, Record::No);
-        close("features without a way back", &unrecorded.features, &features, 1e-5);
+        close("features without a backward pass", &unrecorded.features, &features, 1e-5);
         let weight = random(3 * config.image.width, 7);
         let fast = tower.backward(pass, keep, &weight);
         same_gradients(&fast, &burn_gradients(&model, slow, &weight), "image.");
-        // The rest computed again, and with the lower part frozen.
+        // Activations recomputed, and with the lower part frozen.
         for record in [Record::Inputs(0), Record::From(2), Record::Inputs(1)] {
             let part = tower.backward(tower.forward(&pixels, keep, record), keep, &weight);
             assert!(part.0.len() >= 10, "only {} gradients", part.0.len());
@@ -145,7 +145,7 @@ fn text_towers_agree(config: &ModelConfig) {
     let pass = tower.forward(&texts, Record::From(0));
     close("features", &pass.features, &weights::to_vec(slow.clone()), 1e-4);
     let unrecorded = tower.forward(&texts, Record::No);
-    close("features without a way back", &unrecorded.features, &pass.features, 1e-5);
+    close("features without a backward pass", &unrecorded.features, &pass.features, 1e-5);
     let weight = random(3 * 20, 7);
     let fast = tower.backward(pass, &texts, &weight);
     same_gradients(&fast, &burn_gradients(&model, slow, &weight), "text.");

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use tuwen_encode::builtin;
 use tuwen_index::filter::Fields;
-use tuwen_index::{Gallery, Kind, NewItem};
+use tuwen_index::{Gallery, Modality, NewItem};
 use tuwen_retrieve::{Engine, Options, Query, Search, model_id};
 
 fn main() {
@@ -24,7 +24,7 @@ fn main() {
         let begun = Instant::now();
         let engine = Engine::open(folder, &Options::default()).expect("the gallery");
         let opened = begun.elapsed();
-        let search = Search::all(Kind::Text, 10);
+        let search = Search::all(Modality::Text, 10);
         let found = engine.search(Some(&Query::words("a dog on the grass")), &search);
         let first = begun.elapsed() - opened;
         let again = Instant::now();
@@ -56,7 +56,7 @@ fn fill(folder: &Path, texts: usize) {
             (start..(start + 5000).min(texts)).try_for_each(|of| {
                 let text = format!("a caption with the number {of} 第{of}张图");
                 let item = NewItem {
-                    kind: Kind::Text,
+                    modality: Modality::Text,
                     origin: b"/captions.csv".to_vec(),
                     text: Some(text.clone()),
                     owner: None,

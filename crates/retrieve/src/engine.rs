@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use serde::Serialize;
 use tuwen_encode::CpuEncoder;
 use tuwen_index::filter::{Filter, Items};
-use tuwen_index::{Gallery, Hit as Scored, IdSet, Kind, Vectors};
+use tuwen_index::{Gallery, Hit as Scored, IdSet, Modality, Vectors};
 
 use crate::model::{as_made, model_id, open_model};
 use crate::origin::path_of;
@@ -39,7 +39,8 @@ pub struct Hit {
     /// Number of the item in the gallery.
     pub id: i64,
     /// What it is.
-    pub kind: Kind,
+    #[serde(rename = "kind")]
+    pub modality: Modality,
     /// The file it comes from.
     #[serde(flatten)]
     pub file: FileName,
@@ -52,7 +53,7 @@ pub struct Hit {
 #[derive(Clone, Debug)]
 pub struct Search {
     /// What is to be found.
-    pub kind: Kind,
+    pub modality: Modality,
     /// How many hits.
     pub k: usize,
     /// Only items that this is true of.
@@ -62,9 +63,9 @@ pub struct Search {
 }
 
 impl Search {
-    /// The `k` best of all items of a kind.
-    pub fn all(kind: Kind, k: usize) -> Self {
-        Self { kind, k, filter: None, words: Words::Ignored }
+    /// The `k` best of all items of a modality.
+    pub fn all(modality: Modality, k: usize) -> Self {
+        Self { modality, k, filter: None, words: Words::Ignored }
     }
 }
 
@@ -122,12 +123,12 @@ impl Engine {
         self.gallery.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many items of a kind can be found.
+    /// How many items of a modality can be found.
     ///
     /// # Errors
     /// The gallery cannot be read.
-    pub fn len(&self, kind: Kind) -> Result<usize> {
-        Ok(self.vectors(kind)?.len())
+    pub fn len(&self, modality: Modality) -> Result<usize> {
+        Ok(self.vectors(modality)?.len())
     }
 
     /// The query's vector, see [`Query::embed`].
@@ -156,7 +157,7 @@ impl Engine {
     /// # Errors
     /// As [`Self::search`].
     pub fn find(&self, vector: &[f32], words: Option<&str>, search: &Search) -> Result<Vec<Hit>> {
-        let Search { kind, k, .. } = *search;
+        let Search { modality, k, .. } = *search;
         let mut among = self.among(search)?;
         if search.words != Words::Ignored && words.is_none() {
             let what = "there are no words in the query whose exact words could be looked for";
@@ -164,21 +165,25 @@ impl Engine {
         }
         let words = words.unwrap_or_default();
         let scored = match search.words {
-            Words::Ignored => self.by_vector(vector, kind, k, among.as_ref())?,
+            Words::Ignored => self.by_vector(vector, modality, k, among.as_ref())?,
             Words::Exact => {
                 let wanted = Wanted::exact(words);
                 let all = usize::MAX;
                 let having =
-                    self.gallery().with_words(wanted.as_match(), kind, all, among.as_ref())?;
+                    self.gallery().with_words(wanted.as_match(), modality, all, among.as_ref())?;
                 among = Some(having.into_iter().map(|hit| hit.id).collect());
-                self.by_vector(vector, kind, k, among.as_ref())?
+                self.by_vector(vector, modality, k, among.as_ref())?
             }
             Words::Fused(fusion) => {
                 let candidates = k.saturating_mul(FUSED_OVER).max(FUSED_LEAST);
-                let near = self.by_vector(vector, kind, candidates, among.as_ref())?;
+                let near = self.by_vector(vector, modality, candidates, among.as_ref())?;
                 let any = Wanted::any(words);
-                let named =
-                    self.gallery().with_words(any.as_match(), kind, candidates, among.as_ref())?;
+                let named = self.gallery().with_words(
+                    any.as_match(),
+                    modality,
+                    candidates,
+                    among.as_ref(),
+                )?;
                 fusion.of(&near, &named, k)
             }
         };
@@ -188,24 +193,24 @@ impl Engine {
     fn by_vector(
         &self,
         vector: &[f32],
-        kind: Kind,
+        modality: Modality,
         k: usize,
         among: Option<&Items>,
     ) -> Result<Vec<Scored>> {
         let among = among.map(|items| items.iter().collect::<IdSet>());
-        Ok(self.vectors(kind)?.search(vector, k, among.as_ref())?)
+        Ok(self.vectors(modality)?.search(vector, k, among.as_ref())?)
     }
 
     /// The items that the filter is true of, where there is one.
     fn among(&self, search: &Search) -> Result<Option<Items>> {
-        let select = |filter| self.gallery().select(filter, search.kind);
+        let select = |filter| self.gallery().select(filter, search.modality);
         Ok(search.filter.as_ref().map(select).transpose()?)
     }
 
     fn list(&self, search: &Search) -> Result<Vec<Hit>> {
         let items = match self.among(search)? {
             Some(items) => items,
-            None => self.gallery().ids(search.kind)?,
+            None => self.gallery().ids(search.modality)?,
         };
         self.hits(items.into_iter().take(search.k).map(|id| (id, None)))
     }
@@ -219,7 +224,7 @@ impl Engine {
                 rank: hits.len() + 1,
                 score,
                 id: item.id,
-                kind: item.kind,
+                modality: item.modality,
                 file: path_of(&item.origin).as_path().into(),
                 text: item.text,
             });
@@ -227,13 +232,13 @@ impl Engine {
         Ok(hits)
     }
 
-    fn vectors(&self, kind: Kind) -> Result<&Vectors> {
-        let kept = match kind {
-            Kind::Image => &self.images,
-            Kind::Text => &self.texts,
+    fn vectors(&self, modality: Modality) -> Result<&Vectors> {
+        let kept = match modality {
+            Modality::Image => &self.images,
+            Modality::Text => &self.texts,
         };
         if kept.get().is_none() {
-            let _ = kept.set(self.gallery().vectors(kind)?);
+            let _ = kept.set(self.gallery().vectors(modality)?);
         }
         Ok(kept.get().expect("just set"))
     }

@@ -67,6 +67,11 @@ pub fn sets() -> impl Iterator<Item = &'static str> {
 }
 
 /// The names of a set's label.
+///
+/// ```
+/// let names = tuwen_sets::names::find("caltech101", "accordion").expect("a label of the set");
+/// assert!(names.english.contains(&"accordion") && names.chinese.contains(&"手风琴"));
+/// ```
 pub fn find(set: &str, label: &str) -> Option<&'static Names> {
     of_set(set)?.iter().find(|names| names.label == label)
 }

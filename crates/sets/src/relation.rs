@@ -22,6 +22,23 @@ pub struct Text<'s> {
 ///
 /// Captions of several pictures are one text when they have the same id and the same words; an id that
 /// stands for different words stands for different texts.
+///
+/// ```
+/// use tuwen_sets::{Caption, ImageSource, Sample, relation};
+///
+/// let dog = Caption { id: Some("7".into()), ..Caption::new("a dog") };
+/// let sample = |id: &str, captions| Sample {
+///     id: id.into(),
+///     image: ImageSource::File(id.into()),
+///     captions,
+///     split: None,
+///     metadata: Default::default(),
+/// };
+/// let samples = [sample("a.jpg", vec![dog.clone()]), sample("b.jpg", vec![dog, Caption::new("snow")])];
+/// let texts = &relation::texts(&samples)[&*samples[0].captions[0].source];
+/// assert_eq!((texts[0].words, &texts[0].images[..]), ("a dog", &[0, 1][..]));
+/// assert_eq!((texts[1].words, &texts[1].images[..]), ("snow", &[1][..]));
+/// ```
 pub fn texts(samples: &[Sample]) -> BTreeMap<&str, Vec<Text<'_>>> {
     let mut places: HashMap<(&str, &str, &str), usize> = HashMap::new();
     let mut found: BTreeMap<&str, Vec<Text<'_>>> = BTreeMap::new();

@@ -17,6 +17,14 @@ pub struct Split {
 /// of which kind a picture is: each kind is split by itself, so that both parts have the same mix. A
 /// group belongs to the kind of its first picture.
 ///
+/// ```
+/// let kinds = vec![String::new(); 10];
+/// // The first two pictures are near-duplicates.
+/// let parts = tuwen_sets::split::split(&[0, 0, 2, 3, 4, 5, 6, 7, 8, 9], &kinds, 0.8, 42);
+/// assert_eq!(parts.train.len() + parts.val.len(), 10);
+/// assert_eq!(parts.train.contains(&0), parts.train.contains(&1));
+/// ```
+///
 /// # Panics
 /// When `groups` and `strata` differ in length.
 pub fn split(groups: &[usize], strata: &[String], share: f64, seed: u64) -> Split {

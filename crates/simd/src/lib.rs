@@ -18,6 +18,13 @@ pub enum Level {
 }
 
 /// That of this processor.
+///
+/// ```
+/// use tuwen_simd::{Level, level, multiplies_bf16};
+///
+/// assert!(level() >= Level::Baseline);
+/// assert!(!multiplies_bf16() || level() == Level::Avx512);
+/// ```
 #[inline]
 pub fn level() -> Level {
     static LEVEL: OnceLock<Level> = OnceLock::new();
@@ -51,6 +58,19 @@ pub fn multiplies_bf16() -> bool {
 
 /// Defines a function whose body is compiled for each [`Level`]. All variants are the same code and give the
 /// same bits: the compiler joins no multiplication with an addition by itself.
+///
+/// ```
+/// tuwen_simd::simd! {
+///     /// `a += b`.
+///     pub fn add(a: &mut [f32], b: &[f32]) {
+///         a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
+///     }
+/// }
+///
+/// let mut sum = [1.0, 2.0];
+/// add(&mut sum, &[0.5, 0.5]);
+/// assert_eq!(sum, [1.5, 2.5]);
+/// ```
 #[macro_export]
 macro_rules! simd {
     ($(#[$doc:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $out:ty)? $body:block) => {

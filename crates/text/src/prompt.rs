@@ -91,6 +91,14 @@ impl Templates {
     }
 
     /// The sentences for one label.
+    ///
+    /// ```
+    /// use tuwen_text::prompt::Templates;
+    ///
+    /// let templates = Templates::parse("a photo of a {}\na drawing of a {}\n")?;
+    /// assert_eq!(templates.prompts("dog"), ["a photo of a dog", "a drawing of a dog"]);
+    /// # Ok::<(), String>(())
+    /// ```
     pub fn prompts(&self, label: &str) -> Vec<String> {
         let fill = |lines: &[&str]| lines.iter().map(|line| line.replace("{}", label)).collect();
         match self {

@@ -58,7 +58,7 @@ fn batch(model: &ModelConfig, rows: usize, tokens: usize, rng: &mut Rng) -> Batc
         true_names: vec![Default::default(); rows],
         text_ids: vec![(0..rows as u64).collect()],
         image_ids: (0..rows as u64).collect(),
-        same: (0..rows as u64).collect(),
+        duplicate_groups: (0..rows as u64).collect(),
     }
 }
 

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 
 use tuwen_encode::{ModelConfig, ResNet, TowerConfig, Vision};
-use tuwen_image::groups;
+use tuwen_image::duplicate_groups;
 use tuwen_sets::Sample;
 
 use crate::checkpoint::{CONFIG, nothing_else_is_there};
 use crate::config::{LossKind, Tower};
 use crate::knowledge::Head;
-use crate::learner::Learner;
-use crate::start::{first_weights, looks, read_data};
+use crate::partition::Partition;
+use crate::start::{first_weights, perceptual_hashes, read_data};
 use crate::validate::Validation;
 use crate::{Result, TrainConfig};
 
@@ -48,8 +48,8 @@ pub fn check(config: &TrainConfig) -> Result<Checked> {
         Head::read(classes, &model.config)?;
     }
     let model = model.config;
-    let (_, learning) = Learner::new(config, &model, first);
-    let count: usize = learning.0.values().map(|array| array.data.len()).sum();
+    let (_, trainable) = Partition::new(config, &model, first);
+    let count: usize = trainable.0.values().map(|array| array.data.len()).sum();
     let batches = plan.batches_per_epoch();
     let steps = config.epochs * batches;
     let looked = Looked::at(&samples)?;
@@ -73,7 +73,7 @@ pub fn check(config: &TrainConfig) -> Result<Checked> {
     fact("pictures seen twice", looked.same.to_string());
     fact("equal captions", format!("{:.2} in a batch", equal_captions(config, &samples)));
     fact("memory", format!("about {:.1} GB", memory / 1e9));
-    found.advice = advice(config, &model, (steps, scale), samples.len());
+    found.advice = advice(config, &model, steps, scale, samples.len());
     found.advice.extend(looked.advice("train", config.avoid_duplicates));
     for (name, set) in &measured {
         found.advice.extend(Looked::at(set)?.advice(name, true));
@@ -92,15 +92,15 @@ struct Looked {
 
 impl Looked {
     fn at(samples: &[Sample]) -> Result<Self> {
-        let looks = looks(samples, &|| false)?;
-        let (mut prints, mut unreadable) = (Vec::new(), Vec::new());
-        for look in looks {
-            match look {
-                Ok(print) => prints.push(print),
+        let hashes = perceptual_hashes(samples, &|| false)?;
+        let (mut readable, mut unreadable) = (Vec::new(), Vec::new());
+        for hash in hashes {
+            match hash {
+                Ok(hash) => readable.push(hash),
                 Err(error) => unreadable.push(error.to_string()),
             }
         }
-        let groups = groups(&prints.iter().collect::<Vec<_>>());
+        let groups = duplicate_groups(&readable.iter().collect::<Vec<_>>());
         let same = groups.iter().enumerate().filter(|(at, first)| at != *first).count();
         Ok(Self { same, unreadable })
     }
@@ -143,7 +143,8 @@ fn learned_and_measured(name: &str, learned: &[Sample], measured: &[Sample]) -> 
 fn advice(
     config: &TrainConfig,
     model: &ModelConfig,
-    (steps, scale): (usize, f32),
+    steps: usize,
+    scale: f32,
     pictures: usize,
 ) -> Vec<String> {
     let optim = &config.optim;
@@ -193,9 +194,9 @@ fn equal_captions(config: &TrainConfig, samples: &[Sample]) -> f64 {
     pairs / (all as f64 * (all as f64 - 1.0)).max(1.0) * (config.batch as f64 - 1.0)
 }
 
-/// Bytes: weights, packed copies, gradients, moments, average, and the activations of what is on the way
-/// back at once.
-fn memory(config: &TrainConfig, model: &ModelConfig, learning: usize) -> f64 {
+/// Bytes: weights, packed copies, gradients, moments, average, and the activations that a backward pass
+/// needs at once.
+fn memory(config: &TrainConfig, model: &ModelConfig, trainable: usize) -> f64 {
     let all = model.parameters() as f64;
     // Of a tower with adapters also the merged matrices, their gradients, and what validation copies.
     let adapted = |name: &str| {
@@ -205,7 +206,7 @@ fn memory(config: &TrainConfig, model: &ModelConfig, learning: usize) -> f64 {
     let shapes = model.weight_shapes();
     let adapted = shapes.iter().filter(|(name, _)| adapted(name));
     let adapted = adapted.map(|(_, shape)| shape.iter().product::<usize>()).sum::<usize>() as f64;
-    let weights = all * 3.0 + learning as f64 * 5.0 + adapted * 3.0;
+    let weights = all * 3.0 + trainable as f64 * 5.0 + adapted * 3.0;
     let at_once = if config.chunk == 0 { config.batch } else { config.chunk.min(config.batch) };
     let patches = match config.keep_patches {
         0 => model.patches(),

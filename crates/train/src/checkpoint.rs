@@ -83,7 +83,7 @@ impl RunFolder {
             ("step".to_owned(), state.step.to_string()),
             ("best".to_owned(), progress.best.to_string()),
             ("not_better".to_owned(), progress.not_better.to_string()),
-            ("data".to_owned(), progress.data.clone()),
+            ("data".to_owned(), progress.data_hash.clone()),
             ("blake3".to_owned(), checksum(all.iter().map(|(name, array)| (name, *array)))),
         ]);
         metadata.extend(progress.usual.map(|usual| ("usual".to_owned(), usual.to_string())));
@@ -202,8 +202,8 @@ pub(crate) struct Progress {
     pub(crate) best: f64,
     /// Validations since then.
     pub(crate) not_better: usize,
-    /// The training data's fingerprint.
-    pub(crate) data: String,
+    /// The hash of the training data; the key in the file is `data`.
+    pub(crate) data_hash: String,
     /// The usual loss, by which an explosion is told.
     pub(crate) usual: Option<f32>,
     /// The last step's line of the log, when the run was stopped before its validation.
@@ -239,7 +239,7 @@ fn read(path: &Path) -> Result<(State, Progress)> {
     let not_better = number("not_better").unwrap_or_default() as usize;
     let usual = text("usual").parse().ok();
     let unmeasured = metadata.get("unmeasured").cloned();
-    let progress = Progress { best, not_better, data: text("data"), usual, unmeasured };
+    let progress = Progress { best, not_better, data_hash: text("data"), usual, unmeasured };
     Ok((State { step: step as usize, weights, mean, square, ema }, progress))
 }
 

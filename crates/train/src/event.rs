@@ -15,11 +15,11 @@ pub enum Event<'a> {
         /// Pictures to measure on.
         valid: usize,
     },
-    /// How many of the model's values learn.
-    Learning {
-        /// These.
-        learning: usize,
-        /// Of these.
+    /// How many of the model's parameters are trainable.
+    Trainable {
+        /// Of trainable arrays, adapters included.
+        trainable: usize,
+        /// Of the whole model.
         all: usize,
     },
     /// Features of a frozen image tower are being computed; the share that is done.

@@ -1,5 +1,5 @@
-//! What the batches of a run need beside their own content: features of frozen towers, a teacher, a
-//! classifier's knowledge.
+//! What the steps of a run need beside their batches, computed or loaded once: cached features of frozen
+//! towers, a teacher's logits, a classifier to distil from.
 
 use std::path::PathBuf;
 
@@ -11,27 +11,27 @@ use tuwen_sets::loader::{Batch, Plan};
 use crate::config::Tower;
 use crate::frozen::{Cache, TextCache, Watch};
 use crate::knowledge::Knowledge;
-use crate::learner::View;
-use crate::step::{Learns, StepInput};
+use crate::partition::View;
+use crate::step::{FirstTrained, StepInput};
 use crate::teacher::Teacher;
 use crate::{Result, TrainConfig};
 
-/// What [`Extras`] are made of.
+/// What [`Extras`] are computed from.
 pub(crate) struct About<'a> {
     pub(crate) config: &'a TrainConfig,
     pub(crate) model: &'a ModelConfig,
     pub(crate) samples: &'a [Sample],
     pub(crate) plan: &'a Plan,
-    /// The weights at the beginning.
+    /// The weights before the first step.
     pub(crate) view: View<'a>,
-    /// Whether the towers are those of the CPU.
+    /// Whether the towers run in `tuwen-encode`: only these can take cached features of texts.
     pub(crate) on_cpu: bool,
     /// Where the classifier's features are kept.
     pub(crate) knowledge: PathBuf,
     pub(crate) watch: Watch<'a>,
 }
 
-/// See above.
+/// Each part is there only where the configuration asks for it.
 pub(crate) struct Extras<'a> {
     cache: Option<Cache>,
     texts: Option<TextCache<'a>>,
@@ -42,12 +42,12 @@ pub(crate) struct Extras<'a> {
 }
 
 impl<'a> Extras<'a> {
-    /// Computes what is computed once.
+    /// Loads the models and fills the caches.
     pub(crate) fn new(about: &About<'_>, frozen: &'a Arrays) -> Result<Self> {
         let About { config, model, samples, plan, view, watch, .. } = about;
         let cache = || Cache::new(plan, model, view, samples, *watch);
         let texts = || TextCache::new(model, frozen);
-        let teacher = |name: &String| Teacher::new(name, samples, plan, watch.1);
+        let teacher = |name: &String| Teacher::new(name, samples, plan, watch.stop);
         let classes = config.classes.as_ref().map(|classes| Knowledge::new(classes, about));
         Ok(Self {
             cache: config.image_is_frozen().then(cache).transpose()?,
@@ -58,7 +58,8 @@ impl<'a> Extras<'a> {
         })
     }
 
-    /// A batch with everything random decided, the same for the same step.
+    /// The input of a step: its batch, and the random choices that the loader did not make. They are a
+    /// function of seed and step.
     pub(crate) fn input<'b>(
         &'b self,
         config: &TrainConfig,
@@ -75,7 +76,7 @@ impl<'a> Extras<'a> {
             keep: random_patches(config, model, batch.image_ids.len(), &mut rng),
             features: self.cache.as_ref().map(|cache| cache.pick(&batch.image_ids, &mut rng)),
             deep,
-            learns: learns(config),
+            first_trained: first_trained(config),
             chunk: config.chunk,
             recompute: config.recompute,
             teacher: self.teacher.as_ref().map(|teacher| teacher.look(batch)),
@@ -86,11 +87,11 @@ impl<'a> Extras<'a> {
     }
 }
 
-fn learns(config: &TrainConfig) -> Learns {
+fn first_trained(config: &TrainConfig) -> FirstTrained {
     let optim = &config.optim;
-    // Adapters are everywhere; without them, frozen blocks need no way back.
+    // Adapters are in every block; without them, frozen blocks need no backward pass.
     let first = if config.has_adapters(Tower::Image) { 0 } else { optim.frozen_blocks };
-    Learns {
+    FirstTrained {
         image: (!config.image_is_frozen()).then_some(first),
         text: (!config.text_is_frozen()).then_some(0),
     }

@@ -1,5 +1,5 @@
-//! A frozen tower gives the same features every epoch: pictures' are computed once, in two views, texts'
-//! when they are first met.
+//! Cached features of frozen towers, which would be the same in every epoch. Those of pictures are computed
+//! before the first step, in a few augmented views each; those of a text when a batch first contains it.
 
 use std::collections::{BTreeSet, HashMap};
 use std::iter::Enumerate;
@@ -13,34 +13,40 @@ use tuwen_sets::Sample;
 use tuwen_sets::loader::Plan;
 use tuwen_text::token::{TokenBatch, unpadded};
 
-use crate::learner::View;
+use crate::partition::View;
 use crate::stop::{Stop, go_on};
 use crate::{Error, Result};
 
-/// Varied views of each picture.
+/// Augmented views of each picture.
 const VIEWS: usize = 2;
 
-/// Hears the share that is done, and says whether to stop.
-pub(crate) type Watch<'w> = (&'w (dyn Fn(f32) + Sync), &'w Stop<'w>);
+/// Who follows a long computation.
+#[derive(Clone, Copy)]
+pub(crate) struct Watch<'w> {
+    /// Told the share that is done.
+    pub(crate) progress: &'w (dyn Fn(f32) + Sync),
+    /// Asked whether to stop.
+    pub(crate) stop: &'w Stop<'w>,
+}
 
-/// Features of every picture, several views each.
+/// Features of every picture in several views.
 pub(crate) struct Cache {
     width: usize,
     views: Vec<Vec<f32>>,
 }
 
-/// Features of every picture, (N, W), each varied as `plan` says, by numbers of its own for each `view`.
+/// Features of every picture, (N, W), each augmented as `plan` says; another `view` seeds other augmentations.
 pub(crate) fn features(
     plan: &Plan,
     model: &ModelConfig,
     tower: &AnyImageTower<'_>,
     samples: &[Sample],
     view: usize,
-    (progress, stop): Watch<'_>,
+    watch: Watch<'_>,
 ) -> Result<Vec<f32>> {
     let values = samples.len() * model.image.width;
-    let mut job =
-        Views { samples: samples.iter().enumerate(), features: Vec::new(), values, progress, stop };
+    let samples = samples.iter().enumerate();
+    let mut job = Views { samples, features: Vec::new(), values, watch };
     let read = |(member, sample): (usize, &Sample)| {
         plan.view(sample, &mut Rng::new(&[plan.seed, 3, view as u64, member as u64]))
     };
@@ -54,10 +60,9 @@ pub(crate) fn features(
 struct Views<'v> {
     samples: Enumerate<Iter<'v, Sample>>,
     features: Vec<f32>,
-    /// How many there will be.
+    /// How many values there will be.
     values: usize,
-    progress: &'v (dyn Fn(f32) + Sync),
-    stop: &'v Stop<'v>,
+    watch: Watch<'v>,
 }
 
 impl<'v> stream::Job for Views<'v> {
@@ -76,12 +81,12 @@ impl<'v> stream::Job for Views<'v> {
     }
 
     fn store(&mut self, _: Vec<()>, features: &[f32]) -> Result<()> {
-        go_on(self.stop)?;
+        go_on(self.watch.stop)?;
         if !features.iter().all(|v| v.is_finite()) {
             return Err(Error::NotFinite { what: "a picture's feature".into() });
         }
         self.features.extend_from_slice(features);
-        (self.progress)(self.features.len() as f32 / self.values as f32);
+        (self.watch.progress)(self.features.len() as f32 / self.values as f32);
         Ok(())
     }
 }
@@ -93,12 +98,13 @@ impl Cache {
         model: &ModelConfig,
         weights: &View<'_>,
         samples: &[Sample],
-        (progress, stop): Watch<'_>,
+        watch: Watch<'_>,
     ) -> Result<Self> {
         let tower = AnyImageTower::new(model, weights)?;
         let view = |view: usize| {
-            let progress = |share: f32| progress((view as f32 + share) / VIEWS as f32);
-            features(plan, model, &tower, samples, view, (&progress, stop))
+            let progress = |share: f32| (watch.progress)((view as f32 + share) / VIEWS as f32);
+            let watch = Watch { progress: &progress, ..watch };
+            features(plan, model, &tower, samples, view, watch)
         };
         let views = (0..VIEWS).map(view).collect::<Result<_>>()?;
         Ok(Self { width: model.image.width, views })
@@ -115,20 +121,21 @@ impl Cache {
     }
 }
 
-/// Features of every text met so far, (W) of the transformer alone.
+/// Features of every text of the batches so far, (W) of the transformer without the bag of words.
 pub(crate) struct TextCache<'a> {
     tower: TextTower<'a>,
     known: Mutex<HashMap<Vec<u32>, Vec<f32>>>,
 }
 
 impl<'a> TextCache<'a> {
-    /// `weights` are those that do not learn.
+    /// `weights` are the frozen ones.
     pub(crate) fn new(model: &ModelConfig, weights: &'a Arrays) -> Result<Self> {
         let alone = ModelConfig { words: 0, ..model.clone() };
         Ok(Self { tower: TextTower::new(&alone, weights)?, known: Mutex::default() })
     }
 
-    /// Features of the texts of several groups behind each other, (texts, W).
+    /// Features of the texts of several groups, one group behind the other, (texts, W). Texts that are not
+    /// cached run through the tower first.
     pub(crate) fn look<'b>(&self, groups: impl Iterator<Item = &'b TokenBatch>) -> Vec<f32> {
         let rows = groups.flat_map(|group| group.ids.chunks_exact(group.len));
         let texts: Vec<&[u32]> = rows.map(unpadded).collect();

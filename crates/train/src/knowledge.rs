@@ -1,11 +1,14 @@
-//! What a linear classifier on the image tower's feature knows: its answers on every picture, to be kept while
-//! the tower learns, and examples of its classes, to be put into words.
+//! Distillation from a linear classifier on the image tower's feature, such as ImageNet's, in two ways.
 //!
-//! The answers are those of the tower that the classifier was trained with, on whole pictures, computed once
-//! and kept in the run's folder. An example of a class is the class's mean as the classifier tells it,
-//! varied by a real picture's feature. For classes of one covariance S a linear classifier has the weights
-//! `S^-1 m_c` (linear discriminant analysis), so that `S (w_c - mean w)` points from the mean of all features
-//! to that of the class; how far follows from the logit that pictures of a class get.
+//! 1. Its class probabilities on every picture of the run are soft targets, so that the image tower does not
+//!    forget the classes while it is trained on captions. They are those of the tower that the classifier
+//!    was trained with, on whole pictures; that tower's features are computed once and kept in the run's folder.
+//! 2. Synthetic features of its classes train the text tower on the classes' names, without any picture of
+//!    them. Such a feature is the class's mean, mixed with the feature of a random real picture.
+//!
+//! The means follow from the weights alone: for classes of one covariance S a linear classifier has the
+//! weights `S^-1 m_c` (linear discriminant analysis), so that `S (w_c - mean w)` points from the mean of all
+//! features to that of the class; how far follows from the logit that pictures of a class get.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -24,17 +27,17 @@ use tuwen_text::token::TokenBatch;
 use crate::config::ClassConfig;
 use crate::extras::About;
 use crate::frozen;
-use crate::start::fingerprint;
+use crate::start::data_hash;
 use crate::step::{Classes, Examples};
 use crate::{Error, Result};
 
-/// File of a run's folder with the features that the classifier's own tower gives.
+/// File in a run's folder with the features of the classifier's own tower.
 pub(crate) const KNOWLEDGE: &str = "classes.safetensors";
-/// Their name there.
+/// The array's name in that file.
 const FEATURES: &str = "features";
 /// The logit that a picture of a class gets from a classifier of ImageNet, about.
 const LOGIT: f32 = 16.0;
-/// Share of a real picture's feature in an example.
+/// Smallest and largest share of a real picture's feature in a synthetic one.
 const VARIETY: [f32; 2] = [0.1, 0.6];
 
 /// A classifier with the names of its classes.
@@ -73,17 +76,17 @@ impl Head {
     }
 }
 
-/// A classifier, what it said, and how its classes look.
+/// A classifier, its features of all pictures, and the means of its classes.
 pub(crate) struct Knowledge {
     config: ClassConfig,
     matrix: Vec<f32>,
     bias: Vec<f32>,
-    /// (N, W) of all pictures.
+    /// Of all pictures by the classifier's own tower, (N, W).
     features: Vec<f32>,
     /// (C, W).
     means: Vec<f32>,
     names: &'static [Names],
-    /// For each class the numbers of all its names.
+    /// For each class the numbers of all its names, as the loader gives them.
     numbers: Vec<Arc<HashSet<u64>>>,
     plan: Plan,
     width: usize,
@@ -105,7 +108,7 @@ impl Knowledge {
         Ok(Self { config, matrix, bias, features, means, names, numbers, plan, width })
     }
 
-    /// What the classifier said of a batch's pictures.
+    /// The classifier's soft targets for a batch's pictures.
     pub(crate) fn targets(&self, batch: &Batch) -> Option<Classes<'_>> {
         let picture = |&id: &u64| {
             let feature = &self.features[id as usize * self.width..][..self.width];
@@ -119,7 +122,7 @@ impl Knowledge {
         })
     }
 
-    /// Examples of random classes for a step, none where none are wanted.
+    /// Synthetic features of random classes for a step, with names of the classes as their texts.
     pub(crate) fn examples(&self, step: usize) -> Result<Option<Examples>> {
         let ClassConfig { examples: count, examples_weight: weight, texts: groups, .. } =
             &self.config;
@@ -139,7 +142,7 @@ impl Knowledge {
             names: vec![vec![true; classes.len()]; groups.len()],
             true_names: classes.iter().map(|&class| self.numbers[class].clone()).collect(),
             image_ids: classes.iter().map(|&class| class as u64).collect(),
-            same: classes.iter().map(|&class| class as u64).collect(),
+            duplicate_groups: classes.iter().map(|&class| class as u64).collect(),
         };
         for group in groups {
             let draw = |&class: &usize| {
@@ -157,7 +160,7 @@ impl Knowledge {
         Ok(Some(Examples { batch, features, weight: *weight }))
     }
 
-    /// A feature that a picture of the class might have.
+    /// A synthetic feature of a class: its mean, mixed with the feature of a random picture.
     fn example(&self, class: usize, rng: &mut Rng) -> Vec<f32> {
         let mean = &self.means[class * self.width..][..self.width];
         let picture = rng.below(self.features.len() / self.width);
@@ -167,8 +170,8 @@ impl Knowledge {
     }
 }
 
-/// A word for a class: a source by its weight, then one of its words evenly. What has no word of a source is
-/// called by its first name in the language of the group's first source.
+/// A random name of a class: a source drawn by its weight, then one of its names evenly. A class that has no
+/// name of that source gets one of the group's first source.
 fn draw(names: &Names, group: &CaptionGroup, rng: &mut Rng) -> &'static str {
     let total: f32 = group.sources.iter().map(|(_, weight)| weight).sum();
     let mut at = rng.range(0.0, total);
@@ -185,14 +188,14 @@ fn draw(names: &Names, group: &CaptionGroup, rng: &mut Rng) -> &'static str {
     found[rng.below(found.len())]
 }
 
-/// Features that the classifier's tower gives for each picture, (N, W); those that the run's folder keeps where
-/// they are of these pictures and this classifier.
+/// Features of every picture by the classifier's own tower, (N, W): read from the run's folder where they are
+/// of these pictures and this classifier, else computed and written there.
 fn kept_features(config: &ClassConfig, about: &About<'_>) -> Result<Vec<f32>> {
     let About { model, samples, plan, watch, knowledge: file, .. } = about;
     let shape = vec![samples.len(), model.image.width];
     let bytes = std::fs::read(&config.model).map_err(|e| Error::io(&config.model, e))?;
     let classifier = blake3::hash(&bytes).to_hex()[..16].to_owned();
-    let of = [("data", fingerprint(samples)), ("classifier", classifier)];
+    let of = [("data", data_hash(samples)), ("classifier", classifier)];
     let of = BTreeMap::from(of.map(|(name, value)| (name.to_owned(), value)));
     if arrays::metadata(file).is_ok_and(|found| found == of)
         && let Ok(kept) = arrays::read(file)
@@ -224,7 +227,7 @@ fn softmax(mut logits: Vec<f32>) -> Vec<f32> {
     logits
 }
 
-/// Means of the classes, (C, W), see above.
+/// Means of the classes, (C, W), see the module's documentation.
 fn class_means(matrix: &[f32], bias: &[f32], features: &[f32], width: usize) -> Vec<f32> {
     let mean = |rows: &[f32]| -> Vec<f32> {
         let mut sum = vec![0.0f64; width];

@@ -1,8 +1,8 @@
 //! Training: one TOML in, a run folder out.
 //!
 //! `run` is the loop, read from top to bottom; `start` gives it data and first weights, `step` turns a
-//! batch into a loss and gradients (fast CPU towers, or burn on any device), `learner` says which weights
-//! learn, `optim` turns gradients into weights, `checkpoint` keeps all of it on disk, `validate` measures
+//! batch into a loss and gradients (fast CPU towers, or burn on any device), `partition` says which weights
+//! are trainable, `optim` turns gradients into weights, `checkpoint` keeps all of it on disk, `validate` measures
 //! recall, `history` reads what a run's folder tells, `report` and `tensorboard` show it.
 
 mod architecture;
@@ -15,10 +15,9 @@ mod extras;
 mod frozen;
 mod history;
 mod knowledge;
-mod learner;
-mod markup;
 mod mix;
 mod optim;
+mod partition;
 mod plot;
 mod report;
 mod run;
@@ -39,11 +38,11 @@ pub use config::{
 pub use error::{Error, Result};
 pub use event::{Event, Options};
 pub use history::History;
-pub use learner::View;
 pub use mix::{Point, mix, soup, wise};
+pub use partition::View;
 pub use run::train;
 pub use sets::{SOURCE, read_set};
 pub use start::whole_model;
-pub use step::{Classes, Engine, Examples, Learns, StepInput, Taught, gradients};
+pub use step::{Classes, Engine, Examples, FirstTrained, StepInput, TeacherLogits, gradients};
 pub use stop::Stop;
 pub use validate::{Embedded, Reports, Texts, Watch, embed_set, fitted, recalls};

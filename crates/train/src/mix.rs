@@ -19,6 +19,19 @@ use crate::{Error, Result, TrainConfig};
 
 /// The weighted mean of several models' weights; the shares are scaled to a sum of 1.
 ///
+/// ```
+/// use tuwen_encode::Arrays;
+///
+/// let model = |value: f32| {
+///     let mut weights = Arrays::default();
+///     weights.slot("heads.logit_scale", &[1])[0] = value;
+///     weights
+/// };
+/// let mean = tuwen_train::mix(&[(&model(1.0), 3.0), (&model(5.0), 1.0)])?;
+/// assert_eq!(mean.get("heads.logit_scale")?.data, [2.0]);
+/// # Ok::<(), tuwen_train::Error>(())
+/// ```
+///
 /// # Errors
 /// Models of different shapes, or shares without a sum.
 pub fn mix(models: &[(&Arrays, f32)]) -> Result<Arrays> {

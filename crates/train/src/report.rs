@@ -3,10 +3,10 @@
 use std::fmt::Write;
 
 use tuwen_encode::{CpuEncoder, ModelConfig};
+use tuwen_markup::{escape, page_start};
 
 use crate::checkpoint::RunFolder;
 use crate::history::History;
-use crate::markup::escaped;
 use crate::sets::read_measured;
 use crate::stop::{Stop, go_on};
 use crate::validate::recalls;
@@ -14,6 +14,9 @@ use crate::{Result, TrainConfig, plot, tensorboard};
 
 /// The page of a complete run.
 pub(crate) const PAGE: &str = "report.html";
+
+const STYLE: &str = "body{font:15px/1.5 system-ui,'Noto Sans CJK SC',sans-serif;max-width:900px;margin:2em auto}\
+td,th{padding:2px 12px;text-align:right}th:first-child{text-align:left}";
 
 /// Writes `curves.svg` and TensorBoard's events.
 pub(crate) fn curves(folder: &RunFolder) -> Result<()> {
@@ -78,22 +81,18 @@ fn page(
     table: &[Row],
 ) -> String {
     let title = format!("{}, {}", model.name, config.out.display());
-    let mut out = format!(
-        "<!doctype html><html lang=\"zh\"><meta charset=\"utf-8\">\
-         <meta name=\"generator\" content=\"tuwen\"><meta name=\"viewport\" content=\"width=device-width\">\
-         <title>{0}</title><style>body{{font:15px/1.5 \
-         system-ui,'Noto Sans CJK SC',sans-serif;max-width:900px;margin:2em auto}}td,th{{padding:2px 12px;\
-         text-align:right}}th:first-child{{text-align:left}}</style><h1>{0}</h1>\n<h2>Before and after</h2>\n<table>\
+    let mut out = page_start(&title, STYLE);
+    out.push_str(
+        "<h2>Before and after</h2>\n<table>\
          <tr><th></th><th colspan=\"2\">text to image R@1/5/10</th><th colspan=\"2\">image to text R@1/5/10</th></tr>\
          <tr><th></th><th>start</th><th>best</th><th>start</th><th>best</th></tr>\n",
-        escaped(&title)
     );
     let three = |recall: [f64; 3]| recall.map(|value| format!("{value:.1}")).join("/");
     for (name, [before, after]) in table {
         let _ = writeln!(
             out,
             "<tr><th>{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
-            escaped(name),
+            escape(name),
             three(before[0]),
             three(after[0]),
             three(before[1]),
@@ -109,7 +108,7 @@ fn page(
          {best}.</p>\n<h2>Curves</h2>\n{curves}\n\
          <h2>Configuration</h2>\n<pre>{}</pre></html>\n",
         config.batch,
-        escaped(&resolved)
+        escape(&resolved)
     );
     out
 }

@@ -16,10 +16,11 @@ use crate::checkpoint::{LOG, Progress, RunFolder};
 use crate::config::{LossKind, Products};
 use crate::event::{Event, Options};
 use crate::extras::{About, Extras};
+use crate::frozen::Watch;
 use crate::knowledge::{Head, KNOWLEDGE};
-use crate::learner::Learner;
 use crate::optim::{self, Group, State};
-use crate::start::{fingerprint, first_weights, read_data};
+use crate::partition::Partition;
+use crate::start::{data_hash, first_weights, read_data};
 use crate::step::{Engine, gradients};
 use crate::stop::{Stop, go_on};
 use crate::validate::{Validation, recalls, score};
@@ -75,27 +76,27 @@ fn run(
     let valid = Validation::read(config)?;
     go_on(stop)?;
     tell(Event::Data { train: samples.len(), valid: valid.valid.len() });
-    let (learner, learning) = Learner::new(config, &model.config, first);
-    if learning.0.is_empty() {
+    let (partition, trainable) = Partition::new(config, &model.config, first);
+    if trainable.0.is_empty() {
         return Err(Error::config(&config.out, "nothing learns: every learning rate is 0"));
     }
-    let count = learning.0.values().map(|array| array.data.len()).sum();
-    tell(Event::Learning { learning: count, all: model.config.parameters() });
+    let count = trainable.0.values().map(|array| array.data.len()).sum();
+    tell(Event::Trainable { trainable: count, all: model.config.parameters() });
 
     folder.create(config)?;
-    let data = fingerprint(&samples);
+    let data_hash = data_hash(&samples);
     let (state, progress) = match folder.load(&|note| tell(Event::Note(note)))? {
         Some((state, progress)) => {
-            if progress.data != data && !options.changed_data {
-                let (path, found) = (config.out.clone(), progress.data);
-                return Err(Error::OtherData { path, found, wanted: data });
+            if progress.data_hash != data_hash && !options.changed_data {
+                let (path, found) = (config.out.clone(), progress.data_hash);
+                return Err(Error::OtherData { path, found, wanted: data_hash });
             }
-            (state, Progress { data, ..progress })
+            (state, Progress { data_hash, ..progress })
         }
-        None => (State::new(learning), Progress { data, ..Progress::default() }),
+        None => (State::new(trainable), Progress { data_hash, ..Progress::default() }),
     };
     let steps = config.epochs * plan.batches_per_epoch();
-    let run = Run { config, options, model, learner, folder, valid, steps, stop, tell };
+    let run = Run { config, options, model, partition, folder, valid, steps, stop, tell };
     run.go(state, progress, samples, plan)
 }
 
@@ -104,7 +105,7 @@ struct Run<'a> {
     config: &'a TrainConfig,
     options: &'a Options,
     model: Architecture,
-    learner: Learner,
+    partition: Partition,
     folder: RunFolder,
     valid: Validation,
     steps: usize,
@@ -129,7 +130,7 @@ impl Run<'_> {
             self.write(&mut log, &line)?;
         }
         if let Some(line) = progress.unmeasured.take() {
-            // Stopped behind this step: what is left of it is done first.
+            // The run was stopped between this step and its validation, which is done first.
             let line =
                 serde_json::from_str(&line).map_err(|e| Error::config(&self.config.out, e))?;
             let line = self.validate(&state, &mut progress, line)?;
@@ -137,23 +138,23 @@ impl Run<'_> {
             self.save(&state, &progress, &log)?;
         }
         // A run that is complete, or was stopped early, stays as it is.
-        let mut tired = self.is_tired(&progress);
-        if state.step < self.steps && !tired {
+        let mut stop_early = self.stops_early(&progress);
+        if state.step < self.steps && !stop_early {
             let extras = self.extras(&state, &samples, &plan)?;
             (self.tell)(Event::Start { step: state.step, steps: self.steps });
             for batch in plan.stream(Arc::new(samples), state.step..self.steps) {
                 let line = self.step(&mut state, &batch?, &extras, &mut progress.usual)?;
-                tired = self.finish_step(&state, &mut progress, line, &mut log)?;
-                if tired {
+                stop_early = self.finish_step(&state, &mut progress, line, &mut log)?;
+                if stop_early {
                     break;
                 }
             }
         }
-        if tired {
+        if stop_early {
             let what = format!("not better for {} validations", progress.not_better);
             (self.tell)(Event::Note(format!("stopped early: {what}")));
         }
-        // The same command behind the end changes nothing.
+        // The same command after the end of the run changes nothing.
         if state.step > begun || !self.folder.file(report::PAGE).is_file() {
             report::write(&self.folder, self.config, &self.model.config, self.stop)?;
         }
@@ -182,17 +183,17 @@ impl Run<'_> {
             }
         }
         self.write(log, &line)?;
-        let tired = self.is_tired(progress);
+        let stop_early = self.stops_early(progress);
         let stopped = (self.stop)();
-        let last = end || tired || stopped;
+        let last = end || stop_early || stopped;
         if state.step.is_multiple_of(self.config.checkpoint_every) || last {
             self.save(state, progress, log)?;
         }
-        if stopped && !end && !tired {
+        if stopped && !end && !stop_early {
             report::curves(&self.folder)?;
             return Err(Error::Stopped);
         }
-        Ok(tired)
+        Ok(stop_early)
     }
 
     /// The log first: a checkpoint without the lines before it could not be gone on from.
@@ -201,7 +202,7 @@ impl Run<'_> {
         self.folder.save(state, progress, self.config.keep_checkpoints)
     }
 
-    fn is_tired(&self, progress: &Progress) -> bool {
+    fn stops_early(&self, progress: &Progress) -> bool {
         self.config.patience > 0 && progress.not_better >= self.config.patience
     }
 
@@ -212,12 +213,12 @@ impl Run<'_> {
             model: &self.model.config,
             samples,
             plan,
-            view: self.learner.view(&state.weights),
+            view: self.partition.view(&state.weights),
             on_cpu: matches!(self.options.engine, Engine::Cpu),
             knowledge: self.folder.file(KNOWLEDGE),
-            watch: (&caching, self.stop),
+            watch: Watch { progress: &caching, stop: self.stop },
         };
-        Extras::new(&about, self.learner.frozen())
+        Extras::new(&about, self.partition.frozen())
     }
 
     /// One step; returns its line of the log.
@@ -230,7 +231,7 @@ impl Run<'_> {
     ) -> Result<Value> {
         let (config, started) = (self.config, Instant::now());
         let input = extras.input(config, &self.model.config, batch, state.step)?;
-        let view = self.learner.view(&state.weights);
+        let view = self.partition.view(&state.weights);
         let engine = &self.options.engine;
         let (loss, seen) = gradients(engine, &self.model.config, &view, &config.loss, &input)?;
         let before = usual.unwrap_or(loss);
@@ -240,7 +241,7 @@ impl Run<'_> {
             return Err(Error::Diverged { step: state.step + 1, loss, before, pictures });
         }
         *usual = Some(before + 0.05 * (loss - before));
-        let mut grads = self.learner.gradients(&state.weights, seen);
+        let mut grads = self.partition.gradients(&state.weights, seen);
         let norm = optim::clip(&mut grads, config.optim.clip);
         if !norm.is_finite() {
             let what = format!("the gradient of step {}, whose loss is {loss},", state.step + 1);
@@ -275,7 +276,7 @@ impl Run<'_> {
     /// Measures the moving average, and keeps it when it is the best; returns the line of the log with
     /// what was found.
     fn validate(&self, state: &State, progress: &mut Progress, mut line: Value) -> Result<Value> {
-        let weights = self.learner.view(&state.ema).to_arrays(&self.model.config)?;
+        let weights = self.partition.view(&state.ema).to_arrays(&self.model.config)?;
         let encoder = self.model.encoder(weights)?;
         let recalls = |set| recalls(&encoder, set, &|_| go_on(self.stop));
         let reports = recalls(&self.valid.valid)?;

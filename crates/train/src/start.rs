@@ -9,7 +9,7 @@ use tuwen_encode::{
 };
 use tuwen_files::Error as DataError;
 use tuwen_gemm::Precision;
-use tuwen_image::{Fingerprint, Limits, decode, groups};
+use tuwen_image::{Limits, PerceptualHash, decode, duplicate_groups};
 use tuwen_model::burn::tensor::Device;
 use tuwen_model::{DualEncoder, load_imagenet_vit, weights};
 use tuwen_sets::Sample;
@@ -54,19 +54,20 @@ pub fn first_weights(config: &TrainConfig) -> Result<(Architecture, Arrays)> {
     model.config.check_weights(&arrays)?;
     match config.loss.kind {
         LossKind::Sigmoid => {
-            // One that is anyway says nothing of it, so that before and after have one architecture.
+            // A SigLIP is one by its pooling and leaves the flag unset; so must the trained model, whose
+            // architecture is then the same as before.
             model.config.sigmoid |= !model.config.is_sigmoid();
             begin_bias(&mut arrays);
         }
         LossKind::Contrastive => model.config.sigmoid = false,
-        // It knows cosines alone: what judged pairs before may go on to.
+        // The triplet loss is on cosines and uses neither scale nor bias: the flag stays.
         LossKind::Triplet => {}
     }
     Ok((model, arrays))
 }
 
-/// A model of another loss has no bias. At 0 every pair of a batch would begin as a sure yes, so it begins
-/// where SigLIP's does.
+/// A model of another loss has a bias of 0, with which nearly every pair of a batch would begin as a positive;
+/// it begins where SigLIP's does.
 fn begin_bias(arrays: &mut Arrays) {
     let bias = arrays.slot("heads.logit_bias", &[1]);
     if bias[0] == 0.0 {
@@ -74,7 +75,7 @@ fn begin_bias(arrays: &mut Arrays) {
     }
 }
 
-/// What a configuration asks of an architecture that has no such thing.
+/// Refuses settings that the architecture, its tokenizer or the processor does not support.
 fn check(config: &TrainConfig, model: &Architecture) -> Result<()> {
     let name = &model.config.name;
     let convolutions = matches!(model.config.vision, Vision::ResNet(_));
@@ -92,7 +93,7 @@ fn check(config: &TrainConfig, model: &Architecture) -> Result<()> {
     Err(Error::config(&config.out, wrong))
 }
 
-/// Moves the image tower's weights towards another model's.
+/// Interpolates the image tower's weights with another model's.
 fn mix_image_tower(mix: &ImageMix, arrays: &mut Arrays) -> Result<()> {
     let (_, other) = whole_model(&mix.model)?;
     let share = mix.share as f32;
@@ -109,12 +110,12 @@ fn mix_image_tower(mix: &ImageMix, arrays: &mut Arrays) -> Result<()> {
 }
 
 fn random(model: Architecture, seed: u64) -> (Architecture, Arrays) {
-    // Not the default one, which is a GPU in a program built for it.
+    // Not burn's default device, which is a GPU in a program that is built for one.
     let device = Device::flex();
     device.seed(seed);
     let mut arrays = weights::from_module(&DualEncoder::new(&model.config, &device));
     if model.config.words > 0 {
-        // At nothing: a word that no caption has stays without a meaning.
+        // Zeros: a token that no caption has must not move a text's feature.
         arrays.slot("text.words.weight", &[model.config.vocab, model.config.words]);
     }
     (model, arrays)
@@ -156,7 +157,7 @@ pub fn whole_model(name: &str) -> Result<(Architecture, Arrays)> {
     Ok((Architecture { config, tokenizer }, arrays))
 }
 
-/// All samples behind each other, and the plan that draws batches from them.
+/// The samples of all training sets in one list, and the plan that draws batches from them.
 ///
 /// # Errors
 /// A set that cannot be read, or that is too small.
@@ -184,8 +185,8 @@ pub fn read_data(
         token_drop: config.token_drop,
         sentences: config.sentences,
         names: name_numbers(&samples, &model.tokens()?, config.context.min(model.config.context))?,
-        duplicates: match config.avoid_duplicates {
-            true => duplicates(&samples, stop)?,
+        duplicate_groups: match config.avoid_duplicates {
+            true => find_duplicates(&samples, stop)?,
             false => Vec::new(),
         },
         augment: config.augment.clone(),
@@ -228,31 +229,32 @@ fn captions_are_there(config: &TrainConfig, samples: &[Sample]) -> Result<()> {
     Ok(())
 }
 
-/// For each picture the number of the first that looks the same.
-fn duplicates(samples: &[Sample], stop: &Stop<'_>) -> Result<Vec<u64>> {
-    let prints = looks(samples, stop)?.into_iter().collect::<tuwen_files::Result<Vec<_>>>()?;
-    let prints: Vec<&Fingerprint> = prints.iter().collect();
-    Ok(groups(&prints).into_iter().map(|group| group as u64).collect())
+/// For each picture the number of its duplicate group: the position of the first picture that looks the same.
+fn find_duplicates(samples: &[Sample], stop: &Stop<'_>) -> Result<Vec<u64>> {
+    let hashes =
+        perceptual_hashes(samples, stop)?.into_iter().collect::<tuwen_files::Result<Vec<_>>>()?;
+    let hashes: Vec<&PerceptualHash> = hashes.iter().collect();
+    Ok(duplicate_groups(&hashes).into_iter().map(|group| group as u64).collect())
 }
 
-/// How each picture looks, or why it cannot be read.
-pub(crate) fn looks(
+/// The perceptual hash of each picture, or why the picture cannot be read.
+pub(crate) fn perceptual_hashes(
     samples: &[Sample],
     stop: &Stop<'_>,
-) -> Result<Vec<tuwen_files::Result<Fingerprint>>> {
+) -> Result<Vec<tuwen_files::Result<PerceptualHash>>> {
     let look = |sample: &Sample| {
         go_on(stop)?;
         let picture = sample.image.read().and_then(|bytes| decode(&bytes, Limits::default()));
         Ok(match picture {
-            Ok(picture) => Ok(Fingerprint::of(&picture.into_rgb())),
+            Ok(picture) => Ok(PerceptualHash::of(&picture.into_rgb())),
             Err(error) => Err(DataError::data_set(&sample.id, error.to_string())),
         })
     };
     samples.par_iter().map(look).collect()
 }
 
-/// What tells one set of pictures and captions from another.
-pub(crate) fn fingerprint(samples: &[Sample]) -> String {
+/// A hash of the ids and captions of the training data, to recognise them when a run goes on.
+pub(crate) fn data_hash(samples: &[Sample]) -> String {
     let mut hasher = blake3::Hasher::new();
     for sample in samples {
         let captions = sample.captions.iter().flat_map(|c| [&c.source, &c.text]);

@@ -1,5 +1,5 @@
-//! A teacher's similarities within a batch. Its vectors of all pictures and captions are computed once,
-//! of pictures as they are and captions as they are written.
+//! A teacher's logits within a batch. Its embeddings of all pictures and captions are computed once, without
+//! augmentation.
 
 use std::collections::HashMap;
 
@@ -8,21 +8,21 @@ use tuwen_sets::loader::{Batch, Plan};
 use tuwen_sets::{Sample, relation};
 
 use crate::Result;
-use crate::step::Taught;
+use crate::step::TeacherLogits;
 use crate::stop::{Stop, go_on};
 use crate::validate::embed_set;
 
 /// A model that is imitated.
 pub(crate) struct Teacher {
     images: Vec<f32>,
-    /// By the number that the loader gives a text.
+    /// By the number that the loader gives each text.
     texts: HashMap<u64, Vec<f32>>,
     dim: usize,
     scale: f32,
 }
 
 impl Teacher {
-    /// Embeds everything.
+    /// Embeds all pictures and captions.
     pub(crate) fn new(
         name: &str,
         samples: &[Sample],
@@ -42,8 +42,8 @@ impl Teacher {
         Ok(Self { images: embedded.images, texts, dim, scale: encoder.logits()?.0 })
     }
 
-    /// Its logits of a batch.
-    pub(crate) fn look(&self, batch: &Batch) -> Taught {
+    /// Its logits of a batch, for each group of texts.
+    pub(crate) fn look(&self, batch: &Batch) -> TeacherLogits {
         let image = |&id: &u64| &self.images[id as usize * self.dim..][..self.dim];
         let images: Vec<&[f32]> = batch.image_ids.iter().map(image).collect();
         let logits = batch.text_ids.iter().map(|group| {
@@ -53,6 +53,6 @@ impl Teacher {
             };
             images.iter().flat_map(|image| texts.iter().map(|text| logit(image, text))).collect()
         });
-        Taught { logits: logits.collect() }
+        TeacherLogits { logits: logits.collect() }
     }
 }

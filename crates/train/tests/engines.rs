@@ -7,7 +7,7 @@ use tuwen_image::rng::Rng;
 use tuwen_model::burn::tensor::Device;
 use tuwen_sets::loader::Batch;
 use tuwen_text::token::TokenBatch;
-use tuwen_train::{Engine, LossConfig, LossKind, StepInput, Taught, View, gradients};
+use tuwen_train::{Engine, LossConfig, LossKind, StepInput, TeacherLogits, View, gradients};
 
 fn model() -> ModelConfig {
     let tower = |width| TowerConfig { norm_eps: 1e-6, ..TowerConfig::new(width, 2, 2, 32) };
@@ -57,7 +57,7 @@ fn case(model: ModelConfig) -> (ModelConfig, Arrays, Batch) {
         names: vec![vec![false; rows]; 2],
         true_names: vec![Default::default(); rows],
         image_ids: vec![0, 1, 2, 3],
-        same: vec![0, 1, 2, 3],
+        duplicate_groups: vec![0, 1, 2, 3],
     };
     (model, arrays, batch)
 }
@@ -98,7 +98,7 @@ fn the_engines_agree(model: ModelConfig) {
     let (model, arrays, batch) = case(model);
     let view = View::plain(&arrays);
     let logits = vec![(0..16).map(|i| (i * 7 % 5) as f32).collect::<Vec<f32>>(); 2];
-    let taught = Taught { logits };
+    let taught = TeacherLogits { logits };
     for kind in [LossKind::Contrastive, LossKind::Sigmoid, LossKind::Triplet] {
         for teacher in [None, Some(taught.clone())] {
             let input = StepInput { teacher, ..input(&model, &batch) };

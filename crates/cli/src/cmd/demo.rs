@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use tuwen_encode::Encoder;
 use tuwen_encode::{CpuEncoder, builtin};
 use tuwen_eval::evaluate;
-use tuwen_index::{Gallery, Kind};
+use tuwen_index::{Gallery, Modality};
 use tuwen_retrieve::walk::{Rules, Walk};
 use tuwen_retrieve::{Engine, Indexer, Query, Search, Settings, model_id};
 
@@ -65,7 +65,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let mut rows = Vec::new();
     for query in QUERIES {
         let vector = engine.embed(&Query::words(query))?.vector;
-        let hits = engine.find(&vector, None, &Search::all(Kind::Image, ON_PAGE))?;
+        let hits = engine.find(&vector, None, &Search::all(Modality::Image, ON_PAGE))?;
         say!("{query}");
         hits.iter().take(SHOWN).for_each(search::print);
         rows.push((query.to_owned(), hits));
@@ -96,7 +96,7 @@ fn index(pictures: &Path, folder: &Path, encoder: &CpuEncoder) -> Result<usize> 
 
 /// Recall of the pictures by their own captions, as it is.
 fn score(gallery: &Gallery, encoder: &dyn Encoder) -> Result<()> {
-    let items = gallery.all(Kind::Image)?;
+    let items = gallery.all(Modality::Image)?;
     let mut images = Vec::new();
     for item in &items {
         images.extend(gallery.vector(item.id)?);

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use tuwen_encode::builtin;
-use tuwen_eval::{Captioned, Direction, Ranking, Report, Ties, by_class};
+use tuwen_eval::{Captioned, Classified, Direction, Ranking, Report, Ties, by_class};
 use tuwen_files::encoding::{Encoding, TextFile};
 use tuwen_sets::import::{self, CaptionFile, DataSet, Format, Part, Source};
 use tuwen_sets::{Sample, relation};
@@ -156,9 +156,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         let set = Captioned { images, texts: &texts.vectors, dim, truth: &texts.truth };
         let ranking = Ranking { top: write::TOP, ties: Ties::LowerFirst };
         let ranked = [set.text_to_image(ranking), set.image_to_text(ranking)];
-        let report = Report::new(set, [&ranked[0], &ranked[1]], &args.k);
+        let report = Report::new(set, &ranked[0], &ranked[1], &args.k);
         if let Some(folder) = &mut out {
-            write::all(folder, source, set, &ranked, &report, (&relation[&**source], &samples))?;
+            write::all(folder, source, set, &ranked, &report, &relation[&**source], &samples)?;
         }
         measured.push((source, set, ranked, report));
     }
@@ -179,7 +179,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         let class = |images: &Vec<usize>| images.first().map(|&image| classes[image].clone());
         let texts: Vec<Option<String>> = set.truth.iter().map(class).collect();
         let classes: Vec<Option<String>> = classes.iter().cloned().map(Some).collect();
-        let report = by_class((set.images, &classes), (set.texts, &texts), set.dim, &args.k);
+        let images = Classified { vectors: set.images, classes: &classes };
+        let texts = Classified { vectors: set.texts, classes: &texts };
+        let report = by_class(images, texts, set.dim, &args.k);
         Some((format!("{source}, by class"), report))
     };
     let by_class: Vec<(String, Report)> = measured.iter().filter_map(of_class).collect();

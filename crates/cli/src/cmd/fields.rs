@@ -42,8 +42,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     };
     let within = match &search.filter {
-        Some(filter) => gallery.select(filter, search.kind)?,
-        None => gallery.ids(search.kind)?,
+        Some(filter) => gallery.select(filter, search.modality)?,
+        None => gallery.ids(search.modality)?,
     };
     let values = gallery.facet(&field_name(field), Some(&within), search.k)?;
     match args.json {

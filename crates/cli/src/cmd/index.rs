@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use indicatif::ProgressBar;
 use tuwen_encode::{CpuEncoder, builtin};
 use tuwen_files::encoding::Encoding;
-use tuwen_index::{Gallery, Kind};
+use tuwen_index::{Gallery, Modality};
 
 use tuwen_retrieve::walk::Walk;
 use tuwen_retrieve::{Indexer, Line, Settings, Summary, as_in_gallery, model_id, path_of};
@@ -168,7 +168,7 @@ fn finish(args: &Args, gallery: Gallery, place: &Place, summary: &Summary) -> Re
         return Ok(false);
     }
     let items = |gallery: &Gallery| -> tuwen_index::Result<usize> {
-        Ok(gallery.count(Kind::Image)? + gallery.count(Kind::Text)?)
+        Ok(gallery.count(Modality::Image)? + gallery.count(Modality::Text)?)
     };
     if gallery.replaces_another() && !args.force {
         // A damaged gallery has nothing to lose.
@@ -201,7 +201,7 @@ fn unseen(args: &Args, summary: &Summary, old: &Gallery, new: &Gallery) -> Resul
         return Ok(Some(format!("{} could not be read", counted(summary.unreadable, "place"))));
     }
     let below = |gallery: &Gallery, place: &Path| -> Result<usize> {
-        let all = gallery.all(Kind::Image)?;
+        let all = gallery.all(Modality::Image)?;
         Ok(all.iter().filter(|item| path_of(&item.origin).starts_with(place)).count())
     };
     for path in &args.paths {

@@ -9,7 +9,6 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use tuwen_eval::compare::compare;
-use tuwen_files::encoding::TextFile;
 
 use crate::number;
 use crate::query::Usage;
@@ -68,8 +67,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         return predictions::run(predictions, reference);
     }
     if let (Some(images), Some(texts)) = (&args.image_features, &args.text_features) {
-        let labels = args.image_labels.as_deref().zip(args.text_labels.as_deref());
-        features::run([images, texts], labels, args.reference.as_deref(), args.json)?;
+        let classes = args.image_labels.as_deref().zip(args.text_labels.as_deref());
+        let classes = classes.map(|(images, texts)| features::ClassFiles { images, texts });
+        features::run(images, texts, classes, args.reference.as_deref(), args.json)?;
         return Ok(ExitCode::SUCCESS);
     }
     if let [first, second] = &args.compare[..] {
@@ -81,17 +81,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 
 fn compare_runs(files: [&PathBuf; 2], args: &Args) -> Result<()> {
     let read = |path: &PathBuf| -> Result<Vec<(String, bool)>> {
-        let text = TextFile::read_document(path)?;
-        let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-        lines
-            .map(|(number, line)| {
-                let place = || format!("{}, line {}", path.display(), number + 1);
-                let value: Value = serde_json::from_str(line).with_context(place)?;
-                let rank =
-                    value["rank"].as_u64().with_context(|| format!("{}: no `rank`", place()))?;
-                Ok((value["query"].to_string(), rank as usize <= args.k))
-            })
-            .collect()
+        let hit = |(line, value): (usize, Value)| {
+            let no_rank = || format!("{}, line {line}: no `rank`", path.display());
+            let rank = value["rank"].as_u64().with_context(no_rank)?;
+            Ok((value["query"].to_string(), rank as usize <= args.k))
+        };
+        predictions::objects(path)?.into_iter().map(hit).collect()
     };
     let [first, second] = [read(files[0])?, read(files[1])?];
     let same = first.len() == second.len() && first.iter().zip(&second).all(|(a, b)| a.0 == b.0);

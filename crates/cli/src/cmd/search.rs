@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use serde::Serialize;
-use tuwen_index::Kind;
+use tuwen_index::Modality;
 use tuwen_retrieve::{Fusion, Hit, Query, Search, Words};
 
 use crate::gallery::{AmongArgs, GalleryArg, note_fields, open, queries};
@@ -93,10 +93,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let plan = |path: &PathBuf| OutputFile::plan(path, &inputs, args.force);
     let html = args.html.as_ref().map(plan).transpose()?;
     let search = Search { words: args.words_count(), ..args.among.search(args.k as usize)? };
-    let kind = search.kind;
+    let modality = search.modality;
     let engine = open(&args.gallery.place().folder, args.model.as_deref(), &args.text_args)?;
-    if engine.len(kind)? == 0 && !args.json {
-        note!("the gallery has no {} items", if kind == Kind::Image { "image" } else { "text" });
+    if engine.len(modality)? == 0 && !args.json {
+        note!(
+            "the gallery has no {} items",
+            if modality == Modality::Image { "image" } else { "text" }
+        );
     }
     note_fields(&engine, &search)?;
     let (mut rows, mut code) = (Vec::new(), ExitCode::SUCCESS);

@@ -5,7 +5,7 @@
 //! 附件3 for texts (`image_test.csv`, `word_data.csv`).
 
 #[cfg(test)]
-mod damage;
+mod damaged_results;
 mod validate;
 
 use std::collections::HashSet;

@@ -3,12 +3,9 @@
 use std::io::Read;
 use std::path::Path;
 
-use tuwen_image::{Kind, kind};
+use tuwen_image::{FileType, file_type};
+use tuwen_markup::{PAGE_MARK, SVG_MARK};
 
-/// Stands in the head of every page.
-pub const PAGE: &str = "<meta name=\"generator\" content=\"tuwen\">";
-/// Stands inside every SVG, right behind its first tag.
-pub const SVG: &str = "<!-- generator: tuwen -->";
 /// `Software` = `tuwen`, as a PNG says it: length, type, content, CRC-32.
 const PNG: &[u8] = b"\x00\x00\x00\x0etEXtSoftware\x00tuwen\x1b\xdf\xa1K";
 /// A PNG's signature and its first chunk, IHDR.
@@ -27,7 +24,7 @@ pub fn png(mut bytes: Vec<u8>) -> Vec<u8> {
 pub fn is_treasure(path: &Path) -> bool {
     let mut head = Vec::new();
     let read = std::fs::File::open(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
-    let picture = || kind(&head) == Kind::Picture && !shows(path);
+    let picture = || file_type(&head) == FileType::Picture && !shows(path);
     read.is_ok() && (head.starts_with(b"SQLite format 3\0") || picture())
 }
 
@@ -40,7 +37,7 @@ pub fn shows(path: &Path) -> bool {
     }
     let holds = |mark: &str| head.windows(mark.len()).any(|part| part == mark.as_bytes());
     let begins = |start: &str| head.starts_with(start.as_bytes());
-    (begins("<!doctype html>") && holds(PAGE))
-        || (begins("<svg") && holds(SVG))
+    (begins("<!doctype html>") && holds(PAGE_MARK))
+        || (begins("<svg") && holds(SVG_MARK))
         || head.get(PNG_HEAD..).is_some_and(|rest| rest.starts_with(PNG))
 }

@@ -34,7 +34,7 @@ pub(crate) struct Raw {
     blob: Blob,
     /// First byte of the storage.
     start: u64,
-    kind: Kind,
+    element: ElementType,
     /// Sizes of the axes.
     pub(crate) shape: Vec<usize>,
     /// Distances between neighbours, in values; none when row-major.
@@ -45,7 +45,7 @@ pub(crate) struct Raw {
 
 /// How values are stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Kind {
+enum ElementType {
     F32,
     F16,
     Bf16,
@@ -55,7 +55,7 @@ enum Kind {
     Other(String),
 }
 
-impl Kind {
+impl ElementType {
     /// Bytes of a value.
     fn width(&self) -> usize {
         match self {
@@ -102,7 +102,7 @@ impl Raw {
         let rows = self.shape.first().map_or(0, |rows| rows / 3);
         let dense = self.shape.iter().skip(1).product();
         let stride = self.strides.as_ref().map_or(dense, |strides| strides[0]);
-        let bytes = (rows * stride * self.kind.width()) as u64;
+        let bytes = (rows * stride * self.element.width()) as u64;
         [0, 1, 2].map(|index| {
             let mut part = self.clone();
             part.start += index * bytes;
@@ -119,10 +119,10 @@ impl Raw {
 
     /// All values, row-major, as f32. `name` is for the error.
     pub(crate) fn values(&self, name: &str) -> Result<Vec<f32>> {
-        if let Kind::Other(dtype) = &self.kind {
+        if let ElementType::Other(dtype) = &self.element {
             return Err(Error::Dtype { name: name.to_owned(), dtype: dtype.clone() });
         }
-        let width = self.kind.width();
+        let width = self.element.width();
         let count: usize = self.shape.iter().product();
         let stored = match &self.strides {
             Some(strides) if count > 0 => {
@@ -138,14 +138,14 @@ impl Raw {
             let bytes = self.blob.read(self.start + (first * width) as u64, len)?;
             let done = values.len();
             let (quads, pairs) = (bytes.as_chunks::<4>().0, bytes.as_chunks::<2>().0);
-            match self.kind {
-                Kind::F32 => values.extend(quads.iter().map(|&b| f32::from_le_bytes(b))),
+            match self.element {
+                ElementType::F32 => values.extend(quads.iter().map(|&b| f32::from_le_bytes(b))),
                 // The slice conversion uses the processor's own, where it has one.
-                Kind::F16 => {
+                ElementType::F16 => {
                     let halves: Vec<f16> = pairs.iter().map(|&b| f16::from_le_bytes(b)).collect();
                     values.extend(halves.to_f32_vec());
                 }
-                Kind::I8 => values.extend(bytes.iter().map(|&b| f32::from(b as i8))),
+                ElementType::I8 => values.extend(bytes.iter().map(|&b| f32::from(b as i8))),
                 _ => values.extend(pairs.iter().map(|&b| bf16::from_le_bytes(b).to_f32())),
             }
             // While the piece is in the cache; a tensor that is read is a weight that counts.
@@ -239,18 +239,18 @@ pub(crate) fn header(blob: &Blob, path: &Path) -> Result<(Metadata, usize)> {
 pub(crate) fn safetensors(blob: Blob, path: &Path) -> Result<BTreeMap<String, Raw>> {
     let (header, offset) = header(&blob, path)?;
     let raw = |(name, info): (String, &TensorInfo)| {
-        let kind = match info.dtype {
-            Dtype::F32 => Kind::F32,
-            Dtype::F16 => Kind::F16,
-            Dtype::BF16 => Kind::Bf16,
-            other => Kind::Other(format!("{other:?}")),
+        let element = match info.dtype {
+            Dtype::F32 => ElementType::F32,
+            Dtype::F16 => ElementType::F16,
+            Dtype::BF16 => ElementType::Bf16,
+            other => ElementType::Other(format!("{other:?}")),
         };
         let start = (offset + info.data_offsets.0) as u64;
         let (blob, shape) = (blob.clone(), info.shape.clone());
-        (name, Raw { blob, start, kind, shape, strides: None, scales: None })
+        (name, Raw { blob, start, element, shape, strides: None, scales: None })
     };
     let mut raws: BTreeMap<String, Raw> = header.tensors().into_iter().map(raw).collect();
-    let is_bytes = |raw: &Raw| raw.kind == Kind::Other("I8".into());
+    let is_bytes = |raw: &Raw| raw.element == ElementType::Other("I8".into());
     let bytes = raws.iter().filter(|(_, raw)| is_bytes(raw)).map(|(name, _)| name.clone());
     for name in bytes.collect::<Vec<_>>() {
         let Some(scales) = raws.remove(&format!("{name}{SCALE}")) else { continue };
@@ -260,7 +260,7 @@ pub(crate) fn safetensors(blob: Blob, path: &Path) -> Result<BTreeMap<String, Ra
             let what = format!("`{name}{SCALE}` has the shape {found:?} for rows of {wanted:?}");
             return Err(Error::malformed(path, what));
         }
-        (raw.kind, raw.scales) = (Kind::I8, Some(Box::new(scales)));
+        (raw.element, raw.scales) = (ElementType::I8, Some(Box::new(scales)));
     }
     Ok(raws)
 }
@@ -323,11 +323,11 @@ fn torch_view(
     starts: &BTreeMap<String, (u64, u64)>,
     path: &Path,
 ) -> Result<Raw, String> {
-    let (kind, width) = match &*tensor.storage.kind {
-        "torch.FloatStorage" => (Kind::F32, 4),
-        "torch.HalfStorage" => (Kind::F16, 2),
-        "torch.BFloat16Storage" => (Kind::Bf16, 2),
-        other => (Kind::Other(other.to_owned()), 1),
+    let (element, width) = match &*tensor.storage.kind {
+        "torch.FloatStorage" => (ElementType::F32, 4),
+        "torch.HalfStorage" => (ElementType::F16, 2),
+        "torch.BFloat16Storage" => (ElementType::Bf16, 2),
+        other => (ElementType::Other(other.to_owned()), 1),
     };
     let key = &*tensor.storage.key;
     let &(start, size) =
@@ -348,7 +348,7 @@ fn torch_view(
     Ok(Raw {
         blob: Blob::File(path.to_path_buf()),
         start: start + (tensor.offset * width) as u64,
-        kind,
+        element,
         shape: tensor.shape.clone(),
         strides: (dense != tensor.strides).then(|| tensor.strides.clone()),
         scales: None,

@@ -77,7 +77,7 @@ pub struct ModelConfig {
     /// Whether the text's projection has a bias (SigLIP).
     #[serde(default, skip_serializing_if = "is_default")]
     pub text_proj_bias: bool,
-    /// Whether a token sees only those before it.
+    /// Whether a causal mask hides from each token those behind it (CLIP).
     #[serde(default)]
     pub causal: bool,
     /// Whether a pair is judged by itself, by a sigmoid of its logit, which then has a bias. A model
@@ -136,7 +136,7 @@ pub enum Vision {
     /// A ViT whose class token becomes the feature (CLIP).
     #[default]
     ClassToken,
-    /// A ViT without one, pooled by the attention of a learned query, and not projected (SigLIP).
+    /// A ViT without one, with attention pooling and no projection behind it (SigLIP).
     Probe,
     /// A convolutional network, pooled by the attention of its mean (CLIP's RN50 and larger).
     ResNet(ResNet),
@@ -231,6 +231,15 @@ impl TowerConfig {
 impl ModelConfig {
     /// Two small towers, over Chinese-CLIP's tokens: a ViT with patches of 16, the
     /// mean of the text's tokens, a common space as wide as the text tower.
+    ///
+    /// ```
+    /// use tuwen_encode::{ModelConfig, TowerConfig};
+    /// use tuwen_image::Preprocess;
+    ///
+    /// let (image, text) = (TowerConfig::new(192, 12, 3, 768), TowerConfig::new(256, 4, 4, 1024));
+    /// let config = ModelConfig::new("small", image, text, Preprocess::squash(224));
+    /// assert_eq!((config.patches(), config.embed_dim), (196, 256));
+    /// ```
     pub fn new(name: &str, image: TowerConfig, text: TowerConfig, preprocess: Preprocess) -> Self {
         Self {
             name: name.to_owned(),

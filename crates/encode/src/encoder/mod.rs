@@ -79,6 +79,27 @@ impl Weights<'static> for &Source {
 impl CpuEncoder {
     /// Wraps weights in memory; `source` is what the fingerprint hashes.
     ///
+    /// ```
+    /// use tuwen_encode::{Arrays, CpuEncoder, Encoder, ModelConfig, TowerConfig};
+    /// use tuwen_image::{Picture, Preprocess, RgbImage};
+    ///
+    /// let tower = || TowerConfig::new(8, 1, 2, 16);
+    /// let config = ModelConfig::new("tiny", tower(), tower(), Preprocess::squash(16));
+    /// let mut weights = Arrays::default();
+    /// for (name, shape) in config.weight_shapes() {
+    ///     weights.slot(&name, &shape).iter_mut().zip(1..).for_each(|(w, i)| *w = (i as f32).sin());
+    /// }
+    /// let encoder = CpuEncoder::new(config, weights, b"tiny")?;
+    ///
+    /// let square = encoder.preprocess().fit(&Picture::Rgb(RgbImage::new(60, 40)));
+    /// let image = encoder.encode_images(&[square])?;
+    /// let text = encoder.encode_texts(&["一只狗"])?;
+    /// assert_eq!((image.len(), text.len()), (encoder.dim(), encoder.dim()));
+    /// let cosine: f32 = image.iter().zip(&text).map(|(a, b)| a * b).sum();
+    /// assert!((-1.001..=1.001).contains(&cosine));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// A weight is missing or has another shape.
     pub fn new(config: ModelConfig, arrays: Arrays, source: &[u8]) -> Result<Self> {

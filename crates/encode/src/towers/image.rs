@@ -1,4 +1,4 @@
-//! Pixels to features: a ViT with a class token, or pooled by a learned query.
+//! Pixels to features: a ViT with a class token, or pooled by attention.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::probe::{Probe, ProbeTape};
 use super::{Chunk, Pass, Record, cut, run};
 use crate::arrays::Arrays;
-use crate::attention::Leave;
+use crate::attention::OutputRows;
 use crate::block::Stack;
 use crate::grads::{Grads, collect};
 use crate::layers::Weights;
@@ -26,7 +26,7 @@ pub struct ImageTower<'a> {
 }
 
 impl<'a> ImageTower<'a> {
-    /// The weights under `image.`. Borrowed ones allow the way back.
+    /// The weights under `image.`. Borrowed ones allow the backward pass.
     ///
     /// # Errors
     /// A weight is missing.
@@ -54,9 +54,9 @@ impl<'a> ImageTower<'a> {
             (0..items).map(|item| kept(item).len() + self.class_tokens()).collect();
         run(cut(&rows), |items| {
             let (mut x, patches, spans) = self.embed(pixels, items.clone(), kept);
-            // Where nothing else is pooled, only the class tokens leave the tower.
-            let leave = if self.pools() { Leave::All } else { Leave::First };
-            let tape = self.stack.forward(&mut x, &spans, record.taping(), leave);
+            // Where nothing else is pooled, only the class tokens are computed.
+            let output = if self.pools() { OutputRows::All } else { OutputRows::First };
+            let tape = self.stack.forward(&mut x, &spans, record.taping(), output);
             if self.config.image_pool == ImagePool::MeanThenNorm {
                 x = self.means(&x, &spans);
             }
@@ -161,14 +161,14 @@ impl<'a> ImageTower<'a> {
             let grad = &dfeatures[chunk.items.start * width..chunk.items.end * width];
             let dnormed = self.probe.as_ref().map(|probe| {
                 let (normed, _) = self.stack.finish(&chunk.last);
-                probe.backward((&normed, &chunk.pooled), &chunk.spans, grad, grads)
+                probe.backward(&normed, &chunk.pooled, &chunk.spans, grad, grads)
             });
             let dnormed = match (dnormed, self.config.image_pool) {
                 (Some(dnormed), _) => Cow::Owned(dnormed),
                 (None, ImagePool::NormThenMean) => Cow::Owned(self.spread(&chunk.spans, grad)),
                 (None, _) => Cow::Borrowed(grad),
             };
-            let mut dx = self.stack.finish_backward((&chunk.last, &chunk.stats), &dnormed, grads);
+            let mut dx = self.stack.finish_backward(&chunk.last, &chunk.stats, &dnormed, grads);
             if self.config.image_pool == ImagePool::MeanThenNorm {
                 dx = self.spread(&chunk.spans, &dx);
             }

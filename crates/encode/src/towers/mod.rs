@@ -1,7 +1,7 @@
-//! Both towers: pixels or token ids to features, and gradients from the features' gradients.
+//! Both towers: pixels or token ids to features, and the parameters' gradients from the features' gradients.
 //!
-//! A batch is cut into chunks that stay in the cache; each chunk runs through the whole tower on
-//! one thread. Gradients are summed in a fixed order, so that a run does not depend on the number
+//! A batch is cut into chunks whose activations fit into a core's cache; each chunk runs through the whole
+//! tower on one thread. Gradients are summed in a fixed order, so that a run does not depend on the number
 //! of threads.
 
 mod image;
@@ -33,7 +33,7 @@ const CHUNK_ROWS: usize = 800;
 /// Neither depends on the number of threads, nor does the order of summation.
 const LEAST_ROWS: usize = 200;
 
-/// Features of a batch, and what the way back needs.
+/// Features of a batch, and the activations that the backward pass needs.
 #[derive(Default)]
 pub struct Pass {
     /// (B, W) of the tower.
@@ -47,13 +47,13 @@ pub struct Pass {
 struct Chunk {
     items: Range<usize>,
     spans: Vec<Range<usize>>,
-    /// Unfolded patches, kept for the patch projection's gradient.
+    /// The patches as rows (im2col), kept for the patch projection's gradient.
     patches: Vec<f32>,
     tape: Tape,
-    /// The rows that the final LayerNorm saw, and its statistics.
+    /// The final LayerNorm's input, and its statistics.
     last: Vec<f32>,
     stats: Vec<[f32; 2]>,
-    /// What a probe computed.
+    /// The activations of attention pooling.
     pooled: ProbeTape,
 }
 
@@ -101,20 +101,20 @@ impl<'a> AnyImageTower<'a> {
     }
 }
 
-/// What a forward pass should remember.
+/// Which activations a forward pass keeps for the backward pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Record {
-    /// Nothing: there is no way back.
+    /// None: there is no backward pass.
     No,
     /// All from this block (of a ResNet: this stage) on; 0 includes the embedding.
     From(usize),
-    /// Only each block's input from this block on: the rest is computed again on the way back
+    /// Only each block's input from this block on: the rest is recomputed in the backward pass
     /// (activation checkpointing, <https://arxiv.org/abs/1604.06174>).
     Inputs(usize),
 }
 
 impl Record {
-    /// The first block that is remembered.
+    /// The first block whose activations are kept.
     fn first(self) -> usize {
         match self {
             Self::No => usize::MAX,

@@ -1,11 +1,12 @@
-//! SigLIP's pooling: a learned query attends to all patches of a picture.
+//! SigLIP's attention pooling: one trained query, the probe, attends to all patches of a picture, and an MLP
+//! follows.
 //!
 //! <https://github.com/google-research/big_vision/blob/main/big_vision/models/vit.py>, `MAPHead`.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::attention::{Attention, Leave};
+use crate::attention::{Attention, OutputRows, Sequences};
 use crate::grads::Grads;
 use crate::layers::{Norm, Weights};
 use crate::linear::Linear;
@@ -13,7 +14,7 @@ use crate::math;
 use crate::{Activation, Result, TowerConfig};
 
 pub(super) struct Probe<'a> {
-    /// The learned query before its projection, (W).
+    /// The query before its projection, (W).
     probe: Cow<'a, [f32]>,
     qkv: Linear<'a>,
     proj: Linear<'a>,
@@ -24,13 +25,13 @@ pub(super) struct Probe<'a> {
     activation: Activation,
 }
 
-/// What pooling computed, for the way back.
+/// The activations of pooling, kept for the backward pass.
 #[derive(Default)]
 pub(super) struct ProbeTape {
     qkv: Vec<f32>,
     probs: Vec<Vec<f32>>,
     mixed: Vec<f32>,
-    /// What the MLP adds to.
+    /// The residual stream before the MLP.
     middle: Vec<f32>,
     stats: Vec<[f32; 2]>,
     hidden: Vec<f32>,
@@ -59,11 +60,12 @@ impl<'a> Probe<'a> {
         self.qkv.forward(x, &mut tape.qkv);
         let mut query = Vec::new();
         self.qkv.forward(&self.probe, &mut query);
-        // The probe asks in the place of each first patch.
+        // Attention takes the query from the sequence's first row, so the probe's replaces that of each
+        // picture's first patch, which nothing else reads.
         for span in spans {
             tape.qkv[span.start * 3 * width..][..width].copy_from_slice(&query[..width]);
         }
-        let rows = (spans, Leave::First);
+        let rows = Sequences { spans, output: OutputRows::First };
         self.attention.forward(&tape.qkv, rows, &mut tape.mixed, &mut tape.probs);
         self.proj.forward(&tape.mixed, &mut tape.middle);
         let (mut normed, mut pooled) = (Vec::new(), Vec::new());
@@ -79,7 +81,8 @@ impl<'a> Probe<'a> {
     /// The gradient of `x`, (rows, W), from that of the pooled rows.
     pub(super) fn backward(
         &self,
-        (x, tape): (&[f32], &ProbeTape),
+        x: &[f32],
+        tape: &ProbeTape,
         spans: &[Range<usize>],
         grad: &[f32],
         grads: &mut Grads<'_>,
@@ -92,11 +95,11 @@ impl<'a> Probe<'a> {
         self.activation.backward(&tape.hidden, &mut dhidden);
         let dnormed = self.fc1.backward(&normed, &dhidden, "image.pool.mlp.fc1", grads);
         let mut dmiddle = grad.to_vec();
-        self.norm.backward((&tape.middle, &tape.stats), &dnormed, &mut dmiddle, grads);
+        self.norm.backward(&tape.middle, &tape.stats, &dnormed, &mut dmiddle, grads);
         let dmixed = self.proj.backward(&tape.mixed, &dmiddle, "image.pool.proj", grads);
-        let rows = (spans, Leave::First);
-        let mut dqkv = self.attention.backward((&tape.qkv, &tape.probs), rows, &dmixed);
-        // What is in the place of each first patch is the probe's.
+        let rows = Sequences { spans, output: OutputRows::First };
+        let mut dqkv = self.attention.backward(&tape.qkv, &tape.probs, rows, &dmixed);
+        // The query gradient in the place of each first patch belongs to the probe.
         let width = self.probe.len();
         let mut dquery = vec![0.0; 3 * width];
         for span in spans {
@@ -104,7 +107,7 @@ impl<'a> Probe<'a> {
             math::add(&mut dquery[..width], first);
             first.fill(0.0);
         }
-        // Behind all rows the probe as one more.
+        // The probe went through the same projection as the patches: one more row of its input.
         let rows = [x, &self.probe].concat();
         dqkv.extend(dquery);
         let mut dx = self.qkv.backward(&rows, &dqkv, "image.pool.qkv", grads);

@@ -8,7 +8,7 @@ use tuwen_text::token::unpadded;
 use super::words::BagOfWords;
 use super::{Chunk, Pass, Record, cut, run};
 use crate::arrays::Arrays;
-use crate::attention::Leave;
+use crate::attention::OutputRows;
 use crate::block::Stack;
 use crate::config::Pool;
 use crate::grads::collect;
@@ -33,7 +33,7 @@ pub struct TextTower<'a> {
 }
 
 impl<'a> TextTower<'a> {
-    /// The weights under `text.`. Borrowed ones allow the way back.
+    /// The weights under `text.`. Borrowed ones allow the backward pass.
     ///
     /// # Errors
     /// A weight is missing.
@@ -69,15 +69,15 @@ impl<'a> TextTower<'a> {
         let rows: Vec<usize> = texts.iter().map(|ids| ids.len()).collect();
         run(cut(&rows), |items| {
             let (mut x, spans) = self.embed(&texts[items.clone()]);
-            let leave = self.leave();
-            let tape = self.stack.forward(&mut x, &spans, record.taping(), leave);
-            let last = if leave == Leave::All { self.means(&x, &spans) } else { x };
+            let output = self.output();
+            let tape = self.stack.forward(&mut x, &spans, record.taping(), output);
+            let last = if output == OutputRows::All { self.means(&x, &spans) } else { x };
             let (features, stats) = self.stack.finish(&last);
             (Chunk { items, spans, tape, last, stats, ..Chunk::default() }, features)
         })
     }
 
-    /// The ids of each text that the tower sees.
+    /// The ids of each text as the transformer gets them: without padding, with the prefix.
     fn attended<'t>(&self, texts: &[&'t [u32]]) -> Vec<Cow<'t, [u32]>> {
         let one = |ids: &&'t [u32]| {
             let ids = if self.pad.is_some() { ids } else { unpadded(ids) };
@@ -89,17 +89,18 @@ impl<'a> TextTower<'a> {
         texts.iter().map(one).collect()
     }
 
-    /// Which rows the feature is made of.
-    fn leave(&self) -> Leave {
+    /// Which rows the feature is pooled from.
+    fn output(&self) -> OutputRows {
         match self.pool {
-            Pool::Mean => Leave::All,
-            Pool::First => Leave::First,
-            Pool::Last | Pool::End => Leave::Last,
+            Pool::Mean => OutputRows::All,
+            Pool::First => OutputRows::First,
+            Pool::Last | Pool::End => OutputRows::Last,
         }
     }
 
-    /// The places of a text's tokens in the order of the tower's rows. Where no row is hidden from
-    /// another their order makes no difference, so the end of the text can come last.
+    /// The positions of a text's tokens in the order of the tower's rows. Without a causal mask the order of
+    /// rows makes no difference to attention, so the end of the text can come last, as an output of
+    /// [`OutputRows::Last`] wants it.
     fn places(&self, ids: &[u32]) -> Vec<usize> {
         let mut places: Vec<usize> = (0..ids.len()).collect();
         if self.pool == Pool::End
@@ -167,9 +168,9 @@ impl<'a> TextTower<'a> {
         let width = self.width;
         let (mut grads, rows) = collect(&pass.chunks, |chunk, grads| {
             let grad = &dfeatures[chunk.items.start * width..chunk.items.end * width];
-            let dlast = self.stack.finish_backward((&chunk.last, &chunk.stats), grad, grads);
-            let dx = match self.leave() {
-                Leave::All => self.spread(&chunk.spans, &dlast),
+            let dlast = self.stack.finish_backward(&chunk.last, &chunk.stats, grad, grads);
+            let dx = match self.output() {
+                OutputRows::All => self.spread(&chunk.spans, &dlast),
                 _ => dlast,
             };
             self.stack.backward(&chunk.tape, &chunk.spans, dx, grads)

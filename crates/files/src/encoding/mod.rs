@@ -174,6 +174,16 @@ impl TextFile {
 
     /// A small file as UTF-8, whole: labels, prompts, configurations, lists of ids.
     ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("labels.txt");
+    /// std::fs::write(&path, "狗\n猫\n".encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>())?;
+    /// // Without a mark the encoding is not certain; with one it is.
+    /// std::fs::write(&path, [&b"\xff\xfe"[..], &std::fs::read(&path)?].concat())?;
+    /// assert_eq!(tuwen_files::encoding::TextFile::read(&path)?, "狗\n猫\n");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// It cannot be read, is larger than [`file::TEXT`], or has bytes that are no text.
     pub fn read(path: &Path) -> Result<String> {
@@ -224,6 +234,12 @@ impl TextFile {
 }
 
 /// Bytes of a text in memory as UTF-8.
+///
+/// ```
+/// let text = tuwen_files::encoding::decode("一只狗在雪地里奔跑".as_bytes())?;
+/// assert_eq!(text, "一只狗在雪地里奔跑");
+/// # Ok::<(), String>(())
+/// ```
 ///
 /// # Errors
 /// In words: bytes that are no text in the encoding that fits best, or two encodings that fit equally well.

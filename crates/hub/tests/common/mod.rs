@@ -121,13 +121,14 @@ impl Site {
         self.seen.lock().expect("no panic").push(seen);
         let mut parts = line.split_whitespace();
         let (method, path) = (parts.next()?, parts.next()?);
-        self.reply(stream, (method, path), range.as_deref(), token.as_deref())
+        self.reply(stream, method, path, range.as_deref(), token.as_deref())
     }
 
     fn reply(
         &self,
         mut stream: &TcpStream,
-        (method, path): (&str, &str),
+        method: &str,
+        path: &str,
         range: Option<&str>,
         token: Option<&str>,
     ) -> Option<()> {

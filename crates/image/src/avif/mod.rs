@@ -19,7 +19,7 @@ use self::container::{Container, Grid, Shown};
 use self::yuv::Colours;
 use super::budget::{Permit, permit};
 use super::decode::{Limits, upright};
-use super::{Kind, Picture, kind};
+use super::{FileType, Picture, file_type};
 use tuwen_files::{Error, Result};
 
 /// Bytes a pixel while it is decoded: planes of 16 bits, those of the decoder, and the result twice.
@@ -27,7 +27,7 @@ const BYTES: u64 = 24;
 
 /// Whether a file that [`kind`] takes for a picture is one of this container.
 pub(super) fn is_avif(bytes: &[u8]) -> bool {
-    bytes.get(4..8) == Some(b"ftyp") && kind(bytes) == Kind::Picture
+    bytes.get(4..8) == Some(b"ftyp") && file_type(bytes) == FileType::Picture
 }
 
 /// See [`super::decode`].

@@ -9,7 +9,7 @@ use rusqlite::{OptionalExtension, params};
 use super::Gallery;
 use crate::filter::{self, Facet, FieldSummary, Fields, Filter, Items, SqlTerms};
 use crate::fulltext::{self, Match};
-use crate::item::Kind;
+use crate::item::Modality;
 use crate::topk::Hit;
 use crate::{Error, Result};
 
@@ -47,39 +47,40 @@ impl Gallery {
         filter::fields_of(&self.db, id).map_err(|e| self.error(e))
     }
 
-    /// All items of a kind.
+    /// All items of a modality.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn ids(&self, kind: Kind) -> Result<Items> {
+    pub fn ids(&self, modality: Modality) -> Result<Items> {
         let read = || {
             let sql = "SELECT id FROM item WHERE kind = ?1 ORDER BY id";
             let mut select = self.db.prepare_cached(sql)?;
-            let ids = select.query_map([kind.name()], |row| Ok(row.get::<_, i64>(0)? as u64))?;
+            let ids =
+                select.query_map([modality.name()], |row| Ok(row.get::<_, i64>(0)? as u64))?;
             ids.collect::<rusqlite::Result<Items>>()
         };
         read().map_err(|e| self.error(e))
     }
 
-    /// The items of a kind that a filter is true of.
+    /// The items of a modality that a filter is true of.
     ///
     /// # Errors
     /// The database cannot be read, or was written by a program that knew no fields.
-    pub fn select(&self, filter: &Filter, kind: Kind) -> Result<Items> {
+    pub fn select(&self, filter: &Filter, modality: Modality) -> Result<Items> {
         self.described()?;
-        let all = self.ids(kind)?;
+        let all = self.ids(modality)?;
         filter.evaluate(&SqlTerms::new(&self.db, &all)).map_err(|e| self.error(e))
     }
 
-    /// The `k` items of a kind whose words fit best, or those of their captions; of these `among` them where only
-    /// some may be found. Ties go to the lower number.
+    /// The `k` items of a modality whose words fit best, or those of their captions; of these `among` them where
+    /// only some may be found. Ties go to the lower number.
     ///
     /// # Errors
     /// The database cannot be read, or was written by a program that knew no words.
     pub fn with_words(
         &self,
         wanted: Match<'_>,
-        kind: Kind,
+        modality: Modality,
         k: usize,
         among: Option<&Items>,
     ) -> Result<Vec<Hit>> {
@@ -96,8 +97,11 @@ impl Gallery {
             let Some((of, owner)) = owner.query_row(params![id], row).optional()? else {
                 return Ok(ControlFlow::Continue(()));
             };
-            let item =
-                if of == kind.name() { Some(id) } else { owner.filter(|_| kind == Kind::Image) };
+            let item = if of == modality.name() {
+                Some(id)
+            } else {
+                owner.filter(|_| modality == Modality::Image)
+            };
             if let Some(id) = item.map(|id| id as u64)
                 && among.is_none_or(|among| among.contains(id))
                 && seen.insert(id)

@@ -3,7 +3,7 @@
 use rusqlite::{Row, params};
 
 use super::{Gallery, floats};
-use crate::item::{Item, Kind, NewItem};
+use crate::item::{Item, Modality, NewItem};
 use crate::vectors::read_row;
 use crate::{Result, filter, fulltext};
 
@@ -12,8 +12,8 @@ impl Gallery {
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn from_origin(&self, kind: Kind, origin: &[u8]) -> Result<Vec<Item>> {
-        self.items("origin = ?1 AND kind = ?2", params![origin, kind.name()])
+    pub fn from_origin(&self, modality: Modality, origin: &[u8]) -> Result<Vec<Item>> {
+        self.items("origin = ?1 AND kind = ?2", params![origin, modality.name()])
     }
 
     /// Items with that content.
@@ -32,25 +32,25 @@ impl Gallery {
         Ok(self.items("id = ?1", params![id])?.pop())
     }
 
-    /// All items of a kind.
+    /// All items of a modality.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn all(&self, kind: Kind) -> Result<Vec<Item>> {
-        self.items("kind = ?1", params![kind.name()])
+    pub fn all(&self, modality: Modality) -> Result<Vec<Item>> {
+        self.items("kind = ?1", params![modality.name()])
     }
 
-    /// The files that items of a kind come from, each with the number of its items.
+    /// The files that items of a modality come from, each with the number of its items.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn origins(&self, kind: Kind) -> Result<Vec<(Vec<u8>, usize)>> {
+    pub fn origins(&self, modality: Modality) -> Result<Vec<(Vec<u8>, usize)>> {
         let sql =
             "SELECT origin, count(*) FROM item WHERE kind = ?1 GROUP BY origin ORDER BY origin";
         let read = || {
             let mut statement = self.db.prepare(sql)?;
             let row = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, i64>(1)? as usize));
-            statement.query_map([kind.name()], row)?.collect::<rusqlite::Result<Vec<_>>>()
+            statement.query_map([modality.name()], row)?.collect::<rusqlite::Result<Vec<_>>>()
         };
         read().map_err(|e| self.error(e))
     }
@@ -93,13 +93,13 @@ impl Gallery {
         read_row(&self.segments(), segment, row as usize, self.model()?.dim)
     }
 
-    /// Number of items of a kind.
+    /// Number of items of a modality.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn count(&self, kind: Kind) -> Result<usize> {
+    pub fn count(&self, modality: Modality) -> Result<usize> {
         let sql = "SELECT count(*) FROM item WHERE kind = ?1";
-        let count = self.db.query_row(sql, [kind.name()], |row| row.get::<_, i64>(0));
+        let count = self.db.query_row(sql, [modality.name()], |row| row.get::<_, i64>(0));
         Ok(count.map_err(|e| self.error(e))? as usize)
     }
 
@@ -110,13 +110,13 @@ impl Gallery {
     pub fn insert(&self, item: &NewItem) -> Result<i64> {
         self.within(|gallery| {
             let insert = || {
-                let (segment, row) = gallery.next_place(item.kind)?;
+                let (segment, row) = gallery.next_place(item.modality)?;
                 let mut statement = gallery.db.prepare_cached(
                     "INSERT INTO item (kind, origin, text, owner, hash, size, mtime_ns, metadata, \
                      segment, row) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
                 )?;
                 statement.insert(params![
-                    item.kind.name(),
+                    item.modality.name(),
                     item.origin,
                     item.text,
                     item.owner,
@@ -129,7 +129,7 @@ impl Gallery {
                 ])
             };
             let id = insert().map_err(|e| gallery.error(e))?;
-            gallery.add_row(item.kind, id, &item.vector);
+            gallery.add_row(item.modality, id, &item.vector);
             gallery.describe(id, &item.fields, &item.words)?;
             Ok(id)
         })
@@ -143,7 +143,7 @@ impl Gallery {
         self.within(|gallery| {
             let update = || {
                 gallery.bury(id)?;
-                let (segment, row) = gallery.next_place(item.kind)?;
+                let (segment, row) = gallery.next_place(item.modality)?;
                 let mut statement = gallery.db.prepare_cached(
                     "UPDATE item SET hash = ?2, size = ?3, mtime_ns = ?4, metadata = ?5, segment = ?6, \
                      row = ?7 WHERE id = ?1",
@@ -159,7 +159,7 @@ impl Gallery {
                 ])
             };
             update().map_err(|e| gallery.error(e))?;
-            gallery.add_row(item.kind, id, &item.vector);
+            gallery.add_row(item.modality, id, &item.vector);
             gallery.describe(id, &item.fields, &item.words)
         })
     }
@@ -198,10 +198,10 @@ impl Gallery {
 }
 
 fn read_item(row: &Row<'_>) -> rusqlite::Result<Item> {
-    let kind: String = row.get(1)?;
+    let modality: String = row.get(1)?;
     Ok(Item {
         id: row.get(0)?,
-        kind: if kind == "image" { Kind::Image } else { Kind::Text },
+        modality: if modality == "image" { Modality::Image } else { Modality::Text },
         origin: row.get(2)?,
         text: row.get(3)?,
         owner: row.get(4)?,

@@ -5,7 +5,7 @@
 
 use super::segments::each_old;
 use super::{Gallery, unwritable};
-use crate::item::Kind;
+use crate::item::Modality;
 use crate::vectors::{Checks, Tail};
 use crate::{Error, Result, schema};
 
@@ -27,8 +27,8 @@ impl Gallery {
             let failed = |e| gallery.error(e);
             schema::begin_migration(&gallery.db, super::segments::last_number(&gallery.folder))
                 .map_err(failed)?;
-            for kind in [Kind::Image, Kind::Text] {
-                gallery.migrate_kind(kind, dim)?;
+            for modality in [Modality::Image, Modality::Text] {
+                gallery.migrate_modality(modality, dim)?;
             }
             schema::end_migration(&gallery.db).map_err(failed)
         })?;
@@ -38,18 +38,18 @@ impl Gallery {
         Ok(())
     }
 
-    fn migrate_kind(&self, kind: Kind, dim: usize) -> Result<()> {
-        let number = self.next_place(kind).map_err(|e| self.error(e))?.0;
+    fn migrate_modality(&self, modality: Modality, dim: usize) -> Result<()> {
+        let number = self.next_place(modality).map_err(|e| self.error(e))?.0;
         let mut tail = Tail { number, rows: 0, last: Checks::default() };
         let (mut rows, mut failed): (Vec<(i64, Vec<f32>)>, Option<Error>) = (Vec::new(), None);
         let mut flush = |rows: &mut Vec<(i64, Vec<f32>)>| {
-            let placed = self.place(kind, &mut tail, dim, &std::mem::take(rows));
+            let placed = self.place(modality, &mut tail, dim, &std::mem::take(rows));
             placed.map_err(|error| {
                 failed = Some(error);
                 rusqlite::Error::QueryReturnedNoRows
             })
         };
-        let read = each_old(&self.db, kind, dim, &mut |id, vector| {
+        let read = each_old(&self.db, modality, dim, &mut |id, vector| {
             rows.push((id, vector));
             if rows.len() >= PORTION { flush(&mut rows) } else { Ok(()) }
         });

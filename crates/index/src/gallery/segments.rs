@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{Gallery, corrupt, floats, unwritable};
-use crate::item::Kind;
+use crate::item::Modality;
 use crate::vectors::{BLOCK, Checks, IdSet, Segment, Tail, Vectors};
 use crate::{Error, Result};
 
@@ -27,36 +27,36 @@ const ATTEMPTS: usize = 10;
 /// Rows that a transaction has added and not yet written.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
-    kinds: Vec<(Kind, Tail, Vec<(i64, Vec<f32>)>)>,
+    modalities: Vec<(Modality, Tail, Vec<(i64, Vec<f32>)>)>,
 }
 
 impl Gallery {
-    /// The vectors of a kind as they are now: mapped, not copied.
+    /// The vectors of a modality as they are now: mapped, not copied.
     ///
     /// # Errors
     /// The database or a segment cannot be read, or is damaged.
-    pub fn vectors(&self, kind: Kind) -> Result<Vectors> {
+    pub fn vectors(&self, modality: Modality) -> Result<Vectors> {
         let dim = self.model()?.dim;
         if self.format < 2 {
-            return self.vectors_in_rows(kind, dim);
+            return self.vectors_in_rows(modality, dim);
         }
         for _ in 1..ATTEMPTS {
-            match self.snapshot(kind, dim) {
+            match self.snapshot(modality, dim) {
                 Err(Error::Segment { source, .. }) if source.kind() == ErrorKind::NotFound => {}
                 done => return done,
             }
         }
-        self.snapshot(kind, dim)
+        self.snapshot(modality, dim)
     }
 
-    fn snapshot(&self, kind: Kind, dim: usize) -> Result<Vectors> {
+    fn snapshot(&self, modality: Modality, dim: usize) -> Result<Vectors> {
         // One state of the database for all of it.
         let transaction = match self.pending.borrow().is_some() {
             true => None,
             false => Some(self.db.unchecked_transaction().map_err(|e| self.error(e))?),
         };
         let mut segments = Vec::new();
-        for (number, rows) in self.numbers(kind).map_err(|e| self.error(e))? {
+        for (number, rows) in self.numbers(modality).map_err(|e| self.error(e))? {
             let checks = self.checks(number).map_err(|e| self.error(e))?;
             let dead = self.dead(number).map_err(|e| self.error(e))?;
             segments.push(Segment::open(&self.segments(), number, (rows, dim), checks, dead)?);
@@ -66,9 +66,9 @@ impl Gallery {
     }
 
     /// Vectors of the first format, which kept them in rows.
-    fn vectors_in_rows(&self, kind: Kind, dim: usize) -> Result<Vectors> {
+    fn vectors_in_rows(&self, modality: Modality, dim: usize) -> Result<Vectors> {
         let (mut ids, mut values) = (Vec::new(), Vec::new());
-        each_old(&self.db, kind, dim, &mut |id, vector| {
+        each_old(&self.db, modality, dim, &mut |id, vector| {
             ids.push(id as u64);
             values.extend_from_slice(&vector);
             Ok(())
@@ -77,12 +77,12 @@ impl Gallery {
         Ok(Vectors::in_memory(dim, ids, values))
     }
 
-    /// Numbers and rows of a kind's segments.
-    fn numbers(&self, kind: Kind) -> rusqlite::Result<Vec<(i64, usize)>> {
+    /// Numbers and rows of a modality's segments.
+    fn numbers(&self, modality: Modality) -> rusqlite::Result<Vec<(i64, usize)>> {
         let sql = "SELECT number, rows FROM segment WHERE kind = ?1 ORDER BY number";
         let mut statement = self.db.prepare_cached(sql)?;
         let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get::<_, i64>(1)? as usize));
-        statement.query_map([kind.name()], row)?.collect()
+        statement.query_map([modality.name()], row)?.collect()
     }
 
     fn checks(&self, number: i64) -> rusqlite::Result<Vec<Checks>> {
@@ -103,23 +103,24 @@ impl Gallery {
         self.folder.join(FOLDER)
     }
 
-    /// The place that the next vector of a kind will have: segment and row.
-    pub(super) fn next_place(&self, kind: Kind) -> rusqlite::Result<(i64, i64)> {
+    /// The place that the next vector of a modality will have: segment and row.
+    pub(super) fn next_place(&self, modality: Modality) -> rusqlite::Result<(i64, i64)> {
         let mut pending = self.pending.borrow_mut();
         let pending = pending.as_mut().expect("rows are added in a transaction");
-        if !pending.kinds.iter().any(|(of, ..)| *of == kind) {
-            let tail = tail(&self.db, kind)?;
-            pending.kinds.push((kind, tail, Vec::new()));
+        if !pending.modalities.iter().any(|(of, ..)| *of == modality) {
+            let tail = tail(&self.db, modality)?;
+            pending.modalities.push((modality, tail, Vec::new()));
         }
-        let (_, tail, rows) = pending.kinds.iter().find(|(of, ..)| *of == kind).expect("just put");
+        let (_, tail, rows) =
+            pending.modalities.iter().find(|(of, ..)| *of == modality).expect("just put");
         Ok((tail.number, (tail.rows + rows.len()) as i64))
     }
 
     /// Adds a vector at the place that [`Self::next_place`] gave.
-    pub(super) fn add_row(&self, kind: Kind, id: i64, vector: &[f32]) {
+    pub(super) fn add_row(&self, modality: Modality, id: i64, vector: &[f32]) {
         let mut pending = self.pending.borrow_mut();
-        let kinds = pending.iter_mut().flat_map(|pending| &mut pending.kinds);
-        for (_, _, rows) in kinds.filter(|(of, ..)| *of == kind) {
+        let modalities = pending.iter_mut().flat_map(|pending| &mut pending.modalities);
+        for (_, _, rows) in modalities.filter(|(of, ..)| *of == modality) {
             rows.push((id, vector.to_vec()));
         }
     }
@@ -128,13 +129,19 @@ impl Gallery {
     pub(super) fn write_pending(&self) -> Result<()> {
         let pending = self.pending.take().unwrap_or_default();
         let dim = self.model()?.dim;
-        for (kind, tail, rows) in &pending.kinds {
-            self.append(*kind, tail, dim, rows)?;
+        for (modality, tail, rows) in &pending.modalities {
+            self.append(*modality, tail, dim, rows)?;
         }
         Ok(())
     }
 
-    fn append(&self, kind: Kind, tail: &Tail, dim: usize, rows: &[(i64, Vec<f32>)]) -> Result<()> {
+    fn append(
+        &self,
+        modality: Modality,
+        tail: &Tail,
+        dim: usize,
+        rows: &[(i64, Vec<f32>)],
+    ) -> Result<()> {
         if rows.is_empty() {
             return Ok(());
         }
@@ -148,7 +155,7 @@ impl Gallery {
             let sql = "INSERT INTO segment (number, kind, rows) VALUES (?1, ?2, ?3) \
                        ON CONFLICT (number) DO UPDATE SET rows = excluded.rows";
             let count = (tail.rows + rows.len()) as i64;
-            self.db.execute(sql, params![tail.number, kind.name(), count])?;
+            self.db.execute(sql, params![tail.number, modality.name(), count])?;
             let sql = "INSERT OR REPLACE INTO block (segment, number, vectors, ids) \
                        VALUES (?1, ?2, ?3, ?4)";
             let mut statement = self.db.prepare_cached(sql)?;
@@ -165,18 +172,18 @@ impl Gallery {
     /// # Errors
     /// The disk is full or read-only, or a segment is damaged.
     pub fn merge(&self) -> Result<()> {
-        for kind in [Kind::Image, Kind::Text] {
-            for (number, rows) in self.numbers(kind).map_err(|e| self.error(e))? {
+        for modality in [Modality::Image, Modality::Text] {
+            for (number, rows) in self.numbers(modality).map_err(|e| self.error(e))? {
                 let dead = self.dead(number).map_err(|e| self.error(e))?.len();
                 if dead >= MERGE_FROM && dead * MERGE_SHARE >= rows {
-                    self.merge_segment(kind, number, rows)?;
+                    self.merge_segment(modality, number, rows)?;
                 }
             }
         }
         Ok(())
     }
 
-    fn merge_segment(&self, kind: Kind, number: i64, rows: usize) -> Result<()> {
+    fn merge_segment(&self, modality: Modality, number: i64, rows: usize) -> Result<()> {
         let dim = self.model()?.dim;
         self.transaction(|gallery| {
             let checks = gallery.checks(number).map_err(|e| gallery.error(e))?;
@@ -191,7 +198,7 @@ impl Gallery {
                 let rows = rows.enumerate().filter(|(at, _)| old.is_alive(block * BLOCK + at));
                 live.extend(rows.map(|(_, (&id, vector))| (id as i64, vector.to_vec())));
                 if live.len() >= PORTION || block + 1 == old.blocks() {
-                    gallery.place(kind, &mut tail, dim, &std::mem::take(&mut live))?;
+                    gallery.place(modality, &mut tail, dim, &std::mem::take(&mut live))?;
                 }
             }
             let forget = "DELETE FROM segment WHERE number = ?1";
@@ -204,12 +211,12 @@ impl Gallery {
     /// Appends rows and tells their items where they are now; moves `tail` behind them.
     pub(super) fn place(
         &self,
-        kind: Kind,
+        modality: Modality,
         tail: &mut Tail,
         dim: usize,
         rows: &[(i64, Vec<f32>)],
     ) -> Result<()> {
-        self.append(kind, tail, dim, rows)?;
+        self.append(modality, tail, dim, rows)?;
         let sql = "UPDATE item SET segment = ?2, row = ?3 WHERE id = ?1";
         let tell = || {
             let mut statement = self.db.prepare_cached(sql)?;
@@ -235,10 +242,10 @@ impl Gallery {
     }
 }
 
-/// Where the next row of a kind goes.
-fn tail(db: &Connection, kind: Kind) -> rusqlite::Result<Tail> {
+/// Where the next row of a modality goes.
+fn tail(db: &Connection, modality: Modality) -> rusqlite::Result<Tail> {
     let sql = "SELECT number, rows FROM segment WHERE kind = ?1 ORDER BY number DESC LIMIT 1";
-    let last = db.query_row(sql, [kind.name()], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)));
+    let last = db.query_row(sql, [modality.name()], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)));
     match last.optional()? {
         Some((number, rows)) if (rows as usize) < FULL => {
             Ok(Tail { number, rows: rows as usize, last: last_checks(db, number)? })
@@ -283,15 +290,15 @@ pub(super) fn last_number(folder: &Path) -> i64 {
     files(&folder.join(FOLDER)).into_iter().map(|(number, _)| number).max().unwrap_or(0)
 }
 
-/// Ids and vectors of a kind in the first format, in the order of the ids.
+/// Ids and vectors of a modality in the first format, in the order of the ids.
 pub(super) fn each_old(
     db: &Connection,
-    kind: Kind,
+    modality: Modality,
     dim: usize,
     each: &mut dyn FnMut(i64, Vec<f32>) -> rusqlite::Result<()>,
 ) -> rusqlite::Result<()> {
     let mut statement = db.prepare("SELECT id, vector FROM item WHERE kind = ?1 ORDER BY id")?;
-    let mut rows = statement.query([kind.name()])?;
+    let mut rows = statement.query([modality.name()])?;
     while let Some(row) = rows.next()? {
         let bytes = row.get_ref(1)?.as_blob()?;
         if bytes.len() != dim * 4 {

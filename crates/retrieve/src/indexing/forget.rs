@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use tuwen_index::{Item, Kind};
+use tuwen_index::{Item, Modality};
 
 use super::summary::Missing;
 use super::{Indexer, emptied};
@@ -27,7 +27,7 @@ impl Indexer<'_> {
         let mut alive = vec![false; places.len()];
         // How many more moved than went: a folder that was put in order lost few.
         let mut balance = vec![0i64; places.len()];
-        for item in self.gallery.all(Kind::Image)? {
+        for item in self.gallery.all(Modality::Image)? {
             let path = path_of(&item.origin);
             if item.id > self.last || !below(&path, places) {
                 continue;
@@ -92,14 +92,14 @@ impl Indexer<'_> {
     /// # Errors
     /// A gallery that cannot be written.
     pub fn texts_without_file(&mut self) -> Result<()> {
-        for (origin, texts) in self.gallery.origins(Kind::Text)? {
+        for (origin, texts) in self.gallery.origins(Modality::Text)? {
             let path = path_of(&origin);
             if !is_gone(&path) {
                 continue;
             }
             let on_lost_disk = !self.settings.force && emptied(&path).is_some();
             if self.settings.prune && !on_lost_disk {
-                let items = self.gallery.from_origin(Kind::Text, bytes_of(&path))?;
+                let items = self.gallery.from_origin(Modality::Text, bytes_of(&path))?;
                 self.remove(&items)?;
             } else {
                 self.summary.texts_without_file.push(Missing::new(&path, texts));

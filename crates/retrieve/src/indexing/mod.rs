@@ -15,7 +15,7 @@ use std::vec::IntoIter;
 use tuwen_encode::Encoder;
 use tuwen_encode::stream;
 use tuwen_image::RgbImage;
-use tuwen_index::{Gallery, Item, Kind, NewItem};
+use tuwen_index::{Gallery, Item, Modality, NewItem};
 
 use crate::origin::{bytes_of, path_of};
 use crate::picture::{Description, Fitted, Loaded, load};
@@ -105,7 +105,7 @@ impl<'a> Indexer<'a> {
 
     /// A candidate, where the file is not as it was.
     fn consider(&mut self, file: Found) -> Result<Option<Candidate>> {
-        let known = self.gallery.from_origin(Kind::Image, bytes_of(&file.path))?.pop();
+        let known = self.gallery.from_origin(Modality::Image, bytes_of(&file.path))?.pop();
         if let Some(item) = &known
             && (item.size, item.mtime_ns) == (file.size, file.mtime_ns)
             && item.described
@@ -156,7 +156,7 @@ impl<'a> Indexer<'a> {
         }
         let same = self.gallery.with_hash(hash)?;
         let gone = same.iter().find(|item| {
-            item.kind == Kind::Image
+            item.modality == Modality::Image
                 && !self.seen.contains(&item.id)
                 && !path_of(&item.origin).exists()
         });
@@ -174,7 +174,7 @@ impl<'a> Indexer<'a> {
             let rows = fresh.iter().zip(vectors.chunks_exact(self.encoder.dim()));
             rows.map(|(Fresh { file, known, hash, size, description }, vector)| {
                 let item = NewItem {
-                    kind: Kind::Image,
+                    modality: Modality::Image,
                     origin: bytes_of(&file.path).to_vec(),
                     text: None,
                     owner: None,

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::path::{Component, Path};
 
-use tuwen_index::{Gallery, Kind};
+use tuwen_index::{Gallery, Modality};
 use tuwen_sets::import::is_image_name;
 use unicode_normalization::UnicodeNormalization;
 
@@ -33,7 +33,7 @@ impl Owners {
             by_name: HashMap::new(),
             by_stem: HashMap::new(),
         };
-        for item in gallery.all(Kind::Image)? {
+        for item in gallery.all(Modality::Image)? {
             let (at, path) = (owners.pictures.len(), composed(&path_of(&item.origin)));
             let name = path.rsplit('/').next().unwrap_or(&path);
             let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use tuwen_index::filter::{Fields, folded};
-use tuwen_index::{Item, Kind, NewItem};
+use tuwen_index::{Item, Modality, NewItem};
 
 use super::Indexer;
 use super::owners::Owners;
@@ -43,7 +43,7 @@ impl Indexer<'_> {
         let owners = Owners::of(self.gallery)?;
         // What the gallery holds already, several times where the file says it several times.
         let mut old: HashMap<Key, Vec<Item>> = HashMap::new();
-        for item in self.gallery.from_origin(Kind::Text, origin)? {
+        for item in self.gallery.from_origin(Modality::Text, origin)? {
             let text = item.text.clone().unwrap_or_default();
             old.entry((item.owner, text, item.metadata.clone())).or_default().push(item);
         }
@@ -81,7 +81,7 @@ impl Indexer<'_> {
             let rows = lines.iter().zip(vectors.chunks_exact(self.encoder.dim()));
             for ((owner, line), vector) in rows {
                 gallery.insert(&NewItem {
-                    kind: Kind::Text,
+                    modality: Modality::Text,
                     origin: origin.to_vec(),
                     text: Some(line.text.clone()),
                     owner: *owner,

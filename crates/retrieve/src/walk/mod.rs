@@ -14,7 +14,7 @@ use std::time::UNIX_EPOCH;
 
 use serde::Serialize;
 use tuwen_files::file;
-use tuwen_image::{ARCHIVES, Kind};
+use tuwen_image::{ARCHIVES, FileType};
 use tuwen_index::Gallery;
 
 use self::rules::{Patterns, Reason};
@@ -174,8 +174,8 @@ impl Walker<'_> {
         match sort::content(path) {
             Err(error) => self.unreadable(path, true, &error),
             // Whatever else it is: reading it will tell.
-            Ok(Kind::Picture | Kind::Unknown) => self.take(path, real, &data, true),
-            Ok(Kind::Unsupported(name)) => {
+            Ok(FileType::Picture | FileType::Unknown) => self.take(path, real, &data, true),
+            Ok(FileType::Unsupported(name)) => {
                 let what = match ARCHIVES.contains(&name) {
                     true => format!(
                         "this is an archive ({name}): unpack it and give the folder; \
@@ -250,11 +250,11 @@ impl Walker<'_> {
     /// A regular file of a folder.
     fn file(&mut self, path: &Path, real: &Path, data: std::io::Result<std::fs::Metadata>) {
         match data.and_then(|data| Ok((sort::sort(path)?, data))) {
-            Ok((Kind::Picture, data)) => self.take(path, real, &data, false),
-            Ok((Kind::Unsupported(name), _)) => {
+            Ok((FileType::Picture, data)) => self.take(path, real, &data, false),
+            Ok((FileType::Unsupported(name), _)) => {
                 *self.walk.left_out.unsupported.entry(name.to_owned()).or_default() += 1;
             }
-            Ok((Kind::Unknown, _)) => {}
+            Ok((FileType::Unknown, _)) => {}
             Err(error) => self.unreadable(path, false, &error),
         }
     }

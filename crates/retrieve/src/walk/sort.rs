@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
-use tuwen_image::{ARCHIVES, HEAD, Kind, kind};
+use tuwen_image::{ARCHIVES, FileType, HEAD, file_type};
 use tuwen_sets::import::is_image_name;
 
 /// Media without a mark of their own at their beginning, by their extensions.
@@ -22,23 +22,23 @@ const ARCHIVE_NAMES: [&str; 9] = ["zip", "tar", "gz", "tgz", "7z", "rar", "cbz",
 
 /// What to do with a regular file in a folder. A picture's name is enough to take it, so that a damaged
 /// one is reported; without it the content decides.
-pub fn sort(path: &Path) -> std::io::Result<Kind> {
+pub fn sort(path: &Path) -> std::io::Result<FileType> {
     if is_image_name(path) {
-        return Ok(Kind::Picture);
+        return Ok(FileType::Picture);
     }
     let found = content(path)?;
     let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
     let extension = extension.unwrap_or_default();
     Ok(match found {
-        Kind::Unknown => {
+        FileType::Unknown => {
             let known = BY_NAME.iter().find(|(name, _)| *name == extension);
-            known.map_or(Kind::Unknown, |(_, kind)| Kind::Unsupported(kind))
+            known.map_or(FileType::Unknown, |(_, kind)| FileType::Unsupported(kind))
         }
         // Every office document is a ZIP, and logs are packed by gzip.
-        Kind::Unsupported(name) if ARCHIVES.contains(&name) => {
+        FileType::Unsupported(name) if ARCHIVES.contains(&name) => {
             match ARCHIVE_NAMES.contains(&extension.as_str()) {
-                true => Kind::Unsupported(name),
-                false => Kind::Unknown,
+                true => FileType::Unsupported(name),
+                false => FileType::Unknown,
             }
         }
         other => other,
@@ -46,8 +46,8 @@ pub fn sort(path: &Path) -> std::io::Result<Kind> {
 }
 
 /// What the beginning of a regular file says.
-pub fn content(path: &Path) -> std::io::Result<Kind> {
+pub fn content(path: &Path) -> std::io::Result<FileType> {
     let mut head = Vec::with_capacity(HEAD);
     std::fs::File::open(path)?.take(HEAD as u64).read_to_end(&mut head)?;
-    Ok(kind(&head))
+    Ok(file_type(&head))
 }

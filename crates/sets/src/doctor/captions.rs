@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Doctor, Example, Kind};
+use super::{Doctor, Example, Issue};
 use crate::Sample;
 use crate::import::is_image_name;
 use tuwen_text::token::WordPiece;
@@ -51,27 +51,29 @@ impl Doctor {
     pub(super) fn captions(&mut self, sample: &Sample) {
         let id = &sample.id;
         if sample.captions.is_empty() {
-            self.note(Kind::NoCaption, || Example::new(&[id], ""));
+            self.note(Issue::NoCaption, || Example::new(&[id], ""));
         }
         for caption in &sample.captions {
             let text = caption.text.trim();
             if text.is_empty() {
-                self.note(Kind::EmptyCaption, || Example::new(&[id], ""));
+                self.note(Issue::EmptyCaption, || Example::new(&[id], ""));
                 continue;
             }
             let example = || Example::new(&[id], text);
             if is_name(text, id) {
-                self.note(Kind::NameAsCaption, example);
+                self.note(Issue::NameAsCaption, example);
             }
             if placeholder(text).is_some() {
-                self.note(Kind::Placeholder, example);
+                self.note(Issue::Placeholder, example);
             }
             if MOJIBAKE.iter().any(|mark| text.contains(mark)) {
-                self.note(Kind::Mojibake, example);
+                self.note(Issue::Mojibake, example);
             }
             let lost = WordPiece::shared().encode(text, self.context).1;
             if lost > 0 {
-                self.note(Kind::TooLong, || Example::new(&[id], format!("{lost} tokens too many")));
+                self.note(Issue::TooLong, || {
+                    Example::new(&[id], format!("{lost} tokens too many"))
+                });
             }
             let hash = blake3::hash(text.as_bytes());
             let short = *hash.as_bytes().first_chunk().expect("32 bytes");
@@ -79,7 +81,7 @@ impl Doctor {
             match self.captions.get(&short) {
                 Some(&first) if first != here => {
                     let first = self.seen[first].id.clone();
-                    self.note(Kind::DuplicateCaption, || Example::new(&[id, &first], text));
+                    self.note(Issue::DuplicateCaption, || Example::new(&[id, &first], text));
                 }
                 Some(_) => {}
                 None => drop(self.captions.insert(short, here)),

@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::Sample;
 pub use pictures::Look;
 use tuwen_files::Error;
-use tuwen_image::{Fingerprint, groups};
+use tuwen_image::{PerceptualHash, duplicate_groups};
 
 /// Examples that a finding keeps.
 const EXAMPLES: usize = 8;
@@ -34,7 +34,7 @@ pub enum Severity {
 /// What can be found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub enum Issue {
     /// The caption file's encoding.
     Encoding,
     /// A row that is not one, or whose picture is not there.
@@ -75,7 +75,8 @@ pub enum Kind {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Finding {
     /// What.
-    pub kind: Kind,
+    #[serde(rename = "kind")]
+    pub issue: Issue,
     /// How bad.
     pub severity: Severity,
     /// How often.
@@ -115,7 +116,7 @@ pub struct Doctor {
     seen: Vec<Seen>,
     contents: HashMap<[u8; 16], usize>,
     captions: HashMap<[u8; 16], usize>,
-    found: BTreeMap<Kind, (usize, Vec<Example>)>,
+    found: BTreeMap<Issue, (usize, Vec<Example>)>,
     /// Tokens that a text may have.
     context: usize,
 }
@@ -127,8 +128,8 @@ impl Doctor {
     }
 
     /// Notes one case.
-    pub fn note(&mut self, kind: Kind, example: impl FnOnce() -> Example) {
-        let (count, examples) = self.found.entry(kind).or_default();
+    pub fn note(&mut self, issue: Issue, example: impl FnOnce() -> Example) {
+        let (count, examples) = self.found.entry(issue).or_default();
         *count += 1;
         if examples.len() < EXAMPLES {
             examples.push(example());
@@ -137,7 +138,7 @@ impl Doctor {
 
     /// A record that could not be read.
     pub fn bad(&mut self, error: &Error) {
-        self.note(Kind::BadRecord, || Example::new(&[], error.to_string()));
+        self.note(Issue::BadRecord, || Example::new(&[], error.to_string()));
     }
 
     /// A record and the look at its picture.
@@ -146,20 +147,20 @@ impl Doctor {
         let mut kept = true;
         match &look {
             Err(error) => {
-                self.note(Kind::CorruptPicture, || Example::new(&[id], error.to_string()));
+                self.note(Issue::CorruptPicture, || Example::new(&[id], error.to_string()));
                 kept = false;
             }
             Ok(look) => {
                 if let Some(what) = look.degenerate() {
-                    self.note(Kind::DegeneratePicture, || Example::new(&[id], what));
+                    self.note(Issue::DegeneratePicture, || Example::new(&[id], what));
                     kept = false;
                 }
                 if let Some(what) = look.wrong_extension(sample) {
-                    self.note(Kind::WrongExtension, || Example::new(&[id], what));
+                    self.note(Issue::WrongExtension, || Example::new(&[id], what));
                 }
                 if let Some(&first) = self.contents.get(&look.content) {
                     let first = self.seen[first].id.clone();
-                    self.note(Kind::DuplicatePicture, || Example::new(&[id, &first], ""));
+                    self.note(Issue::DuplicatePicture, || Example::new(&[id, &first], ""));
                     kept = false;
                 } else {
                     self.contents.insert(look.content, self.seen.len());
@@ -174,7 +175,7 @@ impl Doctor {
 
     /// Names of pictures that are there and that no record named.
     pub fn unnamed(&mut self, name: &str) {
-        self.note(Kind::UnnamedPicture, || Example::new(&[], name));
+        self.note(Issue::UnnamedPicture, || Example::new(&[], name));
     }
 
     /// Whether a cleaned manifest has the record, by its number.
@@ -197,18 +198,18 @@ impl Doctor {
         self.alike();
         let mut findings: Vec<Finding> = std::mem::take(&mut self.found)
             .into_iter()
-            .map(|(kind, (count, examples))| {
-                let (severity, what) = meaning(kind);
-                Finding { kind, severity, count, what: what.to_owned(), examples }
+            .map(|(issue, (count, examples))| {
+                let (severity, what) = meaning(issue);
+                Finding { issue, severity, count, what: what.to_owned(), examples }
             })
             .collect();
-        findings.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.kind));
+        findings.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.issue));
         findings
     }
 
     /// Near-duplicates, and those that lie in two splits.
     fn alike(&mut self) {
-        let known: Vec<(usize, &Fingerprint)> = self
+        let known: Vec<(usize, &PerceptualHash)> = self
             .seen
             .iter()
             .enumerate()
@@ -216,9 +217,9 @@ impl Doctor {
             .filter(|(_, look)| look.degenerate().is_none())
             .map(|(at, look)| (at, &look.shown))
             .collect();
-        let shown: Vec<&Fingerprint> = known.iter().map(|&(_, shown)| shown).collect();
+        let shown: Vec<&PerceptualHash> = known.iter().map(|&(_, shown)| shown).collect();
         let mut members: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        for (group, &(at, _)) in groups(&shown).into_iter().zip(&known) {
+        for (group, &(at, _)) in duplicate_groups(&shown).into_iter().zip(&known) {
             members.entry(group).or_default().push(at);
         }
         for members in members.into_values().filter(|members| members.len() > 1) {
@@ -231,20 +232,20 @@ impl Doctor {
                 members.iter().map(|&at| &self.seen[at].split).collect();
             let leaks = splits.len() > 1;
             if different.len() > 1 {
-                self.note(Kind::NearDuplicate, || example.clone());
+                self.note(Issue::NearDuplicate, || example.clone());
             }
             if leaks {
-                self.note(Kind::Leakage, || example);
+                self.note(Issue::Leakage, || example);
             }
         }
     }
 }
 
 /// How bad each kind is, and what to do.
-fn meaning(kind: Kind) -> (Severity, &'static str) {
-    use Kind::*;
+fn meaning(issue: Issue) -> (Severity, &'static str) {
+    use Issue::*;
     use Severity::*;
-    match kind {
+    match issue {
         Encoding => {
             (Warning, "the file's encoding: save it as UTF-8, after a look at the marked places")
         }

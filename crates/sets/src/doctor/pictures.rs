@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::{ImageSource, Sample};
 use tuwen_files::Result;
-use tuwen_image::{Fingerprint, Limits, decode};
+use tuwen_image::{Limits, PerceptualHash, decode};
 
 /// The shortest side that shows anything.
 const SHORTEST: u32 = 16;
@@ -17,7 +17,7 @@ pub struct Look {
     /// Of the file.
     pub(super) content: [u8; 16],
     /// Of what it shows.
-    pub(super) shown: Fingerprint,
+    pub(super) shown: PerceptualHash,
     size: (u32, u32),
     /// Whether all pixels are nearly the same.
     flat: bool,
@@ -41,7 +41,7 @@ impl Look {
         let hash = blake3::hash(bytes);
         Ok(Self {
             content: *hash.as_bytes().first_chunk().expect("32 bytes"),
-            shown: Fingerprint::of(&picture),
+            shown: PerceptualHash::of(&picture),
             size: picture.dimensions(),
             flat: low.iter().zip(high).all(|(low, high)| high - low <= 8),
             format: image::guess_format(bytes).ok(),

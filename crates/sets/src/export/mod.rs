@@ -100,6 +100,26 @@ pub struct Writer {
 impl Writer {
     /// Begins a set in a folder that is not there yet.
     ///
+    /// ```
+    /// use tuwen_sets::export::{Target, Writer};
+    /// use tuwen_sets::{Caption, ImageSource, Sample};
+    ///
+    /// # let home = tempfile::tempdir()?;
+    /// # let folder = home.path().join("set");
+    /// let mut writer = Writer::create(&folder, Target::Csv)?;
+    /// let sample = Sample {
+    ///     id: "dog".into(),
+    ///     image: ImageSource::File("dog.jpg".into()),
+    ///     captions: vec![Caption::new("a dog")],
+    ///     split: None,
+    ///     metadata: Default::default(),
+    /// };
+    /// writer.write(&sample, b"\xff\xd8\xff the picture's file")?;
+    /// assert_eq!(writer.finish()?.captions, 1);
+    /// assert!(folder.join("captions.csv").is_file());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// The folder holds something, is being written by another, or cannot be made.
     pub fn create(folder: &Path, target: Target) -> Result<Self> {

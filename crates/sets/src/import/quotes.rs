@@ -18,7 +18,7 @@ enum At {
 /// The line of the quote that is open, 0 where none is; shared with whoever reads the records.
 pub type OpenQuote = Arc<AtomicUsize>;
 
-/// A reader that keeps an [`OpenQuote`] up to date with what was read from it.
+/// A reader that keeps an `OpenQuote` up to date with what was read from it.
 pub struct Watched<R> {
     inner: R,
     delimiter: u8,

@@ -61,6 +61,21 @@ impl Source {
 
     /// A set whose format shows in its name and content.
     ///
+    /// ```
+    /// use tuwen_sets::import::{Format, Source};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("captions.csv");
+    /// std::fs::write(&path, "image,caption\ndog.jpg,a dog in the snow\ndog.jpg,一只狗\n")?;
+    /// # std::fs::write(folder.path().join("dog.jpg"), b"\xff\xd8\xff")?;
+    /// let source = Source::guess(&path)?;
+    /// assert_eq!(source.format, Format::Csv);
+    /// let sample = source.open()?.records.next().expect("a picture")?;
+    /// assert_eq!(sample.id, "dog");
+    /// assert_eq!(sample.captions[1].text, "一只狗");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// It is not there or looks like no format we know.
     pub fn guess(path: &Path) -> Result<Self> {

@@ -55,9 +55,9 @@ pub struct Plan {
     pub token_drop: f32,
     /// Probability that a name (a text with an id) stands in a sentence of [`tuwen_text::prompt`].
     pub sentences: f32,
-    /// For each sample a number, equal for samples that should not meet in a batch; empty where all
-    /// may.
-    pub duplicates: Vec<u64>,
+    /// For each sample the number of its duplicate group, two of which should not meet in a batch; empty where
+    /// all may.
+    pub duplicate_groups: Vec<u64>,
     /// For each sample the numbers of its names, see [`name_numbers`]; empty where none has names.
     pub names: Vec<Arc<HashSet<u64>>>,
     /// Variation of the pictures.
@@ -84,8 +84,8 @@ pub struct Batch {
     pub true_names: Vec<Arc<HashSet<u64>>>,
     /// For each picture its position in the data set.
     pub image_ids: Vec<u64>,
-    /// For each picture a number: equal numbers, the same picture.
-    pub same: Vec<u64>,
+    /// For each picture the number of its duplicate group: pictures of one group are never negatives of each other.
+    pub duplicate_groups: Vec<u64>,
 }
 
 impl Plan {
@@ -113,7 +113,7 @@ impl Plan {
     /// The same order with duplicates moved back into the next batch that has none of them, as long as
     /// there are others to take their place.
     fn apart(&self, order: Vec<usize>) -> Vec<usize> {
-        if self.duplicates.is_empty() {
+        if self.duplicate_groups.is_empty() {
             return order;
         }
         let mut left: VecDeque<usize> = order.into();
@@ -124,7 +124,7 @@ impl Plan {
             while out.len() < end
                 && let Some(member) = left.pop_front()
             {
-                match met.insert(self.duplicates[member]) {
+                match met.insert(self.duplicate_groups[member]) {
                     true => out.push(member),
                     false => passed.push_back(member),
                 }
@@ -171,7 +171,7 @@ impl Plan {
             groups.clone().map(batch).collect()
         };
         let image_ids: Vec<u64> = members.iter().map(|&member| member as u64).collect();
-        let same = match &self.duplicates[..] {
+        let duplicate_groups = match &self.duplicate_groups[..] {
             [] => image_ids.clone(),
             known => image_ids.iter().map(|&member| known[member as usize]).collect(),
         };
@@ -189,7 +189,7 @@ impl Plan {
             },
             pixels,
             image_ids,
-            same,
+            duplicate_groups,
         })
     }
 

@@ -145,7 +145,7 @@ mod tests {
             token_mask: 0.0,
             token_drop: 0.0,
             sentences,
-            duplicates: Vec::new(),
+            duplicate_groups: Vec::new(),
             names: Vec::new(),
             augment: Augment::default(),
             preprocess: Preprocess::squash(16),

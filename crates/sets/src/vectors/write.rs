@@ -61,24 +61,24 @@ impl VectorWriter {
     pub fn create(folder: &Path, layout: Layout, dim: usize) -> Result<Self> {
         let folder = StagedFolder::create(folder)?;
         let at = |name: &str| folder.path().join(name);
-        let rows = |name: &str, kind| Rows::create(at(name), kind, dim);
+        let rows = |name: &str, format| Rows::create(at(name), format, dim);
         let (images, texts, ids) = match layout {
             Layout::ClipRetrieval => (
-                rows("img_emb/img_emb_0.npy", Kind::Npy)?,
-                rows("text_emb/text_emb_0.npy", Kind::Npy)?,
+                rows("img_emb/img_emb_0.npy", RowFormat::Npy)?,
+                rows("text_emb/text_emb_0.npy", RowFormat::Npy)?,
                 Ids::Table(CaptionTable::create(at("metadata/metadata_0.parquet"))?),
             ),
             Layout::ChineseClip => {
                 let mut ids = Lines::create(at("ids.csv"))?;
                 ids.write(b"image_id,image\n")?;
-                let texts = rows("txt_feat.jsonl", Kind::Jsonl("text_id"))?;
-                (rows("img_feat.jsonl", Kind::Jsonl("image_id"))?, texts, Ids::Csv(ids))
+                let texts = rows("txt_feat.jsonl", RowFormat::Jsonl("text_id"))?;
+                (rows("img_feat.jsonl", RowFormat::Jsonl("image_id"))?, texts, Ids::Csv(ids))
             }
             Layout::Fbin => {
                 let lists = [Lines::create(at("images.txt"))?, Lines::create(at("texts.txt"))?];
                 (
-                    rows("images.fbin", Kind::Fbin)?,
-                    rows("texts.fbin", Kind::Fbin)?,
+                    rows("images.fbin", RowFormat::Fbin)?,
+                    rows("texts.fbin", RowFormat::Fbin)?,
                     Ids::Lists(lists),
                 )
             }
@@ -159,7 +159,7 @@ impl VectorWriter {
 
 /// How rows are written down.
 #[derive(Clone, Copy)]
-enum Kind {
+enum RowFormat {
     Npy,
     Fbin,
     /// With the name of the id's key.
@@ -169,31 +169,31 @@ enum Kind {
 /// A file of vectors.
 struct Rows {
     lines: Lines,
-    kind: Kind,
+    format: RowFormat,
     rows: usize,
     dim: usize,
 }
 
 impl Rows {
-    fn create(path: PathBuf, kind: Kind, dim: usize) -> Result<Self> {
-        let mut rows = Self { lines: Lines::create(path)?, kind, rows: 0, dim };
+    fn create(path: PathBuf, format: RowFormat, dim: usize) -> Result<Self> {
+        let mut rows = Self { lines: Lines::create(path)?, format, rows: 0, dim };
         let header = rows.header();
         rows.lines.write(&header)?;
         Ok(rows)
     }
 
     fn header(&self) -> Vec<u8> {
-        match self.kind {
-            Kind::Npy => npy::header(self.rows, self.dim),
-            Kind::Fbin => fbin::header(self.rows, self.dim),
-            Kind::Jsonl(_) => Vec::new(),
+        match self.format {
+            RowFormat::Npy => npy::header(self.rows, self.dim),
+            RowFormat::Fbin => fbin::header(self.rows, self.dim),
+            RowFormat::Jsonl(_) => Vec::new(),
         }
     }
 
     /// Adds a row; `number` is its id where the file has ids.
     fn add(&mut self, row: &[f32], number: u64) -> Result<()> {
         self.rows += 1;
-        if let Kind::Jsonl(key) = self.kind {
+        if let RowFormat::Jsonl(key) = self.format {
             // Not by `json!`, which would make doubles of the values.
             let feature = serde_json::to_string(row).expect("numbers");
             let line = format!("{{\"{key}\": {}, \"feature\": {feature}}}\n", number);

@@ -5,6 +5,16 @@ use super::{CLS, ClipBpe, END_OF_TEXT, FileTokenizer, MASK, SEP, START_OF_TEXT, 
 use tuwen_files::Result;
 
 /// One of the tokenizers.
+///
+/// ```
+/// use tuwen_text::token::{CLS, SEP, Tokens};
+///
+/// let tokens = Tokens::WordPiece { fold_width: false };
+/// let (ids, lost) = tokens.encode("一只狗在雪地里", 6)?;
+/// assert_eq!((ids.len(), lost), (6, 3));
+/// assert_eq!((ids[0], ids[5]), (CLS, SEP));
+/// # Ok::<(), tuwen_files::Error>(())
+/// ```
 #[derive(Debug)]
 pub enum Tokens {
     /// Chinese-CLIP's WordPiece.

@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 
 use unicode_general_category::{GeneralCategory as Category, get_general_category};
 
+use super::between;
 use super::clean::clean;
 
 /// First token of every text.
@@ -81,13 +82,7 @@ impl ClipBpe {
 
     /// Start, at most `context - 2` pieces, end; and how many pieces were cut.
     pub fn encode(&self, text: &str, context: usize) -> (Vec<u32>, usize) {
-        let pieces = self.pieces(text);
-        let kept = pieces.len().min(context.saturating_sub(2));
-        let mut ids = Vec::with_capacity(kept + 2);
-        ids.push(START_OF_TEXT);
-        ids.extend_from_slice(&pieces[..kept]);
-        ids.push(END_OF_TEXT);
-        (ids, pieces.len() - kept)
+        between(START_OF_TEXT, &self.pieces(text), END_OF_TEXT, context)
     }
 
     /// Merges neighbours, the earliest merge first, until none is left.

@@ -11,6 +11,11 @@ enum Cut {
 
 /// Cuts `text` into neighbouring windows of which each `fits`, with as much as possible in each.
 /// Nothing is lost but white space at the cuts. A single character that does not fit stays alone.
+///
+/// ```
+/// let windows = tuwen_text::token::windows("狗在跑。猫在睡。", |part| part.chars().count() <= 5);
+/// assert_eq!(windows, ["狗在跑。", "猫在睡。"]);
+/// ```
 pub fn windows(text: &str, fits: impl Fn(&str) -> bool) -> Vec<&str> {
     let mut out = Vec::new();
     fill(text, Cut::Sentence, &fits, &mut out);

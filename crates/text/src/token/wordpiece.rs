@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use super::basic;
+use super::{basic, between};
 
 /// Padding.
 pub const PAD: u32 = 0;
@@ -69,13 +69,7 @@ impl WordPiece {
 
     /// `[CLS]`, at most `context - 2` pieces, `[SEP]`; and how many pieces were cut.
     pub fn encode(&self, text: &str, context: usize) -> (Vec<u32>, usize) {
-        let pieces = self.pieces(text);
-        let kept = pieces.len().min(context.saturating_sub(2));
-        let mut ids = Vec::with_capacity(kept + 2);
-        ids.push(CLS);
-        ids.extend_from_slice(&pieces[..kept]);
-        ids.push(SEP);
-        (ids, pieces.len() - kept)
+        between(CLS, &self.pieces(text), SEP, context)
     }
 
     /// Greedy longest match first; a word with a part that matches nothing is unknown as a whole.

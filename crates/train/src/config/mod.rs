@@ -59,7 +59,7 @@ pub struct TrainConfig {
     /// forward pass.
     #[serde(default)]
     pub chunk: usize,
-    /// Whether activations are computed again on the way back instead of being kept: less memory for
+    /// Whether activations are recomputed in the backward pass instead of being kept: less memory for
     /// one more forward pass. On the CPU only.
     #[serde(default)]
     pub recompute: bool,
@@ -121,6 +121,17 @@ fn two() -> usize {
 
 impl TrainConfig {
     /// Reads a run's configuration; its paths become those that the program sees.
+    ///
+    /// ```
+    /// use std::path::Path;
+    /// use tuwen_train::TrainConfig;
+    ///
+    /// let config = TrainConfig::load(Path::new("../../configs/train/flickr8k-cn/frozen.toml"))?;
+    /// assert!(config.image_is_frozen() && !config.text_is_frozen());
+    /// // `out = "../../../runs/..."` is relative to the file; here it is relative to where the program runs.
+    /// assert!(config.out.starts_with("../../configs/train/flickr8k-cn"));
+    /// # Ok::<(), tuwen_train::Error>(())
+    /// ```
     ///
     /// # Errors
     /// The file cannot be read, has an unknown key, or numbers that make no sense.

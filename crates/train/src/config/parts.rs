@@ -158,7 +158,7 @@ pub struct OptimConfig {
     pub image_lr: f32,
     /// Each image layer below learns this much slower.
     pub layer_decay: f32,
-    /// Image blocks, counted from the pixels, that do not learn (nor does the embedding below).
+    /// Image blocks, counted from the pixels, that stay frozen (as does the embedding below).
     #[serde(default)]
     pub frozen_blocks: usize,
     /// Learning rate of the text tower's last block; 0 freezes the blocks.
@@ -166,7 +166,7 @@ pub struct OptimConfig {
     /// Each text block below learns this much slower.
     #[serde(default = "one")]
     pub text_layer_decay: f32,
-    /// Text blocks, counted from the words, that do not learn.
+    /// Text blocks, counted from the words, that stay frozen.
     #[serde(default)]
     pub text_frozen_blocks: usize,
     /// Learning rate of the token and position embeddings: a word is in few batches, so it may
@@ -218,7 +218,7 @@ pub struct Lora {
 pub enum LoraTarget {
     /// Queries, keys and values, as one matrix.
     Qkv,
-    /// Attention's way out.
+    /// Attention's output projection.
     Proj,
     /// The MLP's two matrices.
     Mlp,

@@ -10,10 +10,10 @@ use tuwen_sets::loader::Batch;
 use tuwen_text::token::TokenBatch;
 
 use super::StepInput;
-use super::objective::{Seen, total};
+use super::objective::{Features, total};
 use crate::Result;
 use crate::config::LossConfig;
-use crate::learner::View;
+use crate::partition::View;
 
 /// See [`super::gradients`].
 pub(super) fn gradients(
@@ -22,7 +22,7 @@ pub(super) fn gradients(
     config: &LossConfig,
     input: &StepInput<'_>,
 ) -> Result<(f32, Arrays)> {
-    // Not the default one, which is a GPU in a program built for it.
+    // Not burn's default device, which is a GPU in a program that is built for one.
     let device = Device::flex().autodiff();
     let tower = || AnyImageTower::new(model, view);
     let tower = input.features.is_none().then(tower).transpose()?;
@@ -30,8 +30,8 @@ pub(super) fn gradients(
     let images = Images { tower, input, model, pieces };
     let texts = Texts::new(model, view, input)?;
 
-    // With several pieces the activations are forgotten, and computed again when the features'
-    // gradients are known.
+    // GradCache: with several pieces the first pass keeps the features alone, and a second one recomputes
+    // the activations, piece by piece, once the features' gradients are known.
     let image_passes = images.forward();
     let text_passes = texts.forward();
     let image_features = match &input.features {
@@ -59,8 +59,8 @@ pub(super) fn gradients(
     Ok((total.into_scalar(), grads))
 }
 
-/// The pictures with their texts, and the examples with theirs.
-fn parts<'a>(input: &'a StepInput<'_>, images: &Tensor<2>, texts: &Tensor<2>) -> Vec<Seen<'a>> {
+/// The features of the pictures with their texts, and of the examples with theirs.
+fn parts<'a>(input: &'a StepInput<'_>, images: &Tensor<2>, texts: &Tensor<2>) -> Vec<Features<'a>> {
     let mut at = 0;
     let mut groups = |batch: &Batch| -> Vec<Tensor<2>> {
         let [_, width] = texts.dims();
@@ -71,21 +71,21 @@ fn parts<'a>(input: &'a StepInput<'_>, images: &Tensor<2>, texts: &Tensor<2>) ->
         batch.texts.iter().map(part).collect()
     };
     let (batch, own) = (input.batch, groups(input.batch));
-    let mut parts = vec![Seen { images: images.clone(), texts: own, batch, weight: 1.0 }];
+    let mut parts = vec![Features { images: images.clone(), texts: own, batch, weight: 1.0 }];
     if let Some(examples) = &input.examples {
         let rows = examples.batch.image_ids.len();
         let shape = [rows, examples.features.len() / rows.max(1)];
         let data = TensorData::new(examples.features.clone(), shape);
         let images = Tensor::from_data(data, &images.device());
         let (batch, texts) = (&examples.batch, groups(&examples.batch));
-        parts.push(Seen { images, texts, batch, weight: examples.weight });
+        parts.push(Features { images, texts, batch, weight: examples.weight });
     }
     parts
 }
 
-/// What is kept on the way there.
-fn record(learns: Option<usize>, whole: bool, recompute: bool) -> Record {
-    match learns {
+/// Which activations a forward pass keeps; none when the backward pass of a `whole` batch is not next.
+fn record(first_trained: Option<usize>, whole: bool, recompute: bool) -> Record {
+    match first_trained {
         Some(block) if whole && recompute => Record::Inputs(block),
         Some(block) if whole => Record::From(block),
         _ => Record::No,
@@ -96,7 +96,7 @@ fn joined(passes: &[Pass]) -> Vec<f32> {
     passes.iter().flat_map(|pass| &pass.features).copied().collect()
 }
 
-/// The image tower on parts of a batch.
+/// The image tower over a batch, piece by piece.
 struct Images<'a> {
     /// None where its features are known.
     tower: Option<AnyImageTower<'a>>,
@@ -120,14 +120,14 @@ impl Images<'_> {
     fn forward(&self) -> Vec<Pass> {
         let Some(tower) = &self.tower else { return Vec::new() };
         let whole = self.pieces.len() == 1;
-        let record = record(self.input.learns.image, whole, self.input.recompute);
+        let record = record(self.input.first_trained.image, whole, self.input.recompute);
         self.pieces.iter().map(|piece| self.piece(tower, piece, record)).collect()
     }
 
     fn backward(&self, passes: Vec<Pass>, dfeatures: &[f32], grads: &mut Arrays) {
-        let (Some(tower), Some(_)) = (&self.tower, self.input.learns.image) else { return };
+        let (Some(tower), Some(_)) = (&self.tower, self.input.first_trained.image) else { return };
         let (width, whole) = (self.model.image.width, self.pieces.len() == 1);
-        let full = record(self.input.learns.image, true, self.input.recompute);
+        let full = record(self.input.first_trained.image, true, self.input.recompute);
         for (piece, pass) in self.pieces.iter().zip(passes) {
             let pass = if whole { pass } else { self.piece(tower, piece, full) };
             let dfeatures = &dfeatures[piece.start * width..piece.end * width];
@@ -136,7 +136,8 @@ impl Images<'_> {
     }
 }
 
-/// The text tower on all texts of a batch, all groups behind each other: fewer, fuller chunks.
+/// The text tower over all texts of a batch, piece by piece. The groups lie one behind the other, so that the
+/// tower's chunks are full.
 struct Texts<'a> {
     /// None where its features are known.
     tower: Option<TextTower<'a>>,
@@ -163,7 +164,7 @@ impl<'a> Texts<'a> {
     fn forward(&self) -> Vec<Pass> {
         let Some(tower) = &self.tower else { return Vec::new() };
         let whole = self.pieces.len() == 1;
-        let record = record(self.input.learns.text, whole, self.input.recompute);
+        let record = record(self.input.first_trained.text, whole, self.input.recompute);
         self.pieces.iter().map(|p| tower.forward(&self.rows[p.clone()], record)).collect()
     }
 
@@ -176,12 +177,12 @@ impl<'a> Texts<'a> {
     }
 
     fn backward(&self, passes: Vec<Pass>, dfeatures: &[f32], grads: &mut Arrays) {
-        let (Some(tower), Some(_)) = (&self.tower, self.input.learns.text) else {
+        let (Some(tower), Some(_)) = (&self.tower, self.input.first_trained.text) else {
             let words = self.words.iter();
             return words.for_each(|words| grads.accumulate(words.backward(&self.rows, dfeatures)));
         };
         let whole = self.pieces.len() == 1;
-        let full = record(self.input.learns.text, true, self.input.recompute);
+        let full = record(self.input.first_trained.text, true, self.input.recompute);
         for (piece, pass) in self.pieces.iter().zip(passes) {
             let rows = &self.rows[piece.clone()];
             let pass = if whole { pass } else { tower.forward(rows, full) };
@@ -191,7 +192,7 @@ impl<'a> Texts<'a> {
     }
 }
 
-/// Neighbouring parts of at most `size` of `all`; one part when `size` is 0.
+/// Neighbouring pieces of at most `size` of `all`; one piece when `size` is 0.
 fn pieces(all: usize, size: usize) -> Vec<Range<usize>> {
     let size = if size == 0 { all } else { size };
     (0..all).step_by(size.max(1)).map(|start| start..(start + size).min(all)).collect()
@@ -206,7 +207,8 @@ fn heads_from(model: &ModelConfig, view: &View<'_>, device: &Device) -> Result<H
     Ok(weights::into_module(Heads::new(model, device), Arrays(arrays))?)
 }
 
-/// A leaf's gradient; zeros where a margin is kept everywhere and nothing depends on it.
+/// A leaf's gradient; zeros where the loss does not depend on it, as when the triplet loss keeps its margin
+/// everywhere.
 fn take(leaf: &Tensor<2>, gradients: &mut Gradients) -> Vec<f32> {
     match leaf.grad_remove(gradients) {
         Some(gradient) => weights::to_vec(gradient),

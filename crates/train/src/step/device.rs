@@ -6,10 +6,10 @@ use tuwen_model::{DualEncoder, weights};
 use tuwen_text::token::TokenBatch;
 
 use super::StepInput;
-use super::objective::{Seen, total};
+use super::objective::{Features, total};
 use crate::Result;
 use crate::config::LossConfig;
-use crate::learner::View;
+use crate::partition::View;
 
 /// See [`super::gradients`].
 pub(super) fn gradients(
@@ -47,7 +47,7 @@ pub(super) fn gradients(
         .collect();
     let total = total(
         &dual.heads,
-        &[Seen { images, texts, batch: input.batch, weight: 1.0 }],
+        &[Features { images, texts, batch: input.batch, weight: 1.0 }],
         input,
         config,
     );

@@ -1,8 +1,9 @@
-//! A batch to a loss and gradients.
+//! One training step up to the gradients: from a batch to the loss and the gradients of all weights.
 //!
-//! On the CPU (`cpu`) the towers run in `tuwen-encode` and only projections and loss in burn: the towers'
-//! features enter burn as leaves, and their gradients go back into the towers. On another `device`
-//! everything runs in burn. Both minimise the same `objective`; a test holds them to the same gradients.
+//! On the CPU (`cpu`) the towers run in `tuwen-encode`, and burn has only the projections and the loss: the
+//! towers' features are leaves of its graph, and the leaves' gradients start the towers' backward passes. On
+//! another `device` everything runs in burn. Both minimise the same `objective`; a test compares their
+//! gradients.
 
 mod cpu;
 mod device;
@@ -14,51 +15,51 @@ use tuwen_sets::loader::Batch;
 
 use crate::Result;
 use crate::config::LossConfig;
-use crate::learner::View;
+use crate::partition::View;
 
-/// What computes the towers.
+/// What runs the towers.
 #[derive(Clone, Debug)]
 pub enum Engine {
-    /// The fast CPU twin.
+    /// `tuwen-encode`, the fast implementation for CPUs.
     Cpu,
     /// burn, on any device.
     Burn(Device),
 }
 
-/// One batch with everything random already decided.
+/// One batch, with all random choices made: the step itself is deterministic.
 pub struct StepInput<'a> {
     /// Pictures and texts.
     pub batch: &'a Batch,
-    /// For each picture the patches to keep.
+    /// For each picture the patches that the tower sees (FLIP); none for all.
     pub keep: Option<Vec<Vec<usize>>>,
     /// Features of a frozen image tower, (B, W), instead of pixels.
     pub features: Option<Vec<f32>>,
-    /// Features of a frozen text tower, (texts, W), of all groups behind each other and then of those of
-    /// `examples`, instead of its forward pass.
+    /// Features of a frozen text tower, (texts, W), instead of its forward pass: of all groups, one behind
+    /// the other, and then of the groups of `examples`.
     pub deep: Option<Vec<f32>>,
-    /// Where each tower begins to learn; none where it does not.
-    pub learns: Learns,
-    /// Pictures whose activations are in memory at once; 0 for all.
+    /// Where each tower's trainable blocks begin: the blocks before need no backward pass.
+    pub first_trained: FirstTrained,
+    /// Pictures whose activations are in memory at once (GradCache); 0 for all.
     pub chunk: usize,
-    /// Whether of these only the blocks' inputs are kept.
+    /// Whether the forward pass keeps only the blocks' inputs and the backward pass recomputes the rest.
     pub recompute: bool,
-    /// What a teacher makes of the batch.
-    pub teacher: Option<Taught>,
-    /// Features that stand for pictures, with texts of their own.
+    /// A teacher's logits to imitate.
+    pub teacher: Option<TeacherLogits>,
+    /// Synthetic image features, with texts of their own.
     pub examples: Option<Examples>,
-    /// A classifier's knowledge that the image tower keeps.
+    /// A classifier to distil from.
     pub classes: Option<Classes<'a>>,
 }
 
 impl<'a> StepInput<'a> {
-    /// A batch as it is, whole towers learning.
+    /// A batch alone, with all weights trainable.
     pub fn new(batch: &'a Batch) -> Self {
         Self {
             batch,
             keep: None,
             features: None,
             deep: None,
-            learns: Learns { image: Some(0), text: Some(0) },
+            first_trained: FirstTrained { image: Some(0), text: Some(0) },
             chunk: 0,
             recompute: false,
             teacher: None,
@@ -68,33 +69,33 @@ impl<'a> StepInput<'a> {
     }
 }
 
-/// A second batch without pictures, of features as the image tower would give them.
+/// A second batch with synthetic image features in the place of pictures.
 #[derive(Debug)]
 pub struct Examples {
-    /// Texts and what is true of them; no pixels.
+    /// The texts, and which of them are true of which feature; no pixels.
     pub batch: Batch,
-    /// (M, W), M rows of the batch.
+    /// One for each row of the batch, (M, W).
     pub features: Vec<f32>,
     /// Weight of their loss beside that of the pictures.
     pub weight: f64,
 }
 
-/// A linear classifier on the image tower's feature, and what it says of the pictures of a batch.
+/// A linear classifier on the image tower's feature, and soft targets for the pictures of a batch.
 #[derive(Debug)]
 pub struct Classes<'a> {
-    /// (C, W).
+    /// Its weights, (C, W).
     pub matrix: &'a [f32],
-    /// (C).
+    /// Its bias, (C).
     pub bias: &'a [f32],
-    /// (B, C), each row a distribution: the targets.
+    /// Class probabilities of each picture, (B, C).
     pub targets: Vec<f32>,
     /// Weight of their loss beside that of the pictures.
     pub weight: f64,
 }
 
-/// The first block of each tower that learns, 0 with the embedding; none where no block does.
+/// The first trainable block of each tower, 0 with the embedding; none where the tower is frozen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Learns {
+pub struct FirstTrained {
     /// Of the image tower.
     pub image: Option<usize>,
     /// Of the text tower.
@@ -103,12 +104,46 @@ pub struct Learns {
 
 /// A teacher's logits of a batch.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Taught {
-    /// For each group of texts (B, B), pictures by texts, scaled.
+pub struct TeacherLogits {
+    /// For each group of texts (B, B), pictures by texts, with the teacher's logit scale.
     pub logits: Vec<Vec<f32>>,
 }
 
 /// The loss and the gradients by name.
+///
+/// ```
+/// use tuwen_encode::{Arrays, ModelConfig, TowerConfig};
+/// use tuwen_image::Preprocess;
+/// use tuwen_sets::loader::Batch;
+/// use tuwen_text::token::TokenBatch;
+/// use tuwen_train::{Engine, LossConfig, StepInput, View, gradients};
+///
+/// let tower = || TowerConfig::new(8, 1, 2, 16);
+/// let towers = ModelConfig::new("tiny", tower(), tower(), Preprocess::squash(16));
+/// let model = ModelConfig { vocab: 30, context: 8, ..towers };
+/// let mut weights = Arrays::default();
+/// for (name, shape) in model.weight_shapes() {
+///     weights.slot(&name, &shape).iter_mut().zip(1..).for_each(|(w, i)| *w = (i as f32).sin() / 4.0);
+/// }
+/// let texts = vec![TokenBatch::new(&[vec![1, 5, 2], vec![1, 9, 2]])];
+/// let batch = Batch {
+///     pixels: (0..2 * 3 * 16 * 16).map(|i| (i as f32 * 0.7).sin()).collect(),
+///     whole: texts.clone(),
+///     texts,
+///     text_ids: vec![vec![0, 1]],
+///     names: vec![vec![false; 2]],
+///     true_names: vec![Default::default(); 2],
+///     image_ids: vec![0, 1],
+///     duplicate_groups: vec![0, 1],
+/// };
+/// let view = View::plain(&weights);
+/// let input = StepInput::new(&batch);
+/// let loss: LossConfig = toml::from_str("kind = \"contrastive\"")?;
+/// let (loss, grads) = gradients(&Engine::Cpu, &model, &view, &loss, &input)?;
+/// assert!(loss > 0.0);
+/// assert_eq!(grads.get("image.patch_embed.weight")?.shape, weights.get("image.patch_embed.weight")?.shape);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// A weight is missing.

@@ -1,30 +1,30 @@
-//! What a step minimises: pictures against each group of texts, neighbouring groups of texts against each
-//! other, and what a teacher or a classifier says of the pictures.
+//! The loss of a step: a contrastive loss between the pictures and each group of texts, one between
+//! neighbouring groups of texts, and distillation from a teacher or a classifier.
 
 use tuwen_model::Heads;
 use tuwen_model::burn::tensor::{Device, Tensor, TensorData};
-use tuwen_model::loss::{self, Truth};
+use tuwen_model::loss::{self, Targets};
 use tuwen_sets::loader::Batch;
 
-use super::{Classes, StepInput, Taught};
+use super::{Classes, StepInput, TeacherLogits};
 use crate::config::{LossConfig, LossKind};
 
 /// A batch's features.
-pub(super) struct Seen<'a> {
-    /// (B, W) of the image tower.
+pub(super) struct Features<'a> {
+    /// Of the image tower, (B, W).
     pub(super) images: Tensor<2>,
-    /// For each group (B, W) of the text tower.
+    /// Of the text tower, (B, W) for each group.
     pub(super) texts: Vec<Tensor<2>>,
-    /// What belongs to what.
+    /// What the features are of; it says which pairs are positives.
     pub(super) batch: &'a Batch,
-    /// Weight of its loss.
+    /// Weight of the loss.
     pub(super) weight: f64,
 }
 
-/// The sum of all parts' losses; the first part is that of the pictures.
+/// The weighted sum of all parts' losses; the first part is that of the pictures, which distillation is about.
 pub(super) fn total(
     heads: &Heads,
-    parts: &[Seen<'_>],
+    parts: &[Features<'_>],
     input: &StepInput<'_>,
     config: &LossConfig,
 ) -> Tensor<1> {
@@ -42,29 +42,29 @@ pub(super) fn total(
 
 fn of_part(
     heads: &Heads,
-    part: &Seen<'_>,
-    teacher: Option<&Taught>,
+    part: &Features<'_>,
+    teacher: Option<&TeacherLogits>,
     config: &LossConfig,
 ) -> Tensor<1> {
     let device = part.images.device();
     let images = heads.project_images(part.images.clone());
     let texts: Vec<Tensor<2>> =
         part.texts.iter().map(|features| heads.project_texts(features.clone())).collect();
-    let one = |a: Tensor<2>, b: Tensor<2>, truth: Truth| {
+    let one = |a: Tensor<2>, b: Tensor<2>, targets: Targets| {
         let scale = heads.logit_scale.val();
         match config.kind {
-            LossKind::Contrastive => loss::contrastive(a, b, scale, truth, config.smoothing),
-            LossKind::Sigmoid => loss::sigmoid(a, b, scale, heads.logit_bias.val(), truth),
-            LossKind::Triplet => loss::triplet(a, b, truth, config.margin),
+            LossKind::Contrastive => loss::contrastive(a, b, scale, targets, config.smoothing),
+            LossKind::Sigmoid => loss::sigmoid(a, b, scale, heads.logit_bias.val(), targets),
+            LossKind::Triplet => loss::triplet(a, b, targets, config.margin),
         }
     };
     let mut total = Tensor::zeros([1], &device);
     for (group, text) in texts.iter().enumerate() {
-        let truth = pictures_and_texts(part.batch, group, &device);
-        let mut loss = one(images.clone(), text.clone(), truth);
-        if let Some(taught) = teacher {
+        let targets = pictures_and_texts(part.batch, group, &device);
+        let mut loss = one(images.clone(), text.clone(), targets);
+        if let Some(teacher) = teacher {
             let rows = part.batch.image_ids.len();
-            let data = TensorData::new(taught.logits[group].clone(), [rows, rows]);
+            let data = TensorData::new(teacher.logits[group].clone(), [rows, rows]);
             let scale = heads.logit_scale.val().exp().unsqueeze::<2>();
             let logits = images.clone().matmul(text.clone().transpose()) * scale;
             let mimic = loss::mimic(logits, Tensor::from_data(data, &device));
@@ -74,15 +74,15 @@ fn of_part(
     }
     if config.between_texts > 0.0 && texts.len() > 1 {
         for (group, pair) in texts.windows(2).enumerate() {
-            let truth = texts_and_texts(part.batch, group, &device);
-            let loss = one(pair[0].clone(), pair[1].clone(), truth);
+            let targets = texts_and_texts(part.batch, group, &device);
+            let loss = one(pair[0].clone(), pair[1].clone(), targets);
             total = total + loss * (config.between_texts / (texts.len() - 1) as f64);
         }
     }
     total
 }
 
-/// Cross-entropy of the classifier's answers with those it should give.
+/// Cross-entropy of the classifier's logits with its soft targets.
 fn of_classes(classes: &Classes<'_>, features: Tensor<2>) -> Tensor<1> {
     let device = features.device();
     let [rows, width] = features.dims();
@@ -95,45 +95,52 @@ fn of_classes(classes: &Classes<'_>, features: Tensor<2>) -> Tensor<1> {
     loss::imitate(logits, tensor(&classes.targets, [rows, count]))
 }
 
-/// Pictures and the texts of a group.
-fn pictures_and_texts(batch: &Batch, group: usize, device: &Device) -> Truth {
-    truth(batch, |image, text| is_true(batch, group, image, text), device)
+/// Targets of pictures and the texts of a group.
+fn pictures_and_texts(batch: &Batch, group: usize, device: &Device) -> Targets {
+    targets(batch, |image, text| is_true(batch, group, image, text), device)
 }
 
-/// The texts of a group and those of the next one.
-fn texts_and_texts(batch: &Batch, group: usize, device: &Device) -> Truth {
-    truth(batch, |a, b| belong_together(batch, group, a, b), device)
+/// Targets of the texts of a group and those of the next one.
+fn texts_and_texts(batch: &Batch, group: usize, device: &Device) -> Targets {
+    targets(batch, |a, b| belong_together(batch, group, a, b), device)
 }
 
-/// Whether a text is true of a picture: its own texts, equal ones, and its names. Whether another picture's
-/// name is true of a picture that has no names, nobody has said.
+/// Whether a text is true of a picture: the picture's own texts are, texts equal to them, those of its
+/// duplicates, and all of its names. None where the data do not say: whether another picture's name is true of
+/// a picture that has captions but no names.
 fn is_true(batch: &Batch, group: usize, image: usize, text: usize) -> Option<bool> {
     let (ids, names) = (&batch.text_ids[group], &batch.names[group]);
     let known = &batch.true_names[image];
-    let same = batch.same[image] == batch.same[text] || ids[image] == ids[text];
+    let same =
+        batch.duplicate_groups[image] == batch.duplicate_groups[text] || ids[image] == ids[text];
     match same || (names[text] && known.contains(&ids[text])) {
         true => Some(true),
         false => (!names[text] || !known.is_empty()).then_some(false),
     }
 }
 
-/// Whether a text of a group and one of the next group belong together: two texts of one picture do, and a
-/// name does not count beside another text of a picture that it is, or may be, true of.
+/// Whether a text of a group and one of the next group are a positive pair: two texts of one picture are. None
+/// for a name and another text of a picture that the name is, or may be, true of.
 fn belong_together(batch: &Batch, group: usize, a: usize, b: usize) -> Option<bool> {
     let (ids, names) = (&batch.text_ids, &batch.names);
     let may_be = |image: usize, (group, text): (usize, usize)| {
         let known = &batch.true_names[image];
         names[group][text] && (known.is_empty() || known.contains(&ids[group][text]))
     };
-    let same = batch.same[a] == batch.same[b] || ids[group][a] == ids[group + 1][b];
+    let same = batch.duplicate_groups[a] == batch.duplicate_groups[b]
+        || ids[group][a] == ids[group + 1][b];
     let unsure = may_be(a, (group + 1, b)) || may_be(b, (group, a));
     if same { Some(true) } else { (!unsure).then_some(false) }
 }
 
-fn truth(batch: &Batch, judge: impl Fn(usize, usize) -> Option<bool>, device: &Device) -> Truth {
+fn targets(
+    batch: &Batch,
+    judge: impl Fn(usize, usize) -> Option<bool>,
+    device: &Device,
+) -> Targets {
     let rows = batch.image_ids.len();
     let all: Vec<Option<bool>> = (0..rows * rows).map(|at| judge(at / rows, at % rows)).collect();
-    Truth::new(&all, [rows, rows], device)
+    Targets::new(&all, [rows, rows], device)
 }
 
 #[cfg(test)]
@@ -159,7 +166,7 @@ mod tests {
                 names(&[DOG, 3, 11]),
             ],
             image_ids: vec![0, 1, 2, 3],
-            same: vec![0, 1, 2, 3],
+            duplicate_groups: vec![0, 1, 2, 3],
         }
     }
 

@@ -13,7 +13,7 @@ use tuwen_encode::Encoder;
 use tuwen_encode::{builtin, stream};
 use tuwen_files::Error;
 use tuwen_files::encoding::TextFile;
-use tuwen_sets::doctor::{Doctor, Example, Finding, Kind, Look, Severity};
+use tuwen_sets::doctor::{Doctor, Example, Finding, Issue, Look, Severity};
 use tuwen_sets::import::{archive_pictures, is_image_name};
 use tuwen_sets::{ImageSource, Sample};
 use tuwen_train::fitted;
@@ -134,7 +134,7 @@ fn encoding(doctor: &mut Doctor, text: &TextFile) {
         let line =
             text.malformed_line.map_or(String::new(), |line| format!(", first in line {line}"));
         doctor
-            .note(Kind::Encoding, || Example { ids: Vec::new(), text: format!("{remark}{line}") });
+            .note(Issue::Encoding, || Example { ids: Vec::new(), text: format!("{remark}{line}") });
     }
 }
 
@@ -207,7 +207,7 @@ fn pairing(
     })?;
     let found = pairing::measure(encoder.name(), &images, &texts, encoder.dim());
     if found.scrambled() {
-        doctor.note(Kind::Pairing, || Example { ids: Vec::new(), text: found.to_string() });
+        doctor.note(Issue::Pairing, || Example { ids: Vec::new(), text: found.to_string() });
     }
     Ok(Some(found))
 }

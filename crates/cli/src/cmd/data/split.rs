@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use rayon::prelude::*;
 use serde_json::json;
-use tuwen_image::{Fingerprint, Limits, decode, groups};
+use tuwen_image::{Limits, PerceptualHash, decode, duplicate_groups};
 use tuwen_sets::Sample;
 use tuwen_sets::split::{Split, split};
 
@@ -96,11 +96,11 @@ pub fn run(args: &Args) -> Result<()> {
     }
     folder.write("train.ids", lines(&parts.train, &samples).as_bytes())?;
     folder.write("val.ids", lines(&parts.val, &samples).as_bytes())?;
-    print(args, &parts, [joined, skipped.0, unread.0]);
+    print(args, &parts, joined, skipped.0, unread.0);
     Ok(())
 }
 
-fn print(args: &Args, parts: &Split, [joined, skipped, unread]: [usize; 3]) {
+fn print(args: &Args, parts: &Split, joined: usize, skipped: usize, unread: usize) {
     let (train, val, seed) = (parts.train.len(), parts.val.len(), args.seed);
     if args.json {
         let summary = json!({
@@ -167,7 +167,7 @@ fn near_duplicates(samples: &[Sample], unread: &mut Skipped) -> Vec<usize> {
     let hash = |sample: &Sample| {
         bar.inc(1);
         let picture = sample.image.read().and_then(|bytes| decode(&bytes, Limits::default()));
-        picture.map(|picture| Fingerprint::of(&picture.into_rgb()))
+        picture.map(|picture| PerceptualHash::of(&picture.into_rgb()))
     };
     let hashes: Vec<_> = samples.par_iter().map(hash).collect();
     bar.finish_and_clear();
@@ -184,8 +184,8 @@ fn near_duplicates(samples: &[Sample], unread: &mut Skipped) -> Vec<usize> {
             }
         }
     }
-    let known: Vec<&Fingerprint> = known.iter().collect();
-    for (group, &at) in groups(&known).iter().zip(&places) {
+    let known: Vec<&PerceptualHash> = known.iter().collect();
+    for (group, &at) in duplicate_groups(&known).iter().zip(&places) {
         out[at] = places[*group];
     }
     out

@@ -9,14 +9,14 @@ use std::path::Path;
 
 use anyhow::Result;
 use tuwen_eval::{Captioned, Direction, Ranked, Report};
+use tuwen_markup::{escape, page_start};
 use tuwen_sets::Sample;
 use tuwen_sets::relation::Text;
 
 use self::examples::Pick;
 use crate::grid::Painter;
 use crate::output::OutputFolder;
-use crate::output::mark::PAGE;
-use crate::page::{STYLE, escape};
+use crate::page::STYLE;
 use crate::words::counted;
 
 /// What a page shows of one source of captions.
@@ -41,12 +41,12 @@ pub(super) fn write(
     font: Option<&Path>,
 ) -> Result<()> {
     let mut painter = Painter::new(font)?;
-    let title = format!("{}: {}", escape(model), counted(samples.len(), "picture"));
-    let mut out = format!(
-        "<!doctype html><html lang=\"zh\"><meta charset=\"utf-8\">{PAGE}<title>{title}</title><style>{STYLE}\
-         .right img{{outline:4px solid #2a9d3a}}.right{{color:#1b7a2a}}table{{border-collapse:collapse}}\
-         td,th{{padding:2px 10px;text-align:right}}ol{{margin:.2em 0}}</style><h1>{title}</h1>\n"
+    let title = format!("{model}: {}", counted(samples.len(), "picture"));
+    let style = format!(
+        "{STYLE}.right img{{outline:4px solid #2a9d3a}}.right{{color:#1b7a2a}}\
+         table{{border-collapse:collapse}}td,th{{padding:2px 10px;text-align:right}}ol{{margin:.2em 0}}"
     );
+    let mut out = page_start(&title, &style);
     for shown in all {
         let _ = writeln!(out, "<h1>{}</h1>", escape(shown.source));
         table(&mut out, shown.report);

@@ -21,7 +21,8 @@ pub(super) fn all(
     set: Captioned<'_>,
     ranked: &[Vec<Ranked>; 2],
     report: &Report,
-    (texts, samples): (&[Text<'_>], &[Sample]),
+    texts: &[Text<'_>],
+    samples: &[Sample],
 ) -> Result<()> {
     let mut file =
         |end: &str, text: String| folder.write(&format!("{source}{end}"), text.as_bytes());
@@ -31,8 +32,7 @@ pub(super) fn all(
     file(".clip-benchmark.json", line(conventions::clip_benchmark(report)))?;
     file(".taidi.json", line(conventions::taidi(report)))?;
     let later = Ranking { top: 0, ties: Ties::HigherFirst };
-    let later = [set.text_to_image(later), set.image_to_text(later)];
-    let later = Report::new(set, [&later[0], &later[1]], &[]);
+    let later = Report::new(set, &set.text_to_image(later), &set.image_to_text(later), &[]);
     file(".lavis.json", line(conventions::lavis(&later)))?;
     file(".open-clip.json", line(conventions::open_clip(&one_caption_each(set))))?;
     let of_text = |text: usize| set.truth[text].iter().map(|&image| &*samples[image].id).collect();

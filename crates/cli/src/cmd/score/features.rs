@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use tuwen_eval::{Report, by_class, evaluate};
+use tuwen_eval::{Classified, Report, by_class, evaluate};
 use tuwen_files::encoding::TextFile;
 use tuwen_sets::vectors::Vectors;
 
@@ -12,10 +12,17 @@ use super::super::eval;
 use super::predictions::truth;
 use crate::terminal::{note, say};
 
+/// Files with the classes of pictures and of texts.
+pub(super) struct ClassFiles<'a> {
+    pub(super) images: &'a Path,
+    pub(super) texts: &'a Path,
+}
+
 /// Scores and prints.
 pub(super) fn run(
-    [images, texts]: [&Path; 2],
-    labels: Option<(&Path, &Path)>,
+    images: &Path,
+    texts: &Path,
+    classes: Option<ClassFiles<'_>>,
     reference: Option<&Path>,
     json: bool,
 ) -> Result<()> {
@@ -28,11 +35,13 @@ pub(super) fn run(
         texts.display(),
         words.dim
     );
-    let report = match labels {
-        Some((image_labels, text_labels)) => {
-            let of_pictures = read_labels(image_labels, pictures.ids.len())?;
-            let of_words = read_labels(text_labels, words.ids.len())?;
-            by_class((&pictures.values, &of_pictures), (&words.values, &of_words), words.dim, &[])
+    let report = match classes {
+        Some(files) => {
+            let of_pictures = read_classes(files.images, pictures.ids.len())?;
+            let of_words = read_classes(files.texts, words.ids.len())?;
+            let pictures = Classified { vectors: &pictures.values, classes: &of_pictures };
+            let texts = Classified { vectors: &words.values, classes: &of_words };
+            by_class(pictures, texts, words.dim, &[])
         }
         None => by_pairs(&pictures, &words, reference)?,
     };
@@ -66,11 +75,11 @@ fn by_pairs(pictures: &Vectors, words: &Vectors, reference: Option<&Path>) -> Re
 }
 
 /// A class a line, one for each row.
-fn read_labels(path: &Path, rows: usize) -> Result<Vec<String>> {
+fn read_classes(path: &Path, rows: usize) -> Result<Vec<String>> {
     let text = TextFile::read(path)?;
-    let labels: Vec<String> = text.lines().map(|line| line.trim().to_owned()).collect();
-    ensure!(labels.len() == rows, "{}: {} classes for {rows} rows", path.display(), labels.len());
-    Ok(labels)
+    let classes: Vec<String> = text.lines().map(|line| line.trim().to_owned()).collect();
+    ensure!(classes.len() == rows, "{}: {} classes for {rows} rows", path.display(), classes.len());
+    Ok(classes)
 }
 
 /// The pictures without those that are there before, value by value, and for each row its picture: a

@@ -104,7 +104,8 @@ pub(super) fn truth(path: &Path, by_text: bool) -> Result<BTreeMap<String, BTree
     Ok(truth)
 }
 
-fn objects(path: &Path) -> Result<Vec<(usize, Value)>> {
+/// The objects of a file of JSON lines, each with the number of its line.
+pub(super) fn objects(path: &Path) -> Result<Vec<(usize, Value)>> {
     let text = TextFile::read_document(path)?;
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     lines

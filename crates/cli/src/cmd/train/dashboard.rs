@@ -84,9 +84,9 @@ impl Dashboard {
             Event::Data { train, valid } => {
                 say!("{train} pictures to learn from, {valid} to measure on");
             }
-            Event::Learning { learning, all } => {
-                let (learning, all) = (learning as f64 / 1e6, all as f64 / 1e6);
-                say!("{learning:.2} million values learn, the model has {all:.2}");
+            Event::Trainable { trainable, all } => {
+                let (trainable, all) = (trainable as f64 / 1e6, all as f64 / 1e6);
+                say!("{trainable:.2} million values learn, the model has {all:.2}");
             }
             Event::Caching(share) => {
                 let percent = (100.0 * share) as u64;

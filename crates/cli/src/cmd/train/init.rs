@@ -198,18 +198,13 @@ pub fn write(output: &OutputFile, wanted: &Wanted, run: &Path, sets: &Sets) -> R
     let train = sets.train.iter().map(read_set).collect::<tuwen_files::Result<Vec<_>>>()?.concat();
     // Ids that are missing are told now.
     read_set(&sets.valid)?;
-    let text = text(wanted, (output.path(), run), sets, &train)?;
+    let text = text(wanted, output.path(), run, sets, &train)?;
     output.write(text.as_bytes())?;
     TrainConfig::load(output.path())?;
     Ok(())
 }
 
-fn text(
-    wanted: &Wanted,
-    (file, run): (&Path, &Path),
-    sets: &Sets,
-    train: &[Sample],
-) -> Result<String> {
+fn text(wanted: &Wanted, file: &Path, run: &Path, sets: &Sets, train: &[Sample]) -> Result<String> {
     let folder = file.parent().unwrap_or(Path::new(""));
     let mut table: toml::Table = wanted.preset.parse()?;
     if let Some(model) = &wanted.model {

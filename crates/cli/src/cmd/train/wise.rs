@@ -5,9 +5,10 @@ use std::process::ExitCode;
 use std::sync::atomic::Ordering::Relaxed;
 
 use anyhow::Result;
+use tuwen_markup::{ChartType, Series};
 use tuwen_train::{Point, TrainConfig};
 
-use crate::chart::{Kind, Series, svg};
+use crate::chart::svg;
 use crate::output::{Force, OutputFile};
 use crate::terminal::say;
 
@@ -54,7 +55,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let path = config.out.join("wise.svg");
     let title = "mean recall between the start and the fine-tuned model, %";
     let output = OutputFile::plan(&path, &[], Force::OWN_FOLDER)?;
-    output.write(svg(title, Kind::Line, &both, &ends).as_bytes())?;
+    output.write(svg(title, ChartType::Line, &both, &ends).as_bytes())?;
     if !args.json {
         say!(
             "the best lies in {}, the curve in {}",

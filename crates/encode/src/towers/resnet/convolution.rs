@@ -26,7 +26,7 @@ pub(super) struct Convolution<'a> {
     stride: usize,
     conv: String,
     norm: String,
-    /// What it was folded from, only where the weights are borrowed: then there is a way back.
+    /// What it was folded from; only where the weights are borrowed, which the backward pass requires.
     origin: Option<Origin<'a>>,
 }
 
@@ -89,7 +89,7 @@ impl<'a> Convolution<'a> {
     /// its shift are added up under names of their own, see [`Convolution::unfold_gradients`].
     ///
     /// # Panics
-    /// When the weights are owned: such a tower has no way back.
+    /// When the weights are owned: such a tower has no backward pass.
     pub(super) fn backward(&self, x: &Grid, grad: &Grid, grads: &mut Grads<'_>) -> Grid {
         let folded = &self.origin.as_ref().expect("borrowed weights").folded;
         let (out, wide) = (self.linear.out(), folded.len() / self.linear.out());

@@ -40,15 +40,15 @@ struct Bottleneck<'a> {
     halves: bool,
 }
 
-/// What a few pictures left behind, for the way back.
+/// The activations of one chunk of pictures, kept for the backward pass.
 #[derive(Default)]
 pub(super) struct GridTape {
     items: Range<usize>,
-    /// The pixels and what each layer of the stem made of them; empty where it does not learn.
+    /// The pixels and the result of each layer of the stem; empty where the stem is frozen.
     stem: Vec<Grid>,
-    /// From the first block that learns.
+    /// From the first trained block on.
     blocks: Vec<BlockTape>,
-    /// What the last block gave.
+    /// The last block's result.
     last: Grid,
     pool: PoolTape,
 }
@@ -60,7 +60,7 @@ struct BlockTape {
 }
 
 impl<'a> ResNetTower<'a> {
-    /// The weights under `image.`. Borrowed ones allow the way back.
+    /// The weights under `image.`. Borrowed ones allow the backward pass.
     ///
     /// # Errors
     /// A weight is missing.
@@ -211,8 +211,8 @@ impl<'a> Bottleneck<'a> {
         mut grad: Grid,
         grads: &mut Grads<'_>,
     ) -> Grid {
-        let again = tape.inner.is_none().then(|| self.inner(&tape.x));
-        let [first, second] = tape.inner.as_ref().or(again.as_ref()).expect("one of the two");
+        let recomputed = tape.inner.is_none().then(|| self.inner(&tape.x));
+        let [first, second] = tape.inner.as_ref().or(recomputed.as_ref()).expect("one of the two");
         out.relu_backward(&mut grad);
         let dsecond = self.layers[2].backward(&self.smaller(second), &grad, grads);
         let mut dsecond = self.smaller_backward(second, dsecond);

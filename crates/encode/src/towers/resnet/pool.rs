@@ -1,10 +1,10 @@
-//! The mean of a grid attends to all of it.
+//! CLIP's attention pooling (`AttentionPool2d`): the mean of a grid is the query that attends to all of it.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 use super::grid::Grid;
-use crate::attention::{Attention, Leave};
+use crate::attention::{Attention, OutputRows, Sequences};
 use crate::grads::Grads;
 use crate::layers::Weights;
 use crate::linear::Linear;
@@ -16,7 +16,7 @@ pub(super) struct Pool<'a> {
     attention: Attention,
 }
 
-/// What pooling computed, for the way back.
+/// The activations of pooling, kept for the backward pass.
 #[derive(Default)]
 pub(super) struct PoolTape {
     /// Of each picture the mean, then all pixels, with their positions.
@@ -47,7 +47,7 @@ impl<'a> Pool<'a> {
         }
         self.qkv.forward(&tape.rows, &mut tape.qkv);
         let mut mixed = Vec::new();
-        let rows = (&*spans(grid), Leave::First);
+        let rows = Sequences { spans: &spans(grid), output: OutputRows::First };
         self.attention.forward(&tape.qkv, rows, &mut mixed, &mut tape.probs);
         (mixed, tape)
     }
@@ -60,8 +60,8 @@ impl<'a> Pool<'a> {
         grad: &[f32],
         grads: &mut Grads<'_>,
     ) -> Grid {
-        let rows = (&*spans(grid), Leave::First);
-        let dqkv = self.attention.backward((&tape.qkv, &tape.probs), rows, grad);
+        let rows = Sequences { spans: &spans(grid), output: OutputRows::First };
+        let dqkv = self.attention.backward(&tape.qkv, &tape.probs, rows, grad);
         let drows = self.qkv.backward(&tape.rows, &dqkv, "image.pool.qkv", grads);
         let shape = [1, grid.area() + 1, grid.channels];
         let mut dgrid = Grid { data: Vec::with_capacity(grid.data.len()), ..*grid };

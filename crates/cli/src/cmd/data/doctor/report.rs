@@ -5,13 +5,13 @@ use std::path::Path;
 
 use anyhow::Result;
 use serde_json::json;
+use tuwen_markup::{escape, page_start};
 use tuwen_sets::Sample;
 use tuwen_sets::doctor::{Doctor, Finding, Severity};
 
 use super::Examined;
 use crate::output::OutputFile;
-use crate::output::mark::PAGE;
-use crate::page::{STYLE, escape, picture};
+use crate::page::{STYLE, picture};
 use crate::terminal::{note, say};
 use crate::words::counted;
 
@@ -63,11 +63,9 @@ pub(super) fn json(examined: &Examined) -> Result<String> {
 
 /// A page that opens without a network.
 pub(super) fn html(input: &Path, examined: &Examined) -> String {
-    let title = escape(&format!("{}: {}", input.display(), counted(examined.records, "record")));
-    let mut out = format!(
-        "<!doctype html><html lang=\"zh\"><meta charset=\"utf-8\">{PAGE}<title>{title}</title><style>{STYLE}\
-         .error{{color:#b00020}}.warning{{color:#a65f00}}</style><h1>{title}</h1>\n"
-    );
+    let title = format!("{}: {}", input.display(), counted(examined.records, "record"));
+    let style = format!("{STYLE}.error{{color:#b00020}}.warning{{color:#a65f00}}");
+    let mut out = page_start(&title, &style);
     if let Some(pairing) = &examined.pairing {
         let _ = writeln!(out, "<p>{}</p>", escape(&pairing.to_string()));
     }

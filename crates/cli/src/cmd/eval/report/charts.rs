@@ -3,9 +3,10 @@
 use tuwen_eval::Ranked;
 use tuwen_image::rng::Rng;
 use tuwen_index::exact::score as cosine;
+use tuwen_markup::{ChartType, Series, histogram};
 
 use super::Shown;
-use crate::chart::{Kind, Series, histogram, svg};
+use crate::chart::svg;
 
 /// Appends the three charts.
 pub(super) fn draw(out: &mut String, shown: &Shown<'_>) {
@@ -22,7 +23,7 @@ pub(super) fn draw(out: &mut String, shown: &Shown<'_>) {
     };
     let series: Vec<Series> = names.iter().zip(shown.ranked).map(curve).collect();
     let decades = [(0.0, "1"), (0.5, "10"), (1.0, "100")].map(|(x, label)| (x, label.to_owned()));
-    out.push_str(&svg("recall at k, %", Kind::Line, &series, &decades));
+    out.push_str(&svg("recall at k, %", ChartType::Line, &series, &decades));
 
     let largest =
         shown.ranked.iter().flatten().map(|r| r.ranks[0]).max().unwrap_or(1).max(10) as f64;
@@ -30,13 +31,13 @@ pub(super) fn draw(out: &mut String, shown: &Shown<'_>) {
         name: (*name).to_owned(),
         points: histogram(
             ranked.iter().map(|r| (r.ranks[0] as f64).log10()),
-            (0.0, largest.log10()),
+            0.0..largest.log10(),
             16,
         ),
     };
     let series: Vec<Series> = names.iter().zip(shown.ranked).map(ranks).collect();
     let ends = [(0.0, "1".to_owned()), (1.0, format!("{largest:.0}"))];
-    out.push_str(&svg("queries by rank (logarithmic), %", Kind::Area, &series, &ends));
+    out.push_str(&svg("queries by rank (logarithmic), %", ChartType::Area, &series, &ends));
 
     let set = shown.set;
     let score = |text: usize, image: usize| {
@@ -53,11 +54,11 @@ pub(super) fn draw(out: &mut String, shown: &Shown<'_>) {
         wrong.extend(drawn.into_iter().filter(|at| !images.contains(at)).map(|at| score(text, at)));
     }
     let all = || right.iter().chain(&wrong).copied();
-    let range = (all().fold(f64::MAX, f64::min), all().fold(f64::MIN, f64::max) + 1e-6);
+    let range = all().fold(f64::MAX, f64::min)..all().fold(f64::MIN, f64::max) + 1e-6;
     let series = [("true pairs", &right), ("false pairs", &wrong)].map(|(name, values)| Series {
         name: name.to_owned(),
-        points: histogram(values.iter().copied(), range, 40),
+        points: histogram(values.iter().copied(), range.clone(), 40),
     });
-    let ends = [(0.0, format!("{:.2}", range.0)), (1.0, format!("{:.2}", range.1))];
-    out.push_str(&svg("cosine of pairs, %", Kind::Area, &series, &ends));
+    let ends = [(0.0, format!("{:.2}", range.start)), (1.0, format!("{:.2}", range.end))];
+    out.push_str(&svg("cosine of pairs, %", ChartType::Area, &series, &ends));
 }

@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 use tuwen_eval::Ranked;
 use tuwen_image::rng::Rng;
 use tuwen_index::exact;
+use tuwen_markup::escape;
 use tuwen_sets::Sample;
 
 use super::Shown;
 use crate::grid::{Hit, Row};
-use crate::page::{escape, picture};
+use crate::page::picture;
 
 /// Queries of each group, and hits of each query.
 const QUERIES: usize = 5;

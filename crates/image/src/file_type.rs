@@ -2,12 +2,12 @@
 
 use super::tiff;
 
-/// Bytes from the beginning of a file that tell its kind.
+/// Bytes from the beginning of a file that tell its type.
 pub const HEAD: usize = 4096;
 
 /// What the beginning of a file says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum FileType {
     /// A picture that [`decode`](super::decode) reads.
     Picture,
     /// A picture, a film or a document that is not read, by its common name.
@@ -57,38 +57,46 @@ const OTHERS: [(&[u8], &str); 30] = [
 /// Archives: they may hold pictures, but every office document is a ZIP as well.
 pub const ARCHIVES: [&str; 5] = ["ZIP", "7z", "RAR", "gzip", "tar"];
 
-/// The kind of a file that begins with `head`, which may be all of it.
-pub fn kind(head: &[u8]) -> Kind {
+/// The type of a file that begins with `head`, which may be all of it.
+///
+/// ```
+/// use tuwen_image::{FileType, file_type};
+///
+/// assert_eq!(file_type(b"\xff\xd8\xff\xe0"), FileType::Picture);
+/// assert_eq!(file_type(b"8BPS\0\x01"), FileType::Unsupported("PSD"));
+/// assert_eq!(file_type(b"image,caption\n"), FileType::Unknown);
+/// ```
+pub fn file_type(head: &[u8]) -> FileType {
     let at = |start: usize, what: &[u8]| head.get(start..).is_some_and(|h| h.starts_with(what));
     if at(0, b"II*\0") || at(0, b"MM\0*") {
-        return if tiff::is_raw(head) { Kind::Unsupported("RAW") } else { Kind::Picture };
+        return if tiff::is_raw(head) { FileType::Unsupported("RAW") } else { FileType::Picture };
     }
     if PICTURES.iter().any(|magic| at(0, magic)) || is_bmp(head) {
-        return Kind::Picture;
+        return FileType::Picture;
     }
     if at(0, b"RIFF") {
         return match head.get(8..12) {
-            Some(b"WEBP") => Kind::Picture,
-            Some(b"AVI ") => Kind::Unsupported("AVI"),
-            _ => Kind::Unknown,
+            Some(b"WEBP") => FileType::Picture,
+            Some(b"AVI ") => FileType::Unsupported("AVI"),
+            _ => FileType::Unknown,
         };
     }
     if at(4, b"ftyp") {
         return boxes(head);
     }
     if let Some((_, name)) = OTHERS.iter().find(|(magic, _)| at(0, magic)) {
-        return Kind::Unsupported(name);
+        return FileType::Unsupported(name);
     }
     if at(4, b"moov") || at(4, b"mdat") || at(4, b"wide") {
-        return Kind::Unsupported("MOV");
+        return FileType::Unsupported("MOV");
     }
     if at(257, b"ustar") {
-        return Kind::Unsupported("tar");
+        return FileType::Unsupported("tar");
     }
     if at(128, b"DICM") {
-        return Kind::Unsupported("DICOM");
+        return FileType::Unsupported("DICOM");
     }
-    if is_svg(head) { Kind::Unsupported("SVG") } else { Kind::Unknown }
+    if is_svg(head) { FileType::Unsupported("SVG") } else { FileType::Unknown }
 }
 
 /// The name of a picture's format, as far as it is one that [`decode`](super::decode) reads.
@@ -107,11 +115,11 @@ pub fn format(head: &[u8]) -> Option<&'static str> {
         b"II*\0" | b"MM\0*" | b"II+\0" | b"MM\0+" => "tiff",
         _ => "avif",
     };
-    (kind(head) == Kind::Picture).then_some(name)
+    (file_type(head) == FileType::Picture).then_some(name)
 }
 
 /// ISO base media: the brands of the first box, the main one and those it is compatible with.
-fn boxes(head: &[u8]) -> Kind {
+fn boxes(head: &[u8]) -> FileType {
     let size = head.first_chunk().map_or(0, |&size| u32::from_be_bytes(size) as usize);
     let brands = head.get(8..size.clamp(12, 512).min(head.len())).unwrap_or(&[]);
     let mut brands = brands.chunks_exact(4).enumerate().filter(|(at, _)| *at != 1).map(|(_, b)| b);
@@ -119,14 +127,14 @@ fn boxes(head: &[u8]) -> Kind {
     let all: Vec<&[u8]> = brands.collect();
     let has = |names: &[&[u8]]| names.contains(&main) || all.iter().any(|b| names.contains(b));
     match main {
-        b"qt  " => Kind::Unsupported("MOV"),
-        b"crx " => Kind::Unsupported("RAW"),
-        _ if has(&[b"avif", b"avis"]) => Kind::Picture,
+        b"qt  " => FileType::Unsupported("MOV"),
+        b"crx " => FileType::Unsupported("RAW"),
+        _ if has(&[b"avif", b"avis"]) => FileType::Picture,
         _ if has(&[b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"]) => {
-            Kind::Unsupported("HEIC")
+            FileType::Unsupported("HEIC")
         }
-        _ if main.starts_with(b"3g") => Kind::Unsupported("3GP"),
-        _ => Kind::Unsupported("MP4"),
+        _ if main.starts_with(b"3g") => FileType::Unsupported("3GP"),
+        _ => FileType::Unsupported("MP4"),
     }
 }
 
@@ -154,15 +162,15 @@ mod tests {
             [b"\0\0\0\x18ftyp", &main[..], b"\0\0\0\0", b"miaf", &also[..]].concat()
         };
         for (main, also, wanted) in [
-            (b"avif", b"mif1", Kind::Picture),
-            (b"mif1", b"avif", Kind::Picture),
-            (b"heic", b"mif1", Kind::Unsupported("HEIC")),
-            (b"mif1", b"heic", Kind::Unsupported("HEIC")),
-            (b"isom", b"mp41", Kind::Unsupported("MP4")),
-            (b"qt  ", b"qt  ", Kind::Unsupported("MOV")),
-            (b"crx ", b"isom", Kind::Unsupported("RAW")),
+            (b"avif", b"mif1", FileType::Picture),
+            (b"mif1", b"avif", FileType::Picture),
+            (b"heic", b"mif1", FileType::Unsupported("HEIC")),
+            (b"mif1", b"heic", FileType::Unsupported("HEIC")),
+            (b"isom", b"mp41", FileType::Unsupported("MP4")),
+            (b"qt  ", b"qt  ", FileType::Unsupported("MOV")),
+            (b"crx ", b"isom", FileType::Unsupported("RAW")),
         ] {
-            assert_eq!(kind(&file(main, also)), wanted, "{}", String::from_utf8_lossy(main));
+            assert_eq!(file_type(&file(main, also)), wanted, "{}", String::from_utf8_lossy(main));
         }
     }
 
@@ -175,17 +183,21 @@ mod tests {
             file.extend(value.to_le_bytes());
             file
         };
-        assert_eq!(kind(&tiff(254, 1)), Kind::Unsupported("RAW"));
-        assert_eq!(kind(&tiff(50706, 1)), Kind::Unsupported("RAW"));
-        assert_eq!(kind(&tiff(254, 2)), Kind::Picture, "a page of several");
-        assert_eq!(kind(b"II*\0\xff\xff\xff\xff"), Kind::Picture, "the decoder says what is wrong");
+        assert_eq!(file_type(&tiff(254, 1)), FileType::Unsupported("RAW"));
+        assert_eq!(file_type(&tiff(50706, 1)), FileType::Unsupported("RAW"));
+        assert_eq!(file_type(&tiff(254, 2)), FileType::Picture, "a page of several");
+        assert_eq!(
+            file_type(b"II*\0\xff\xff\xff\xff"),
+            FileType::Picture,
+            "the decoder says what is wrong"
+        );
     }
 
     #[test]
     fn words_are_no_picture() {
         for words in [&b"BM is short for"[..], b"RIFFRAFF and more words", b"", b"GIF8", b"<xml>"] {
-            assert_eq!(kind(words), Kind::Unknown, "{}", String::from_utf8_lossy(words));
+            assert_eq!(file_type(words), FileType::Unknown, "{}", String::from_utf8_lossy(words));
         }
-        assert_eq!(kind(b"<?xml version=\"1.0\"?>\n<svg>"), Kind::Unsupported("SVG"));
+        assert_eq!(file_type(b"<?xml version=\"1.0\"?>\n<svg>"), FileType::Unsupported("SVG"));
     }
 }

@@ -1,4 +1,9 @@
-//! Which weights learn, and what the towers see: all of them, some, or adapters beside them.
+//! The partition of a model's weights into trainable and frozen ones. Trainable are all of them, some of them
+//! by their learning rates, or LoRA adapters, which are weights of their own beside frozen matrices.
+//!
+//! The towers know of none of this: a [`View`] gives them the effective weights, with the adapters merged
+//! into their matrices, and [`Partition::gradients`] turns the gradients of these into those of the
+//! trainable weights.
 
 use std::borrow::Cow;
 
@@ -11,17 +16,18 @@ use crate::config::{Lora, LoraTarget, Tower};
 use crate::optim::group;
 use crate::{Result, TrainConfig};
 
-/// The weights that do not learn, and how the learning ones act on them.
-pub(crate) struct Learner {
+/// The frozen weights, and how the trainable ones combine with them.
+pub(crate) struct Partition {
     base: Arrays,
     lora: Option<Lora>,
     precision: Precision,
 }
 
-impl Learner {
-    /// Divides a model's weights into those that stay and those that learn; adapters start at nothing.
+impl Partition {
+    /// Divides a model's weights into frozen and trainable ones; returns the latter. A new adapter adds 0 to
+    /// its matrix.
     pub(crate) fn new(config: &TrainConfig, model: &ModelConfig, all: Arrays) -> (Self, Arrays) {
-        let (mut base, mut learning) = (Arrays::default(), Arrays::default());
+        let (mut base, mut trainable) = (Arrays::default(), Arrays::default());
         for (name, array) in all.0 {
             let tower = [(Tower::Image, "image."), (Tower::Text, "text.")]
                 .into_iter()
@@ -31,35 +37,35 @@ impl Learner {
             let learns = rate > 0.0
                 && !(scale && config.loss.fixed_scale)
                 && !tower.is_some_and(|tower| config.has_adapters(tower));
-            let part = if learns { &mut learning } else { &mut base };
+            let part = if learns { &mut trainable } else { &mut base };
             part.0.insert(name, array);
         }
         if let Some(lora) = &config.lora {
             for (name, array) in base.0.iter().filter(|(name, _)| lora.adapts(name)) {
                 let (out, wide) = (array.shape[0], array.shape[1]);
-                let mut rng = Rng::new(&[config.seed, 6, learning.0.len() as u64]);
+                let mut rng = Rng::new(&[config.seed, 6, trainable.0.len() as u64]);
                 let bound = 1.0 / (wide as f32).sqrt();
                 let down = (0..lora.rank * wide).map(|_| rng.range(-bound, bound)).collect();
                 let down = Array { shape: vec![lora.rank, wide], data: down };
-                learning.0.insert(format!("{name}{DOWN}"), down);
-                learning.slot(&format!("{name}{UP}"), &[out, lora.rank]);
+                trainable.0.insert(format!("{name}{DOWN}"), down);
+                trainable.slot(&format!("{name}{UP}"), &[out, lora.rank]);
             }
         }
-        (Self { base, lora: config.lora.clone(), precision: config.precision.into() }, learning)
+        (Self { base, lora: config.lora.clone(), precision: config.precision.into() }, trainable)
     }
 
-    /// The weights that do not learn.
+    /// The frozen weights.
     pub(crate) fn frozen(&self) -> &Arrays {
         &self.base
     }
 
-    /// What the towers see with these learning weights.
-    pub(crate) fn view<'a>(&'a self, learning: &'a Arrays) -> View<'a> {
+    /// The effective weights with these trainable ones.
+    pub(crate) fn view<'a>(&'a self, trainable: &'a Arrays) -> View<'a> {
         let Some(lora) = &self.lora else {
-            return self.seen(learning, Arrays::default());
+            return self.effective(trainable, Arrays::default());
         };
         let merge = |(name, array): (&String, &Array)| {
-            let (down, up) = pair(learning, name)?;
+            let (down, up) = pair(trainable, name)?;
             let mut data = array.data.clone();
             let (out, wide) = (array.shape[0], array.shape[1]);
             let scaled: Vec<f32> = up.data.iter().map(|value| value * lora.scale()).collect();
@@ -71,37 +77,37 @@ impl Learner {
             Some((name.clone(), Array { shape: array.shape.clone(), data }))
         };
         let merged = self.base.0.par_iter().filter_map(merge).collect();
-        self.seen(learning, Arrays(merged))
+        self.effective(trainable, Arrays(merged))
     }
 
-    fn seen<'a>(&'a self, learning: &'a Arrays, merged: Arrays) -> View<'a> {
-        View { learning, merged, base: &self.base, precision: self.precision }
+    fn effective<'a>(&'a self, trainable: &'a Arrays, merged: Arrays) -> View<'a> {
+        View { trainable, merged, base: &self.base, precision: self.precision }
     }
 
-    /// The gradients of what learns, from those of what the towers saw.
-    pub(crate) fn gradients(&self, learning: &Arrays, mut seen: Arrays) -> Arrays {
+    /// The gradients of the trainable weights, from those of the effective ones.
+    pub(crate) fn gradients(&self, trainable: &Arrays, mut effective: Arrays) -> Arrays {
         if let Some(lora) = &self.lora {
             let of_pair = |(name, grad): (&String, &Array)| {
-                let (down, up) = pair(learning, name)?;
+                let (down, up) = pair(trainable, name)?;
                 Some([
                     (format!("{name}{DOWN}"), lora.down_gradient(up, grad)),
                     (format!("{name}{UP}"), lora.up_gradient(down, grad)),
                 ])
             };
-            let pairs: Vec<_> = seen.0.par_iter().filter_map(of_pair).collect();
-            seen.0.extend(pairs.into_iter().flatten());
+            let pairs: Vec<_> = effective.0.par_iter().filter_map(of_pair).collect();
+            effective.0.extend(pairs.into_iter().flatten());
         }
-        seen.0.retain(|name, _| learning.0.contains_key(name));
-        seen
+        effective.0.retain(|name, _| trainable.0.contains_key(name));
+        effective
     }
 }
 
 const DOWN: &str = "/lora_a";
 const UP: &str = "/lora_b";
 
-/// The adapter of a weight: (r, in) and (out, r).
-fn pair<'a>(learning: &'a Arrays, name: &str) -> Option<(&'a Array, &'a Array)> {
-    let part = |end: &str| learning.0.get(&format!("{name}{end}"));
+/// The LoRA adapter of a weight, if it has one: A, (r, in), and B, (out, r).
+fn pair<'a>(trainable: &'a Arrays, name: &str) -> Option<(&'a Array, &'a Array)> {
+    let part = |end: &str| trainable.0.get(&format!("{name}{end}"));
     Some((part(DOWN)?, part(UP)?))
 }
 
@@ -144,19 +150,19 @@ impl Lora {
     }
 }
 
-/// A model's weights as the towers see them, by name.
+/// A model's effective weights by name: what a tower multiplies with.
 pub struct View<'a> {
-    learning: &'a Arrays,
+    trainable: &'a Arrays,
     merged: Arrays,
     base: &'a Arrays,
     precision: Precision,
 }
 
 impl<'a> View<'a> {
-    /// Weights that all learn.
+    /// Weights that are all trainable.
     pub fn plain(arrays: &'a Arrays) -> Self {
         let (merged, precision) = (Arrays::default(), Precision::F32);
-        Self { learning: arrays, merged, base: arrays, precision }
+        Self { trainable: arrays, merged, base: arrays, precision }
     }
 
     /// The same with products of another precision.
@@ -165,8 +171,8 @@ impl<'a> View<'a> {
     }
 
     fn look(&self, name: &str) -> Option<&Array> {
-        // A merged weight before the frozen one it was made of.
-        [self.learning, &self.merged, self.base].into_iter().find_map(|part| part.0.get(name))
+        // A merged matrix takes the place of the frozen one that it was computed from.
+        [self.trainable, &self.merged, self.base].into_iter().find_map(|part| part.0.get(name))
     }
 
     /// A copy of the whole model.
@@ -215,25 +221,25 @@ mod tests {
             Array { shape: shape.to_vec(), data }
         };
         let (weight, grad) = (random([4, 3]), random([4, 3]));
-        let learning = Arrays(
+        let trainable = Arrays(
             [(format!("{name}{DOWN}"), random([2, 3])), (format!("{name}{UP}"), random([4, 2]))]
                 .into(),
         );
         let base = Arrays([(name.clone(), weight)].into());
-        let learner = Learner { base, lora: Some(lora), precision: Precision::F32 };
-        let value = |learning: &Arrays| -> f32 {
-            let view = learner.view(learning);
+        let partition = Partition { base, lora: Some(lora), precision: Precision::F32 };
+        let value = |trainable: &Arrays| -> f32 {
+            let view = partition.view(trainable);
             let (_, merged) = (&view).find(&name).expect("a weight");
             merged.iter().zip(&grad.data).map(|(w, g)| w * g).sum()
         };
-        let seen = Arrays([(name.clone(), grad.clone())].into());
-        let found = learner.gradients(&learning, seen);
+        let effective = Arrays([(name.clone(), grad.clone())].into());
+        let found = partition.gradients(&trainable, effective);
         assert_eq!(found.0.len(), 2, "the frozen weight has none");
         for (part, array) in &found.0 {
             for at in 0..array.data.len() {
-                let mut moved = learning.clone();
+                let mut moved = trainable.clone();
                 moved.0.get_mut(part).expect("a part").data[at] += 1.0;
-                let slope = value(&moved) - value(&learning);
+                let slope = value(&moved) - value(&trainable);
                 assert!((slope - array.data[at]).abs() < 1e-4, "{part}, {at}");
             }
         }
