@@ -11,7 +11,7 @@ fn gallery() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let home = folder.path();
     copy_pictures(&["red_car.png", "pizza.png", "sunset.png"], &home.join("pictures/旅行"));
-    copy_pictures(&["cow.png", "cat.png"], &home.join("pictures/backup"));
+    copy_pictures(&["cow.png", "piano.png"], &home.join("pictures/backup"));
     let exif = Path::new(env!("CARGO_MANIFEST_DIR")).join("../image/tests/golden/exif/pillow.jpeg");
     std::fs::copy(exif, home.join("pictures/photo.jpg")).expect("a photo");
     let captions = "image,caption,price,tags\n\
@@ -49,7 +49,7 @@ fn a_filter_finds_those_and_only_those() {
         ("camera CONTAINS canon AND HAS latitude", &["photo.jpg"]),
         ("标签 = “海滩”", &["photo.jpg"]),
         ("folder = 旅行", &["pizza.png", "red_car.png", "sunset.png"]),
-        ("NOT folder = 旅行 AND extension = png", &["cat.png", "cow.png"]),
+        ("NOT folder = 旅行 AND extension = png", &["cow.png", "piano.png"]),
         ("price BETWEEN 5 AND 20", &["pizza.png", "red_car.png"]),
         ("tag = food OR tag = 汽车", &["pizza.png", "red_car.png", "sunset.png"]),
         ("width = 256 AND orientation = square AND name = cow", &["cow.png"]),

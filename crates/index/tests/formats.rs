@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use tuwen_index::filter::Filter;
+use tuwen_index::fulltext::Match;
 use tuwen_index::{Gallery, Hit, Modality, ModelId};
 
 /// A copy of the committed gallery of that format, three pictures with a caption each.
@@ -50,4 +52,21 @@ fn the_first_format_is_searched_as_it_is_and_becomes_todays_when_it_is_written()
     drop(new);
     let again = Gallery::open(folder.path()).expect("today's format");
     assert_eq!([Modality::Image, Modality::Text].map(|modality| ranked(&again, modality)), wanted);
+}
+
+#[test]
+fn the_second_format_is_searched_by_vectors_fields_and_words() {
+    let folder = copy(2);
+    let gallery = Gallery::open(folder.path()).expect("a gallery of the second format");
+    assert_eq!([Modality::Image, Modality::Text].map(|m| ranked(&gallery, m).len()), [3, 3]);
+    assert!((ranked(&gallery, Modality::Image)[0].score - 1.0).abs() < 1e-5);
+    let filter = Filter::parse("width = 256 AND price > 2").expect("a filter");
+    let found = gallery.select(&filter, Modality::Image).expect("items");
+    assert_eq!(found.len(), 1, "what a caption file says of a picture");
+    let query = tuwen_text::for_query("waterfall");
+    let hits = gallery.with_words(Match::All(&query), Modality::Image, 5, None).expect("hits");
+    assert_eq!(hits.len(), 1);
+    let model = gallery.model().expect("its model");
+    drop(gallery);
+    Gallery::open_for_writing(folder.path(), &model).expect("it can be written");
 }

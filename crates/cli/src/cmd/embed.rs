@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use serde_json::json;
-use tuwen_encode::{CpuEncoder, builtin};
+use tuwen_encode::{CpuEncoder, Encoder, builtin, stream};
+use tuwen_image::{Limits, RgbImage, decode_file};
 use tuwen_retrieve::{FileName, Query};
 
 use crate::query::{TextArgs, Usage, in_words, open_model};
@@ -54,9 +55,14 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         };
         print(embedding, json!({ "text": text }));
     }
-    for path in &args.image {
-        print(embed(&encoder, &Query::picture(path)), image(path)?);
-    }
+    let read = |path: &&PathBuf| -> Result<RgbImage> {
+        let picture = decode_file(path, Limits::default());
+        Ok(encoder.preprocess().fit(&picture.with_context(|| path.display().to_string())?))
+    };
+    stream::each(&encoder, &args.image, read, |path, vector| {
+        print(vector.map(<[f32]>::to_vec), image(path)?);
+        anyhow::Ok(())
+    })?;
     Ok(code)
 }
 

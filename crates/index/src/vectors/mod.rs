@@ -195,6 +195,16 @@ mod tests {
             let wanted = sorted(&query(5), (0..rows).step_by(step));
             assert_eq!(found, wanted[..wanted.len().min(30)], "every {step}th");
         }
+        // Filters that go with the query and against it, of every width.
+        let ranked = sorted(&query(5), 0..rows);
+        for share in [1000, 100, 10, 2] {
+            let some = rows / share;
+            for among in [&ranked[..some], &ranked[rows - some..]] {
+                let set: IdSet = among.iter().map(|hit| hit.id).collect();
+                let found = vectors.search(&query(5), 30, Some(&set)).expect("hits");
+                assert_eq!(found, among[..some.min(30)], "1 of {share}");
+            }
+        }
         let queries: Vec<f32> = (0..100).flat_map(query).collect();
         let all = vectors.search_all(&queries, 3, None).expect("hits");
         for (of, found) in all.iter().enumerate() {
