@@ -12,6 +12,7 @@ use tuwen_retrieve::{Engine, Options, Search};
 
 use crate::query::{TextArgs, Usage, note_model};
 use crate::terminal::note;
+use crate::words::counted;
 
 /// The folder of a gallery among one's files.
 const FOLDER: &str = ".tuwen";
@@ -100,18 +101,30 @@ impl AmongArgs {
     }
 }
 
-/// Says which fields of a filter no item has: a misspelt one finds nothing.
-pub fn note_fields(engine: &Engine, search: &Search) -> Result<()> {
+/// Says what makes a search by fields and words find less than it should: items that have none yet, and fields
+/// that no item has, for a misspelt one finds nothing.
+pub fn note_fields(gallery: &Gallery, search: &Search) -> Result<()> {
+    let undescribed = gallery.undescribed()?;
+    if undescribed > 0 {
+        note!(
+            "note: {} of the gallery, indexed by an older tuwen, have no fields and fewer words: \
+             `tuwen index` with their folders and --captions files reads them",
+            counted(undescribed, "item")
+        );
+    }
     let Some(filter) = &search.filter else { return Ok(()) };
-    let known = engine.gallery().fields()?;
+    let known = gallery.fields(None)?;
     for name in filter.fields() {
         if !known.iter().any(|field| field.name == name) {
-            note!(
-                "note: no item of the gallery has the field `{name}` (`tuwen fields` lists them)"
-            );
+            note_unknown(name);
         }
     }
     Ok(())
+}
+
+/// Says that no item has a field.
+pub fn note_unknown(name: &str) {
+    note!("note: no item of the gallery has the field `{name}` (`tuwen fields` lists them)");
 }
 
 /// The queries of a file, or of standard input where it is `-`: one a line, empty lines are none.

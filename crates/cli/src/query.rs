@@ -78,6 +78,12 @@ pub fn note_lost(encoder: &CpuEncoder) {
 
 /// Reads texts, with the picture each describes where the format says so, and what else it says.
 pub fn captions(path: &Path, encoding: Option<Encoding>) -> Result<Vec<Line>> {
+    captions_of(&CaptionFile { encoding, ..CaptionFile::new(path) })
+}
+
+/// The same of a file whose columns or keys have other names.
+pub fn captions_of(file: &CaptionFile) -> Result<Vec<Line>> {
+    let (path, encoding) = (file.file.as_path(), file.encoding);
     let text = TextFile::look_as(path, encoding)?;
     for remark in text.remarks() {
         note!("note: {}: {remark}", path.display());
@@ -92,8 +98,7 @@ pub fn captions(path: &Path, encoding: Option<Encoding>) -> Result<Vec<Line>> {
         ),
         Err(_) => return lines(path, &text),
     };
-    let file = CaptionFile { encoding, ..CaptionFile::new(path) };
-    let opened = pairs(&file, format, text.open()?, &|_| false)?;
+    let opened = pairs(file, format, text.open()?, &|_| false)?;
     if let Some(choice) = opened.choice {
         note!("note: {}: {choice}", path.display());
     }

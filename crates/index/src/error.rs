@@ -85,7 +85,11 @@ pub enum Error {
     )]
     Undescribed(PathBuf),
     /// A file of vectors cannot be read.
-    #[error("{}: {source}", path.display())]
+    #[error(
+        "{}: {source}; where it is lost, make the gallery anew from its pictures with \
+         `tuwen index PATH --rebuild --gallery {}`",
+        path.display(), quoted(gallery_of(path))
+    )]
     Segment {
         /// The file.
         path: PathBuf,

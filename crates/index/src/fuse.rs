@@ -10,6 +10,8 @@ use crate::topk::{Hit, TopK};
 
 /// The constant of reciprocal rank fusion, as published.
 const RRF: f64 = 60.0;
+/// What the worst of a list counts by min-max, beside 1 for its best: more than what is not in it.
+const WORST: f64 = 0.1;
 
 /// A list of hits, best first, and its share.
 #[derive(Clone, Copy, Debug)]
@@ -23,9 +25,9 @@ pub struct Ranked<'h> {
 /// How scores are brought to one scale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scale {
-    /// The best of a list is 1, its worst 0; what is not in the list is 0.
+    /// The best of a list is 1, its worst a tenth; what is not in the list is 0, so that it comes behind.
     MinMax,
-    /// Mean 0 and deviation 1 of each list; what is not in the list is as its worst.
+    /// Mean 0 and deviation 1 of each list; what is not in the list is one deviation behind its worst.
     ZScore,
 }
 
@@ -89,17 +91,18 @@ fn scaled(hits: &[Hit], scale: Scale) -> (Vec<f64>, f64) {
             (mean, variance.sqrt())
         }
     };
-    let one = |score: f64| match width > 0.0 {
-        true => (score - middle) / width,
+    let one = |score: f64| match (scale, width > 0.0) {
+        (Scale::MinMax, true) => WORST + (1.0 - WORST) * (score - middle) / width,
         // All are the same: by min-max all are the best.
-        false if scale == Scale::MinMax => 1.0,
-        false => 0.0,
+        (Scale::MinMax, false) => 1.0,
+        (Scale::ZScore, true) => (score - middle) / width,
+        (Scale::ZScore, false) => 0.0,
     };
     let read = |hit: &Hit| {
         let score = f64::from(hit.score);
         one(if score.is_finite() { score } else { worst })
     };
-    let absent = if scale == Scale::MinMax { 0.0 } else { one(worst) };
+    let absent = if scale == Scale::MinMax { 0.0 } else { one(worst) - 1.0 };
     (hits.iter().map(read).collect(), absent)
 }
 

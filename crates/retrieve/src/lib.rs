@@ -3,6 +3,31 @@
 //!
 //! `walk` finds pictures, `indexing` brings a gallery up to date with them, `query` says what is searched for,
 //! `engine` is a gallery with its model and finds hits. Nothing here prints.
+//!
+//! ```
+//! use std::sync::atomic::AtomicBool;
+//! use tuwen_encode::builtin;
+//! use tuwen_index::{Gallery, Modality};
+//! use tuwen_retrieve::walk::{Rules, Walk};
+//! use tuwen_retrieve::{Engine, Indexer, Options, Query, Search, Settings, model_id};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let pictures = std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../image/tests/golden/exif"));
+//! # let folder = std::env::temp_dir().join(format!("tuwen-retrieve-{}", std::process::id()));
+//! let encoder = builtin::open()?;
+//! let gallery = Gallery::open_for_writing(&folder, &model_id(builtin::BUILT_IN, &encoder)?)?;
+//! let stop = AtomicBool::new(false);
+//! let mut indexer = Indexer::new(&gallery, &encoder, Settings::default(), &stop, &|_| {})?;
+//! indexer.pictures(Walk::of(&[pictures], &Rules::default(), &stop, &|_| {})?)?;
+//! assert_eq!(indexer.finish().added, 4);
+//! gallery.finish()?;
+//!
+//! let engine = Engine::open(&folder, &Options::default())?;
+//! let found = engine.search(Some(&Query::words("a red square")), &Search::all(Modality::Image, 3))?;
+//! assert_eq!(found.hits.len(), 3);
+//! # std::fs::remove_dir_all(&folder)?;
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod engine;
 pub mod error;

@@ -34,7 +34,7 @@ pub struct Fitted {
 pub struct Description {
     /// What can be asked for in a filter.
     pub fields: Fields,
-    /// What full text finds it by: name, folders, description and keywords.
+    /// What full text finds it by: name, folders, description, camera, lens and keywords.
     pub words: String,
 }
 
@@ -80,7 +80,8 @@ fn describe(path: &Path, bytes: &[u8], size: Option<(u32, u32)>) -> Description 
         std::path::Component::Normal(name) => Some(name.to_string_lossy().into_owned()),
         _ => None,
     });
-    let words = above.chain(exif.description.clone()).chain(exif.tags.clone());
+    let said = [exif.description.clone(), exif.camera.clone(), exif.lens.clone()];
+    let words = above.chain(said.into_iter().flatten()).chain(exif.tags.clone());
     Description { fields: facts.fields(), words: words.collect::<Vec<_>>().join("\n") }
 }
 

@@ -6,7 +6,7 @@ use anyhow::Result;
 use tuwen_index::Gallery;
 use tuwen_index::filter::{Facet, FieldSummary, field_name};
 
-use crate::gallery::{AmongArgs, GalleryArg};
+use crate::gallery::{AmongArgs, GalleryArg, note_fields, note_unknown};
 use crate::terminal::say;
 
 /// Show what can be asked for with `search --where`: the fields of a gallery's items, or a field's values with
@@ -33,19 +33,23 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<ExitCode> {
     let gallery = Gallery::open(&args.gallery.place().folder)?;
     let search = args.among.search(args.k as usize)?;
+    note_fields(&gallery, &search)?;
+    let within = match &search.filter {
+        Some(filter) => gallery.select(filter, search.modality)?,
+        None => gallery.ids(search.modality)?,
+    };
     let Some(field) = &args.field else {
-        let fields = gallery.fields()?;
+        let fields = gallery.fields(Some(&within))?;
         match args.json {
             true => say!("{}", serde_json::to_string(&fields)?),
             false => fields.iter().for_each(print_field),
         }
         return Ok(ExitCode::SUCCESS);
     };
-    let within = match &search.filter {
-        Some(filter) => gallery.select(filter, search.modality)?,
-        None => gallery.ids(search.modality)?,
-    };
     let values = gallery.facet(&field_name(field), Some(&within), search.k)?;
+    if values.is_empty() {
+        note_unknown(&field_name(field));
+    }
     match args.json {
         true => say!("{}", serde_json::to_string(&values)?),
         false => values.iter().for_each(print_value),

@@ -14,9 +14,10 @@ use tuwen_index::{Gallery, Modality};
 
 use tuwen_retrieve::walk::Walk;
 use tuwen_retrieve::{Indexer, Line, Settings, Summary, as_in_gallery, model_id, path_of};
+use tuwen_sets::import::CaptionFile;
 
 use crate::gallery::{GalleryArg, Place};
-use crate::query::{TextArgs, Usage, captions, note_lost, open_model};
+use crate::query::{TextArgs, Usage, captions_of, note_lost, open_model};
 use crate::terminal::{note, say};
 use crate::walk::WalkArgs;
 use crate::words::counted;
@@ -45,6 +46,12 @@ pub struct Args {
     /// The encoding of the texts, such as gbk, when it is not the one that their bytes show
     #[arg(long, requires = "captions")]
     encoding: Option<Encoding>,
+    /// Column or key of the texts with the picture's name, when not one of the usual
+    #[arg(long, requires = "captions")]
+    image_field: Option<String>,
+    /// Column or key with the text, when not one of the usual
+    #[arg(long, requires = "captions")]
+    caption_field: Option<String>,
     /// A name of `tuwen model list`, a folder with weights, or a .pt file
     #[arg(long, default_value = builtin::BUILT_IN)]
     model: String,
@@ -76,7 +83,7 @@ type Captions<'a> = (&'a PathBuf, Vec<Line>);
 /// Indexes and prints a summary.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let place = look(args)?;
-    let texts = args.captions.iter().map(|file| Ok((file, some_captions(file, args.encoding)?)));
+    let texts = args.captions.iter().map(|file| Ok((file, some_captions(args, file)?)));
     let texts = texts.collect::<Result<Vec<Captions<'_>>>>()?;
     let encoder = open_model(&args.model, &args.text_args)?;
     let encoder = if args.rebuild { encoder } else { as_in_gallery(&place.folder, encoder)? };
@@ -120,8 +127,15 @@ fn look(args: &Args) -> Result<Place> {
     Ok(place)
 }
 
-fn some_captions(file: &Path, encoding: Option<Encoding>) -> Result<Vec<Line>> {
-    let texts = captions(file, encoding)?;
+fn some_captions(args: &Args, file: &Path) -> Result<Vec<Line>> {
+    let usual = CaptionFile::new(file);
+    let named = CaptionFile {
+        encoding: args.encoding,
+        image_field: args.image_field.clone().unwrap_or(usual.image_field.clone()),
+        caption_field: args.caption_field.clone().unwrap_or(usual.caption_field.clone()),
+        ..usual
+    };
+    let texts = captions_of(&named)?;
     if texts.is_empty() {
         bail!("{}: there is no text in it; those that were indexed from it stay", file.display());
     }

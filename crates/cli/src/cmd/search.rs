@@ -73,6 +73,8 @@ pub struct Args {
     text_args: TextArgs,
 }
 
+const NO_IMAGES: &str = "the gallery has no image items (--kind text finds its texts)";
+const NO_TEXTS: &str = "the gallery has no text items (--kind image finds its pictures)";
 /// How much what is not wanted counts, beside 1 for what is.
 const UNWANTED: f32 = -0.5;
 
@@ -96,12 +98,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let modality = search.modality;
     let engine = open(&args.gallery.place().folder, args.model.as_deref(), &args.text_args)?;
     if engine.len(modality)? == 0 && !args.json {
-        note!(
-            "the gallery has no {} items",
-            if modality == Modality::Image { "image" } else { "text" }
-        );
+        note!("{}", if modality == Modality::Image { NO_IMAGES } else { NO_TEXTS });
     }
-    note_fields(&engine, &search)?;
+    if search.filter.is_some() || search.words != Words::Ignored {
+        note_fields(&engine.gallery(), &search)?;
+    }
     let (mut rows, mut code) = (Vec::new(), ExitCode::SUCCESS);
     for query in &queries {
         let found = match engine.search(Some(query).filter(|query| !query.is_empty()), &search) {
@@ -115,6 +116,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         };
         found.remarks.iter().for_each(|remark| note!("note: {remark}"));
         args.print(query, &found.hits)?;
+        if found.hits.is_empty() && !args.json && !args.paths {
+            note!("nothing was found");
+        }
         if html.is_some() {
             rows.push((query.title(), found.hits));
         }

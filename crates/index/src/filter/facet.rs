@@ -96,11 +96,12 @@ pub struct FieldSummary {
     pub items: u64,
 }
 
-/// All fields that items have, by name; one whose values are of several types stands several times.
+/// All fields that items have, or those `within` them, by name; one whose values are of several types stands
+/// several times.
 ///
 /// # Errors
 /// The database cannot be read.
-pub fn fields(db: &Connection) -> Result<Vec<FieldSummary>> {
+pub fn fields(db: &Connection, within: Option<&Items>) -> Result<Vec<FieldSummary>> {
     let mut names = db.prepare_cached("SELECT id, name, type FROM field ORDER BY name, type")?;
     let mut select = db.prepare_cached("SELECT item FROM field_value WHERE field = ?1")?;
     let mut rows = names.query([])?;
@@ -111,6 +112,7 @@ pub fn fields(db: &Connection) -> Result<Vec<FieldSummary>> {
         let mut items = items?.collect::<Result<Vec<i64>>>()?;
         items.sort_unstable();
         items.dedup();
+        items.retain(|&item| within.is_none_or(|within| within.contains(item as u64)));
         if !items.is_empty() {
             let (name, items) = (row.get(1)?, items.len() as u64);
             summaries.push(FieldSummary { name, kind: kind(row, 2)?, items });

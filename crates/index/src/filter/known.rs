@@ -43,7 +43,7 @@ pub const KNOWN: [Known; 22] = [
     known("bytes", "字节", Type::Number, "size of the file"),
     known("orientation", "方向", Type::Text, "landscape, portrait or square"),
     known("format", "格式", Type::Text, "jpeg, png, … by the content"),
-    known("name", "文件名", Type::Text, "of the file, without its extension"),
+    known("name", "文件名", Type::Text, "of the file, with and without its extension"),
     known("extension", "扩展名", Type::Text, "of the file, without the dot"),
     known("folder", "文件夹", Type::Text, "each folder above the file, and the whole path"),
     known("date", "日期", Type::Date, "when it was taken"),

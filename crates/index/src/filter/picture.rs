@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path};
 
-use super::{Fields, Period, Value, date_text};
+use super::{Fields, Period};
 
 /// What is known of a picture and its file. Whoever reads files fills it in; what is not known is left out.
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,7 +51,7 @@ impl PictureFacts<'_> {
             shape(size, &mut fields);
         }
         if let Some(taken) = self.taken.and_then(Period::parse) {
-            date(taken.start, &mut fields);
+            fields.date(taken.start);
         }
         let texts = [
             ("camera", self.camera),
@@ -77,7 +77,9 @@ impl PictureFacts<'_> {
         let Some(path) = self.path else { return };
         // Names that are no UTF-8 are found by the rest of them.
         let text = |part: &std::ffi::OsStr| part.to_string_lossy().into_owned();
+        // With and without its extension, as people write it.
         path.file_stem().into_iter().for_each(|name| fields.text("name", &text(name)));
+        path.file_name().into_iter().for_each(|name| fields.text("name", &text(name)));
         path.extension().into_iter().for_each(|end| fields.text("extension", &text(end)));
         let Some(folder) = path.parent() else { return };
         for part in folder.components() {
@@ -101,15 +103,6 @@ fn shape((width, height): (u32, u32), fields: &mut Fields) {
         std::cmp::Ordering::Equal => "square",
     };
     fields.text("orientation", orientation);
-}
-
-fn date(second: i64, fields: &mut Fields) {
-    fields.push("date", Value::Date(second));
-    let text = date_text(second);
-    let parts = text.split(['-', 'T', ':']).zip(["year", "month", "day", "hour"]);
-    for (part, name) in parts {
-        part.parse().into_iter().for_each(|number| fields.number(name, number));
-    }
 }
 
 #[cfg(test)]
@@ -139,7 +132,7 @@ mod tests {
             fields.of(name).map(ToString::to_string).collect::<Vec<String>>().join("|")
         };
         for (name, wanted) in [
-            ("name", "a.b"),
+            ("name", "a.b|a.b.jpg"),
             ("extension", "jpg"),
             ("folder", "home|小明|Photos|/home/小明/Photos"),
             ("megapixels", "12"),

@@ -174,7 +174,9 @@ impl Fields {
         let value = match known.kind {
             Type::Text => Some(Value::Text(text.into())),
             Type::Number => number(text.trim()).map(Value::Number),
-            Type::Date => Period::parse(text).map(|period| Value::Date(period.start)),
+            Type::Date => {
+                return Period::parse(text).into_iter().for_each(|period| self.date(period.start));
+            }
         };
         value.into_iter().for_each(|value| self.push(known.name, value));
     }
@@ -189,9 +191,14 @@ impl Fields {
         self.push(name, Value::Text(value.into()));
     }
 
-    /// Adds a date, in seconds since 1970 of the clock on the wall.
-    pub fn date(&mut self, name: &str, second: i64) {
-        self.push(name, Value::Date(second));
+    /// Adds the item's date, in seconds since 1970 of the clock on the wall, and its year, month, day and hour.
+    pub fn date(&mut self, second: i64) {
+        self.push("date", Value::Date(second));
+        let text = date_text(second);
+        let parts = text.split(['-', 'T', ':']).zip(["year", "month", "day", "hour"]);
+        for (part, name) in parts {
+            part.parse().into_iter().for_each(|number| self.number(name, number));
+        }
     }
 
     /// The values in the order they came.

@@ -123,13 +123,26 @@ impl Gallery {
         filter::facet(&self.db, field, within, most).map_err(|e| self.error(e))
     }
 
-    /// The fields that items have.
+    /// The fields that items have, or those `within` them.
     ///
     /// # Errors
     /// As [`Self::select`].
-    pub fn fields(&self) -> Result<Vec<FieldSummary>> {
+    pub fn fields(&self, within: Option<&Items>) -> Result<Vec<FieldSummary>> {
         self.described()?;
-        filter::fields(&self.db).map_err(|e| self.error(e))
+        filter::fields(&self.db, within).map_err(|e| self.error(e))
+    }
+
+    /// How many items have no fields yet, because an older program indexed them.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn undescribed(&self) -> Result<usize> {
+        if self.format < 2 {
+            return Ok(self.last_id()? as usize);
+        }
+        let sql = "SELECT count(*) FROM item WHERE described = 0";
+        let count = self.db.query_row(sql, [], |row| row.get::<_, i64>(0));
+        Ok(count.map_err(|e| self.error(e))? as usize)
     }
 
     /// # Errors

@@ -7,7 +7,7 @@ use super::segments::each_old;
 use super::{Gallery, unwritable};
 use crate::item::Modality;
 use crate::vectors::{Checks, Tail};
-use crate::{Error, Result, schema};
+use crate::{Error, Result, fulltext, schema};
 
 /// Rows that are in memory at a time.
 const PORTION: usize = 4096;
@@ -30,11 +30,24 @@ impl Gallery {
             for modality in [Modality::Image, Modality::Text] {
                 gallery.migrate_modality(modality, dim)?;
             }
+            gallery.words_of_texts().map_err(failed)?;
             schema::end_migration(&gallery.db).map_err(failed)
         })?;
         self.format = schema::FORMAT;
         // The place of the vectors in the database; that it stays costs only space.
         let _ = self.db.execute_batch("VACUUM");
+        Ok(())
+    }
+
+    /// Texts are found by their words at once; what else was said of them is known when they are indexed again.
+    fn words_of_texts(&self) -> rusqlite::Result<()> {
+        let sql = "SELECT id, text FROM item WHERE kind = 'text' AND text IS NOT NULL ORDER BY id";
+        let mut texts = self.db.prepare(sql)?;
+        let mut rows = texts.query([])?;
+        while let Some(row) = rows.next()? {
+            let words = tuwen_text::for_index(row.get_ref(1)?.as_str()?);
+            fulltext::insert(&self.db, row.get(0)?, &words)?;
+        }
         Ok(())
     }
 

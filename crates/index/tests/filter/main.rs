@@ -183,7 +183,7 @@ fn values_are_counted_and_fields_listed() {
     let years = facet(&db, "year", None, 1).expect("readable");
     assert_eq!((years.len(), &years[0].value), (1, &Value::Number(2020.0)));
     assert!(facet(&db, "nothing", None, 5).expect("readable").is_empty());
-    let listed = fields(&db).expect("readable");
+    let listed = fields(&db, None).expect("readable");
     let price: Vec<(Type, u64)> =
         listed.iter().filter(|f| f.name == "price").map(|f| (f.kind, f.items)).collect();
     assert_eq!(price, [(Type::Number, 1), (Type::Text, 1)]);
@@ -201,5 +201,5 @@ fn a_removed_item_has_no_fields() {
     assert_eq!(fields_of(&db, 1).expect("readable"), Fields::default());
     let filter = Filter::parse("year = 2020").expect("a filter");
     assert!(filter.evaluate(&SqlTerms::new(&db, &all)).expect("readable").is_empty());
-    assert!(fields(&db).expect("readable").iter().all(|field| field.name != "latitude"));
+    assert!(fields(&db, None).expect("readable").iter().all(|field| field.name != "latitude"));
 }

@@ -58,7 +58,7 @@ impl Indexer<'_> {
             let key = (owner, line.text.clone(), metadata(line));
             match old.get_mut(&key).and_then(Vec::pop) {
                 Some(same) if same.described => {}
-                Some(same) => self.gallery.describe(same.id, &fields(line), &line.text)?,
+                Some(same) => self.gallery.describe(same.id, &fields(line), &words(line))?,
                 None => fresh.push((owner, line)),
             }
         }
@@ -75,8 +75,8 @@ impl Indexer<'_> {
     }
 
     fn store_texts(&mut self, origin: &[u8], lines: &[(Option<i64>, &Line)]) -> Result<()> {
-        let words: Vec<&str> = lines.iter().map(|(_, line)| line.text.as_str()).collect();
-        let vectors = self.encoder.encode_texts(&words)?;
+        let texts: Vec<&str> = lines.iter().map(|(_, line)| line.text.as_str()).collect();
+        let vectors = self.encoder.encode_texts(&texts)?;
         self.gallery.transaction(|gallery| {
             let rows = lines.iter().zip(vectors.chunks_exact(self.encoder.dim()));
             for ((owner, line), vector) in rows {
@@ -90,7 +90,7 @@ impl Indexer<'_> {
                     mtime_ns: 0,
                     metadata: metadata(line),
                     fields: fields(line),
-                    words: line.text.clone(),
+                    words: words(line),
                     vector: vector.to_vec(),
                 })?;
             }
@@ -103,6 +103,12 @@ impl Indexer<'_> {
 
 fn metadata(line: &Line) -> String {
     serde_json::to_string(&line.more).expect("a map of texts is plain data")
+}
+
+/// What full text finds a text by: itself, and what else is said of it in words.
+fn words(line: &Line) -> String {
+    let more = line.more.values().map(String::as_str);
+    std::iter::once(line.text.as_str()).chain(more).collect::<Vec<_>>().join("\n")
 }
 
 /// The fields of a text. A column of tags holds several, between commas, semicolons or bars.

@@ -121,7 +121,7 @@ fn of_object(path: &Path, line: usize, mut object: Object, keys: &Keys) -> Resul
     }
     let split = object.remove("split").and_then(|value| string(&value));
     let metadata: std::collections::BTreeMap<String, String> =
-        object.iter().filter_map(|(key, value)| Some((key.clone(), string(value)?))).collect();
+        object.iter().filter_map(|(key, value)| Some((key.clone(), plain(value)?))).collect();
     let mut pairs = Vec::new();
     for image in images {
         for (at, caption) in captions.iter().enumerate() {
@@ -150,6 +150,18 @@ fn string(value: &Value) -> Option<String> {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
         _ => None,
+    }
+}
+
+/// What metadata keeps of a value: a list's entries with semicolons between them, as a table would have them.
+fn plain(value: &Value) -> Option<String> {
+    match value {
+        Value::Bool(value) => Some(value.to_string()),
+        Value::Array(list) => {
+            let entries: Vec<String> = list.iter().filter_map(plain).collect();
+            (!entries.is_empty()).then(|| entries.join("; "))
+        }
+        other => string(other),
     }
 }
 
