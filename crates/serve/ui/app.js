@@ -99,7 +99,7 @@ function show(state) {
   strip.show(state);
   filters.show(state, isPanelOpen);
   $("#gallery").value = state.gallery || $("#gallery option")?.value || "";
-  const title = state.q.trim() || (state.like !== null ? t("box.like", { id: state.like }) : "");
+  const title = state.q.trim() || (state.like !== null ? t("detail.like") : "");
   document.title = title ? `${title} · tuwen 图文` : "tuwen 图文";
   const isAsked = answers.ask(request(state), state.image?.key);
   if (!isAsked && state.min !== shownMin) view(state, "same");
@@ -120,6 +120,7 @@ let shownMin = 0;
 /// An answer, or the same one with more hits.
 function showAnswer(answer, how) {
   const state = current();
+  $("#error").hidden = true;
   const remarks = [...answer.remarks.map((text) => el("p", { class: "notice", text }))];
   if (answer.hasChanged) {
     remarks.push(el("p", { class: "notice" }, t("changed"), " ",
@@ -176,7 +177,6 @@ function nothing(state, isEmpty, answer) {
 
 function busy(isBusy) {
   $("#results").ariaBusy = String(isBusy);
-  if (isBusy) $("#error").hidden = true;
 }
 
 function failed(problem) {

@@ -91,7 +91,7 @@ export function createBox({ change, settled, go, down, warn }) {
     }
     shownPicture = state.image
       ? { url: state.image.url, name: t("box.own-picture") }
-      : state.like !== null && { url: thumbnailOf(state.like, state.gallery), name: t("box.like", { id: state.like }) };
+      : state.like !== null && { url: thumbnailOf(state.like, state.gallery), name: t("box.like") };
     draw();
   }
 
@@ -224,7 +224,7 @@ export function createBox({ change, settled, go, down, warn }) {
     /// Keeps a query for the list; a picture of the user's own is not kept.
     remember(state, address) {
       if (!state.q.trim() || state.image) return;
-      const text = state.like === null ? state.q : `${t("box.like", { id: state.like })} ${state.q}`;
+      const text = state.like === null ? state.q : `${t("box.like")} (${state.like}) ${state.q}`;
       const others = local.get("recent", []).filter((other) => other.text !== text);
       local.set("recent", [{ text, address }, ...others].slice(0, RECENT));
     },

@@ -77,9 +77,8 @@ export function createFilters({ change, known }) {
     try {
       const about = { where: whereOf(state, name), kind: state.kind, k: most + 1, gallery };
       ({ values } = await api.values(name, about, asked.signal));
-    } catch (error) {
-      if (error.name === "Problem") body.replaceChildren(el("p", { class: "quiet", text: error.message }));
-      return;
+    } catch {
+      return; // the same filter is asked for by the results, which say what is wrong
     }
     const chosen = of(name, "=").map((filter) => filter.value);
     const shown = values.slice(0, most).map(({ value, items }) => [String(value), items]);

@@ -12,7 +12,7 @@ const WIDEST = 2.6;
 function ratioOf(hit) {
   if (hit.width && hit.height) return Math.min(WIDEST, Math.max(NARROWEST, hit.width / hit.height));
   const wide = (hit.text?.match(/[\u2e80-\uffef]/gu) ?? []).length;
-  return Math.min(2.2, Math.max(1, 0.8 + ((hit.text?.length ?? 0) + wide) / 60));
+  return Math.min(3, Math.max(1.6, ((hit.text?.length ?? 0) + wide) / 16));
 }
 
 /// Rows of about the height `target` that fill `width` exactly: [{ from, to, top, height }]. An unfinished last row
@@ -54,7 +54,8 @@ export function createGrid(root, { open, more, leave, address }) {
 
   const measure = () => {
     const rem = Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
-    const target = width < 40 * rem ? 7.6 * rem : width < 70 * rem ? 11 * rem : 13 * rem;
+    const lines = hits[0]?.text ? 0.55 : 1; // a caption is short
+    const target = lines * (width < 40 * rem ? 7.6 : width < 70 * rem ? 11 : 13) * rem;
     const gap = width < 40 * rem ? 3 : 6;
     rows = layout(hits.map(ratioOf), width, target, gap, isDone);
     const last = rows.at(-1);
