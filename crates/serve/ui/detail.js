@@ -1,6 +1,6 @@
 // The open item: the picture to look at closely, what is known of it, and ways on from there.
 
-import { $, el, icon } from "./dom.js";
+import { $, button, el, icon, on } from "./dom.js";
 import * as api from "./api.js";
 import { fieldName, size, t, valueName } from "./i18n.js";
 import { zoomable } from "./zoom.js";
@@ -11,174 +11,160 @@ const ALIKE = 12;
 /// `filter(name, value)` for all items with a value, `open(id)` for another item, `ends(id)` tells whether there
 /// is a previous and a next one.
 export function createDetail({ step, close, like, filter, open, ends }) {
-  const [dialog, stage, image, info] = [$("#detail"), $("#stage"), $("#picture"), $("#info")];
-  const zoom = zoomable(stage, image, step);
-  let shown = null;
-  let asked = null;
+	const [dialog, stage, image, info] = [$("#detail"), $("#stage"), $("#picture"), $("#info")];
+	const zoom = zoomable(stage, image, step);
+	let shown = null;
+	let asked = null;
 
-  dialog.addEventListener("cancel", (event) => {
-    event.preventDefault(); // the address closes it
-    close();
-  });
-  dialog.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const keys = { ArrowLeft: () => step(-1), ArrowRight: () => step(1), "+": () => zoom.by(1.5), "=": () => zoom.by(1.5),
-      "-": () => zoom.by(1 / 1.5), 0: zoom.reset, l: () => like(shown), c: copy, i: about };
-    if (!keys[event.key]) return;
-    event.preventDefault();
-    keys[event.key]();
-  });
-  $("#close").addEventListener("click", close);
-  $("#previous").addEventListener("click", () => step(-1));
-  $("#next").addEventListener("click", () => step(1));
-  $("#zoom-in").addEventListener("click", () => zoom.by(1.5));
-  $("#zoom-out").addEventListener("click", () => zoom.by(1 / 1.5));
-  $("#about").addEventListener("click", about);
-  stage.addEventListener("click", (event) => event.target === stage && !stage.classList.contains("zoomed") && close());
+	on(dialog, "cancel", (event) => {
+		event.preventDefault(); // the address closes it
+		close();
+	});
+	on(dialog, "keydown", (event) => {
+		if (event.ctrlKey || event.metaKey || event.altKey) return;
+		const keys = { ArrowLeft: () => step(-1), ArrowRight: () => step(1), "+": () => zoom.by(1.5), "=": () => zoom.by(1.5),
+			"-": () => zoom.by(1 / 1.5), 0: zoom.reset, l: () => like(shown), c: copy, i: about };
+		if (!keys[event.key]) return;
+		event.preventDefault();
+		keys[event.key]();
+	});
+	on("#close", "click", close);
+	on("#previous", "click", () => step(-1));
+	on("#next", "click", () => step(1));
+	on("#zoom-in", "click", () => zoom.by(1.5));
+	on("#zoom-out", "click", () => zoom.by(1 / 1.5));
+	on("#about", "click", about);
+	on(stage, "click", (event) => event.target === stage && !stage.classList.contains("zoomed") && close());
 
-  function about() {
-    dialog.classList.toggle("without-info");
-    $("#about").ariaPressed = String(!dialog.classList.contains("without-info"));
-    zoom.reset();
-  }
+	function about() {
+		dialog.classList.toggle("without-info");
+		$("#about").ariaPressed = String(!dialog.classList.contains("without-info"));
+		zoom.reset();
+	}
 
-  let path = "";
-  async function copy() {
-    const button = $(".copy", info);
-    let done = true;
-    try {
-      await navigator.clipboard.writeText(path);
-    } catch {
-      // Without TLS browsers lend no clipboard; the old way still works there.
-      const field = el("textarea", { class: "visually-hidden" });
-      field.value = path;
-      dialog.append(field);
-      field.select();
-      done = document.execCommand("copy");
-      field.remove();
-      button?.focus();
-    }
-    const label = button && $("span", button);
-    if (!label) return;
-    label.textContent = t(done ? "detail.copied" : "detail.not-copied");
-    setTimeout(() => (label.textContent = t("detail.copy")), 1500);
-  }
+	let path = "";
+	async function copy() {
+		let done = true;
+		try {
+			await navigator.clipboard.writeText(path);
+		} catch {
+			// Without TLS browsers lend no clipboard; the old way still works there.
+			const field = el("textarea", { class: "visually-hidden" });
+			field.value = path;
+			dialog.append(field);
+			field.select();
+			done = document.execCommand("copy");
+			field.remove();
+			$(".copy", info)?.focus();
+		}
+		const label = $(".copy span", info);
+		if (!label) return;
+		label.textContent = t(done ? "detail.copied" : "detail.not-copied");
+		setTimeout(() => (label.textContent = t("detail.copy")), 1500);
+	}
 
-  /// Shows what is known of the picture at once, and the picture itself when it has come.
-  function picture({ thumbnail, image: original, width, height, text }) {
-    zoom.reset();
-    $("#text").hidden = Boolean(thumbnail || original);
-    $("#text").textContent = text ?? "";
-    image.hidden = !(thumbnail || original);
-    if (image.hidden) return image.removeAttribute("src");
-    if (width && height) {
-      image.width = width;
-      image.height = height;
-    }
-    if (thumbnail && !original) image.src = thumbnail;
-    if (!original) return null;
-    const whole = new Image();
-    const of = shown;
-    whole.src = original;
-    // Decoded before it takes the thumbnail's place, or a large picture would be painted from the top down.
-    return whole.decode().then(
-      () => shown === of && (image.src = original),
-      () => shown === of && !image.src && (image.src = thumbnail),
-    );
-  }
+	/// Shows what is known of the picture at once, and the picture itself when it has come.
+	function picture({ thumbnail, image: original, text }) {
+		const hasPicture = Boolean(thumbnail || original);
+		$("#text").hidden = hasPicture;
+		$("#text").textContent = text ?? "";
+		image.hidden = !hasPicture;
+		if (thumbnail && !image.src) image.src = thumbnail;
+		if (!original) return;
+		const whole = new Image();
+		const of = shown;
+		whole.src = original;
+		// Decoded before it takes the thumbnail's place, or a large picture would be painted from the top down. What the
+		// browser cannot read, HEIC for one, stays a thumbnail.
+		whole.decode().then(() => shown === of && (image.src = original), () => {});
+	}
 
-  async function show(id, hit, gallery) {
-    const { previous, next } = ends(id);
-    $("#previous").disabled = !previous;
-    $("#next").disabled = !next;
-    if (!dialog.open) dialog.showModal();
-    if (shown === id) return;
-    shown = id;
-    asked?.abort();
-    asked = new AbortController();
-    const { signal } = asked;
-    image.removeAttribute("src");
-    picture(hit ?? { thumbnail: api.thumbnailOf(id, gallery) });
-    image.alt = hit?.caption ?? hit?.name ?? "";
-    info.scrollTop = 0;
-    info.replaceChildren(...heading(hit ?? { id, name: "" }, hit));
-    try {
-      const item = await api.item(id, gallery, signal);
-      // A caption shows the picture that it belongs to.
-      const owner = item.kind === "text" && item.owner ? await api.item(item.owner, gallery, signal) : null;
-      picture(owner ?? item);
-      image.alt = item.captions?.[0]?.text ?? item.text ?? item.name ?? "";
-      info.replaceChildren(...heading(item, hit), ...(owner ? [belongs(owner)] : []), ...rest(item));
-      const alike = await api.similar(id, ALIKE + 1, gallery, signal);
-      $("#alike")?.append(...alike.hits.filter((other) => other.id !== id && other.thumbnail).slice(0, ALIKE).map(small));
-    } catch (error) {
-      if (error.name !== "Problem") return;
-      info.append(el("p", { class: "notice", role: "alert", text: `${error.title}: ${error.message}` }));
-    }
-  }
+	async function show(id, hit, gallery) {
+		const { previous, next } = ends(id);
+		$("#previous").disabled = !previous;
+		$("#next").disabled = !next;
+		if (!dialog.open) dialog.showModal();
+		if (shown === id) return;
+		shown = id;
+		asked?.abort();
+		asked = new AbortController();
+		const { signal } = asked;
+		image.removeAttribute("src");
+		zoom.reset();
+		if (hit) picture(hit);
+		image.alt = hit?.caption ?? hit?.name ?? "";
+		info.scrollTop = 0;
+		info.replaceChildren(...heading(hit ?? { id, name: "" }, hit));
+		try {
+			const item = await api.item(id, gallery, signal);
+			// A caption shows the picture that it belongs to.
+			const owner = item.kind === "text" && item.owner ? await api.item(item.owner, gallery, signal) : null;
+			picture(owner ?? item);
+			image.alt = item.captions?.[0]?.text ?? item.text ?? item.name ?? "";
+			info.replaceChildren(...heading(item, hit), ...(owner ? [belongs(owner)] : []), ...rest(item));
+			const alike = await api.similar(id, ALIKE + 1, gallery, signal);
+			$("#alike")?.append(...alike.hits.filter((other) => other.id !== id && other.thumbnail).slice(0, ALIKE).map(small));
+		} catch (error) {
+			if (signal.aborted) return;
+			info.append(el("p", { class: "notice", role: "alert", text: error.message }));
+		}
+	}
 
-  function heading(item, hit) {
-    path = item.path ?? "";
-    const button = (className, name, label, click) =>
-      el("button", { type: "button", class: `button ${className}`, on: { click } }, icon(name), el("span", { text: label }));
-    const score = hit?.score?.toFixed(3);
-    return [
-      el("h2", { id: "detail-title", text: item.text ?? item.name }),
-      el("p", { class: "quiet", text: score ? t("score", { score }) : "" }),
-      el("div", { class: "actions" },
-        button("primary", "like", t("detail.like"), () => like(item.id)),
-        Boolean(path) && button("copy", "copy", t("detail.copy"), copy)),
-    ];
-  }
+	function heading(item, hit) {
+		path = item.path ?? "";
+		const action = (className, name, text, click) =>
+			button(`button ${className}`, null, click, icon(name), el("span", { text }));
+		const score = hit?.score?.toFixed(3);
+		return [
+			el("h2", { id: "detail-title", text: item.text ?? item.name }),
+			el("p", { class: "quiet", text: score ? t("score", { score }) : "" }),
+			el("div", { class: "actions" },
+				action("primary", "like", t("detail.like"), () => like(item.id)),
+				Boolean(path) && action("copy", "copy", t("detail.copy"), copy)),
+		];
+	}
 
-  const belongs = (owner) =>
-    el("p", {}, el("button", { type: "button", class: "link", text: t("detail.of", { name: owner.name }),
-      on: { click: () => open(owner.id) } }));
+	const belongs = (owner) =>
+		el("p", { class: "of" }, button("link", t("detail.of", { name: owner.name }), () => open(owner.id)));
 
-  function rest(item) {
-    const captions = item.captions ?? [];
-    const facts = [];
-    const fact = (name, ...values) => facts.push(el("dt", { text: name }), el("dd", {}, ...values));
-    if (item.width) fact(t("detail.size"), [`${item.width} × ${item.height}`, item.bytes && size(item.bytes)].filter(Boolean).join(" · "));
-    if (item.path) fact(t("detail.path"), el("span", { class: "path", text: item.path }));
-    for (const [name, own] of grouped(item.fields ?? [])) {
-      if (["name", "width", "height", "bytes"].includes(name)) continue;
-      fact(fieldName(name), ...own.map(({ value }) => valueOf(name, value)));
-    }
-    return [
-      captions.length > 0 && el("section", {}, el("h3", { text: t("detail.captions") }),
-        el("ul", { class: "captions" }, ...captions.map(({ text }) => el("li", { text })))),
-      facts.length > 0 && el("section", {}, el("h3", { text: t("detail.fields") }), el("dl", {}, ...facts)),
-      el("section", {}, el("h3", { text: t("detail.alike") }), el("div", { id: "alike" })),
-    ].filter(Boolean);
-  }
+	function rest(item) {
+		const captions = item.captions ?? [];
+		const facts = [];
+		const fact = (name, ...values) => facts.push(el("dt", { text: name }), el("dd", {}, ...values));
+		if (item.width) fact(t("detail.size"), [`${item.width} × ${item.height}`, item.bytes && size(item.bytes)].filter(Boolean).join(" · "));
+		if (item.path) fact(t("detail.path"), el("span", { class: "path", text: item.path }));
+		const fields = (item.fields ?? []).filter(({ name }) => !["name", "width", "height", "bytes"].includes(name));
+		for (const name of new Set(fields.map((field) => field.name))) {
+			fact(fieldName(name), ...fields.filter((field) => field.name === name).map(({ value }) => valueOf(name, value)));
+		}
+		return [
+			captions.length > 0 && el("section", {}, el("h3", { text: t("detail.captions") }),
+				el("ul", { class: "captions" }, ...captions.map(({ text }) => el("li", { text })))),
+			facts.length > 0 && el("section", {}, el("h3", { text: t("detail.fields") }), el("dl", {}, ...facts)),
+			el("section", {}, el("h3", { text: t("detail.alike") }), el("div", { id: "alike" })),
+		].filter(Boolean);
+	}
 
-  function grouped(fields) {
-    const byName = new Map();
-    for (const field of fields) byName.set(field.name, [...(byName.get(field.name) ?? []), field]);
-    return byName;
-  }
+	/// A value that leads to all items that have it; long texts and exact numbers would lead only here.
+	function valueOf(name, value) {
+		const text = valueName(name, value);
+		const isOwn = ["description", "latitude", "longitude", "altitude", "megapixels", "date"].includes(name);
+		if (isOwn || text.length > 80) return el("span", { class: "value", text });
+		const link = button("value link", text, () => filter(name, String(value)));
+		link.title = t("detail.filter", { name: fieldName(name), value: text });
+		return link;
+	}
 
-  /// A value that leads to all items that have it; long texts and exact numbers would lead only here.
-  function valueOf(name, value) {
-    const text = valueName(name, value);
-    const isOwn = ["description", "latitude", "longitude", "altitude", "megapixels", "date"].includes(name);
-    if (isOwn || text.length > 80) return el("span", { class: "value", text });
-    return el("button", { type: "button", class: "value link", title: t("detail.filter", { name: fieldName(name), value: text }),
-      text, on: { click: () => filter(name, String(value)) } });
-  }
+	const small = (hit) =>
+		button("small", null, () => open(hit.id), el("img", { src: hit.thumbnail, alt: hit.caption ?? hit.name, loading: "lazy" }));
 
-  const small = (hit) =>
-    el("button", { type: "button", class: "small", "aria-label": hit.caption ?? hit.name, title: hit.caption ?? hit.name,
-      on: { click: () => open(hit.id) } }, el("img", { src: hit.thumbnail, alt: "", loading: "lazy" }));
+	function hide() {
+		if (!dialog.open) return;
+		shown = null;
+		asked?.abort();
+		dialog.close();
+		image.removeAttribute("src");
+	}
 
-  function hide() {
-    if (!dialog.open) return;
-    shown = null;
-    asked?.abort();
-    dialog.close();
-    image.removeAttribute("src");
-  }
-
-  return { show, hide };
+	return { show, hide };
 }

@@ -6,23 +6,23 @@ const KEYS = new Set(["kind", "before", "after", "ext", "image"]);
 
 /// What a part does: "minus", "plus", "exact", "filter" or null for words. `names` are the gallery's fields.
 export function kindOf(part, names = KEYS) {
-  if (/^-[^\s-]/u.test(part)) return "minus";
-  if (/^\+[^\s+]/u.test(part)) return "plus";
-  if (/^("[^"]+"|“[^”]+”|「[^」]+」)$/u.test(part)) return "exact";
-  const key = /^([\p{L}\p{N}_]+)[:：]\S/u.exec(part)?.[1].toLowerCase();
-  return key && (KEYS.has(key) || names.has(key)) ? "filter" : null;
+	if (/^-[^\s-]/u.test(part)) return "minus";
+	if (/^\+[^\s+]/u.test(part)) return "plus";
+	if (/^("[^"]+"|“[^”]+”|「[^」]+」)$/u.test(part)) return "exact";
+	const key = /^([\p{L}\p{N}_]+)[:：]\S/u.exec(part)?.[1].toLowerCase();
+	return key && (KEYS.has(key) || names.has(key)) ? "filter" : null;
 }
 
 /// A query into chips and the words that stay in the field.
 export function split(text, names) {
-  const parts = [];
-  const words = [];
-  for (const part of text.match(PART) ?? []) {
-    const kind = kindOf(part, names);
-    if (kind) parts.push({ kind, text: part });
-    else words.push(part);
-  }
-  return { parts, words: words.join(" ") };
+	const parts = [];
+	const words = [];
+	for (const part of text.match(PART) ?? []) {
+		const kind = kindOf(part, names);
+		if (kind) parts.push({ kind, text: part });
+		else words.push(part);
+	}
+	return { parts, words: words.join(" ") };
 }
 
 /// The query of chips and words.
@@ -30,7 +30,7 @@ export const join = (parts, words) => [words.trim(), ...parts.map((part) => part
 
 /// A chip's text: what stands for minus is drawn, quotes are dropped.
 export function label(part) {
-  if (part.kind === "minus") return part.text.slice(1).replace(/^["“「]|["”」]$/gu, "");
-  if (part.kind === "plus") return part.text.replace(/^\+/u, "").replace(/["“”「」]/gu, "");
-  return part.text;
+	if (part.kind === "minus") return part.text.slice(1).replace(/^["“「]|["”」]$/gu, "");
+	if (part.kind === "plus") return part.text.replace(/^\+/u, "").replace(/["“”「」]/gu, "");
+	return part.text;
 }
