@@ -123,8 +123,8 @@ function showAnswer(answer, how) {
 	$("#error").hidden = true;
 	const remarks = answer.remarks.map((text) => el("p", { class: "notice", text }));
 	if (answer.hasChanged) {
-		remarks.push(el("p", { class: "notice" }, t("changed"), " ",
-			button("link", t("reload"), answers.again)));
+		remarks.push(el("p", { class: "notice" }, t("page.changed"), " ",
+			button("link", t("page.reload"), answers.again)));
 	}
 	$("#remarks").replaceChildren(...remarks);
 	view(state, how);

@@ -53,7 +53,7 @@ export function createBox({ change, settled, go, down, warn }) {
 	let shownPicture = null; // { url, name }
 
 	function draw() {
-		const removing = (name) => t("remove.named", { name });
+		const removing = (name) => t("page.remove-named", { name });
 		const all = parts.map((part) => {
 			const kind = t(`part.${part.kind}`);
 			const shown = button("chip-text", null, () => drop(part, true), el("span", { class: "visually-hidden", text: `${kind} ` }), label(part));
@@ -117,7 +117,6 @@ export function createBox({ change, settled, go, down, warn }) {
 			ArrowDown: isOpen ? () => choose(active + 1) : down,
 			ArrowUp: isOpen && (() => choose(active - 1)),
 			Escape: isOpen ? close : () => input.blur(),
-			Delete: isOpen && active >= 0 && (() => forget(active)),
 			Backspace: isFirst && (parts.length ? () => drop(parts.at(-1)) : shownPicture && dropPicture),
 		}[event.key];
 		if (!act) return;
@@ -159,8 +158,6 @@ export function createBox({ change, settled, go, down, warn }) {
 	});
 	acceptDrops(take, (like) => change({ like, image: null }), () => warn(t("error.no-picture")));
 
-	// Recent queries.
-
 	function openRecent() {
 		const recent = local.get("recent", []);
 		if (input.value || parts.length || !recent.length || !list.hidden) return;
@@ -186,12 +183,6 @@ export function createBox({ change, settled, go, down, warn }) {
 		options.forEach((option, at) => (option.ariaSelected = String(at === active)));
 		input.setAttribute("aria-activedescendant", options[active].id);
 		options[active].scrollIntoView({ block: "nearest" });
-	}
-
-	function forget(at) {
-		local.set("recent", local.get("recent", []).filter((_, other) => other !== at));
-		close();
-		openRecent();
 	}
 
 	// The mouse would take the focus out of the field and close the list before the click arrives.

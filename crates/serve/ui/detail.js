@@ -13,8 +13,13 @@ const ALIKE = 12;
 export function createDetail({ step, close, like, filter, open, ends }) {
 	const [dialog, stage, image, info] = [$("#detail"), $("#stage"), $("#picture"), $("#info")];
 	const zoom = zoomable(stage, image, step);
+	const [previous, next] = [() => step(-1), () => step(1)];
+	const [closer, away] = [() => zoom.by(1.5), () => zoom.by(1 / 1.5)];
 	let shown = null;
 	let asked = null;
+
+	const buttons = { close, previous, next, about, "zoom-in": closer, "zoom-out": away };
+	for (const [id, act] of Object.entries(buttons)) on(`#${id}`, "click", act);
 
 	on(dialog, "cancel", (event) => {
 		event.preventDefault(); // the address closes it
@@ -22,18 +27,12 @@ export function createDetail({ step, close, like, filter, open, ends }) {
 	});
 	on(dialog, "keydown", (event) => {
 		if (event.ctrlKey || event.metaKey || event.altKey) return;
-		const keys = { ArrowLeft: () => step(-1), ArrowRight: () => step(1), "+": () => zoom.by(1.5), "=": () => zoom.by(1.5),
-			"-": () => zoom.by(1 / 1.5), 0: zoom.reset, l: () => like(shown), c: copy, i: about };
+		const keys = { ArrowLeft: previous, ArrowRight: next, "+": closer, "=": closer, "-": away, 0: zoom.reset,
+			l: () => like(shown), c: copy, i: about };
 		if (!keys[event.key]) return;
 		event.preventDefault();
 		keys[event.key]();
 	});
-	on("#close", "click", close);
-	on("#previous", "click", () => step(-1));
-	on("#next", "click", () => step(1));
-	on("#zoom-in", "click", () => zoom.by(1.5));
-	on("#zoom-out", "click", () => zoom.by(1 / 1.5));
-	on("#about", "click", about);
 	on(stage, "click", (event) => event.target === stage && !stage.classList.contains("zoomed") && close());
 
 	function about() {
@@ -80,9 +79,9 @@ export function createDetail({ step, close, like, filter, open, ends }) {
 	}
 
 	async function show(id, hit, gallery) {
-		const { previous, next } = ends(id);
-		$("#previous").disabled = !previous;
-		$("#next").disabled = !next;
+		const has = ends(id);
+		$("#previous").disabled = !has.previous;
+		$("#next").disabled = !has.next;
 		if (!dialog.open) dialog.showModal();
 		if (shown === id) return;
 		shown = id;
@@ -117,7 +116,7 @@ export function createDetail({ step, close, like, filter, open, ends }) {
 		const score = hit?.score?.toFixed(3);
 		return [
 			el("h2", { id: "detail-title", text: item.text ?? item.name }),
-			el("p", { class: "quiet", text: score ? t("score", { score }) : "" }),
+			el("p", { class: "quiet", text: score ? t("page.score", { score }) : "" }),
 			el("div", { class: "actions" },
 				action("primary", "like", t("detail.like"), () => like(item.id)),
 				Boolean(path) && action("copy", "copy", t("detail.copy"), copy)),

@@ -8,7 +8,8 @@ import { whereOf } from "./state.js";
 
 const FIRST = ["year", "tag", "camera", "folder", "extension", "orientation"];
 const AS_RANGE = new Set(["width", "height", "megapixels", "bytes", "latitude", "longitude", "altitude"]);
-const AS_WORDS = new Set(["name", "description"]);
+// Hardly two items share one of these; the words of a query find them.
+const LEFT_OUT = new Set(["name", "description"]);
 const FEW = 8;
 const MANY = 100;
 
@@ -22,7 +23,7 @@ export function createFilters({ change, known }) {
 
 	async function load() {
 		gallery = state.gallery;
-		const { fields } = await api.fields(gallery);
+		const fields = (await api.fields(gallery)).fields.filter(({ name }) => !LEFT_OUT.has(name));
 		const place = ({ name }) => (FIRST.includes(name) ? FIRST.indexOf(name) : FIRST.length);
 		fields.sort((a, b) => place(a) - place(b));
 		groups.replaceChildren(...fields.map(group));
@@ -38,7 +39,6 @@ export function createFilters({ change, known }) {
 			el("summary", {}, el("span", { text: fieldName(field.name) }), el("span", { class: "chosen" })), body);
 		details.open = FIRST.slice(0, 4).includes(field.name);
 		if (isRange) range(body, field);
-		else if (AS_WORDS.has(field.name)) contains(body, field);
 		else {
 			details.dataset.values = FEW;
 			// Not "toggle", which also tells of groups that were open from the beginning.
@@ -55,21 +55,12 @@ export function createFilters({ change, known }) {
 		change({ filters: value ? [...rest, { name, sign, value }] : rest });
 	}
 
-	/// A field of the panel that is read when it is left or Enter is pressed.
-	const entry = (name, sign, attributes) =>
-		el("input", { "data-sign": sign, autocomplete: "off", ...attributes,
-			on: { change: (event) => set(name, sign, event.target.value.trim()) } });
-
 	function range(body, { name, type }) {
 		const kind = type === "date" ? { type: "date" } : { type: "number", step: "any", inputmode: "decimal" };
-		for (const [sign, label] of [[">=", "range.from"], ["<=", "range.to"]]) {
-			body.append(el("label", { class: "range" }, el("span", { text: t(label) }), entry(name, sign, kind)));
+		for (const [sign, label] of [[">=", "page.range-from"], ["<=", "page.range-to"]]) {
+			const input = el("input", { "data-sign": sign, ...kind, on: { change: () => set(name, sign, input.value) } });
+			body.append(el("label", { class: "range" }, el("span", { text: t(label) }), input));
 		}
-	}
-
-	function contains(body, { name }) {
-		body.append(entry(name, "~", { type: "text", "aria-label": t("filter.contains", { name: fieldName(name) }),
-			placeholder: t("filter.contains.short") }));
 	}
 
 	async function fill(details) {

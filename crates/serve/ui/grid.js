@@ -121,7 +121,7 @@ export function createGrid(root, { open, more, leave, address }) {
 		const score = hit.score === undefined ? "" : hit.score.toFixed(3);
 		const link = tile.firstChild;
 		link.href = address(hit);
-		link.ariaLabel = score ? `${words} · ${t("score", { score })}` : words;
+		link.ariaLabel = score ? `${words} · ${t("page.score", { score })}` : words;
 		$(".caption", tile).textContent = hit.text ? hit.name : words;
 		$(".score", tile).textContent = score;
 		tile.dataset.thumbnail = hit.thumbnail ?? "";

@@ -18,13 +18,12 @@ const DEFAULTS = {
 	item: null, // the item that is open
 };
 
-const SIGNS = { "=": "=", ">=": ">=", "<=": "<=", "~": "CONTAINS" };
 const share = (text, otherwise) => (text >= 0 && text <= 1 && text ? Number(text) : otherwise);
 const id = (text) => (/^\d{1,15}$/u.test(text ?? "") ? Number(text) : null);
 const one = (text, ...choices) => (choices.includes(text) ? text : choices[0]);
 
 function filter(text) {
-	const [, name, sign, value] = /^(.+?)(>=|<=|=|~)(.*)$/su.exec(text) ?? [];
+	const [, name, sign, value] = /^(.+?)(>=|<=|=)(.*)$/su.exec(text) ?? [];
 	return value ? { name, sign, value } : null;
 }
 
@@ -75,7 +74,7 @@ export function whereOf(state, except = null) {
 		const values = own.filter(({ sign }) => sign === "=").map(({ value }) => literal(value));
 		if (values.length === 1) clauses.push(`${quoted(name)} = ${values[0]}`);
 		if (values.length > 1) clauses.push(`${quoted(name)} IN (${values.join(", ")})`);
-		for (const { sign, value } of own) if (sign !== "=") clauses.push(`${quoted(name)} ${SIGNS[sign]} ${literal(value)}`);
+		for (const { sign, value } of own) if (sign !== "=") clauses.push(`${quoted(name)} ${sign} ${literal(value)}`);
 	}
 	const typed = state.where.trim();
 	if (typed) clauses.push(clauses.length ? `(${typed})` : typed);

@@ -4,7 +4,7 @@ import { $, chip, el, on } from "./dom.js";
 import { fieldName, t } from "./i18n.js";
 import { hasQuery, isMixed } from "./state.js";
 
-const SIGNS = { "=": ":", ">=": " ≥", "<=": " ≤", "~": " ∋" };
+const SIGNS = { "=": ":", ">=": " ≥", "<=": " ≤" };
 const DRAG_MS = 120;
 
 /// Wires the strip. `change(changes, how)` as for the box; `threshold(min)` is called while the slider moves.
@@ -29,7 +29,7 @@ export function createStrip({ change, threshold }) {
 	on("#weight", "input", (event) => soon({ weight: Number(event.target.value) }));
 
 	function label(min) {
-		const text = min > 0 ? min.toFixed(2) : t("min.off");
+		const text = min > 0 ? min.toFixed(2) : t("page.min-off");
 		$("#min-value").textContent = text;
 		slider.setAttribute("aria-valuetext", text);
 	}
@@ -54,7 +54,7 @@ export function createStrip({ change, threshold }) {
 	}
 
 	const shown = (text, remove) =>
-		chip("filter", [el("span", { class: "chip-text", text })], t("remove.named", { name: text }), remove);
+		chip("filter", [el("span", { class: "chip-text", text })], t("page.remove-named", { name: text }), remove);
 
 	return {
 		show,
