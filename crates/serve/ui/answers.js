@@ -1,5 +1,5 @@
-// Answers of the server: asked for when the question changes, page by page, the newest question only. Recent answers are
-// kept, so that the way back shows them at once and where they were.
+// Answers of the server: to the newest question only, page by page. Recent ones are kept, so that the way back shows them
+// at once and where they were.
 
 import * as api from "./api.js";
 import { session } from "./dom.js";

@@ -1,5 +1,4 @@
-// The page: state in, answers out. One state (state.js) is shown by five parts, and asked of the server when what it asks
-// for has changed.
+// The page: one state (state.js) is shown by five parts, and asked of the server when its question has changed.
 
 import { $, button, el, icon, isTyping, local, on, page } from "./dom.js";
 import * as api from "./api.js";
@@ -9,7 +8,7 @@ import { createFilters } from "./filters.js";
 import { createGrid } from "./grid.js";
 import { createStrip } from "./strip.js";
 import { count, switchLanguage, t, translate } from "./i18n.js";
-import { closeItem, current, hasQuery, isMixed, set, settle, start, toAddress, whereOf } from "./state.js";
+import { NO_QUERY, closeItem, current, hasQuery, isMixed, set, settle, start, toAddress, whereOf } from "./state.js";
 import { createAnswers } from "./answers.js";
 
 const answers = createAnswers({ busy, shown: showAnswer, failed });
@@ -50,8 +49,8 @@ const grid = createGrid($("#grid"), {
 const detail = createDetail({
 	step,
 	close: closeItem,
-	like: (id) => change({ q: "", like: id, image: null, item: null, sort: "relevance", kind: "image", min: 0 }),
-	filter: (name, value) => change({ q: "", like: null, image: null, item: null, filters: [{ name, sign: "=", value }], where: "", min: 0 }),
+	like: (id) => change({ ...NO_QUERY, like: id, sort: "relevance", kind: "image" }),
+	filter: (name, value) => change({ ...NO_QUERY, filters: [{ name, sign: "=", value }], where: "" }),
 	open: (id) => set({ item: id }, "replace"),
 	ends(id) {
 		const at = grid.indexOf(id);
@@ -73,7 +72,7 @@ async function step(by) {
 	if (next) set({ item: next.id }, "replace");
 }
 
-/// What the server is asked for a state; the address of /v1/items where nothing is searched.
+/// What the server is asked for a state: a search, or a list where nothing is searched.
 function request(state) {
 	const { kind, gallery } = state;
 	const where = whereOf(state);
@@ -117,14 +116,12 @@ function showItem(state) {
 let lastItem = null;
 let shownMin = 0;
 
-/// An answer, or the same one with more hits.
 function showAnswer(answer, how) {
 	const state = current();
 	$("#error").hidden = true;
 	const remarks = answer.remarks.map((text) => el("p", { class: "notice", text }));
 	if (answer.hasChanged) {
-		remarks.push(el("p", { class: "notice" }, t("page.changed"), " ",
-			button("link", t("page.reload"), answers.again)));
+		remarks.push(el("p", { class: "notice" }, t("page.changed"), " ", button("link", t("page.reload"), answers.again)));
 	}
 	$("#remarks").replaceChildren(...remarks);
 	view(state, how);
@@ -180,7 +177,7 @@ function nothing(state, isEmpty, answer) {
 }
 
 function busy(isBusy) {
-	$("#results").ariaBusy = String(isBusy);
+	$("#results").ariaBusy = isBusy;
 }
 
 function failed(problem) {
@@ -202,7 +199,7 @@ function panel(isOpen) {
 	isPanelOpen = isOpen;
 	document.body.classList.toggle("with-panel", isOpen);
 	$("#filters").hidden = !isOpen;
-	$("#open-filters").ariaExpanded = String(isOpen);
+	$("#open-filters").ariaExpanded = isOpen;
 	if (wide.matches) local.set("panel", isOpen);
 	filters.show(current(), isOpen);
 }
@@ -217,7 +214,7 @@ function wire() {
 		if (!isPanelOpen) $("#open-filters").focus();
 		else if (!wide.matches) $("#close-filters").focus();
 	};
-	for (const id of ["#open-filters", "#close-filters", "#veil"]) $(id).addEventListener("click", toggle);
+	for (const id of ["#open-filters", "#close-filters", "#veil"]) on(id, "click", toggle);
 	on("#language", "click", () => {
 		switchLanguage();
 		filters.reload();
@@ -236,7 +233,7 @@ function wire() {
 	on("#brand", "click", (event) => {
 		if (event.metaKey || event.ctrlKey) return;
 		event.preventDefault();
-		change({ q: "", like: null, image: null, filters: [], where: "", kind: "image", sort: "relevance", words: "off" });
+		change({ ...NO_QUERY, filters: [], where: "", kind: "image", sort: "relevance", words: "off" });
 		scrollTo(0, 0);
 	});
 	on(window, "keydown", (event) => {
@@ -257,7 +254,7 @@ async function galleries() {
 		$("#gallery-choice").hidden = all.length < 2;
 		$("#gallery").value = current().gallery || all[0]?.name;
 	} catch {
-		// The answer to the query says what is wrong; without names there is nothing to choose.
+		// The query fails as well and says why.
 	}
 }
 

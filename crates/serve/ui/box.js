@@ -5,6 +5,7 @@ import { thumbnailOf } from "./api.js";
 import { t } from "./i18n.js";
 import { acceptDrops, fileOf, read } from "./picture.js";
 import { join, label, split } from "./query.js";
+import { NO_QUERY } from "./state.js";
 
 const PAUSE_MS = 150;
 const RECENT = 10;
@@ -12,7 +13,7 @@ const RECENT = 10;
 /// Wires the box. `change(changes, how)` is called for what the user does, `settled()` when a query is done,
 /// `go(address)` for a recent query, `down()` for the way into the results and `warn(text)` for what cannot be read.
 export function createBox({ change, settled, go, down, warn }) {
-	const [input, chips, list] = [$("#query"), $("#parts"), $("#recent")];
+	const [input, chips, list, recents] = [$("#query"), $("#parts"), $("#recent"), $("#recents")];
 	let parts = [];
 	let names = new Set();
 	let pause = 0;
@@ -56,15 +57,14 @@ export function createBox({ change, settled, go, down, warn }) {
 		const removing = (name) => t("page.remove-named", { name });
 		const all = parts.map((part) => {
 			const kind = t(`part.${part.kind}`);
-			const shown = button("chip-text", null, () => drop(part, true), el("span", { class: "visually-hidden", text: `${kind} ` }), label(part));
+			const shown = button("chip-text", null, () => drop(part, true), el("span", { class: "unseen", text: `${kind} ` }), label(part));
 			shown.title = kind;
 			return chip(part.kind, [shown], removing(part.text), () => drop(part));
 		});
 		if (shownPicture) {
 			const { url, name } = shownPicture;
 			const picture = el("img", { src: url, alt: "" });
-			// Some pictures are read by the server but not by this browser.
-			on(picture, "error", () => picture.replaceWith(icon("picture")));
+			on(picture, "error", () => picture.replaceWith(icon("picture"))); // a caption has none
 			all.unshift(chip("picture", [picture, el("span", { class: "chip-text", text: name })], removing(name), dropPicture));
 		}
 		chips.replaceChildren(...all);
@@ -111,7 +111,7 @@ export function createBox({ change, settled, go, down, warn }) {
 	on(input, "click", openRecent);
 	on(input, "keydown", (event) => {
 		if (event.isComposing) return;
-		const isOpen = !list.hidden;
+		const isOpen = !recents.hidden;
 		const isFirst = input.selectionEnd === 0;
 		const act = {
 			ArrowDown: isOpen ? () => choose(active + 1) : down,
@@ -126,7 +126,7 @@ export function createBox({ change, settled, go, down, warn }) {
 
 	on("#box", "submit", (event) => {
 		event.preventDefault();
-		if (!list.hidden && active >= 0) {
+		if (!recents.hidden && active >= 0) {
 			go(local.get("recent", [])[active].address);
 			close();
 			return;
@@ -141,7 +141,7 @@ export function createBox({ change, settled, go, down, warn }) {
 	on("#clear", "click", () => {
 		parts = [];
 		input.value = "";
-		change({ q: "", image: null, like: null });
+		change(NO_QUERY);
 		input.focus();
 	});
 	on("#choose", "click", () => $("#file").click());
@@ -160,18 +160,18 @@ export function createBox({ change, settled, go, down, warn }) {
 
 	function openRecent() {
 		const recent = local.get("recent", []);
-		if (input.value || parts.length || !recent.length || !list.hidden) return;
+		if (input.value || parts.length || !recent.length || !recents.hidden) return;
 		const option = ({ text, address }, at) =>
 			el("li", { role: "option", id: `recent-${at}`, "aria-selected": "false", on: { click: () => { close(); go(address); } } },
 				icon("clock"), el("span", { text }));
 		list.replaceChildren(...recent.map(option));
-		$("#recents").hidden = list.hidden = false;
+		recents.hidden = false;
 		input.ariaExpanded = "true";
 		active = -1;
 	}
 
 	function close() {
-		$("#recents").hidden = list.hidden = true;
+		recents.hidden = true;
 		input.ariaExpanded = "false";
 		input.removeAttribute("aria-activedescendant");
 		active = -1;
@@ -180,13 +180,13 @@ export function createBox({ change, settled, go, down, warn }) {
 	function choose(next) {
 		const options = [...list.children];
 		active = (next + options.length) % options.length;
-		options.forEach((option, at) => (option.ariaSelected = String(at === active)));
+		options.forEach((option, at) => (option.ariaSelected = at === active));
 		input.setAttribute("aria-activedescendant", options[active].id);
 		options[active].scrollIntoView({ block: "nearest" });
 	}
 
-	// The mouse would take the focus out of the field and close the list before the click arrives.
-	on("#recents", "mousedown", (event) => event.preventDefault());
+	// The mouse would close the list before its click arrives.
+	on(recents, "mousedown", (event) => event.preventDefault());
 	on("#forget", "click", () => {
 		local.set("recent", []);
 		close();

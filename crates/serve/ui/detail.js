@@ -7,9 +7,8 @@ import { zoomable } from "./zoom.js";
 
 const ALIKE = 12;
 
-/// Wires the dialog. `step(by)` asks for a neighbour, `close()` to be closed, `like(id)` for more like this,
-/// `filter(name, value)` for all items with a value, `open(id)` for another item, `ends(id)` tells whether there
-/// is a previous and a next one.
+/// Wires the dialog. `step(by)` asks for a neighbour, `close()` to be closed, `like(id)` for more like it, `filter(name,
+/// value)` for all items with a value, `open(id)` for another; `ends(id)` tells whether there are a previous and a next.
 export function createDetail({ step, close, like, filter, open, ends }) {
 	const [dialog, stage, image, info] = [$("#detail"), $("#stage"), $("#picture"), $("#info")];
 	const zoom = zoomable(stage, image, step);
@@ -36,8 +35,7 @@ export function createDetail({ step, close, like, filter, open, ends }) {
 	on(stage, "click", (event) => event.target === stage && !stage.classList.contains("zoomed") && close());
 
 	function about() {
-		dialog.classList.toggle("without-info");
-		$("#about").ariaPressed = String(!dialog.classList.contains("without-info"));
+		$("#about").ariaPressed = !dialog.classList.toggle("without-info");
 		zoom.reset();
 	}
 
@@ -48,7 +46,7 @@ export function createDetail({ step, close, like, filter, open, ends }) {
 			await navigator.clipboard.writeText(path);
 		} catch {
 			// Without TLS browsers lend no clipboard; the old way still works there.
-			const field = el("textarea", { class: "visually-hidden" });
+			const field = el("textarea", { class: "unseen" });
 			field.value = path;
 			dialog.append(field);
 			field.select();
@@ -73,8 +71,7 @@ export function createDetail({ step, close, like, filter, open, ends }) {
 		const whole = new Image();
 		const of = shown;
 		whole.src = original;
-		// Decoded before it takes the thumbnail's place, or a large picture would be painted from the top down. What the
-		// browser cannot read, HEIC for one, stays a thumbnail.
+		// Decoded first, or a large picture would be painted from the top down. What browsers cannot read stays a thumbnail.
 		whole.decode().then(() => shown === of && (image.src = original), () => {});
 	}
 

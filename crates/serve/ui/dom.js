@@ -1,5 +1,4 @@
-// Elements, icons and storage. Text from files and captions only ever passes through `el`, which sets textContent:
-// nothing in this page parses HTML.
+// Elements, icons and storage. All text passes through `el`, which sets textContent: nothing in this page parses HTML.
 
 export const page = document.documentElement;
 export const $ = (selector, root = document) => root.querySelector(selector);
@@ -41,7 +40,7 @@ export const chip = (kind, shown, removing, remove) =>
 	el("li", { class: `chip ${kind}` }, ...shown,
 		el("button", { type: "button", class: "chip-remove", "aria-label": removing, title: removing, on: { click: remove } }, icon("close")));
 
-/// Storage that may be missing, full or switched off: the page then just forgets.
+/// Storage may be missing, full or switched off: the page then just forgets.
 const safe = (area) => ({
 	get(name, otherwise = null) {
 		try {
@@ -53,14 +52,12 @@ const safe = (area) => ({
 	set(name, value) {
 		try {
 			area().setItem(`tuwen.${name}`, JSON.stringify(value));
-		} catch {
-			// Nothing depends on it.
-		}
+		} catch {}
 	},
 });
 export const local = safe(() => localStorage);
 export const session = safe(() => sessionStorage);
 
-/// Whether the keyboard belongs to a field just now, so that letters are no commands.
+/// Whether letters belong to a field just now and are no commands.
 export const isTyping = (target) =>
-	target.isContentEditable || target.matches?.("textarea, select, input:not([type=checkbox]):not([type=range]):not([type=radio])");
+	target.matches?.("select, input:not([type=checkbox], [type=range], [type=radio])");

@@ -1,5 +1,5 @@
-// The panel of filters: for each field of the gallery its values with their counts, or a range. Counts are of the items
-// that the other filters leave, so that a second value of the same field can still be chosen.
+// The panel of filters: for each field its values with their counts, or a range. Counts are of the items that the other
+// filters leave, so that a second value of the same field can still be chosen.
 
 import { $, button, el, on } from "./dom.js";
 import * as api from "./api.js";
@@ -48,10 +48,9 @@ export function createFilters({ change, known }) {
 	}
 
 	const of = (name, sign) => state.filters.filter((filter) => filter.name === name && filter.sign === sign);
-	const without = (name, sign) => state.filters.filter((filter) => filter.name !== name || filter.sign !== sign);
 
 	function set(name, sign, value) {
-		const rest = without(name, sign);
+		const rest = state.filters.filter((filter) => filter.name !== name || filter.sign !== sign);
 		change({ filters: value ? [...rest, { name, sign, value }] : rest });
 	}
 
@@ -132,7 +131,6 @@ export function createFilters({ change, known }) {
 			if (isOpen && drawn !== JSON.stringify([whereOf(state), state.kind])) refresh();
 			return null;
 		},
-		/// After a change of language.
 		reload: () => load().catch(() => (gallery = null)),
 	};
 }

@@ -42,8 +42,8 @@ export function layout(ratios, width, target, gap, isDone) {
 	return rows;
 }
 
-/// The grid in the list `root`. `open(hit)` is called for a chosen tile, `more()` near the end, `leave()` when the arrow
-/// up leaves the first row; `address(hit)` is where a tile leads in a new tab.
+/// The grid in the list `root`. `open(hit)` is called for a chosen tile, `more()` near the end, `leave()` above the first
+/// row; `address(hit)` is where a tile leads in a new tab.
 export function createGrid(root, { open, more, leave, address }) {
 	let hits = [];
 	let isDone = true;
@@ -53,7 +53,7 @@ export function createGrid(root, { open, more, leave, address }) {
 	const tiles = new Map(); // by hit id
 
 	const measure = () => {
-		const rem = Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
+		const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
 		const lines = hits[0]?.text ? 0.55 : 1; // a caption is short
 		const target = lines * (width < 40 * rem ? 7.6 : width < 70 * rem ? 11 : 13) * rem;
 		const gap = width < 40 * rem ? 3 : 6;
@@ -167,23 +167,23 @@ export function createGrid(root, { open, more, leave, address }) {
 
 	/// Where a key leads from the focused tile; -1 is out of the grid.
 	function target(key) {
-		const last = rows.at(-1)?.to - 1;
+		const last = rows.at(-1).to - 1;
 		const row = rows.indexOf(rowOf(focused));
-		const page = Math.max(1, Math.floor(innerHeight / (rows[row]?.height ?? innerHeight)) - 1);
-		switch (key) {
-			case "ArrowRight": return Math.min(last, focused + 1);
-			case "ArrowLeft": return Math.max(0, focused - 1);
-			case "ArrowDown": return nearest(row, Math.min(rows.length - 1, row + 1));
-			case "ArrowUp": return row === 0 ? -1 : nearest(row, row - 1);
-			case "PageDown": return nearest(row, Math.min(rows.length - 1, row + page));
-			case "PageUp": return nearest(row, Math.max(0, row - page));
-			case "Home": return 0;
-			case "End": return last;
-			default: return undefined;
-		}
+		const page = Math.max(1, Math.floor(innerHeight / rows[row].height) - 1);
+		const by = (step) => nearest(row, Math.min(rows.length - 1, Math.max(0, row + step)));
+		return {
+			ArrowRight: Math.min(last, focused + 1),
+			ArrowLeft: Math.max(0, focused - 1),
+			ArrowDown: by(1),
+			ArrowUp: row ? by(-1) : -1,
+			PageDown: by(page),
+			PageUp: by(-page),
+			Home: 0,
+			End: last,
+		}[key];
 	}
 
-	/// The tile of row `to` that stands under the middle of the focused one.
+	/// The tile of row `to` above or below the middle of the focused one.
 	function nearest(from, to) {
 		if (from === to) return focused;
 		const middle = (row, index) =>
@@ -200,7 +200,7 @@ export function createGrid(root, { open, more, leave, address }) {
 		if (!row) return;
 		focused = index;
 		const top = root.getBoundingClientRect().top + row.top;
-		const bar = Number.parseFloat(getComputedStyle(document.documentElement).scrollPaddingTop) || 0;
+		const bar = parseFloat(getComputedStyle(document.documentElement).scrollPaddingTop) || 0;
 		if (top < bar) scrollBy(0, top - bar);
 		else if (top + row.height > innerHeight) scrollBy(0, top + row.height - innerHeight + 8);
 		draw();

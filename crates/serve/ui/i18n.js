@@ -159,7 +159,6 @@ let language = short();
 /// What a caption file calls a field may be called so by JavaScript too: `constructor`.
 const own = (table, name) => (table && Object.hasOwn(table, name) ? table[name] : undefined);
 
-/// A number in the language of the page.
 export const count = (n) => n.toLocaleString(language);
 
 /// The text of a name; `{x}` in it is the value of x.
@@ -179,25 +178,22 @@ export function valueName(name, value) {
 	return (language === "zh" && own(own(VALUES, name), value)) || String(value);
 }
 
-/// A size of a file.
 export function size(bytes) {
 	const power = Math.min(3, Math.floor(Math.log10(Math.max(1, bytes)) / 3));
 	const shown = bytes / 1000 ** power;
 	return `${shown.toLocaleString(language, { maximumFractionDigits: shown < 10 && power ? 1 : 0 })} ${["B", "kB", "MB", "GB"][power]}`;
 }
 
-/// Puts the texts into what index.html has written: `data-t` is an element's text, `data-label` its label and tooltip,
-/// `data-placeholder` a field's placeholder.
-export function translate(root = document) {
-	for (const node of root.querySelectorAll("[data-t]")) node.textContent = t(node.dataset.t);
-	for (const node of root.querySelectorAll("[data-label]")) {
+/// Puts the texts into index.html: `data-t` is an element's text, `data-label` its label and tooltip.
+export function translate() {
+	for (const node of document.querySelectorAll("[data-t]")) node.textContent = t(node.dataset.t);
+	for (const node of document.querySelectorAll("[data-label]")) {
 		node.ariaLabel = t(node.dataset.label);
 		if (node.matches("button")) node.title = t(node.dataset.label);
 	}
-	for (const node of root.querySelectorAll("[data-placeholder]")) node.placeholder = t(node.dataset.placeholder);
+	for (const node of document.querySelectorAll("[data-placeholder]")) node.placeholder = t(node.dataset.placeholder);
 }
 
-/// Changes to the other language.
 export function switchLanguage() {
 	page.lang = language === "zh" ? "en" : "zh-CN";
 	language = short();

@@ -10,7 +10,7 @@ const KEPT = 8; // a session's storage holds about 5 MB
 
 /// The picture of a file as { key, url }, where `url` is a data URL. Rejects where the browser cannot read it.
 export async function read(file) {
-	const bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
+	const bitmap = await createImageBitmap(file);
 	const scale = Math.min(1, SIDE / Math.max(bitmap.width, bitmap.height));
 	const url = scale === 1 && file.size <= AS_IT_IS ? await dataUrl(file) : shrunk(bitmap, scale);
 	bitmap.close();

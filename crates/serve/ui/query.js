@@ -25,7 +25,7 @@ export function split(text, names) {
 	return { parts, words: words.join(" ") };
 }
 
-/// The query of chips and words.
+/// And together again.
 export const join = (parts, words) => [words.trim(), ...parts.map((part) => part.text)].filter(Boolean).join(" ");
 
 /// A chip's text: what stands for minus is drawn, quotes are dropped.

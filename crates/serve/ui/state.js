@@ -84,6 +84,7 @@ export function whereOf(state, except = null) {
 let state = DEFAULTS;
 let listener = () => {};
 
+export const NO_QUERY = { q: "", like: null, image: null };
 export const current = () => state;
 
 /// Calls `changed(state)` now and after each change, also those by the back button.

@@ -1,5 +1,4 @@
-// Zooming and panning of the open picture: wheel, double click, two fingers, drag. At its natural size a swipe to the
-// side asks for the next picture instead.
+// Zooming and panning of the open picture: wheel, double click, two fingers, drag. Where it fits, a swipe asks for the next.
 
 import { on } from "./dom.js";
 
