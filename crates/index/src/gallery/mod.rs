@@ -52,6 +52,11 @@ impl Gallery {
         &self.folder
     }
 
+    /// The file of its database.
+    pub fn file(&self) -> PathBuf {
+        self.folder.join(DATABASE)
+    }
+
     /// Opens for reading, also on a read-only disk.
     ///
     /// # Errors
@@ -133,6 +138,16 @@ impl Gallery {
             }
         }
         self.db.execute("INSERT OR REPLACE INTO meta VALUES ('writing', '1')", []).map(drop)
+    }
+
+    /// A number that is another one when another program has committed since it was last asked for on this
+    /// connection. It costs no reading of the disk, so that whoever serves a gallery can ask often.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn data_version(&self) -> Result<i64> {
+        let asked = self.db.query_row("PRAGMA data_version", [], |row| row.get(0));
+        asked.map_err(|e| self.error(e))
     }
 
     /// Refuses a gallery that another model made.
