@@ -122,7 +122,12 @@ impl Engine {
     }
 
     /// The model.
-    pub fn encoder(&self) -> &Arc<CpuEncoder> {
+    pub fn encoder(&self) -> &CpuEncoder {
+        &self.encoder
+    }
+
+    /// The model, to be shared with another gallery's engine or with this one's when it is opened again.
+    pub fn shared_encoder(&self) -> &Arc<CpuEncoder> {
         &self.encoder
     }
 

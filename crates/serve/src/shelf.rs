@@ -94,14 +94,14 @@ impl Shelf {
     /// Gets everything ready that the first request would wait for.
     pub fn warm(&self) -> Result<()> {
         let open = self.current();
-        open.engine.encoder().load().map_err(tuwen_retrieve::Error::from)?;
+        open.engine.shared_encoder().load().map_err(tuwen_retrieve::Error::from)?;
         Ok(open.warm()?)
     }
 
     /// Opens it again and puts that in the place of what was there, when it is ready.
     pub fn reload(&self) -> Result<u64> {
         let before = self.current();
-        let engine = engine(&self.source, &[Arc::clone(before.engine.encoder())])?;
+        let engine = engine(&self.source, &[Arc::clone(before.engine.shared_encoder())])?;
         let open = Open::new(engine, before.generation + 1)?;
         open.warm()?;
         let generation = open.generation;

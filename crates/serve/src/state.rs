@@ -62,7 +62,7 @@ impl State {
         let watched = sources.iter().map(Watched::new).collect::<Result<Vec<_>>>()?;
         let mut shelves: Vec<Shelf> = Vec::new();
         for source in sources {
-            let encoder = |shelf: &Shelf| Arc::clone(shelf.current().engine.encoder());
+            let encoder = |shelf: &Shelf| Arc::clone(shelf.current().engine.shared_encoder());
             let models: Vec<_> = shelves.iter().map(encoder).collect();
             shelves.push(Shelf::open(source, &models)?);
         }
@@ -88,7 +88,7 @@ impl State {
     /// Each gallery's name with its model.
     pub fn models(&self) -> Vec<(String, Arc<CpuEncoder>)> {
         let model = |shelf: &Shelf| {
-            (shelf.source.name.clone(), Arc::clone(shelf.current().engine.encoder()))
+            (shelf.source.name.clone(), Arc::clone(shelf.current().engine.shared_encoder()))
         };
         self.shelves.iter().map(model).collect()
     }

@@ -32,7 +32,7 @@ pub(crate) async fn classify(
 ) -> Result<Response, Problem> {
     check(&state, &wanted.labels)?;
     let open = state.shelf(wanted.gallery.as_deref())?.current();
-    let encoder = open.engine.encoder();
+    let encoder = open.engine.shared_encoder();
     let picture = match (&wanted.image, wanted.like) {
         (Some(uri), None) => {
             let bytes = bytes_of("image", uri)?;

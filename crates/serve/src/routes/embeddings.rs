@@ -70,7 +70,8 @@ pub(crate) async fn embed(
 
 /// The model of that name, that of the first gallery where none is named.
 fn model(state: &State, name: Option<&str>) -> Result<Arc<CpuEncoder>, Problem> {
-    let encoders = state.shelves.iter().map(|shelf| Arc::clone(shelf.current().engine.encoder()));
+    let encoders =
+        state.shelves.iter().map(|shelf| Arc::clone(shelf.current().engine.shared_encoder()));
     let encoders: Vec<_> = encoders.collect();
     let Some(name) = name else { return Ok(Arc::clone(&encoders[0])) };
     let found = encoders.iter().find(|encoder| encoder.name() == name);

@@ -234,7 +234,7 @@ async fn vector(
 ) -> Result<Option<Arc<[f32]>>, Problem> {
     let pictures = usize::from(wanted.image.is_some()) + usize::from(wanted.like.is_some());
     let (for_words, for_pictures) = weights(wanted, pictures)?;
-    let (encoder, mut parts) = (open.engine.encoder(), Vec::new());
+    let (encoder, mut parts) = (open.engine.shared_encoder(), Vec::new());
     let mut texts: Vec<(String, f32)> = Vec::new();
     if let Some(query) = &wanted.query {
         check_text(&state.settings.limits, "query", query)?;
