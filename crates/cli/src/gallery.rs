@@ -39,8 +39,18 @@ pub struct Place {
 impl GalleryArg {
     /// The gallery's place; `.tuwen` here where there is none yet.
     pub fn place(&self) -> Place {
-        let variable = || std::env::var_os(VARIABLE).filter(|folder| !folder.is_empty());
-        if let Some(folder) = self.gallery.clone().or_else(|| variable().map(PathBuf::from)) {
+        match &self.gallery {
+            Some(folder) => Place { folder: folder.clone(), above: false },
+            None => Place::usual(),
+        }
+    }
+}
+
+impl Place {
+    /// Where a gallery is that nobody names.
+    pub fn usual() -> Self {
+        let variable = std::env::var_os(VARIABLE).filter(|folder| !folder.is_empty());
+        if let Some(folder) = variable.map(PathBuf::from) {
             return Place { folder, above: false };
         }
         let here = PathBuf::from(FOLDER);

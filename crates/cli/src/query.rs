@@ -20,7 +20,10 @@ pub struct Usage(pub String);
 /// Whether an error is the user's: of this program, or of what it stands on.
 pub fn is_usage(error: &anyhow::Error) -> bool {
     let below = error.downcast_ref::<tuwen_retrieve::Error>();
-    error.is::<Usage>() || matches!(below, Some(tuwen_retrieve::Error::Usage(_)))
+    let served = error.downcast_ref::<tuwen_serve::Error>();
+    error.is::<Usage>()
+        || matches!(below, Some(tuwen_retrieve::Error::Usage(_)))
+        || matches!(served, Some(tuwen_serve::Error::Usage(_)))
 }
 
 pub use crate::words::of_error as in_words;

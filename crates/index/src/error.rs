@@ -99,7 +99,7 @@ pub enum Error {
     /// A file of vectors is not as it was written.
     #[error(
         "{} is damaged ({what}); the gallery's pictures are not: make it anew from them with \
-         `tuwen index PATH --rebuild --gallery {}` (and its --model, if it had another than the built-in)",
+         `tuwen index PATH --rebuild --gallery {}` (with its --captions, and its --model if that was not the built-in)",
         path.display(), quoted(gallery_of(path))
     )]
     DamagedSegment {

@@ -1,11 +1,11 @@
 //! What a gallery holds.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::filter::Fields;
 
 /// What an item is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Modality {
     /// A picture.

@@ -9,11 +9,11 @@ pub(crate) const FORMAT: i64 = 2;
 
 /// `item` holds pictures and texts. A caption is a text whose `owner` is a picture. `origin` is the
 /// file an item comes from, as bytes: a file name need not be UTF-8. Its vector is row `row` of a segment;
-/// `described` says whether its fields and words are known.
+/// a number is never given twice; `described` says whether its fields and words are known.
 const ITEMS: &str = "
     CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE item (
-        id       INTEGER PRIMARY KEY,
+        id       INTEGER PRIMARY KEY AUTOINCREMENT,
         kind     TEXT NOT NULL CHECK (kind IN ('image', 'text')),
         origin   BLOB NOT NULL,
         text     TEXT,

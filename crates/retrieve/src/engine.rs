@@ -2,7 +2,7 @@
 //! they cannot disagree.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde::Serialize;
 use tuwen_encode::CpuEncoder;
@@ -78,11 +78,20 @@ pub struct Found {
     pub remarks: Vec<Remark>,
 }
 
+/// The items of a search in their order, before anything is read about them.
+#[derive(Clone, Debug, Default)]
+pub struct Ranked {
+    /// Best first, at most as many as were asked for; without a score where there was no query.
+    pub items: Vec<(i64, Option<f32>)>,
+    /// How many there would be if all were asked for.
+    pub total: usize,
+}
+
 /// A gallery as it was when it was opened, with its model.
 pub struct Engine {
     folder: PathBuf,
     gallery: Mutex<Gallery>,
-    encoder: CpuEncoder,
+    encoder: Arc<CpuEncoder>,
     images: OnceLock<Vectors>,
     texts: OnceLock<Vectors>,
 }
@@ -98,14 +107,19 @@ impl Engine {
         let name = options.model.as_ref().unwrap_or(&made.name);
         let encoder = as_made(folder, &made, open_model(name, options.long_text)?)?;
         gallery.check_model(&model_id(name, &encoder)?)?;
-        Ok(Self::of(gallery, encoder))
+        Self::of(gallery, encoder)
     }
 
-    /// A gallery whose model is at hand.
-    pub fn of(gallery: Gallery, encoder: CpuEncoder) -> Self {
+    /// A gallery whose model is at hand, possibly that of other galleries as well. It stays as it is now, whatever
+    /// others commit.
+    ///
+    /// # Errors
+    /// The gallery cannot be read.
+    pub fn of(gallery: Gallery, encoder: impl Into<Arc<CpuEncoder>>) -> Result<Self> {
+        gallery.hold()?;
         let (images, texts) = (OnceLock::new(), OnceLock::new());
         let folder = gallery.folder().to_path_buf();
-        Self { folder, gallery: Mutex::new(gallery), encoder, images, texts }
+        Ok(Self { folder, gallery: Mutex::new(gallery), encoder: encoder.into(), images, texts })
     }
 
     /// Where the gallery is.
@@ -115,6 +129,11 @@ impl Engine {
 
     /// The model.
     pub fn encoder(&self) -> &CpuEncoder {
+        &self.encoder
+    }
+
+    /// The model, to be shared with another gallery's engine or with this one's when it is opened again.
+    pub fn shared_encoder(&self) -> &Arc<CpuEncoder> {
         &self.encoder
     }
 
@@ -146,7 +165,8 @@ impl Engine {
     /// A query that makes no sense, or a gallery that cannot be read.
     pub fn search(&self, query: Option<&Query>, search: &Search) -> Result<Found> {
         let Some(query) = query else {
-            return Ok(Found { hits: self.list(search)?, remarks: Vec::new() });
+            let listed = self.list(search)?;
+            return Ok(Found { hits: self.hits(&listed.items)?, remarks: Vec::new() });
         };
         let Embedded { vector, remarks } = self.embed(query)?;
         Ok(Found { hits: self.find(&vector, query.wanted_words(), search)?, remarks })
@@ -157,6 +177,14 @@ impl Engine {
     /// # Errors
     /// As [`Self::search`].
     pub fn find(&self, vector: &[f32], words: Option<&str>, search: &Search) -> Result<Vec<Hit>> {
+        self.hits(&self.rank(vector, words, search)?.items)
+    }
+
+    /// The same before the items are read.
+    ///
+    /// # Errors
+    /// As [`Self::search`].
+    pub fn rank(&self, vector: &[f32], words: Option<&str>, search: &Search) -> Result<Ranked> {
         let Search { modality, k, .. } = *search;
         let mut among = self.among(search)?;
         if search.words != Words::Ignored && words.is_none() {
@@ -187,7 +215,9 @@ impl Engine {
                 fusion.of(&near, &named, k)
             }
         };
-        self.hits(scored.into_iter().map(|hit| (hit.id, Some(hit.score))))
+        let total = among.map_or_else(|| self.len(modality), |items| Ok(items.len() as usize))?;
+        let items = scored.into_iter().map(|hit| (hit.id as i64, Some(hit.score))).collect();
+        Ok(Ranked { items, total })
     }
 
     fn by_vector(
@@ -207,19 +237,25 @@ impl Engine {
         Ok(search.filter.as_ref().map(select).transpose()?)
     }
 
-    fn list(&self, search: &Search) -> Result<Vec<Hit>> {
+    /// The items that the filter is true of, all without one, in the order of their numbers.
+    ///
+    /// # Errors
+    /// The gallery cannot be read.
+    pub fn list(&self, search: &Search) -> Result<Ranked> {
         let items = match self.among(search)? {
             Some(items) => items,
             None => self.gallery().ids(search.modality)?,
         };
-        self.hits(items.into_iter().take(search.k).map(|id| (id, None)))
+        let total = items.len() as usize;
+        let items = items.into_iter().take(search.k).map(|id| (id as i64, None)).collect();
+        Ok(Ranked { items, total })
     }
 
-    fn hits(&self, scored: impl Iterator<Item = (u64, Option<f32>)>) -> Result<Vec<Hit>> {
+    fn hits(&self, ranked: &[(i64, Option<f32>)]) -> Result<Vec<Hit>> {
         let (gallery, mut hits) = (self.gallery(), Vec::new());
-        for (id, score) in scored {
+        for &(id, score) in ranked {
             // Another program may have removed it meanwhile.
-            let Some(item) = gallery.item(id as i64)? else { continue };
+            let Some(item) = gallery.item(id)? else { continue };
             hits.push(Hit {
                 rank: hits.len() + 1,
                 score,
@@ -232,7 +268,11 @@ impl Engine {
         Ok(hits)
     }
 
-    fn vectors(&self, modality: Modality) -> Result<&Vectors> {
+    /// The vectors of a modality, mapped when they are first asked for.
+    ///
+    /// # Errors
+    /// The gallery cannot be read.
+    pub fn vectors(&self, modality: Modality) -> Result<&Vectors> {
         let kept = match modality {
             Modality::Image => &self.images,
             Modality::Text => &self.texts,

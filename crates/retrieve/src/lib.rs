@@ -40,11 +40,11 @@ pub mod query;
 pub mod walk;
 mod words;
 
-pub use engine::{Engine, Found, Hit, Options, Search};
+pub use engine::{Engine, Found, Hit, Options, Ranked, Search};
 pub use error::{Error, Result};
 pub use file_name::FileName;
 pub use indexing::{Indexer, Line, Missing, Settings, Summary};
 pub use model::{LongText, as_in_gallery, model_id, open_model};
 pub use origin::path_of;
-pub use query::{Embedded, Query, Remark};
+pub use query::{Embedded, Query, Remark, UNWANTED, weighted};
 pub use words::{Fusion, Words};

@@ -138,45 +138,71 @@ impl Query {
     /// # Errors
     /// Words that are empty, a picture that cannot be read, parts that cancel out, or the encoder's failure.
     pub fn embed(&self, encoder: &CpuEncoder) -> Result<Embedded> {
-        let (mut sum, mut remarks) = (vec![0.0; encoder.dim()], Vec::new());
-        for (part, weight) in &self.parts {
+        let mut remarks = Vec::new();
+        let vector = |(part, weight): &(Part, f32)| -> Result<(Vec<f32>, f32)> {
             let vector = match part {
-                Part::Words(words) => words_vector(encoder, words, &mut remarks)?,
+                Part::Words(words) => {
+                    remarks.append(&mut Remark::on(encoder, words)?);
+                    encoder.encode_texts(&[words])?
+                }
                 Part::Picture(path) => picture_vector(encoder, path)?,
             };
-            sum.iter_mut().zip(vector).for_each(|(sum, value)| *sum += weight * value);
-        }
-        let length = sum.iter().map(|v| v * v).sum::<f32>().sqrt();
-        if length < 1e-6 {
-            let what = match self.is_empty() {
-                true => "there is nothing to search for: give words or a picture",
-                false => "the parts of the query cancel out: give them other weights",
-            };
-            return Err(Error::Usage(what.into()));
-        }
-        sum.iter_mut().for_each(|value| *value /= length);
-        Ok(Embedded { vector: sum, remarks })
+            Ok((vector, *weight))
+        };
+        let parts = self.parts.iter().map(vector).collect::<Result<Vec<_>>>()?;
+        Ok(Embedded { vector: weighted(&parts)?, remarks })
     }
 }
 
-fn words_vector(encoder: &CpuEncoder, words: &str, remarks: &mut Vec<Remark>) -> Result<Vec<f32>> {
-    if words.trim().is_empty() {
-        let what = "the query is empty: give some words, or --image FILE";
+/// How much what is not wanted counts, beside 1 for what is.
+pub const UNWANTED: f32 = -0.5;
+
+/// The weighted sum of unit vectors (D), of length 1: what a query of several parts looks for.
+///
+/// # Errors
+/// There are none, or they cancel out.
+pub fn weighted(parts: &[(Vec<f32>, f32)]) -> Result<Vec<f32>> {
+    let mut sum = vec![0.0; parts.first().map_or(0, |(vector, _)| vector.len())];
+    for (vector, weight) in parts {
+        sum.iter_mut().zip(vector).for_each(|(sum, value)| *sum += weight * value);
+    }
+    let length = sum.iter().map(|v| v * v).sum::<f32>().sqrt();
+    if length < 1e-6 {
+        let what = match parts.is_empty() {
+            true => "there is nothing to search for: give words or a picture",
+            false => "the parts of the query cancel out: give them other weights",
+        };
         return Err(Error::Usage(what.into()));
     }
-    let input = encoder.tokenise(words)?;
-    if input.lost > 0 {
-        remarks.push(Remark::Lost(input.lost));
+    sum.iter_mut().for_each(|value| *value /= length);
+    Ok(sum)
+}
+
+impl Remark {
+    /// What a user should know about how a model reads these words.
+    ///
+    /// # Errors
+    /// There are no words, or the tokenizer's own failure.
+    pub fn on(encoder: &CpuEncoder, words: &str) -> Result<Vec<Self>> {
+        if words.trim().is_empty() {
+            let what = "the query is empty: give some words, or --image FILE";
+            return Err(Error::Usage(what.into()));
+        }
+        let mut remarks = Vec::new();
+        let input = encoder.tokenise(words)?;
+        if input.lost > 0 {
+            remarks.push(Self::Lost(input.lost));
+        }
+        let (unknown, all) = encoder.unknown_tokens(words)?;
+        let shown = words.trim().to_owned();
+        if unknown > 0 || all == 0 {
+            remarks.push(Self::Unknown { words: shown.clone(), unknown, all });
+        }
+        if encoder.minds_width(words) {
+            remarks.push(Self::Width(shown));
+        }
+        Ok(remarks)
     }
-    let (unknown, all) = encoder.unknown_tokens(words)?;
-    let shown = words.trim().to_owned();
-    if unknown > 0 || all == 0 {
-        remarks.push(Remark::Unknown { words: shown.clone(), unknown, all });
-    }
-    if encoder.minds_width(words) {
-        remarks.push(Remark::Width(shown));
-    }
-    Ok(encoder.encode_texts(&[words])?)
 }
 
 fn picture_vector(encoder: &CpuEncoder, path: &Path) -> Result<Vec<f32>> {

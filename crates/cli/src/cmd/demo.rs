@@ -59,7 +59,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let encoder = builtin::open()?;
     let folder = args.folder.join("gallery");
     let added = index(&pictures, &folder, &encoder)?;
-    let engine = Engine::of(Gallery::open(&folder)?, encoder);
+    let engine = Engine::of(Gallery::open(&folder)?, encoder)?;
     say!("{added} pictures indexed in {}", folder.display());
     say!("");
     let mut rows = Vec::new();

@@ -12,6 +12,7 @@ pub mod model;
 pub mod runs;
 pub mod score;
 pub mod search;
+pub mod serve;
 pub mod taidi;
 pub mod train;
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use serde::Serialize;
 use tuwen_index::Modality;
-use tuwen_retrieve::{Fusion, Hit, Query, Search, Words};
+use tuwen_retrieve::{Fusion, Hit, Query, Search, UNWANTED, Words};
 
 use crate::gallery::{AmongArgs, GalleryArg, note_fields, open, queries};
 use crate::output::{Force, OutputFile};
@@ -75,8 +75,6 @@ pub struct Args {
 
 const NO_IMAGES: &str = "the gallery has no image items (--kind text finds its texts)";
 const NO_TEXTS: &str = "the gallery has no text items (--kind image finds its pictures)";
-/// How much what is not wanted counts, beside 1 for what is.
-const UNWANTED: f32 = -0.5;
 
 fn fusion(text: &str) -> Result<Fusion, String> {
     if text == "ranks" {

@@ -32,6 +32,14 @@ impl Gallery {
         Ok(self.items("id = ?1", params![id])?.pop())
     }
 
+    /// The captions of a picture.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn captions_of(&self, id: i64) -> Result<Vec<Item>> {
+        self.items("owner = ?1", params![id])
+    }
+
     /// All items of a modality.
     ///
     /// # Errors

@@ -23,6 +23,9 @@ impl Lock {
     /// Locks a folder; nothing where another program holds the lock.
     pub(super) fn take(folder: &Path) -> Result<Option<Self>> {
         let path = folder.join(NAME);
+        if std::fs::symlink_metadata(&path).is_ok_and(|data| data.is_symlink()) {
+            return Err(Error::other("its lock file is a link: remove that link"));
+        }
         for _ in 0..ATTEMPTS {
             let options = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
             let lock = Self { path: path.clone(), file: options? };

@@ -25,6 +25,7 @@ use crate::schema::FORMAT;
 use crate::{Error, Result};
 
 const DATABASE: &str = "gallery.sqlite";
+const LOG: &str = "gallery.sqlite-wal";
 
 /// An open gallery.
 pub struct Gallery {
@@ -52,6 +53,11 @@ impl Gallery {
         &self.folder
     }
 
+    /// The file of its database.
+    pub fn file(&self) -> PathBuf {
+        self.folder.join(DATABASE)
+    }
+
     /// Opens for reading, also on a read-only disk.
     ///
     /// # Errors
@@ -67,6 +73,11 @@ impl Gallery {
             .or_else(|error| match error.sqlite_error_code() {
                 // Without a place for the shared-memory file nobody can be writing either.
                 Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly) => {
+                    // What a stopped writer left there belongs to the gallery.
+                    let log = std::fs::metadata(folder.join(LOG)).is_ok_and(|data| data.len() > 0);
+                    if log {
+                        return Err(error);
+                    }
                     let uri = format!("file:{}?immutable=1", escape(&file));
                     Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI)
                 }
@@ -97,6 +108,7 @@ impl Gallery {
         let mut gallery = Self::of(folder, db, beside, Some(lock))?;
         gallery.begin_writing().map_err(|e| gallery.error(e))?;
         gallery.migrate()?;
+        gallery.check_segments()?;
         if gallery.beside.is_none() {
             gallery.remove_unused();
         }
@@ -133,6 +145,27 @@ impl Gallery {
             }
         }
         self.db.execute("INSERT OR REPLACE INTO meta VALUES ('writing', '1')", []).map(drop)
+    }
+
+    /// A number that is another one when another program has committed since it was last asked for on this
+    /// connection. It costs no reading of the disk, so that whoever serves a gallery can ask often.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn data_version(&self) -> Result<i64> {
+        let asked = self.db.query_row("PRAGMA data_version", [], |row| row.get(0));
+        asked.map_err(|e| self.error(e))
+    }
+
+    /// Keeps what is read from now on as it is now, whatever others commit: vectors, fields, words and items of one
+    /// state.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn hold(&self) -> Result<()> {
+        // A transaction begins with what it first reads.
+        let begin = "BEGIN; SELECT count(*) FROM meta;";
+        self.db.execute_batch(begin).map_err(|e| self.error(e))
     }
 
     /// Refuses a gallery that another model made.

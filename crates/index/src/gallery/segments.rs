@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{Gallery, corrupt, floats, unwritable};
 use crate::item::Modality;
-use crate::vectors::{BLOCK, Checks, IdSet, Segment, Tail, Vectors};
+use crate::vectors::{BLOCK, Checks, IdSet, Segment, Tail, Vectors, check_files};
 use crate::{Error, Result};
 
 /// The folder of the segments, in the gallery's.
@@ -51,9 +51,9 @@ impl Gallery {
 
     fn snapshot(&self, modality: Modality, dim: usize) -> Result<Vectors> {
         // One state of the database for all of it.
-        let transaction = match self.pending.borrow().is_some() {
-            true => None,
-            false => Some(self.db.unchecked_transaction().map_err(|e| self.error(e))?),
+        let transaction = match self.db.is_autocommit() {
+            true => Some(self.db.unchecked_transaction().map_err(|e| self.error(e))?),
+            false => None,
         };
         let mut segments = Vec::new();
         for (number, rows) in self.numbers(modality).map_err(|e| self.error(e))? {
@@ -96,6 +96,17 @@ impl Gallery {
         let sql = "SELECT row FROM tombstone WHERE segment = ?1";
         let mut statement = self.db.prepare_cached(sql)?;
         statement.query_map([number], |row| Ok(row.get::<_, i64>(0)? as u64))?.collect()
+    }
+
+    /// Refuses a gallery whose segments are lost or cut: a writer would say that all is well.
+    pub(super) fn check_segments(&self) -> Result<()> {
+        let dim = self.model()?.dim;
+        for modality in [Modality::Image, Modality::Text] {
+            for (number, rows) in self.numbers(modality).map_err(|e| self.error(e))? {
+                check_files(&self.segments(), number, rows, dim)?;
+            }
+        }
+        Ok(())
     }
 
     /// Where the segments are.
@@ -234,10 +245,15 @@ impl Gallery {
     /// Removes files of no segment: of a stopped writer, or merged ones. That one stays costs only space.
     pub(super) fn remove_unused(&self) {
         let Ok(used) = used(&self.db) else { return };
-        for (number, path) in files(&self.segments()) {
-            if !used.contains(&number) {
-                let _ = std::fs::remove_file(path);
-            }
+        let mut unused = files(&self.segments());
+        unused.retain(|(number, _)| !used.contains(number));
+        // What no longer names them is on the disk first: the power may fail between the two.
+        let synced = || {
+            let sql = "PRAGMA wal_checkpoint(FULL)";
+            self.db.query_row(sql, [], |row| Ok(row.get::<_, i64>(0)? == 0))
+        };
+        if !unused.is_empty() && synced().unwrap_or(false) {
+            unused.into_iter().for_each(|(_, path)| drop(std::fs::remove_file(path)));
         }
     }
 }

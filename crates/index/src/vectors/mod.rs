@@ -10,7 +10,7 @@ mod segment;
 use rayon::prelude::*;
 
 pub use self::ids::IdSet;
-pub(crate) use self::segment::{BLOCK, Checks, Segment, Tail, read_row};
+pub(crate) use self::segment::{BLOCK, Checks, Segment, Tail, check_files, read_row};
 use crate::topk::{Hit, TopK};
 use crate::{Result, exact};
 

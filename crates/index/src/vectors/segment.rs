@@ -64,12 +64,8 @@ impl Map {
     /// Maps the first `len` bytes.
     fn open(path: PathBuf, len: usize) -> Result<Self> {
         let failed = |source| Error::Segment { path: path.clone(), source };
+        check_file(&path, len)?;
         let file = File::open(&path).map_err(failed)?;
-        let there = file.metadata().map_err(failed)?.len();
-        if there < len as u64 {
-            let what = format!("{there} bytes of the {len} that were written");
-            return Err(Error::DamagedSegment { path, what });
-        }
         // SAFETY: bytes that the database says are committed are never written or cut again: writers, who hold
         // the gallery's lock, only append behind them, and a merge makes new files and removes the names of the
         // old ones. What another program does to these files is outside of what can be kept from here: a
@@ -175,6 +171,28 @@ impl Segment {
         }
         Ok(part)
     }
+}
+
+/// Refuses a file that is not as long as it was written, or none (a pipe would be waited for).
+fn check_file(path: &Path, len: usize) -> Result<()> {
+    let data = std::fs::metadata(path);
+    let data = data.map_err(|source| Error::Segment { path: path.to_path_buf(), source })?;
+    let what = match (data.is_file(), data.len()) {
+        (true, there) if there >= len as u64 => return Ok(()),
+        (true, there) => format!("{there} bytes of the {len} that were written"),
+        (false, _) => "it is no file".to_owned(),
+    };
+    Err(Error::DamagedSegment { path: path.to_path_buf(), what })
+}
+
+/// Refuses a segment whose files are lost or cut, without reading them.
+///
+/// # Errors
+/// What is wrong with which file.
+pub(crate) fn check_files(folder: &Path, number: i64, rows: usize, dim: usize) -> Result<()> {
+    let [vectors, ids] = paths(folder, number);
+    check_file(&ids, rows * 8)?;
+    check_file(&vectors, rows * dim * 4)
 }
 
 /// The files of a segment: vectors, ids.

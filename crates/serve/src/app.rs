@@ -1,0 +1,51 @@
+//! The router: which address is which question, and what all of them pass.
+
+use axum::Router;
+use axum::http::{Method, Uri};
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+
+use crate::problem::{Problem, ProblemType};
+use crate::routes::{classify, embeddings, fields, files, items, search, status};
+use crate::{State, guard, ui};
+
+/// All routes over a state: a value that a test asks without a socket.
+pub fn app(state: State) -> Router {
+    Router::new()
+        .route("/", get(ui::index))
+        .route("/ui/{*name}", get(ui::asset))
+        .route("/health", get(status::health))
+        .route("/ready", get(status::ready))
+        .route("/metrics", get(status::metrics))
+        .route("/v1/stats", get(status::stats))
+        .route("/v1/search", post(search::search))
+        .route("/v1/items", get(items::list))
+        .route("/v1/items/{id}", get(items::item))
+        .route("/v1/items/{id}/thumbnail", get(files::thumbnail))
+        .route("/v1/items/{id}/image", get(files::image))
+        .route("/v1/items/{id}/similar", get(search::similar))
+        .route("/v1/fields", get(fields::list))
+        .route("/v1/fields/{name}", get(fields::values))
+        .route("/v1/embeddings", post(embeddings::embed))
+        .route("/v1/classify", post(classify::classify))
+        .fallback(not_found)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(state.clone(), guard::in_time))
+        .layer(from_fn_with_state(state.clone(), guard::check_key))
+        .layer(from_fn_with_state(state.clone(), guard::check_host))
+        .layer(from_fn_with_state(state.clone(), guard::observe))
+        .with_state(state)
+}
+
+async fn not_found(uri: Uri) -> Problem {
+    let detail = format!("there is nothing at {:?}; the questions begin with /v1/", uri.path());
+    Problem::new(ProblemType::NotFound, detail)
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> Problem {
+    let detail = format!(
+        "{:?} is not asked with {method}; the header `Allow` says how it is asked",
+        uri.path()
+    );
+    Problem::new(ProblemType::MethodNotAllowed, detail)
+}

@@ -1,0 +1,136 @@
+//! What clients send, read within limits: bodies of JSON, the query part of an address, numbers of items. Errors
+//! are [`Problem`]s that say what was expected.
+
+use axum::body::{Bytes, to_bytes};
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::State;
+use crate::problem::{Problem, ProblemType};
+use crate::settings::Limits;
+
+/// A body of JSON.
+pub(crate) struct Body<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<State> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &State) -> Result<Self, Problem> {
+        let headers = request.headers();
+        let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim();
+        // A form of another site cannot send this type without asking first.
+        if !kind.eq_ignore_ascii_case("application/json") {
+            let detail =
+                format!("the body's type is {kind:?}: send `Content-Type: application/json`");
+            return Err(Problem::new(ProblemType::MediaType, detail));
+        }
+        let limit = state.settings.limits.body;
+        let said = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+        if said.and_then(|length| length.parse::<u64>().ok()).is_some_and(|l| l > limit as u64) {
+            return Err(too_large(limit));
+        }
+        let bytes = to_bytes(request.into_body(), limit).await.map_err(|error| {
+            // What `to_bytes` says of a limit is inside of another error.
+            match std::error::Error::source(&error).is_some_and(|e| e.to_string().contains("limit"))
+            {
+                true => too_large(limit),
+                false => {
+                    Problem::new(ProblemType::MalformedJson, "the body ended before it was whole")
+                }
+            }
+        })?;
+        Ok(Self(parse(&bytes)?))
+    }
+}
+
+fn too_large(limit: usize) -> Problem {
+    let detail =
+        format!("the body has more than {limit} bytes: send a smaller picture or fewer inputs");
+    Problem::new(ProblemType::TooLarge, detail)
+}
+
+fn parse<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Problem> {
+    serde_json::from_slice(bytes).map_err(|error| match error.classify() {
+        serde_json::error::Category::Data => Problem::value(format!("body: {error}")),
+        _ => Problem::new(
+            ProblemType::MalformedJson,
+            format!("body: {error}: send a JSON object in UTF-8"),
+        ),
+    })
+}
+
+/// What stands behind the `?` of an address.
+pub(crate) struct Params<T>(pub T);
+
+impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Params<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let Query(params) = Query::try_from_uri(&parts.uri).map_err(|error| {
+            Problem::value(format!("the part of the address behind `?`: {}", error.body_text()))
+        })?;
+        Ok(Self(params))
+    }
+}
+
+/// An item's number in an address.
+pub(crate) fn item_id(written: &str) -> Result<i64, Problem> {
+    written.parse().map_err(|_| {
+        let detail =
+            format!("there is no item {written:?}: items have numbers, as in a hit's `id`");
+        Problem::new(ProblemType::NotFound, detail)
+    })
+}
+
+/// How many hits, and how many come before them.
+pub(crate) fn window(
+    limits: &Limits,
+    k: Option<usize>,
+    usual: usize,
+    offset: usize,
+) -> Result<usize, Problem> {
+    let k = k.unwrap_or(usual);
+    if !(1..=limits.k).contains(&k) {
+        let detail =
+            format!("k: {k} is not between 1 and {}; page through with `offset`", limits.k);
+        return Err(Problem::value(detail));
+    }
+    if offset > limits.offset {
+        let most = limits.offset;
+        let detail = format!("offset: {offset} is more than {most}: narrow it down with `where`");
+        return Err(Problem::value(detail));
+    }
+    Ok(k)
+}
+
+/// Refuses a text that is longer than the limit; `name` is its key.
+pub(crate) fn check_text(limits: &Limits, name: &str, text: &str) -> Result<(), Problem> {
+    // Bytes first, which costs nothing.
+    let most = limits.text;
+    if text.len() <= most || text.chars().count() <= most {
+        return Ok(());
+    }
+    let detail =
+        format!("{name}: it has {} characters, {most} are the limit", text.chars().count());
+    Err(Problem::new(ProblemType::TooLarge, detail))
+}
+
+/// An answer in JSON.
+pub(crate) struct Json<T>(pub T);
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        match serde_json::to_vec(&self.0) {
+            Ok(bytes) => {
+                let json = HeaderValue::from_static("application/json");
+                ([(header::CONTENT_TYPE, json)], bytes).into_response()
+            }
+            Err(error) => Problem::internal(error).into_response(),
+        }
+    }
+}

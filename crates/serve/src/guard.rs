@@ -1,0 +1,108 @@
+//! What every request passes, from the outside in: counted and given the headers of safety, called by a name of
+//! this server, with a key where there are keys, done before its deadline.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request, State as From};
+use axum::http::uri::Authority;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use crate::State;
+use crate::problem::{Problem, ProblemType};
+
+/// Everything comes from this server, no script or style stands in a page, and nobody frames it.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
+    connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// Headers of all answers. Other sites may neither read an answer (there is no CORS) nor show its pictures.
+const HEADERS: [(HeaderName, &str); 4] = [
+    (header::CONTENT_SECURITY_POLICY, POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];
+
+/// Questions that need no key: whether the server lives.
+const OPEN: [&str; 2] = ["/health", "/ready"];
+
+/// Counts and logs a request, and gives its answer the headers that all have.
+pub(crate) async fn observe(From(state): From<State>, request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let route = route.unwrap_or_else(|| "none".into());
+    let method = request.method().clone();
+    let mut response = next.run(request).await;
+    let (status, took) = (response.status().as_u16(), began.elapsed());
+    state.metrics.note(&route, status, took);
+    let took_ms = took.as_secs_f64() * 1000.0;
+    tracing::debug!(%method, route, status, took_ms, "answered");
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Refuses a request that calls the server by a name that is not its own: a page of another site whose name was
+/// bound to this address (DNS rebinding) could read everything otherwise.
+pub(crate) async fn check_host(From(state): From<State>, request: Request, next: Next) -> Response {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = host.or_else(|| request.uri().authority().map(Authority::as_str));
+    if host.is_some_and(|host| is_ours(host, &state)) {
+        return next.run(request).await;
+    }
+    let shown = host.unwrap_or("nothing");
+    let detail = format!(
+        "the request calls this server {shown:?}, which is not one of its names: start it with \
+         `--host NAME`, or ask it as 127.0.0.1 or localhost"
+    );
+    Problem::new(ProblemType::WrongHost, detail).into_response()
+}
+
+fn is_ours(host: &str, state: &State) -> bool {
+    let Ok(authority) = host.parse::<Authority>() else { return false };
+    if authority.as_str().contains('@') {
+        return false;
+    }
+    let name = authority.host().trim_end_matches('.');
+    let bare = name.trim_start_matches('[').trim_end_matches(']');
+    match bare.parse::<IpAddr>() {
+        // An address is no name that somebody could bind elsewhere.
+        Ok(address) if address.is_loopback() || state.settings.any_address => true,
+        _ => {
+            let known = |known: &String| known.eq_ignore_ascii_case(bare);
+            bare.eq_ignore_ascii_case("localhost") || state.settings.hosts.iter().any(known)
+        }
+    }
+}
+
+/// Asks for a key where there are keys.
+pub(crate) async fn check_key(From(state): From<State>, request: Request, next: Next) -> Response {
+    let given = request.headers().get(header::AUTHORIZATION);
+    let may = |keys: &crate::Keys| keys.accept(given) || OPEN.contains(&request.uri().path());
+    if state.settings.keys.as_ref().is_none_or(may) {
+        return next.run(request).await;
+    }
+    let detail = "send one of the server's keys: `Authorization: Bearer KEY`, or as the password of basic \
+                  authentication";
+    Problem::new(ProblemType::Unauthorised, detail).into_response()
+}
+
+/// Gives a request up that takes too long; what it waits for is dropped with it.
+pub(crate) async fn in_time(From(state): From<State>, request: Request, next: Next) -> Response {
+    let deadline = state.settings.deadline;
+    match tokio::time::timeout(deadline, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            let detail = format!(
+                "it was not done after {} s: ask for less, or again when less is going on",
+                deadline.as_secs_f64()
+            );
+            Problem::new(ProblemType::Deadline, detail).into_response()
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Items as clients see them: what the gallery knows of each hit, on one page.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+use tuwen_index::{Gallery, IdSet, Item, Modality};
+use tuwen_retrieve::{FileName, path_of};
+
+use crate::problem::Problem;
+use crate::shelf::Open;
+
+/// One page of an answer, as it is kept.
+pub(crate) struct Page {
+    pub total: usize,
+    pub remarks: Vec<String>,
+    /// An array of hits, as JSON already.
+    pub hits: Box<RawValue>,
+}
+
+/// An item that was found.
+#[derive(Serialize)]
+struct Hit<'a> {
+    rank: usize,
+    id: i64,
+    kind: Modality,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    score: Option<f32>,
+    #[serde(flatten)]
+    file: &'a FileName,
+    name: String,
+    width: Option<u32>,
+    height: Option<u32>,
+    text: Option<&'a str>,
+    /// The picture of a caption.
+    owner: Option<i64>,
+    thumbnail: Option<String>,
+    /// Of a picture's captions the one nearest to the query, the first one where there is no query.
+    caption: Option<&'a str>,
+}
+
+/// Width and height in an item's metadata.
+pub(crate) fn size_of(item: &Item) -> (Option<u32>, Option<u32>) {
+    let json: serde_json::Value = serde_json::from_str(&item.metadata).unwrap_or_default();
+    let side = |name: &str| json[name].as_u64()?.try_into().ok();
+    (side("width"), side("height"))
+}
+
+/// Where a picture's thumbnail is; the hash makes it another address when the picture is another one.
+pub(crate) fn thumbnail_of(item: &Item, gallery: &str) -> String {
+    format!(
+        "/v1/items/{}/thumbnail?v={}{gallery}",
+        item.id,
+        hex(&item.hash[..item.hash.len().min(8)])
+    )
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The JSON of a page; `offset` hits come before it, and `gallery` is what links need. Blocks.
+pub(crate) fn page(
+    open: &Open,
+    gallery: &str,
+    ranked: &[(i64, Option<f32>)],
+    offset: usize,
+    vector: Option<&[f32]>,
+) -> Result<Box<RawValue>, Problem> {
+    let read = read(&open.engine.gallery(), ranked)?;
+    let captions = nearest(open, &read, vector)?;
+    let hit = |(at, Read { item, score, owner, captions: own }): (usize, &Read)| {
+        let pictured = if item.modality == Modality::Image { Some(item) } else { owner.as_ref() };
+        let (width, height) = size_of(item);
+        let file = FileName::from(path_of(&item.origin).as_path());
+        let caption = captions.get(&item.id).and_then(|&at| own.get(at));
+        let hit = Hit {
+            rank: offset + at + 1,
+            id: item.id,
+            kind: item.modality,
+            score: *score,
+            name: file.last(),
+            file: &file,
+            width,
+            height,
+            text: item.text.as_deref(),
+            owner: item.owner,
+            thumbnail: pictured.map(|item| thumbnail_of(item, gallery)),
+            caption: caption.or(own.first()).and_then(|caption| caption.text.as_deref()),
+        };
+        serde_json::value::to_raw_value(&hit)
+    };
+    let hits: Result<Vec<_>, _> = read.iter().enumerate().map(hit).collect();
+    let json = hits.and_then(|hits| serde_json::value::to_raw_value(&hits));
+    json.map_err(Problem::internal)
+}
+
+/// What the gallery knows of a hit.
+struct Read {
+    item: Item,
+    score: Option<f32>,
+    owner: Option<Item>,
+    captions: Vec<Item>,
+}
+
+fn read(gallery: &Gallery, ranked: &[(i64, Option<f32>)]) -> Result<Vec<Read>, Problem> {
+    let mut all = Vec::with_capacity(ranked.len());
+    for &(id, score) in ranked {
+        // Another program may have removed it meanwhile.
+        let Some(item) = gallery.item(id)? else { continue };
+        let owner = item.owner.map(|owner| gallery.item(owner)).transpose()?.flatten();
+        let captions = match item.modality {
+            Modality::Image => gallery.captions_of(id)?,
+            Modality::Text => Vec::new(),
+        };
+        all.push(Read { item, score, owner, captions });
+    }
+    Ok(all)
+}
+
+/// For each picture with several captions which of them is nearest to the query: one search for all of the page.
+fn nearest(
+    open: &Open,
+    read: &[Read],
+    vector: Option<&[f32]>,
+) -> Result<HashMap<i64, usize>, Problem> {
+    let several = || read.iter().filter(|read| read.captions.len() > 1);
+    let ids: IdSet = several().flat_map(|r| &r.captions).map(|caption| caption.id as u64).collect();
+    let Some(vector) = vector.filter(|_| !ids.is_empty()) else { return Ok(HashMap::new()) };
+    let found = open.engine.vectors(Modality::Text)?.search(vector, ids.len(), Some(&ids))?;
+    let rank: HashMap<i64, usize> =
+        found.iter().enumerate().map(|(rank, hit)| (hit.id as i64, rank)).collect();
+    let best = |read: &Read| {
+        let ranks = read.captions.iter().map(|caption| rank.get(&caption.id).copied());
+        let best = ranks.enumerate().min_by_key(|&(_, rank)| rank.unwrap_or(usize::MAX))?;
+        Some((read.item.id, best.0))
+    };
+    Ok(several().filter_map(best).collect())
+}

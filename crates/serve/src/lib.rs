@@ -1,0 +1,38 @@
+//! Galleries over HTTP: what is searched by `tuwen search` is searched here, by the same engine.
+//!
+//! [`State`] holds galleries, queues and caches; [`app`] makes a router of it, a value that tests ask directly;
+//! [`listen`] serves one on a socket. `routes/` are the questions, one file each; `guard` decides who may ask,
+//! `extract` reads what they send within limits, `problem` is the one table from an error to its status.
+//! What costs time runs off the async threads: `embedder` and `scans` gather what waits in a `queue` and do it
+//! together, everything else waits for a place in a `room`. `shelf` is a gallery that is served, swapped by
+//! `watch` when another program has written it.
+
+mod app;
+mod data_uri;
+mod embedder;
+mod extract;
+mod guard;
+mod hits;
+mod keys;
+mod listen;
+mod lru;
+mod metrics;
+mod problem;
+mod queue;
+mod room;
+mod routes;
+mod scans;
+mod settings;
+mod shelf;
+mod state;
+mod thumbnail;
+mod ui;
+mod watch;
+
+pub use app::app;
+pub use keys::Keys;
+pub use listen::listen;
+pub use problem::{Error, Result};
+pub use settings::{Limits, Settings, Waiting};
+pub use shelf::Source;
+pub use state::State;

@@ -1,0 +1,189 @@
+//! What went wrong, in two forms: [`Problem`] is an answer to a request (RFC 9457), [`Error`] keeps the server
+//! from starting. Here is the one table from a kind of problem to its status.
+
+use std::path::PathBuf;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use tuwen_files::Error as FileError;
+use tuwen_index::filter::FilterError;
+
+/// A kind of problem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ProblemType {
+    MalformedJson,
+    InvalidValue,
+    InvalidFilter,
+    InvalidPicture,
+    Unauthorised,
+    UnknownGallery,
+    UnknownModel,
+    NotFound,
+    FileGone,
+    MethodNotAllowed,
+    TooLarge,
+    MediaType,
+    WrongHost,
+    Busy,
+    Internal,
+    NotReady,
+    Deadline,
+}
+
+impl ProblemType {
+    /// Its status, its name behind `about:blank#`, and its title.
+    fn described(self) -> (StatusCode, &'static str, &'static str) {
+        use StatusCode as S;
+        match self {
+            Self::MalformedJson => (S::BAD_REQUEST, "malformed-json", "The body is no JSON"),
+            Self::InvalidValue => (S::BAD_REQUEST, "invalid-value", "A value cannot be used"),
+            Self::InvalidFilter => (S::BAD_REQUEST, "invalid-filter", "The filter cannot be read"),
+            Self::InvalidPicture => {
+                (S::BAD_REQUEST, "invalid-picture", "The picture cannot be read")
+            }
+            Self::Unauthorised => (S::UNAUTHORIZED, "unauthorised", "A key is needed"),
+            Self::UnknownGallery => (S::NOT_FOUND, "unknown-gallery", "No such gallery"),
+            Self::UnknownModel => (S::NOT_FOUND, "unknown-model", "No such model"),
+            Self::NotFound => (S::NOT_FOUND, "not-found", "Not found"),
+            Self::FileGone => (S::NOT_FOUND, "file-gone", "The item's file is not as indexed"),
+            Self::MethodNotAllowed => {
+                (S::METHOD_NOT_ALLOWED, "method-not-allowed", "Another method is needed")
+            }
+            Self::TooLarge => (S::PAYLOAD_TOO_LARGE, "too-large", "More than the limit"),
+            Self::MediaType => {
+                (S::UNSUPPORTED_MEDIA_TYPE, "media-type", "The body must be JSON and say so")
+            }
+            Self::WrongHost => (S::MISDIRECTED_REQUEST, "wrong-host", "Not a name of this server"),
+            Self::Busy => (S::TOO_MANY_REQUESTS, "busy", "Too many requests at once"),
+            Self::Internal => (S::INTERNAL_SERVER_ERROR, "internal", "The server failed"),
+            Self::NotReady => (S::SERVICE_UNAVAILABLE, "not-ready", "Not ready yet"),
+            Self::Deadline => (S::GATEWAY_TIMEOUT, "deadline", "The request took too long"),
+        }
+    }
+}
+
+/// An answer that says what is wrong and how to mend it.
+#[derive(Clone, Debug)]
+pub(crate) struct Problem {
+    pub kind: ProblemType,
+    pub detail: String,
+}
+
+impl Problem {
+    pub fn new(kind: ProblemType, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into() }
+    }
+
+    pub fn value(detail: impl Into<String>) -> Self {
+        Self::new(ProblemType::InvalidValue, detail)
+    }
+
+    /// A failure that is not the client's: the log has the whole of it, the answer no paths.
+    pub fn internal(error: impl std::fmt::Display) -> Self {
+        tracing::error!(%error, "a request failed");
+        let detail = "it is not the request: look into the server's log, then try again";
+        Self::new(ProblemType::Internal, detail)
+    }
+
+    /// Of a picture that a client sent.
+    pub fn picture(name: &str, error: &FileError) -> Self {
+        let kind = match error {
+            FileError::TooManyPixels { .. } | FileError::TooManyBytes { .. } => {
+                ProblemType::TooLarge
+            }
+            _ => ProblemType::InvalidPicture,
+        };
+        Self::new(kind, format!("{name}: {error}"))
+    }
+}
+
+impl From<FilterError> for Problem {
+    fn from(error: FilterError) -> Self {
+        Self::new(ProblemType::InvalidFilter, format!("where: {error}"))
+    }
+}
+
+impl From<tuwen_index::Error> for Problem {
+    fn from(error: tuwen_index::Error) -> Self {
+        match &error {
+            // The request is right and the gallery too old for it; the cure names the gallery.
+            tuwen_index::Error::Undescribed(_) => Self::value(error.to_string()),
+            _ => Self::internal(error),
+        }
+    }
+}
+
+impl From<tuwen_retrieve::Error> for Problem {
+    fn from(error: tuwen_retrieve::Error) -> Self {
+        match error {
+            tuwen_retrieve::Error::Usage(what) => Self::value(what),
+            tuwen_retrieve::Error::Index(error) => error.into(),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (status, name, title) = self.kind.described();
+        let body = json!({
+            "type": format!("about:blank#{name}"),
+            "title": title,
+            "status": status.as_u16(),
+            "detail": self.detail,
+        });
+        let mut response = (status, body.to_string()).into_response();
+        let headers = response.headers_mut();
+        let problem = HeaderValue::from_static("application/problem+json");
+        headers.insert(header::CONTENT_TYPE, problem);
+        match self.kind {
+            ProblemType::Busy | ProblemType::NotReady => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            ProblemType::Unauthorised => {
+                // What makes a browser ask, for pictures of a page as well.
+                let basic = HeaderValue::from_static("Basic realm=\"tuwen\", charset=\"UTF-8\"");
+                headers.insert(header::WWW_AUTHENTICATE, basic);
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+/// What keeps the server from starting or going on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Galleries that cannot be served together.
+    #[error("{0}")]
+    Usage(String),
+    /// The file of keys.
+    #[error("{}, line {line}: {what}", path.display())]
+    Keys {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong; never the key.
+        what: &'static str,
+    },
+    /// A file cannot be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A gallery or its model.
+    #[error(transparent)]
+    Retrieve(#[from] tuwen_retrieve::Error),
+    /// The socket.
+    #[error("the server's socket: {0}")]
+    Socket(#[from] std::io::Error),
+}
+
+impl From<tuwen_index::Error> for Error {
+    fn from(error: tuwen_index::Error) -> Self {
+        Self::Retrieve(error.into())
+    }
+}
+
+/// `Result` with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;

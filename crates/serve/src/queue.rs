@@ -1,0 +1,182 @@
+//! A bounded queue with a thread behind it, which takes what waits and does it together.
+//!
+//! Nobody waits for a batch to fill: an idle worker begins with the first input, and whatever came while it
+//! worked is the next batch. So one client has the latency of one input, and many share a pass.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::oneshot;
+
+use crate::problem::{Problem, ProblemType};
+
+type Answer<O> = Result<O, Problem>;
+
+struct Job<I, O> {
+    input: I,
+    reply: oneshot::Sender<Answer<O>>,
+}
+
+/// The asking side.
+pub(crate) struct Queue<I, O> {
+    name: &'static str,
+    sender: Sender<Job<I, O>>,
+}
+
+impl<I: Send + 'static, O: Send + 'static> Queue<I, O> {
+    /// Starts the thread, which ends with the queue. `work` answers at most `most` inputs at once, each in its
+    /// place; `waiting` others may wait.
+    pub fn start(
+        name: &'static str,
+        waiting: usize,
+        most: usize,
+        work: impl Fn(Vec<I>) -> Vec<Answer<O>> + Send + 'static,
+    ) -> std::io::Result<Self> {
+        let (sender, receiver) = channel(waiting.max(1));
+        std::thread::Builder::new().name(name.into()).spawn(move || serve(receiver, most, work))?;
+        Ok(Self { name, sender })
+    }
+
+    /// How many wait now.
+    pub fn len(&self) -> usize {
+        self.sender.max_capacity() - self.sender.capacity()
+    }
+
+    /// Asks one thing. Where the caller goes away, it is not done.
+    pub async fn ask(&self, input: I) -> Answer<O> {
+        let mut all = self.ask_all(vec![input]).await?;
+        Ok(all.pop().expect("an answer for each input"))
+    }
+
+    /// Asks several; all of them find a place, or none.
+    pub async fn ask_all(&self, inputs: Vec<I>) -> Answer<Vec<O>> {
+        let replies: Vec<_> = {
+            let places = self.sender.try_reserve_many(inputs.len()).map_err(|_| self.busy())?;
+            let places = places.zip(inputs).map(|(place, input)| {
+                let (reply, answer) = oneshot::channel();
+                place.send(Job { input, reply });
+                answer
+            });
+            places.collect()
+        };
+        let mut answers = Vec::with_capacity(replies.len());
+        for reply in replies {
+            let gone = |_| Problem::internal(format!("the worker of {} ended", self.name));
+            answers.push(reply.await.map_err(gone)??);
+        }
+        Ok(answers)
+    }
+
+    fn busy(&self) -> Problem {
+        let detail = format!(
+            "{} of at most {} {} wait: ask again after a second, or ask less at once",
+            self.len(),
+            self.sender.max_capacity(),
+            self.name
+        );
+        Problem::new(ProblemType::Busy, detail)
+    }
+}
+
+fn serve<I, O>(
+    mut receiver: Receiver<Job<I, O>>,
+    most: usize,
+    work: impl Fn(Vec<I>) -> Vec<Answer<O>>,
+) {
+    while let Some(first) = receiver.blocking_recv() {
+        let mut jobs = vec![first];
+        while jobs.len() < most
+            && let Ok(job) = receiver.try_recv()
+        {
+            jobs.push(job);
+        }
+        // Nobody waits for these any more.
+        jobs.retain(|job| !job.reply.is_closed());
+        if jobs.is_empty() {
+            continue;
+        }
+        let (inputs, replies): (Vec<I>, Vec<_>) =
+            jobs.into_iter().map(|job| (job.input, job.reply)).unzip();
+        let Ok(answers) = catch_unwind(AssertUnwindSafe(|| work(inputs))) else {
+            // The replies are dropped, which is an answer; the panic itself was shown where it happened.
+            continue;
+        };
+        for (reply, answer) in replies.into_iter().zip(answers) {
+            let _ = reply.send(answer);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
+
+    use super::*;
+
+    /// A worker that waits for a word before each batch, and tells what was in it.
+    fn slow(waiting: usize) -> (Arc<Queue<u32, u32>>, mpsc::Sender<()>, Arc<Mutex<Vec<Vec<u32>>>>) {
+        let (go, wait) = mpsc::channel();
+        let batches = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&batches);
+        let work = move |inputs: Vec<u32>| {
+            wait.recv().expect("a word");
+            seen.lock().expect("a lock").push(inputs.clone());
+            assert!(!inputs.contains(&13), "an unlucky number");
+            inputs.into_iter().map(|input| Ok(input * 2)).collect()
+        };
+        (Arc::new(Queue::start("numbers", waiting, 4, work).expect("a thread")), go, batches)
+    }
+
+    async fn settled() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+
+    fn run(test: impl Future<Output = ()>) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        runtime.expect("a runtime").block_on(test);
+    }
+
+    #[test]
+    fn what_waits_is_done_together_and_what_nobody_waits_for_is_not_done() {
+        run(async {
+            let (queue, go, batches) = slow(8);
+            let ask = |input| {
+                let queue = Arc::clone(&queue);
+                tokio::spawn(async move { queue.ask(input).await })
+            };
+            let first = ask(1);
+            settled().await;
+            let (second, third, gone) = (ask(2), ask(3), ask(4));
+            settled().await;
+            assert_eq!(queue.len(), 3);
+            gone.abort();
+            settled().await;
+            go.send(()).expect("a worker");
+            go.send(()).expect("a worker");
+            for (task, wanted) in [(first, 2), (second, 4), (third, 6)] {
+                assert_eq!(task.await.expect("a task").expect("an answer"), wanted);
+            }
+            assert_eq!(*batches.lock().expect("a lock"), [vec![1], vec![2, 3]]);
+        });
+    }
+
+    #[test]
+    fn a_full_queue_refuses_all_or_nothing_and_recovers_also_from_a_panic() {
+        run(async {
+            let (queue, go, _) = slow(2);
+            let held = Arc::clone(&queue);
+            let held = tokio::spawn(async move { held.ask_all(vec![1]).await });
+            settled().await;
+            let refused = queue.ask_all(vec![2, 3, 4]).await.expect_err("three places of two");
+            assert_eq!(refused.kind, ProblemType::Busy);
+            assert!(refused.detail.contains("at most 2 numbers"), "{}", refused.detail);
+            assert_eq!(queue.len(), 0, "none of the three waits");
+            (0..3).for_each(|_| go.send(()).expect("a worker"));
+            assert_eq!(held.await.expect("a task").expect("an answer"), [2]);
+            assert_eq!(queue.ask(13).await.expect_err("a panic").kind, ProblemType::Internal);
+            assert_eq!(queue.ask(7).await.expect("an answer"), 14);
+        });
+    }
+}

@@ -1,0 +1,77 @@
+//! `GET /v1/fields` and `GET /v1/fields/NAME`: what can be filtered by.
+
+use axum::extract::{Path, State as From};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::json;
+use tuwen_index::Modality;
+use tuwen_index::filter::{Facet, Filter, Value, field_name};
+
+use crate::State;
+use crate::extract::{Json, Params, window};
+use crate::problem::Problem;
+
+/// Values where nobody says how many.
+const K: usize = 20;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Of {
+    gallery: Option<String>,
+}
+
+/// `GET /v1/fields`
+pub(crate) async fn list(
+    From(state): From<State>,
+    Params(Of { gallery }): Params<Of>,
+) -> Result<Response, Problem> {
+    let open = state.shelf(gallery.as_deref())?.current();
+    let fields = move || Ok(json!({ "fields": open.fields()? }));
+    Ok(Json(state.reads.run(fields).await?).into_response())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Among {
+    #[serde(rename = "where")]
+    filter: Option<String>,
+    kind: Option<Modality>,
+    k: Option<usize>,
+    gallery: Option<String>,
+}
+
+/// `GET /v1/fields/NAME`
+pub(crate) async fn values(
+    From(state): From<State>,
+    Path(name): Path<String>,
+    Params(Among { filter, kind, k, gallery }): Params<Among>,
+) -> Result<Response, Problem> {
+    let k = window(&state.settings.limits, k, K, 0)?;
+    let filter = filter.as_deref().filter(|filter| !filter.trim().is_empty());
+    let filter = filter.map(Filter::parse).transpose()?;
+    let open = state.shelf(gallery.as_deref())?.current();
+    let count = move || {
+        let (gallery, kind) = (open.aside(), kind.unwrap_or(Modality::Image));
+        let within = match &filter {
+            Some(filter) => gallery.select(filter, kind)?,
+            None => gallery.ids(kind)?,
+        };
+        let values = gallery.facet(&field_name(&name), Some(&within), k)?;
+        let value =
+            |Facet { value, items }: &Facet| json!({ "value": value_of(value), "items": items });
+        Ok(json!({ "values": values.iter().map(value).collect::<Vec<_>>() }))
+    };
+    Ok(Json(state.reads.run(count).await?).into_response())
+}
+
+/// A value as a client reads it: a date as a filter writes it.
+pub(crate) fn value_of(value: &Value) -> serde_json::Value {
+    match value {
+        Value::Number(number) if number.fract() == 0.0 && number.abs() < 2f64.powi(53) => {
+            json!(*number as i64)
+        }
+        Value::Number(number) => json!(number),
+        Value::Text(text) => json!(text),
+        Value::Date(_) => json!(value.to_string()),
+    }
+}

@@ -1,0 +1,116 @@
+//! `GET /v1/items/ID/thumbnail` and `GET /v1/items/ID/image`: the pictures themselves. They are asked for by
+//! number, never by path, and only what was indexed is served.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State as From};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use tuwen_index::{Item, Modality};
+
+use crate::State;
+use crate::extract::{Params, item_id};
+use crate::hits::hex;
+use crate::problem::{Problem, ProblemType};
+use crate::routes::search::no_item;
+use crate::shelf::Open;
+use crate::thumbnail::{SIDE, original, side_for};
+use crate::ui::{is_known, tag};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Shown {
+    side: Option<u32>,
+    v: Option<String>,
+    gallery: Option<String>,
+}
+
+/// `GET /v1/items/ID/thumbnail`
+pub(crate) async fn thumbnail(
+    From(state): From<State>,
+    Path(id): Path<String>,
+    Params(Shown { side, v, gallery }): Params<Shown>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let (id, side) = (item_id(&id)?, side_for(side.unwrap_or(SIDE))?);
+    let shelf = state.shelf(gallery.as_deref())?;
+    let item = picture(&state, &shelf.current(), id).await?;
+    let etag = tag(&[&item.hash[..], &side.to_le_bytes()].concat());
+    let kept = kept(&item, &etag, v.as_deref());
+    if is_known(&headers, &etag) {
+        return Ok((StatusCode::NOT_MODIFIED, kept).into_response());
+    }
+    let (folder, inner) = (shelf.source.folder.clone(), state.clone());
+    let limits = state.settings.limits.picture;
+    let make = move || inner.thumbnails.get(&folder, &item, side, limits);
+    let bytes = state.pictures.run(make).await?;
+    Ok((kept, [(header::CONTENT_TYPE, HeaderValue::from_static("image/jpeg"))], bytes)
+        .into_response())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Whole {
+    v: Option<String>,
+    gallery: Option<String>,
+}
+
+/// `GET /v1/items/ID/image`
+pub(crate) async fn image(
+    From(state): From<State>,
+    Path(id): Path<String>,
+    Params(Whole { v, gallery }): Params<Whole>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let id = item_id(&id)?;
+    let item = picture(&state, &state.shelf(gallery.as_deref())?.current(), id).await?;
+    let etag = tag(&item.hash);
+    let kept = kept(&item, &etag, v.as_deref());
+    if is_known(&headers, &etag) {
+        return Ok((StatusCode::NOT_MODIFIED, kept).into_response());
+    }
+    let limits = state.settings.limits.picture;
+    let bytes = state.pictures.run(move || original(&item, limits)).await?;
+    // Of a picture that was indexed, the content is one that is read.
+    let media = match tuwen_image::format(&bytes) {
+        Some("jpeg") => "image/jpeg",
+        Some("png") => "image/png",
+        Some("gif") => "image/gif",
+        Some("webp") => "image/webp",
+        Some("bmp") => "image/bmp",
+        Some("tiff") => "image/tiff",
+        Some("avif") => "image/avif",
+        _ => "application/octet-stream",
+    };
+    Ok((kept, [(header::CONTENT_TYPE, HeaderValue::from_static(media))], bytes).into_response())
+}
+
+/// The picture of that number.
+async fn picture(state: &State, open: &Arc<Open>, id: i64) -> Result<Item, Problem> {
+    let open = Arc::clone(open);
+    let work = move || {
+        let item = open.aside().item(id)?.ok_or_else(|| no_item(id))?;
+        match item.modality {
+            Modality::Image => Ok(item),
+            Modality::Text => {
+                let detail = format!("the item {id} is a text, which has no picture of its own");
+                Err(Problem::new(ProblemType::NotFound, detail))
+            }
+        }
+    };
+    state.reads.run(work).await
+}
+
+/// An address with the content's own hash is for ever the same content; another one is asked for again.
+fn kept(
+    item: &Item,
+    etag: &HeaderValue,
+    version: Option<&str>,
+) -> [(header::HeaderName, HeaderValue); 2] {
+    let hash = hex(&item.hash);
+    let own = version.is_some_and(|version| version.len() >= 16 && hash.starts_with(version));
+    // Private: what one person may see, a proxy does not keep for others.
+    let how = if own { "private, max-age=31536000, immutable" } else { "private, no-cache" };
+    [(header::ETAG, etag.clone()), (header::CACHE_CONTROL, HeaderValue::from_static(how))]
+}

@@ -1,0 +1,118 @@
+//! `GET /v1/items` and `GET /v1/items/ID`: what is in a gallery, and what is known of one item.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State as From};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tuwen_index::{Item, Modality};
+use tuwen_retrieve::{FileName, path_of};
+
+use crate::State;
+use crate::extract::{Json, Params, item_id};
+use crate::hits::{size_of, thumbnail_of};
+use crate::problem::Problem;
+use crate::routes::fields::value_of;
+use crate::routes::search::{Wanted, answer, no_item};
+use crate::shelf::Open;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Listed {
+    #[serde(rename = "where")]
+    filter: Option<String>,
+    kind: Option<Modality>,
+    k: Option<usize>,
+    #[serde(default)]
+    offset: usize,
+    gallery: Option<String>,
+}
+
+/// `GET /v1/items`: in the order of their numbers.
+pub(crate) async fn list(
+    From(state): From<State>,
+    Params(Listed { filter, kind, k, offset, gallery }): Params<Listed>,
+) -> Result<Response, Problem> {
+    answer(&state, Wanted { filter, kind, k, offset, gallery, ..Wanted::default() }).await
+}
+
+/// Which gallery an item is of.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Of {
+    gallery: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Caption {
+    id: i64,
+    text: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Details {
+    id: i64,
+    kind: Modality,
+    #[serde(flatten)]
+    file: FileName,
+    name: String,
+    width: Option<u32>,
+    height: Option<u32>,
+    bytes: u64,
+    text: Option<String>,
+    owner: Option<i64>,
+    captions: Vec<Caption>,
+    fields: Vec<Value>,
+    thumbnail: Option<String>,
+    image: Option<String>,
+}
+
+/// `GET /v1/items/ID`
+pub(crate) async fn item(
+    From(state): From<State>,
+    Path(id): Path<String>,
+    Params(Of { gallery }): Params<Of>,
+) -> Result<Response, Problem> {
+    let (id, shelf) = (item_id(&id)?, state.shelf(gallery.as_deref())?);
+    let (open, part) = (shelf.current(), state.gallery_part(shelf));
+    let details = move || details(&open, id, &part);
+    Ok(Json(state.reads.run(details).await?).into_response())
+}
+
+fn details(open: &Arc<Open>, id: i64, part: &str) -> Result<Details, Problem> {
+    let gallery = open.aside();
+    let item = gallery.item(id)?.ok_or_else(|| no_item(id))?;
+    let owner = item.owner.map(|owner| gallery.item(owner)).transpose()?.flatten();
+    let captions = gallery.captions_of(id)?;
+    let fields = match gallery.fields_of(id) {
+        Ok(fields) => fields.iter().map(field).collect(),
+        // A gallery of an older program has none.
+        Err(tuwen_index::Error::Undescribed(_)) => Vec::new(),
+        Err(error) => return Err(error.into()),
+    };
+    let pictured: Option<&Item> =
+        if item.modality == Modality::Image { Some(&item) } else { owner.as_ref() };
+    let (width, height) = size_of(&item);
+    let file = FileName::from(path_of(&item.origin).as_path());
+    let query = part.replacen('&', "?", 1);
+    Ok(Details {
+        id: item.id,
+        kind: item.modality,
+        name: file.last(),
+        file,
+        width,
+        height,
+        bytes: item.size,
+        owner: item.owner,
+        captions: captions.into_iter().map(|Item { id, text, .. }| Caption { id, text }).collect(),
+        fields,
+        thumbnail: pictured.map(|item| thumbnail_of(item, part)),
+        image: pictured.map(|item| format!("/v1/items/{}/image{query}", item.id)),
+        text: item.text,
+    })
+}
+
+fn field(field: &tuwen_index::filter::Field) -> Value {
+    json!({ "name": field.name, "value": value_of(&field.value) })
+}

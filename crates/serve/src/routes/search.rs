@@ -1,0 +1,299 @@
+//! `POST /v1/search` and `GET /v1/items/ID/similar`: parts to a vector, the vector to items, items to a page.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Instant;
+
+use axum::extract::{Path, State as From};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use tuwen_index::Modality;
+use tuwen_index::filter::Filter;
+use tuwen_retrieve::{Fusion, Ranked, Search, UNWANTED, Words, weighted};
+
+use crate::State;
+use crate::data_uri;
+use crate::extract::{Body, Json, Params, check_text, item_id, window};
+use crate::hits::{Page, page};
+use crate::problem::{Problem, ProblemType};
+use crate::scans::Scan;
+use crate::shelf::{Open, Shelf};
+
+/// Hits where nobody says how many.
+const K: usize = 20;
+/// How far a fused list goes: it depends on its own length, so that one of a page's length would be another one
+/// on the next page.
+const FUSED: usize = 1_000;
+/// Texts that a query is kept away from.
+const NOTS: usize = 16;
+
+/// What is searched for, and among what.
+#[derive(Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Wanted {
+    pub query: Option<String>,
+    pub image: Option<String>,
+    pub like: Option<i64>,
+    pub image_weight: Option<f32>,
+    pub not: Vec<String>,
+    #[serde(rename = "where")]
+    pub filter: Option<String>,
+    pub kind: Option<Modality>,
+    pub words: WordsMode,
+    pub k: Option<usize>,
+    pub offset: usize,
+    pub gallery: Option<String>,
+    /// The item that others are like.
+    #[serde(skip_deserializing)]
+    pub without: Option<i64>,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum WordsMode {
+    #[default]
+    Off,
+    Exact,
+    Fuse,
+}
+
+/// `POST /v1/search`
+pub(crate) async fn search(
+    From(state): From<State>,
+    Body(mut wanted): Body<Wanted>,
+) -> Result<Response, Problem> {
+    // An empty box is no query.
+    wanted.query = wanted.query.filter(|query| !query.trim().is_empty());
+    let nothing = wanted.query.is_none() && wanted.image.is_none() && wanted.like.is_none();
+    if nothing && wanted.filter.is_none() {
+        let cure =
+            "give `query`, `image` or `like`, or `where` alone; `/v1/items` lists everything";
+        return Err(Problem::value(format!("there is nothing to search for: {cure}")));
+    }
+    if nothing && (!wanted.not.is_empty() || wanted.words != WordsMode::Off) {
+        let cure = "give what is searched for as well: `query`, `image` or `like`";
+        return Err(Problem::value(format!("`not` and `words` are parts of a query: {cure}")));
+    }
+    answer(&state, wanted).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Similar {
+    kind: Option<Modality>,
+    k: Option<usize>,
+    #[serde(default)]
+    offset: usize,
+    #[serde(rename = "where")]
+    filter: Option<String>,
+    gallery: Option<String>,
+}
+
+/// `GET /v1/items/ID/similar`: without the item itself.
+pub(crate) async fn similar(
+    From(state): From<State>,
+    Path(id): Path<String>,
+    Params(Similar { kind, k, offset, filter, gallery }): Params<Similar>,
+) -> Result<Response, Problem> {
+    let id = Some(item_id(&id)?);
+    let wanted =
+        Wanted { like: id, without: id, filter, kind, k, offset, gallery, ..Wanted::default() };
+    answer(&state, wanted).await
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    generation: u64,
+    total: usize,
+    took_ms: f64,
+    remarks: &'a [String],
+    hits: &'a serde_json::value::RawValue,
+}
+
+/// Searches, or lists where there is no query; what was asked before in this generation is answered as before.
+pub(crate) async fn answer(state: &State, wanted: Wanted) -> Result<Response, Problem> {
+    let began = Instant::now();
+    let shelf = state.shelf(wanted.gallery.as_deref())?;
+    let open = shelf.current();
+    let asked = serde_json::to_vec(&wanted).map_err(Problem::internal)?;
+    let mut key = blake3::Hasher::new();
+    key.update(shelf.source.name.as_bytes()).update(b"\0").update(&open.generation.to_le_bytes());
+    let key = *key.update(&asked).finalize().as_bytes();
+    let answers = || state.answers.lock().unwrap_or_else(PoisonError::into_inner);
+    let kept = answers().get(&key);
+    let page = match kept {
+        Some(page) => page,
+        None => {
+            let page = Arc::new(find(state, shelf, &open, wanted).await?);
+            let weight =
+                page.hits.get().len() + page.remarks.iter().map(String::len).sum::<usize>();
+            answers().put(key, Arc::clone(&page), weight + 256);
+            page
+        }
+    };
+    Ok(Json(Answer {
+        generation: open.generation,
+        total: page.total,
+        took_ms: (began.elapsed().as_secs_f64() * 1e5).round() / 100.0,
+        remarks: &page.remarks,
+        hits: &page.hits,
+    })
+    .into_response())
+}
+
+async fn find(
+    state: &State,
+    shelf: &Shelf,
+    open: &Arc<Open>,
+    wanted: Wanted,
+) -> Result<Page, Problem> {
+    let limits = &state.settings.limits;
+    let (offset, k) = (wanted.offset, window(limits, wanted.k, K, wanted.offset)?);
+    let filter = wanted.filter.as_deref().filter(|filter| !filter.trim().is_empty());
+    let filter = filter.map(Filter::parse).transpose()?;
+    let mut remarks = Vec::new();
+    if let Some(filter) = &filter {
+        remarks.append(&mut unknown_fields(state, open, filter).await?);
+    }
+    let vector = vector(state, open, &wanted, &mut remarks).await?;
+    let modality = wanted.kind.unwrap_or(Modality::Image);
+    let reach = offset + k + usize::from(wanted.without.is_some());
+    let mut ranked = match vector.clone() {
+        Some(vector) if filter.is_none() && wanted.words == WordsMode::Off => {
+            state.scans.ask(Scan { open: Arc::clone(open), modality, vector, k: reach }).await?
+        }
+        vector => {
+            let (words, query) = (wanted.words, wanted.query);
+            let (words, reach) = match words {
+                WordsMode::Off => (Words::Ignored, reach),
+                WordsMode::Exact => (Words::Exact, reach),
+                WordsMode::Fuse => (Words::Fused(Fusion::Ranks), FUSED),
+            };
+            let search = Search { modality, k: reach, filter, words };
+            rank(state, open, vector, query, search).await?
+        }
+    };
+    if let Some(itself) = wanted.without {
+        let before = ranked.items.len();
+        ranked.items.retain(|&(id, _)| id != itself);
+        ranked.total -= before - ranked.items.len();
+    }
+    let total = ranked.total;
+    let (gallery, open) = (state.gallery_part(shelf), Arc::clone(open));
+    let hits = move || {
+        let items = ranked.items.get(offset..).unwrap_or_default();
+        page(&open, &gallery, &items[..items.len().min(k)], offset, vector.as_deref())
+    };
+    Ok(Page { total, remarks, hits: state.reads.run(hits).await? })
+}
+
+/// With a filter or words, or without a query: each by itself.
+async fn rank(
+    state: &State,
+    open: &Arc<Open>,
+    vector: Option<Arc<[f32]>>,
+    words: Option<String>,
+    search: Search,
+) -> Result<Ranked, Problem> {
+    let open = Arc::clone(open);
+    let work = move || {
+        let Some(vector) = vector else { return Ok(open.engine.list(&search)?) };
+        let mut ranked = open.engine.rank(&vector, words.as_deref(), &search)?;
+        if matches!(search.words, Words::Fused(_)) {
+            // Behind the list there is nothing to page to.
+            ranked.total = ranked.items.len();
+        }
+        Ok(ranked)
+    };
+    state.reads.run(work).await
+}
+
+/// A misspelt field finds nothing, and somebody should say why.
+async fn unknown_fields(
+    state: &State,
+    open: &Arc<Open>,
+    filter: &Filter,
+) -> Result<Vec<String>, Problem> {
+    let names: Vec<String> = filter.fields().into_iter().map(|name| name.to_string()).collect();
+    let open = Arc::clone(open);
+    let work = move || {
+        let known = open.fields()?;
+        let unknown = names.iter().filter(|name| !known.iter().any(|field| field.name == **name));
+        let remark =
+            |name| format!("no item of the gallery has the field `{name}` (see /v1/fields)");
+        Ok(unknown.map(remark).collect())
+    };
+    state.reads.run(work).await
+}
+
+/// The vector of all parts; nothing where there are none.
+async fn vector(
+    state: &State,
+    open: &Arc<Open>,
+    wanted: &Wanted,
+    remarks: &mut Vec<String>,
+) -> Result<Option<Arc<[f32]>>, Problem> {
+    let pictures = usize::from(wanted.image.is_some()) + usize::from(wanted.like.is_some());
+    let (for_words, for_pictures) = weights(wanted, pictures)?;
+    let (encoder, mut parts) = (open.engine.shared_encoder(), Vec::new());
+    let mut texts: Vec<(String, f32)> = Vec::new();
+    if let Some(query) = &wanted.query {
+        check_text(&state.settings.limits, "query", query)?;
+        texts.push((query.clone(), for_words));
+    }
+    if wanted.not.len() > NOTS {
+        let given = wanted.not.len();
+        return Err(Problem::value(format!("not: there are {given} texts, {NOTS} are the limit")));
+    }
+    for text in &wanted.not {
+        check_text(&state.settings.limits, "not", text)?;
+        texts.push((text.clone(), UNWANTED));
+    }
+    let (words, of_words): (Vec<String>, Vec<f32>) = texts.into_iter().unzip();
+    for (embedded, weight) in state.embedder.texts(encoder, &words).await?.iter().zip(of_words) {
+        remarks.extend(embedded.remarks.iter().map(ToString::to_string));
+        parts.push((embedded.vector.clone(), weight));
+    }
+    if let Some(uri) = &wanted.image {
+        let bytes = data_uri::bytes_of("image", uri)?;
+        let embedded = state.embedder.picture(encoder, "image".into(), bytes).await?;
+        parts.push((embedded.vector.clone(), for_pictures));
+    }
+    if let Some(id) = wanted.like {
+        parts.push((of_item(state, open, id).await?, for_pictures));
+    }
+    if parts.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(weighted(&parts)?.into()))
+}
+
+/// What words and what each picture count.
+fn weights(wanted: &Wanted, pictures: usize) -> Result<(f32, f32), Problem> {
+    let share = wanted.image_weight.unwrap_or(0.5);
+    if !(0.0..=1.0).contains(&share) {
+        return Err(Problem::value(format!("image_weight: {share} is not between 0 and 1")));
+    }
+    Ok(match (wanted.query.is_some(), pictures) {
+        (true, 1..) => (1.0 - share, share / pictures as f32),
+        _ => (1.0, 1.0),
+    })
+}
+
+/// The vector of an item.
+pub(crate) async fn of_item(state: &State, open: &Arc<Open>, id: i64) -> Result<Vec<f32>, Problem> {
+    let open = Arc::clone(open);
+    let work = move || {
+        let gallery = open.engine.gallery();
+        match gallery.item(id)? {
+            Some(item) => Ok(gallery.vector(item.id)?),
+            None => Err(no_item(id)),
+        }
+    };
+    state.reads.run(work).await
+}
+
+/// There is no such item.
+pub(crate) fn no_item(id: i64) -> Problem {
+    let detail = format!("there is no item {id} in this gallery: take the `id` of a hit");
+    Problem::new(ProblemType::NotFound, detail)
+}

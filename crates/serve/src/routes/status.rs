@@ -1,0 +1,105 @@
+//! `GET /v1/stats`, `/health`, `/ready`, `/metrics`
+
+use std::sync::Arc;
+
+use axum::extract::State as From;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::json;
+use tuwen_encode::Encoder;
+use tuwen_index::Modality;
+
+use crate::State;
+use crate::extract::Json;
+use crate::metrics::{head, label, line};
+use crate::problem::{Problem, ProblemType};
+use crate::shelf::Open;
+
+/// `GET /health`: the server lives.
+pub(crate) async fn health() -> Response {
+    Json(json!({ "status": "ok" })).into_response()
+}
+
+/// `GET /ready`: models and vectors are loaded.
+pub(crate) async fn ready(From(state): From<State>) -> Result<Response, Problem> {
+    match state.is_ready() {
+        true => Ok(Json(json!({ "status": "ready" })).into_response()),
+        false => Err(Problem::new(
+            ProblemType::NotReady,
+            "models are being loaded: ask again in a second",
+        )),
+    }
+}
+
+#[derive(Serialize)]
+struct Gallery {
+    name: String,
+    images: usize,
+    texts: usize,
+    model: String,
+    dim: usize,
+    generation: u64,
+}
+
+/// `GET /v1/stats`
+pub(crate) async fn stats(From(state): From<State>) -> Result<Response, Problem> {
+    let galleries = galleries(&state).await?;
+    let stats = json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "galleries": galleries,
+        // There is no question yet that changes anything.
+        "writable": false,
+    });
+    Ok(Json(stats).into_response())
+}
+
+async fn galleries(state: &State) -> Result<Vec<Gallery>, Problem> {
+    let open: Vec<(String, Arc<Open>)> =
+        state.shelves.iter().map(|shelf| (shelf.source.name.clone(), shelf.current())).collect();
+    let count = move || {
+        let one = |(name, open): (String, Arc<Open>)| {
+            let encoder = open.engine.encoder();
+            Ok(Gallery {
+                name,
+                images: open.engine.len(Modality::Image)?,
+                texts: open.engine.len(Modality::Text)?,
+                model: encoder.name().to_owned(),
+                dim: encoder.dim(),
+                generation: open.generation,
+            })
+        };
+        open.into_iter().map(one).collect()
+    };
+    state.reads.run(count).await
+}
+
+/// `GET /metrics`, for Prometheus.
+pub(crate) async fn metrics(From(state): From<State>) -> Result<Response, Problem> {
+    let galleries = galleries(&state).await?;
+    let mut text = String::new();
+    state.metrics.write(&mut text);
+    head(&mut text, "tuwen_waiting", "gauge", "What waits in each queue or is being done.");
+    let queues = [
+        ("scans", state.scans.len()),
+        ("reads", state.reads.len()),
+        ("gallery_pictures", state.pictures.len()),
+    ];
+    for (queue, waiting) in state.embedder.waiting().into_iter().chain(queues) {
+        line(&mut text, "tuwen_waiting", &format!("queue=\"{queue}\""), waiting);
+    }
+    head(&mut text, "tuwen_items", "gauge", "Items of each gallery.");
+    for gallery in &galleries {
+        for (kind, items) in [("image", gallery.images), ("text", gallery.texts)] {
+            let labels = format!("gallery=\"{}\",kind=\"{kind}\"", label(&gallery.name));
+            line(&mut text, "tuwen_items", &labels, items);
+        }
+    }
+    head(&mut text, "tuwen_generation", "counter", "How often each gallery was opened.");
+    for gallery in &galleries {
+        let labels = format!("gallery=\"{}\"", label(&gallery.name));
+        line(&mut text, "tuwen_generation", &labels, gallery.generation);
+    }
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
+}

@@ -1,0 +1,122 @@
+//! A gallery that is served: under a name, as it was when it was last opened, and swapped for what it has become.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+
+use tuwen_encode::CpuEncoder;
+use tuwen_encode::Encoder;
+use tuwen_index::filter::FieldSummary;
+use tuwen_index::{Gallery, Modality};
+use tuwen_retrieve::{Engine, Options};
+
+use crate::{Error, Result};
+
+/// A gallery that is to be served.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// What clients call it.
+    pub name: String,
+    /// Where it is.
+    pub folder: PathBuf,
+    /// How it is opened.
+    pub options: Options,
+}
+
+impl Source {
+    /// A folder under its own name; `.tuwen` is called as the folder that it is in.
+    pub fn of(folder: &Path) -> Self {
+        let full = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_path_buf());
+        let named = match full.file_name() {
+            Some(name) if name == ".tuwen" => full.parent().and_then(Path::file_name),
+            name => name,
+        };
+        let name = named.map_or_else(|| "gallery".into(), |name| name.to_string_lossy().into());
+        Self { name, folder: folder.to_path_buf(), options: Options::default() }
+    }
+}
+
+/// A gallery as it was at one time.
+pub(crate) struct Open {
+    pub engine: Engine,
+    /// Counts how often it was opened.
+    pub generation: u64,
+    /// A connection of its own, so that counting values keeps no search waiting.
+    aside: Mutex<Gallery>,
+    fields: OnceLock<Vec<FieldSummary>>,
+}
+
+impl Open {
+    fn new(engine: Engine, generation: u64) -> tuwen_retrieve::Result<Self> {
+        let aside = Gallery::open(engine.folder())?;
+        aside.hold()?;
+        let aside = Mutex::new(aside);
+        Ok(Self { engine, generation, aside, fields: OnceLock::new() })
+    }
+
+    /// Reads what the first search would wait for: the system's pages and their checksums.
+    fn warm(&self) -> tuwen_retrieve::Result<()> {
+        for kind in [Modality::Image, Modality::Text] {
+            let vectors = self.engine.vectors(kind)?;
+            vectors.search(&vec![0.0; vectors.dim()], 1, None)?;
+        }
+        Ok(())
+    }
+
+    pub fn aside(&self) -> MutexGuard<'_, Gallery> {
+        self.aside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The fields that items have, counted once.
+    pub fn fields(&self) -> tuwen_index::Result<&[FieldSummary]> {
+        if self.fields.get().is_none() {
+            let _ = self.fields.set(self.aside().fields(None)?);
+        }
+        Ok(self.fields.get().expect("just set"))
+    }
+}
+
+/// See the module.
+pub(crate) struct Shelf {
+    pub source: Source,
+    current: RwLock<Arc<Open>>,
+}
+
+impl Shelf {
+    /// Opens a gallery; its model is one of `others` where these have it.
+    pub fn open(source: Source, others: &[Arc<CpuEncoder>]) -> Result<Self> {
+        let open = Open::new(engine(&source, others)?, 1)?;
+        Ok(Self { source, current: RwLock::new(Arc::new(open)) })
+    }
+
+    /// As it is now. A request goes on with what it began with.
+    pub fn current(&self) -> Arc<Open> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Gets everything ready that the first request would wait for.
+    pub fn warm(&self) -> Result<()> {
+        let open = self.current();
+        open.engine.shared_encoder().load().map_err(tuwen_retrieve::Error::from)?;
+        Ok(open.warm()?)
+    }
+
+    /// Opens it again and puts that in the place of what was there, when it is ready.
+    pub fn reload(&self) -> Result<u64> {
+        let before = self.current();
+        let engine = engine(&self.source, &[Arc::clone(before.engine.shared_encoder())])?;
+        let open = Open::new(engine, before.generation + 1)?;
+        open.warm()?;
+        let generation = open.generation;
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(open);
+        Ok(generation)
+    }
+}
+
+fn engine(source: &Source, models: &[Arc<CpuEncoder>]) -> Result<Engine> {
+    let gallery = Gallery::open(&source.folder).map_err(Error::from)?;
+    let made = gallery.model()?;
+    match models.iter().find(|model| model.fingerprint() == made.fingerprint) {
+        Some(model) => Ok(Engine::of(gallery, Arc::clone(model))?),
+        None => Ok(Engine::open(&source.folder, &source.options)?),
+    }
+}
