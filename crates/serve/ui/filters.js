@@ -75,6 +75,7 @@ export function createFilters({ change, known }) {
 		}
 		const chosen = of(name, "=").map((filter) => filter.value);
 		const shown = values.slice(0, most).map(({ value, items }) => [String(value), items]);
+		if (values.every(({ value }) => value > 0)) shown.sort(([a], [b]) => b - a); // the newest year first
 		// What is chosen stays in sight, also where the other filters leave nothing of it.
 		for (const value of chosen) if (!shown.some(([other]) => other === value)) shown.unshift([value, 0]);
 		const held = body.contains(document.activeElement) ? document.activeElement.value : null;
