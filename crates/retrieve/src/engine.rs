@@ -7,7 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use serde::Serialize;
 use tuwen_encode::CpuEncoder;
 use tuwen_index::filter::{Filter, Items};
+use tuwen_index::fulltext::Match;
 use tuwen_index::{Gallery, Hit as Scored, IdSet, Modality, Vectors};
+
+use tuwen_text::for_phrase;
 
 use crate::model::{as_made, model_id, open_model};
 use crate::origin::path_of;
@@ -60,12 +63,14 @@ pub struct Search {
     pub filter: Option<Filter>,
     /// How the words of items count.
     pub words: Words,
+    /// Only items that have each of these as it stands.
+    pub phrases: Vec<String>,
 }
 
 impl Search {
     /// The `k` best of all items of a modality.
     pub fn all(modality: Modality, k: usize) -> Self {
-        Self { modality, k, filter: None, words: Words::Ignored }
+        Self { modality, k, filter: None, words: Words::Ignored, phrases: Vec::new() }
     }
 }
 
@@ -231,10 +236,31 @@ impl Engine {
         Ok(self.vectors(modality)?.search(vector, k, among.as_ref())?)
     }
 
-    /// The items that the filter is true of, where there is one.
+    /// The items that the filter is true of and that have the phrases, where there are such conditions.
     fn among(&self, search: &Search) -> Result<Option<Items>> {
         let select = |filter| self.gallery().select(filter, search.modality);
-        Ok(search.filter.as_ref().map(select).transpose()?)
+        let mut among = search.filter.as_ref().map(select).transpose()?;
+        for phrase in &search.phrases {
+            let signs = for_phrase(phrase);
+            let (wanted, all) = (Match::Phrase(&signs), usize::MAX);
+            let having = self.gallery().with_words(wanted, search.modality, all, among.as_ref())?;
+            among = Some(having.into_iter().map(|hit| hit.id).collect());
+        }
+        Ok(among)
+    }
+
+    /// The items that the filter is true of, all without one, the newest first.
+    ///
+    /// # Errors
+    /// The gallery cannot be read.
+    pub fn list_newest(&self, search: &Search) -> Result<Ranked> {
+        let items = match self.among(search)? {
+            Some(items) => items,
+            None => self.gallery().ids(search.modality)?,
+        };
+        let ids = self.gallery().newest(&items, search.k)?;
+        let total = items.len() as usize;
+        Ok(Ranked { items: ids.into_iter().map(|id| (id, None)).collect(), total })
     }
 
     /// The items that the filter is true of, all without one, in the order of their numbers.

@@ -33,6 +33,7 @@ pub mod engine;
 pub mod error;
 mod file_name;
 mod indexing;
+pub mod language;
 mod model;
 mod origin;
 mod picture;

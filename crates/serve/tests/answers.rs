@@ -288,3 +288,33 @@ fn the_page_comes_from_the_program_with_a_strict_policy() {
     }
     assert_eq!(page.header("access-control-allow-origin"), "");
 }
+
+#[test]
+fn the_language_of_queries_is_read() {
+    let server = server();
+    let asked = |body: &Value| -> Vec<Value> {
+        server.posted("/v1/search", body)["hits"].as_array().expect("hits").clone()
+    };
+    let folder = asked(&json!({ "query": "文件夹:旅行", "k": 100 }));
+    let in_folder = |hit: &Value| hit["path"].as_str().expect("a path").contains("/旅行/");
+    assert!(!folder.is_empty() && folder.iter().all(in_folder), "a filter alone lists");
+    let rest = asked(&json!({ "query": "a dog -文件夹:旅行", "k": 100 }));
+    assert!(!rest.iter().any(in_folder));
+    assert_eq!(folder.len() + rest.len(), PICTURES.len());
+    let exact = asked(&json!({ "query": "a dog \"running on the green grass\"", "k": 100 }));
+    let named: Vec<&Value> = exact.iter().map(|hit| &hit["name"]).collect();
+    assert_eq!(named, ["dog_grass.png"]);
+    let texts = asked(&json!({ "query": "kind:text a dog", "k": 3 }));
+    assert!(texts.iter().all(|hit| hit["kind"] == "text"));
+    let id = id_of(&server, "dog_grass.png");
+    let like = asked(&json!({ "query": format!("image:{id}"), "k": 1 }));
+    assert_eq!(like[0]["id"], id);
+    assert!(asked(&json!({ "query": "a dog", "threshold": 0.9 })).is_empty());
+    let mut by_date: Vec<Value> = asked(&json!({ "query": "a dog", "sort": "date", "k": 100 }));
+    let mut by_score = asked(&json!({ "query": "a dog", "k": 100 }));
+    for hits in [&mut by_date, &mut by_score] {
+        hits.sort_unstable_by_key(|hit| hit["id"].as_i64());
+        hits.iter_mut().for_each(|hit| drop(hit.as_object_mut().expect("a hit").remove("rank")));
+    }
+    assert_eq!(by_date, by_score, "another order of the same hits");
+}

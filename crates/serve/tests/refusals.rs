@@ -26,6 +26,7 @@ fn bodies_that_cannot_be_read_are_explained() {
         ("{\"query\": \"x\", \"limit\": 3}", "invalid-value", "unknown field `limit`, expected"),
         ("{\"query\": \"x\", \"kind\": \"video\"}", "invalid-value", "`image` or `text`"),
         ("{\"query\": \"x\", \"without\": 1}", "invalid-value", "unknown field"),
+        ("{\"query\": \"width:>=wide\"}", "invalid-value", "number"),
         ("[]", "invalid-value", "nothing to search for"),
     ] {
         server.post_text("/v1/search", body).is_problem(400, kind, says);

@@ -34,7 +34,8 @@ pub use self::facet::{Facet, FieldSummary, facet, fields};
 pub use self::known::{KNOWN, Known, field_name};
 pub use self::picture::PictureFacts;
 pub use self::sql::{
-    SqlTerms, TABLES, fields_of, inherit_fields, insert_fields, remove_fields, remove_own_fields,
+    SqlTerms, TABLES, fields_of, inherit_fields, insert_fields, newest, remove_fields,
+    remove_own_fields,
 };
 pub use self::value::{Field, Fields, Type, Value, folded};
 

@@ -227,6 +227,30 @@ fn number_cell(number: f64) -> Cell {
     }
 }
 
+/// The first `k` of some items by the field `date`, the newest first, then those without one by their numbers.
+///
+/// # Errors
+/// The database cannot be read.
+pub fn newest(db: &Connection, among: &Items, k: usize) -> Result<Vec<i64>> {
+    let (mut left, mut first) = (among.clone(), Vec::new());
+    if let Some(id) = field_id(db, "date", Type::Date)? {
+        let sql = "SELECT item FROM field_value WHERE field = ?1 ORDER BY value DESC, item";
+        let mut select = db.prepare_cached(sql)?;
+        let mut rows = select.query([id])?;
+        while first.len() < k
+            && let Some(row) = rows.next()?
+        {
+            let item: i64 = row.get(0)?;
+            if left.remove(item as u64) {
+                first.push(item);
+            }
+        }
+    }
+    let more = k - first.len();
+    first.extend(left.into_iter().take(more).map(|item| item as i64));
+    Ok(first)
+}
+
 pub(super) fn field_id(db: &Connection, name: &str, kind: Type) -> Result<Option<i64>> {
     let mut select = db.prepare_cached("SELECT id FROM field WHERE name = ?1 AND type = ?2")?;
     select.query_row((name, kind.name()), |row| row.get(0)).optional()

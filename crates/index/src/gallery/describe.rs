@@ -114,6 +114,15 @@ impl Gallery {
         Ok(hits)
     }
 
+    /// The first `k` of some items by their date, the newest first; those without one come last, by their numbers.
+    ///
+    /// # Errors
+    /// As [`Self::select`].
+    pub fn newest(&self, among: &Items, k: usize) -> Result<Vec<i64>> {
+        self.described()?;
+        filter::newest(&self.db, among, k).map_err(|e| self.error(e))
+    }
+
     /// The `most` values of a field that most items have, of those `within` them where only some count.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ use crate::extract::{Json, Params, item_id};
 use crate::hits::{size_of, thumbnail_of};
 use crate::problem::Problem;
 use crate::routes::fields::value_of;
-use crate::routes::search::{Wanted, answer, no_item};
+use crate::routes::search::{Sort, Wanted, answer, no_item};
 use crate::shelf::Open;
 
 #[derive(Deserialize)]
@@ -26,15 +26,17 @@ pub(crate) struct Listed {
     k: Option<usize>,
     #[serde(default)]
     offset: usize,
+    #[serde(default)]
+    sort: Sort,
     gallery: Option<String>,
 }
 
-/// `GET /v1/items`: in the order of their numbers.
+/// `GET /v1/items`: in the order of their numbers, or the newest first.
 pub(crate) async fn list(
     From(state): From<State>,
-    Params(Listed { filter, kind, k, offset, gallery }): Params<Listed>,
+    Params(Listed { filter, kind, k, offset, sort, gallery }): Params<Listed>,
 ) -> Result<Response, Problem> {
-    answer(&state, Wanted { filter, kind, k, offset, gallery, ..Wanted::default() }).await
+    answer(&state, Wanted { filter, kind, k, offset, sort, gallery, ..Wanted::default() }).await
 }
 
 /// Which gallery an item is of.

@@ -1,5 +1,6 @@
 //! `POST /v1/search` and `GET /v1/items/ID/similar`: parts to a vector, the vector to items, items to a page.
 
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
@@ -8,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use tuwen_index::Modality;
 use tuwen_index::filter::Filter;
+use tuwen_retrieve::language::Line;
 use tuwen_retrieve::{Fusion, Ranked, Search, UNWANTED, Words, weighted};
 
 use crate::State;
@@ -16,6 +18,7 @@ use crate::extract::{Body, Json, Params, check_text, item_id, window};
 use crate::hits::{Page, page};
 use crate::problem::{Problem, ProblemType};
 use crate::scans::Scan;
+use crate::settings::Limits;
 use crate::shelf::{Open, Shelf};
 
 /// Hits where nobody says how many.
@@ -39,12 +42,25 @@ pub(crate) struct Wanted {
     pub filter: Option<String>,
     pub kind: Option<Modality>,
     pub words: WordsMode,
+    pub sort: Sort,
+    /// Hits below it are left out.
+    pub threshold: Option<f32>,
     pub k: Option<usize>,
     pub offset: usize,
     pub gallery: Option<String>,
     /// The item that others are like.
     #[serde(skip_deserializing)]
     pub without: Option<i64>,
+}
+
+/// The order of hits.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Sort {
+    #[default]
+    Relevance,
+    /// The newest first, of a query the newest of its best hits; what has no date comes last.
+    Date,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -144,21 +160,30 @@ async fn find(
     state: &State,
     shelf: &Shelf,
     open: &Arc<Open>,
-    wanted: Wanted,
+    mut wanted: Wanted,
 ) -> Result<Page, Problem> {
     let limits = &state.settings.limits;
     let (offset, k) = (wanted.offset, window(limits, wanted.k, K, wanted.offset)?);
     let filter = wanted.filter.as_deref().filter(|filter| !filter.trim().is_empty());
     let filter = filter.map(Filter::parse).transpose()?;
+    let line = read_line(&state.settings.limits, &mut wanted)?;
+    let filter = match (filter, line.filter) {
+        (Some(given), Some(typed)) => Some(Filter::And(vec![given, typed])),
+        (given, typed) => given.or(typed),
+    };
     let mut remarks = Vec::new();
     if let Some(filter) = &filter {
         remarks.append(&mut unknown_fields(state, open, filter).await?);
     }
-    let vector = vector(state, open, &wanted, &mut remarks).await?;
+    let vector = vector(state, open, &wanted, &line.weighted, &mut remarks).await?;
     let modality = wanted.kind.unwrap_or(Modality::Image);
+    let narrowed = wanted.sort == Sort::Date || wanted.threshold.is_some();
     let reach = offset + k + usize::from(wanted.without.is_some());
+    let reach = if narrowed { reach.max(FUSED) } else { reach };
     let mut ranked = match vector.clone() {
-        Some(vector) if filter.is_none() && wanted.words == WordsMode::Off => {
+        Some(vector)
+            if filter.is_none() && line.phrases.is_empty() && wanted.words == WordsMode::Off =>
+        {
             state.scans.ask(Scan { open: Arc::clone(open), modality, vector, k: reach }).await?
         }
         vector => {
@@ -168,10 +193,18 @@ async fn find(
                 WordsMode::Exact => (Words::Exact, reach),
                 WordsMode::Fuse => (Words::Fused(Fusion::Ranks), FUSED),
             };
-            let search = Search { modality, k: reach, filter, words };
-            rank(state, open, vector, query, search).await?
+            let phrases = line.phrases;
+            let search = Search { modality, k: reach, filter, words, phrases };
+            rank(state, open, vector, query, search, wanted.sort).await?
         }
     };
+    if let Some(least) = wanted.threshold {
+        ranked.items.retain(|&(_, score)| score.is_none_or(|score| score >= least));
+        ranked.total = ranked.items.len();
+    }
+    if wanted.sort == Sort::Date && vector.is_some() {
+        ranked = newest(state, open, ranked).await?;
+    }
     if let Some(itself) = wanted.without {
         let before = ranked.items.len();
         ranked.items.retain(|&(id, _)| id != itself);
@@ -193,10 +226,16 @@ async fn rank(
     vector: Option<Arc<[f32]>>,
     words: Option<String>,
     search: Search,
+    sort: Sort,
 ) -> Result<Ranked, Problem> {
     let open = Arc::clone(open);
     let work = move || {
-        let Some(vector) = vector else { return Ok(open.engine.list(&search)?) };
+        let Some(vector) = vector else {
+            return Ok(match sort {
+                Sort::Relevance => open.engine.list(&search)?,
+                Sort::Date => open.engine.list_newest(&search)?,
+            });
+        };
         let mut ranked = open.engine.rank(&vector, words.as_deref(), &search)?;
         if matches!(search.words, Words::Fused(_)) {
             // Behind the list there is nothing to page to.
@@ -205,6 +244,31 @@ async fn rank(
         Ok(ranked)
     };
     state.reads.run(work).await
+}
+
+/// The same hits, the newest first.
+async fn newest(state: &State, open: &Arc<Open>, ranked: Ranked) -> Result<Ranked, Problem> {
+    let open = Arc::clone(open);
+    let work = move || {
+        let scores: HashMap<i64, Option<f32>> = ranked.items.iter().copied().collect();
+        let among = scores.keys().map(|&id| id as u64).collect();
+        let ids = open.aside().newest(&among, scores.len())?;
+        let items: Vec<_> = ids.into_iter().map(|id| (id, scores[&id])).collect();
+        Ok(Ranked { total: items.len(), items })
+    };
+    state.reads.run(work).await
+}
+
+/// Reads the words as the language of queries; what of it has a place in the request goes there.
+fn read_line(limits: &Limits, wanted: &mut Wanted) -> Result<Line, Problem> {
+    let Some(query) = wanted.query.take() else { return Ok(Line::default()) };
+    check_text(limits, "query", &query)?;
+    let line = Line::parse(&query).map_err(|error| Problem::value(format!("query: {error}")))?;
+    wanted.query = Some(line.words.clone()).filter(|words| !words.is_empty());
+    wanted.not.extend(line.not.iter().cloned());
+    wanted.kind = line.modality.or(wanted.kind);
+    wanted.like = wanted.like.or(line.like.first().copied());
+    Ok(line)
 }
 
 /// A misspelt field finds nothing, and somebody should say why.
@@ -230,6 +294,7 @@ async fn vector(
     state: &State,
     open: &Arc<Open>,
     wanted: &Wanted,
+    weighted_words: &[(String, f32)],
     remarks: &mut Vec<String>,
 ) -> Result<Option<Arc<[f32]>>, Problem> {
     let pictures = usize::from(wanted.image.is_some()) + usize::from(wanted.like.is_some());
@@ -239,6 +304,9 @@ async fn vector(
     if let Some(query) = &wanted.query {
         check_text(&state.settings.limits, "query", query)?;
         texts.push((query.clone(), for_words));
+    }
+    for (text, weight) in weighted_words {
+        texts.push((text.clone(), for_words * weight));
     }
     if wanted.not.len() > NOTS {
         let given = wanted.not.len();
