@@ -158,10 +158,8 @@ fn names_of_galleries_and_keys_are_those_of_the_command_line() {
     );
     assert!(server.ask("GET /v1/stats", "").0.starts_with("HTTP/1.1 401"));
     let mut stream = server.connect();
-    let request = format!(
-        "GET /v1/stats HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
-         Authorization: Bearer 0123456789abcdef\r\n\r\n"
-    );
+    let request = "GET /v1/stats HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+         Authorization: Bearer 0123456789abcdef\r\n\r\n";
     stream.write_all(request.as_bytes()).expect("the server reads");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");

@@ -45,6 +45,7 @@ pub trait Job {
     ///
     /// # Errors
     /// Whatever ends the stream.
+    #[allow(clippy::type_complexity, reason = "both halves have names of their own")]
     fn keep(&mut self, read: Self::Read) -> Result<Option<(Self::Kept, Self::Input)>, Self::Error>;
 
     /// Takes a batch's vectors, (B, D).

@@ -115,8 +115,10 @@ mod tests {
 
     use super::*;
 
+    type Batches = Arc<Mutex<Vec<Vec<u32>>>>;
+
     /// A worker that waits for a word before each batch, and tells what was in it.
-    fn slow(waiting: usize) -> (Arc<Queue<u32, u32>>, mpsc::Sender<()>, Arc<Mutex<Vec<Vec<u32>>>>) {
+    fn slow(waiting: usize) -> (Arc<Queue<u32, u32>>, mpsc::Sender<()>, Batches) {
         let (go, wait) = mpsc::channel();
         let batches = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&batches);

@@ -24,10 +24,13 @@ const PORTION: usize = 16 * BLOCK;
 /// A merge may remove files between looking into the database and opening them.
 const ATTEMPTS: usize = 10;
 
+/// Vectors with the items that they are of.
+type Rows = Vec<(i64, Vec<f32>)>;
+
 /// Rows that a transaction has added and not yet written.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
-    modalities: Vec<(Modality, Tail, Vec<(i64, Vec<f32>)>)>,
+    modalities: Vec<(Modality, Tail, Rows)>,
 }
 
 impl Gallery {
