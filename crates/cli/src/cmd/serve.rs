@@ -19,7 +19,7 @@ use crate::terminal::{note, say};
 /// Serve galleries over HTTP: search, items, embeddings, and a page
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  tuwen serve\n  \
-    tuwen serve --gallery ~/Pictures/.tuwen --gallery work=/data/work/.tuwen\n  \
+    tuwen serve --gallery ~/Pictures/.tuwen --gallery shop=/data/shop/.tuwen\n  \
     tuwen serve --listen 0.0.0.0:8787 --key-file keys.txt --host photos.example.org\n\n\
     A file of keys has one a line, `read:KEY` or `write:KEY`, of 16 characters or more. A client sends it as \
     `Authorization: Bearer KEY`, a browser as the password that it asks for.")]
