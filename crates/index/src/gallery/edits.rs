@@ -96,9 +96,8 @@ impl Gallery {
         let sql = "SELECT item.id, segment, row FROM excluded JOIN item ON item.id = excluded.item \
                    UNION SELECT item.id, segment, row FROM excluded JOIN item ON owner = excluded.item";
         let mut select = self.db.prepare_cached(sql)?;
-        let row = |row: &rusqlite::Row<'_>| {
-            Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)? as u64))
-        };
+        let row =
+            |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)? as u64));
         select.query_map([], row)?.collect()
     }
 
@@ -137,8 +136,7 @@ impl Gallery {
         }
         let excluded = self.excluded()?;
         let tagged = filter::edited(&self.db, TAG).map_err(|e| self.error(e))?;
-        let ids: std::collections::BTreeSet<i64> =
-            excluded.iter().copied().chain(tagged).collect();
+        let ids: std::collections::BTreeSet<i64> = excluded.iter().copied().chain(tagged).collect();
         let sql = "SELECT origin, hash FROM item WHERE id = ?1";
         let mut edits = Vec::new();
         for id in ids {
