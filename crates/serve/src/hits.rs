@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tuwen_index::{Gallery, IdSet, Item, Modality};
-use tuwen_retrieve::{FileName, path_of};
+use tuwen_retrieve::{Calibration, FileName, Verdict, path_of};
 
 use crate::problem::Problem;
 use crate::shelf::Open;
@@ -14,6 +14,8 @@ use crate::shelf::Open;
 pub(crate) struct Page {
     pub total: usize,
     pub remarks: Vec<String>,
+    /// Whether anything matches, where scores are calibrated.
+    pub verdict: Option<Verdict>,
     /// An array of hits, as JSON already.
     pub hits: Box<RawValue>,
 }
@@ -26,6 +28,9 @@ struct Hit<'a> {
     kind: Modality,
     #[serde(skip_serializing_if = "Option::is_none")]
     score: Option<f32>,
+    /// How probable it is that it shows what the words say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    probability: Option<f32>,
     #[serde(flatten)]
     file: &'a FileName,
     name: String,
@@ -66,6 +71,7 @@ pub(crate) fn page(
     ranked: &[(i64, Option<f32>)],
     offset: usize,
     vector: Option<&[f32]>,
+    calibration: Option<&Calibration>,
 ) -> Result<Box<RawValue>, Problem> {
     let read = read(&open.engine.gallery(), ranked)?;
     let captions = nearest(open, &read, vector)?;
@@ -79,6 +85,9 @@ pub(crate) fn page(
             id: item.id,
             kind: item.modality,
             score: *score,
+            probability: calibration
+                .zip(*score)
+                .map(|(known, score)| (known.probability(score) * 1000.0).round() / 1000.0),
             name: file.last(),
             file: &file,
             width,

@@ -62,7 +62,7 @@ async fn list_removed(
     let read = move || {
         let ids = open.aside().excluded()?;
         let items: Vec<_> = ids.iter().skip(offset).take(k).map(|&id| (id, None)).collect();
-        let hits = page(&open, &part, &items, offset, None)?;
+        let hits = page(&open, &part, &items, offset, None, None)?;
         Ok(
             json!({ "generation": open.generation, "total": ids.len(), "remarks": [], "hits": hits }),
         )

@@ -122,6 +122,9 @@ struct Answer<'a> {
     total: usize,
     took_ms: f64,
     remarks: &'a [String],
+    /// Whether anything matches: yes, unsure or none; absent where nobody knows.
+    #[serde(rename = "match", skip_serializing_if = "Option::is_none")]
+    verdict: Option<Verdict>,
     hits: &'a serde_json::value::RawValue,
 }
 
@@ -133,6 +136,7 @@ pub(crate) async fn answer(state: &State, wanted: Wanted) -> Result<Response, Pr
     let asked = serde_json::to_vec(&wanted).map_err(Problem::internal)?;
     let mut key = blake3::Hasher::new();
     key.update(shelf.source.name.as_bytes()).update(b"\0").update(&open.generation.to_le_bytes());
+    key.update(&[u8::from(open.calibration().is_some())]);
     let key = *key.update(&asked).finalize().as_bytes();
     let answers = || state.answers.lock().unwrap_or_else(PoisonError::into_inner);
     let kept = answers().get(&key);
@@ -151,6 +155,7 @@ pub(crate) async fn answer(state: &State, wanted: Wanted) -> Result<Response, Pr
         total: page.total,
         took_ms: (began.elapsed().as_secs_f64() * 1e5).round() / 100.0,
         remarks: &page.remarks,
+        verdict: page.verdict,
         hits: &page.hits,
     })
     .into_response())
