@@ -6,7 +6,10 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
 use crate::problem::{Problem, ProblemType};
-use crate::routes::{classify, embeddings, fields, files, items, search, status};
+use crate::routes::{
+    classify, duplicates, embeddings, fields, files, items, rank, search, similarity,
+    status,
+};
 use crate::{State, guard, ui};
 
 /// All routes over a state: a value that a test asks without a socket.
@@ -28,6 +31,9 @@ pub fn app(state: State) -> Router {
         .route("/v1/fields/{name}", get(fields::values))
         .route("/v1/embeddings", post(embeddings::embed))
         .route("/v1/classify", post(classify::classify))
+        .route("/v1/similarity", post(similarity::similarity))
+        .route("/v1/rank", post(rank::rank))
+        .route("/v1/duplicates", get(duplicates::duplicates))
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(state.clone(), guard::in_time))

@@ -5,8 +5,9 @@
 //! `extract` reads what they send within limits, `problem` is the one table from an error to its status.
 //! What costs time runs off the async threads: `embedder` and `scans` gather what waits in a `queue` and do it
 //! together, everything else waits for a place in a `room`. `shelf` is a gallery that is served, swapped by
-//! `watch` when another program has written it.
+//! `watch` when another program has written it; `alike` tells by vectors what is nearly the same.
 
+mod alike;
 mod app;
 mod data_uri;
 mod embedder;

@@ -12,6 +12,7 @@ use crate::lru::Lru;
 use crate::metrics::Metrics;
 use crate::problem::{Problem, ProblemType};
 use crate::room::Room;
+use crate::routes::duplicates::Duplicates;
 use crate::scans::{self, Scans};
 use crate::settings::Settings;
 use crate::shelf::{Shelf, Source};
@@ -40,6 +41,7 @@ pub struct Inner {
     /// Answers of a generation, by what was asked.
     pub(crate) answers: Mutex<Lru<[u8; 32], Arc<Page>>>,
     pub(crate) thumbnails: Thumbnails,
+    pub(crate) duplicates: Duplicates,
     pub(crate) metrics: Metrics,
     ready: AtomicBool,
 }
@@ -76,6 +78,7 @@ impl State {
             pictures: Room::new("pictures of the gallery", threads, waiting.reads),
             answers: Mutex::new(Lru::new(ANSWERS)),
             thumbnails: Thumbnails::default(),
+            duplicates: Duplicates::new(waiting.reads),
             metrics: Metrics::default(),
             ready: AtomicBool::new(false),
             shelves,

@@ -1,9 +1,15 @@
-//! The questions, one file each.
+//! The questions, one file each; `inputs` what several of ours take.
 
 pub(crate) mod classify;
+pub(crate) mod duplicates;
 pub(crate) mod embeddings;
 pub(crate) mod fields;
 pub(crate) mod files;
+pub(crate) mod fold;
+pub(crate) mod given;
+pub(crate) mod inputs;
 pub(crate) mod items;
+pub(crate) mod rank;
 pub(crate) mod search;
+pub(crate) mod similarity;
 pub(crate) mod status;

@@ -15,8 +15,9 @@ use tuwen_retrieve::{Fusion, Ranked, Search, UNWANTED, Words, weighted};
 use crate::State;
 use crate::data_uri;
 use crate::extract::{Body, Json, Params, check_text, item_id, window};
-use crate::hits::{Page, page};
+use crate::hits::{Listing, Page, page};
 use crate::problem::{Problem, ProblemType};
+use crate::routes::fold::fold;
 use crate::scans::Scan;
 use crate::settings::Limits;
 use crate::shelf::{Open, Shelf};
@@ -25,7 +26,7 @@ use crate::shelf::{Open, Shelf};
 const K: usize = 20;
 /// How far a fused list goes: it depends on its own length, so that one of a page's length would be another one
 /// on the next page.
-const FUSED: usize = 1_000;
+pub(crate) const FUSED: usize = 1_000;
 /// Texts that a query is kept away from.
 const NOTS: usize = 16;
 
@@ -45,6 +46,8 @@ pub(crate) struct Wanted {
     pub sort: Sort,
     /// Hits below it are left out.
     pub threshold: Option<f32>,
+    /// Whether hits that are nearly the same as an earlier one become its `duplicates`.
+    pub fold: bool,
     pub k: Option<usize>,
     pub offset: usize,
     pub gallery: Option<String>,
@@ -177,7 +180,7 @@ async fn find(
     }
     let vector = vector(state, open, &wanted, &line.weighted, &mut remarks).await?;
     let modality = wanted.kind.unwrap_or(Modality::Image);
-    let narrowed = wanted.sort == Sort::Date || wanted.threshold.is_some();
+    let narrowed = wanted.sort == Sort::Date || wanted.threshold.is_some() || wanted.fold;
     let reach = offset + k + usize::from(wanted.without.is_some());
     let reach = if narrowed { reach.max(FUSED) } else { reach };
     let mut ranked = match vector.clone() {
@@ -210,11 +213,16 @@ async fn find(
         ranked.items.retain(|&(id, _)| id != itself);
         ranked.total -= before - ranked.items.len();
     }
+    let mut folded = HashMap::new();
+    if wanted.fold {
+        (ranked, folded) = fold(state, open, ranked).await?;
+    }
     let total = ranked.total;
     let (gallery, open) = (state.gallery_part(shelf), Arc::clone(open));
     let hits = move || {
         let items = ranked.items.get(offset..).unwrap_or_default();
-        page(&open, &gallery, &items[..items.len().min(k)], offset, vector.as_deref())
+        let (ranked, vector) = (&items[..items.len().min(k)], vector.as_deref());
+        page(&open, &gallery, &Listing { ranked, folded: &folded, offset, vector })
     };
     Ok(Page { total, remarks, hits: state.reads.run(hits).await? })
 }
