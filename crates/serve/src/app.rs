@@ -2,12 +2,12 @@
 
 use axum::Router;
 use axum::http::{Method, Uri};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 
 use crate::problem::{Problem, ProblemType};
 use crate::routes::{
-    classify, duplicates, embeddings, fields, files, items, rank, search, similarity,
+    classify, compat, duplicates, embeddings, fields, files, items, rank, search, similarity,
     status,
 };
 use crate::{State, guard, ui};
@@ -34,11 +34,13 @@ pub fn app(state: State) -> Router {
         .route("/v1/similarity", post(similarity::similarity))
         .route("/v1/rank", post(rank::rank))
         .route("/v1/duplicates", get(duplicates::duplicates))
+        .merge(compat::routes())
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(state.clone(), guard::in_time))
         .layer(from_fn_with_state(state.clone(), guard::check_key))
         .layer(from_fn_with_state(state.clone(), guard::check_host))
+        .layer(from_fn(compat::in_their_words))
         .layer(from_fn_with_state(state.clone(), guard::observe))
         .with_state(state)
 }

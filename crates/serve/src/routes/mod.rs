@@ -1,6 +1,7 @@
-//! The questions, one file each; `inputs` what several of ours take.
+//! The questions, one file each; `compat` has those of other programs, `inputs` what several of ours take.
 
 pub(crate) mod classify;
+pub(crate) mod compat;
 pub(crate) mod duplicates;
 pub(crate) mod embeddings;
 pub(crate) mod fields;
