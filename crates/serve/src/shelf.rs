@@ -135,8 +135,7 @@ impl Shelf {
             return Ok(());
         }
         let made = Calibration::of(&open.engine, &background(open.engine.shared_encoder())?)?;
-        let captions = made.as_ref().map(|made| made.captions);
-        tracing::debug!(gallery = self.source.name, ?captions, "scores are calibrated");
+        tracing::debug!(gallery = self.source.name, ?made, "scores are calibrated");
         let _ = open.calibration.set(made);
         Ok(())
     }

@@ -71,7 +71,8 @@ pub(crate) fn start(state: Weak<Inner>) -> std::io::Result<()> {
             for shelf in &state.shelves {
                 shelf.look();
                 if state.is_ready()
-                    && let Err(error) = shelf.calibrate(|encoder| background(&mut backgrounds, encoder))
+                    && let Err(error) =
+                        shelf.calibrate(|encoder| background(&mut backgrounds, encoder))
                 {
                     tracing::warn!(gallery = shelf.source.name, %error, "scores are not calibrated");
                 }

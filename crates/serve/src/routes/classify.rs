@@ -14,8 +14,8 @@ use crate::State;
 use crate::data_uri::bytes_of;
 use crate::extract::{Body, Json, check_text};
 use crate::problem::{Problem, ProblemType};
-use crate::routes::inputs::probability;
 use crate::routes::find::of_item;
+use crate::routes::inputs::probability;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -65,7 +65,8 @@ async fn list_removed(
         let ids = open.aside().excluded()?;
         let items: Vec<_> = ids.iter().skip(offset).take(k).map(|&id| (id, None)).collect();
         let folded = HashMap::new();
-        let listing = Listing { ranked: &items, folded: &folded, offset, vector: None, calibration: None };
+        let listing =
+            Listing { ranked: &items, folded: &folded, offset, vector: None, calibration: None };
         let hits = page(&open, &part, &listing)?;
         Ok(
             json!({ "generation": open.generation, "total": ids.len(), "remarks": [], "hits": hits }),
