@@ -10,13 +10,15 @@ use crate::routes::{
     changes, classify, compat, duplicates, embeddings, fields, files, items, jobs, rank, search,
     similarity, status,
 };
-use crate::{State, guard, ui};
+use crate::{State, guard, openapi, ui};
 
 /// All routes over a state: a value that a test asks without a socket.
 pub fn app(state: State) -> Router {
     Router::new()
         .route("/", get(ui::index))
         .route("/ui/{*name}", get(ui::asset))
+        .route("/openapi.json", get(openapi::openapi))
+        .route("/docs", get(openapi::docs))
         .route("/health", get(status::health))
         .route("/ready", get(status::ready))
         .route("/metrics", get(status::metrics))

@@ -2,7 +2,7 @@
 //! are [`Problem`]s that say what was expected.
 
 use axum::body::{Bytes, to_bytes};
-use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
@@ -107,6 +107,21 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Params<T> {
             Problem::value(format!("the part of the address behind `?`: {}", error.body_text()))
         })?;
         Ok(Self(params))
+    }
+}
+
+/// The part of an address that a route leaves open.
+pub(crate) struct Part(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Part {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Path(part) = Path::from_request_parts(parts, state).await.map_err(|_| {
+            let detail = "the address is no UTF-8 behind its `%`: write it as a browser does";
+            Problem::new(ProblemType::NotFound, detail)
+        })?;
+        Ok(Self(part))
     }
 }
 

@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tuwen_index::{Gallery, IdSet, Item, Modality};
 use tuwen_retrieve::{Calibration, FileName, Verdict, path_of};
 
+use crate::openapi::{File, Kind};
 use crate::problem::Problem;
 use crate::shelf::Open;
 
@@ -21,24 +23,31 @@ pub(crate) struct Page {
 }
 
 /// An item that was found.
-#[derive(Serialize)]
-struct Hit<'a> {
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Hit")]
+pub(crate) struct Hit<'a> {
+    /// From 1, over all pages.
     rank: usize,
     id: i64,
+    #[schemars(with = "Kind")]
     kind: Modality,
+    /// The cosine with the query.
     #[serde(skip_serializing_if = "Option::is_none")]
     score: Option<f32>,
     /// How probable it is that it shows what the words say.
     #[serde(skip_serializing_if = "Option::is_none")]
     probability: Option<f32>,
+    #[schemars(with = "File")]
     #[serde(flatten)]
     file: &'a FileName,
     name: String,
     width: Option<u32>,
     height: Option<u32>,
+    /// Of a text what it says.
     text: Option<&'a str>,
     /// The picture of a caption.
     owner: Option<i64>,
+    /// Where a small JPEG of it is.
     thumbnail: Option<String>,
     /// Of a picture's captions the one nearest to the query, the first one where there is no query.
     caption: Option<&'a str>,
@@ -48,7 +57,8 @@ struct Hit<'a> {
 }
 
 /// An item in few words.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "ItemBrief")]
 pub(crate) struct Brief {
     pub id: i64,
     pub name: String,

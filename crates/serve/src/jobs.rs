@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde::ser::SerializeStruct;
 use tuwen_index::filter::date_text;
@@ -17,7 +18,8 @@ const ENDED: usize = 50;
 const SHOWN: usize = 100;
 
 /// Where a job is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize)]
+#[schemars(rename = "JobState")]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Stage {
     Waiting,
@@ -34,7 +36,8 @@ impl Stage {
 }
 
 /// Why a folder is indexed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize)]
+#[schemars(rename = "JobKind")]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Cause {
     /// Somebody asked for it.

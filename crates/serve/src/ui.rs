@@ -1,9 +1,9 @@
 //! The page for people: the files of `ui/`, inside the program.
 
-use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use crate::extract::Part;
 use crate::problem::{Problem, ProblemType};
 
 /// A file's name and bytes.
@@ -22,6 +22,9 @@ const FILES: &[File] = &files![
     "app.js",
     "box.js",
     "detail.js",
+    "docs.css",
+    "docs.html",
+    "docs.js",
     "dom.js",
     "filters.js",
     "grid.js",
@@ -42,30 +45,31 @@ pub(crate) async fn index(headers: HeaderMap) -> Result<Response, Problem> {
 }
 
 /// `GET /ui/NAME`
-pub(crate) async fn asset(
-    Path(name): Path<String>,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
+pub(crate) async fn asset(Part(name): Part, headers: HeaderMap) -> Result<Response, Problem> {
     file(&name, &headers)
 }
 
-fn file(name: &str, headers: &HeaderMap) -> Result<Response, Problem> {
+pub(crate) fn file(name: &str, headers: &HeaderMap) -> Result<Response, Problem> {
     let found = FILES.iter().find(|(known, _)| *known == name);
     let Some(&(_, bytes)) = found else {
         let detail = format!("the page has no file {name:?}: open it at `/`");
         return Err(Problem::new(ProblemType::NotFound, detail));
     };
-    // A newer program has other files at the same addresses.
+    Ok(kept(headers, media_of(name), bytes))
+}
+
+/// What is the same as long as the program is: sent where the client does not have it already. A newer program has
+/// other files at the same addresses.
+pub(crate) fn kept(headers: &HeaderMap, media: &'static str, bytes: &'static [u8]) -> Response {
     let etag = tag(bytes);
     let kept = [
         (header::ETAG, etag.clone()),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
     ];
     if is_known(headers, &etag) {
-        return Ok((StatusCode::NOT_MODIFIED, kept).into_response());
+        return (StatusCode::NOT_MODIFIED, kept).into_response();
     }
-    let media = HeaderValue::from_static(media_of(name));
-    Ok((kept, [(header::CONTENT_TYPE, media)], bytes).into_response())
+    (kept, [(header::CONTENT_TYPE, HeaderValue::from_static(media))], bytes).into_response()
 }
 
 fn media_of(name: &str) -> &'static str {

@@ -192,6 +192,9 @@ fn no_path_leads_out_of_the_gallery() {
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
         assert_ne!(answer.header("content-type"), "text/html; charset=utf-8", "{uri}");
     }
+    for uri in ["/v1/items/%FF", "/v1/fields/%C0%AF", "/ui/%FF"] {
+        server.get(uri).is_problem(404, "not-found", "UTF-8");
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use axum::extract::State as From;
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tuwen_encode::CpuEncoder;
@@ -15,6 +16,7 @@ use tuwen_retrieve::{UPLOADS, Upload, fitted};
 use crate::data_uri;
 use crate::extract::{Body, Json, check_text};
 use crate::guard::MayWrite;
+use crate::openapi::TAG as TAG_PATTERN;
 use crate::problem::{Problem, ProblemType};
 use crate::shelf::Shelf;
 use crate::{State, problem};
@@ -28,31 +30,38 @@ const TAGS: usize = 32;
 const TAG: usize = 100;
 
 /// A picture to be added.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewPicture {
+    /// Its file's name.
     name: String,
     /// A data URI.
     image: String,
+    #[schemars(length(max = 8192))]
     caption: Option<String>,
+    #[schemars(length(max = 32), inner(regex(pattern = TAG_PATTERN)))]
     #[serde(default)]
     tags: Vec<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewPictures {
+    #[schemars(length(min = 1, max = 64))]
     items: Vec<NewPicture>,
+    /// The gallery, the first one where none is named.
     gallery: Option<String>,
 }
 
 /// What became of a picture.
-#[derive(Serialize)]
-struct Outcome {
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Outcome {
     name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<i64>,
+    /// `added`, `same` or `refused`.
     status: &'static str,
+    /// Why it was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
 }
@@ -140,10 +149,15 @@ fn keep(gallery: &Gallery, one: Result<Ready, Outcome>) -> Result<Outcome, Probl
     Ok(Outcome { name, id: Some(kept.id), status, detail: None })
 }
 
-#[derive(Deserialize)]
+/// Some items.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "Items")]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Some {
+    /// Ids of items.
+    #[schemars(length(min = 1, max = 10_000))]
     ids: Vec<i64>,
+    /// The gallery, the first one where none is named.
     gallery: Option<String>,
 }
 
@@ -159,13 +173,19 @@ pub(crate) async fn remove(
     answer(&state, at, "removed", removed).await
 }
 
-#[derive(Deserialize)]
+/// Some items, or all that were taken out.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "RestoreRequest")]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Restored {
+    /// Ids of items.
+    #[schemars(length(max = 10_000))]
     #[serde(default)]
     ids: Vec<i64>,
+    /// All that were taken out, in place of `ids`.
     #[serde(default)]
     all: bool,
+    /// The gallery, the first one where none is named.
     gallery: Option<String>,
 }
 
@@ -193,14 +213,21 @@ pub(crate) async fn restore(
     answer(&state, at, "restored", restored).await
 }
 
-#[derive(Deserialize)]
+/// Some items, and tags that they get or lose.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "TagRequest")]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Tags {
+    /// Ids of items.
+    #[schemars(length(min = 1, max = 10_000))]
     ids: Vec<i64>,
+    #[schemars(length(max = 32), inner(regex(pattern = TAG_PATTERN)))]
     #[serde(default)]
     add: Vec<String>,
+    #[schemars(length(max = 32), inner(regex(pattern = TAG_PATTERN)))]
     #[serde(default)]
     remove: Vec<String>,
+    /// The gallery, the first one where none is named.
     gallery: Option<String>,
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use axum::extract::State as From;
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 use tuwen_encode::Encoder;
@@ -13,16 +14,25 @@ use tuwen_text::prompt::Templates;
 use crate::State;
 use crate::data_uri::bytes_of;
 use crate::extract::{Body, Json, check_text};
+use crate::openapi::{DATA_URI, WORDS};
 use crate::problem::{Problem, ProblemType};
 use crate::routes::find::of_item;
 use crate::routes::inputs::probability;
 
-#[derive(Deserialize)]
+/// A picture, sent or of the gallery, and what it may be.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "ClassifyRequest")]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
+    /// A picture as a data URI: `data:image/png;base64,…`.
+    #[schemars(regex(pattern = DATA_URI))]
     image: Option<String>,
+    /// An item's id.
     like: Option<i64>,
+    /// Each once.
+    #[schemars(length(min = 1, max = 100), inner(regex(pattern = WORDS)))]
     labels: Vec<String>,
+    /// The gallery, the first one where none is named.
     gallery: Option<String>,
 }
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::State as From;
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tuwen_encode::Encoder;
 use tuwen_index::Modality;
@@ -51,27 +52,40 @@ struct Found {
     links: Vec<Link>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
+    /// The least cosine of two pictures that are nearly the same, 0.97 where it is not said.
+    #[schemars(range(min = 0.8, max = 1))]
     threshold: Option<f32>,
+    /// A filter, as `year >= 2020 and tag = 狗`.
     #[serde(rename = "where")]
     filter: Option<String>,
+    /// How many groups, 20 where it is not said.
+    #[schemars(range(min = 1, max = 1000))]
     k: Option<usize>,
+    /// How many groups come before them.
+    #[schemars(range(max = 100_000))]
     #[serde(default)]
     offset: usize,
+    /// The gallery, the first one where none is named.
     gallery: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "DuplicateGroup")]
 struct Group {
     items: Vec<Brief>,
+    /// The least cosine of any two of them.
     score: f32,
 }
 
-#[derive(Serialize)]
-struct Answer {
+/// Groups of pictures that are nearly the same, the largest first.
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Duplicates")]
+pub(crate) struct Answer {
     generation: u64,
+    /// How many groups there are on all pages.
     total: usize,
     groups: Vec<Group>,
 }

@@ -6,35 +6,46 @@ use axum::extract::State as From;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tuwen_encode::Encoder;
 
 use crate::State;
 use crate::embedder::Embedded;
 use crate::extract::{Body, Json};
+use crate::openapi::Texts;
 use crate::problem::Problem;
 use crate::routes::given::OneOrMany;
 use crate::routes::inputs::{Input, embed_all, model};
 
-#[derive(Deserialize)]
+/// As OpenAI's clients ask.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "EmbeddingsRequest")]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
+    /// That of the first gallery where none is named.
     model: Option<String>,
+    #[schemars(with = "Texts")]
     input: OneOrMany,
     #[serde(default)]
     encoding_format: Format,
+    /// What the model has, or nothing.
     dimensions: Option<usize>,
     /// Whom OpenAI would ask about abuse; nobody here.
     #[serde(rename = "user")]
     _user: Option<String>,
 }
 
-#[derive(Clone, Copy, Default, Deserialize)]
+/// How a vector is written.
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema, Serialize)]
+#[schemars(rename = "EncodingFormat")]
 #[serde(rename_all = "lowercase")]
 enum Format {
+    /// As a list of numbers.
     #[default]
     Float,
+    /// As base64 of its numbers, each 4 bytes, the lowest first.
     Base64,
 }
 

@@ -1,22 +1,25 @@
 //! `GET /v1/fields` and `GET /v1/fields/NAME`: what can be filtered by.
 
-use axum::extract::{Path, State as From};
+use axum::extract::State as From;
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 use tuwen_index::Modality;
 use tuwen_index::filter::{Facet, Filter, Value, field_name};
 
 use crate::State;
-use crate::extract::{Json, Params, window};
+use crate::extract::{Json, Params, Part, window};
+use crate::openapi::Kind;
 use crate::problem::Problem;
 
 /// Values where nobody says how many.
 const K: usize = 20;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Of {
+    /// The gallery, the first one where none is named.
     gallery: Option<String>,
 }
 
@@ -30,20 +33,26 @@ pub(crate) async fn list(
     Ok(Json(state.reads.run(fields).await?).into_response())
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Among {
+    /// A filter, as `year >= 2020 and tag = 狗`: values of the items that it is true of.
     #[serde(rename = "where")]
     filter: Option<String>,
+    /// Of which items: pictures, where it is not said.
+    #[schemars(with = "Option<Kind>")]
     kind: Option<Modality>,
+    /// How many values, 20 where it is not said.
+    #[schemars(range(min = 1, max = 1000))]
     k: Option<usize>,
+    /// The gallery, the first one where none is named.
     gallery: Option<String>,
 }
 
 /// `GET /v1/fields/NAME`
 pub(crate) async fn values(
     From(state): From<State>,
-    Path(name): Path<String>,
+    Part(name): Part,
     Params(Among { filter, kind, k, gallery }): Params<Among>,
 ) -> Result<Response, Problem> {
     let k = window(&state.settings.limits, k, K, 0)?;

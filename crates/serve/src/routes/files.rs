@@ -3,14 +3,15 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State as From};
+use axum::extract::State as From;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use tuwen_index::{Item, Modality};
 
 use crate::State;
-use crate::extract::{Params, item_id};
+use crate::extract::{Params, Part, item_id};
 use crate::hits::hex;
 use crate::problem::{Problem, ProblemType};
 use crate::routes::find::no_item;
@@ -18,18 +19,22 @@ use crate::shelf::Open;
 use crate::thumbnail::{SIDE, original, side_for};
 use crate::ui::{is_known, tag};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Shown {
+    /// Pixels of the longer side, at least.
+    #[schemars(range(min = 1, max = 1024))]
     side: Option<u32>,
+    /// The beginning of the content's hash, which lets the answer be kept for ever.
     v: Option<String>,
+    /// The gallery, the first one where none is named.
     gallery: Option<String>,
 }
 
 /// `GET /v1/items/ID/thumbnail`
 pub(crate) async fn thumbnail(
     From(state): From<State>,
-    Path(id): Path<String>,
+    Part(id): Part,
     Params(Shown { side, v, gallery }): Params<Shown>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -49,17 +54,19 @@ pub(crate) async fn thumbnail(
         .into_response())
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Whole {
+    /// The beginning of the content's hash, which lets the answer be kept for ever.
     v: Option<String>,
+    /// The gallery, the first one where none is named.
     gallery: Option<String>,
 }
 
 /// `GET /v1/items/ID/image`
 pub(crate) async fn image(
     From(state): From<State>,
-    Path(id): Path<String>,
+    Part(id): Part,
     Params(Whole { v, gallery }): Params<Whole>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {

@@ -2,36 +2,48 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
-use axum::extract::{Path, State as From};
+use axum::extract::State as From;
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tuwen_index::{Item, Modality};
 use tuwen_retrieve::{FileName, path_of};
 
 use crate::State;
-use crate::extract::{Json, Params, item_id, window};
+use crate::extract::{Json, Params, Part, item_id, window};
 use crate::hits::{Listing, page, size_of, thumbnail_of};
+use crate::openapi::{FieldValue, File, Kind};
 use crate::problem::Problem;
 use crate::routes::fields::value_of;
 use crate::routes::find::no_item;
-use crate::routes::search::{K, Sort, Wanted, answer};
+use crate::routes::search::{K, Sort, Wanted, answer, milliseconds};
 use crate::shelf::Open;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Listed {
+    /// A filter, as `year >= 2020 and tag = 狗`.
     #[serde(rename = "where")]
     filter: Option<String>,
+    /// What is listed: pictures, where it is not said.
+    #[schemars(with = "Option<Kind>")]
     kind: Option<Modality>,
+    /// How many items, 20 where it is not said.
+    #[schemars(range(min = 1, max = 1000))]
     k: Option<usize>,
+    /// How many items come before them.
+    #[schemars(range(max = 100_000))]
     #[serde(default)]
     offset: usize,
+    /// `date`: the newest first; otherwise by id.
     #[serde(default)]
     sort: Sort,
+    /// The gallery, the first one where none is named.
     gallery: Option<String>,
-    /// Those that were taken out of what is found.
+    /// Those that were taken out of what is found, and these alone.
     #[serde(default)]
     removed: bool,
 }
@@ -59,7 +71,7 @@ async fn list_removed(
     offset: usize,
     k: usize,
 ) -> Result<Response, Problem> {
-    let shelf = state.shelf(gallery)?;
+    let (began, shelf) = (Instant::now(), state.shelf(gallery)?);
     let (open, part) = (shelf.current(), state.gallery_part(shelf));
     let read = move || {
         let ids = open.aside().excluded()?;
@@ -68,48 +80,62 @@ async fn list_removed(
         let listing =
             Listing { ranked: &items, folded: &folded, offset, vector: None, calibration: None };
         let hits = page(&open, &part, &listing)?;
-        Ok(
-            json!({ "generation": open.generation, "total": ids.len(), "remarks": [], "hits": hits }),
-        )
+        Ok(json!({
+            "generation": open.generation,
+            "total": ids.len(),
+            "took_ms": milliseconds(began),
+            "remarks": [],
+            "hits": hits,
+        }))
     };
     Ok(Json(state.reads.run(read).await?).into_response())
 }
 
 /// Which gallery an item is of.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Of {
+    /// The gallery, the first one where none is named.
     gallery: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Caption {
     id: i64,
     text: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Details {
+/// All that is known of an item.
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Item")]
+pub(crate) struct Details {
     id: i64,
+    #[schemars(with = "Kind")]
     kind: Modality,
+    #[schemars(with = "File")]
     #[serde(flatten)]
     file: FileName,
     name: String,
     width: Option<u32>,
     height: Option<u32>,
     bytes: u64,
+    /// Of a text what it says.
     text: Option<String>,
+    /// The picture of a caption.
     owner: Option<i64>,
     captions: Vec<Caption>,
+    #[schemars(with = "Vec<FieldValue>")]
     fields: Vec<Value>,
+    /// Where a small JPEG of it is.
     thumbnail: Option<String>,
+    /// Where its file is.
     image: Option<String>,
 }
 
 /// `GET /v1/items/ID`
 pub(crate) async fn item(
     From(state): From<State>,
-    Path(id): Path<String>,
+    Part(id): Part,
     Params(Of { gallery }): Params<Of>,
 ) -> Result<Response, Problem> {
     let (id, shelf) = (item_id(&id)?, state.shelf(gallery.as_deref())?);

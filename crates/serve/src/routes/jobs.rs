@@ -4,14 +4,15 @@ use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use axum::extract::{Path, State as From};
+use axum::extract::State as From;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::State;
-use crate::extract::{Body, Json};
+use crate::extract::{Body, Json, Part};
 use crate::guard::MayWrite;
 use crate::jobs::{Cause, Job};
 use crate::problem::{Problem, ProblemType};
@@ -20,10 +21,15 @@ use crate::state::Inner;
 /// Folders that wait or are indexed.
 const FOLDERS: usize = 64;
 
-#[derive(Deserialize)]
+/// A folder of the server's own machine.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "FolderRequest")]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Folder {
+    /// The full path.
+    #[schemars(with = "String", regex(pattern = "^/"))]
     path: PathBuf,
+    /// The gallery, the first one where none is named.
     gallery: Option<String>,
 }
 
@@ -85,7 +91,7 @@ pub(crate) async fn list(From(state): From<State>) -> Response {
 pub(crate) async fn stop(
     _: MayWrite,
     From(state): From<State>,
-    Path(id): Path<String>,
+    Part(id): Part,
 ) -> Result<Response, Problem> {
     let job = id.parse().ok().and_then(|id| state.jobs.get(id)).ok_or_else(|| {
         let detail = format!("there is no job {id:?}: /v1/jobs lists them");

@@ -2,6 +2,7 @@
 
 use axum::extract::State as From;
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tuwen_encode::Encoder;
@@ -10,15 +11,21 @@ use tuwen_index::exact;
 
 use crate::State;
 use crate::extract::{Body, Json};
+use crate::openapi::Thing;
 use crate::problem::Problem;
 use crate::routes::given::{Given, Many};
 use crate::routes::inputs::{Input, embed_all, matrix, probability};
 
-#[derive(Deserialize)]
+/// What is asked, and what may fit it; up to 255 candidates.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "RankRequest")]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
+    #[schemars(with = "Thing")]
     query: Given,
+    #[schemars(with = "Vec<Thing>", length(min = 1, max = 256))]
     candidates: Many<Given>,
+    /// The gallery, the first one where none is named.
     gallery: Option<String>,
 }
 

@@ -3,14 +3,17 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
-use axum::extract::{Path, State as From};
+use axum::extract::State as From;
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tuwen_index::Modality;
 use tuwen_retrieve::Verdict;
 
 use crate::State;
-use crate::extract::{Body, Json, Params, item_id};
+use crate::extract::{Body, Json, Params, Part, item_id};
+use crate::hits::Hit;
+use crate::openapi::{DATA_URI, Kind, Match};
 use crate::problem::Problem;
 use crate::routes::find::find;
 
@@ -18,16 +21,29 @@ use crate::routes::find::find;
 pub(crate) const K: usize = 20;
 
 /// What is searched for, and among what.
-#[derive(Default, Deserialize, Serialize)]
+#[derive(Default, Deserialize, JsonSchema, Serialize)]
+#[schemars(rename = "SearchRequest")]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Wanted {
+    /// Words, in the language of queries.
+    #[schemars(length(max = 8192))]
     pub query: Option<String>,
+    /// A picture as a data URI: `data:image/png;base64,…`.
+    #[schemars(regex(pattern = DATA_URI))]
     pub image: Option<String>,
+    /// An item's id.
     pub like: Option<i64>,
+    /// The pictures' share beside words, 0.5 where it is not said.
+    #[schemars(range(min = 0, max = 1))]
     pub image_weight: Option<f32>,
+    /// What to keep away from.
+    #[schemars(length(max = 16))]
     pub not: Vec<String>,
+    /// A filter, as `year >= 2020 and tag = 狗`.
     #[serde(rename = "where")]
     pub filter: Option<String>,
+    /// What is found: pictures, where it is not said.
+    #[schemars(with = "Option<Kind>")]
     pub kind: Option<Modality>,
     pub words: WordsMode,
     pub sort: Sort,
@@ -35,8 +51,13 @@ pub(crate) struct Wanted {
     pub threshold: Option<f32>,
     /// Whether hits that are nearly the same as an earlier one become its `duplicates`.
     pub fold: bool,
+    /// How many hits, 20 where it is not said.
+    #[schemars(range(min = 1, max = 1000))]
     pub k: Option<usize>,
+    /// How many hits come before them.
+    #[schemars(range(max = 100_000))]
     pub offset: usize,
+    /// The gallery, the first one where none is named.
     pub gallery: Option<String>,
     /// The item that others are like.
     #[serde(skip_deserializing)]
@@ -44,21 +65,26 @@ pub(crate) struct Wanted {
 }
 
 /// The order of hits.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Sort {
+    /// The best first.
     #[default]
     Relevance,
     /// The newest first, of a query the newest of its best hits; what has no date comes last.
     Date,
 }
 
-#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+/// How words count beside vectors.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum WordsMode {
+    /// Not at all.
     #[default]
     Off,
+    /// Only items that have all of them.
     Exact,
+    /// Their own list and that of the vectors become one.
     Fuse,
 }
 
@@ -82,22 +108,30 @@ pub(crate) async fn search(
     answer(&state, wanted).await
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Similar {
+    /// What is found: pictures, where it is not said.
+    #[schemars(with = "Option<Kind>")]
     kind: Option<Modality>,
+    /// How many hits, 20 where it is not said.
+    #[schemars(range(min = 1, max = 1000))]
     k: Option<usize>,
+    /// How many hits come before them.
+    #[schemars(range(max = 100_000))]
     #[serde(default)]
     offset: usize,
+    /// A filter, as `year >= 2020 and tag = 狗`.
     #[serde(rename = "where")]
     filter: Option<String>,
+    /// The gallery, the first one where none is named.
     gallery: Option<String>,
 }
 
 /// `GET /v1/items/ID/similar`: without the item itself.
 pub(crate) async fn similar(
     From(state): From<State>,
-    Path(id): Path<String>,
+    Part(id): Part,
     Params(Similar { kind, k, offset, filter, gallery }): Params<Similar>,
 ) -> Result<Response, Problem> {
     let id = Some(item_id(&id)?);
@@ -106,15 +140,22 @@ pub(crate) async fn similar(
     answer(&state, wanted).await
 }
 
-#[derive(Serialize)]
-struct Answer<'a> {
+/// Hits, the best first.
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Hits")]
+pub(crate) struct Answer<'a> {
+    /// Counts how often the gallery was opened.
     generation: u64,
+    /// How many there are on all pages.
     total: usize,
     took_ms: f64,
+    /// What was understood otherwise than it may have been meant.
     remarks: &'a [String],
     /// Whether anything matches: yes, unsure or none; absent where nobody knows.
     #[serde(rename = "match", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Match>")]
     verdict: Option<Verdict>,
+    #[schemars(with = "Vec<Hit<'_>>")]
     hits: &'a serde_json::value::RawValue,
 }
 
@@ -143,10 +184,15 @@ pub(crate) async fn answer(state: &State, wanted: Wanted) -> Result<Response, Pr
     Ok(Json(Answer {
         generation: open.generation,
         total: page.total,
-        took_ms: (began.elapsed().as_secs_f64() * 1e5).round() / 100.0,
+        took_ms: milliseconds(began),
         remarks: &page.remarks,
         verdict: page.verdict,
         hits: &page.hits,
     })
     .into_response())
+}
+
+/// Since then, in hundredths.
+pub(crate) fn milliseconds(began: Instant) -> f64 {
+    (began.elapsed().as_secs_f64() * 1e5).round() / 100.0
 }

@@ -2,6 +2,7 @@
 
 use axum::extract::State as From;
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 use tuwen_encode::Encoder;
@@ -9,18 +10,25 @@ use tuwen_index::exact;
 
 use crate::State;
 use crate::extract::{Body, Json};
+use crate::openapi::Thing;
 use crate::problem::Problem;
 use crate::routes::given::{Given, Many};
 use crate::routes::inputs::{Input, check_count, embed_all, matrix};
 use crate::settings::Limits;
 
-#[derive(Deserialize)]
+/// Pairs, or rows and columns; up to 256 things in all.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "SimilarityRequest")]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
+    #[schemars(with = "Option<Vec<(Thing, Thing)>>", length(min = 1, max = 128))]
     pairs: Option<Many<(Given, Given)>>,
+    #[schemars(with = "Option<Vec<Thing>>", length(min = 1, max = 256))]
     rows: Option<Many<Given>>,
     /// The rows themselves where there are none.
+    #[schemars(with = "Option<Vec<Thing>>", length(min = 1, max = 255))]
     columns: Option<Many<Given>>,
+    /// The gallery, the first one where none is named.
     gallery: Option<String>,
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State as From;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 use tuwen_encode::Encoder;
@@ -33,16 +34,20 @@ pub(crate) async fn ready(From(state): From<State>) -> Result<Response, Problem>
     }
 }
 
-#[derive(Serialize)]
-struct Gallery {
+/// A gallery that is served.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Gallery {
     name: String,
     images: usize,
     texts: usize,
     model: String,
+    /// How long the model's vectors are.
     dim: usize,
+    /// Counts how often it was opened.
     generation: u64,
     /// Items that were taken out of what is found.
     removed: usize,
+    /// Whether this client may change it.
     writable: bool,
     /// Whether hits have probabilities.
     calibrated: bool,

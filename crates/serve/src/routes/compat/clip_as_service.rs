@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::extract::State as From;
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -15,18 +16,23 @@ use tuwen_index::filter::date_text;
 
 use crate::State;
 use crate::extract::{Json, Untyped};
+use crate::openapi::Documents;
 use crate::problem::{Problem, ProblemType};
 use crate::routes::given::Many;
 use crate::routes::inputs::{Input, What, check_count, embed_all, matrix, probability};
 use crate::routes::rank::cosines;
 use crate::settings::Limits;
 
-#[derive(Deserialize)]
+/// As clip-as-service's clients ask.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "PostRequest")]
 pub(crate) struct Wanted {
     /// A list of documents, or an object that has one.
+    #[schemars(with = "Documents")]
     data: Box<RawValue>,
     #[serde(rename = "execEndpoint", alias = "exec_endpoint", default = "root")]
     endpoint: String,
+    #[schemars(with = "Option<Parameters>")]
     #[serde(default)]
     parameters: Option<Box<RawValue>>,
 }
@@ -40,7 +46,8 @@ struct Within {
 }
 
 /// Of the parameters what counts.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
+#[schemars(rename = "PostParameters")]
 struct Parameters {
     #[serde(default)]
     drop_image_content: bool,

@@ -9,6 +9,7 @@ use axum::extract::State as From;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tuwen_encode::Encoder;
@@ -17,6 +18,7 @@ use tuwen_retrieve::{FileName, Ranked, path_of};
 
 use crate::State;
 use crate::extract::{Json, Untyped};
+use crate::openapi::Kind;
 use crate::problem::{Problem, ProblemType};
 use crate::routes::fields::value_of;
 use crate::routes::find::no_item;
@@ -37,16 +39,24 @@ pub(crate) async fn indices(From(state): From<State>) -> Response {
     Json(names).into_response()
 }
 
-#[derive(Deserialize)]
+/// As clip-retrieval's clients ask.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "KnnRequest")]
 pub(crate) struct Wanted {
     text: Option<String>,
     /// In base64.
     image: Option<String>,
     image_url: Option<String>,
     embedding_input: Option<Vec<f32>>,
+    #[schemars(with = "Option<Kind>")]
     modality: Option<Modality>,
+    /// How many hits are described.
+    #[schemars(range(min = 1, max = 1000))]
     num_images: usize,
+    /// How many hits.
+    #[schemars(range(min = 1, max = 1000))]
     num_result_ids: Option<usize>,
+    /// The gallery, the first one where none is named.
     indice_name: Option<String>,
     #[serde(default)]
     deduplicate: bool,
@@ -131,8 +141,11 @@ fn unit(mut vector: Vec<f32>, dim: usize) -> Result<Vec<f32>, Problem> {
     Ok(vector)
 }
 
-#[derive(Deserialize)]
+/// As clip-retrieval's clients ask.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "MetadataRequest")]
 pub(crate) struct Ids {
+    #[schemars(length(max = 1000))]
     ids: Vec<i64>,
     indice_name: Option<String>,
 }

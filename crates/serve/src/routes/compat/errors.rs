@@ -23,6 +23,11 @@ pub(crate) async fn in_their_words(request: Request, next: Next) -> Response {
     }
 }
 
+/// How a route says a kind of problem, where it is one of another program: for the API's description.
+pub(crate) fn said(path: &str, kind: ProblemType) -> Option<(StatusCode, Value)> {
+    words_of(path).map(|words| words(&Problem::new(kind, "")))
+}
+
 type Words = fn(&Problem) -> (StatusCode, Value);
 
 fn words_of(path: &str) -> Option<Words> {

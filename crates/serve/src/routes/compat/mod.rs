@@ -4,16 +4,16 @@
 //! says these as the program did. What we do not have is refused by its name, or said to be ignored in
 //! `docs/serve.md`.
 
-mod clip_as_service;
-mod clip_retrieval;
+pub(crate) mod clip_as_service;
+pub(crate) mod clip_retrieval;
 mod errors;
 mod immich;
-mod text_embeddings;
+pub(crate) mod text_embeddings;
 
 use axum::Router;
 use axum::routing::{get, post};
 
-pub(crate) use self::errors::in_their_words;
+pub(crate) use self::errors::{in_their_words, said};
 use crate::State;
 
 /// The routes of all of them.

@@ -2,6 +2,7 @@
 
 use axum::extract::State as From;
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 use tuwen_encode::Encoder;
@@ -9,6 +10,7 @@ use tuwen_retrieve::Remark;
 
 use crate::State;
 use crate::extract::{Json, Untyped};
+use crate::openapi::Texts;
 use crate::problem::Problem;
 use crate::routes::given::OneOrMany;
 use crate::routes::inputs::{Input, embed_all, model};
@@ -16,8 +18,11 @@ use crate::routes::inputs::{Input, embed_all, model};
 /// What it says of an empty list, which has a status of its own.
 pub(super) const EMPTY: &str = "`inputs` cannot be empty";
 
-#[derive(Deserialize)]
+/// As text-embeddings-inference's clients ask.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "EmbedRequest")]
 pub(crate) struct Wanted {
+    #[schemars(with = "Texts")]
     inputs: OneOrMany,
     truncate: Option<bool>,
     truncation_direction: Option<String>,
