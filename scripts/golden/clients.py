@@ -1,6 +1,6 @@
 """The clients of other programs against a running server: `tuwen serve` on a gallery of `tuwen demo`.
 
-    python3 -m venv /tmp/clients && /tmp/clients/bin/pip install openai huggingface_hub requests
+    python3 -m venv /tmp/clients && /tmp/clients/bin/pip install openai huggingface_hub numpy requests
     /tmp/clients/bin/pip install --no-deps clip-retrieval
     tuwen demo --folder /tmp/demo && tuwen serve --gallery demo=/tmp/demo/gallery &
     /tmp/clients/bin/python clients.py http://127.0.0.1:8787
@@ -107,7 +107,7 @@ def text_embeddings(url):
     from huggingface_hub import InferenceClient
     from huggingface_hub.errors import HfHubHTTPError
 
-    ask = InferenceClient(model=f"{url}/embed", token=False)
+    ask = InferenceClient(model=f"{url}/embed")
     found = ask.feature_extraction("a dog", normalize=True, truncate=True)
     yield "shape of /embed", found.shape
     assert max(abs(a - b) for a, b in zip(found[0].tolist(), embedding(url, "a dog"), strict=True)) < 1e-5
