@@ -15,7 +15,7 @@ use tuwen_index::filter::Filter;
 use tuwen_retrieve::Search;
 
 use crate::State;
-use crate::alike::{ALIKE, FLOOR, Link, groups, links, lowest, vectors_of};
+use crate::alike::{ALIKE, Link, groups, links, lowest, thousandths, vectors_of};
 use crate::extract::{Json, Params, window};
 use crate::hits::{Brief, brief};
 use crate::lru::Lru;
@@ -85,7 +85,7 @@ pub(crate) async fn duplicates(
     From(state): From<State>,
     Params(wanted): Params<Wanted>,
 ) -> Result<Response, Problem> {
-    let least = thousandths(wanted.threshold.unwrap_or(ALIKE))?;
+    let least = thousandths("threshold", wanted.threshold.unwrap_or(ALIKE))?;
     let (offset, k) = (wanted.offset, window(&state.settings.limits, wanted.k, K, wanted.offset)?);
     let filter = wanted.filter.as_deref().filter(|filter| !filter.trim().is_empty());
     let parsed = filter.map(Filter::parse).transpose()?;
@@ -105,15 +105,6 @@ pub(crate) async fn duplicates(
         Ok(Answer { generation: open.generation, total, groups })
     };
     Ok(Json(state.duplicates.room.run(work).await?).into_response())
-}
-
-fn thousandths(threshold: f32) -> Result<u16, Problem> {
-    let least = (threshold * 1000.0).round();
-    if (f32::from(FLOOR)..=1000.0).contains(&least) {
-        return Ok(least as u16);
-    }
-    let floor = f32::from(FLOOR) / 1000.0;
-    Err(Problem::value(format!("threshold: {threshold} is not between {floor} and 1")))
 }
 
 impl Duplicates {

@@ -17,7 +17,7 @@ use crate::data_uri;
 use crate::extract::{Body, Json, Params, check_text, item_id, window};
 use crate::hits::{Listing, Page, page};
 use crate::problem::{Problem, ProblemType};
-use crate::routes::fold::fold;
+use crate::routes::fold::{Fold, fold};
 use crate::scans::Scan;
 use crate::settings::Limits;
 use crate::shelf::{Open, Shelf};
@@ -47,7 +47,7 @@ pub(crate) struct Wanted {
     /// Hits below it are left out.
     pub threshold: Option<f32>,
     /// Whether hits that are nearly the same as an earlier one become its `duplicates`.
-    pub fold: bool,
+    pub fold: Fold,
     pub k: Option<usize>,
     pub offset: usize,
     pub gallery: Option<String>,
@@ -180,7 +180,8 @@ async fn find(
     }
     let vector = vector(state, open, &wanted, &line.weighted, &mut remarks).await?;
     let modality = wanted.kind.unwrap_or(Modality::Image);
-    let narrowed = wanted.sort == Sort::Date || wanted.threshold.is_some() || wanted.fold;
+    let least = wanted.fold.least()?;
+    let narrowed = wanted.sort == Sort::Date || wanted.threshold.is_some() || least.is_some();
     let reach = offset + k + usize::from(wanted.without.is_some());
     let reach = if narrowed { reach.max(FUSED) } else { reach };
     let mut ranked = match vector.clone() {
@@ -214,8 +215,8 @@ async fn find(
         ranked.total -= before - ranked.items.len();
     }
     let mut folded = HashMap::new();
-    if wanted.fold {
-        (ranked, folded) = fold(state, open, ranked).await?;
+    if let Some(least) = least {
+        (ranked, folded) = fold(state, open, ranked, least).await?;
     }
     let total = ranked.total;
     let (gallery, open) = (state.gallery_part(shelf), Arc::clone(open));
