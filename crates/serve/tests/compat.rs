@@ -198,6 +198,7 @@ fn clip_as_services_clients_embed_and_rank() {
     let answer = server.posted("/post", &body);
     assert_eq!(answer["header"]["execEndpoint"], "/");
     assert_eq!(answer["header"]["requestId"].as_str().expect("a name").len(), 32);
+    assert_eq!(answer["routes"][1]["executor"], "tuwen");
     let began = answer["routes"][0]["startTime"].as_str().expect("a time");
     assert!(began.ends_with("+00:00") && began.len() == 32, "{began}");
     let data = answer["data"].as_array().expect("documents");
