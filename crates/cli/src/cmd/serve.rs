@@ -1,6 +1,6 @@
 //! `tuwen serve`
 
-mod config;
+pub mod config;
 
 use std::net::TcpListener;
 use std::path::PathBuf;

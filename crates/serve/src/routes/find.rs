@@ -9,8 +9,8 @@ use tuwen_retrieve::language::Line;
 use tuwen_retrieve::{Fusion, Ranked, Search, UNWANTED, Words, weighted};
 
 use crate::State;
-use crate::data_uri;
 use crate::extract::{check_text, window};
+use crate::fetch;
 use crate::hits::{Listing, Page, page};
 use crate::problem::{Problem, ProblemType};
 use crate::routes::fold::fold;
@@ -209,7 +209,7 @@ async fn vector(
         parts.push((embedded.vector.clone(), weight));
     }
     if let Some(uri) = &wanted.image {
-        let bytes = data_uri::bytes_of("image", uri)?;
+        let bytes = fetch::picture(state, "image", uri).await?;
         let embedded = state.embedder.picture(encoder, "image".into(), bytes).await?;
         parts.push((embedded.vector.clone(), for_pictures));
     }
