@@ -13,6 +13,7 @@ use crate::State;
 use crate::extract::{Body, Json, Params, item_id};
 use crate::problem::Problem;
 use crate::routes::find::find;
+use crate::routes::fold::Fold;
 
 /// Hits where nobody says how many.
 pub(crate) const K: usize = 20;
@@ -34,7 +35,7 @@ pub(crate) struct Wanted {
     /// Hits below it are left out.
     pub threshold: Option<f32>,
     /// Whether hits that are nearly the same as an earlier one become its `duplicates`.
-    pub fold: bool,
+    pub fold: Fold,
     pub k: Option<usize>,
     pub offset: usize,
     pub gallery: Option<String>,
