@@ -33,15 +33,13 @@ function cell(value) {
 
 /// A page that holds its small pictures itself; made of elements, so that captions stay text.
 async function html(hits) {
-	const made = document.implementation.createHTMLDocument("tuwen 图文");
-	made.head.append(el("meta", { charset: "utf-8" }),
-		el("style", { text: "figure{display:inline-block;width:20rem;vertical-align:top}img{max-width:100%}" }));
+	const { body } = document.implementation.createHTMLDocument();
 	for (const hit of hits) {
 		const picture = hit.thumbnail && el("img", { src: await dataUrl(await (await fetch(hit.thumbnail)).blob()), alt: hit.name });
 		const shown = [hit.text ?? hit.caption, hit.name, hit.score?.toFixed(3)].filter(Boolean).join(" · ");
-		made.body.append(el("figure", {}, picture, el("figcaption", { text: shown })));
+		body.append(el("figure", {}, picture, el("figcaption", { text: shown })));
 	}
-	return `<!doctype html>${made.documentElement.outerHTML}`;
+	return `<!doctype html><meta charset="utf-8"><style>img{width:20rem}figure{display:inline-block}</style>${body.innerHTML}`;
 }
 
 const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {

@@ -37,7 +37,7 @@ export function createGrid(root, { open, more, leave, address, marks }) {
 		const fits = scores(hit).join(" · ");
 		link.href = address(hit);
 		link.tabIndex = index === focused ? 0 : -1;
-		link.ariaLabel = [text, fits, copies && t("{n} near-duplicates", { n: copies })].filter(Boolean).join(" · ");
+		link.ariaLabel = [text, fits, copies && t("+{n} near-duplicates", { n: copies })].filter(Boolean).join(" · ");
 		$(".caption", tile).textContent = hit.text ? hit.name : text;
 		$(".score", tile).textContent = fits;
 		$(".copies", tile).textContent = copies ? `+${copies}` : "";

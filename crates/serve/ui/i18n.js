@@ -17,7 +17,7 @@ Filters in use|已启用的筛选
 Results|结果
 The gallery has changed.|图库已更新。
 Reload|重新载入
-{n} near-duplicates|{n} 张近似重复
++{n} near-duplicates|+{n} 张近似重复
 Near-duplicates|近似重复
 Fold near-duplicates|合并近似重复
 Nothing here matches. These come nearest.|没有匹配的结果，以下是最接近的。
