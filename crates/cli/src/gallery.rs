@@ -20,7 +20,7 @@ const FOLDER: &str = ".tuwen";
 const VARIABLE: &str = "TUWEN_GALLERY";
 
 /// Which gallery.
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 pub struct GalleryArg {
     /// The gallery's folder. Without it: the environment's TUWEN_GALLERY, else .tuwen here, else .tuwen
     /// in the nearest folder above
@@ -74,7 +74,7 @@ pub fn open(folder: &Path, model: Option<&str>, text: &TextArgs) -> Result<Engin
 }
 
 /// Which items of a gallery.
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 pub struct AmongArgs {
     /// What to find
     #[arg(long, value_enum, default_value_t = KindArg::Image)]

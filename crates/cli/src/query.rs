@@ -29,7 +29,7 @@ pub fn is_usage(error: &anyhow::Error) -> bool {
 pub use crate::words::of_error as in_words;
 
 /// How text becomes tokens, where the model leaves a choice.
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 pub struct TextArgs {
     /// Texts beyond the model's context: `cut` their end, or embed `window`s of whole sentences and
     /// take the mean

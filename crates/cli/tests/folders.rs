@@ -200,6 +200,10 @@ fn a_rebuild_leaves_the_old_gallery_until_the_new_one_is_finished() {
     killed.kill().expect("SIGKILL");
     killed.wait().expect("it ends");
     same("killed");
+    std::fs::rename(home.join("t.txt"), home.join("moved.txt")).expect("renamed");
+    assert!(fail(home, &["index", "photos", "--rebuild"], 1).contains("1 text of"));
+    same("texts whose file is gone");
+    std::fs::rename(home.join("moved.txt"), home.join("t.txt")).expect("renamed");
     let found = index(home, &["photos", "--rebuild"]);
     assert_eq!(numbers(&found, ["added", "texts"]), [4, 0], "{found}");
     assert_eq!(search(home, &["a pizza"]).len(), 4);

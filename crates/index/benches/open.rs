@@ -5,7 +5,6 @@
 
 use std::time::Instant;
 
-use tuwen_index::filter::Fields;
 use tuwen_index::{Gallery, IdSet, Modality, ModelId, NewItem};
 
 const DIM: usize = 256;
@@ -55,17 +54,10 @@ fn fill(folder: &std::path::Path, rows: usize) {
         let put = |gallery: &Gallery| {
             (start..(start + 10_000).min(rows)).try_for_each(|of| {
                 let item = NewItem {
-                    modality: Modality::Image,
                     origin: format!("/pictures/{of}.jpg").into_bytes(),
-                    text: None,
-                    owner: None,
-                    hash: [0; 32],
-                    size: 0,
-                    mtime_ns: 0,
                     metadata: "{}".into(),
-                    fields: Fields::default(),
-                    words: String::new(),
                     vector: vector(of),
+                    ..NewItem::default()
                 };
                 gallery.insert(&item).map(drop)
             })

@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 use crate::filter::Fields;
 
 /// What an item is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "lowercase")]
 pub enum Modality {
     /// A picture.
+    #[default]
     Image,
     /// A text, possibly a caption of a picture.
     Text,
@@ -35,7 +36,7 @@ pub struct ModelId {
 }
 
 /// An item to be stored.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct NewItem {
     /// What it is.
     pub modality: Modality,

@@ -5,7 +5,9 @@ use rusqlite::Connection;
 use crate::{filter, fulltext};
 
 /// Version of the layout below; written into `user_version`.
-pub(crate) const FORMAT: i64 = 2;
+pub(crate) const FORMAT: i64 = 3;
+/// The first version with a table of excluded items.
+pub(crate) const EXCLUDES: i64 = 3;
 
 /// `item` holds pictures and texts. A caption is a text whose `owner` is a picture. `origin` is the
 /// file an item comes from, as bytes: a file name need not be UTF-8. Its vector is row `row` of a segment;
@@ -57,11 +59,16 @@ const SEGMENTS: &str = "
     ) WITHOUT ROWID;
 ";
 
+/// Items that a person took out of what is found.
+const EXCLUDED: &str = "
+    CREATE TABLE excluded (item INTEGER PRIMARY KEY REFERENCES item(id) ON DELETE CASCADE);
+";
+
 /// Creates the tables of a new gallery; its segments have numbers above `last`.
 pub(crate) fn create(db: &Connection, last: i64) -> rusqlite::Result<()> {
     db.execute_batch(ITEMS)?;
     segments(db, last)?;
-    db.pragma_update(None, "user_version", FORMAT)
+    end(db)
 }
 
 fn segments(db: &Connection, last: i64) -> rusqlite::Result<()> {
@@ -85,5 +92,11 @@ pub(crate) fn begin_migration(db: &Connection, last: i64) -> rusqlite::Result<()
 /// Takes the first format's vectors away, which lie in segments now.
 pub(crate) fn end_migration(db: &Connection) -> rusqlite::Result<()> {
     db.execute_batch("ALTER TABLE item DROP COLUMN vector")?;
+    end(db)
+}
+
+/// What the second format lacks.
+pub(crate) fn end(db: &Connection) -> rusqlite::Result<()> {
+    db.execute_batch(EXCLUDED)?;
     db.pragma_update(None, "user_version", FORMAT)
 }

@@ -70,3 +70,19 @@ fn the_second_format_is_searched_by_vectors_fields_and_words() {
     drop(gallery);
     Gallery::open_for_writing(folder.path(), &model).expect("it can be written");
 }
+
+#[test]
+fn the_third_format_knows_what_a_person_said() {
+    let folder = copy(3);
+    let gallery = Gallery::open(folder.path()).expect("a gallery of the third format");
+    assert_eq!([Modality::Image, Modality::Text].map(|m| ranked(&gallery, m).len()), [2, 2]);
+    assert_eq!(gallery.excluded().expect("excluded items"), [2]);
+    assert_eq!(gallery.given_tags(1).expect("tags"), ["夏天"]);
+    let filter = Filter::parse("tag = 夏天").expect("a filter");
+    assert_eq!(gallery.select(&filter, Modality::Image).expect("items").len(), 1);
+    let model = gallery.model().expect("its model");
+    drop(gallery);
+    let gallery = Gallery::open_for_writing(folder.path(), &model).expect("it can be written");
+    assert!(gallery.restore(2).expect("restored"));
+    assert_eq!(ranked(&gallery, Modality::Image).len(), 3);
+}

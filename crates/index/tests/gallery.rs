@@ -10,17 +10,13 @@ fn model() -> ModelId {
 
 fn item(origin: &str, vector: [f32; 3]) -> NewItem {
     NewItem {
-        modality: Modality::Image,
         origin: origin.as_bytes().to_vec(),
-        text: None,
-        owner: None,
         hash: [7; 32],
         size: 5,
         mtime_ns: 9,
         metadata: "{}".into(),
-        fields: Fields::default(),
-        words: String::new(),
         vector: vector.to_vec(),
+        ..NewItem::default()
     }
 }
 

@@ -10,7 +10,6 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use tuwen_index::filter::Fields;
 use tuwen_index::{Gallery, Modality, ModelId, NewItem};
 
 const DIM: usize = 16;
@@ -67,17 +66,10 @@ fn vector(of: usize) -> Vec<f32> {
 
 fn item(of: usize) -> NewItem {
     NewItem {
-        modality: Modality::Image,
         origin: of.to_string().into_bytes(),
-        text: None,
-        owner: None,
-        hash: [0; 32],
-        size: 0,
-        mtime_ns: 0,
         metadata: "{}".into(),
-        fields: Fields::default(),
-        words: String::new(),
         vector: vector(of),
+        ..NewItem::default()
     }
 }
 

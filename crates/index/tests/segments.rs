@@ -4,7 +4,6 @@ use std::fs::OpenOptions;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use tuwen_index::filter::Fields;
 use tuwen_index::{Error, Gallery, IdSet, Modality, ModelId, NewItem};
 
 const DIM: usize = 8;
@@ -19,17 +18,10 @@ fn vector(of: usize) -> Vec<f32> {
 
 fn item(of: usize) -> NewItem {
     NewItem {
-        modality: Modality::Image,
         origin: of.to_string().into_bytes(),
-        text: None,
-        owner: None,
-        hash: [0; 32],
-        size: 0,
-        mtime_ns: 0,
         metadata: "{}".into(),
-        fields: Fields::default(),
-        words: String::new(),
         vector: vector(of),
+        ..NewItem::default()
     }
 }
 

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use tuwen_encode::builtin;
-use tuwen_index::filter::Fields;
 use tuwen_index::{Gallery, Modality, NewItem};
 use tuwen_retrieve::{Engine, Options, Query, Search, model_id};
 
@@ -59,14 +58,10 @@ fn fill(folder: &Path, texts: usize) {
                     modality: Modality::Text,
                     origin: b"/captions.csv".to_vec(),
                     text: Some(text.clone()),
-                    owner: None,
-                    hash: [0; 32],
-                    size: 0,
-                    mtime_ns: 0,
                     metadata: "{}".into(),
-                    fields: Fields::default(),
                     words: text,
                     vector: vector(of, model.dim),
+                    ..NewItem::default()
                 };
                 gallery.insert(&item).map(drop)
             })

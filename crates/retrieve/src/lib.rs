@@ -44,8 +44,11 @@ mod words;
 pub use engine::{Engine, Found, Hit, Options, Ranked, Search};
 pub use error::{Error, Result};
 pub use file_name::FileName;
-pub use indexing::{Indexer, Line, Missing, Settings, Summary};
+pub use indexing::{
+    Indexer, Kept, Line, Missing, Run, Settings, Summary, UPLOAD_CAPTIONS, UPLOADS, Upload,
+};
 pub use model::{LongText, as_in_gallery, model_id, open_model};
-pub use origin::path_of;
+pub use origin::{bytes_of, path_of};
+pub use picture::{Fitted, fitted};
 pub use query::{Embedded, Query, Remark, UNWANTED, weighted};
 pub use words::{Fusion, Words};

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 /// A path as a gallery keeps it.
 #[cfg(unix)]
-pub(crate) fn bytes_of(path: &Path) -> &[u8] {
+pub fn bytes_of(path: &Path) -> &[u8] {
     use std::os::unix::ffi::OsStrExt;
     path.as_os_str().as_bytes()
 }
@@ -18,7 +18,7 @@ pub fn path_of(origin: &[u8]) -> PathBuf {
 
 /// A path as a gallery keeps it: Windows' own encoding, of which Rust says that it contains UTF-8.
 #[cfg(not(unix))]
-pub(crate) fn bytes_of(path: &Path) -> &[u8] {
+pub fn bytes_of(path: &Path) -> &[u8] {
     path.as_os_str().as_encoded_bytes()
 }
 

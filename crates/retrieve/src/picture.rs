@@ -43,8 +43,7 @@ pub struct Description {
 /// # Errors
 /// The file cannot be read, or is no picture of a size and format that is read.
 pub fn load(path: &Path, known: Option<&Item>, encoder: &dyn Encoder) -> Result<Loaded> {
-    let limits = Limits::default();
-    let bytes = read_file(path, limits)?;
+    let bytes = read_file(path, Limits::default())?;
     let hash = *blake3::hash(&bytes).as_bytes();
     if let Some(item) = known.filter(|item| item.hash == hash) {
         return Ok(match item.described {
@@ -52,11 +51,19 @@ pub fn load(path: &Path, known: Option<&Item>, encoder: &dyn Encoder) -> Result<
             false => Loaded::Described(describe(path, &bytes, size_in(&item.metadata))),
         });
     }
-    let (picture, size) = decode_then(&bytes, limits, |decoded| {
+    Ok(Loaded::Fitted(fitted(path, &bytes, hash, encoder)?))
+}
+
+/// A picture's bytes made ready for the model, and what they say; `path` is where they lie or will lie, `hash` of
+/// BLAKE3.
+///
+/// # Errors
+/// They are no picture of a size and format that is read.
+pub fn fitted(path: &Path, bytes: &[u8], hash: [u8; 32], encoder: &dyn Encoder) -> Result<Fitted> {
+    let (picture, size) = decode_then(bytes, Limits::default(), |decoded| {
         (encoder.preprocess().fit(&decoded), decoded.dimensions())
     })?;
-    let description = describe(path, &bytes, Some(size));
-    Ok(Loaded::Fitted(Fitted { hash, picture, size, description }))
+    Ok(Fitted { hash, picture, size, description: describe(path, bytes, Some(size)) })
 }
 
 fn describe(path: &Path, bytes: &[u8], size: Option<(u32, u32)>) -> Description {

@@ -3,10 +3,10 @@
 use axum::Router;
 use axum::http::{Method, Uri};
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 
 use crate::problem::{Problem, ProblemType};
-use crate::routes::{classify, embeddings, fields, files, items, search, status};
+use crate::routes::{changes, classify, embeddings, fields, files, items, jobs, search, status};
 use crate::{State, guard, ui};
 
 /// All routes over a state: a value that a test asks without a socket.
@@ -19,7 +19,9 @@ pub fn app(state: State) -> Router {
         .route("/metrics", get(status::metrics))
         .route("/v1/stats", get(status::stats))
         .route("/v1/search", post(search::search))
-        .route("/v1/items", get(items::list))
+        .route("/v1/items", get(items::list).post(changes::add).delete(changes::remove))
+        .route("/v1/items/restore", post(changes::restore))
+        .route("/v1/items/tags", post(changes::tag))
         .route("/v1/items/{id}", get(items::item))
         .route("/v1/items/{id}/thumbnail", get(files::thumbnail))
         .route("/v1/items/{id}/image", get(files::image))
@@ -28,6 +30,9 @@ pub fn app(state: State) -> Router {
         .route("/v1/fields/{name}", get(fields::values))
         .route("/v1/embeddings", post(embeddings::embed))
         .route("/v1/classify", post(classify::classify))
+        .route("/v1/folders", post(jobs::add))
+        .route("/v1/jobs", get(jobs::list))
+        .route("/v1/jobs/{id}", delete(jobs::stop))
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(state.clone(), guard::in_time))

@@ -113,10 +113,18 @@ impl Embedder {
             decode_then(&bytes, limits, fit).map_err(|error| Problem::picture(&name, &error))
         };
         let content = self.decoding.run(decode).await?;
-        let input = Input { encoder: Arc::clone(encoder), content };
-        let embedded = self.pictures.ask(input).await?;
+        let embedded = self.fitted(encoder, content).await?;
         self.keep(key, &embedded);
         Ok(embedded)
+    }
+
+    /// The vector of a picture that is at the model's size already.
+    pub async fn fitted(
+        &self,
+        encoder: &Arc<CpuEncoder>,
+        content: RgbImage,
+    ) -> Result<Arc<Embedded>, Problem> {
+        self.pictures.ask(Input { encoder: Arc::clone(encoder), content }).await
     }
 
     fn kept(&self, key: &Key) -> Option<Arc<Embedded>> {

@@ -4,13 +4,15 @@
 use std::net::IpAddr;
 use std::time::Instant;
 
-use axum::extract::{MatchedPath, Request, State as From};
+use axum::extract::{FromRequestParts, MatchedPath, Request, State as From};
+use axum::http::request::Parts;
 use axum::http::uri::Authority;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::State;
+use crate::keys::Scope;
 use crate::problem::{Problem, ProblemType};
 
 /// Everything comes from this server, no script or style stands in a page, and nobody frames it.
@@ -80,16 +82,55 @@ fn is_ours(host: &str, state: &State) -> bool {
     }
 }
 
-/// Asks for a key where there are keys.
-pub(crate) async fn check_key(From(state): From<State>, request: Request, next: Next) -> Response {
+/// Asks for a key where there are keys, and notes what the client may do.
+pub(crate) async fn check_key(
+    From(state): From<State>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let given = request.headers().get(header::AUTHORIZATION);
-    let may = |keys: &crate::Keys| keys.accept(given) || OPEN.contains(&request.uri().path());
-    if state.settings.keys.as_ref().is_none_or(may) {
-        return next.run(request).await;
+    let scope = match &state.settings.keys {
+        Some(keys) => keys.scope(given),
+        None => Some(if state.settings.open_to_changes { Scope::Write } else { Scope::Read }),
+    };
+    if scope.is_none() && !OPEN.contains(&request.uri().path()) {
+        let detail = "send one of the server's keys: `Authorization: Bearer KEY`, or as the password of basic \
+                      authentication";
+        return Problem::new(ProblemType::Unauthorised, detail).into_response();
     }
-    let detail = "send one of the server's keys: `Authorization: Bearer KEY`, or as the password of basic \
-                  authentication";
-    Problem::new(ProblemType::Unauthorised, detail).into_response()
+    request.extensions_mut().insert(scope.unwrap_or(Scope::Read));
+    next.run(request).await
+}
+
+/// A client that may change galleries: an argument of the questions that do.
+pub(crate) struct MayWrite;
+
+impl<S: Sync> FromRequestParts<S> for MayWrite {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        match scope(parts) {
+            Scope::Write => Ok(Self),
+            Scope::Read => {
+                let detail = "this client may only read: send a key that is written `write:KEY` in the server's \
+                              file of keys, or start the server without --read-only where it has no keys";
+                Err(Problem::new(ProblemType::Forbidden, detail))
+            }
+        }
+    }
+}
+
+/// What a client may do: an argument of the questions that tell it.
+impl<S: Sync> FromRequestParts<S> for Scope {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Ok(scope(parts))
+    }
+}
+
+fn scope(parts: &Parts) -> Scope {
+    parts.extensions.get().copied().unwrap_or(Scope::Read)
 }
 
 /// Gives a request up that takes too long; what it waits for is dropped with it.

@@ -16,9 +16,17 @@ const LARGEST: u64 = 1 << 20;
 /// Shorter keys can be guessed.
 const SHORTEST: usize = 16;
 
-/// Keys, of which only hashes are kept. What can be asked today only reads, which both kinds of keys may.
+/// What a client may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Scope {
+    Read,
+    /// Change galleries too.
+    Write,
+}
+
+/// Keys, of which only hashes are kept, each with what it allows.
 #[derive(Clone, Debug)]
-pub struct Keys(Vec<blake3::Hash>);
+pub struct Keys(Vec<(blake3::Hash, Scope)>);
 
 impl Keys {
     /// Reads a file of keys; empty lines and those with `#` are none.
@@ -35,12 +43,15 @@ impl Keys {
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let key = line.strip_prefix("read:").or_else(|| line.strip_prefix("write:"));
-            let key = key.ok_or_else(|| wrong(last, "write `read:KEY` or `write:KEY`"))?.trim();
+            let read = line.strip_prefix("read:").map(|key| (key.trim(), Scope::Read));
+            let write = || line.strip_prefix("write:").map(|key| (key.trim(), Scope::Write));
+            let (key, scope) = read
+                .or_else(write)
+                .ok_or_else(|| wrong(last, "write `read:KEY` or `write:KEY`"))?;
             if key.len() < SHORTEST {
                 return Err(wrong(last, "the key has fewer than 16 characters: take a longer one"));
             }
-            keys.push(blake3::hash(key.as_bytes()));
+            keys.push((blake3::hash(key.as_bytes()), scope));
         }
         match keys.is_empty() {
             true => Err(wrong(last, "there is no key in the file: write `read:KEY`")),
@@ -48,12 +59,14 @@ impl Keys {
         }
     }
 
-    /// Whether a request's authorization holds one of the keys. Hashes are compared, in constant time, and all of
-    /// them, so that an answer's time tells nothing of a key.
-    pub(crate) fn accept(&self, authorization: Option<&HeaderValue>) -> bool {
-        let Some(key) = authorization.and_then(presented) else { return false };
-        let hash = blake3::hash(&key);
-        self.0.iter().fold(false, |found, known| found | (*known == hash))
+    /// What a request's authorization allows; nothing where it holds none of the keys. Hashes are compared, in
+    /// constant time, and all of them, so that an answer's time tells nothing of a key.
+    pub(crate) fn scope(&self, authorization: Option<&HeaderValue>) -> Option<Scope> {
+        let hash = blake3::hash(&presented(authorization?)?);
+        self.0.iter().fold(None, |found, (known, scope)| match *known == hash {
+            true => found.max(Some(*scope)),
+            false => found,
+        })
     }
 }
 
@@ -85,15 +98,16 @@ mod tests {
     fn keys_of_both_kinds_are_accepted_in_both_ways_and_nothing_else() {
         let keys =
             keys("# ours\n\nread:0123456789abcdef\nwrite: fedcba9876543210 \n").expect("keys");
-        let accept =
-            |text: &str| keys.accept(Some(&HeaderValue::from_str(text).expect("a header")));
-        assert!(accept("Bearer 0123456789abcdef") && accept("bearer fedcba9876543210"));
-        assert!(accept(&format!("Basic {}", STANDARD.encode("me:0123456789abcdef"))));
+        let scope = |text: &str| keys.scope(Some(&HeaderValue::from_str(text).expect("a header")));
+        assert_eq!(scope("Bearer 0123456789abcdef"), Some(Scope::Read));
+        assert_eq!(scope("bearer fedcba9876543210"), Some(Scope::Write));
+        let basic = format!("Basic {}", STANDARD.encode("me:0123456789abcdef"));
+        assert_eq!(scope(&basic), Some(Scope::Read));
         for wrong in ["0123456789abcdef", "Bearer 0123456789abcdeX", "Bearer", "Basic !", "Bearer "]
         {
-            assert!(!accept(wrong), "{wrong}");
+            assert_eq!(scope(wrong), None, "{wrong}");
         }
-        assert!(!keys.accept(None));
+        assert_eq!(keys.scope(None), None);
     }
 
     #[test]

@@ -5,14 +5,18 @@
 //! `extract` reads what they send within limits, `problem` is the one table from an error to its status.
 //! What costs time runs off the async threads: `embedder` and `scans` gather what waits in a `queue` and do it
 //! together, everything else waits for a place in a `room`. `shelf` is a gallery that is served, swapped by
-//! `watch` when another program has written it.
+//! `watch` when somebody has written it. `writer` is the one thread that changes galleries; `folders` are what it
+//! indexes in the background, also because `follow` heard of a change, `jobs` what is known of that.
 
 mod app;
 mod data_uri;
 mod embedder;
 mod extract;
+mod folders;
+mod follow;
 mod guard;
 mod hits;
+mod jobs;
 mod keys;
 mod listen;
 mod lru;
@@ -28,8 +32,10 @@ mod state;
 mod thumbnail;
 mod ui;
 mod watch;
+mod writer;
 
 pub use app::app;
+pub use follow::Followed;
 pub use keys::Keys;
 pub use listen::listen;
 pub use problem::{Error, Result};

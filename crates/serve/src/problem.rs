@@ -17,6 +17,7 @@ pub(crate) enum ProblemType {
     InvalidFilter,
     InvalidPicture,
     Unauthorised,
+    Forbidden,
     UnknownGallery,
     UnknownModel,
     NotFound,
@@ -25,6 +26,8 @@ pub(crate) enum ProblemType {
     TooLarge,
     MediaType,
     WrongHost,
+    Locked,
+    Unwritable,
     Busy,
     Internal,
     NotReady,
@@ -43,6 +46,7 @@ impl ProblemType {
                 (S::BAD_REQUEST, "invalid-picture", "The picture cannot be read")
             }
             Self::Unauthorised => (S::UNAUTHORIZED, "unauthorised", "A key is needed"),
+            Self::Forbidden => (S::FORBIDDEN, "forbidden", "This may not be changed"),
             Self::UnknownGallery => (S::NOT_FOUND, "unknown-gallery", "No such gallery"),
             Self::UnknownModel => (S::NOT_FOUND, "unknown-model", "No such model"),
             Self::NotFound => (S::NOT_FOUND, "not-found", "Not found"),
@@ -55,6 +59,10 @@ impl ProblemType {
                 (S::UNSUPPORTED_MEDIA_TYPE, "media-type", "The body must be JSON and say so")
             }
             Self::WrongHost => (S::MISDIRECTED_REQUEST, "wrong-host", "Not a name of this server"),
+            Self::Locked => (S::CONFLICT, "locked", "Another program writes"),
+            Self::Unwritable => {
+                (S::INSUFFICIENT_STORAGE, "unwritable", "The gallery cannot be written")
+            }
             Self::Busy => (S::TOO_MANY_REQUESTS, "busy", "Too many requests at once"),
             Self::Internal => (S::INTERNAL_SERVER_ERROR, "internal", "The server failed"),
             Self::NotReady => (S::SERVICE_UNAVAILABLE, "not-ready", "Not ready yet"),
@@ -109,6 +117,14 @@ impl From<tuwen_index::Error> for Problem {
         match &error {
             // The request is right and the gallery too old for it; the cure names the gallery.
             tuwen_index::Error::Undescribed(_) => Self::value(error.to_string()),
+            tuwen_index::Error::Full(_) => Self::new(
+                ProblemType::Unwritable,
+                "the gallery's disk is full: nothing was changed",
+            ),
+            tuwen_index::Error::Unwritable { what, .. } => {
+                let detail = format!("the gallery cannot be written ({what}): nothing was changed");
+                Self::new(ProblemType::Unwritable, detail)
+            }
             _ => Self::internal(error),
         }
     }
@@ -138,7 +154,7 @@ impl IntoResponse for Problem {
         let problem = HeaderValue::from_static("application/problem+json");
         headers.insert(header::CONTENT_TYPE, problem);
         match self.kind {
-            ProblemType::Busy | ProblemType::NotReady => {
+            ProblemType::Busy | ProblemType::NotReady | ProblemType::Locked => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }
             ProblemType::Unauthorised => {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::Keys;
+use crate::{Followed, Keys};
 
 /// How much one request may ask for.
 #[derive(Clone, Copy, Debug)]
@@ -11,7 +11,7 @@ pub struct Limits {
     pub body: usize,
     /// Characters of one text.
     pub text: usize,
-    /// Inputs of an embedding request.
+    /// Inputs of an embedding request, items of a change.
     pub inputs: usize,
     /// Labels of a classification, each of which becomes dozens of sentences.
     pub labels: usize,
@@ -73,6 +73,12 @@ pub struct Settings {
     pub any_address: bool,
     /// Who may ask; everybody where there are none.
     pub keys: Option<Keys>,
+    /// Whether everybody may change galleries where there are no keys.
+    pub open_to_changes: bool,
+    /// Whether pictures are fetched by addresses that clients send.
+    pub fetch_images: bool,
+    /// Folders whose changes are indexed.
+    pub followed: Vec<Followed>,
 }
 
 impl Default for Settings {
@@ -85,6 +91,9 @@ impl Default for Settings {
             hosts: Vec::new(),
             any_address: false,
             keys: None,
+            open_to_changes: false,
+            fetch_images: false,
+            followed: Vec::new(),
         }
     }
 }

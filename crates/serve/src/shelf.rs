@@ -9,6 +9,7 @@ use tuwen_index::filter::FieldSummary;
 use tuwen_index::{Gallery, Modality};
 use tuwen_retrieve::{Engine, Options};
 
+use crate::watch::Watched;
 use crate::{Error, Result};
 
 /// A gallery that is to be served.
@@ -78,19 +79,30 @@ impl Open {
 /// See the module.
 pub(crate) struct Shelf {
     pub source: Source,
+    /// The gallery's folder without links.
+    pub full: PathBuf,
     current: RwLock<Arc<Open>>,
+    watched: Mutex<Watched>,
 }
 
 impl Shelf {
     /// Opens a gallery; its model is one of `others` where these have it.
     pub fn open(source: Source, others: &[Arc<CpuEncoder>]) -> Result<Self> {
+        // Before the gallery is opened, so that no commit falls between.
+        let watched = Mutex::new(Watched::new(&source)?);
         let open = Open::new(engine(&source, others)?, 1)?;
-        Ok(Self { source, current: RwLock::new(Arc::new(open)) })
+        let full = source.folder.canonicalize().unwrap_or_else(|_| source.folder.clone());
+        Ok(Self { source, full, current: RwLock::new(Arc::new(open)), watched })
     }
 
     /// As it is now. A request goes on with what it began with.
     pub fn current(&self) -> Arc<Open> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Opens it again where somebody has changed it since it was last looked at.
+    pub fn look(&self) {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner).look(self);
     }
 
     /// Gets everything ready that the first request would wait for.

@@ -8,6 +8,7 @@ use tuwen_encode::CpuEncoder;
 
 use crate::embedder::Embedder;
 use crate::hits::Page;
+use crate::jobs::Jobs;
 use crate::lru::Lru;
 use crate::metrics::Metrics;
 use crate::problem::{Problem, ProblemType};
@@ -16,8 +17,9 @@ use crate::scans::{self, Scans};
 use crate::settings::Settings;
 use crate::shelf::{Shelf, Source};
 use crate::thumbnail::Thumbnails;
-use crate::watch::{self, Watched};
+use crate::writer::Writer;
 use crate::{Error, Result};
+use crate::{follow, watch};
 
 /// Bytes of the answers that are kept.
 const ANSWERS: usize = 32 << 20;
@@ -41,7 +43,15 @@ pub struct Inner {
     pub(crate) answers: Mutex<Lru<[u8; 32], Arc<Page>>>,
     pub(crate) thumbnails: Thumbnails,
     pub(crate) metrics: Metrics,
+    pub(crate) writer: Arc<Writer>,
+    pub(crate) jobs: Jobs,
     ready: AtomicBool,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.writer.close();
+    }
 }
 
 impl Deref for State {
@@ -59,7 +69,6 @@ impl State {
     /// No gallery, two of one name, or one that cannot be opened.
     pub fn open(sources: Vec<Source>, settings: Settings) -> Result<Self> {
         check_names(&sources)?;
-        let watched = sources.iter().map(Watched::new).collect::<Result<Vec<_>>>()?;
         let mut shelves: Vec<Shelf> = Vec::new();
         for source in sources {
             let encoder = |shelf: &Shelf| Arc::clone(shelf.current().engine.shared_encoder());
@@ -77,12 +86,23 @@ impl State {
             answers: Mutex::new(Lru::new(ANSWERS)),
             thumbnails: Thumbnails::default(),
             metrics: Metrics::default(),
+            writer: Arc::default(),
+            jobs: Jobs::default(),
             ready: AtomicBool::new(false),
             shelves,
             settings,
         }));
-        watch::start(Arc::downgrade(&state.0), watched)?;
+        watch::start(Arc::downgrade(&state.0))?;
+        Writer::start(Arc::downgrade(&state.0), &state.writer)?;
+        follow::start(&state, Arc::downgrade(&state.0))?;
         Ok(state)
+    }
+
+    /// Ends what goes on in the background and waits for it; what was done so far stays.
+    pub fn close(&self) {
+        self.jobs.list().iter().for_each(|job| job.stop.store(true, Ordering::Relaxed));
+        self.writer.close();
+        self.writer.join();
     }
 
     /// Each gallery's name with its model.
@@ -111,8 +131,13 @@ impl Inner {
 
     /// The gallery of that name, the first one where none is named.
     pub(crate) fn shelf(&self, name: Option<&str>) -> Result<&Shelf, Problem> {
-        let Some(name) = name else { return Ok(&self.shelves[0]) };
-        self.shelves.iter().find(|shelf| shelf.source.name == name).ok_or_else(|| {
+        Ok(&self.shelves[self.shelf_at(name)?])
+    }
+
+    /// Its place among the others.
+    pub(crate) fn shelf_at(&self, name: Option<&str>) -> Result<usize, Problem> {
+        let Some(name) = name else { return Ok(0) };
+        self.shelves.iter().position(|shelf| shelf.source.name == name).ok_or_else(|| {
             let names: Vec<&str> = self.shelves.iter().map(|s| s.source.name.as_str()).collect();
             let detail = format!("gallery: there is no {name:?}, only {}", names.join(", "));
             Problem::new(ProblemType::UnknownGallery, detail)

@@ -1,4 +1,4 @@
-//! Hot reload: a thread asks each gallery's database whether another program has committed to it.
+//! Hot reload: a thread asks each gallery's database whether somebody else has committed to it.
 
 use std::sync::Weak;
 
@@ -28,7 +28,7 @@ impl Watched {
 
     /// Reloads what has changed. What cannot be opened now is tried again the next time, and what is served
     /// stays what it was.
-    fn look(&mut self, shelf: &Shelf) {
+    pub fn look(&mut self, shelf: &Shelf) {
         if identity_of(&self.gallery) != self.file {
             let Ok(other) = Self::new(&shelf.source) else { return };
             *self = Self { version: None, ..other };
@@ -57,10 +57,10 @@ fn identity_of(gallery: &Gallery) -> Option<Identity> {
 }
 
 /// Starts the thread, which ends with the state.
-pub(crate) fn start(state: Weak<Inner>, mut watched: Vec<Watched>) -> std::io::Result<()> {
+pub(crate) fn start(state: Weak<Inner>) -> std::io::Result<()> {
     let run = move || {
         while let Some(state) = state.upgrade() {
-            watched.iter_mut().zip(&state.shelves).for_each(|(watched, shelf)| watched.look(shelf));
+            state.shelves.iter().for_each(Shelf::look);
             let pause = state.settings.watch;
             drop(state);
             std::thread::sleep(pause);

@@ -253,7 +253,7 @@ fn the_server_tells_about_itself() {
     state.warm().expect("a model");
     assert_eq!(server.get("/ready").status, 200);
     let stats = server.got("/v1/stats");
-    let wanted = json!([{ "name": "photos", "images": 8, "texts": 3, "model": "tuwen-small", "dim": 256, "generation": 1 }]);
+    let wanted = json!([{ "name": "photos", "images": 8, "texts": 3, "model": "tuwen-small", "dim": 256, "generation": 1, "removed": 0, "writable": false }]);
     assert_eq!((&stats["galleries"], &stats["writable"]), (&wanted, &false.into()));
     server.posted("/v1/search", &json!({ "query": "a dog" }));
     server.get("/nothing/of/this");

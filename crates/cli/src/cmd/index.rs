@@ -13,7 +13,9 @@ use tuwen_files::encoding::Encoding;
 use tuwen_index::{Gallery, Modality};
 
 use tuwen_retrieve::walk::Walk;
-use tuwen_retrieve::{Indexer, Line, Settings, Summary, as_in_gallery, model_id, path_of};
+use tuwen_retrieve::{
+    Indexer, Line, Settings, Summary, UPLOAD_CAPTIONS, UPLOADS, as_in_gallery, model_id, path_of,
+};
 use tuwen_sets::import::CaptionFile;
 
 use crate::gallery::{GalleryArg, Place};
@@ -24,7 +26,7 @@ use crate::words::counted;
 use crate::{indexed, progress};
 
 /// Make or update a gallery from pictures and texts
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 #[command(after_help = "Examples:\n  tuwen index ~/Pictures\n  \
     tuwen index photos --captions photos/captions.csv --gallery photos.tuwen\n  \
     tuwen index photos --exclude \"*.gif\" --exclude cache/\n\n\
@@ -83,6 +85,7 @@ type Captions<'a> = (&'a PathBuf, Vec<Line>);
 /// Indexes and prints a summary.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let place = look(args)?;
+    let args = &with_uploads(args, &place);
     let texts = args.captions.iter().map(|file| Ok((file, some_captions(args, file)?)));
     let texts = texts.collect::<Result<Vec<Captions<'_>>>>()?;
     let encoder = open_model(&args.model, &args.text_args)?;
@@ -125,6 +128,18 @@ fn look(args: &Args) -> Result<Place> {
         note!("note: the gallery is {}", place.folder.display());
     }
     Ok(place)
+}
+
+/// A gallery that is built anew keeps what was uploaded to it.
+fn with_uploads(args: &Args, place: &Place) -> Args {
+    let mut args = args.clone();
+    let uploads = place.folder.join(UPLOADS);
+    if args.rebuild && uploads.is_dir() {
+        let captions = uploads.join(UPLOAD_CAPTIONS);
+        args.captions.extend(Some(captions).filter(|file| file.is_file()));
+        args.paths.push(uploads);
+    }
+    args
 }
 
 fn some_captions(args: &Args, file: &Path) -> Result<Vec<Line>> {
@@ -204,6 +219,7 @@ fn finish(args: &Args, gallery: Gallery, place: &Place, summary: &Summary) -> Re
                 place.folder.display()
             );
         }
+        check_texts(&before, &gallery)?;
     }
     gallery.finish()?;
     Ok(true)
@@ -228,4 +244,24 @@ fn unseen(args: &Args, summary: &Summary, old: &Gallery, new: &Gallery) -> Resul
         }
     }
     Ok(None)
+}
+
+/// Says which texts the new gallery lacks because their file was not given again; where it is gone, they would be
+/// lost for good.
+fn check_texts(old: &Gallery, new: &Gallery) -> Result<()> {
+    for (origin, texts) in old.origins(Modality::Text).unwrap_or_default() {
+        if !new.from_origin(Modality::Text, &origin)?.is_empty() {
+            continue;
+        }
+        let (file, what) = (path_of(&origin), counted(texts, "text"));
+        let shown = file.display();
+        if !file.exists() {
+            bail!(
+                "{what} of {shown} would be lost, for the file is gone; the gallery stays as it was (--force \
+                 replaces it all the same)"
+            );
+        }
+        note!("note: the new gallery lacks {what} of {shown}: --captions {shown} brings them back");
+    }
+    Ok(())
 }

@@ -18,6 +18,7 @@
 
 mod condition;
 mod date;
+mod edits;
 mod error;
 mod facet;
 mod known;
@@ -29,6 +30,7 @@ mod value;
 
 pub use self::condition::Condition;
 pub use self::date::{Period, date_text};
+pub use self::edits::{edited, edits_of, insert_edit, remove_edit};
 pub use self::error::FilterError;
 pub use self::facet::{Facet, FieldSummary, facet, fields};
 pub use self::known::{KNOWN, Known, field_name};

@@ -11,8 +11,8 @@ use super::{Condition, Fields, Items, Terms, Type, Value};
 
 /// `field` names each pair of name and type once. `field_value` has a row for each value of an item: a
 /// number, seconds or a folded text, and how the text was written where that differs. The second index is
-/// there for removing an item. `source` is 0 for what an item says itself, and the caption for what a picture has
-/// from one, so that it goes with the caption and leaves alone what others say too.
+/// there for removing an item. `source` is 0 for what an item says itself, the caption for what a picture has
+/// from one, so that it goes with the caption and leaves alone what others say too, and -1 for what a person gave it.
 pub const TABLES: &str = "
     CREATE TABLE field (
         id   INTEGER PRIMARY KEY,
@@ -37,31 +37,37 @@ pub const TABLES: &str = "
 /// # Errors
 /// The disk is full or read-only.
 pub fn insert_fields(db: &Connection, item: i64, fields: &Fields) -> Result<()> {
+    fields.iter().try_for_each(|field| put(db, (item, 0), &field.name, &field.value).map(drop))
+}
+
+/// Adds one value from a source; how many rows are new.
+pub(super) fn put(
+    db: &Connection,
+    (item, source): (i64, i64),
+    name: &str,
+    value: &Value,
+) -> Result<usize> {
+    let field = match field_id(db, name, value.kind())? {
+        Some(field) => field,
+        None => {
+            let mut new = db.prepare_cached("INSERT INTO field (name, type) VALUES (?1, ?2)")?;
+            new.insert((name, value.kind().name()))?
+        }
+    };
+    let (value, shown) = match value {
+        Value::Number(number) => (number_cell(*number), None),
+        Value::Date(second) => (Cell::Integer(*second), None),
+        Value::Text(text) => {
+            let key = folded(text);
+            let shown = (key != *text).then_some(text.as_str());
+            (Cell::Text(key), shown)
+        }
+    };
     let mut insert = db.prepare_cached(
-        "INSERT OR IGNORE INTO field_value (field, value, item, shown) VALUES (?1, ?2, ?3, ?4)",
+        "INSERT OR IGNORE INTO field_value (field, value, item, source, shown) \
+         VALUES (?1, ?2, ?3, ?4, ?5)",
     )?;
-    for field in fields.iter() {
-        let id = field_id(db, &field.name, field.value.kind())?;
-        let id = match id {
-            Some(id) => id,
-            None => {
-                let mut new =
-                    db.prepare_cached("INSERT INTO field (name, type) VALUES (?1, ?2)")?;
-                new.insert((&field.name, field.value.kind().name()))?
-            }
-        };
-        let (value, shown) = match &field.value {
-            Value::Number(number) => (number_cell(*number), None),
-            Value::Date(second) => (Cell::Integer(*second), None),
-            Value::Text(text) => {
-                let key = folded(text);
-                let shown = (key != *text).then_some(text.as_str());
-                (Cell::Text(key), shown)
-            }
-        };
-        insert.execute((id, value, item, shown))?;
-    }
-    Ok(())
+    insert.execute((field, value, item, source, shown))
 }
 
 /// Gives a picture what one of its captions says.

@@ -47,7 +47,7 @@ impl Gallery {
         filter::fields_of(&self.db, id).map_err(|e| self.error(e))
     }
 
-    /// All items of a modality.
+    /// All items of a modality that can be found.
     ///
     /// # Errors
     /// The database cannot be read.
@@ -57,7 +57,7 @@ impl Gallery {
             let mut select = self.db.prepare_cached(sql)?;
             let ids =
                 select.query_map([modality.name()], |row| Ok(row.get::<_, i64>(0)? as u64))?;
-            ids.collect::<rusqlite::Result<Items>>()
+            Ok(ids.collect::<rusqlite::Result<Items>>()? - self.unfindable()?)
         };
         read().map_err(|e| self.error(e))
     }
@@ -86,6 +86,7 @@ impl Gallery {
     ) -> Result<Vec<Hit>> {
         self.described()?;
         let (mut hits, mut seen) = (Vec::new(), HashSet::new());
+        let unfindable = self.unfindable().map_err(|e| self.error(e))?;
         let mut owner = self
             .db
             .prepare_cached("SELECT kind, owner FROM item WHERE id = ?1")
@@ -104,6 +105,7 @@ impl Gallery {
             };
             if let Some(id) = item.map(|id| id as u64)
                 && among.is_none_or(|among| among.contains(id))
+                && !unfindable.contains(id)
                 && seen.insert(id)
             {
                 hits.push(Hit { id, score });
@@ -129,7 +131,9 @@ impl Gallery {
     /// As [`Self::select`].
     pub fn facet(&self, field: &str, within: Option<&Items>, most: usize) -> Result<Vec<Facet>> {
         self.described()?;
-        filter::facet(&self.db, field, within, most).map_err(|e| self.error(e))
+        let findable = self.findable(within)?;
+        filter::facet(&self.db, field, findable.as_ref().or(within), most)
+            .map_err(|e| self.error(e))
     }
 
     /// The fields that items have, or those `within` them.
@@ -138,7 +142,16 @@ impl Gallery {
     /// As [`Self::select`].
     pub fn fields(&self, within: Option<&Items>) -> Result<Vec<FieldSummary>> {
         self.described()?;
-        filter::fields(&self.db, within).map_err(|e| self.error(e))
+        let findable = self.findable(within)?;
+        filter::fields(&self.db, findable.as_ref().or(within)).map_err(|e| self.error(e))
+    }
+
+    /// Where all items are meant and some of them cannot be found, those that can.
+    fn findable(&self, within: Option<&Items>) -> Result<Option<Items>> {
+        match within.is_some() || self.excluded()?.is_empty() {
+            true => Ok(None),
+            false => Ok(Some(self.ids(Modality::Image)? | self.ids(Modality::Text)?)),
+        }
     }
 
     /// How many items have no fields yet, because an older program indexed them.
@@ -156,7 +169,7 @@ impl Gallery {
 
     /// # Errors
     /// A gallery of the first format, which has neither fields nor words.
-    fn described(&self) -> Result<()> {
+    pub(super) fn described(&self) -> Result<()> {
         match self.format {
             1 => Err(Error::Undescribed(self.folder.clone())),
             _ => Ok(()),

@@ -1,6 +1,5 @@
-//! Galleries of the first format, which kept vectors in the rows of their items, become of today's.
-//!
-//! Segments are written and synchronised first; one transaction then changes the tables. A stop at any point
+//! Galleries of older formats become of today's. The second one lacks a table; the first kept vectors in the rows
+//! of its items: segments are written and synchronised first; one transaction then changes the tables. A stop at any point
 //! leaves the old gallery whole, and the next writer begins again.
 
 use super::segments::each_old;
@@ -13,12 +12,17 @@ use crate::{Error, Result, fulltext, schema};
 const PORTION: usize = 4096;
 
 impl Gallery {
-    /// Brings a gallery of the first format to today's; nothing where it is of today's.
+    /// Brings a gallery to today's format; nothing where it is of today's.
     ///
     /// # Errors
     /// The disk is full or read-only, or the gallery is damaged.
     pub(super) fn migrate(&mut self) -> Result<()> {
         if self.format >= schema::FORMAT {
+            return Ok(());
+        }
+        if self.format >= 2 {
+            self.transaction(|gallery| schema::end(&gallery.db).map_err(|e| gallery.error(e)))?;
+            self.format = schema::FORMAT;
             return Ok(());
         }
         let dim = self.model()?.dim;

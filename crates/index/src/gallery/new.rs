@@ -108,6 +108,10 @@ impl Gallery {
     pub fn finish(self) -> Result<()> {
         self.check_lock()?;
         let Some(beside) = &self.beside else { return self.merge() };
+        // Of a damaged one there is nothing to take over.
+        if let Ok(edits) = Self::open(&self.folder).and_then(|old| old.edits()) {
+            self.take_edits(&edits)?;
+        }
         let done = match self.copy_over() {
             // Nothing can be copied into a file that is no database, and nothing is lost with it.
             Err(Error::Damaged { .. }) => {

@@ -59,9 +59,12 @@ impl Gallery {
             false => None,
         };
         let mut segments = Vec::new();
+        let excluded = self.excluded_rows().map_err(|e| self.error(e))?;
         for (number, rows) in self.numbers(modality).map_err(|e| self.error(e))? {
             let checks = self.checks(number).map_err(|e| self.error(e))?;
-            let dead = self.dead(number).map_err(|e| self.error(e))?;
+            let mut dead = self.dead(number).map_err(|e| self.error(e))?;
+            let here = excluded.iter().filter(|(_, segment, _)| *segment == number);
+            here.for_each(|&(.., row)| dead.insert(row));
             segments.push(Segment::open(&self.segments(), number, (rows, dim), checks, dead)?);
         }
         drop(transaction);

@@ -29,13 +29,13 @@ impl Indexer<'_> {
         let mut balance = vec![0i64; places.len()];
         for item in self.gallery.all(Modality::Image)? {
             let path = path_of(&item.origin);
-            if item.id > self.last || !below(&path, places) {
+            if item.id > self.run.last || !below(&path, places) {
                 continue;
             }
             let here = || (0..places.len()).filter(|&at| path.starts_with(&places[at]));
-            let seen = self.seen.contains(&item.id);
+            let seen = self.run.seen.contains(&item.id);
             let kept = below(&path, unreadable);
-            if self.moved.contains(&item.id) {
+            if self.run.moved.contains(&item.id) {
                 here().for_each(|at| balance[at] += 1);
             } else if seen || kept || !is_gone(&path) {
                 here().for_each(|at| alive[at] = true);
@@ -57,7 +57,7 @@ impl Indexer<'_> {
         match self.settings.prune {
             true => self.remove(&left_out),
             false => {
-                self.summary.kept += left_out.len();
+                self.run.summary.kept += left_out.len();
                 Ok(())
             }
         }
@@ -83,7 +83,7 @@ impl Indexer<'_> {
             }
         }
         let missing = missing.into_iter().map(|(folder, items)| Missing::new(&folder, items));
-        self.summary.missing.extend(missing);
+        self.run.summary.missing.extend(missing);
         sure
     }
 
@@ -102,7 +102,7 @@ impl Indexer<'_> {
                 let items = self.gallery.from_origin(Modality::Text, bytes_of(&path))?;
                 self.remove(&items)?;
             } else {
-                self.summary.texts_without_file.push(Missing::new(&path, texts));
+                self.run.summary.texts_without_file.push(Missing::new(&path, texts));
             }
         }
         Ok(())
@@ -111,7 +111,7 @@ impl Indexer<'_> {
     pub(super) fn remove(&mut self, items: &[Item]) -> Result<()> {
         self.gallery
             .transaction(|gallery| items.iter().try_for_each(|item| gallery.remove(item.id)))?;
-        self.summary.removed += items.len();
+        self.run.summary.removed += items.len();
         Ok(())
     }
 }

@@ -6,9 +6,10 @@ mod forget;
 mod owners;
 mod summary;
 mod texts;
+mod uploads;
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::vec::IntoIter;
 
@@ -19,11 +20,12 @@ use tuwen_index::{Gallery, Item, Modality, NewItem};
 
 use crate::origin::{bytes_of, path_of};
 use crate::picture::{Description, Fitted, Loaded, load};
-use crate::walk::{Failure, Found, Walk};
+use crate::walk::{Failure, Found, Walk, modified_ns};
 use crate::{Error, Result};
 
 pub use self::summary::{Missing, Summary};
 pub use self::texts::Line;
+pub use self::uploads::{Kept, UPLOAD_CAPTIONS, UPLOADS, Upload};
 
 /// What a user may ask for beyond the ordinary.
 #[derive(Clone, Copy, Debug, Default)]
@@ -36,13 +38,9 @@ pub struct Settings {
     pub force: bool,
 }
 
-/// Brings a gallery up to date with files.
-pub struct Indexer<'a> {
-    gallery: &'a Gallery,
-    encoder: &'a dyn Encoder,
-    settings: Settings,
-    stop: &'a AtomicBool,
-    progress: &'a dyn Fn(usize),
+/// What a run knows so far. A server lets go of the gallery between portions of files: it takes this out of one
+/// indexer ([`Indexer::pause`]) and gives it to the next ([`Indexer::resume`]).
+pub struct Run {
     summary: Summary,
     /// Items that are still there.
     seen: HashSet<i64>,
@@ -50,6 +48,23 @@ pub struct Indexer<'a> {
     moved: HashSet<i64>,
     /// The largest number of an item before this run.
     last: i64,
+}
+
+impl Run {
+    /// What was done so far.
+    pub fn summary(&self) -> &Summary {
+        &self.summary
+    }
+}
+
+/// Brings a gallery up to date with files.
+pub struct Indexer<'a> {
+    gallery: &'a Gallery,
+    encoder: &'a dyn Encoder,
+    settings: Settings,
+    stop: &'a AtomicBool,
+    progress: &'a dyn Fn(usize),
+    run: Run,
 }
 
 /// A file that may have to be embedded.
@@ -73,34 +88,66 @@ impl<'a> Indexer<'a> {
     ) -> Result<Self> {
         let last = gallery.last_id()?;
         let (summary, seen, moved) = (Summary::default(), HashSet::new(), HashSet::new());
-        Ok(Self { gallery, encoder, settings, stop, progress, summary, seen, moved, last })
+        let run = Run { summary, seen, moved, last };
+        Ok(Self { gallery, encoder, settings, stop, progress, run })
+    }
+
+    /// The same, going on with a run that was paused.
+    pub fn resume(self, run: Run) -> Self {
+        Self { run, ..self }
+    }
+
+    /// What is known so far, for the indexer that goes on.
+    pub fn pause(self) -> Run {
+        self.run
     }
 
     /// Indexes the pictures of a walk and forgets those that are gone from its places.
     ///
     /// # Errors
     /// A gallery that cannot be written. Bad pictures are no error.
-    pub fn pictures(&mut self, walk: Walk) -> Result<()> {
-        let Walk { places, files, left_out, failed, unreadable } = walk;
-        self.summary.left_out = left_out;
-        self.summary.failed.extend(failed);
-        self.summary.unreadable += unreadable.len();
+    pub fn pictures(&mut self, mut walk: Walk) -> Result<()> {
+        let files = self.begin(&mut walk);
+        self.files(files)?;
+        self.end(&walk)
+    }
+
+    /// Takes note of what a walk left out; the files that are to be indexed.
+    pub fn begin(&mut self, walk: &mut Walk) -> Vec<Found> {
+        self.run.summary.left_out = std::mem::take(&mut walk.left_out);
+        self.run.summary.failed.append(&mut walk.failed);
+        self.run.summary.unreadable += walk.unreadable.len();
+        std::mem::take(&mut walk.files)
+    }
+
+    /// Indexes some of the files of a walk; [`Self::end`] comes after the last ones.
+    ///
+    /// # Errors
+    /// As [`Self::pictures`].
+    pub fn files(&mut self, files: Vec<Found>) -> Result<()> {
         let encoder = self.encoder;
         let read = |one: Candidate| {
             let loaded = load(&one.file.path, one.known.as_ref(), encoder);
             (one, loaded)
         };
         let forward = |pictures: &[RgbImage]| encoder.encode_images(pictures);
-        stream::run(read, forward, &mut Pictures { files: files.into_iter(), indexer: self })?;
-        if !self.stopped() {
-            self.forget_missing(&places, &unreadable)?;
+        stream::run(read, forward, &mut Pictures { files: files.into_iter(), indexer: self })
+    }
+
+    /// Forgets what is gone from the places of a walk of which all files were indexed.
+    ///
+    /// # Errors
+    /// As [`Self::pictures`].
+    pub fn end(&mut self, walk: &Walk) -> Result<()> {
+        match self.stopped() {
+            true => Ok(()),
+            false => self.forget_missing(&walk.places, &walk.unreadable),
         }
-        Ok(())
     }
 
     fn stopped(&mut self) -> bool {
-        self.summary.stopped = self.stop.load(Ordering::Relaxed);
-        self.summary.stopped
+        self.run.summary.stopped = self.stop.load(Ordering::Relaxed);
+        self.run.summary.stopped
     }
 
     /// A candidate, where the file is not as it was.
@@ -111,8 +158,8 @@ impl<'a> Indexer<'a> {
             && item.described
             && !self.settings.verify
         {
-            self.seen.insert(item.id);
-            self.summary.unchanged += 1;
+            self.run.seen.insert(item.id);
+            self.run.summary.unchanged += 1;
             (self.progress)(1);
             return Ok(None);
         }
@@ -126,26 +173,26 @@ impl<'a> Indexer<'a> {
         if let Some(Description { fields, words }) = new {
             self.gallery.describe(item.id, fields, words)?;
         }
-        self.summary.unchanged += 1;
+        self.run.summary.unchanged += 1;
         (self.progress)(1);
         Ok(())
     }
 
     fn refuse(&mut self, candidate: &Candidate, error: &tuwen_files::Error) {
         // A file that was fine once keeps its place until it is gone.
-        self.seen.extend(candidate.known.as_ref().map(|item| item.id));
+        self.run.seen.extend(candidate.known.as_ref().map(|item| item.id));
         let Found { path, named, .. } = &candidate.file;
         match error {
             tuwen_files::Error::Unsupported { kind } if !named => {
-                *self.summary.left_out.unsupported.entry((*kind).to_owned()).or_default() += 1;
+                *self.run.summary.left_out.unsupported.entry((*kind).to_owned()).or_default() += 1;
             }
-            _ => self.summary.failed.push(Failure::new(path, *named, error)),
+            _ => self.run.summary.failed.push(Failure::new(path, *named, error)),
         }
     }
 
     fn relocate(&mut self, id: i64, file: &Found) -> Result<()> {
         self.gallery.relocate(id, bytes_of(&file.path), file.size, file.mtime_ns)?;
-        self.seen.insert(id);
+        self.run.seen.insert(id);
         Ok(())
     }
 
@@ -157,14 +204,14 @@ impl<'a> Indexer<'a> {
         let same = self.gallery.with_hash(hash)?;
         let gone = same.iter().find(|item| {
             item.modality == Modality::Image
-                && !self.seen.contains(&item.id)
+                && !self.run.seen.contains(&item.id)
                 && !path_of(&item.origin).exists()
         });
         let Some(item) = gone else { return Ok(false) };
         self.relocate(item.id, &candidate.file)?;
         self.gallery.describe(item.id, &new.fields, &new.words)?;
-        self.moved.insert(item.id);
-        self.summary.moved += 1;
+        self.run.moved.insert(item.id);
+        self.run.summary.moved += 1;
         Ok(true)
     }
 
@@ -173,19 +220,8 @@ impl<'a> Indexer<'a> {
         let ids = self.gallery.transaction(|gallery| {
             let rows = fresh.iter().zip(vectors.chunks_exact(self.encoder.dim()));
             rows.map(|(Fresh { file, known, hash, size, description }, vector)| {
-                let item = NewItem {
-                    modality: Modality::Image,
-                    origin: bytes_of(&file.path).to_vec(),
-                    text: None,
-                    owner: None,
-                    hash: *hash,
-                    size: file.size,
-                    mtime_ns: file.mtime_ns,
-                    metadata: format!("{{\"width\":{},\"height\":{}}}", size.0, size.1),
-                    fields: description.fields.clone(),
-                    words: description.words.clone(),
-                    vector: vector.to_vec(),
-                };
+                let file = (file.path.as_path(), file.size, file.mtime_ns);
+                let item = new_picture(file, *hash, *size, description, vector);
                 match known {
                     Some(old) => gallery.update(old.id, &item).map(|()| old.id),
                     None => gallery.insert(&item),
@@ -194,16 +230,37 @@ impl<'a> Indexer<'a> {
             .collect::<Result<Vec<i64>, _>>()
         })?;
         let updated = fresh.iter().filter(|one| one.known.is_some()).count();
-        self.summary.updated += updated;
-        self.summary.added += fresh.len() - updated;
-        self.seen.extend(ids);
+        self.run.summary.updated += updated;
+        self.run.summary.added += fresh.len() - updated;
+        self.run.seen.extend(ids);
         (self.progress)(fresh.len());
         Ok(())
     }
 
     /// What was done.
     pub fn finish(self) -> Summary {
-        self.summary
+        self.run.summary
+    }
+}
+
+/// A picture as the gallery keeps it; of the file its path, bytes and last change.
+fn new_picture(
+    (path, bytes, mtime_ns): (&Path, u64, i64),
+    hash: [u8; 32],
+    (width, height): (u32, u32),
+    description: &Description,
+    vector: &[f32],
+) -> NewItem {
+    NewItem {
+        origin: bytes_of(path).to_vec(),
+        hash,
+        size: bytes,
+        mtime_ns,
+        metadata: format!("{{\"width\":{width},\"height\":{height}}}"),
+        fields: description.fields.clone(),
+        words: description.words.clone(),
+        vector: vector.to_vec(),
+        ..NewItem::default()
     }
 }
 
@@ -268,7 +325,7 @@ impl stream::Job for Pictures<'_, '_> {
 }
 
 /// The nearest folder above a path that exists, if it is empty: where a disk was, perhaps.
-fn emptied(path: &std::path::Path) -> Option<PathBuf> {
+fn emptied(path: &Path) -> Option<PathBuf> {
     let folder = path.ancestors().skip(1).find(|folder| folder.is_dir())?;
     let is_empty = std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
     is_empty.then(|| folder.to_path_buf())

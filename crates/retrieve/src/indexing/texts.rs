@@ -62,7 +62,7 @@ impl Indexer<'_> {
                 None => fresh.push((owner, line)),
             }
         }
-        self.summary.texts_alone.append(&mut alone);
+        self.run.summary.texts_alone.append(&mut alone);
         for chunk in fresh.chunks(BATCH) {
             if self.stopped() {
                 return Ok(());
@@ -80,24 +80,29 @@ impl Indexer<'_> {
         self.gallery.transaction(|gallery| {
             let rows = lines.iter().zip(vectors.chunks_exact(self.encoder.dim()));
             for ((owner, line), vector) in rows {
-                gallery.insert(&NewItem {
-                    modality: Modality::Text,
-                    origin: origin.to_vec(),
-                    text: Some(line.text.clone()),
-                    owner: *owner,
-                    hash: *blake3::hash(line.text.as_bytes()).as_bytes(),
-                    size: line.text.len() as u64,
-                    mtime_ns: 0,
-                    metadata: metadata(line),
-                    fields: fields(line),
-                    words: words(line),
-                    vector: vector.to_vec(),
-                })?;
+                gallery.insert(&item(origin, line, *owner, vector))?;
             }
             Ok(())
         })?;
-        self.summary.texts += lines.len();
+        self.run.summary.texts += lines.len();
         Ok(())
+    }
+}
+
+/// A text as the gallery keeps it.
+pub(super) fn item(origin: &[u8], line: &Line, owner: Option<i64>, vector: &[f32]) -> NewItem {
+    NewItem {
+        modality: Modality::Text,
+        origin: origin.to_vec(),
+        text: Some(line.text.clone()),
+        owner,
+        hash: *blake3::hash(line.text.as_bytes()).as_bytes(),
+        size: line.text.len() as u64,
+        mtime_ns: 0,
+        metadata: metadata(line),
+        fields: fields(line),
+        words: words(line),
+        vector: vector.to_vec(),
     }
 }
 

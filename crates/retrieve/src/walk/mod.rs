@@ -318,7 +318,7 @@ impl Walker<'_> {
 }
 
 /// When a file was last changed, in nanoseconds since 1970.
-fn modified_ns(metadata: &std::fs::Metadata) -> i64 {
+pub(crate) fn modified_ns(metadata: &std::fs::Metadata) -> i64 {
     let since = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     since.map_or(0, |since| since.as_nanos() as i64)
 }

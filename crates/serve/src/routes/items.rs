@@ -10,11 +10,11 @@ use tuwen_index::{Item, Modality};
 use tuwen_retrieve::{FileName, path_of};
 
 use crate::State;
-use crate::extract::{Json, Params, item_id};
-use crate::hits::{size_of, thumbnail_of};
+use crate::extract::{Json, Params, item_id, window};
+use crate::hits::{page, size_of, thumbnail_of};
 use crate::problem::Problem;
 use crate::routes::fields::value_of;
-use crate::routes::search::{Sort, Wanted, answer, no_item};
+use crate::routes::search::{K, Sort, Wanted, answer, no_item};
 use crate::shelf::Open;
 
 #[derive(Deserialize)]
@@ -29,14 +29,45 @@ pub(crate) struct Listed {
     #[serde(default)]
     sort: Sort,
     gallery: Option<String>,
+    /// Those that were taken out of what is found.
+    #[serde(default)]
+    removed: bool,
 }
 
 /// `GET /v1/items`: in the order of their numbers, or the newest first.
 pub(crate) async fn list(
     From(state): From<State>,
-    Params(Listed { filter, kind, k, offset, sort, gallery }): Params<Listed>,
+    Params(Listed { filter, kind, k, offset, sort, gallery, removed }): Params<Listed>,
 ) -> Result<Response, Problem> {
+    if removed {
+        if filter.is_some() || kind.is_some() || sort != Sort::default() {
+            let what =
+                "removed: removed items are listed alone: leave `where`, `kind` and `sort` out";
+            return Err(Problem::value(what));
+        }
+        let k = window(&state.settings.limits, k, K, offset)?;
+        return list_removed(&state, gallery.as_deref(), offset, k).await;
+    }
     answer(&state, Wanted { filter, kind, k, offset, sort, gallery, ..Wanted::default() }).await
+}
+
+async fn list_removed(
+    state: &State,
+    gallery: Option<&str>,
+    offset: usize,
+    k: usize,
+) -> Result<Response, Problem> {
+    let shelf = state.shelf(gallery)?;
+    let (open, part) = (shelf.current(), state.gallery_part(shelf));
+    let read = move || {
+        let ids = open.aside().excluded()?;
+        let items: Vec<_> = ids.iter().skip(offset).take(k).map(|&id| (id, None)).collect();
+        let hits = page(&open, &part, &items, offset, None)?;
+        Ok(
+            json!({ "generation": open.generation, "total": ids.len(), "remarks": [], "hits": hits }),
+        )
+    };
+    Ok(Json(state.reads.run(read).await?).into_response())
 }
 
 /// Which gallery an item is of.

@@ -22,7 +22,7 @@ use crate::settings::Limits;
 use crate::shelf::{Open, Shelf};
 
 /// Hits where nobody says how many.
-const K: usize = 20;
+pub(crate) const K: usize = 20;
 /// How far a fused list goes: it depends on its own length, so that one of a page's length would be another one
 /// on the next page.
 const FUSED: usize = 1_000;

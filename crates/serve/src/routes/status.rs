@@ -12,6 +12,7 @@ use tuwen_index::Modality;
 
 use crate::State;
 use crate::extract::Json;
+use crate::keys::Scope;
 use crate::metrics::{head, label, line};
 use crate::problem::{Problem, ProblemType};
 use crate::shelf::Open;
@@ -40,16 +41,20 @@ struct Gallery {
     model: String,
     dim: usize,
     generation: u64,
+    /// Items that were taken out of what is found.
+    removed: usize,
+    writable: bool,
 }
 
 /// `GET /v1/stats`
-pub(crate) async fn stats(From(state): From<State>) -> Result<Response, Problem> {
-    let galleries = galleries(&state).await?;
+pub(crate) async fn stats(scope: Scope, From(state): From<State>) -> Result<Response, Problem> {
+    let mut galleries = galleries(&state).await?;
+    let writable = scope == Scope::Write;
+    galleries.iter_mut().for_each(|gallery| gallery.writable = writable);
     let stats = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "galleries": galleries,
-        // There is no question yet that changes anything.
-        "writable": false,
+        "writable": writable,
     });
     Ok(Json(stats).into_response())
 }
@@ -67,6 +72,8 @@ async fn galleries(state: &State) -> Result<Vec<Gallery>, Problem> {
                 model: encoder.name().to_owned(),
                 dim: encoder.dim(),
                 generation: open.generation,
+                removed: open.aside().excluded()?.len(),
+                writable: false,
             })
         };
         open.into_iter().map(one).collect()

@@ -1,0 +1,181 @@
+//! Pictures that come as bytes and not as files of the user: they are kept in the gallery's own folder `uploads`,
+//! their captions in a file beside them, so that a gallery that is built anew finds both.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use tuwen_index::{Gallery, Modality, NewItem};
+
+use super::{Line, modified_ns, new_picture, texts};
+use crate::origin::bytes_of;
+use crate::picture::Fitted;
+use crate::{Error, Result};
+
+/// The folder, in the gallery's.
+pub const UPLOADS: &str = "uploads";
+/// The file of captions in it: JSON lines with `image` and `caption`.
+pub const UPLOAD_CAPTIONS: &str = "captions.jsonl";
+/// Bytes of a name, so that every file system takes it with a number behind it.
+const LONGEST: usize = 120;
+
+/// A picture that is to be kept.
+pub struct Upload<'a> {
+    /// What its sender calls it.
+    pub name: &'a str,
+    /// The encoded picture.
+    pub bytes: &'a [u8],
+    /// The same, read.
+    pub fitted: Fitted,
+    /// Its vector (D).
+    pub vector: Vec<f32>,
+    /// A caption with its vector (D).
+    pub caption: Option<(String, Vec<f32>)>,
+    /// Tags.
+    pub tags: Vec<String>,
+}
+
+/// What became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The item.
+    pub id: i64,
+    /// Whether the gallery did not have this picture.
+    pub is_new: bool,
+}
+
+impl Upload<'_> {
+    /// Keeps the picture as a file and as an item. One whose content the gallery has is that item: it gets the
+    /// caption and the tags, and is found again where it was excluded.
+    ///
+    /// # Errors
+    /// The disk is full or read-only.
+    pub fn keep(self, gallery: &Gallery) -> Result<Kept> {
+        let same = gallery.with_hash(&self.fitted.hash)?;
+        let known = same.into_iter().find(|item| item.modality == Modality::Image);
+        let (place, written) = match &known {
+            Some(item) => (crate::origin::path_of(&item.origin), None),
+            None => {
+                let path = self.write(&gallery.folder().join(UPLOADS))?;
+                (path.clone(), Some(path))
+            }
+        };
+        let kept = self.store(gallery, &place, known.map(|item| item.id));
+        if let (Err(_), Some(path)) = (&kept, written) {
+            // No item is there for it.
+            let _ = std::fs::remove_file(path);
+        }
+        kept
+    }
+
+    fn store(&self, gallery: &Gallery, place: &Path, known: Option<i64>) -> Result<Kept> {
+        let captions = gallery.folder().join(UPLOADS).join(UPLOAD_CAPTIONS);
+        let caption = self.caption.as_ref().map(|(text, vector)| {
+            let image = place.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            (Line { image: Some(image), text: text.clone(), ..Line::default() }, vector)
+        });
+        let id = gallery.transaction(|gallery| {
+            let id = match known {
+                Some(id) => id,
+                None => gallery.insert(&self.item(place))?,
+            };
+            gallery.restore(id)?;
+            for tag in &self.tags {
+                gallery.add_tag(id, tag)?;
+            }
+            if let Some((line, vector)) = &caption
+                && !has_caption(gallery, id, &line.text)?
+            {
+                append(&captions, place, line).map_err(|e| tuwen_index::Error::Unwritable {
+                    path: captions.clone(),
+                    what: e.to_string(),
+                })?;
+                gallery.insert(&texts::item(bytes_of(&captions), line, Some(id), vector))?;
+            }
+            Ok(id)
+        })?;
+        Ok(Kept { id, is_new: known.is_none() })
+    }
+
+    fn item(&self, path: &Path) -> NewItem {
+        let mtime_ns = std::fs::metadata(path).map_or(0, |data| modified_ns(&data));
+        let Fitted { hash, size, description, .. } = &self.fitted;
+        let file = (path, self.bytes.len() as u64, mtime_ns);
+        new_picture(file, *hash, *size, description, &self.vector)
+    }
+
+    /// Writes the file under a name that is free, whole or not at all.
+    fn write(&self, folder: &Path) -> Result<PathBuf> {
+        std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
+        let folder = folder.canonicalize().map_err(|e| Error::io(folder, e))?;
+        let name = plain(self.name);
+        let (stem, end) = name.rsplit_once('.').unwrap_or((&name, "picture"));
+        let names = (2..).map(|number| format!("{stem}-{number}.{end}"));
+        let mut free = std::iter::once(format!("{stem}.{end}")).chain(names);
+        let path = free.find_map(|name| {
+            let path = folder.join(name);
+            path.symlink_metadata().is_err().then_some(path)
+        });
+        let path = path.expect("numbers do not end");
+        // Whoever has the gallery's lock is alone here.
+        tuwen_files::file::replace(&path, self.bytes)?;
+        Ok(path)
+    }
+}
+
+/// The last part of a name without anything that a file system or a terminal could take for more than a letter.
+fn plain(name: &str) -> String {
+    let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let harmless =
+        |c: char| !c.is_control() && !matches!(c, ':' | '*' | '?' | '"' | '<' | '>' | '|');
+    let mut plain: String = last.chars().filter(|&c| harmless(c)).collect();
+    plain = plain.trim_start_matches(['.', ' ']).trim_end_matches(['.', ' ']).to_owned();
+    while plain.len() > LONGEST {
+        // The end says what kind of picture it is.
+        plain.remove(0);
+    }
+    match plain.is_empty() || plain == UPLOAD_CAPTIONS {
+        true => "picture".into(),
+        false => plain,
+    }
+}
+
+fn has_caption(gallery: &Gallery, id: i64, text: &str) -> tuwen_index::Result<bool> {
+    Ok(gallery.captions_of(id)?.iter().any(|caption| caption.text.as_deref() == Some(text)))
+}
+
+/// Writes a line as a command that reads captions takes it.
+fn append(file: &Path, place: &Path, line: &Line) -> std::io::Result<()> {
+    let mut json = serde_json::Map::new();
+    json.insert("image".into(), place.to_string_lossy().into());
+    json.insert("caption".into(), line.text.as_str().into());
+    if let Some(folder) = file.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let mut out = std::fs::OpenOptions::new().create(true).append(true).open(file)?;
+    out.write_all(format!("{}\n", serde_json::Value::Object(json)).as_bytes())?;
+    out.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_senders_stay_inside_the_folder() {
+        for (given, wanted) in [
+            ("dog.jpg", "dog.jpg"),
+            ("../../etc/passwd", "passwd"),
+            ("C:\\photos\\狗.png", "狗.png"),
+            ("..", "picture"),
+            ("", "picture"),
+            ("a/", "picture"),
+            (".hidden.png", "hidden.png"),
+            ("a\nb\0.png", "ab.png"),
+            ("captions.jsonl", "picture"),
+        ] {
+            assert_eq!(plain(given), wanted, "{given:?}");
+        }
+        let long = plain(&format!("{}.png", "狗".repeat(100)));
+        assert!(long.len() <= LONGEST && long.ends_with("狗.png"), "{long}");
+    }
+}
