@@ -1,6 +1,6 @@
 // The page: one state (state.js) is shown by its parts, and asked of the server when its question has changed.
 
-import { $, $$, el, icon, local, on, page } from "./dom.js";
+import { $, $$, el, icon, local, on, page, session } from "./dom.js";
 import * as api from "./api.js";
 import { createAdding } from "./adding.js";
 import { createBox } from "./box.js";
@@ -16,7 +16,7 @@ import { toast } from "./widgets.js";
 
 const wide = matchMedia("(min-width: 60rem)");
 let isPanelOpen = wide.matches && local.get("panel", false);
-let galleries = []; // as the server tells them
+let galleries = session.get("galleries", []); // as the server tells them
 let versus = null; // the column to compare with
 
 const galleryOf = (name) => galleries.find((other) => other.name === name) ?? galleries[0];
@@ -87,6 +87,8 @@ function show(state) {
 	$("#add").hidden = !mayWrite();
 	$("#removed").hidden = !about?.removed || !mayWrite();
 	$("#removed").textContent = t("Removed pictures ({n})", { n: about?.removed });
+	// A server that knows no match probabilities does not fold either.
+	$("#folding").hidden = about?.calibrated === undefined;
 	main.show(state, state.gallery);
 	compare(state);
 	showItem(state);
@@ -174,7 +176,7 @@ async function writeKey() {
 	api.forgetKey();
 	if (!(await api.askKey(t("One that may write; until this tab is closed.")))) return;
 	await stats();
-	toast(t(mayWrite() ? "This key may write." : "This key may only read."));
+	if (!mayWrite()) toast(t("This key may only read."));
 }
 
 function wire() {
@@ -207,7 +209,7 @@ function wire() {
 	on("#gallery", "change", (event) => change({ gallery: event.target.value, filters: [], removed: "", like: null, versus: "" }));
 	on(window, "keydown", (event) => {
 		const isTyping = event.target.matches?.("select, input:not([type=checkbox], [type=range])");
-		if (event.ctrlKey || event.metaKey || event.altKey || isTyping || $("dialog[open], :popover-open")) return;
+		if (event.ctrlKey || event.metaKey || event.altKey || isTyping || $("dialog[open], .sheet:popover-open")) return;
 		const escape = selection.marks.isOn() ? selection.clear : isPanelOpen && toggle;
 		const act = { "/": box.focus, "?": () => $("#keys").showPopover(), f: toggle, Escape: escape }[event.key];
 		if (!act) return;
@@ -224,6 +226,11 @@ async function stats() {
 	} catch {
 		return; // the query fails as well and says why
 	}
+	session.set("galleries", galleries);
+	if (current()) offer();
+}
+
+function offer() {
 	const option = ({ name }) => el("option", { value: name, text: name });
 	$("#gallery").replaceChildren(...galleries.map(option));
 	$("#gallery").hidden = $("#versus").hidden = galleries.length < 2;
@@ -231,10 +238,17 @@ async function stats() {
 	show(current());
 }
 
+function begin() {
+	start(show);
+	offer();
+	panel(isPanelOpen);
+}
+
 wire();
-start(show);
-panel(isPanelOpen);
+// What the server can do decides what it is asked.
+if (galleries.length) begin();
 stats().then(async () => {
+	if (!current()) begin();
 	if (mayWrite()) adding.poll();
 	else $("#key").hidden = !(await api.hasKeys());
 });

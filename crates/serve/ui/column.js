@@ -1,6 +1,6 @@
 // One gallery's answer: what is said about it, and its grid. The page has one column, or two to compare.
 
-import { button, el } from "./dom.js";
+import { $, button, el } from "./dom.js";
 import { createAnswers } from "./answers.js";
 import { createGrid } from "./grid.js";
 import { count, t } from "./i18n.js";
@@ -24,7 +24,7 @@ function question(state, gallery) {
 		like: state.like ?? undefined,
 		image_weight: isMixed(state) ? state.weight : undefined,
 		words: state.words,
-		fold: state.fold === "on" || undefined,
+		fold: (state.fold === "on" && !$("#folding").hidden) || undefined,
 		// By date, the server has to know what is good enough to be listed at all.
 		threshold: (common.sort && state.min) || undefined,
 	};

@@ -32,15 +32,15 @@ export function createGrid(root, { open, more, leave, address, marks }) {
 		const tile = known?.dataset.thumbnail === (hit.thumbnail ?? "") ? known : makeTile(hit);
 		tiles.set(hit.id, tile);
 		tile.dataset.index = index;
-		const [link, copies] = [tile.firstChild, hit.duplicates?.length];
+		const link = tile.firstChild;
+		const copies = $(".copies", tile);
 		const text = hit.text ?? hit.caption ?? hit.name;
-		const fits = scores(hit).join(" · ");
 		link.href = address(hit);
 		link.tabIndex = index === focused ? 0 : -1;
-		link.ariaLabel = [text, fits, copies && t("+{n} near-duplicates", { n: copies })].filter(Boolean).join(" · ");
 		$(".caption", tile).textContent = hit.text ? hit.name : text;
-		$(".score", tile).textContent = fits;
-		$(".copies", tile).textContent = copies ? `+${copies}` : "";
+		$(".score", tile).textContent = scores(hit).join(" · ");
+		copies.textContent = hit.duplicates?.length ? `+${hit.duplicates.length}` : "";
+		copies.title = t("Near-duplicates");
 		mark(tile, hit);
 		return tile;
 	}
@@ -51,7 +51,7 @@ export function createGrid(root, { open, more, leave, address, marks }) {
 			load: () => image.classList.add("there"), error: () => image.replaceWith(words) });
 		const about = el("span", { class: "about" }, el("span", { class: "caption" }), el("span", { class: "score" }));
 		const tile = el("li", { class: "tile", "data-thumbnail": hit.thumbnail ?? "" },
-			el("a", {}, image || words, el("span", { class: "copies" }), about));
+			el("a", {}, image || words, about, el("span", { class: "copies" })));
 		if (marks) tile.append(el("button", { class: "mark", tabindex: -1, text: "✓" }));
 		tile.style.setProperty("--ratio", ratioOf(hit));
 		return tile;

@@ -17,7 +17,6 @@ Filters in use|已启用的筛选
 Results|结果
 The gallery has changed.|图库已更新。
 Reload|重新载入
-+{n} near-duplicates|+{n} 张近似重复
 Near-duplicates|近似重复
 Fold near-duplicates|合并近似重复
 Nothing here matches. These come nearest.|没有匹配的结果，以下是最接近的。
@@ -47,7 +46,6 @@ Forget recent searches|清除搜索记录
 The server cannot do this|服务器无法完成
 {n} items|{n} 项
 {n} item|{n} 项
-This key may write.|此密钥可写。
 {n} of {total} score {min} or more|{total} 项中有 {n} 项不低于 {min} 分
 Nothing matches|没有匹配的结果
 No score reaches {min}; the best is {best}.|没有结果达到 {min} 分，最高为 {best} 分。

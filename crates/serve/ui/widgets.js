@@ -15,15 +15,16 @@ export function chip(kind, shown, name, remove) {
 
 /// Shows a message for a while, with `act` as a way back where there is one.
 export function toast(text, label, act) {
-	const hide = () => ($("#toast").hidden = true);
+	const place = $("#toast");
 	const way = act && button("link", label, () => {
-		hide();
+		place.hidePopover();
 		act();
 	});
-	$("#toast").replaceChildren(...[text, way].filter(Boolean));
-	$("#toast").hidden = false;
+	place.replaceChildren(...[text, way].filter(Boolean));
+	place.hidePopover();
+	place.showPopover(); // above whatever is open
 	clearTimeout(fading);
-	fading = setTimeout(hide, act ? 2 * SHOWN_MS : SHOWN_MS);
+	fading = setTimeout(() => place.hidePopover(), act ? 2 * SHOWN_MS : SHOWN_MS);
 }
 
 /// Asks for a line of text; `ways` are buttons. Gives { text, way }, the number of the button, or null.
