@@ -46,8 +46,6 @@ async function request(method, path, body, signal) {
 	}
 }
 
-export const hasKeys = () => fetch("/v1/stats", { credentials: "omit" }).then(({ status }) => status === 401, () => false);
-
 export function address(path, values = {}) {
 	const kept = Object.entries(values).filter(([, value]) => value !== undefined && value !== "");
 	return kept.length ? `${path}?${new URLSearchParams(kept)}` : path;

@@ -85,6 +85,7 @@ function show(state) {
 	document.title = [state.q.trim(), "tuwen 图文"].filter(Boolean).join(" · ");
 	// What cannot be done here is not offered.
 	$("#add").hidden = !mayWrite();
+	$("#key").hidden = mayWrite();
 	$("#removed").hidden = !about?.removed || !mayWrite();
 	$("#removed").textContent = t("Removed pictures ({n})", { n: about?.removed });
 	// A server that knows no match probabilities does not fold either.
@@ -247,8 +248,7 @@ function begin() {
 wire();
 // What the server can do decides what it is asked.
 if (galleries.length) begin();
-stats().then(async () => {
+stats().then(() => {
 	if (!current()) begin();
 	if (mayWrite()) adding.poll();
-	else $("#key").hidden = !(await api.hasKeys());
 });
