@@ -75,7 +75,7 @@ export function createColumn(name, { opened, open, leave, failed, shown, marks }
 
 	function notices(answer, state) {
 		// The best guesses are still shown, but not as if they were what was asked for.
-		const doubt = hasQuery(state) && { none: "Nothing here matches. These come nearest.", unsure: "Perhaps nothing here matches. These come nearest." }[answer.match];
+		const doubt = hasQuery(state) && answer.hits.length && { none: "Nothing here matches. These come nearest.", unsure: "Perhaps nothing here matches. These come nearest." }[answer.match];
 		const all = [doubt && t(doubt), ...answer.remarks].filter(Boolean).map((text) => el("p", { class: "notice", text }));
 		if (answer.hasChanged) all.push(el("p", { class: "notice" }, t("The gallery has changed."), " ", button("link", t("Reload"), answers.again)));
 		remarks.replaceChildren(...all);

@@ -4,12 +4,8 @@
 import { $, el, on } from "./dom.js";
 import { percent, t } from "./i18n.js";
 
-/// Width by height of a hit's tile. Extreme panoramas are cut, or they would be threads.
-function ratioOf({ width, height, text }) {
-	if (width && height) return Math.min(2.6, Math.max(0.5, width / height));
-	const wide = (text?.match(/[\u2e80-\uffef]/gu) ?? []).length;
-	return Math.min(6, Math.max(3, ((text?.length ?? 0) + wide) / 8));
-}
+/// Width by height of a hit's tile; a caption's picture is cut. Extreme panoramas are too, or they would be threads.
+const ratioOf = ({ width, height }) => Math.min(2.6, Math.max(0.5, width / height || 1.3));
 
 /// What is known of how well a hit fits.
 export const scores = ({ score, probability }) => [score?.toFixed(3), probability !== undefined && percent(probability)].filter(Boolean);
@@ -34,10 +30,9 @@ export function createGrid(root, { open, more, leave, address, marks }) {
 		tile.dataset.index = index;
 		const link = tile.firstChild;
 		const copies = $(".copies", tile);
-		const text = hit.text ?? hit.caption ?? hit.name;
 		link.href = address(hit);
 		link.tabIndex = index === focused ? 0 : -1;
-		$(".caption", tile).textContent = hit.text ? hit.name : text;
+		$(".caption", tile).textContent = hit.text ?? hit.caption ?? hit.name;
 		$(".score", tile).textContent = scores(hit).join(" · ");
 		copies.textContent = hit.duplicates?.length ? `+${hit.duplicates.length}` : "";
 		copies.title = t("Near-duplicates");
@@ -46,11 +41,11 @@ export function createGrid(root, { open, more, leave, address, marks }) {
 	}
 
 	function makeTile(hit) {
-		const words = el("span", { class: "words", text: hit.text ?? hit.name });
+		const words = el("span", { class: "words", text: hit.text ? "" : hit.name });
 		const image = hit.thumbnail && el("img", { alt: "", loading: "lazy", src: hit.thumbnail,
 			load: () => image.classList.add("there"), error: () => image.replaceWith(words) });
 		const about = el("span", { class: "about" }, el("span", { class: "caption" }), el("span", { class: "score" }));
-		const tile = el("li", { class: "tile", "data-thumbnail": hit.thumbnail ?? "" },
+		const tile = el("li", { class: hit.text ? "tile text" : "tile", "data-thumbnail": hit.thumbnail ?? "" },
 			el("a", {}, image || words, about, el("span", { class: "copies" })));
 		if (marks) tile.append(el("button", { class: "mark", tabindex: -1, text: "✓" }));
 		tile.style.setProperty("--ratio", ratioOf(hit));
