@@ -152,7 +152,7 @@ export function createBox({ settled, down, add }) {
 			draw();
 		},
 		focus() {
-			input.focus();
+			input.focus({ preventScroll: true });
 			input.select();
 		},
 		remember(q) {

@@ -19,8 +19,8 @@ const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome-stable"
 /// Where a Chromium is, if there is one.
 pub fn find() -> Option<PathBuf> {
     let path: OsString = std::env::var_os("PATH")?;
-    let mut all =
-        NAMES.iter().flat_map(|name| std::env::split_paths(&path).map(|at| at.join(name)));
+    let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    let mut all = NAMES.iter().flat_map(|name| folders.iter().map(move |at| at.join(name)));
     all.find(|file| file.is_file())
 }
 
