@@ -29,6 +29,7 @@
 //! # }
 //! ```
 
+mod calibration;
 pub mod engine;
 pub mod error;
 mod file_name;
@@ -41,6 +42,7 @@ pub mod query;
 pub mod walk;
 mod words;
 
+pub use calibration::{Calibration, Verdict};
 pub use engine::{Engine, Found, Hit, Options, Ranked, Search};
 pub use error::{Error, Result};
 pub use file_name::FileName;

@@ -2,11 +2,14 @@
 
 use axum::Router;
 use axum::http::{Method, Uri};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{delete, get, post};
 
 use crate::problem::{Problem, ProblemType};
-use crate::routes::{changes, classify, embeddings, fields, files, items, jobs, search, status};
+use crate::routes::{
+    changes, classify, compat, duplicates, embeddings, fields, files, items, jobs, rank, search,
+    similarity, status,
+};
 use crate::{State, guard, ui};
 
 /// All routes over a state: a value that a test asks without a socket.
@@ -33,11 +36,16 @@ pub fn app(state: State) -> Router {
         .route("/v1/folders", post(jobs::add))
         .route("/v1/jobs", get(jobs::list))
         .route("/v1/jobs/{id}", delete(jobs::stop))
+        .route("/v1/similarity", post(similarity::similarity))
+        .route("/v1/rank", post(rank::rank))
+        .route("/v1/duplicates", get(duplicates::duplicates))
+        .merge(compat::routes())
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(state.clone(), guard::in_time))
         .layer(from_fn_with_state(state.clone(), guard::check_key))
         .layer(from_fn_with_state(state.clone(), guard::check_host))
+        .layer(from_fn(compat::in_their_words))
         .layer(from_fn_with_state(state.clone(), guard::observe))
         .with_state(state)
 }

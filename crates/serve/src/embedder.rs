@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 use tuwen_encode::{Batch, CpuEncoder, Encoder, Output};
-use tuwen_image::{Limits, RgbImage, decode_then};
+use tuwen_image::{Limits, Picture, RgbImage, decode_then};
 use tuwen_retrieve::Remark;
 
 use crate::lru::Lru;
@@ -29,7 +29,19 @@ pub(crate) struct Embedded {
     pub remarks: Vec<Remark>,
     /// Of a text.
     pub tokens: usize,
+    /// Width and height of a picture before it was fitted.
+    pub size: Size,
 }
+
+impl Embedded {
+    /// What has its vector already.
+    pub fn of(vector: Vec<f32>) -> Self {
+        Self { vector, remarks: Vec::new(), tokens: 0, size: (0, 0) }
+    }
+}
+
+/// Width and height.
+pub(crate) type Size = (u32, u32);
 
 struct Input<T> {
     encoder: Arc<CpuEncoder>,
@@ -42,7 +54,7 @@ type Tower<T> = Queue<Input<T>, Arc<Embedded>>;
 /// See the module.
 pub(crate) struct Embedder {
     texts: Tower<String>,
-    pictures: Tower<RgbImage>,
+    pictures: Tower<(RgbImage, Size)>,
     /// Where pictures that clients sent are decoded.
     decoding: Room,
     limits: Limits,
@@ -109,7 +121,10 @@ impl Embedder {
         }
         let (limits, fitting) = (self.limits, Arc::clone(encoder));
         let decode = move || {
-            let fit = |picture| fitting.preprocess().fit(&picture);
+            let fit = |picture: Picture| {
+                let square = fitting.preprocess().fit(&picture);
+                (square, picture.dimensions())
+            };
             decode_then(&bytes, limits, fit).map_err(|error| Problem::picture(&name, &error))
         };
         let content = self.decoding.run(decode).await?;
@@ -118,11 +133,11 @@ impl Embedder {
         Ok(embedded)
     }
 
-    /// The vector of a picture that is at the model's size already.
+    /// The vector of a picture that is at the model's size already, with its own size.
     pub async fn fitted(
         &self,
         encoder: &Arc<CpuEncoder>,
-        content: RgbImage,
+        content: (RgbImage, Size),
     ) -> Result<Arc<Embedded>, Problem> {
         self.pictures.ask(Input { encoder: Arc::clone(encoder), content }).await
     }
@@ -185,16 +200,18 @@ fn texts(encoder: &CpuEncoder, texts: Vec<String>) -> Answers {
         let (input, remarks) = read?;
         let vector = rows.next().expect("a row for each text that was read")?;
         let tokens = input.pieces.iter().map(Vec::len).sum();
-        Ok(Arc::new(Embedded { vector, remarks, tokens }))
+        Ok(Arc::new(Embedded { vector, remarks, tokens, size: (0, 0) }))
     };
     read.into_iter().map(embedded).collect()
 }
 
-fn pictures(encoder: &CpuEncoder, pictures: Vec<RgbImage>) -> Answers {
+fn pictures(encoder: &CpuEncoder, pictures: Vec<(RgbImage, Size)>) -> Answers {
+    let (pictures, sizes): (Vec<RgbImage>, Vec<Size>) = pictures.into_iter().unzip();
     let rows = rows(encoder, Batch::Images(&pictures), |at| Batch::Images(&pictures[at..=at]));
-    let embedded =
-        |vector| Ok(Arc::new(Embedded { vector: vector?, remarks: Vec::new(), tokens: 0 }));
-    rows.map(embedded).collect()
+    let embedded = |(vector, size): (Result<Vec<f32>, Problem>, Size)| {
+        Ok(Arc::new(Embedded { vector: vector?, remarks: Vec::new(), tokens: 0, size }))
+    };
+    rows.zip(sizes).map(embedded).collect()
 }
 
 /// The rows of a batch. Where it fails as a whole, each input has a pass of its own, so that one that the model

@@ -4,7 +4,7 @@
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -13,6 +13,9 @@ use crate::State;
 use crate::problem::{Problem, ProblemType};
 use crate::settings::Limits;
 
+/// What JSON calls itself.
+const JSON: &str = "application/json";
+
 /// A body of JSON.
 pub(crate) struct Body<T>(pub T);
 
@@ -20,35 +23,64 @@ impl<T: DeserializeOwned> FromRequest<State> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &State) -> Result<Self, Problem> {
-        let headers = request.headers();
-        let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-        let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim();
+        let kind = media_type(request.headers());
         // A form of another site cannot send this type without asking first.
-        if !kind.eq_ignore_ascii_case("application/json") {
-            let detail =
-                format!("the body's type is {kind:?}: send `Content-Type: application/json`");
-            return Err(Problem::new(ProblemType::MediaType, detail));
+        if !kind.eq_ignore_ascii_case(JSON) {
+            return Err(no_json(kind));
         }
-        let limit = state.settings.limits.body;
-        let said = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-        if said.and_then(|length| length.parse::<u64>().ok()).is_some_and(|l| l > limit as u64) {
-            return Err(too_large(limit));
-        }
-        let bytes = to_bytes(request.into_body(), limit).await.map_err(|error| {
-            // What `to_bytes` says of a limit is inside of another error.
-            match std::error::Error::source(&error).is_some_and(|e| e.to_string().contains("limit"))
-            {
-                true => too_large(limit),
-                false => {
-                    Problem::new(ProblemType::MalformedJson, "the body ended before it was whole")
-                }
-            }
-        })?;
-        Ok(Self(parse(&bytes)?))
+        Ok(Self(parse(&whole(request, state.settings.limits.body).await?)?))
     }
 }
 
-fn too_large(limit: usize) -> Problem {
+/// A body of JSON whose type nobody needs to say, for clients that do not.
+pub(crate) struct Untyped<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<State> for Untyped<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &State) -> Result<Self, Problem> {
+        let (kind, headers) = (media_type(request.headers()), request.headers());
+        // Only pages have an origin, and theirs may send such a body to any site.
+        let silent = kind.is_empty() && !headers.contains_key(header::ORIGIN);
+        if !silent && !kind.eq_ignore_ascii_case(JSON) {
+            return Err(no_json(kind));
+        }
+        Ok(Self(parse(&whole(request, state.settings.limits.body).await?)?))
+    }
+}
+
+fn no_json(kind: &str) -> Problem {
+    let detail = format!("the body's type is {kind:?}: send `Content-Type: application/json`");
+    Problem::new(ProblemType::MediaType, detail)
+}
+
+/// What a body is said to be, without its parameters.
+pub(crate) fn media_type(headers: &HeaderMap) -> &str {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    kind.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim()
+}
+
+/// Refuses a body that is said to be larger than may be, before any of it is read.
+pub(crate) fn check_length(headers: &HeaderMap, limit: usize) -> Result<(), Problem> {
+    let said = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    match said.and_then(|length| length.parse::<u64>().ok()).is_some_and(|l| l > limit as u64) {
+        true => Err(too_large(limit)),
+        false => Ok(()),
+    }
+}
+
+async fn whole(request: Request, limit: usize) -> Result<Bytes, Problem> {
+    check_length(request.headers(), limit)?;
+    to_bytes(request.into_body(), limit).await.map_err(|error| {
+        // What `to_bytes` says of a limit is inside of another error.
+        match std::error::Error::source(&error).is_some_and(|e| e.to_string().contains("limit")) {
+            true => too_large(limit),
+            false => Problem::new(ProblemType::MalformedJson, "the body ended before it was whole"),
+        }
+    })
+}
+
+pub(crate) fn too_large(limit: usize) -> Problem {
     let detail =
         format!("the body has more than {limit} bytes: send a smaller picture or fewer inputs");
     Problem::new(ProblemType::TooLarge, detail)

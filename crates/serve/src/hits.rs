@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tuwen_index::{Gallery, IdSet, Item, Modality};
-use tuwen_retrieve::{FileName, path_of};
+use tuwen_retrieve::{Calibration, FileName, Verdict, path_of};
 
 use crate::problem::Problem;
 use crate::shelf::Open;
@@ -14,6 +14,8 @@ use crate::shelf::Open;
 pub(crate) struct Page {
     pub total: usize,
     pub remarks: Vec<String>,
+    /// Whether anything matches, where scores are calibrated.
+    pub verdict: Option<Verdict>,
     /// An array of hits, as JSON already.
     pub hits: Box<RawValue>,
 }
@@ -26,6 +28,9 @@ struct Hit<'a> {
     kind: Modality,
     #[serde(skip_serializing_if = "Option::is_none")]
     score: Option<f32>,
+    /// How probable it is that it shows what the words say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    probability: Option<f32>,
     #[serde(flatten)]
     file: &'a FileName,
     name: String,
@@ -37,6 +42,31 @@ struct Hit<'a> {
     thumbnail: Option<String>,
     /// Of a picture's captions the one nearest to the query, the first one where there is no query.
     caption: Option<&'a str>,
+    /// Hits behind it that are nearly the same.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    duplicates: &'a [Brief],
+}
+
+/// An item in few words.
+#[derive(Serialize)]
+pub(crate) struct Brief {
+    pub id: i64,
+    pub name: String,
+    pub thumbnail: Option<String>,
+}
+
+/// The item of that number; nothing where another program has removed it meanwhile.
+pub(crate) fn brief(gallery: &Gallery, id: i64, part: &str) -> Result<Option<Brief>, Problem> {
+    let Some(item) = gallery.item(id)? else { return Ok(None) };
+    let owner = item.owner.map(|owner| gallery.item(owner)).transpose()?.flatten();
+    let name = FileName::from(path_of(&item.origin).as_path()).last();
+    let thumbnail = pictured(&item, owner.as_ref()).map(|item| thumbnail_of(item, part));
+    Ok(Some(Brief { id, name, thumbnail }))
+}
+
+/// What an item looks like: itself, or the picture of a caption.
+fn pictured<'a>(item: &'a Item, owner: Option<&'a Item>) -> Option<&'a Item> {
+    if item.modality == Modality::Image { Some(item) } else { owner }
 }
 
 /// Width and height in an item's metadata.
@@ -59,26 +89,42 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The JSON of a page; `offset` hits come before it, and `gallery` is what links need. Blocks.
+/// Hits of a page.
+pub(crate) struct Listing<'a> {
+    pub ranked: &'a [(i64, Option<f32>)],
+    /// What is nearly the same as a hit.
+    pub folded: &'a HashMap<i64, Vec<i64>>,
+    /// Hits before them.
+    pub offset: usize,
+    /// The query's vector, (D).
+    pub vector: Option<&'a [f32]>,
+    /// Where scores mean a probability.
+    pub calibration: Option<&'a Calibration>,
+}
+
+/// The JSON of a page; `gallery` is what links need. Blocks.
 pub(crate) fn page(
     open: &Open,
     gallery: &str,
-    ranked: &[(i64, Option<f32>)],
-    offset: usize,
-    vector: Option<&[f32]>,
+    listing: &Listing<'_>,
 ) -> Result<Box<RawValue>, Problem> {
-    let read = read(&open.engine.gallery(), ranked)?;
-    let captions = nearest(open, &read, vector)?;
-    let hit = |(at, Read { item, score, owner, captions: own }): (usize, &Read)| {
-        let pictured = if item.modality == Modality::Image { Some(item) } else { owner.as_ref() };
+    let read = read(&open.engine.gallery(), gallery, listing)?;
+    let captions = nearest(open, &read, listing.vector)?;
+    let hit = |(at, read): (usize, &Read)| {
+        let Read { item, score, owner, captions: own, duplicates } = read;
+        let pictured = pictured(item, owner.as_ref());
         let (width, height) = size_of(item);
         let file = FileName::from(path_of(&item.origin).as_path());
         let caption = captions.get(&item.id).and_then(|&at| own.get(at));
         let hit = Hit {
-            rank: offset + at + 1,
+            rank: listing.offset + at + 1,
             id: item.id,
             kind: item.modality,
             score: *score,
+            probability: listing
+                .calibration
+                .zip(*score)
+                .map(|(known, score)| (known.probability(score) * 1000.0).round() / 1000.0),
             name: file.last(),
             file: &file,
             width,
@@ -87,6 +133,7 @@ pub(crate) fn page(
             owner: item.owner,
             thumbnail: pictured.map(|item| thumbnail_of(item, gallery)),
             caption: caption.or(own.first()).and_then(|caption| caption.text.as_deref()),
+            duplicates,
         };
         serde_json::value::to_raw_value(&hit)
     };
@@ -101,11 +148,12 @@ struct Read {
     score: Option<f32>,
     owner: Option<Item>,
     captions: Vec<Item>,
+    duplicates: Vec<Brief>,
 }
 
-fn read(gallery: &Gallery, ranked: &[(i64, Option<f32>)]) -> Result<Vec<Read>, Problem> {
-    let mut all = Vec::with_capacity(ranked.len());
-    for &(id, score) in ranked {
+fn read(gallery: &Gallery, part: &str, listing: &Listing<'_>) -> Result<Vec<Read>, Problem> {
+    let mut all = Vec::with_capacity(listing.ranked.len());
+    for &(id, score) in listing.ranked {
         // Another program may have removed it meanwhile.
         let Some(item) = gallery.item(id)? else { continue };
         let owner = item.owner.map(|owner| gallery.item(owner)).transpose()?.flatten();
@@ -113,7 +161,11 @@ fn read(gallery: &Gallery, ranked: &[(i64, Option<f32>)]) -> Result<Vec<Read>, P
             Modality::Image => gallery.captions_of(id)?,
             Modality::Text => Vec::new(),
         };
-        all.push(Read { item, score, owner, captions });
+        let folded = listing.folded.get(&id).into_iter().flatten();
+        let duplicates =
+            folded.map(|&id| brief(gallery, id, part)).collect::<Result<Vec<_>, _>>()?;
+        let duplicates = duplicates.into_iter().flatten().collect();
+        all.push(Read { item, score, owner, captions, duplicates });
     }
     Ok(all)
 }

@@ -5,9 +5,11 @@
 //! `extract` reads what they send within limits, `problem` is the one table from an error to its status.
 //! What costs time runs off the async threads: `embedder` and `scans` gather what waits in a `queue` and do it
 //! together, everything else waits for a place in a `room`. `shelf` is a gallery that is served, swapped by
-//! `watch` when somebody has written it. `writer` is the one thread that changes galleries; `folders` are what it
-//! indexes in the background, also because `follow` heard of a change, `jobs` what is known of that.
+//! `watch` when somebody has written it; `alike` tells by vectors what is nearly the same. `writer` is the one thread
+//! that changes galleries; `folders` are what it indexes in the background, also because `follow` heard of a change,
+//! `jobs` what is known of that.
 
+mod alike;
 mod app;
 mod data_uri;
 mod embedder;

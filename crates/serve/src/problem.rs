@@ -36,7 +36,7 @@ pub(crate) enum ProblemType {
 
 impl ProblemType {
     /// Its status, its name behind `about:blank#`, and its title.
-    fn described(self) -> (StatusCode, &'static str, &'static str) {
+    pub fn described(self) -> (StatusCode, &'static str, &'static str) {
         use StatusCode as S;
         match self {
             Self::MalformedJson => (S::BAD_REQUEST, "malformed-json", "The body is no JSON"),
@@ -164,6 +164,8 @@ impl IntoResponse for Problem {
             }
             _ => {}
         }
+        // For those who say it in other words (`routes::compat`).
+        response.extensions_mut().insert(self);
         response
     }
 }

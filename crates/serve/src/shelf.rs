@@ -7,7 +7,7 @@ use tuwen_encode::CpuEncoder;
 use tuwen_encode::Encoder;
 use tuwen_index::filter::FieldSummary;
 use tuwen_index::{Gallery, Modality};
-use tuwen_retrieve::{Engine, Options};
+use tuwen_retrieve::{Calibration, Engine, Options};
 
 use crate::watch::Watched;
 use crate::{Error, Result};
@@ -44,6 +44,7 @@ pub(crate) struct Open {
     /// A connection of its own, so that counting values keeps no search waiting.
     aside: Mutex<Gallery>,
     fields: OnceLock<Vec<FieldSummary>>,
+    calibration: OnceLock<Option<Calibration>>,
 }
 
 impl Open {
@@ -51,7 +52,26 @@ impl Open {
         let aside = Gallery::open(engine.folder())?;
         aside.hold()?;
         let aside = Mutex::new(aside);
-        Ok(Self { engine, generation, aside, fields: OnceLock::new() })
+        let (fields, calibration) = (OnceLock::new(), OnceLock::new());
+        Ok(Self { engine, generation, aside, fields, calibration })
+    }
+
+    /// What scores mean here, where that is known by now.
+    pub fn calibration(&self) -> Option<&Calibration> {
+        self.calibration.get()?.as_ref()
+    }
+
+    /// Takes over what scores meant, where the gallery is nearly the same.
+    fn calibrate_as(&self, before: &Self) -> tuwen_retrieve::Result<()> {
+        let Some(known) = before.calibration.get() else { return Ok(()) };
+        for kind in [Modality::Image, Modality::Text] {
+            let (now, then) = (self.engine.len(kind)?, before.engine.len(kind)?);
+            if now.abs_diff(then) * 10 > then {
+                return Ok(());
+            }
+        }
+        let _ = self.calibration.set(known.clone());
+        Ok(())
     }
 
     /// Reads what the first search would wait for: the system's pages and their checksums.
@@ -105,6 +125,21 @@ impl Shelf {
         self.watched.lock().unwrap_or_else(PoisonError::into_inner).look(self);
     }
 
+    /// Learns what scores mean, where that is not known; `background` gives the list's vectors by a model.
+    pub fn calibrate(
+        &self,
+        background: impl FnOnce(&Arc<CpuEncoder>) -> tuwen_retrieve::Result<Arc<[f32]>>,
+    ) -> tuwen_retrieve::Result<()> {
+        let open = self.current();
+        if open.calibration.get().is_some() {
+            return Ok(());
+        }
+        let made = Calibration::of(&open.engine, &background(open.engine.shared_encoder())?)?;
+        tracing::debug!(gallery = self.source.name, ?made, "scores are calibrated");
+        let _ = open.calibration.set(made);
+        Ok(())
+    }
+
     /// Gets everything ready that the first request would wait for.
     pub fn warm(&self) -> Result<()> {
         let open = self.current();
@@ -118,6 +153,7 @@ impl Shelf {
         let engine = engine(&self.source, &[Arc::clone(before.engine.shared_encoder())])?;
         let open = Open::new(engine, before.generation + 1)?;
         open.warm()?;
+        open.calibrate_as(&before)?;
         let generation = open.generation;
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(open);
         Ok(generation)

@@ -13,6 +13,7 @@ use crate::lru::Lru;
 use crate::metrics::Metrics;
 use crate::problem::{Problem, ProblemType};
 use crate::room::Room;
+use crate::routes::duplicates::Duplicates;
 use crate::scans::{self, Scans};
 use crate::settings::Settings;
 use crate::shelf::{Shelf, Source};
@@ -42,6 +43,7 @@ pub struct Inner {
     /// Answers of a generation, by what was asked.
     pub(crate) answers: Mutex<Lru<[u8; 32], Arc<Page>>>,
     pub(crate) thumbnails: Thumbnails,
+    pub(crate) duplicates: Duplicates,
     pub(crate) metrics: Metrics,
     pub(crate) writer: Arc<Writer>,
     pub(crate) jobs: Jobs,
@@ -85,6 +87,7 @@ impl State {
             pictures: Room::new("pictures of the gallery", threads, waiting.reads),
             answers: Mutex::new(Lru::new(ANSWERS)),
             thumbnails: Thumbnails::default(),
+            duplicates: Duplicates::new(waiting.reads),
             metrics: Metrics::default(),
             writer: Arc::default(),
             jobs: Jobs::default(),

@@ -253,7 +253,7 @@ fn the_server_tells_about_itself() {
     state.warm().expect("a model");
     assert_eq!(server.get("/ready").status, 200);
     let stats = server.got("/v1/stats");
-    let wanted = json!([{ "name": "photos", "images": 8, "texts": 3, "model": "tuwen-small", "dim": 256, "generation": 1, "removed": 0, "writable": false }]);
+    let wanted = json!([{ "name": "photos", "images": 8, "texts": 3, "model": "tuwen-small", "dim": 256, "generation": 1, "removed": 0, "writable": false, "calibrated": false }]);
     assert_eq!((&stats["galleries"], &stats["writable"]), (&wanted, &false.into()));
     server.posted("/v1/search", &json!({ "query": "a dog" }));
     server.get("/nothing/of/this");
@@ -319,4 +319,26 @@ fn the_language_of_queries_is_read() {
         hits.iter_mut().for_each(|hit| drop(hit.as_object_mut().expect("a hit").remove("rank")));
     }
     assert_eq!(by_date, by_score, "another order of the same hits");
+}
+
+#[test]
+fn scores_become_probabilities_and_nothing_matches_is_said() {
+    let state = HOME.state(tuwen_serve::Settings::default());
+    let server = Server::of(state.clone());
+    state.warm().expect("a model");
+    let began = std::time::Instant::now();
+    while server.got("/v1/stats")["galleries"][0]["calibrated"] != true {
+        assert!(began.elapsed().as_secs() < 60, "scores are not calibrated");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let ask = |query: &str| server.posted("/v1/search", &json!({ "query": query, "k": 8 }));
+    let none = ask("a tax invoice");
+    assert_eq!(none["match"], "none", "{none}");
+    assert_eq!(names(&none).len(), 8, "the best guesses are there all the same");
+    let hits = ask("a cow");
+    let of = |at: usize| hits["hits"][at]["probability"].as_f64().expect("a probability");
+    assert!(of(0) > of(7) && of(0) <= 1.0 && of(7) >= 0.0, "{hits}");
+    assert_ne!(hits["match"], "none");
+    let like = server.posted("/v1/search", &json!({ "like": 1 }));
+    assert!(like.get("match").is_none() && like["hits"][0].get("probability").is_none());
 }

@@ -117,7 +117,7 @@ async fn read(state: &State, shelf: &Shelf, item: NewPicture) -> Result<Ready, P
     };
     let (mut fitted, bytes) = state.pictures.run(fit).await?;
     let pixels = std::mem::replace(&mut fitted.picture, tuwen_image::RgbImage::new(1, 1));
-    let vector = state.embedder.fitted(&encoder, pixels).await?.vector.clone();
+    let vector = state.embedder.fitted(&encoder, (pixels, fitted.size)).await?.vector.clone();
     let caption = item.caption.map(|caption| caption.trim().to_owned());
     let caption = match caption.filter(|caption| !caption.is_empty()) {
         Some(text) => {

@@ -7,14 +7,15 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::json;
 use tuwen_encode::Encoder;
-use tuwen_eval::classify::{Probability, classifier, ranking};
+use tuwen_eval::classify::{classifier, ranking};
 use tuwen_text::prompt::Templates;
 
 use crate::State;
 use crate::data_uri::bytes_of;
 use crate::extract::{Body, Json, check_text};
 use crate::problem::{Problem, ProblemType};
-use crate::routes::search::of_item;
+use crate::routes::find::of_item;
+use crate::routes::inputs::probability;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -50,12 +51,7 @@ pub(crate) async fn classify(
         own.flat_map(|one| one.vector.iter().copied()).collect::<Vec<f32>>()
     });
     let weights = classifier(&vectors.collect::<Vec<_>>(), encoder.dim());
-    let (scale, bias) = encoder.logits().map_err(Problem::internal)?;
-    let probability = match encoder.config().is_sigmoid() {
-        true => Probability::Sigmoid { scale, bias },
-        false => Probability::Softmax { scale },
-    };
-    let probabilities = probability.of(&picture, &weights);
+    let probabilities = probability(encoder)?.of(&picture, &weights);
     let label = |at| json!({ "label": wanted.labels[at], "probability": probabilities[at] });
     let labels: Vec<_> = ranking(&probabilities).into_iter().map(label).collect();
     Ok(Json(json!({ "labels": labels })).into_response())

@@ -13,7 +13,7 @@ use crate::State;
 use crate::extract::{Params, item_id};
 use crate::hits::hex;
 use crate::problem::{Problem, ProblemType};
-use crate::routes::search::no_item;
+use crate::routes::find::no_item;
 use crate::shelf::Open;
 use crate::thumbnail::{SIDE, original, side_for};
 use crate::ui::{is_known, tag};

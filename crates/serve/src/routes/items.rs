@@ -1,5 +1,6 @@
 //! `GET /v1/items` and `GET /v1/items/ID`: what is in a gallery, and what is known of one item.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::{Path, State as From};
@@ -11,10 +12,11 @@ use tuwen_retrieve::{FileName, path_of};
 
 use crate::State;
 use crate::extract::{Json, Params, item_id, window};
-use crate::hits::{page, size_of, thumbnail_of};
+use crate::hits::{Listing, page, size_of, thumbnail_of};
 use crate::problem::Problem;
 use crate::routes::fields::value_of;
-use crate::routes::search::{K, Sort, Wanted, answer, no_item};
+use crate::routes::find::no_item;
+use crate::routes::search::{K, Sort, Wanted, answer};
 use crate::shelf::Open;
 
 #[derive(Deserialize)]
@@ -62,7 +64,10 @@ async fn list_removed(
     let read = move || {
         let ids = open.aside().excluded()?;
         let items: Vec<_> = ids.iter().skip(offset).take(k).map(|&id| (id, None)).collect();
-        let hits = page(&open, &part, &items, offset, None)?;
+        let folded = HashMap::new();
+        let listing =
+            Listing { ranked: &items, folded: &folded, offset, vector: None, calibration: None };
+        let hits = page(&open, &part, &listing)?;
         Ok(
             json!({ "generation": open.generation, "total": ids.len(), "remarks": [], "hits": hits }),
         )

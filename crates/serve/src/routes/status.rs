@@ -44,6 +44,8 @@ struct Gallery {
     /// Items that were taken out of what is found.
     removed: usize,
     writable: bool,
+    /// Whether hits have probabilities.
+    calibrated: bool,
 }
 
 /// `GET /v1/stats`
@@ -74,6 +76,7 @@ async fn galleries(state: &State) -> Result<Vec<Gallery>, Problem> {
                 generation: open.generation,
                 removed: open.aside().excluded()?.len(),
                 writable: false,
+                calibrated: open.calibration().is_some(),
             })
         };
         open.into_iter().map(one).collect()

@@ -1,0 +1,229 @@
+//! What a score means: how probable it is that a hit shows what the words say, and is not just the best of a gallery
+//! that has nothing such.
+//!
+//! A cosine is another number in each model and each gallery. So it is compared with what texts that mean other
+//! things reach here: a fixed list of names of things, in both languages. Their scores with the gallery's items give
+//! a mean and a deviation, in whose units a score is measured; a logistic curve over that is fitted between the
+//! best scores of captions, whose pictures the gallery has, and the best scores of the names, most of which it has
+//! not. Where there are few captions, the built-in model's usual curve is taken, and other models have none.
+
+use tuwen_encode::{Encoder, builtin};
+use tuwen_index::{IdSet, Modality};
+use tuwen_sets::names;
+
+use crate::{Engine, Result};
+
+/// Of ImageNet's names one in so many is in the list.
+const EVERY: usize = 10;
+/// Items whose scores with the list give mean and deviation.
+const SAMPLE: usize = 2048;
+/// Captions that are compared with their pictures.
+const CAPTIONS: usize = 500;
+/// Fewer captions say too little.
+const FEWEST: usize = 50;
+/// Probabilities below and above which the word is "none" and "yes".
+const NONE: f32 = 0.1;
+const YES: f32 = 0.5;
+
+/// A probability over scores in units of the background.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Curve {
+    slope: f32,
+    offset: f32,
+}
+
+/// The usual curve of the built-in model, over units from the middle of the list's best scores: what
+/// [`Calibration::of`] fits to Flickr8k's validation photos with their English and Chinese captions.
+const BUILT_IN: Curve = Curve { slope: 3.57, offset: -3.15 };
+/// That middle there. A gallery that has much of what the list names has a higher one, which is not to be expected of
+/// what it lacks; one of drawings has a lower one.
+const MIDDLE: f32 = 3.03;
+
+/// How scores of texts with items of one modality become probabilities.
+#[derive(Clone, Debug)]
+pub struct Calibration {
+    mean: f32,
+    deviation: f32,
+    curve: Curve,
+    /// Captions that the curve was fitted to; 0 where it is the usual one.
+    pub captions: usize,
+}
+
+/// The word for a search's best probability.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Something matches.
+    Yes,
+    /// Perhaps.
+    Unsure,
+    /// Nothing matches.
+    None,
+}
+
+impl Calibration {
+    /// The texts that mean other things than a query.
+    pub fn background() -> Vec<String> {
+        let all = names::of_set("imagenet").unwrap_or_default();
+        let some = all.iter().step_by(EVERY);
+        let texts = some.flat_map(|names| {
+            let english = names.english.first().map(|name| format!("a {name}"));
+            english.into_iter().chain(names.chinese.first().map(|&name| name.to_owned()))
+        });
+        texts.collect()
+    }
+
+    /// Of a gallery's pictures; `background` holds the vectors (B, D) of [`Self::background`] by its model. Nothing
+    /// where neither captions nor the model say what scores mean.
+    ///
+    /// # Errors
+    /// The gallery cannot be read.
+    pub fn of(engine: &Engine, background: &[f32]) -> Result<Option<Self>> {
+        let vectors = engine.vectors(Modality::Image)?;
+        if vectors.is_empty() {
+            return Ok(None);
+        }
+        let sample = sample(engine)?;
+        let scores: Vec<f64> = vectors
+            .search_all(background, sample.len(), Some(&sample))?
+            .iter()
+            .flatten()
+            .map(|hit| f64::from(hit.score))
+            .collect();
+        let count = scores.len().max(1) as f64;
+        let mean = scores.iter().sum::<f64>() / count;
+        let deviation = (scores.iter().map(|s| (s - mean).powi(2)).sum::<f64>() / count).sqrt();
+        let mut made = Self {
+            mean: mean as f32,
+            deviation: (deviation as f32).max(1e-6),
+            curve: BUILT_IN,
+            captions: 0,
+        };
+        let best = |queries: &[f32]| -> Result<Vec<f32>> {
+            let best = vectors.search_all(queries, 1, None)?;
+            Ok(best.iter().flatten().map(|hit| made.units(hit.score)).collect())
+        };
+        let (captions, mut absent) = (captions(engine)?, best(background)?);
+        if captions.len() >= FEWEST * vectors.dim() {
+            let present = best(&captions)?;
+            (made.captions, made.curve) = (present.len(), Curve::between(&present, &absent));
+        } else if engine.encoder().fingerprint().ends_with(builtin::DIGEST) {
+            absent.sort_by(f32::total_cmp);
+            made.curve.offset -= made.curve.slope * absent[absent.len() / 2].min(MIDDLE);
+        } else {
+            return Ok(None);
+        }
+        Ok(Some(made))
+    }
+
+    fn units(&self, score: f32) -> f32 {
+        (score - self.mean) / self.deviation
+    }
+
+    /// How probable it is that an item of that score shows what the words say.
+    pub fn probability(&self, score: f32) -> f32 {
+        self.curve.at(self.units(score))
+    }
+
+    /// The word for the best hit of a search.
+    pub fn verdict(&self, best: Option<f32>) -> Verdict {
+        match best.map(|score| self.probability(score)) {
+            Some(probability) if probability >= YES => Verdict::Yes,
+            Some(probability) if probability >= NONE => Verdict::Unsure,
+            _ => Verdict::None,
+        }
+    }
+}
+
+impl Curve {
+    fn at(self, value: f32) -> f32 {
+        1.0 / (1.0 + (-(self.slope * value + self.offset)).exp())
+    }
+
+    /// Logistic regression by Newton's method; both sides weigh the same, and a little is added to each side, so
+    /// that the curve stays finite where nothing overlaps (Platt 1999, "Probabilistic outputs for support vector
+    /// machines").
+    fn between(high: &[f32], low: &[f32]) -> Self {
+        let sides = [(high, 1.0), (low, 0.0)];
+        let (mut slope, mut offset) = (1.0f64, 0.0f64);
+        for _ in 0..50 {
+            let (mut gradient, mut curvature) = ([0.0f64; 2], [0.0f64; 3]);
+            for (values, side) in sides {
+                let (weight, count) = (1.0 / values.len().max(1) as f64, values.len() as f64);
+                let target = side * (count + 1.0) / (count + 2.0) + (1.0 - side) / (count + 2.0);
+                for &value in values {
+                    let x = f64::from(value);
+                    let p = 1.0 / (1.0 + (-(slope * x + offset)).exp());
+                    let (miss, bend) = (weight * (target - p), weight * p * (1.0 - p));
+                    gradient = [gradient[0] + miss * x, gradient[1] + miss];
+                    curvature =
+                        [curvature[0] + bend * x * x, curvature[1] + bend * x, curvature[2] + bend];
+                }
+            }
+            let [xx, x, one] = [curvature[0] + 1e-6, curvature[1], curvature[2] + 1e-6];
+            let determinant = xx * one - x * x;
+            let step = [
+                (one * gradient[0] - x * gradient[1]) / determinant,
+                (xx * gradient[1] - x * gradient[0]) / determinant,
+            ];
+            // Far from the end Newton's step is too long.
+            let longest = step[0].abs().max(step[1].abs()).max(1.0);
+            slope += step[0] / longest;
+            offset += step[1] / longest;
+            if longest <= 1.0 && step[0].abs().max(step[1].abs()) < 1e-6 {
+                break;
+            }
+        }
+        Self { slope: slope.max(0.0) as f32, offset: offset as f32 }
+    }
+}
+
+/// Pictures all over the gallery.
+fn sample(engine: &Engine) -> Result<IdSet> {
+    let ids = engine.gallery().ids(Modality::Image)?;
+    let step = (ids.len() as usize).div_ceil(SAMPLE).max(1);
+    Ok(ids.iter().step_by(step).collect())
+}
+
+/// Vectors of captions of pictures, (N, D), from all over the gallery.
+fn captions(engine: &Engine) -> Result<Vec<f32>> {
+    let gallery = engine.gallery();
+    let ids = gallery.ids(Modality::Text)?;
+    let step = (ids.len() as usize).div_ceil(CAPTIONS).max(1);
+    let mut vectors = Vec::new();
+    for id in ids.iter().step_by(step).map(|id| id as i64) {
+        if gallery.item(id)?.is_some_and(|item| item.owner.is_some()) {
+            vectors.extend(gallery.vector(id)?);
+        }
+    }
+    Ok(vectors)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Values around a middle, the same each time.
+    fn around(middle: f32, count: usize) -> Vec<f32> {
+        (0..count).map(|at| middle + ((at * 37) % 101) as f32 / 50.0 - 1.0).collect()
+    }
+
+    #[test]
+    fn the_curve_lies_between_both_sides_and_says_which_is_which() {
+        let curve = Curve::between(&around(4.0, 500), &around(3.0, 200));
+        assert!((curve.at(3.5) - 0.5).abs() < 0.02, "{curve:?}");
+        assert!(curve.at(5.0) > 0.9 && curve.at(2.0) < 0.1, "{curve:?}");
+        let apart = Curve::between(&around(9.0, 60), &around(1.0, 60));
+        assert!(apart.slope.is_finite() && (apart.at(5.0) - 0.5).abs() < 0.05, "{apart:?}");
+        assert!(apart.at(9.0) > 0.95 && apart.at(1.0) < 0.05, "{apart:?}");
+        let alike = Curve::between(&around(3.0, 300), &around(3.0, 300));
+        assert!((alike.at(3.0) - 0.5).abs() < 0.02, "{alike:?}");
+    }
+
+    #[test]
+    fn the_background_is_in_both_languages() {
+        let texts = Calibration::background();
+        assert_eq!(texts.len(), 200);
+        assert!(texts.contains(&"a tench".to_owned()) && texts.contains(&"丁桂鱼".to_owned()));
+    }
+}

@@ -1,0 +1,71 @@
+//! Errors as each program's clients read them. The status is ours, except where a client looks for another.
+
+use axum::extract::{MatchedPath, Request};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use super::clip_as_service::failure;
+use crate::problem::{Problem, ProblemType};
+
+/// Says a problem as the program does whose route it is; also one that a guard found.
+pub(crate) async fn in_their_words(request: Request, next: Next) -> Response {
+    let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    let words = path.and_then(words_of);
+    let response = next.run(request).await;
+    match (words, response.extensions().get::<Problem>()) {
+        (Some(words), Some(problem)) => {
+            let (status, body) = words(problem);
+            reworded(response, status, &body)
+        }
+        _ => response,
+    }
+}
+
+type Words = fn(&Problem) -> (StatusCode, Value);
+
+fn words_of(path: &str) -> Option<Words> {
+    match path {
+        // flask-restful.
+        "/knn-service" | "/metadata" | "/indices-list" => {
+            Some(|problem| (status_of(problem), json!({ "message": problem.detail })))
+        }
+        // jina's gateway.
+        "/post" => Some(|problem| (status_of(problem), failure(problem))),
+        "/embed" | "/info" => Some(text_embeddings),
+        // FastAPI.
+        "/predict" | "/ping" => {
+            Some(|problem| (status_of(problem), json!({ "detail": problem.detail })))
+        }
+        _ => None,
+    }
+}
+
+fn status_of(problem: &Problem) -> StatusCode {
+    problem.kind.described().0
+}
+
+fn text_embeddings(problem: &Problem) -> (StatusCode, Value) {
+    let (status, kind) = match problem.kind {
+        ProblemType::Busy => (StatusCode::TOO_MANY_REQUESTS, "Overloaded"),
+        ProblemType::Internal => (StatusCode::FAILED_DEPENDENCY, "Backend"),
+        ProblemType::NotReady => (StatusCode::SERVICE_UNAVAILABLE, "Unhealthy"),
+        ProblemType::InvalidValue if problem.detail == super::text_embeddings::EMPTY => {
+            (StatusCode::BAD_REQUEST, "Empty")
+        }
+        ProblemType::InvalidValue | ProblemType::MalformedJson | ProblemType::InvalidPicture => {
+            (StatusCode::UNPROCESSABLE_ENTITY, "Validation")
+        }
+        _ => (status_of(problem), "Validation"),
+    };
+    (status, json!({ "error": problem.detail, "error_type": kind }))
+}
+
+/// The same answer with another body; what its headers say of trying again or of keys stays.
+fn reworded(response: Response, status: StatusCode, body: &Value) -> Response {
+    let mut headers = response.headers().clone();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.remove(header::CONTENT_LENGTH);
+    (status, headers, body.to_string()).into_response()
+}

@@ -1,0 +1,254 @@
+//! What a search does: parts of a query to a vector, the vector to items in their order, items to a page.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tuwen_index::Modality;
+use tuwen_index::filter::Filter;
+use tuwen_retrieve::language::Line;
+use tuwen_retrieve::{Fusion, Ranked, Search, UNWANTED, Words, weighted};
+
+use crate::State;
+use crate::data_uri;
+use crate::extract::{check_text, window};
+use crate::hits::{Listing, Page, page};
+use crate::problem::{Problem, ProblemType};
+use crate::routes::fold::fold;
+use crate::routes::search::{K, Sort, Wanted, WordsMode};
+use crate::scans::Scan;
+use crate::settings::Limits;
+use crate::shelf::{Open, Shelf};
+
+/// How far a fused list goes: it depends on its own length, so that one of a page's length would be another one
+/// on the next page.
+pub(crate) const FUSED: usize = 1_000;
+/// Texts that a query is kept away from.
+const NOTS: usize = 16;
+
+/// Parts to a vector, the vector to items, items to a page.
+pub(crate) async fn find(
+    state: &State,
+    shelf: &Shelf,
+    open: &Arc<Open>,
+    mut wanted: Wanted,
+) -> Result<Page, Problem> {
+    let limits = &state.settings.limits;
+    let (offset, k) = (wanted.offset, window(limits, wanted.k, K, wanted.offset)?);
+    let filter = wanted.filter.as_deref().filter(|filter| !filter.trim().is_empty());
+    let filter = filter.map(Filter::parse).transpose()?;
+    let line = read_line(&state.settings.limits, &mut wanted)?;
+    let filter = match (filter, line.filter) {
+        (Some(given), Some(typed)) => Some(Filter::And(vec![given, typed])),
+        (given, typed) => given.or(typed),
+    };
+    let mut remarks = Vec::new();
+    if let Some(filter) = &filter {
+        remarks.append(&mut unknown_fields(state, open, filter).await?);
+    }
+    let vector = vector(state, open, &wanted, &line.weighted, &mut remarks).await?;
+    let modality = wanted.kind.unwrap_or(Modality::Image);
+    // Scores of words with pictures are what is calibrated, not fused ones nor those of pictures with each other.
+    let of_words = modality == Modality::Image
+        && wanted.words != WordsMode::Fuse
+        && wanted.image.is_none()
+        && wanted.like.is_none()
+        && wanted.not.is_empty();
+    let least = wanted.fold.least()?;
+    let narrowed = wanted.sort == Sort::Date || wanted.threshold.is_some() || least.is_some();
+    let reach = offset + k + usize::from(wanted.without.is_some());
+    let reach = if narrowed { reach.max(FUSED) } else { reach };
+    let mut ranked = match vector.clone() {
+        Some(vector)
+            if filter.is_none() && line.phrases.is_empty() && wanted.words == WordsMode::Off =>
+        {
+            state.scans.ask(Scan { open: Arc::clone(open), modality, vector, k: reach }).await?
+        }
+        vector => {
+            let (words, query) = (wanted.words, wanted.query);
+            let (words, reach) = match words {
+                WordsMode::Off => (Words::Ignored, reach),
+                WordsMode::Exact => (Words::Exact, reach),
+                WordsMode::Fuse => (Words::Fused(Fusion::Ranks), FUSED),
+            };
+            let phrases = line.phrases;
+            let search = Search { modality, k: reach, filter, words, phrases };
+            rank(state, open, vector, query, search, wanted.sort).await?
+        }
+    };
+    if let Some(least) = wanted.threshold {
+        ranked.items.retain(|&(_, score)| score.is_none_or(|score| score >= least));
+        ranked.total = ranked.items.len();
+    }
+    if wanted.sort == Sort::Date && vector.is_some() {
+        ranked = newest(state, open, ranked).await?;
+    }
+    if let Some(itself) = wanted.without {
+        let before = ranked.items.len();
+        ranked.items.retain(|&(id, _)| id != itself);
+        ranked.total -= before - ranked.items.len();
+    }
+    let mut folded = HashMap::new();
+    if let Some(least) = least {
+        (ranked, folded) = fold(state, open, ranked, least).await?;
+    }
+    let total = ranked.total;
+    let (gallery, open) = (state.gallery_part(shelf), Arc::clone(open));
+    let read = move || {
+        let calibration = open.calibration().filter(|_| of_words && vector.is_some());
+        let best = ranked.items.iter().filter_map(|&(_, score)| score).max_by(f32::total_cmp);
+        let verdict = calibration.map(|known| known.verdict(best));
+        let items = ranked.items.get(offset..).unwrap_or_default();
+        let (ranked, vector) = (&items[..items.len().min(k)], vector.as_deref());
+        let listing = Listing { ranked, folded: &folded, offset, vector, calibration };
+        Ok((page(&open, &gallery, &listing)?, verdict))
+    };
+    let (hits, verdict) = state.reads.run(read).await?;
+    Ok(Page { total, remarks, verdict, hits })
+}
+
+/// With a filter or words, or without a query: each by itself.
+async fn rank(
+    state: &State,
+    open: &Arc<Open>,
+    vector: Option<Arc<[f32]>>,
+    words: Option<String>,
+    search: Search,
+    sort: Sort,
+) -> Result<Ranked, Problem> {
+    let open = Arc::clone(open);
+    let work = move || {
+        let Some(vector) = vector else {
+            return Ok(match sort {
+                Sort::Relevance => open.engine.list(&search)?,
+                Sort::Date => open.engine.list_newest(&search)?,
+            });
+        };
+        let mut ranked = open.engine.rank(&vector, words.as_deref(), &search)?;
+        if matches!(search.words, Words::Fused(_)) {
+            // Behind the list there is nothing to page to.
+            ranked.total = ranked.items.len();
+        }
+        Ok(ranked)
+    };
+    state.reads.run(work).await
+}
+
+/// The same hits, the newest first.
+async fn newest(state: &State, open: &Arc<Open>, ranked: Ranked) -> Result<Ranked, Problem> {
+    let open = Arc::clone(open);
+    let work = move || {
+        let scores: HashMap<i64, Option<f32>> = ranked.items.iter().copied().collect();
+        let among = scores.keys().map(|&id| id as u64).collect();
+        let ids = open.aside().newest(&among, scores.len())?;
+        let items: Vec<_> = ids.into_iter().map(|id| (id, scores[&id])).collect();
+        Ok(Ranked { total: items.len(), items })
+    };
+    state.reads.run(work).await
+}
+
+/// Reads the words as the language of queries; what of it has a place in the request goes there.
+fn read_line(limits: &Limits, wanted: &mut Wanted) -> Result<Line, Problem> {
+    let Some(query) = wanted.query.take() else { return Ok(Line::default()) };
+    check_text(limits, "query", &query)?;
+    let line = Line::parse(&query).map_err(|error| Problem::value(format!("query: {error}")))?;
+    wanted.query = Some(line.words.clone()).filter(|words| !words.is_empty());
+    wanted.not.extend(line.not.iter().cloned());
+    wanted.kind = line.modality.or(wanted.kind);
+    wanted.like = wanted.like.or(line.like.first().copied());
+    Ok(line)
+}
+
+/// A misspelt field finds nothing, and somebody should say why.
+async fn unknown_fields(
+    state: &State,
+    open: &Arc<Open>,
+    filter: &Filter,
+) -> Result<Vec<String>, Problem> {
+    let names: Vec<String> = filter.fields().into_iter().map(|name| name.to_string()).collect();
+    let open = Arc::clone(open);
+    let work = move || {
+        let known = open.fields()?;
+        let unknown = names.iter().filter(|name| !known.iter().any(|field| field.name == **name));
+        let remark =
+            |name| format!("no item of the gallery has the field `{name}` (see /v1/fields)");
+        Ok(unknown.map(remark).collect())
+    };
+    state.reads.run(work).await
+}
+
+/// The vector of all parts; nothing where there are none.
+async fn vector(
+    state: &State,
+    open: &Arc<Open>,
+    wanted: &Wanted,
+    weighted_words: &[(String, f32)],
+    remarks: &mut Vec<String>,
+) -> Result<Option<Arc<[f32]>>, Problem> {
+    let pictures = usize::from(wanted.image.is_some()) + usize::from(wanted.like.is_some());
+    let (for_words, for_pictures) = weights(wanted, pictures)?;
+    let (encoder, mut parts) = (open.engine.shared_encoder(), Vec::new());
+    let mut texts: Vec<(String, f32)> = Vec::new();
+    if let Some(query) = &wanted.query {
+        check_text(&state.settings.limits, "query", query)?;
+        texts.push((query.clone(), for_words));
+    }
+    for (text, weight) in weighted_words {
+        texts.push((text.clone(), for_words * weight));
+    }
+    if wanted.not.len() > NOTS {
+        let given = wanted.not.len();
+        return Err(Problem::value(format!("not: there are {given} texts, {NOTS} are the limit")));
+    }
+    for text in &wanted.not {
+        check_text(&state.settings.limits, "not", text)?;
+        texts.push((text.clone(), UNWANTED));
+    }
+    let (words, of_words): (Vec<String>, Vec<f32>) = texts.into_iter().unzip();
+    for (embedded, weight) in state.embedder.texts(encoder, &words).await?.iter().zip(of_words) {
+        remarks.extend(embedded.remarks.iter().map(ToString::to_string));
+        parts.push((embedded.vector.clone(), weight));
+    }
+    if let Some(uri) = &wanted.image {
+        let bytes = data_uri::bytes_of("image", uri)?;
+        let embedded = state.embedder.picture(encoder, "image".into(), bytes).await?;
+        parts.push((embedded.vector.clone(), for_pictures));
+    }
+    if let Some(id) = wanted.like {
+        parts.push((of_item(state, open, id).await?, for_pictures));
+    }
+    if parts.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(weighted(&parts)?.into()))
+}
+
+/// What words and what each picture count.
+fn weights(wanted: &Wanted, pictures: usize) -> Result<(f32, f32), Problem> {
+    let share = wanted.image_weight.unwrap_or(0.5);
+    if !(0.0..=1.0).contains(&share) {
+        return Err(Problem::value(format!("image_weight: {share} is not between 0 and 1")));
+    }
+    Ok(match (wanted.query.is_some(), pictures) {
+        (true, 1..) => (1.0 - share, share / pictures as f32),
+        _ => (1.0, 1.0),
+    })
+}
+
+/// The vector of an item.
+pub(crate) async fn of_item(state: &State, open: &Arc<Open>, id: i64) -> Result<Vec<f32>, Problem> {
+    let open = Arc::clone(open);
+    let work = move || {
+        let gallery = open.engine.gallery();
+        match gallery.item(id)? {
+            Some(item) => Ok(gallery.vector(item.id)?),
+            None => Err(no_item(id)),
+        }
+    };
+    state.reads.run(work).await
+}
+
+/// There is no such item.
+pub(crate) fn no_item(id: i64) -> Problem {
+    let detail = format!("there is no item {id} in this gallery: take the `id` of a hit");
+    Problem::new(ProblemType::NotFound, detail)
+}
