@@ -9,13 +9,16 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chromium::Page;
-use common::Home;
+use common::{Home, demo_picture};
 use tuwen_serve::{Settings, app, listen};
 
 /// The first hit as the page shows it, the caption and the score below.
 const FIRST: &str = "document.querySelector('.tile .caption').textContent";
 const TILES: &str = "document.querySelectorAll('.tile').length";
 const DETAIL: &str = "(document.querySelector('#detail[open] h2')?.textContent ?? null)";
+
+/// Pictures that are added by the page.
+const LATER: [&str; 2] = ["guitar.png", "hammer.png"];
 
 #[test]
 fn the_page_does_what_people_ask_of_it() {
@@ -30,7 +33,7 @@ fn the_page_does_what_people_ask_of_it() {
     let demo = demo.canonicalize().expect("the demo's pictures"); // Chromium drops no `..`
     let files = std::fs::read_dir(&demo).expect("the demo's pictures");
     let names = files.map(|file| file.expect("a file").file_name().into_string().expect("a name"));
-    let mut names: Vec<String> = names.filter(|name| name != "guitar.png").collect();
+    let mut names: Vec<String> = names.filter(|name| !LATER.contains(&name.as_str())).collect();
     names.sort_unstable();
     let home = Home::new(&names.iter().map(String::as_str).collect::<Vec<_>>());
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -45,7 +48,8 @@ fn the_page_does_what_people_ask_of_it() {
             words(&mut page, &address);
             an_open_item(&mut page, &address);
             a_picture(&mut page, &home, &demo);
-            the_whole_list(&mut page, &address, names.len());
+            the_whole_list(&mut page, &address, names.len() + 1);
+            a_folder(&mut page, &home, names.len() + 2);
             tags_and_removal(&mut page, &address);
             language_and_phone(&mut page, &address);
             assert_eq!(page.complaints, Vec::<String>::new());
@@ -127,15 +131,29 @@ fn a_picture(page: &mut Page, home: &Home, demo: &Path) {
 }
 
 /// Scrolls to the end: every picture is there once.
-fn the_whole_list(page: &mut Page, address: &str, pictures: usize) {
+fn the_whole_list(page: &mut Page, address: &str, all: usize) {
     page.open(address);
     page.wait(&format!("{TILES} >= 50"), true);
-    let all = pictures + 1;
     let scroll = "scrollTo(0, document.documentElement.scrollHeight)";
     page.wait(&format!("({scroll}, {TILES})"), all);
     let distinct =
         "new Set([...document.querySelectorAll('.tile a')].map((link) => link.href)).size";
     page.wait(distinct, all);
+    page.wait("document.querySelector('#count').textContent", format!("{all} items"));
+}
+
+/// Adds a folder of the server's machine; when it is indexed, its picture is there.
+fn a_folder(page: &mut Page, home: &Home, all: usize) {
+    let folder = home.path("更多");
+    std::fs::create_dir(&folder).expect("a folder");
+    std::fs::write(folder.join("hammer.png"), demo_picture("hammer.png")).expect("a picture");
+    page.value("scrollTo(0, 0)");
+    page.click("#add");
+    page.click("#folder");
+    page.write(folder.to_str().expect("UTF-8"));
+    page.press("Enter");
+    page.wait("document.querySelector('#jobs').textContent.includes('done · 1 / 1')", true);
+    page.press("Escape");
     page.wait("document.querySelector('#count').textContent", format!("{all} items"));
 }
 
