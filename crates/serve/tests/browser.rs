@@ -170,7 +170,7 @@ fn tags_and_removal(page: &mut Page, address: &str) {
     page.wait("document.querySelector('#ask').open", true);
     page.write("生日, party");
     page.press("Enter");
-    page.wait("document.querySelector('#toast').textContent", "1 items changed.");
+    page.wait("document.querySelector('#toast').textContent", "Items changed: 1");
     page.open(&format!("{address}?q=tag:生日"));
     page.wait(TILES, 1);
     page.wait(FIRST, "cake.png");

@@ -61,7 +61,7 @@ export function createAdding(added) {
 			isGoing(job) && button("link", t("Stop"), () => api.remove(`/v1/jobs/${id}`).then(poll, complain)),
 			isGoing(job) && el("progress", { max: seen || 1, value: done, "aria-label": path }),
 			detail && el("p", { class: "notice", text: detail }),
-			n > 0 && el("p", { text: t("{n} files could not be read.", { n: count(n) }) }),
+			n > 0 && el("p", { text: t("Files that could not be read: {n}", { n: count(n) }) }),
 			...failed.map((file) => el("p", { class: "quiet", text: `${file.path}: ${file.detail}` })));
 	}
 

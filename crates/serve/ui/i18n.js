@@ -78,11 +78,11 @@ Caption of {name}|{name} 的描述
 Tags|标签
 Add a tag|添加标签
 Tag|打标签
-Tag {n} items|给 {n} 项打标签
+Tag what is selected|给所选内容打标签
 Several with commas between them.|多个标签用逗号分隔。
 Add|添加
 Take away|移除
-{n} items changed.|已更改 {n} 项。
+Items changed: {n}|已更改：{n} 项
 Select|选择
 Select {name}|选择 {name}
 Selected items|所选内容
@@ -93,7 +93,7 @@ Download|下载
 Packing {at} of {n}|正在打包第 {at}/{n} 个
 Packed.|打包完成。
 That is too much for one ZIP file.|一个 ZIP 文件装不下。
-{n} files could not be read.|{n} 个文件无法读取。
+Files that could not be read: {n}|无法读取的文件：{n}
 Remove from gallery|移出图库
 {n} removed from the gallery; the files stay.|已从图库移出 {n} 项，文件仍在。
 Undo|撤销

@@ -72,16 +72,16 @@ export function createSelection({ mayWrite, all, isRemoved, changed, gone, back,
 		const told = (at) => toast(t("Packing {at} of {n}", { at, n: hits.length }));
 		const { blob, missing } = await zipped(hits, (hit) => api.imageOf(hit.owner ?? hit.id, current().gallery), told);
 		save("tuwen.zip", "application/zip", blob);
-		toast(missing ? t("{n} files could not be read.", { n: missing }) : t("Packed."));
+		toast(missing ? t("Files that could not be read: {n}", { n: missing }) : t("Packed."));
 	}
 
 	async function tag() {
 		const note = t("Several with commas between them.");
-		const given = await ask(t("Tag {n} items", { n: count(items.size) }), { note, list: "tags", ways: ["Add", "Take away"] });
+		const given = await ask(t("Tag what is selected"), { note, list: "tags", ways: ["Add", "Take away"] });
 		if (!given) return;
 		const tags = given.text.split(/[,，、]/u).map((text) => text.trim()).filter(Boolean);
 		const { changed: n } = await api.post("/v1/items/tags", body({ [given.way ? "remove" : "add"]: tags }));
-		toast(t("{n} items changed.", { n: count(n) }));
+		toast(t("Items changed: {n}", { n: count(n) }));
 		tagged();
 	}
 
