@@ -17,6 +17,8 @@ const FIRST: &str = "document.querySelector('.tile .caption').textContent";
 const TILES: &str = "document.querySelectorAll('.tile').length";
 const DETAIL: &str = "(document.querySelector('#detail[open] h2')?.textContent ?? null)";
 
+const CALIBRATED: &str = "({ galleries }) => galleries[0].calibrated";
+
 /// Pictures that are added by the page.
 const LATER: [&str; 2] = ["guitar.png", "hammer.png"];
 
@@ -35,10 +37,12 @@ fn the_page_does_what_people_ask_of_it() {
     let names = files.map(|file| file.expect("a file").file_name().into_string().expect("a name"));
     let mut names: Vec<String> = names.filter(|name| !LATER.contains(&name.as_str())).collect();
     names.sort_unstable();
+    names.truncate(70); // more than one page of the grid, and soon embedded
     let home = Home::new(&names.iter().map(String::as_str).collect::<Vec<_>>());
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = format!("http://{}/", listener.local_addr().expect("an address"));
     let state = home.state(Settings { open_to_changes: true, ..Settings::default() });
+    state.warm().expect("a model");
     let (router, stop) = (app(state), AtomicBool::new(false));
     std::thread::scope(|scope| {
         let server = scope.spawn(|| listen(listener, router, &stop));
@@ -72,12 +76,19 @@ fn the_page_does_what_people_ask_of_it() {
 fn words(page: &mut Page, address: &str) {
     page.open(address);
     page.wait(&format!("{TILES} >= 50"), true);
+    // Soon after the start the server knows what scores mean.
+    page.wait(
+        &format!("fetch('/v1/stats').then((answer) => answer.json()).then({CALIBRATED})"),
+        true,
+    );
     page.press("/");
     page.write("a dog on the grass");
     page.press("Enter");
     page.wait(FIRST, "A brown dog is running on the green grass.");
     page.wait("new URLSearchParams(location.search).get('q')", "a dog on the grass");
     page.wait("document.querySelector('.tile img.there') !== null", true);
+    let score = "/^0\\.\\d{3} · \\d+%$/.test(document.querySelector('.tile .score').textContent)";
+    page.wait(score, true);
     page.click("#clear");
     page.write("一辆红色的自行车停在墙边");
     page.press("Enter");
