@@ -12,7 +12,8 @@ use crate::terminal::note;
 
 /// Serve galleries to an assistant on standard input and output (Model Context Protocol)
 #[derive(clap::Args)]
-#[command(after_help = "Example, in an assistant's configuration:\n  \
+#[command(after_help = "Examples:\n  tuwen mcp --gallery ~/Pictures/.tuwen\n\n\
+    In an assistant's configuration:\n  \
     {\"mcpServers\": {\"tuwen\": {\"command\": \"tuwen\", \"args\": [\"mcp\", \"--gallery\", \"/photos/.tuwen\"]}}}\n\n\
     The tools: search_images, similar, describe_gallery, and with --write add_folder. `tuwen serve` has the same \
     over HTTP, at /mcp.")]
