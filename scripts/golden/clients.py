@@ -1,12 +1,21 @@
 """The clients of other programs against a running server: `tuwen serve` on a gallery of `tuwen demo`.
 
-    python3 -m venv /tmp/clients && /tmp/clients/bin/pip install openai huggingface_hub requests
+    python3 -m venv /tmp/clients && /tmp/clients/bin/pip install openai huggingface_hub numpy requests
     /tmp/clients/bin/pip install --no-deps clip-retrieval
     tuwen demo --folder /tmp/demo && tuwen serve --gallery demo=/tmp/demo/gallery &
     /tmp/clients/bin/python clients.py http://127.0.0.1:8787
 
+`clip-client` needs jina, which needs pydantic 1, and so an environment of its own; jina's wish for old versions can be passed over:
+
+    pip install --no-deps clip-client jina==3.23.2 docarray==0.21.1 jina-hubble-sdk jcloud
+    pip install "pydantic<2" "fastapi<0.100" "numpy<2" "protobuf<5" aiofiles aiohttp docker filelock grpcio grpcio-health-checking \\
+        grpcio-reflection importlib-metadata opentelemetry-exporter-otlp opentelemetry-instrumentation-aiohttp-client \\
+        opentelemetry-instrumentation-grpc pathspec prometheus-client python-dateutil python-dotenv python-jose pyyaml requests rich \\
+        uvloop websockets
+    python clients.py http://127.0.0.1:8787 --only clip-client
+
 Prints what each saw, and ends with 1 where one saw something wrong. A client that is not installed is said to be
-missing, which is wrong as well, unless `--without NAME` says so.
+missing, which is wrong as well, unless `--without NAME` or `--only NAME` says so.
 """
 import argparse, base64, importlib.metadata, importlib.util, io, json, pathlib, sys, tempfile, traceback
 
@@ -107,7 +116,7 @@ def text_embeddings(url):
     from huggingface_hub import InferenceClient
     from huggingface_hub.errors import HfHubHTTPError
 
-    ask = InferenceClient(model=f"{url}/embed", token=False)
+    ask = InferenceClient(model=f"{url}/embed")
     found = ask.feature_extraction("a dog", normalize=True, truncate=True)
     yield "shape of /embed", found.shape
     assert max(abs(a - b) for a, b in zip(found[0].tolist(), embedding(url, "a dog"), strict=True)) < 1e-5
@@ -122,7 +131,7 @@ def text_embeddings(url):
 
 @client("clip-as-service")
 def clip_as_service(url):
-    # As its documentation asks with curl; `clip-client` wants an old Python.
+    # As its documentation asks with curl.
     item, content = a_picture(url)
     body = {"data": [{"text": "a dog"}, {"blob": base64.b64encode(content).decode()}], "execEndpoint": "/"}
     answer = requests.post(f"{url}/post", json=body, timeout=60).json()
@@ -135,6 +144,34 @@ def clip_as_service(url):
     assert abs(sum(one["scores"]["clip_score"]["value"] for one in ranked) - 1) < 1e-4
     body = {"data": [{"text": "x"}], "execEndpoint": "/index"}
     yield "/index", requests.post(f"{url}/post", json=body, timeout=60).json()["header"]["status"]["description"]
+
+
+@client("clip-client")
+def clip_client(url):
+    from clip_client import Client
+    from docarray import Document
+
+    ask = Client(url)
+    item, content = a_picture(url)
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder) / "picture.png"
+        file.write_bytes(content)
+        found = ask.encode(["a dog", "一只狗", str(file)], show_progress=False)
+        yield "shape", found.shape
+        for row, text in zip(found, ["a dog", "一只狗", uri(content)], strict=True):
+            assert max(abs(a - b) for a, b in zip(row.tolist(), embedding(url, text), strict=True)) < 1e-5
+        many = ask.encode([f"photo number {at}" for at in range(300)], show_progress=False)
+        yield "of 300 texts", many.shape
+        matches = [Document(text=text) for text in ("a dog", "a bus", "a birthday cake")]
+        ranked = ask.rank([Document(uri=str(file), matches=matches)], show_progress=False)[0].matches
+    yield item["name"], [(one.text, round(one.scores["clip_score"].value, 3)) for one in ranked]
+    assert abs(sum(one.scores["clip_score"].value for one in ranked) - 1) < 1e-4
+    yield "profile", sorted(ask.profile("a text that nobody has sent before"))
+    try:
+        ask.search(["x"])
+        raise AssertionError("/search was taken")
+    except ValueError as error:
+        yield "/search", str(error)[:200]
 
 
 @client("immich")
@@ -161,10 +198,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("url")
     parser.add_argument("--without", action="append", default=[], choices=CLIENTS)
+    parser.add_argument("--only", action="append", default=[], choices=CLIENTS)
     given = parser.parse_args()
     failed = []
     for name, check in CLIENTS.items():
-        if name in given.without:
+        if name in given.without or given.only and name not in given.only:
             continue
         try:
             for what, seen in check(given.url.rstrip("/")):

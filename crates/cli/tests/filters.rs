@@ -126,3 +126,32 @@ fn what_is_not_wanted_goes_down() {
     assert!(place(&["food", "--not", "a red car", "--not", "汽车"]) >= place(&["food"]));
     assert_eq!(place(&["a picture", "--not", "a red car on the road"]), 5);
 }
+
+#[test]
+fn the_words_of_a_search_may_be_a_line_of_the_language() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path();
+    copy_pictures(&["dog_grass.png", "cow.png", "bus.png"], &home.join("photos"));
+    index(home, &["photos"]);
+    let names = |args: &[&str]| -> Vec<String> {
+        let hits = search(home, args);
+        hits.iter()
+            .map(|hit| {
+                hit["path"].as_str().expect("a path").rsplit('/').next().expect("a name").to_owned()
+            })
+            .collect()
+    };
+    let all = names(&["a dog"]);
+    assert_eq!(names(&["a dog", "--plain"]), all);
+    let wide = names(&["a dog width:>=1"]);
+    assert_eq!(wide, all, "a filter that is true of all leaves the order");
+    assert!(names(&["a dog width:<1"]).is_empty());
+    assert_eq!(names(&["a dog", "--where", "width < 1"]), Vec::<String>::new());
+    let like = names(&["image:1"]);
+    assert_eq!(like.len(), all.len());
+    let own = search(home, &["image:1"]);
+    assert_eq!(own[0]["id"], 1, "an item is the nearest to itself");
+    assert!(fail(home, &["search", "image:999"], 2).contains("999"));
+    assert!(fail(home, &["search", "--", "-people"], 2).contains("nothing to search for"));
+    assert_eq!(names(&["time 12:30"]).len(), all.len(), "any other colon is text");
+}

@@ -221,6 +221,15 @@ mod tests {
     }
 
     #[test]
+    fn the_word_goes_with_the_best_probability() {
+        let curve = Curve { slope: 2.0, offset: -4.0 };
+        let known = Calibration { mean: 0.1, deviation: 0.05, curve, captions: 0 };
+        assert!((known.probability(0.2) - 0.5).abs() < 1e-6, "two units above the mean");
+        let words = [Some(0.3), Some(0.17), Some(0.1), None].map(|best| known.verdict(best));
+        assert_eq!(words, [Verdict::Yes, Verdict::Unsure, Verdict::None, Verdict::None]);
+    }
+
+    #[test]
     fn the_background_is_in_both_languages() {
         let texts = Calibration::background();
         assert_eq!(texts.len(), 200);

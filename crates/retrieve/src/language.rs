@@ -93,6 +93,11 @@ impl Line {
         Ok(line)
     }
 
+    /// Whether it is nothing but words.
+    pub fn is_plain(&self) -> bool {
+        *self == Self { words: self.words.clone(), ..Self::default() }
+    }
+
     /// Takes a piece with a key, where the key is known.
     fn keyed(&mut self, key: &str, piece: &Piece, conditions: &mut Vec<String>) -> Result<bool> {
         let Piece { minus, value, quoted, .. } = piece;

@@ -26,6 +26,8 @@ pub struct Query {
 enum Part {
     Words(String),
     Picture(PathBuf),
+    /// An item of a gallery with its vector.
+    Item(i64, Vec<f32>),
 }
 
 /// What a user should know about how a query was read.
@@ -102,6 +104,13 @@ impl Query {
         self
     }
 
+    /// The same and an item of the gallery, with its unit vector (D).
+    #[must_use]
+    pub fn and_item(mut self, id: i64, vector: Vec<f32>, weight: f32) -> Self {
+        self.parts.push((Part::Item(id, vector), weight));
+        self
+    }
+
     /// Whether nothing is searched for.
     pub fn is_empty(&self) -> bool {
         self.parts.is_empty()
@@ -120,6 +129,7 @@ impl Query {
             match part {
                 Part::Words(words) => title += words,
                 Part::Picture(path) => title += &path.display().to_string(),
+                Part::Item(id, _) => title += &format!("image:{id}"),
             }
         }
         title
@@ -146,6 +156,7 @@ impl Query {
                     encoder.encode_texts(&[words])?
                 }
                 Part::Picture(path) => picture_vector(encoder, path)?,
+                Part::Item(_, vector) => vector.clone(),
             };
             Ok((vector, *weight))
         };

@@ -17,6 +17,16 @@ const TOGETHER: usize = 64;
 /// Vectors that are read before others may ask the gallery.
 const READ: usize = 256;
 
+/// A similarity that a client asks for, in thousandths.
+pub(crate) fn thousandths(name: &str, similarity: f32) -> Result<u16, Problem> {
+    let least = (similarity * 1000.0).round();
+    if (f32::from(FLOOR)..=1000.0).contains(&least) {
+        return Ok(least as u16);
+    }
+    let floor = f32::from(FLOOR) / 1000.0;
+    Err(Problem::value(format!("{name}: {similarity} is not between {floor} and 1")))
+}
+
 /// The vectors of some items, (N, D). Blocks.
 pub(crate) fn vectors_of(open: &Open, ids: &[i64]) -> Result<Vec<f32>, Problem> {
     let mut all = Vec::new();
@@ -29,16 +39,16 @@ pub(crate) fn vectors_of(open: &Open, ids: &[i64]) -> Result<Vec<f32>, Problem> 
     Ok(all)
 }
 
-/// For each vector (N, D) the place of an earlier one that it repeats, and that repeats none itself. What happens to
+/// For each vector (N, D) the place of an earlier one whose similarity is `least` or more, and that repeats none itself. What happens to
 /// one does not depend on those behind it.
-pub(crate) fn repeats(vectors: &[f32], dim: usize) -> Vec<Option<usize>> {
+pub(crate) fn repeats(vectors: &[f32], dim: usize, least: f32) -> Vec<Option<usize>> {
     let count = vectors.len() / dim;
     let mut scores = vec![0.0; count * count];
     exact::scores(vectors, vectors, dim, &mut scores, count);
     let mut first: Vec<Option<usize>> = Vec::with_capacity(count);
     for at in 0..count {
         let own = &scores[at * count..][..at];
-        let kept = (0..at).filter(|&other| first[other].is_none() && own[other] >= ALIKE);
+        let kept = (0..at).filter(|&other| first[other].is_none() && own[other] >= least);
         first.push(kept.reduce(|best, other| if own[other] > own[best] { other } else { best }));
     }
     first
@@ -164,9 +174,10 @@ mod tests {
     fn a_hit_repeats_the_nearest_kept_one_and_chains_do_not_form() {
         // cos 0.2 = 0.980, cos 0.3 = 0.955.
         let vectors = at(&[0.0, 1.5, 0.2, 0.4, 0.01, 1.4]);
-        assert_eq!(repeats(&vectors, 2), [None, None, Some(0), None, Some(0), Some(1)]);
+        assert_eq!(repeats(&vectors, 2, ALIKE), [None, None, Some(0), None, Some(0), Some(1)]);
         for end in 1..6 {
-            assert_eq!(repeats(&vectors[..2 * end], 2), repeats(&vectors, 2)[..end], "{end}");
+            let wanted = &repeats(&vectors, 2, ALIKE)[..end];
+            assert_eq!(repeats(&vectors[..2 * end], 2, ALIKE), wanted, "{end}");
         }
     }
 

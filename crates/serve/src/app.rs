@@ -10,7 +10,7 @@ use crate::routes::{
     changes, classify, compat, duplicates, embeddings, fields, files, items, jobs, rank, search,
     similarity, status,
 };
-use crate::{State, guard, openapi, ui};
+use crate::{State, guard, mcp, openapi, ui};
 
 /// All routes over a state: a value that a test asks without a socket.
 pub fn app(state: State) -> Router {
@@ -42,6 +42,7 @@ pub fn app(state: State) -> Router {
         .route("/v1/rank", post(rank::rank))
         .route("/v1/duplicates", get(duplicates::duplicates))
         .merge(compat::routes())
+        .nest_service("/mcp", mcp::service(&state))
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(state.clone(), guard::in_time))

@@ -91,7 +91,8 @@ pub(crate) async fn check_key(
     let given = request.headers().get(header::AUTHORIZATION);
     let scope = match &state.settings.keys {
         Some(keys) => keys.scope(given),
-        None => Some(if state.settings.open_to_changes { Scope::Write } else { Scope::Read }),
+        None if state.settings.open_to_changes && is_here(&request) => Some(Scope::Write),
+        None => Some(Scope::Read),
     };
     if scope.is_none() && !OPEN.contains(&request.uri().path()) {
         let detail = "send one of the server's keys: `Authorization: Bearer KEY`, or as the password of basic \
@@ -100,6 +101,19 @@ pub(crate) async fn check_key(
     }
     request.extensions_mut().insert(scope.unwrap_or(Scope::Read));
     next.run(request).await
+}
+
+/// Whether somebody asks from this machine itself, and not through a proxy that everybody reaches.
+fn is_here(request: &Request) -> bool {
+    let through = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"];
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = host.and_then(|host| host.parse::<Authority>().ok());
+    let is_loopback = host.is_some_and(|host| {
+        let bare = host.host().trim_start_matches('[').trim_end_matches(']');
+        let address = bare.parse::<IpAddr>();
+        bare.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
+    });
+    is_loopback && !through.iter().any(|name| request.headers().contains_key(*name))
 }
 
 /// A client that may change galleries: an argument of the questions that do.
@@ -113,7 +127,8 @@ impl<S: Sync> FromRequestParts<S> for MayWrite {
             Scope::Write => Ok(Self),
             Scope::Read => {
                 let detail = "this client may only read: send a key that is written `write:KEY` in the server's \
-                              file of keys, or start the server without --read-only where it has no keys";
+                              file of keys; without keys only who asks as 127.0.0.1 or localhost and not through \
+                              a proxy changes anything, and nobody with --read-only";
                 Err(Problem::new(ProblemType::Forbidden, detail))
             }
         }

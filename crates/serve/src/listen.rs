@@ -10,13 +10,20 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use crate::Result;
 
-/// Connections at once; others wait in the system's queue.
+/// Connections at once; others are told to come again.
 const CONNECTIONS: usize = 1024;
+/// What they are told, and how long they may take to read it.
+const FULL: &str = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\n\
+    Retry-After: 1\r\nConnection: close\r\nContent-Length: 153\r\n\r\n\
+    {\"type\":\"about:blank#full\",\"title\":\"Too many connections\",\"status\":503,\"detail\":\"1024 connections \
+    are open, which is the most: ask again after a second\"}";
+const FAREWELL: Duration = Duration::from_secs(1);
 /// A header that is not whole by then was never meant to be; a connection that is kept open ends so as well.
 const HEADER: Duration = Duration::from_secs(20);
 /// Bytes of a header.
@@ -56,13 +63,9 @@ async fn accept_all(
     let (places, graceful) = (Arc::new(Semaphore::new(CONNECTIONS)), GracefulShutdown::new());
     let mut stop = pin!(stop);
     loop {
-        let accept = async {
-            let place = Arc::clone(&places).acquire_owned().await.expect("never closed");
-            (listener.accept().await, place)
-        };
-        let (accepted, place) = tokio::select! {
+        let accepted = tokio::select! {
             () = &mut stop => break,
-            accepted = accept => accepted,
+            accepted = listener.accept() => accepted,
         };
         let stream = match accepted {
             Ok((stream, _)) => stream,
@@ -71,6 +74,10 @@ async fn accept_all(
                 tokio::time::sleep(AGAIN).await;
                 continue;
             }
+        };
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            tokio::spawn(tokio::time::timeout(FAREWELL, refuse(stream)));
+            continue;
         };
         let connection = graceful.watch(serve(stream, app.clone()));
         tokio::spawn(async move {
@@ -86,6 +93,14 @@ async fn accept_all(
     Ok(())
 }
 
+/// Tells a client that there is no place, and waits until it has read it: a socket that is closed with a request
+/// unread loses the answer.
+async fn refuse(mut stream: TcpStream) -> std::io::Result<()> {
+    stream.write_all(FULL.as_bytes()).await?;
+    stream.shutdown().await?;
+    tokio::io::copy(&mut stream, &mut tokio::io::sink()).await.map(drop)
+}
+
 type Connection = http1::Connection<TokioIo<TcpStream>, TowerToHyperService<Router>>;
 
 fn serve(stream: TcpStream, app: Router) -> Connection {
@@ -96,4 +111,17 @@ fn serve(stream: TcpStream, app: Router) -> Connection {
         .header_read_timeout(HEADER)
         .max_buf_size(HEADER_BYTES)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_refusal_is_as_long_as_it_says_and_names_the_limit() {
+        let (head, body) = FULL.split_once("\r\n\r\n").expect("a head and a body");
+        assert!(head.contains(&format!("Content-Length: {}", body.len())), "{}", body.len());
+        let json: serde_json::Value = serde_json::from_str(body).expect("JSON");
+        assert!(json["detail"].as_str().expect("a text").contains(&CONNECTIONS.to_string()));
+    }
 }

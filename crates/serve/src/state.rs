@@ -22,6 +22,8 @@ use crate::writer::Writer;
 use crate::{Error, Result};
 use crate::{follow, watch};
 
+/// Pictures that are fetched at once.
+const FETCHES: usize = 8;
 /// Bytes of the answers that are kept.
 const ANSWERS: usize = 32 << 20;
 
@@ -40,6 +42,8 @@ pub struct Inner {
     pub(crate) reads: Room,
     /// Reading, decoding and shrinking the gallery's pictures.
     pub(crate) pictures: Room,
+    /// Waiting for other servers.
+    pub(crate) fetches: Room,
     /// Answers of a generation, by what was asked.
     pub(crate) answers: Mutex<Lru<[u8; 32], Arc<Page>>>,
     pub(crate) thumbnails: Thumbnails,
@@ -85,6 +89,7 @@ impl State {
             // Most of a read waits for the disk or for the gallery's connection.
             reads: Room::new("reads", 2 * threads, waiting.reads),
             pictures: Room::new("pictures of the gallery", threads, waiting.reads),
+            fetches: Room::new("pictures of addresses", FETCHES, waiting.pictures),
             answers: Mutex::new(Lru::new(ANSWERS)),
             thumbnails: Thumbnails::default(),
             duplicates: Duplicates::new(waiting.reads),

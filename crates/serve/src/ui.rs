@@ -17,25 +17,30 @@ macro_rules! files {
 
 /// Every file of `ui/`; a test compares.
 const FILES: &[File] = &files![
+    "adding.js",
     "answers.js",
     "api.js",
     "app.js",
     "box.js",
+    "column.js",
     "detail.js",
     "docs.css",
     "docs.html",
     "docs.js",
     "dom.js",
+    "export.js",
     "filters.js",
     "grid.js",
     "i18n.js",
     "index.html",
     "picture.js",
     "query.js",
+    "selection.js",
     "state.js",
     "strip.js",
     "style.css",
     "theme.js",
+    "widgets.js",
     "zoom.js",
 ];
 
@@ -112,5 +117,39 @@ mod tests {
         listed.sort_unstable();
         assert_eq!(names, listed, "FILES in src/ui.rs lists what is in ui/");
         assert!(names.iter().all(|name| media_of(name) != "application/octet-stream"));
+    }
+
+    #[test]
+    fn the_page_is_smaller_than_a_photo() {
+        let bytes: usize = FILES.iter().map(|(_, bytes)| bytes.len()).sum();
+        assert!(bytes < 100_000, "{bytes} bytes: what can be simpler?");
+    }
+
+    /// English stands in the code; a text without a line in `i18n.js` would stay English on a Chinese page.
+    #[test]
+    fn every_text_of_the_page_is_there_in_chinese() {
+        let text = |name: &str| {
+            let (_, bytes) = FILES.iter().find(|(known, _)| *known == name).expect("a file");
+            str::from_utf8(bytes).expect("UTF-8")
+        };
+        let known: Vec<&str> =
+            text("i18n.js").lines().filter_map(|line| Some(line.split_once('|')?.0)).collect();
+        let between = |all: &'static str, before: &'static str, after: char| {
+            let rest = all.split(before).skip(1);
+            rest.filter_map(move |rest| Some(rest.split_once(after)?.0)).collect::<Vec<&str>>()
+        };
+        let mut texts = Vec::new();
+        for (name, _) in FILES.iter().filter(|(name, _)| name.ends_with(".js")) {
+            texts.append(&mut between(text(name), " t(\"", '"'));
+            texts.append(&mut between(text(name), "(t(\"", '"'));
+        }
+        let page = text("index.html");
+        for attribute in ["data-label=\"", "data-placeholder=\""] {
+            texts.append(&mut between(page, attribute, '"'));
+        }
+        texts.extend(between(page, " data-t>", '<'));
+        assert!(texts.len() > 80, "{}", texts.len());
+        let missing: Vec<&&str> = texts.iter().filter(|text| !known.contains(text)).collect();
+        assert!(missing.is_empty(), "without Chinese: {missing:?}");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
+use std::time::Instant;
 
 use tuwen_encode::{CpuEncoder, Encoder};
 use tuwen_files::file::{Identity, identity};
@@ -59,6 +60,9 @@ fn identity_of(gallery: &Gallery) -> Option<Identity> {
     Some(Identity { names: 1, ..found })
 }
 
+/// Texts of the calibration's list that are embedded at once.
+const TOGETHER: usize = 8;
+
 /// Vectors of the calibration's list, by the fingerprint of the model.
 type Backgrounds = HashMap<String, Arc<[f32]>>;
 
@@ -94,7 +98,14 @@ fn background(
     }
     let texts = Calibration::background();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let vectors: Arc<[f32]> = encoder.encode_texts(&texts)?.into();
+    let mut vectors = Vec::new();
+    // A few at a time, and as long a pause: queries have the processor first.
+    for some in texts.chunks(TOGETHER) {
+        let began = Instant::now();
+        vectors.extend(encoder.encode_texts(some)?);
+        std::thread::sleep(began.elapsed());
+    }
+    let vectors: Arc<[f32]> = vectors.into();
     known.insert(encoder.fingerprint().to_owned(), Arc::clone(&vectors));
     Ok(vectors)
 }

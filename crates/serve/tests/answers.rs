@@ -332,13 +332,14 @@ fn scores_become_probabilities_and_nothing_matches_is_said() {
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
     let ask = |query: &str| server.posted("/v1/search", &json!({ "query": query, "k": 8 }));
-    let none = ask("a tax invoice");
-    assert_eq!(none["match"], "none", "{none}");
-    assert_eq!(names(&none).len(), 8, "the best guesses are there all the same");
-    let hits = ask("a cow");
-    let of = |at: usize| hits["hits"][at]["probability"].as_f64().expect("a probability");
-    assert!(of(0) > of(7) && of(0) <= 1.0 && of(7) >= 0.0, "{hits}");
-    assert_ne!(hits["match"], "none");
+    let best = |hits: &Value| hits["hits"][0]["probability"].as_f64().expect("a probability");
+    let (here, absent) = (ask("a cow"), ask("a tax invoice"));
+    assert_eq!(here["match"], "yes", "{here}");
+    assert_ne!(absent["match"], "yes", "{absent}");
+    assert!(best(&absent) < 0.5 * best(&here), "{absent}");
+    assert_eq!(names(&absent).len(), 8, "the best guesses are there all the same");
+    let last = here["hits"][7]["probability"].as_f64().expect("a probability");
+    assert!((0.0..best(&here)).contains(&last) && best(&here) <= 1.0, "{here}");
     let like = server.posted("/v1/search", &json!({ "like": 1 }));
     assert!(like.get("match").is_none() && like["hits"][0].get("probability").is_none());
 }

@@ -154,6 +154,29 @@ fn only_who_may_write_changes_anything() {
     assert_eq!(ask("fedcba9876543210", &questions[3]).json()["changed"], 1);
 }
 
+#[test]
+fn without_keys_nobody_changes_anything_through_a_proxy() {
+    let home = Home::new(&PICTURES[..1]);
+    let hosts = vec!["photos.example.org".to_owned()];
+    let server = home.server_with(Settings { hosts, ..open() });
+    let ask = |host: &str, through: Option<&str>| {
+        let mut request = axum::http::Request::builder()
+            .method(Method::POST)
+            .uri("/v1/items/tags")
+            .header(header::HOST, host)
+            .header(header::CONTENT_TYPE, "application/json");
+        if let Some(name) = through {
+            request = request.header(name, "203.0.113.7");
+        }
+        let body = json!({ "ids": [1], "add": ["a"] }).to_string();
+        server.ask(request.body(Body::from(body)).expect("a request"))
+    };
+    ask("photos.example.org", None).is_problem(403, "forbidden", "proxy");
+    ask("127.0.0.1:8787", Some("x-forwarded-for")).is_problem(403, "forbidden", "proxy");
+    assert_eq!(ask("localhost:8787", None).json()["changed"], 1);
+    assert_eq!(ask("[::1]:8787", None).json()["changed"], 0);
+}
+
 fn wait_for_job(server: &Server, ended: impl Fn(&Value) -> bool) -> Value {
     let began = Instant::now();
     loop {

@@ -214,7 +214,11 @@ fn duplicates_fold_behind_the_first_hit_and_pages_stay_one_list() {
     };
     let plain = ask(&json!({}), 100, 0);
     assert_eq!(plain["total"], 12);
-    for more in [json!({ "fold": true }), json!({ "fold": true, "where": "width = 256" })] {
+    for more in [
+        json!({ "fold": true }),
+        json!({ "fold": 0.97 }),
+        json!({ "fold": true, "where": "width = 256" }),
+    ] {
         let whole = ask(&more, 100, 0);
         assert_eq!((names(&whole).len(), &whole["total"]), (8, &8.into()), "{whole}");
         let first = &whole["hits"][0];
@@ -230,6 +234,13 @@ fn duplicates_fold_behind_the_first_hit_and_pages_stay_one_list() {
             .flat_map(|at| ask(&more, 3, at)["hits"].as_array().expect("hits").clone())
             .collect();
         assert_eq!(json!(pages), whole["hits"]);
+    }
+    assert_eq!(ask(&json!({ "fold": 1.0 }), 100, 0)["total"], 12);
+    assert_eq!(ask(&json!({ "fold": false }), 100, 0)["total"], 12);
+    for (fold, says) in [(json!(0.5), "fold: 0.5 is not between"), (json!("yes"), "`fold` is true")]
+    {
+        let refused = server.post("/v1/search", &json!({ "query": "x", "fold": fold }));
+        refused.is_problem(400, "invalid-value", says);
     }
     let none = ask(&json!({ "fold": true, "where": "name = nothing" }), 10, 0);
     assert_eq!((&none["total"], &none["hits"]), (&0.into(), &json!([])));

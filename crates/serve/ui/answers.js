@@ -1,5 +1,4 @@
-// Answers of the server: to the newest question only, page by page. Recent ones are kept, so that the way back shows them
-// at once and where they were.
+// Answers of the server: to the newest question only, page by page. Recent ones are kept, so that going back is instant.
 
 import * as api from "./api.js";
 import { session } from "./dom.js";
@@ -8,8 +7,8 @@ const PAGE = 60;
 const KEPT = 20;
 const BUSY_MS = 250;
 
-/// Calls `busy(isBusy)`, `shown(answer, how)` with how "new", "back" or "more", and `failed(problem)`.
-export function createAnswers({ busy, shown, failed }) {
+/// Calls `shown(answer, how)` with how "new", "back", "more" or "same"; the session keeps the last answer as `name`.
+export function createAnswers(name, { busy, shown, failed }) {
 	const kept = new Map(); // by question
 	let question = null;
 	let body = null;
@@ -18,10 +17,10 @@ export function createAnswers({ busy, shown, failed }) {
 	let growing = null;
 	let hasFailed = false;
 
-	function page(offset, signal) {
+	function page(offset) {
 		const { listing, ...asked } = body;
 		const at = { ...asked, k: PAGE, offset };
-		return listing ? api.items(at, signal) : api.search(at, signal);
+		return listing ? api.get("/v1/items", at, asking.signal) : api.post("/v1/search", at, asking.signal);
 	}
 
 	/// Asks unless this is what is shown already, and tells whether it did. `picture` stands for the body's in the key.
@@ -29,16 +28,13 @@ export function createAnswers({ busy, shown, failed }) {
 		const key = JSON.stringify({ ...next, image: picture });
 		if (key === question && !hasFailed) return false;
 		[question, body] = [key, next];
-		leave();
-		const known = kept.get(key);
-		if (known) {
-			busy(false);
-			answer = known;
-			hasFailed = false;
+		const last = answer ? null : session.get(name);
+		if (kept.has(key)) {
+			leave();
+			answer = kept.get(key);
 			shown(answer, "back");
 			return true;
 		}
-		const last = answer ? null : session.get("last");
 		if (last?.key === key) {
 			// A reload: what was shown stands there again while the server is asked.
 			answer = { ...last.answer, done: true };
@@ -48,54 +44,59 @@ export function createAnswers({ busy, shown, failed }) {
 		return true;
 	}
 
-	/// Whatever is on its way is not wanted any more.
 	function leave() {
 		asking?.abort();
 		asking = new AbortController();
 		growing = null;
+		hasFailed = false;
+		busy(false);
 	}
 
 	async function first() {
-		const controller = asking;
-		hasFailed = false;
+		leave();
+		const { signal } = asking;
 		const slow = setTimeout(busy, BUSY_MS, true);
 		try {
-			const { hits, ...about } = await page(0, controller.signal);
-			const remarks = about.remarks ?? [];
-			if (answer && answer.generation !== about.generation) kept.clear();
-			answer = { ...about, remarks, hits, hasChanged: false, done: hits.length < PAGE || hits.length >= about.total };
+			const { hits, ...about } = await page(0);
+			if (answer?.generation !== about.generation) kept.clear();
+			answer = { ...about, remarks: about.remarks ?? [], hits, read: hits.length };
+			answer.done = isLast(answer, hits);
 			kept.set(question, answer);
 			if (kept.size > KEPT) kept.delete(kept.keys().next().value);
-			session.set("last", { key: question, answer });
+			session.set(name, { key: question, answer });
 			shown(answer, "new");
 		} catch (error) {
-			if (controller.signal.aborted) return;
+			if (signal.aborted) return;
 			hasFailed = true;
 			failed(error);
 		} finally {
 			clearTimeout(slow);
-			if (asking === controller) busy(false);
+			if (!signal.aborted) busy(false);
 		}
 	}
 
-	/// The next page of the answer that is shown.
+	const isLast = ({ read, total }, hits) => !hits.length || read >= total;
+
 	function more() {
-		if (!answer || answer.done || growing || !kept.has(question)) return growing;
-		growing = grow(answer, asking.signal).finally(() => (growing = null));
+		if (answer && !answer.done && kept.has(question)) growing ??= grow(answer, asking.signal);
 		return growing;
 	}
 
 	async function grow(to, signal) {
 		try {
-			const { hits, generation } = await page(to.hits.length, signal);
-			const known = new Set(to.hits.map((hit) => hit.id));
+			const { hits, generation } = await page(to.read);
+			const known = new Set(to.hits.map(({ id }) => id));
 			// Another generation may have moved what was shown already.
-			to.hits.push(...hits.filter((hit) => !known.has(hit.id)));
+			to.hits.push(...hits.filter(({ id }) => !known.has(id)));
+			to.read += hits.length;
 			to.hasChanged ||= generation !== to.generation;
-			to.done = hits.length < PAGE || to.hits.length >= to.total;
-			if (to === answer) queueMicrotask(() => shown(to, "more"));
+			to.done = isLast(to, hits);
+			growing = null;
+			shown(to, "more");
 		} catch (error) {
-			if (!signal.aborted) failed(error);
+			if (signal.aborted) return;
+			growing = null;
+			failed(error);
 		}
 	}
 
@@ -107,8 +108,16 @@ export function createAnswers({ busy, shown, failed }) {
 		},
 		again() {
 			kept.clear();
-			leave();
 			first();
+		},
+		/// Items that are no longer there, without asking again.
+		without(ids) {
+			const hits = answer.hits.filter(({ id }) => !ids.has(id));
+			const gone = answer.hits.length - hits.length;
+			answer = { ...answer, hits, total: answer.total - gone, read: answer.read - gone };
+			kept.clear();
+			kept.set(question, answer);
+			shown(answer, "same");
 		},
 	};
 }

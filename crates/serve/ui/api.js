@@ -1,50 +1,59 @@
-// The server's HTTP API: requests, and what goes wrong with them in plain words. Aborted requests reject with an
-// AbortError, which callers leave alone.
+// The server's HTTP API: requests, and what goes wrong with them in plain words.
+//
+// Where the server wants keys, the browser has asked for one before it got this page, and sends it with pictures too. One that
+// may write is asked for here, once, and sent with requests until the tab is closed.
 
+import { session } from "./dom.js";
 import { t } from "./i18n.js";
+import { ask } from "./widgets.js";
 
-/// What the server or the network refused, with the words to show.
-export class Problem extends Error {
-	constructor(status, title, detail) {
-		super(detail || title);
-		Object.assign(this, { name: "Problem", status, title, detail });
-	}
+/// What was refused, with the words to show.
+const problem = (title, detail) => Object.assign(new Error(detail), { title: t(title) });
+
+let asking = null; // many requests, one question
+
+/// Asks for a key; tells whether one was given.
+export async function askKey(note) {
+	asking ??= ask(t("Key"), { note, type: "password" });
+	const given = await asking;
+	if (given) session.set("key", given.text);
+	return Boolean(given);
 }
 
-async function request(path, { body, signal } = {}) {
-	const options = body
-		? { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), signal }
-		: { signal };
+/// Lets the next refusal ask for a key again.
+export function forgetKey() {
+	session.set("key", null);
+	asking = null;
+}
+
+async function request(method, path, body, signal) {
+	const headers = body ? { "Content-Type": "application/json" } : {};
+	const key = session.get("key");
+	// Keys may have any letters, headers only some.
+	if (key) headers.Authorization = `Basic ${btoa(String.fromCharCode(...new TextEncoder().encode(`:${key}`)))}`;
 	try {
-		const response = await fetch(path, options);
-		if (!response.ok) throw await problem(response);
-		return await response.json();
+		const response = await fetch(path, { method, headers, body: body && JSON.stringify(body), signal });
+		if (response.ok) return await response.json();
+		const { status } = response;
+		const { detail = `HTTP ${status}` } = await response.json().catch(() => ({}));
+		if ((status === 401 || status === 403) && (await askKey(detail)) && session.get("key") !== key) {
+			return await request(method, path, body, signal);
+		}
+		throw problem(status === 429 || status === 503 ? "The server is busy" : "The server cannot do this", detail);
 	} catch (error) {
-		if (error instanceof Problem || error.name === "AbortError") throw error;
-		throw new Problem(0, t("error.offline"), t("error.offline.detail"));
+		if (error.title || error.name === "AbortError") throw error;
+		throw problem("The server does not answer", t("Is tuwen serve still running, and is this device on its network?"));
 	}
 }
 
-async function problem(response) {
-	const told = await response.json().catch(() => ({}));
-	const known = { 401: "key", 403: "key", 413: "large", 429: "busy", 503: "busy" }[response.status];
-	const title = known ? t(`error.${known}`) : response.status >= 500 ? t("error.server") : told.title || t("error.request");
-	return new Problem(response.status, title, told.detail ?? `HTTP ${response.status}`);
+export function address(path, values = {}) {
+	const kept = Object.entries(values).filter(([, value]) => value !== undefined && value !== "");
+	return kept.length ? `${path}?${new URLSearchParams(kept)}` : path;
 }
+export const get = (path, values, signal) => request("GET", address(path, values), undefined, signal);
+export const post = (path, body, signal) => request("POST", path, body, signal);
+export const remove = (path, body) => request("DELETE", path, body);
 
-const query = (values) => {
-	const kept = Object.entries(values).filter(([, value]) => value !== null && value !== undefined && value !== "");
-	return kept.length ? `?${new URLSearchParams(kept)}` : "";
-};
-
-export const stats = (signal) => request("/v1/stats", { signal });
-export const search = (body, signal) => request("/v1/search", { body, signal });
-export const items = (values, signal) => request(`/v1/items${query(values)}`, { signal });
-export const item = (id, gallery, signal) => request(`/v1/items/${id}${query({ gallery })}`, { signal });
-export const similar = (id, k, gallery, signal) => request(`/v1/items/${id}/similar${query({ k, gallery })}`, { signal });
-export const fields = (gallery, signal) => request(`/v1/fields${query({ gallery })}`, { signal });
-export const values = (name, about, signal) =>
-	request(`/v1/fields/${encodeURIComponent(name)}${query(about)}`, { signal });
-
-/// An item's thumbnail where no hit has told its address.
-export const thumbnailOf = (id, gallery) => `/v1/items/${id}/thumbnail${query({ gallery })}`;
+/// An item's thumbnail and file, where no hit has told.
+export const thumbnailOf = (id, gallery, side) => address(`/v1/items/${id}/thumbnail`, { gallery, side });
+export const imageOf = (id, gallery) => address(`/v1/items/${id}/image`, { gallery });

@@ -1,198 +1,159 @@
-// The page: one state (state.js) is shown by five parts, and asked of the server when its question has changed.
+// The page: one state (state.js) is shown by its parts, and asked of the server when its question has changed.
 
-import { $, button, el, icon, isTyping, local, on, page } from "./dom.js";
+import { $, $$, el, icon, local, on, page, session } from "./dom.js";
 import * as api from "./api.js";
+import { createAdding } from "./adding.js";
 import { createBox } from "./box.js";
+import { createColumn } from "./column.js";
 import { createDetail } from "./detail.js";
 import { createFilters } from "./filters.js";
-import { createGrid } from "./grid.js";
+import { switchLanguage, t, translate } from "./i18n.js";
+import { dataUrl } from "./picture.js";
+import { createSelection } from "./selection.js";
+import { ALL, change, current, set, settle, start } from "./state.js";
 import { createStrip } from "./strip.js";
-import { count, switchLanguage, t, translate } from "./i18n.js";
-import { NO_QUERY, closeItem, current, hasQuery, isMixed, set, settle, start, toAddress, whereOf } from "./state.js";
-import { createAnswers } from "./answers.js";
+import { toast } from "./widgets.js";
 
-const answers = createAnswers({ busy, shown: showAnswer, failed });
 const wide = matchMedia("(min-width: 60rem)");
 let isPanelOpen = wide.matches && local.get("panel", false);
+let galleries = session.get("galleries", []); // as the server tells them
+let versus = null; // the column to compare with
 
-const change = (changes, how = "push") => {
-	// Another query has other scores: a threshold of the last one means nothing there, nor does an open item.
-	const isOther = ["like", "image", "kind", "gallery"].some((name) => name in changes);
-	set({ ...(isOther && { min: 0, item: null }), ...changes }, how);
-};
+const galleryOf = (name) => galleries.find((other) => other.name === name) ?? galleries[0];
+const mayWrite = () => Boolean(galleryOf(current().gallery)?.writable);
 
-const box = createBox({
-	change,
-	settled() {
-		settle();
-		remember();
+function settled() {
+	settle();
+	box.remember(current().q.trim());
+}
+
+const selection = createSelection({
+	mayWrite,
+	all: () => grid.hits(),
+	isRemoved: () => Boolean(current().removed),
+	changed: () => grid.remark(),
+	gone(ids) {
+		answers.without(ids);
+		stats();
 	},
-	go(address) {
-		history.pushState({}, "", address);
-		dispatchEvent(new PopStateEvent("popstate"));
-	},
-	down: () => grid.focus(),
-	warn: toast,
+	back: renew,
+	tagged: () => filters.reload(),
 });
-const strip = createStrip({ change, threshold: (min) => view({ ...current(), min }, "same") });
-const filters = createFilters({ change, known: (fields) => box.know(fields) });
-const grid = createGrid($("#grid"), {
+const columnOf = (name, opened, shown, marks) => createColumn(name, {
+	opened,
 	open(hit) {
-		settle();
-		remember();
-		set({ item: hit.id });
+		settled();
+		set(opened(hit));
 	},
-	more: () => answers.more(),
 	leave: () => box.focus(),
-	address: (hit) => toAddress({ ...current(), item: hit.id }),
+	failed,
+	shown,
+	marks,
 });
+const main = columnOf("last", ({ id }) => ({ item: id }), shown, selection.marks);
+const { grid, answers } = main;
+const adding = createAdding(renew);
+const box = createBox({ settled, down: () => grid.focus(), add: () => mayWrite() && adding.add });
+const strip = createStrip((min) => main.view("same", { ...current(), min }));
+const filters = createFilters((fields) => box.know(fields));
 const detail = createDetail({
 	step,
-	close: closeItem,
-	like: (id) => change({ ...NO_QUERY, like: id, sort: "relevance", kind: "image" }),
-	filter: (name, value) => change({ ...NO_QUERY, filters: [{ name, sign: "=", value }], where: "" }),
-	open: (id) => set({ item: id }, "replace"),
-	ends(id) {
+	has(id, by) {
 		const at = grid.indexOf(id);
-		return { previous: at > 0, next: at >= 0 && (at + 1 < grid.hits().length || !grid.isDone()) };
+		return at >= 0 && (Boolean(grid.hits()[at + by]) || (by > 0 && !grid.isDone()));
 	},
+	mayWrite,
 });
 
-const remember = () => box.remember(current(), toAddress({ ...current(), item: null }));
-
-/// Goes to a neighbour of the open item; at the end of what is loaded, more is asked for first.
+/// Goes to a neighbour of the open item.
 async function step(by) {
 	const at = grid.indexOf(current().item);
-	if (at < 0) return;
-	if (at + by >= grid.hits().length - 5) {
-		const loading = answers.more();
-		if (at + by >= grid.hits().length) await loading;
-	}
-	const next = grid.hits()[at + by];
+	if (at + by === grid.hits().length) await answers.more();
+	const next = at >= 0 && grid.hits()[at + by];
 	if (next) set({ item: next.id }, "replace");
 }
 
-/// What the server is asked for a state: a search, or a list where nothing is searched.
-function request(state) {
-	const { kind, gallery } = state;
-	const where = whereOf(state);
-	const sort = state.sort === "date" ? "date" : undefined;
-	if (!hasQuery(state)) return { listing: true, where, kind, gallery, sort };
-	return {
-		query: state.q.trim() || undefined,
-		image: state.image?.url,
-		like: state.like ?? undefined,
-		image_weight: isMixed(state) ? state.weight : undefined,
-		where: where || undefined,
-		kind,
-		words: state.words === "off" ? undefined : state.words,
-		gallery: gallery || undefined,
-		sort,
-		// By date, the server has to know what is good enough to be listed at all.
-		threshold: sort && state.min ? state.min : undefined,
-	};
-}
-
+let last = {};
 function show(state) {
+	if (last.gallery !== state.gallery || last.removed !== state.removed) selection.clear();
+	const about = galleryOf(state.gallery);
 	box.show(state);
 	strip.show(state);
 	filters.show(state, isPanelOpen);
-	$("#gallery").value = state.gallery || $("#gallery option")?.value;
-	const title = state.q.trim() || (state.like !== null ? t("detail.like") : "");
-	document.title = title ? `${title} · tuwen 图文` : "tuwen 图文";
-	const isAsked = answers.ask(request(state), state.image?.key);
-	if (!isAsked && state.min !== shownMin) view(state, "same");
+	$("#gallery").value = about?.name;
+	for (const option of $("#versus")) option.hidden = option.value === about?.name;
+	document.title = [state.q.trim(), "tuwen 图文"].filter(Boolean).join(" · ");
+	// What cannot be done here is not offered.
+	$("#add").hidden = !mayWrite();
+	$("#key").hidden = mayWrite();
+	$("#removed").hidden = !about?.removed || !mayWrite();
+	$("#removed").textContent = t("Removed pictures ({n})", { n: about?.removed });
+	// A server that knows no match probabilities does not fold either.
+	$("#folding").hidden = about?.calibrated === undefined;
+	main.show(state, state.gallery);
+	compare(state);
 	showItem(state);
+	last = state;
+}
+
+/// The same query of another gallery, beside the first one.
+async function compare(state) {
+	document.body.classList.toggle("comparing", Boolean(state.versus));
+	if (!state.versus) {
+		versus?.root.remove();
+		versus = null;
+		return;
+	}
+	// A hit of the second column is opened by exchanging the two.
+	versus ??= columnOf("versus", ({ id }) => ({ item: id, gallery: current().versus, versus: galleryOf(current().gallery).name }), titles);
+	$("#columns").append(versus.root);
+	if (state.like === null) return versus.show(state, state.versus);
+	// An item's number means nothing there: its picture does.
+	const answer = await fetch(api.thumbnailOf(state.like, state.gallery, 640));
+	const url = await dataUrl(await answer.blob());
+	if (state === current()) versus.show({ ...state, like: null, image: { url, key: `like ${state.like}` } }, state.versus);
 }
 
 function showItem(state) {
-	if (state.item === null) {
-		const wasOpen = $("#detail").open;
-		detail.hide();
-		if (wasOpen && lastItem !== null && grid.indexOf(lastItem) >= 0) grid.focus(grid.indexOf(lastItem));
-	} else detail.show(state.item, grid.hits().find((hit) => hit.id === state.item), state.gallery);
-	lastItem = state.item;
-}
-let lastItem = null;
-let shownMin = 0;
-
-function showAnswer(answer, how) {
-	const state = current();
-	$("#error").hidden = true;
-	const remarks = answer.remarks.map((text) => el("p", { class: "notice", text }));
-	if (answer.hasChanged) {
-		remarks.push(el("p", { class: "notice" }, t("page.changed"), " ", button("link", t("page.reload"), answers.again)));
+	if (state.item !== null) {
+		return detail.show(state.item, grid.hits().find(({ id }) => id === state.item), state.gallery);
 	}
-	$("#remarks").replaceChildren(...remarks);
-	view(state, how);
-	if (state.item !== null) showItem(state);
+	detail.hide();
+	if (last.item) grid.focus(grid.indexOf(last.item));
 }
 
-const best = (answer) => answer.hits.reduce((most, hit) => Math.max(most, hit.score ?? 0), 0);
+function titles() {
+	const { gallery: first, versus: second } = current();
+	for (const [each, name] of [[main, first], [versus, second]]) {
+		const about = galleryOf(name);
+		if (each && about) each.title.textContent = `${about.name} · ${about.model}`;
+	}
+}
 
-/// The hits of the answer that reach the threshold. `how` is as answers tell it, "same" where only the threshold
-/// has changed, or "language".
-function view(state, how) {
-	const { answer } = answers;
-	if (!answer) return;
-	shownMin = state.min;
-	strip.scale(best(answer), state.min);
-	const isScored = state.min > 0 && answer.hits[0]?.score !== undefined;
-	const hits = isScored ? answer.hits.filter((hit) => hit.score >= state.min) : answer.hits;
-	// In the order of scores nothing that is still to come can reach it.
-	const done = answer.done || (isScored && state.sort === "relevance" && hits.length < answer.hits.length);
-	grid.show(hits, done, how === "more" || how === "same");
+/// After the first column has shown an answer.
+function shown({ how, answer, best, counted }) {
+	const state = current();
+	titles();
+	if (how !== "same") $("#error").hidden = true;
+	strip.scale(best, state.min);
+	$("#count").textContent = counted;
 	if (how === "new") scrollTo(0, 0);
 	if (how === "back") scrollTo(0, answer.scroll ?? 0);
-	strip.count(isScored ? aboveText(hits.length, done, state.min, answer) : totalText(state.kind, answer));
-	nothing(state, hits.length === 0 && done, answer);
+	selection.draw();
+	if (state.item !== null && how !== "same") showItem(state);
 }
 
-const aboveText = (n, done, min, { total }) =>
-	t("count.above", { n: count(n), more: done ? "" : "+", total: count(total), min: min.toFixed(2) });
-
-function totalText(kind, { total, took_ms: took }) {
-	const all = t(`count.${kind}${total === 1 ? ".1" : ""}`, { n: count(total) });
-	return took === undefined ? all : t("count.took", { count: all, ms: Math.max(1, Math.round(took)) });
-}
-
-/// Says why nothing is shown, and offers the way out.
-function nothing(state, isEmpty, answer) {
-	const place = $("#nothing");
-	place.hidden = !isEmpty;
-	if (!isEmpty) return;
-	const say = (title, text, way, changes) =>
-		place.replaceChildren(
-			el("h2", { text: t(title) }),
-			el("p", { text }),
-			...(way ? [button("button primary", t(way), () => change(changes))] : []),
-		);
-	if (answer.hits.length) {
-		const reached = { min: state.min.toFixed(2), best: best(answer).toFixed(3) };
-		say("none.title", t("none.below", reached), "none.lower", { min: 0 });
-	} else if (state.words === "exact") say("none.title", t("none.words"), "none.meaning", { words: "off" });
-	else if (state.filters.length || state.where) say("none.title", t("none.filtered"), "none.clear", { filters: [], where: "" });
-	else if (hasQuery(state)) say("none.title", t("none.page"));
-	else say("none.empty", t("none.empty.detail"));
-}
-
-function busy(isBusy) {
-	$("#results").ariaBusy = isBusy;
-}
-
-function failed(problem) {
-	$("#error-title").textContent = problem.title;
-	$("#error-detail").textContent = problem.message === problem.title ? "" : problem.message;
+function failed({ title, message }) {
+	$("#error-title").textContent = title ?? message;
+	$("#error-detail").textContent = title ? message : "";
 	$("#error").hidden = false;
-	$("#nothing").hidden = true;
 }
 
-let fading = 0;
-function toast(text) {
-	$("#toast").textContent = text;
-	$("#toast").hidden = false;
-	clearTimeout(fading);
-	fading = setTimeout(() => ($("#toast").hidden = true), 5000);
+/// After the gallery was changed from here.
+function renew() {
+	stats();
+	filters.reload();
+	if (scrollY < innerHeight) answers.again();
 }
 
 function panel(isOpen) {
@@ -204,61 +165,90 @@ function panel(isOpen) {
 	filters.show(current(), isOpen);
 }
 
+function toggle() {
+	panel(!isPanelOpen);
+	// Where the panel covers the page, the keyboard goes with it.
+	if (!isPanelOpen) $("#open-filters").focus();
+	else if (!wide.matches) $("#close-filters").focus();
+}
+
+async function writeKey() {
+	$("#keys").hidePopover();
+	api.forgetKey();
+	if (!(await api.askKey(t("One that may write; until this tab is closed.")))) return;
+	await stats();
+	if (!mayWrite()) toast(t("This key may only read."));
+}
+
 function wire() {
 	translate();
-	for (const node of document.querySelectorAll("[data-icon]")) node.prepend(icon(node.dataset.icon));
-	on("#retry", "click", () => answers.again());
-	const toggle = () => {
-		panel(!isPanelOpen);
-		// Where the panel covers the page, the keyboard goes with it.
-		if (!isPanelOpen) $("#open-filters").focus();
-		else if (!wide.matches) $("#close-filters").focus();
+	for (const node of $$("[data-icon]")) node.prepend(icon(node.dataset.icon));
+	$("#columns").append(main.root);
+	const clicks = {
+		retry() {
+			api.forgetKey();
+			for (const each of [main, versus]) each?.answers.again();
+		},
+		language() {
+			switchLanguage();
+			filters.reload();
+			show(current());
+			for (const each of [main, versus]) each?.view("language");
+		},
+		theme() {
+			const isDark = (page.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches && "dark")) === "dark";
+			page.dataset.theme = isDark ? "light" : "dark";
+			local.set("theme", page.dataset.theme);
+		},
+		key: writeKey,
+		removed: () => change({ ...ALL, removed: "only" }),
+		"open-filters": toggle,
+		"close-filters": toggle,
+		veil: toggle,
 	};
-	for (const id of ["#open-filters", "#close-filters", "#veil"]) on(id, "click", toggle);
-	on("#language", "click", () => {
-		switchLanguage();
-		filters.reload();
-		show(current());
-		if (answers.answer) view(current(), "language");
-	});
-	on("#theme", "click", () => {
-		const theme = page.dataset.theme === "dark" ? "light" : "dark";
-		page.dataset.theme = theme;
-		local.set("theme", theme);
-	});
-	on("#help", "click", () => $("#keys").showModal());
-	on("#close-keys", "click", () => $("#keys").close());
-	on("#keys", "click", (event) => event.target === event.currentTarget && $("#keys").close());
-	on("#gallery", "change", (event) => change({ gallery: event.target.value, filters: [], where: "", like: null }));
-	on("#brand", "click", (event) => {
-		if (event.metaKey || event.ctrlKey) return;
-		event.preventDefault();
-		change({ ...NO_QUERY, filters: [], where: "", kind: "image", sort: "relevance", words: "off" });
-		scrollTo(0, 0);
-	});
+	for (const [id, act] of Object.entries(clicks)) on(`#${id}`, "click", act);
+	on("#gallery", "change", (event) => change({ gallery: event.target.value, filters: [], removed: "", like: null, versus: "" }));
 	on(window, "keydown", (event) => {
-		if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || $("dialog[open]")) return;
-		const keys = { "/": box.focus, "?": () => $("#keys").showModal(), f: toggle };
-		if (event.key === "Escape" && isPanelOpen) toggle();
-		if (!keys[event.key]) return;
+		const isTyping = event.target.matches?.("select, input:not([type=checkbox], [type=range])");
+		if (event.ctrlKey || event.metaKey || event.altKey || isTyping || $("dialog[open], .sheet:popover-open")) return;
+		const escape = selection.marks.isOn() ? selection.clear : isPanelOpen && toggle;
+		const act = { "/": box.focus, "?": () => $("#keys").showPopover(), f: toggle, Escape: escape }[event.key];
+		if (!act) return;
 		event.preventDefault();
-		keys[event.key]();
+		act();
 	});
 	on(window, "scroll", () => answers.answer && (answers.answer.scroll = scrollY), { passive: true });
 }
 
-async function galleries() {
+/// Which galleries there are, and what may be done with them.
+async function stats() {
 	try {
-		const { galleries: all } = await api.stats();
-		$("#gallery").replaceChildren(...all.map(({ name }) => el("option", { text: name })));
-		$("#gallery-choice").hidden = all.length < 2;
-		$("#gallery").value = current().gallery || all[0]?.name;
+		({ galleries } = await api.get("/v1/stats"));
 	} catch {
-		// The query fails as well and says why.
+		return; // the query fails as well and says why
 	}
+	session.set("galleries", galleries);
+	if (current()) offer();
+}
+
+function offer() {
+	const option = ({ name }) => el("option", { value: name, text: name });
+	$("#gallery").replaceChildren(...galleries.map(option));
+	$("#gallery").hidden = $("#versus").hidden = galleries.length < 2;
+	$("#versus").replaceChildren($("#versus").firstElementChild, ...galleries.map(option));
+	show(current());
+}
+
+function begin() {
+	start(show);
+	offer();
+	panel(isPanelOpen);
 }
 
 wire();
-panel(isPanelOpen);
-start(show);
-galleries();
+// What the server can do decides what it is asked.
+if (galleries.length) begin();
+stats().then(() => {
+	if (!current()) begin();
+	if (mayWrite()) adding.poll();
+});

@@ -2,43 +2,52 @@
 
 export const page = document.documentElement;
 export const $ = (selector, root = document) => root.querySelector(selector);
+export const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
 
 /// Listens to an event of a node, or of the first one of a selector.
 export const on = (target, event, listener, options) =>
 	(typeof target === "string" ? $(target) : target).addEventListener(event, listener, options);
 
-/// An element; `props` are attributes, but for `text` (its text), `on` (listeners) and those that are null or false.
+/// An element; `props` are attributes, but for `text`, functions (listeners) and what is undefined or false.
 export function el(tag, props = {}, ...children) {
 	const node = document.createElement(tag);
 	for (const [name, value] of Object.entries(props)) {
-		if (name === "text") node.textContent = value;
-		else if (name === "on") for (const [event, listener] of Object.entries(value)) on(node, event, listener);
-		else if (value !== null && value !== false && value !== undefined) node.setAttribute(name, value === true ? "" : value);
+		if (typeof value === "function") on(node, name, value);
+		else if (name === "text") node.textContent = value;
+		else if (value !== undefined && value !== false) node.setAttribute(name, value);
 	}
-	node.append(...children.filter((child) => child !== null && child !== false));
+	node.append(...children.filter(Boolean));
 	return node;
-}
-
-/// An icon of the sprite in index.html.
-export function icon(name) {
-	const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-	const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
-	use.setAttribute("href", `#i-${name}`);
-	svg.setAttribute("class", "icon");
-	svg.setAttribute("viewBox", "0 0 24 24");
-	svg.setAttribute("aria-hidden", "true");
-	svg.append(use);
-	return svg;
 }
 
 /// A button with a text, or with `children` in its place.
 export const button = (className, text, click, ...children) =>
-	el("button", { type: "button", class: className, ...(text && { text }), on: { click } }, ...children);
+	el("button", { type: "button", class: className, text: text ?? "", click }, ...children);
 
-/// A chip with a button that removes it; `shown` is its text or an element.
-export const chip = (kind, shown, removing, remove) =>
-	el("li", { class: `chip ${kind}` }, ...shown,
-		el("button", { type: "button", class: "chip-remove", "aria-label": removing, title: removing, on: { click: remove } }, icon("close")));
+const RING = "M20.5 12a8.5 8.5 0 1 1-17 0 8.5 8.5 0 0 1 17 0";
+const ICONS = {
+	search: "M17.5 11a6.5 6.5 0 1 1-13 0 6.5 6.5 0 0 1 13 0m-1.5 5 4.5 4.5",
+	close: "m6.5 6.5 11 11m0-11-11 11",
+	picture: "M4 5h16v14H4zm0 12 5.5-5.5 3.5 3.5 2.5-2.5L20 17M14.6 9h.1",
+	filter: "M4 7h16M7 12h10m-7 5h4",
+	theme: `${RING}M12 3.5v17m2.8-16v15m2.8-13v11`,
+	help: `${RING}M9 9.2a3 3 0 1 1 4.3 2.7c-.9.5-1.3 1-1.3 2.1m0 3.2v.1`,
+	left: "m14.5 5.5-6.5 6.5 6.5 6.5",
+	right: "m9.5 5.5 6.5 6.5-6.5 6.5",
+	plus: "M12 5.5v13M5.5 12h13",
+	minus: "M5.5 12h13",
+	check: "m6 12.5 4 4 8-9",
+};
+
+export function icon(name) {
+	const [svg, path] = ["svg", "path"].map((tag) => document.createElementNS("http://www.w3.org/2000/svg", tag));
+	path.setAttribute("d", ICONS[name]);
+	svg.setAttribute("class", "icon");
+	svg.setAttribute("viewBox", "0 0 24 24");
+	svg.setAttribute("aria-hidden", "true");
+	svg.append(path);
+	return svg;
+}
 
 /// Storage may be missing, full or switched off: the page then just forgets.
 const safe = (area) => ({
@@ -57,7 +66,3 @@ const safe = (area) => ({
 });
 export const local = safe(() => localStorage);
 export const session = safe(() => sessionStorage);
-
-/// Whether letters belong to a field just now and are no commands.
-export const isTyping = (target) =>
-	target.matches?.("select, input:not([type=checkbox], [type=range], [type=radio])");

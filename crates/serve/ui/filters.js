@@ -1,137 +1,102 @@
-// The panel of filters: for each field its values with their counts, or a range. Counts are of the items that the other
-// filters leave, so that a second value of the same field can still be chosen.
+// The panel of filters: for each field its values with their counts. These are of the items that the other filters leave, so
+// that a second value of the same field can still be chosen.
 
-import { $, button, el, on } from "./dom.js";
+import { $, $$, el, on } from "./dom.js";
 import * as api from "./api.js";
-import { count, fieldName, t, valueName } from "./i18n.js";
-import { whereOf } from "./state.js";
+import { count, fieldName, valueName } from "./i18n.js";
+import { change, whereOf } from "./state.js";
 
 const FIRST = ["year", "tag", "camera", "folder", "extension", "orientation"];
-const AS_RANGE = new Set(["width", "height", "megapixels", "bytes", "latitude", "longitude", "altitude"]);
-// Hardly two items share one of these; the words of a query find them.
-const LEFT_OUT = new Set(["name", "description"]);
-const FEW = 8;
-const MANY = 100;
+// Hardly two items share one of these; the query has words and ranges for them.
+const LEFT_OUT = ["name", "description", "date", "width", "height", "megapixels", "bytes", "latitude", "longitude", "altitude"];
+const MOST = 50; // values of a field
 
-/// Wires the panel; `change(changes, how)` as for the box, `known(fields)` tells which fields there are.
-export function createFilters({ change, known }) {
+export function createFilters(known) {
 	const groups = $("#groups");
 	let state = null;
 	let isOpen = false;
 	let gallery = null;
 	let asked = new AbortController();
+	let drawn = ""; // of which filters the counts are
 
 	async function load() {
 		gallery = state.gallery;
-		const fields = (await api.fields(gallery)).fields.filter(({ name }) => !LEFT_OUT.has(name));
-		const place = ({ name }) => (FIRST.includes(name) ? FIRST.indexOf(name) : FIRST.length);
-		fields.sort((a, b) => place(a) - place(b));
-		groups.replaceChildren(...fields.map(group));
-		known(fields);
-		if (isOpen) refresh();
-		else drawn = "";
+		drawn = "";
+		try {
+			const { fields } = await api.get("/v1/fields", { gallery });
+			const place = ({ name }) => (FIRST.includes(name) ? FIRST.indexOf(name) : FIRST.length);
+			fields.sort((a, b) => place(a) - place(b));
+			groups.replaceChildren(...fields.filter(({ name }) => !LEFT_OUT.includes(name)).map(group));
+			known(fields);
+			if (isOpen) refresh();
+			const { values } = await api.get("/v1/fields/tag", { k: MOST, gallery });
+			$("#tags").replaceChildren(...values.map(({ value }) => el("option", { value })));
+		} catch {
+			gallery = null; // the results are asked for as well, and say what is wrong
+		}
 	}
 
-	function group(field) {
-		const isRange = field.type === "date" || (field.type === "number" && AS_RANGE.has(field.name));
+	function group({ name }) {
 		const body = el("div", { class: "group-body" });
-		const details = el("details", { class: "group", "data-field": field.name },
-			el("summary", {}, el("span", { text: fieldName(field.name) }), el("span", { class: "chosen" })), body);
-		details.open = FIRST.slice(0, 4).includes(field.name);
-		if (isRange) range(body, field);
-		else {
-			details.dataset.values = FEW;
-			// Not "toggle", which also tells of groups that were open from the beginning.
-			on(details.firstChild, "click", () => details.open || fill(details));
-		}
+		const details = el("details", { class: "group", "data-field": name },
+			el("summary", {}, fieldName(name), el("span", { class: "chosen" })), body);
+		details.open = FIRST.slice(0, 4).includes(name);
+		// Not "toggle", which also tells of groups that were open from the beginning.
+		on(details.firstChild, "click", () => details.open || fill(details));
 		return details;
-	}
-
-	const of = (name, sign) => state.filters.filter((filter) => filter.name === name && filter.sign === sign);
-
-	function set(name, sign, value) {
-		const rest = state.filters.filter((filter) => filter.name !== name || filter.sign !== sign);
-		change({ filters: value ? [...rest, { name, sign, value }] : rest });
-	}
-
-	function range(body, { name, type }) {
-		const kind = type === "date" ? { type: "date" } : { type: "number", step: "any", inputmode: "decimal" };
-		for (const [sign, label] of [[">=", "page.range-from"], ["<=", "page.range-to"]]) {
-			const input = el("input", { "data-sign": sign, ...kind, on: { change: () => set(name, sign, input.value) } });
-			body.append(el("label", { class: "range" }, el("span", { text: t(label) }), input));
-		}
 	}
 
 	async function fill(details) {
 		const name = details.dataset.field;
-		const most = Number(details.dataset.values);
 		const body = $(".group-body", details);
-		let values;
-		try {
-			const about = { where: whereOf(state, name), kind: state.kind, k: most + 1, gallery };
-			({ values } = await api.values(name, about, asked.signal));
-		} catch {
-			return; // the same filter is asked for by the results, which say what is wrong
-		}
-		const chosen = of(name, "=").map((filter) => filter.value);
-		const shown = values.slice(0, most).map(({ value, items }) => [String(value), items]);
+		const about = { where: whereOf(state, name), kind: state.kind, k: MOST, gallery };
+		const { values } = await api.get(`/v1/fields/${encodeURIComponent(name)}`, about, asked.signal).catch(() => ({ values: [] }));
+		const chosen = state.filters.filter((filter) => filter.name === name).map(({ value }) => value);
+		const shown = values.map(({ value, items }) => [String(value), items]);
 		if (values.every(({ value }) => value > 0)) shown.sort(([a], [b]) => b - a); // the newest year first
 		// What is chosen stays in sight, also where the other filters leave nothing of it.
 		for (const value of chosen) if (!shown.some(([other]) => other === value)) shown.unshift([value, 0]);
-		const held = body.contains(document.activeElement) ? document.activeElement.value : null;
+		const held = body.contains(document.activeElement) && document.activeElement.value;
 		body.replaceChildren(...shown.map(([value, items]) => choice(name, value, items, chosen.includes(value))));
-		if (values.length > most && most < MANY) {
-			body.append(button("link", t("filter.more"), () => {
-				details.dataset.values = MANY;
-				fill(details);
-			}));
-		}
-		if (!shown.length) body.append(el("p", { class: "quiet", text: t("filter.none") }));
 		// The box that was just ticked keeps the keyboard.
-		if (held !== null) [...body.querySelectorAll("input")].find((input) => input.value === held)?.focus();
+		$$("input", body).find((input) => input.value === held)?.focus();
 	}
 
 	function choice(name, value, items, checked) {
-		const tick = (event) => {
-			const rest = state.filters.filter((filter) => filter.name + filter.sign + filter.value !== `${name}=${value}`);
-			change({ filters: event.target.checked ? [...rest, { name, sign: "=", value }] : rest });
-		};
-		const input = el("input", { type: "checkbox", value, on: { change: tick } });
+		const input = el("input", { type: "checkbox", value, change() {
+			const others = state.filters.filter((filter) => filter.name !== name || filter.value !== value);
+			change({ filters: input.checked ? [...others, { name, value }] : others });
+		} });
 		input.checked = checked;
 		return el("label", { class: "choice" }, input, el("span", { class: "value", text: valueName(name, value) }),
 			el("span", { class: "items", text: count(items) }));
 	}
 
-	let drawn = "";
+	const counted = () => JSON.stringify([whereOf(state), state.kind]);
+
 	function refresh() {
 		asked.abort();
 		asked = new AbortController();
-		drawn = JSON.stringify([whereOf(state), state.kind]);
+		drawn = counted();
 		for (const details of groups.children) {
-			const name = details.dataset.field;
-			const chosen = state.filters.filter((filter) => filter.name === name).length;
-			$(".chosen", details).textContent = chosen || "";
-			for (const input of details.querySelectorAll("input[data-sign]")) {
-				input.value = of(name, input.dataset.sign)[0]?.value ?? "";
-			}
-			if (details.dataset.values && details.open) fill(details);
+			$(".chosen", details).textContent = state.filters.filter(({ name }) => name === details.dataset.field).length || "";
+			if (details.open) fill(details);
 		}
 	}
 
-	on("#where", "change", (event) => change({ where: event.target.value.trim() }));
-	on("#words", "change", (event) => change({ words: event.target.value }));
+	on("#words", "change", (event) => change({ words: event.target.checked ? "fuse" : "off" }));
+	on("#fold", "change", (event) => change({ fold: event.target.checked ? "on" : "off" }));
 
 	return {
-		/// Shows a state; the fields and counts are asked for only while the panel is open.
+		/// Shows a state; the counts are asked for only while the panel is open.
 		show(next, open) {
 			state = next;
 			isOpen = open;
-			$("#where").value = state.where;
-			$("#words").value = state.words;
-			if (gallery !== state.gallery) return load().catch(() => (gallery = null));
-			if (isOpen && drawn !== JSON.stringify([whereOf(state), state.kind])) refresh();
-			return null;
+			$("#words").checked = state.words === "fuse";
+			$("#fold").checked = state.fold === "on";
+			if (gallery !== state.gallery) load();
+			else if (isOpen && drawn !== counted()) refresh();
 		},
-		reload: () => load().catch(() => (gallery = null)),
+		reload: load,
 	};
 }

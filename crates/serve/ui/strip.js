@@ -1,14 +1,13 @@
 // The strip below the box: what is searched, how it is sorted, the threshold, the chips of filters, and the count.
 
-import { $, chip, el, on } from "./dom.js";
+import { $, on } from "./dom.js";
 import { fieldName, t } from "./i18n.js";
-import { hasQuery, isMixed } from "./state.js";
+import { change, hasQuery, isMixed } from "./state.js";
+import { chip } from "./widgets.js";
 
-const SIGNS = { "=": ":", ">=": " ≥", "<=": " ≤" };
 const DRAG_MS = 120;
 
-/// Wires the strip. `change(changes, how)` as for the box; `threshold(min)` is called while the slider moves.
-export function createStrip({ change, threshold }) {
+export function createStrip(threshold) {
 	const slider = $("#min");
 	let pause = 0;
 	const soon = (changes) => {
@@ -16,55 +15,46 @@ export function createStrip({ change, threshold }) {
 		pause = setTimeout(change, DRAG_MS, changes, "type");
 	};
 
-	for (const radio of document.querySelectorAll("input[name=kind]")) {
-		on(radio, "change", () => change({ kind: radio.value }));
-	}
-	on("#sort", "change", (event) => change({ sort: event.target.value }));
+	for (const name of ["kind", "sort"]) on(`#${name}`, "change", (event) => change({ [name]: event.target.value }));
+	on("#versus", "change", (event) => change({ versus: event.target.value, min: 0 }));
+	on("#weight", "input", (event) => soon({ weight: Number(event.target.value) }));
 	on(slider, "input", () => {
 		const min = Number(slider.value);
 		label(min);
 		threshold(min);
 		soon({ min });
 	});
-	on("#weight", "input", (event) => soon({ weight: Number(event.target.value) }));
 
 	function label(min) {
-		const text = min > 0 ? min.toFixed(2) : t("page.min-off");
+		const text = min > 0 ? min.toFixed(2) : t("any");
 		$("#min-value").textContent = text;
 		slider.setAttribute("aria-valuetext", text);
 	}
 
 	function show(state) {
 		const has = hasQuery(state);
-		for (const radio of document.querySelectorAll("input[name=kind]")) radio.checked = radio.value === state.kind;
-		$("#sort").value = state.sort;
-		$("#sort option").textContent = t(has ? "sort.relevance" : "sort.gallery");
-		$("#threshold").hidden = !has;
+		for (const name of ["kind", "sort", "versus"]) $(`#${name}`).value = state[name];
+		$("#sort option").textContent = t(has ? "Best first" : "As indexed");
+		// Scores of two models are not comparable.
+		$("#threshold").hidden = !has || Boolean(state.versus);
 		$("#mix").hidden = !isMixed(state);
 		if (document.activeElement !== $("#weight")) $("#weight").value = state.weight;
 		label(state.min);
-		const chips = state.filters.map((filter) => {
-			const text = `${fieldName(filter.name)}${SIGNS[filter.sign]} ${filter.value}`;
-			return shown(text, () => change({ filters: state.filters.filter((other) => other !== filter) }));
-		});
-		if (state.where) chips.push(shown(state.where, () => change({ where: "" })));
-		if (state.words !== "off") chips.push(shown(t(`words.${state.words}`), () => change({ words: "off" })));
+		const shown = (text, changes) => chip("filter", [text], text, () => change(changes));
+		const chips = state.filters.map((filter) =>
+			shown(`${fieldName(filter.name)}: ${filter.value}`, { filters: state.filters.filter((other) => other !== filter) }));
+		if (state.removed) chips.push(shown(t("Removed pictures"), { removed: "" }));
 		$("#filters-on").replaceChildren(...chips);
 		$("#filters-on").hidden = !chips.length;
 	}
-
-	const shown = (text, remove) =>
-		chip("filter", [el("span", { class: "chip-text", text })], t("page.remove-named", { name: text }), remove);
 
 	return {
 		show,
 		/// The slider ends at the best score: beyond it nothing is left to see.
 		scale(best, min) {
-			const top = Math.max(0.05, min, Math.ceil(best * 100) / 100);
-			slider.max = top;
+			slider.max = Math.max(0.05, min, Math.ceil(best * 100) / 100);
 			slider.value = min;
 			label(min);
 		},
-		count: (text) => ($("#count").textContent = text),
 	};
 }

@@ -4,86 +4,76 @@ import { on } from "./dom.js";
 
 const MOST = 12;
 
-/// Makes `image` inside `stage` zoomable. `swipe(step)` is called with 1 or -1; returns { by(factor), reset() }.
 export function zoomable(stage, image, swipe) {
 	let [scale, x, y] = [1, 0, 0];
 	const pointers = new Map();
-	let start = null; // of a gesture: where it began, with how many pointers
+	let start = null; // where a gesture began
 
-	function apply() {
-		// The picture never leaves the stage by more than it is larger.
-		const room = (size, shown) => Math.max(0, (shown * scale - size) / 2);
-		const [wide, high] = [room(stage.clientWidth, image.clientWidth), room(stage.clientHeight, image.clientHeight)];
-		x = Math.min(wide, Math.max(-wide, x));
-		y = Math.min(high, Math.max(-high, y));
+	/// The picture never leaves the stage by more than it is larger.
+	function within(at, size, shown) {
+		const room = Math.max(0, (shown * scale - size) / 2);
+		return Math.min(room, Math.max(-room, at));
+	}
+
+	function move(toX, toY) {
+		x = within(toX, stage.clientWidth, image.clientWidth);
+		y = within(toY, stage.clientHeight, image.clientHeight);
 		image.style.transform = scale === 1 ? "" : `translate(${x}px,${y}px) scale(${scale})`;
 		stage.classList.toggle("zoomed", scale > 1);
 	}
 
-	/// Scales so that the point under (left, top) of the window stays where it is.
-	function to(next, left, top) {
+	/// Scales so that a point of the window, or the middle, stays where it is.
+	function to(next, at) {
 		const box = stage.getBoundingClientRect();
-		const [dx, dy] = [left - box.left - box.width / 2, top - box.top - box.height / 2];
-		const wanted = Math.min(MOST, Math.max(1, next));
-		x = dx - ((dx - x) * wanted) / scale;
-		y = dy - ((dy - y) * wanted) / scale;
-		scale = wanted;
-		apply();
+		const dx = at ? at.clientX - box.left - box.width / 2 : 0;
+		const dy = at ? at.clientY - box.top - box.height / 2 : 0;
+		const by = Math.min(MOST, Math.max(1, next)) / scale;
+		scale *= by;
+		move(dx - (dx - x) * by, dy - (dy - y) * by);
 	}
 
-	const centre = () => {
-		const box = stage.getBoundingClientRect();
-		return [box.left + box.width / 2, box.top + box.height / 2];
-	};
-	const mean = (axis) => [...pointers.values()].reduce((sum, point) => sum + point[axis], 0) / pointers.size;
-	const spread = () => {
-		const [a, b] = [...pointers.values()];
-		return b ? Math.hypot(a.x - b.x, a.y - b.y) : 0;
-	};
-	const begin = () => {
-		start = pointers.size ? { x: mean("x"), y: mean("y"), spread: spread(), scale, fromX: x, fromY: y } : null;
-	};
+	function fingers() {
+		const [a, b = a] = [...pointers.values()];
+		const spread = Math.hypot(a.clientX - b.clientX, a.clientY - b.clientY);
+		return { clientX: (a.clientX + b.clientX) / 2, clientY: (a.clientY + b.clientY) / 2, spread };
+	}
+	function begin() {
+		if (pointers.size) start = { ...fingers(), scale, x, y };
+	}
 
 	on(stage, "wheel", (event) => {
 		event.preventDefault();
-		to(scale * Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.002)), event.clientX, event.clientY);
+		to(scale * Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.002)), event);
 	}, { passive: false });
-	on(stage, "dblclick", (event) => {
-		if (event.target.closest("button")) return;
-		to(scale > 1 ? 1 : 2.5, event.clientX, event.clientY);
-	});
+	on(stage, "dblclick", (event) => to(scale > 1 ? 1 : 2.5, event));
 	on(stage, "pointerdown", (event) => {
-		if (event.button !== 0 || event.target.closest("button")) return;
-		pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
+		if (event.button !== 0) return;
+		pointers.set(event.pointerId, event);
 		stage.setPointerCapture(event.pointerId);
 		begin();
 	});
 	on(stage, "pointermove", (event) => {
 		if (!pointers.has(event.pointerId)) return;
-		pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
-		if (pointers.size > 1 && start.spread) to((start.scale * spread()) / start.spread, mean("x"), mean("y"));
-		else if (scale > 1) {
-			x = start.fromX + mean("x") - start.x;
-			y = start.fromY + mean("y") - start.y;
-			apply();
-		}
+		pointers.set(event.pointerId, event);
+		const now = fingers();
+		if (now.spread && start.spread) to((start.scale * now.spread) / start.spread, now);
+		else if (scale > 1) move(start.x + now.clientX - start.clientX, start.y + now.clientY - start.clientY);
 	});
 	const end = (event) => {
 		if (!pointers.has(event.pointerId)) return;
-		const [dx, dy] = [event.clientX - start.x, event.clientY - start.y];
+		const [dx, dy] = [event.clientX - start.clientX, event.clientY - start.clientY];
 		const isSwipe = event.type === "pointerup" && event.pointerType === "touch" && pointers.size === 1 && scale === 1;
 		pointers.delete(event.pointerId);
 		begin();
 		if (isSwipe && Math.abs(dx) > 50 && Math.abs(dx) > 2 * Math.abs(dy)) swipe(dx < 0 ? 1 : -1);
 	};
-	on(stage, "pointerup", end);
-	on(stage, "pointercancel", end);
+	for (const name of ["pointerup", "pointercancel"]) on(stage, name, end);
 
 	return {
-		by: (factor) => to(scale * factor, ...centre()),
+		by: (factor) => to(scale * factor),
 		reset() {
-			[scale, x, y] = [1, 0, 0];
-			apply();
+			scale = 1;
+			move(0, 0);
 		},
 	};
 }

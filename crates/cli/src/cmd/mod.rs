@@ -8,6 +8,7 @@ pub mod embed;
 pub mod eval;
 pub mod fields;
 pub mod index;
+pub mod mcp;
 pub mod model;
 pub mod runs;
 pub mod score;

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use serde::Serialize;
 use tuwen_index::Modality;
-use tuwen_retrieve::{Fusion, Hit, Query, Search, UNWANTED, Words};
+use tuwen_index::filter::Filter;
+use tuwen_retrieve::{Fusion, Hit, Query, Search, UNWANTED, Words, language};
 
 use crate::gallery::{AmongArgs, GalleryArg, note_fields, open, queries};
 use crate::output::{Force, OutputFile};
@@ -22,13 +23,20 @@ use crate::terminal::{note, raw, say};
     tuwen search --queries queries.txt --json\n  \
     tuwen search a cat --paths -0\n  \
     tuwen search 海滩 --where 'year >= 2020 AND NOT folder = 备份'\n  \
-    tuwen search A7M4 --exact-words\n\n\
+    tuwen search A7M4 --exact-words\n  \
+    tuwen search 'beach -people year:2020..2023'\n\n\
     --where knows width, height, date, year, camera, folder, tag and others (`tuwen fields` lists those of a \
     gallery), and what caption files bring: =, !=, <, <=, >, >=, IN (…), BETWEEN … AND …, CONTAINS, STARTS WITH, \
-    HAS, AND, OR, NOT, parentheses.")]
+    HAS, AND, OR, NOT, parentheses.\n\n\
+    In one quoted argument the words may say more: -people keeps away, 2:red counts twice, \"birthday cake\" must \
+    stand in a caption or name, year:2020..2023, tag:dog, -folder:backup, before:2024-05 filter, kind:text finds \
+    captions, image:17 what is like item 17. Any other colon is text; --plain takes all of it as words.")]
 pub struct Args {
     /// The words
     words: Vec<String>,
+    /// Take the words as they stand, without the language of queries
+    #[arg(long)]
+    plain: bool,
     /// A picture to search with
     #[arg(long)]
     image: Option<PathBuf>,
@@ -87,14 +95,23 @@ fn fusion(text: &str) -> Result<Fusion, String> {
 /// Searches and prints the hits. Of several queries one that cannot be embedded is reported and skipped;
 /// the exit code is 1.
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let queries = wanted(args)?;
+    let line = args.line()?;
+    let mut queries = wanted(args, &line)?;
     let inputs = [args.image.as_deref(), args.queries.as_deref()];
     let inputs: Vec<&Path> = inputs.into_iter().flatten().collect();
     let plan = |path: &PathBuf| OutputFile::plan(path, &inputs, args.force);
     let html = args.html.as_ref().map(plan).transpose()?;
-    let search = Search { words: args.words_count(), ..args.among.search(args.k as usize)? };
+    let search = narrowed(args, &line)?;
     let modality = search.modality;
     let engine = open(&args.gallery.place().folder, args.model.as_deref(), &args.text_args)?;
+    for &id in &line.like {
+        let known = engine.gallery().item(id)?;
+        let Some(item) = known else {
+            bail!(Usage(format!("image:{id}: the gallery has no such item")))
+        };
+        let vector = engine.gallery().vector(item.id)?;
+        queries = queries.into_iter().map(|q| q.and_item(id, vector.clone(), 1.0)).collect();
+    }
     if engine.len(modality)? == 0 && !args.json {
         note!("{}", if modality == Modality::Image { NO_IMAGES } else { NO_TEXTS });
     }
@@ -128,27 +145,44 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     Ok(code)
 }
 
-fn wanted(args: &Args) -> Result<Vec<Query>> {
+/// Only what the options and the line of words say.
+fn narrowed(args: &Args, line: &language::Line) -> Result<Search> {
+    let mut search = Search { words: args.words_count(), ..args.among.search(args.k as usize)? };
+    search.modality = line.modality.unwrap_or(search.modality);
+    search.phrases.clone_from(&line.phrases);
+    search.filter = match (search.filter.take(), line.filter.clone()) {
+        (Some(given), Some(typed)) => Some(Filter::And(vec![given, typed])),
+        (given, typed) => given.or(typed),
+    };
+    Ok(search)
+}
+
+fn wanted(args: &Args, line: &language::Line) -> Result<Vec<Query>> {
     if let Some(file) = &args.queries {
         let all = queries(file)?.into_iter();
         return Ok(all.map(Query::words).collect());
     }
-    let words = (!args.words.is_empty()).then(|| args.words.join(" "));
-    let nothing = words.is_none() && args.image.is_none();
-    if nothing && (!args.among.has_filter() || !args.not.is_empty()) {
+    if !args.words.is_empty() && args.words.iter().all(|words| words.trim().is_empty()) {
+        bail!(Usage("the query is empty: give some words, or --image FILE alone".into()));
+    }
+    let mut query = Query::default();
+    if !line.words.is_empty() {
+        query = query.and_words(&line.words, 1.0);
+    }
+    query =
+        line.weighted.iter().fold(query, |query, (words, weight)| query.and_words(words, *weight));
+    if let Some(path) = &args.image {
+        query = query.and_picture(path, 1.0);
+    }
+    let unwanted: Vec<&String> = args.not.iter().chain(&line.not).collect();
+    let nothing = query.is_empty() && line.like.is_empty();
+    let filters = args.among.has_filter() || line.filter.is_some();
+    if nothing && (!filters || !unwanted.is_empty()) {
         bail!(Usage(
             "nothing to search for: give some words, --image FILE, --queries FILE or --where FILTER".into()
         ));
     }
-    if words.as_ref().is_some_and(|words| words.trim().is_empty()) {
-        bail!(Usage("the query is empty: give some words, or --image FILE alone".into()));
-    }
-    let mut query = words.map(Query::words).unwrap_or_default();
-    if let Some(path) = &args.image {
-        query = query.and_picture(path, 1.0);
-    }
-    query = args.not.iter().fold(query, |query, words| query.and_words(words, UNWANTED));
-    Ok(vec![query])
+    Ok(vec![unwanted.into_iter().fold(query, |query, words| query.and_words(words, UNWANTED))])
 }
 
 /// What --json prints for each of several queries.
@@ -159,6 +193,17 @@ struct Line<'a> {
 }
 
 impl Args {
+    /// What the words say. Those that are nothing but words stay as they were typed.
+    fn line(&self) -> Result<language::Line> {
+        let words = self.words.join(" ");
+        let plain = language::Line { words: words.clone(), ..language::Line::default() };
+        if self.plain {
+            return Ok(plain);
+        }
+        let line = language::Line::parse(&words)?;
+        Ok(if line.is_plain() { plain } else { line })
+    }
+
     fn words_count(&self) -> Words {
         match (self.exact_words, self.fuse) {
             (true, _) => Words::Exact,

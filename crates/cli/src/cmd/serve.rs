@@ -1,6 +1,6 @@
 //! `tuwen serve`
 
-mod config;
+pub mod config;
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -40,7 +40,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let config = args.flags.clone().over(file).usual();
     let settings = config.settings()?;
     if args.print_config {
-        say!("{}", toml::to_string(&config)?.trim_end());
+        toml::to_string(&config)?.lines().for_each(|line| say!("{line}"));
         return Ok(ExitCode::SUCCESS);
     }
     let log = tracing_subscriber::fmt().with_max_level(config.level()).with_writer(std::io::stderr);

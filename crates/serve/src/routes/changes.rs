@@ -13,8 +13,8 @@ use tuwen_encode::CpuEncoder;
 use tuwen_index::Gallery;
 use tuwen_retrieve::{UPLOADS, Upload, fitted};
 
-use crate::data_uri;
 use crate::extract::{Body, Json, check_text};
+use crate::fetch;
 use crate::guard::MayWrite;
 use crate::openapi::TAG as TAG_PATTERN;
 use crate::problem::{Problem, ProblemType};
@@ -115,7 +115,7 @@ struct Ready {
 }
 
 async fn read(state: &State, shelf: &Shelf, item: NewPicture) -> Result<Ready, Problem> {
-    let bytes = data_uri::bytes_of("image", &item.image)?;
+    let bytes = fetch::picture(state, "image", &item.image).await?;
     let encoder: Arc<CpuEncoder> = Arc::clone(shelf.current().engine.shared_encoder());
     let path = shelf.source.folder.join(UPLOADS).join(&item.name);
     let reading = Arc::clone(&encoder);

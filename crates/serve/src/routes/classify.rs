@@ -12,8 +12,8 @@ use tuwen_eval::classify::{classifier, ranking};
 use tuwen_text::prompt::Templates;
 
 use crate::State;
-use crate::data_uri::bytes_of;
 use crate::extract::{Body, Json, check_text};
+use crate::fetch;
 use crate::openapi::{DATA_URI, WORDS};
 use crate::problem::{Problem, ProblemType};
 use crate::routes::find::of_item;
@@ -46,7 +46,7 @@ pub(crate) async fn classify(
     let encoder = open.engine.shared_encoder();
     let picture = match (&wanted.image, wanted.like) {
         (Some(uri), None) => {
-            let bytes = bytes_of("image", uri)?;
+            let bytes = fetch::picture(&state, "image", uri).await?;
             state.embedder.picture(encoder, "image".into(), bytes).await?.vector.clone()
         }
         (None, Some(id)) => of_item(&state, &open, id).await?,

@@ -3,6 +3,7 @@
 //! What holds pictures together is found once for a generation and kept; a group for each threshold follows from
 //! it at once.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::State as From;
@@ -15,7 +16,7 @@ use tuwen_index::filter::Filter;
 use tuwen_retrieve::Search;
 
 use crate::State;
-use crate::alike::{ALIKE, FLOOR, Link, groups, links, lowest, vectors_of};
+use crate::alike::{ALIKE, Link, groups, links, lowest, thousandths, vectors_of};
 use crate::extract::{Json, Params, window};
 use crate::hits::{Brief, brief};
 use crate::lru::Lru;
@@ -50,6 +51,9 @@ impl Duplicates {
 struct Found {
     ids: Vec<i64>,
     links: Vec<Link>,
+    /// Of groups by their first place and length, which tell them apart: a group of another threshold that begins with
+    /// the same picture holds this one or is in it.
+    scores: Mutex<HashMap<[usize; 2], f32>>,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -95,7 +99,7 @@ pub(crate) async fn duplicates(
     From(state): From<State>,
     Params(wanted): Params<Wanted>,
 ) -> Result<Response, Problem> {
-    let least = thousandths(wanted.threshold.unwrap_or(ALIKE))?;
+    let least = thousandths("threshold", wanted.threshold.unwrap_or(ALIKE))?;
     let (offset, k) = (wanted.offset, window(&state.settings.limits, wanted.k, K, wanted.offset)?);
     let filter = wanted.filter.as_deref().filter(|filter| !filter.trim().is_empty());
     let parsed = filter.map(Filter::parse).transpose()?;
@@ -109,21 +113,12 @@ pub(crate) async fn duplicates(
         let found = inner.duplicates.found(&open, key, parsed)?;
         let groups = groups(found.ids.len(), &found.links, least);
         let total = groups.len();
-        let ids = groups.into_iter().skip(offset).take(k);
-        let ids = ids.map(|group| group.into_iter().map(|at| found.ids[at]).collect::<Vec<_>>());
-        let groups = ids.map(|ids| group(&open, &part, &ids)).collect::<Result<_, _>>()?;
+        let some = groups.iter().skip(offset).take(k);
+        let groups =
+            some.map(|places| found.group(&open, &part, places)).collect::<Result<_, _>>()?;
         Ok(Answer { generation: open.generation, total, groups })
     };
     Ok(Json(state.duplicates.room.run(work).await?).into_response())
-}
-
-fn thousandths(threshold: f32) -> Result<u16, Problem> {
-    let least = (threshold * 1000.0).round();
-    if (f32::from(FLOOR)..=1000.0).contains(&least) {
-        return Ok(least as u16);
-    }
-    let floor = f32::from(FLOOR) / 1000.0;
-    Err(Problem::value(format!("threshold: {threshold} is not between {floor} and 1")))
 }
 
 impl Duplicates {
@@ -150,19 +145,32 @@ impl Duplicates {
         }
         let ids: Vec<i64> = listed.items.into_iter().map(|(id, _)| id).collect();
         let links = links(&vectors_of(open, &ids)?, open.engine.encoder().dim());
-        let weight = 8 * (ids.len() + links.len()) + 4 * links.len() + 256;
-        let found = Arc::new(Found { ids, links });
+        // With as many scores as pictures beside them.
+        let weight = 40 * ids.len() + 12 * links.len() + 256;
+        let found = Arc::new(Found { ids, links, scores: Mutex::default() });
         kept().put(key, Arc::clone(&found), weight);
         Ok(found)
     }
 }
 
-fn group(open: &Open, part: &str, ids: &[i64]) -> Result<Group, Problem> {
-    let score = lowest(&vectors_of(open, ids)?, open.engine.encoder().dim());
-    let gallery = open.aside();
-    let items = ids.iter().map(|&id| brief(&gallery, id, part));
-    Ok(Group {
-        items: items.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect(),
-        score,
-    })
+impl Found {
+    /// Blocks.
+    fn group(&self, open: &Open, part: &str, places: &[usize]) -> Result<Group, Problem> {
+        let ids: Vec<i64> = places.iter().map(|&at| self.ids[at]).collect();
+        let key = [places[0], places.len()];
+        let scores = || self.scores.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = scores().get(&key).copied();
+        let score = match kept {
+            Some(score) => score,
+            None => {
+                let score = lowest(&vectors_of(open, &ids)?, open.engine.encoder().dim());
+                scores().insert(key, score);
+                score
+            }
+        };
+        let gallery = open.aside();
+        let items = ids.iter().map(|&id| brief(&gallery, id, part));
+        let items = items.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+        Ok(Group { items, score })
+    }
 }

@@ -15,7 +15,7 @@ use crate::extract::{Params, Part, item_id};
 use crate::hits::hex;
 use crate::problem::{Problem, ProblemType};
 use crate::routes::find::no_item;
-use crate::shelf::Open;
+use crate::shelf::{Open, Shelf};
 use crate::thumbnail::{SIDE, original, side_for};
 use crate::ui::{is_known, tag};
 
@@ -46,12 +46,27 @@ pub(crate) async fn thumbnail(
     if is_known(&headers, &etag) {
         return Ok((StatusCode::NOT_MODIFIED, kept).into_response());
     }
+    let bytes = shrunk(&state, shelf, item, side).await?;
+    Ok((kept, [(header::CONTENT_TYPE, HeaderValue::from_static("image/jpeg"))], bytes)
+        .into_response())
+}
+
+/// The JPEG of a picture's thumbnail.
+pub(crate) async fn small(
+    state: &State,
+    shelf: &Shelf,
+    id: i64,
+    side: u32,
+) -> Result<Vec<u8>, Problem> {
+    let item = picture(state, &shelf.current(), id).await?;
+    shrunk(state, shelf, item, side_for(side)?).await
+}
+
+async fn shrunk(state: &State, shelf: &Shelf, item: Item, side: u32) -> Result<Vec<u8>, Problem> {
     let (folder, inner) = (shelf.source.folder.clone(), state.clone());
     let limits = state.settings.limits.picture;
     let make = move || inner.thumbnails.get(&folder, &item, side, limits);
-    let bytes = state.pictures.run(make).await?;
-    Ok((kept, [(header::CONTENT_TYPE, HeaderValue::from_static("image/jpeg"))], bytes)
-        .into_response())
+    state.pictures.run(make).await
 }
 
 #[derive(Deserialize, JsonSchema)]

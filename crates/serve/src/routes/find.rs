@@ -9,8 +9,8 @@ use tuwen_retrieve::language::Line;
 use tuwen_retrieve::{Fusion, Ranked, Search, UNWANTED, Words, weighted};
 
 use crate::State;
-use crate::data_uri;
 use crate::extract::{check_text, window};
+use crate::fetch;
 use crate::hits::{Listing, Page, page};
 use crate::problem::{Problem, ProblemType};
 use crate::routes::fold::fold;
@@ -53,7 +53,8 @@ pub(crate) async fn find(
         && wanted.image.is_none()
         && wanted.like.is_none()
         && wanted.not.is_empty();
-    let narrowed = wanted.sort == Sort::Date || wanted.threshold.is_some() || wanted.fold;
+    let least = wanted.fold.least()?;
+    let narrowed = wanted.sort == Sort::Date || wanted.threshold.is_some() || least.is_some();
     let reach = offset + k + usize::from(wanted.without.is_some());
     let reach = if narrowed { reach.max(FUSED) } else { reach };
     let mut ranked = match vector.clone() {
@@ -87,8 +88,8 @@ pub(crate) async fn find(
         ranked.total -= before - ranked.items.len();
     }
     let mut folded = HashMap::new();
-    if wanted.fold {
-        (ranked, folded) = fold(state, open, ranked).await?;
+    if let Some(least) = least {
+        (ranked, folded) = fold(state, open, ranked, least).await?;
     }
     let total = ranked.total;
     let (gallery, open) = (state.gallery_part(shelf), Arc::clone(open));
@@ -208,7 +209,7 @@ async fn vector(
         parts.push((embedded.vector.clone(), weight));
     }
     if let Some(uri) = &wanted.image {
-        let bytes = data_uri::bytes_of("image", uri)?;
+        let bytes = fetch::picture(state, "image", uri).await?;
         let embedded = state.embedder.picture(encoder, "image".into(), bytes).await?;
         parts.push((embedded.vector.clone(), for_pictures));
     }

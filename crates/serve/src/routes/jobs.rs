@@ -47,7 +47,7 @@ pub(crate) async fn add(
 }
 
 /// The folder's full path.
-fn look(path: &FilePath) -> Result<PathBuf, Problem> {
+pub(crate) fn look(path: &FilePath) -> Result<PathBuf, Problem> {
     let shown = path.display();
     if !path.is_absolute() {
         let detail =

@@ -16,6 +16,7 @@ use crate::hits::Hit;
 use crate::openapi::{DATA_URI, Kind, Match};
 use crate::problem::Problem;
 use crate::routes::find::find;
+use crate::routes::fold::Fold;
 
 /// Hits where nobody says how many.
 pub(crate) const K: usize = 20;
@@ -50,7 +51,7 @@ pub(crate) struct Wanted {
     /// Hits below it are left out.
     pub threshold: Option<f32>,
     /// Whether hits that are nearly the same as an earlier one become its `duplicates`.
-    pub fold: bool,
+    pub fold: Fold,
     /// How many hits, 20 where it is not said.
     #[schemars(range(min = 1, max = 1000))]
     pub k: Option<usize>,

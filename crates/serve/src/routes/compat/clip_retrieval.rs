@@ -28,6 +28,8 @@ use crate::scans::Scan;
 use crate::settings::Limits;
 use crate::shelf::{Open, Shelf};
 
+/// From which similarity on it takes a result for another's duplicate.
+const ALIKE: f32 = 0.94;
 /// The longer side of the pictures that lie in an answer.
 const SIDE: u32 = 640;
 /// How many of these lie in one, which has to be in memory.
@@ -79,7 +81,7 @@ pub(crate) async fn knn(
     let scan = Scan { open: Arc::clone(&open), modality, vector: vector.into(), k };
     let mut ranked: Ranked = state.scans.ask(scan).await?;
     if deduplicate {
-        ranked = fold(&state, &open, ranked).await?.0;
+        ranked = fold(&state, &open, ranked, ALIKE).await?.0;
     }
     let ids: Vec<i64> = ranked.items.iter().take(shown).map(|&(id, _)| id).collect();
     let mut known = described(&state, shelf, &open, ids).await?.into_iter();

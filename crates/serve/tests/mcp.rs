@@ -1,0 +1,119 @@
+//! What an assistant gets over HTTP: the tools that it may use, pictures and what is known of them.
+
+mod common;
+
+use axum::body::Body;
+use axum::http::{Method, header};
+use common::{Home, PICTURES, Server, request};
+use serde_json::{Value, json};
+use tuwen_serve::{Keys, Settings};
+
+/// Calls a method of the protocol and returns the whole answer.
+fn call(server: &Server, key: Option<&str>, method: &str, params: Value) -> Value {
+    let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+    let mut request = request(Method::POST, "/mcp")
+        .header(header::CONTENT_TYPE, "application/json")
+        .header(header::ACCEPT, "application/json, text/event-stream");
+    if let Some(key) = key {
+        request = request.header(header::AUTHORIZATION, format!("Bearer {key}"));
+    }
+    let answer = server.ask(request.body(Body::from(body.to_string())).expect("a request"));
+    assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
+    answer.json()
+}
+
+fn tool(server: &Server, name: &str, arguments: Value) -> Value {
+    let answer = call(server, None, "tools/call", json!({ "name": name, "arguments": arguments }));
+    answer["result"].clone()
+}
+
+fn text(result: &Value) -> Value {
+    let text = result["content"][0]["text"].as_str().expect("a text first");
+    serde_json::from_str(text).unwrap_or_else(|_| json!(text))
+}
+
+fn tools(server: &Server, key: Option<&str>) -> Vec<String> {
+    let answer = call(server, key, "tools/list", json!({}));
+    let tools = answer["result"]["tools"].as_array().expect("tools").clone();
+    for tool in &tools {
+        assert!(tool["description"].as_str().is_some_and(|text| text.len() > 20), "{tool}");
+        assert_eq!(tool["inputSchema"]["type"], "object", "{tool}");
+    }
+    let mut names: Vec<String> =
+        tools.iter().map(|tool| tool["name"].as_str().expect("a name").to_owned()).collect();
+    names.sort();
+    names
+}
+
+const READING: [&str; 3] = ["describe_gallery", "search_images", "similar"];
+
+#[test]
+fn an_assistant_finds_pictures_and_sees_them() {
+    let home = Home::new(&PICTURES);
+    let server = home.server();
+    let hello = json!({
+        "protocolVersion": "2025-06-18", "capabilities": {},
+        "clientInfo": { "name": "test", "version": "1" },
+    });
+    let hello = call(&server, None, "initialize", hello);
+    assert_eq!(hello["result"]["serverInfo"]["name"], "tuwen", "{hello}");
+    assert_eq!(tools(&server, None), READING);
+    let found = tool(&server, "search_images", json!({ "query": "一辆公共汽车", "k": 2 }));
+    let told = text(&found);
+    assert_eq!(told["hits"][0]["name"], "bus.png", "{told}");
+    assert_eq!(told["hits"].as_array().map(Vec::len), Some(2));
+    let pictures: Vec<&Value> = found["content"].as_array().expect("content")[1..].iter().collect();
+    assert_eq!(pictures.len(), 2);
+    assert!(pictures.iter().all(|p| p["type"] == "image" && p["mimeType"] == "image/jpeg"));
+    let id = told["hits"][0]["id"].clone();
+    let like = text(&tool(&server, "similar", json!({ "id": id, "k": 3 })));
+    assert!(like["hits"].as_array().expect("hits").iter().all(|hit| hit["id"] != id), "{like}");
+    let about = text(&tool(&server, "describe_gallery", json!({})));
+    assert_eq!((&about["images"], &about["gallery"]), (&json!(8), &json!("photos")));
+    assert!(about["fields"].as_array().is_some_and(|fields| !fields.is_empty()), "{about}");
+}
+
+#[test]
+fn what_an_assistant_does_wrong_is_said_to_it() {
+    let home = Home::new(&PICTURES[..1]);
+    let server = home.server();
+    for (name, arguments, says) in [
+        ("search_images", json!({ "query": " " }), "empty"),
+        ("search_images", json!({ "query": "a dog", "k": 21 }), "between 1 and 20"),
+        ("search_images", json!({ "query": "a dog", "where": "year >" }), "where"),
+        ("search_images", json!({ "query": "a dog", "gallery": "other" }), "photos"),
+        ("similar", json!({ "id": 99 }), "99"),
+        ("add_folder", json!({ "path": "/" }), "write"),
+    ] {
+        let result = tool(&server, name, arguments);
+        assert_eq!(result["isError"], true, "{result}");
+        let text = result["content"][0]["text"].as_str().expect("a text");
+        assert!(text.contains(says), "{name}: {text}");
+    }
+    let body = r#"{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "rm", "arguments": {}}}"#;
+    let request = request(Method::POST, "/mcp")
+        .header(header::CONTENT_TYPE, "application/json")
+        .header(header::ACCEPT, "application/json, text/event-stream");
+    let answer = server.ask(request.body(Body::from(body)).expect("a request")).json();
+    assert!(answer["error"]["message"].is_string(), "{answer}");
+}
+
+#[test]
+fn only_who_may_write_is_offered_to_add_folders() {
+    let home = Home::new(&PICTURES[..1]);
+    let file = home.path("keys");
+    std::fs::write(&file, "read:0123456789abcdef\nwrite:fedcba9876543210\n").expect("a file");
+    let keys = Some(Keys::read(&file).expect("keys"));
+    let server = home.server_with(Settings { keys, ..Settings::default() });
+    assert_eq!(tools(&server, Some("0123456789abcdef")), READING);
+    let mut all = READING.to_vec();
+    all.insert(0, "add_folder");
+    assert_eq!(tools(&server, Some("fedcba9876543210")), all);
+    let answer = server.ask(
+        request(Method::POST, "/mcp")
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Body::from("{}"))
+            .expect("a request"),
+    );
+    assert_eq!(answer.status, 401);
+}

@@ -1,0 +1,109 @@
+// One gallery's answer: what is said about it, and its grid. The page has one column, or two to compare.
+
+import { $, button, el } from "./dom.js";
+import { createAnswers } from "./answers.js";
+import { createGrid } from "./grid.js";
+import { count, t } from "./i18n.js";
+import { change, current, hasQuery, isMixed, toAddress, whereOf } from "./state.js";
+
+/// What the server is asked for a state: a search, or a list where nothing is searched.
+function question(state, gallery) {
+	if (state.removed) return { listing: true, removed: true, gallery };
+	const where = whereOf(state);
+	const common = {
+		where: where || undefined,
+		kind: state.kind,
+		gallery: gallery || undefined,
+		sort: state.sort === "date" ? "date" : undefined,
+	};
+	if (!hasQuery(state)) return { ...common, listing: true };
+	return {
+		...common,
+		query: state.q.trim() || undefined,
+		image: state.image?.url,
+		like: state.like ?? undefined,
+		image_weight: isMixed(state) ? state.weight : undefined,
+		words: state.words,
+		fold: (state.fold === "on" && !$("#folding").hidden) || undefined,
+		// By date, the server has to know what is good enough to be listed at all.
+		threshold: (common.sort && state.min) || undefined,
+	};
+}
+
+const best = (answer) => answer.hits.reduce((most, hit) => Math.max(most, hit.score ?? 0), 0);
+
+/// `opened(hit)` are the changes of the state that open a hit; `shown(told)` is called after an answer is shown.
+export function createColumn(name, { opened, open, leave, failed, shown, marks }) {
+	const title = el("h2", { class: "versus" });
+	const remarks = el("div", { class: "remarks", role: "status" });
+	const empty = el("div", { class: "message", role: "status" });
+	const list = el("ul", { class: "grid" });
+	const root = el("section", { class: "column" }, title, remarks, empty, list);
+	const answers = createAnswers(name, {
+		busy: (isBusy) => (root.ariaBusy = isBusy),
+		shown: (_, how) => view(how),
+		failed,
+	});
+	const grid = createGrid(list, {
+		open,
+		more: () => answers.more(),
+		leave,
+		address: (hit) => toAddress({ ...current(), ...opened(hit) }),
+		marks,
+	});
+	let min = 0; // the threshold that is shown
+
+	/// Shows the hits that reach the threshold.
+	function view(how, state = current()) {
+		const { answer } = answers;
+		if (!answer) return;
+		min = state.min;
+		notices(answer, state);
+		list.ariaLabel = t("Results");
+		const isScored = min > 0 && answer.hits[0]?.score !== undefined;
+		const hits = isScored ? answer.hits.filter(({ score }) => score >= min) : answer.hits;
+		// In the order of scores nothing that is still to come can reach it.
+		const done = answer.done || (isScored && state.sort === "relevance" && hits.length < answer.hits.length);
+		grid.show(hits, done, how === "more");
+		nothing(state, hits.length === 0 && done, answer);
+		const n = count(hits.length) + (done ? "" : "+");
+		const counted = isScored
+			? t("{n} of {total} score {min} or more", { n, total: count(answer.total), min: min.toFixed(2) })
+			: t(answer.total === 1 ? "{n} item" : "{n} items", { n: count(answer.total) });
+		shown({ how, answer, best: best(answer), counted });
+	}
+
+	function notices(answer, state) {
+		// The best guesses are still shown, but not as if they were what was asked for.
+		const doubt = hasQuery(state) && answer.hits.length && { none: "Nothing here matches. These come nearest.", unsure: "Perhaps nothing here matches. These come nearest." }[answer.match];
+		const all = [doubt && t(doubt), ...answer.remarks].filter(Boolean).map((text) => el("p", { class: "notice", text }));
+		if (answer.hasChanged) all.push(el("p", { class: "notice" }, t("The gallery has changed."), " ", button("link", t("Reload"), answers.again)));
+		remarks.replaceChildren(...all);
+	}
+
+	function nothing(state, isEmpty, answer) {
+		empty.hidden = !isEmpty;
+		if (!isEmpty) return;
+		const say = (title, text, way, changes) => empty.replaceChildren(el("h2", { text: t(title) }), el("p", { text }),
+			...(way ? [button("button primary", t(way), () => change(changes))] : []));
+		const none = "Nothing matches";
+		if (answer.hits.length) {
+			const text = t("No score reaches {min}; the best is {best}.", { min: min.toFixed(2), best: best(answer).toFixed(3) });
+			say(none, text, "Show the best anyway", { min: 0 });
+		} else if (state.filters.length) say(none, t("Nothing passes these filters."), "Clear the filters", { filters: [] });
+		else if (hasQuery(state) || state.removed) say(none, "");
+		else say("This gallery is empty", t("Add a folder of pictures: tuwen index FOLDER"));
+	}
+
+	return {
+		root,
+		title,
+		answers,
+		grid,
+		view,
+		show(state, gallery) {
+			const isAsked = answers.ask(question(state, gallery), state.image?.key);
+			if (!isAsked && state.min !== min) view("same");
+		},
+	};
+}
