@@ -151,6 +151,10 @@ fn the_words_of_a_search_may_be_a_line_of_the_language() {
     assert_eq!(like.len(), all.len());
     let own = search(home, &["image:1"]);
     assert_eq!(own[0]["id"], 1, "an item is the nearest to itself");
+    assert_eq!(names(&["image:photos/cow.png"])[0], "cow.png");
+    assert!(names(&["kind:text"]).is_empty());
+    assert_eq!(names(&["a dog", "--threshold", "-1"]).len(), all.len());
+    assert!(names(&["a dog", "--threshold", "0.99"]).is_empty());
     assert!(fail(home, &["search", "image:999"], 2).contains("999"));
     assert!(fail(home, &["search", "--", "-people"], 2).contains("nothing to search for"));
     assert_eq!(names(&["time 12:30"]).len(), all.len(), "any other colon is text");

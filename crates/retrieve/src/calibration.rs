@@ -5,9 +5,10 @@
 //! things reach here: a fixed list of names of things, in both languages. Their scores with the gallery's items give
 //! a mean and a deviation, in whose units a score is measured; a logistic curve over that is fitted between the
 //! best scores of captions, whose pictures the gallery has, and the best scores of the names, most of which it has
-//! not. Where there are few captions, the built-in model's usual curve is taken, and other models have none.
+//! not. Where there are few captions, nobody knows: a curve of other pictures was tried, and called dogs "none" among
+//! drawings.
 
-use tuwen_encode::{Encoder, builtin};
+use tuwen_encode::Encoder;
 use tuwen_index::{IdSet, Modality};
 use tuwen_sets::names;
 
@@ -32,20 +33,13 @@ struct Curve {
     offset: f32,
 }
 
-/// The usual curve of the built-in model, over units from the middle of the list's best scores: what
-/// [`Calibration::of`] fits to Flickr8k's validation photos with their English and Chinese captions.
-const BUILT_IN: Curve = Curve { slope: 3.57, offset: -3.15 };
-/// That middle there. A gallery that has much of what the list names has a higher one, which is not to be expected of
-/// what it lacks; one of drawings has a lower one.
-const MIDDLE: f32 = 3.03;
-
 /// How scores of texts with items of one modality become probabilities.
 #[derive(Clone, Debug)]
 pub struct Calibration {
     mean: f32,
     deviation: f32,
     curve: Curve,
-    /// Captions that the curve was fitted to; 0 where it is the usual one.
+    /// Captions that the curve was fitted to.
     pub captions: usize,
 }
 
@@ -73,14 +67,23 @@ impl Calibration {
         texts.collect()
     }
 
+    /// Whether a gallery has captions enough to say what scores mean.
+    ///
+    /// # Errors
+    /// The gallery cannot be read.
+    pub fn is_possible(engine: &Engine) -> Result<bool> {
+        Ok(captions(engine)?.len() >= FEWEST * engine.encoder().dim())
+    }
+
     /// Of a gallery's pictures; `background` holds the vectors (B, D) of [`Self::background`] by its model. Nothing
-    /// where neither captions nor the model say what scores mean.
+    /// where there are too few captions to say what scores mean.
     ///
     /// # Errors
     /// The gallery cannot be read.
     pub fn of(engine: &Engine, background: &[f32]) -> Result<Option<Self>> {
         let vectors = engine.vectors(Modality::Image)?;
-        if vectors.is_empty() {
+        let captions = captions(engine)?;
+        if captions.len() < FEWEST * vectors.dim() {
             return Ok(None);
         }
         let sample = sample(engine)?;
@@ -93,27 +96,14 @@ impl Calibration {
         let count = scores.len().max(1) as f64;
         let mean = scores.iter().sum::<f64>() / count;
         let deviation = (scores.iter().map(|s| (s - mean).powi(2)).sum::<f64>() / count).sqrt();
-        let mut made = Self {
-            mean: mean as f32,
-            deviation: (deviation as f32).max(1e-6),
-            curve: BUILT_IN,
-            captions: 0,
-        };
+        let (mean, deviation) = (mean as f32, (deviation as f32).max(1e-6));
         let best = |queries: &[f32]| -> Result<Vec<f32>> {
             let best = vectors.search_all(queries, 1, None)?;
-            Ok(best.iter().flatten().map(|hit| made.units(hit.score)).collect())
+            Ok(best.iter().flatten().map(|hit| (hit.score - mean) / deviation).collect())
         };
-        let (captions, mut absent) = (captions(engine)?, best(background)?);
-        if captions.len() >= FEWEST * vectors.dim() {
-            let present = best(&captions)?;
-            (made.captions, made.curve) = (present.len(), Curve::between(&present, &absent));
-        } else if engine.encoder().fingerprint().ends_with(builtin::DIGEST) {
-            absent.sort_by(f32::total_cmp);
-            made.curve.offset -= made.curve.slope * absent[absent.len() / 2].min(MIDDLE);
-        } else {
-            return Ok(None);
-        }
-        Ok(Some(made))
+        let (present, absent) = (best(&captions)?, best(background)?);
+        let curve = Curve::between(&present, &absent);
+        Ok(Some(Self { mean, deviation, curve, captions: present.len() }))
     }
 
     fn units(&self, score: f32) -> f32 {

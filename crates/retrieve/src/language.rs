@@ -9,7 +9,7 @@
 //! | `year:2020`, `width:>=2000`, `year:2020..2023`, `tag:狗,猫` | a field has that value, is in the range, is one of these |
 //! | `-folder:backup` | the field has no such value |
 //! | `before:2024-05`, `after:2020`, `ext:jpg`, `文件夹:旅行` | by date; other names of fields |
-//! | `kind:text`, `image:17` | captions instead of pictures; like item 17 |
+//! | `kind:text`, `image:17`, `image:dog.jpg` | captions instead of pictures; like item 17; like that file |
 //!
 //! Only known fields filter; any other colon is text. Texts under evaluation never come through here.
 
@@ -38,6 +38,8 @@ pub struct Line {
     pub modality: Option<Modality>,
     /// Items that the hits are like.
     pub like: Vec<i64>,
+    /// Files of pictures that the hits are like.
+    pub images: Vec<String>,
 }
 
 /// A piece of the line between spaces.
@@ -112,11 +114,11 @@ impl Line {
                 });
                 return Ok(true);
             }
-            "image" | "like" if !minus && !quoted => {
-                let id = value.parse().map_err(|_| {
-                    Error::Usage(format!("{key}:{value}: an item's number is expected"))
-                })?;
-                self.like.push(id);
+            "image" | "like" if !minus && !value.is_empty() => {
+                match value.parse() {
+                    Ok(id) if !quoted => self.like.push(id),
+                    _ => self.images.push(value.clone()),
+                }
                 return Ok(true);
             }
             _ => {}

@@ -18,7 +18,9 @@ pub(crate) fn bytes_of(name: &str, uri: &str) -> Result<Vec<u8>, Problem> {
     };
     if !is_data_uri(uri) {
         return match uri.get(..4).is_some_and(|head| head.eq_ignore_ascii_case("http")) {
-            true => wrong("addresses are not fetched here (--fetch-images); the picture itself is needed"),
+            true => wrong(
+                "addresses are not fetched here (--fetch-images); the picture itself is needed",
+            ),
             false => wrong("this is no data URI"),
         };
     }

@@ -7,7 +7,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::State;
 use crate::problem::{Problem, ProblemType};
@@ -87,12 +87,20 @@ pub(crate) fn too_large(limit: usize) -> Problem {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Problem> {
-    serde_json::from_slice(bytes).map_err(|error| match error.classify() {
-        serde_json::error::Category::Data => Problem::value(format!("body: {error}")),
-        _ => Problem::new(
-            ProblemType::MalformedJson,
-            format!("body: {error}: send a JSON object in UTF-8"),
-        ),
+    // A list would be read as the values of an object in the order of its keys.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Problem::value("body: it is a list: send a JSON object"));
+    }
+    serde_json::from_slice(bytes).map_err(|error| {
+        // A list that is too long for its place ends in the middle for who reads it, and is JSON all the same.
+        let is_json = error.is_data() || serde_json::from_slice::<IgnoredAny>(bytes).is_ok();
+        match is_json {
+            true => Problem::value(format!("body: {error}")),
+            false => Problem::new(
+                ProblemType::MalformedJson,
+                format!("body: {error}: send a JSON object in UTF-8"),
+            ),
+        }
     })
 }
 

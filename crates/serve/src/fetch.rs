@@ -54,7 +54,8 @@ fn fetch(name: &str, address: &str, most: usize) -> Result<Vec<u8>, Problem> {
             }
             other => other.to_string(),
         };
-        let detail = format!("{name}: the address cannot be fetched ({what}): send the picture itself");
+        let detail =
+            format!("{name}: the address cannot be fetched ({what}): send the picture itself");
         Problem::new(ProblemType::InvalidPicture, detail)
     };
     let mut answer = AGENT.get(address).call().map_err(failed)?;
@@ -130,10 +131,28 @@ mod tests {
             assert!(is_public(public.parse().expect("an address")), "{public}");
         }
         for special in [
-            "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.0",
-            "100.64.0.1", "198.18.0.1", "192.0.2.1", "224.0.0.1", "255.255.255.255", "::1", "::",
-            "fe80::1", "fd00::1", "ff02::1", "::ffff:127.0.0.1", "2002:7f00:1::", "64:ff9b::7f00:1",
-            "2001:db8::1", "2001::1", "3fff::1",
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "0.0.0.0",
+            "100.64.0.1",
+            "198.18.0.1",
+            "192.0.2.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::1",
+            "::",
+            "fe80::1",
+            "fd00::1",
+            "ff02::1",
+            "::ffff:127.0.0.1",
+            "2002:7f00:1::",
+            "64:ff9b::7f00:1",
+            "2001:db8::1",
+            "2001::1",
+            "3fff::1",
         ] {
             assert!(!is_public(special.parse().expect("an address")), "{special}");
         }
@@ -144,7 +163,9 @@ mod tests {
         let server = std::net::TcpListener::bind("127.0.0.1:0").expect("a socket");
         server.set_nonblocking(true).expect("a socket");
         let port = server.local_addr().expect("an address").port();
-        for host in ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "[::1]", "[::ffff:127.0.0.1]"] {
+        for host in
+            ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "[::1]", "[::ffff:127.0.0.1]"]
+        {
             let problem = fetch("image", &format!("http://{host}:{port}/a.png"), 1000);
             let detail = problem.expect_err(host).detail;
             assert!(detail.contains("cannot be fetched"), "{host}: {detail}");

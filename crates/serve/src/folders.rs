@@ -12,8 +12,8 @@ use crate::shelf::Shelf;
 use crate::state::Inner;
 use crate::writer;
 
-/// Pictures of a portion: a second or two.
-const PORTION: usize = 64;
+/// Pictures of a portion, which a change may have to wait for: less than a second.
+const PORTION: usize = 16;
 
 /// Does a job; what comes of it stands in it.
 pub(crate) fn index(state: &Inner, shelf: &Shelf, job: &Job) {
@@ -98,6 +98,7 @@ impl Folder<'_> {
         let done = run.summary();
         job.note(done.added + done.updated, &done.failed);
         gallery.finish()?;
+        self.shelf.look();
         Ok(run)
     }
 }

@@ -55,7 +55,10 @@ pub(crate) async fn check_host(From(state): From<State>, request: Request, next:
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     let host = host.or_else(|| request.uri().authority().map(Authority::as_str));
     if host.is_some_and(|host| is_ours(host, &state)) {
-        return next.run(request).await;
+        return match foreign_origin(&request, &state) {
+            Some(problem) => problem.into_response(),
+            None => next.run(request).await,
+        };
     }
     let shown = host.unwrap_or("nothing");
     let detail = format!(
@@ -63,6 +66,22 @@ pub(crate) async fn check_host(From(state): From<State>, request: Request, next:
          `--host NAME`, or ask it as 127.0.0.1 or localhost"
     );
     Problem::new(ProblemType::WrongHost, detail).into_response()
+}
+
+/// What a browser asks in the name of a page of another site, unless it only reads: it could not read the answer,
+/// but the question could do something.
+fn foreign_origin(request: &Request, state: &State) -> Option<Problem> {
+    let reads = request.method().is_safe();
+    let origin = request.headers().get(header::ORIGIN).filter(|_| !reads)?;
+    let own = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+    if own.is_some_and(|(_, host)| is_ours(host, state)) {
+        return None;
+    }
+    let shown = origin.to_str().unwrap_or("another site");
+    let detail = format!(
+        "a page of {shown:?} asks, which is none of this server's names: only its own pages may"
+    );
+    Some(Problem::new(ProblemType::Forbidden, detail))
 }
 
 fn is_ours(host: &str, state: &State) -> bool {

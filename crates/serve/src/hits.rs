@@ -15,6 +15,8 @@ use crate::shelf::Open;
 /// One page of an answer, as it is kept.
 pub(crate) struct Page {
     pub total: usize,
+    /// How many hits come before the next page, where there is one.
+    pub next: Option<usize>,
     pub remarks: Vec<String>,
     /// Whether anything matches, where scores are calibrated.
     pub verdict: Option<Verdict>,

@@ -11,6 +11,7 @@
 
 mod alike;
 mod app;
+mod calibrate;
 mod data_uri;
 mod embedder;
 mod extract;

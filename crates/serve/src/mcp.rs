@@ -176,12 +176,12 @@ impl Assistant {
             let page = find(state, shelf, &open, Wanted { k: Some(k), ..wanted }).await?;
             let hits: Vec<Value> =
                 serde_json::from_str(page.hits.get()).map_err(Problem::internal)?;
-            let told = json!({
-                "total": page.total,
-                "match": page.verdict,
-                "remarks": page.remarks,
-                "hits": hits.iter().map(brief).collect::<Vec<_>>(),
-            });
+            let hits_told: Vec<Value> = hits.iter().map(brief).collect();
+            let mut told =
+                json!({ "total": page.total, "remarks": page.remarks, "hits": hits_told });
+            if let Some(verdict) = page.verdict {
+                told["match"] = json!(verdict);
+            }
             let mut content = vec![ContentBlock::text(told.to_string())];
             for id in hits.iter().filter_map(|hit| hit["id"].as_i64()) {
                 // A file that is gone since is a hit without its picture.
@@ -242,7 +242,7 @@ impl ServerHandler for Assistant {
         info.server_info = Implementation::new("tuwen", env!("CARGO_PKG_VERSION"));
         info.instructions = Some(
             "Pictures of a gallery, found by words in Chinese or English. A hit's `id` is what `similar` takes; \
-             `match` says whether anything matches at all."
+             `match`, where it is there, says whether anything matches at all."
                 .into(),
         );
         info

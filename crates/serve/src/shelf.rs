@@ -134,6 +134,10 @@ impl Shelf {
         if open.calibration.get().is_some() {
             return Ok(());
         }
+        if !Calibration::is_possible(&open.engine)? {
+            let _ = open.calibration.set(None);
+            return Ok(());
+        }
         let made = Calibration::of(&open.engine, &background(open.engine.shared_encoder())?)?;
         tracing::debug!(gallery = self.source.name, ?made, "scores are calibrated");
         let _ = open.calibration.set(made);

@@ -20,7 +20,7 @@ use crate::shelf::{Shelf, Source};
 use crate::thumbnail::Thumbnails;
 use crate::writer::Writer;
 use crate::{Error, Result};
-use crate::{follow, watch};
+use crate::{calibrate, follow, watch};
 
 /// Pictures that are fetched at once.
 const FETCHES: usize = 8;
@@ -101,6 +101,7 @@ impl State {
             settings,
         }));
         watch::start(Arc::downgrade(&state.0))?;
+        calibrate::start(Arc::downgrade(&state.0))?;
         Writer::start(Arc::downgrade(&state.0), &state.writer)?;
         follow::start(&state, Arc::downgrade(&state.0))?;
         Ok(state)

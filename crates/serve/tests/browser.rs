@@ -39,6 +39,18 @@ fn the_page_does_what_people_ask_of_it() {
     names.sort_unstable();
     names.truncate(70); // more than one page of the grid, and soon embedded
     let home = Home::new(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    // As many captions as say what scores mean, those of `Home` among them.
+    let named: Vec<String> =
+        names.iter().map(|name| name.replace(".png", "").replace('_', " ")).collect();
+    let mut captions = vec![
+        ("dog_grass.png", "A brown dog is running on the green grass."),
+        ("dog_grass.png", "一只棕色的狗在绿色的草地上奔跑。"),
+        ("cow.png", common::HOSTILE),
+    ];
+    let others = |(name, _): &(&str, &str)| !["dog_grass.png", "cow.png"].contains(name);
+    let pairs = names.iter().map(String::as_str).zip(named.iter().map(String::as_str));
+    captions.extend(pairs.filter(others));
+    home.index(&captions);
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = format!("http://{}/", listener.local_addr().expect("an address"));
     let state = home.state(Settings { open_to_changes: true, ..Settings::default() });

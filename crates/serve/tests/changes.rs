@@ -66,6 +66,11 @@ fn a_picture_that_is_sent_is_found_and_is_one_item_however_often_it_comes() {
     let path = details["path"].as_str().expect("a path");
     assert!(path.ends_with("uploads/吉他.png"), "{path}");
     assert_eq!(server.get(&format!("/v1/items/{id}/image")).body, demo_picture("guitar.png"));
+    std::fs::remove_file(path).expect("its file is removed");
+    let again = json!({ "items": [{ "name": "new.png", "image": picture }] });
+    assert_eq!(sent(&server, Method::POST, "/v1/items", &again)["items"][0]["status"], "same");
+    let image = server.get(&format!("/v1/items/{id}/image"));
+    assert_eq!(image.body, demo_picture("guitar.png"), "what was sent again is kept again");
     let captions = std::fs::read_to_string(home.gallery().join("uploads/captions.jsonl"));
     assert_eq!(captions.expect("a file").lines().count(), 1);
 }
@@ -175,6 +180,23 @@ fn without_keys_nobody_changes_anything_through_a_proxy() {
     ask("127.0.0.1:8787", Some("x-forwarded-for")).is_problem(403, "forbidden", "proxy");
     assert_eq!(ask("localhost:8787", None).json()["changed"], 1);
     assert_eq!(ask("[::1]:8787", None).json()["changed"], 0);
+}
+
+#[test]
+fn pages_of_other_sites_ask_nothing() {
+    let home = Home::new(&PICTURES[..1]);
+    let server = home.server_with(open());
+    let ask = |origin: &str| {
+        let request = request(Method::POST, "/v1/items/tags")
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::ORIGIN, origin);
+        let body = json!({ "ids": [1], "add": ["a"] }).to_string();
+        server.ask(request.body(Body::from(body)).expect("a request"))
+    };
+    for origin in ["http://evil.example", "null", "https://127.0.0.1.evil.example"] {
+        ask(origin).is_problem(403, "forbidden", "own pages");
+    }
+    assert_eq!(ask("http://127.0.0.1:8787").json()["changed"], 1);
 }
 
 fn wait_for_job(server: &Server, ended: impl Fn(&Value) -> bool) -> Value {

@@ -30,7 +30,8 @@ use crate::terminal::{note, raw, say};
     HAS, AND, OR, NOT, parentheses.\n\n\
     In one quoted argument the words may say more: -people keeps away, 2:red counts twice, \"birthday cake\" must \
     stand in a caption or name, year:2020..2023, tag:dog, -folder:backup, before:2024-05 filter, kind:text finds \
-    captions, image:17 what is like item 17. Any other colon is text; --plain takes all of it as words.")]
+    captions, image:17 what is like item 17, image:dog.jpg like that file. Any other colon is text; --plain takes all of it as \
+    words. Before a query that begins with a minus stands --: tuwen search -k 5 -- '-people beach'.")]
 pub struct Args {
     /// The words
     words: Vec<String>,
@@ -57,6 +58,9 @@ pub struct Args {
     /// Let such words count beside the vectors: by `ranks`, or with a share from 0 to 1
     #[arg(long, value_name = "ranks|SHARE", value_parser = fusion)]
     fuse: Option<Fusion>,
+    /// Leave out hits with a lower score, so that nothing may be found
+    #[arg(long, value_name = "SCORE", allow_negative_numbers = true)]
+    threshold: Option<f32>,
     /// How many hits
     #[arg(short, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     k: u32,
@@ -120,7 +124,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     let (mut rows, mut code) = (Vec::new(), ExitCode::SUCCESS);
     for query in &queries {
-        let found = match engine.search(Some(query).filter(|query| !query.is_empty()), &search) {
+        let mut found = match engine.search(Some(query).filter(|query| !query.is_empty()), &search)
+        {
             Ok(found) => found,
             Err(error) if args.queries.is_some() => {
                 note!("skipped {:?}: {}", query.title(), in_words(&error.into()));
@@ -130,6 +135,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             Err(error) => return Err(error.into()),
         };
         found.remarks.iter().for_each(|remark| note!("note: {remark}"));
+        if let Some(least) = args.threshold {
+            found.hits.retain(|hit| hit.score.is_none_or(|score| score >= least));
+        }
         args.print(query, &found.hits)?;
         if found.hits.is_empty() && !args.json && !args.paths {
             note!("nothing was found");
@@ -171,12 +179,12 @@ fn wanted(args: &Args, line: &language::Line) -> Result<Vec<Query>> {
     }
     query =
         line.weighted.iter().fold(query, |query, (words, weight)| query.and_words(words, *weight));
-    if let Some(path) = &args.image {
+    for path in args.image.iter().cloned().chain(line.images.iter().map(PathBuf::from)) {
         query = query.and_picture(path, 1.0);
     }
     let unwanted: Vec<&String> = args.not.iter().chain(&line.not).collect();
     let nothing = query.is_empty() && line.like.is_empty();
-    let filters = args.among.has_filter() || line.filter.is_some();
+    let filters = args.among.has_filter() || line.filter.is_some() || line.modality.is_some();
     if nothing && (!filters || !unwanted.is_empty()) {
         bail!(Usage(
             "nothing to search for: give some words, --image FILE, --queries FILE or --where FILTER".into()

@@ -36,11 +36,12 @@ pub struct Args {
 
 /// Serves until a signal comes, then finishes what is being answered.
 pub fn run(args: &Args) -> Result<ExitCode> {
+    Config::check_environment()?;
     let file = args.config.as_deref().map(Config::read).transpose()?.unwrap_or_default();
     let config = args.flags.clone().over(file).usual();
     let settings = config.settings()?;
     if args.print_config {
-        toml::to_string(&config)?.lines().for_each(|line| say!("{line}"));
+        toml::to_string(&config.anywhere())?.lines().for_each(|line| say!("{line}"));
         return Ok(ExitCode::SUCCESS);
     }
     let log = tracing_subscriber::fmt().with_max_level(config.level()).with_writer(std::io::stderr);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tuwen_index::{Gallery, Modality, NewItem};
 
 use super::{Line, modified_ns, new_picture, texts};
-use crate::origin::bytes_of;
+use crate::origin::{bytes_of, path_of};
 use crate::picture::Fitted;
 use crate::{Error, Result};
 
@@ -52,14 +52,17 @@ impl Upload<'_> {
     pub fn keep(self, gallery: &Gallery) -> Result<Kept> {
         let same = gallery.with_hash(&self.fitted.hash)?;
         let known = same.into_iter().find(|item| item.modality == Modality::Image);
-        let (place, written) = match &known {
-            Some(item) => (crate::origin::path_of(&item.origin), None),
+        let there = known.as_ref().map(|item| path_of(&item.origin)).filter(|path| path.is_file());
+        let (place, written) = match there {
+            Some(path) => (path, None),
+            // Also of an item whose file somebody has removed: the sender may do the same with its own.
             None => {
                 let path = self.write(&gallery.folder().join(UPLOADS))?;
                 (path.clone(), Some(path))
             }
         };
-        let kept = self.store(gallery, &place, known.map(|item| item.id));
+        let known = known.map(|item| item.id);
+        let kept = self.store(gallery, &place, known, written.is_some());
         if let (Err(_), Some(path)) = (&kept, written) {
             // No item is there for it.
             let _ = std::fs::remove_file(path);
@@ -67,7 +70,14 @@ impl Upload<'_> {
         kept
     }
 
-    fn store(&self, gallery: &Gallery, place: &Path, known: Option<i64>) -> Result<Kept> {
+    /// `moved` says that the file of a known item lies elsewhere now.
+    fn store(
+        &self,
+        gallery: &Gallery,
+        place: &Path,
+        known: Option<i64>,
+        moved: bool,
+    ) -> Result<Kept> {
         let captions = gallery.folder().join(UPLOADS).join(UPLOAD_CAPTIONS);
         let caption = self.caption.as_ref().map(|(text, vector)| {
             let image = place.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -75,7 +85,13 @@ impl Upload<'_> {
         });
         let id = gallery.transaction(|gallery| {
             let id = match known {
-                Some(id) => id,
+                Some(id) => {
+                    if moved {
+                        let item = self.item(place);
+                        gallery.relocate(id, &item.origin, item.size, item.mtime_ns)?;
+                    }
+                    id
+                }
                 None => gallery.insert(&self.item(place))?,
             };
             gallery.restore(id)?;

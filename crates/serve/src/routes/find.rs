@@ -33,6 +33,8 @@ pub(crate) async fn find(
     mut wanted: Wanted,
 ) -> Result<Page, Problem> {
     let limits = &state.settings.limits;
+    let mut remarks = Vec::new();
+    wanted.offset = begin(&wanted, open.generation, &mut remarks)?;
     let (offset, k) = (wanted.offset, window(limits, wanted.k, K, wanted.offset)?);
     let filter = wanted.filter.as_deref().filter(|filter| !filter.trim().is_empty());
     let filter = filter.map(Filter::parse).transpose()?;
@@ -41,15 +43,16 @@ pub(crate) async fn find(
         (Some(given), Some(typed)) => Some(Filter::And(vec![given, typed])),
         (given, typed) => given.or(typed),
     };
-    let mut remarks = Vec::new();
     if let Some(filter) = &filter {
         remarks.append(&mut unknown_fields(state, open, filter).await?);
     }
     let vector = vector(state, open, &wanted, &line.weighted, &mut remarks).await?;
     let modality = wanted.kind.unwrap_or(Modality::Image);
-    // Scores of words with pictures are what is calibrated, not fused ones nor those of pictures with each other.
+    // Scores of words with pictures are what is calibrated, not fused ones nor those of pictures with each other;
+    // what has the exact words matches by these.
     let of_words = modality == Modality::Image
-        && wanted.words != WordsMode::Fuse
+        && wanted.words == WordsMode::Off
+        && line.phrases.is_empty()
         && wanted.image.is_none()
         && wanted.like.is_none()
         && wanted.not.is_empty();
@@ -103,7 +106,24 @@ pub(crate) async fn find(
         Ok((page(&open, &gallery, &listing)?, verdict))
     };
     let (hits, verdict) = state.reads.run(read).await?;
-    Ok(Page { total, remarks, verdict, hits })
+    let next = Some(offset + k).filter(|&next| next < total && next <= limits.offset);
+    Ok(Page { total, next, remarks, verdict, hits })
+}
+
+/// How many hits come before the page: what the cursor of the page before it says, or `offset`.
+fn begin(wanted: &Wanted, generation: u64, remarks: &mut Vec<String>) -> Result<usize, Problem> {
+    let Some(cursor) = &wanted.cursor else { return Ok(wanted.offset) };
+    let parts =
+        cursor.split_once('-').and_then(|(of, at)| Some((of.parse().ok()?, at.parse().ok()?)));
+    let Some((of, at)): Option<(u64, usize)> = parts else {
+        let detail =
+            format!("cursor: {cursor:?} is none: send the `cursor` of an answer, or `offset`");
+        return Err(Problem::value(detail));
+    };
+    if of != generation {
+        remarks.push("the gallery has changed since the page before this one".into());
+    }
+    Ok(at)
 }
 
 /// With a filter or words, or without a query: each by itself.
@@ -155,6 +175,10 @@ fn read_line(limits: &Limits, wanted: &mut Wanted) -> Result<Line, Problem> {
     wanted.not.extend(line.not.iter().cloned());
     wanted.kind = line.modality.or(wanted.kind);
     wanted.like = wanted.like.or(line.like.first().copied());
+    if let Some(file) = line.images.first() {
+        let cure = "give an item's number, or the picture itself as `image`";
+        return Err(Problem::value(format!("query: image:{file} is no item's number: {cure}")));
+    }
     Ok(line)
 }
 

@@ -130,6 +130,8 @@ pub(crate) struct Details {
     thumbnail: Option<String>,
     /// Where its file is.
     image: Option<String>,
+    /// Whether it was taken out of what is found.
+    removed: bool,
 }
 
 /// `GET /v1/items/ID`
@@ -174,6 +176,7 @@ fn details(open: &Arc<Open>, id: i64, part: &str) -> Result<Details, Problem> {
         thumbnail: pictured.map(|item| thumbnail_of(item, part)),
         image: pictured.map(|item| format!("/v1/items/{}/image{query}", item.id)),
         text: item.text,
+        removed: gallery.excluded()?.binary_search(&id).is_ok(),
     })
 }
 

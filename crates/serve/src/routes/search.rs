@@ -58,6 +58,8 @@ pub(crate) struct Wanted {
     /// How many hits come before them.
     #[schemars(range(max = 100_000))]
     pub offset: usize,
+    /// The page behind that of an answer: its `cursor`, in the place of `offset`.
+    pub cursor: Option<String>,
     /// The gallery, the first one where none is named.
     pub gallery: Option<String>,
     /// The item that others are like.
@@ -156,6 +158,9 @@ pub(crate) struct Answer<'a> {
     #[serde(rename = "match", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Match>")]
     verdict: Option<Verdict>,
+    /// For the next page, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cursor: Option<String>,
     #[schemars(with = "Vec<Hit<'_>>")]
     hits: &'a serde_json::value::RawValue,
 }
@@ -188,6 +193,7 @@ pub(crate) async fn answer(state: &State, wanted: Wanted) -> Result<Response, Pr
         took_ms: milliseconds(began),
         remarks: &page.remarks,
         verdict: page.verdict,
+        cursor: page.next.map(|next| format!("{}-{next}", open.generation)),
         hits: &page.hits,
     })
     .into_response())

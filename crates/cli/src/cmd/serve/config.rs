@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use clap::Args as _;
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::filter::LevelFilter;
 use tuwen_files::encoding::TextFile;
@@ -32,21 +33,24 @@ pub struct Config {
     /// The address, 127.0.0.1:8787 unless another is given; port 0 takes a free one
     #[arg(long, env = "TUWEN_SERVE_LISTEN")]
     pub listen: Option<SocketAddr>,
-    /// A name by which clients may call the server, beside localhost; several times
-    #[arg(long, value_name = "NAME", env = "TUWEN_SERVE_HOST")]
+    /// A name by which clients may call the server, beside localhost; several times, or with commas between
+    #[arg(long, value_name = "NAME", env = "TUWEN_SERVE_HOST", value_delimiter = ',')]
     pub host: Vec<String>,
     /// Who may ask: a file with a key on each line
     #[arg(long, value_name = "FILE", env = "TUWEN_SERVE_KEY_FILE")]
     pub key_file: Option<PathBuf>,
     /// Let everybody who reaches the address ask, without keys; nothing can be changed then
-    #[arg(long, num_args = 0, default_missing_value = "true", env = "TUWEN_SERVE_INSECURE")]
+    #[arg(long, num_args = 0, default_missing_value = "true", env = "TUWEN_SERVE_INSECURE",
+        value_parser = clap::builder::BoolishValueParser::new())]
     pub insecure: Option<bool>,
     /// Let nobody change galleries who has no key for it; without keys people at this machine may
-    #[arg(long, num_args = 0, default_missing_value = "true", env = "TUWEN_SERVE_READ_ONLY")]
+    #[arg(long, num_args = 0, default_missing_value = "true", env = "TUWEN_SERVE_READ_ONLY",
+        value_parser = clap::builder::BoolishValueParser::new())]
     pub read_only: Option<bool>,
     /// Fetch pictures by their addresses, where a client sends one instead of a picture; never from this machine
     /// or a private network
-    #[arg(long, num_args = 0, default_missing_value = "true", env = "TUWEN_SERVE_FETCH_IMAGES")]
+    #[arg(long, num_args = 0, default_missing_value = "true", env = "TUWEN_SERVE_FETCH_IMAGES",
+        value_parser = clap::builder::BoolishValueParser::new())]
     pub fetch_images: Option<bool>,
     /// Bytes that a request may have, 20000000 unless another number is given
     #[arg(long, value_name = "BYTES", env = "TUWEN_SERVE_MAX_BODY",
@@ -80,8 +84,16 @@ impl Config {
     /// It cannot be read, has an unknown key or a value that makes no sense.
     pub fn read(path: &Path) -> Result<Self> {
         let text = TextFile::read(path)?;
-        let mut config: Self =
-            toml::from_str(&text).with_context(|| format!("{}", path.display()))?;
+        let mut config: Self = toml::from_str(&text).map_err(|error| {
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            let at = before.matches('\n').count();
+            let (line, shown) = (at + 1, text.lines().nth(at).unwrap_or_default().trim());
+            anyhow::anyhow!(
+                "{}, line {line}, `{shown}`: {}",
+                path.display(),
+                error.message().trim()
+            )
+        })?;
         config.check().with_context(|| format!("{}", path.display()))?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let beside = |path: &mut PathBuf| {
@@ -157,6 +169,41 @@ impl Config {
             ..Self::default()
         };
         self.over(usual)
+    }
+
+    /// The same with full paths, so that it means the same wherever it is read.
+    pub fn anywhere(mut self) -> Self {
+        let full = |path: &mut PathBuf| {
+            let (name, place) = split(path);
+            let place = std::path::absolute(place).unwrap_or_else(|_| place.to_path_buf());
+            *path = match name {
+                Some(name) => PathBuf::from(format!("{name}={}", place.display())),
+                None => place,
+            };
+        };
+        self.gallery.iter_mut().chain(&mut self.watch).chain(&mut self.key_file).for_each(full);
+        self
+    }
+
+    /// Refuses variables of the environment that look like settings and are none.
+    ///
+    /// # Errors
+    /// There is one.
+    pub fn check_environment() -> Result<()> {
+        let known = Self::augment_args(clap::Command::new("serve"));
+        let known: Vec<_> = known.get_arguments().filter_map(|arg| arg.get_env()).collect();
+        for (name, _) in std::env::vars_os() {
+            let shown = name.to_string_lossy();
+            let ours = shown.starts_with("TUWEN_SERVE_") && shown != "TUWEN_SERVE_CONFIG";
+            if ours && !known.contains(&name.as_os_str()) {
+                let all: Vec<_> = known.iter().map(|name| name.to_string_lossy()).collect();
+                bail!(Usage(format!(
+                    "the environment has {shown}, which is no setting: there are {}",
+                    all.join(", ")
+                )));
+            }
+        }
+        Ok(())
     }
 
     pub fn address(&self) -> SocketAddr {

@@ -1,0 +1,17 @@
+//! What people type: a line of the language of queries, and a filter.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use tuwen_index::filter::Filter;
+use tuwen_retrieve::language::Line;
+
+fuzz_target!(|data: &[u8]| {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Ok(line) = Line::parse(text) {
+        // Every word is somewhere: nothing that was typed is lost without an error.
+        assert!(text.trim().is_empty() || line != Line::default() || text.contains(['"', '“', '”', '-', ':']));
+    }
+    if let Ok(filter) = Filter::parse(text) {
+        drop(filter.fields());
+    }
+});
