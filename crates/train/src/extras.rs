@@ -91,9 +91,12 @@ fn first_trained(config: &TrainConfig) -> FirstTrained {
     let optim = &config.optim;
     // Adapters are in every block; without them, frozen blocks need no backward pass.
     let first = if config.has_adapters(Tower::Image) { 0 } else { optim.frozen_blocks };
+    // The embedding lies below all of them.
+    let whole = config.has_adapters(Tower::Text) || optim.embed_lr > 0.0;
+    let text = if whole { 0 } else { optim.text_frozen_blocks };
     FirstTrained {
         image: (!config.image_is_frozen()).then_some(first),
-        text: (!config.text_is_frozen()).then_some(0),
+        text: (!config.text_is_frozen()).then_some(text),
     }
 }
 

@@ -7,7 +7,9 @@ use tuwen_image::rng::Rng;
 use tuwen_model::burn::tensor::Device;
 use tuwen_sets::loader::Batch;
 use tuwen_text::token::TokenBatch;
-use tuwen_train::{Engine, LossConfig, LossKind, StepInput, TeacherLogits, View, gradients};
+use tuwen_train::{
+    Engine, FirstTrained, LossConfig, LossKind, StepInput, TeacherLogits, View, gradients,
+};
 
 fn model() -> ModelConfig {
     let tower = |width| TowerConfig { norm_eps: 1e-6, ..TowerConfig::new(width, 2, 2, 32) };
@@ -137,6 +139,28 @@ fn chunks_agree(model: ModelConfig) {
             assert_close(&grads, &whole, 1e-5, &format!("{kind:?}, {how:?}"));
         }
     }
+}
+
+#[test]
+fn what_learns_has_the_same_gradient_when_the_blocks_below_are_frozen() {
+    let (model, arrays, batch) = case(model());
+    let view = View::plain(&arrays);
+    let step = |first| {
+        let first_trained = FirstTrained { image: Some(first), text: Some(first) };
+        let input = StepInput { first_trained, ..input(&model, &batch) };
+        let loss = loss(LossKind::Contrastive);
+        gradients(&Engine::Cpu, &model, &view, &loss, &input).expect("a step").1
+    };
+    let (mut whole, mut above) = (step(0), step(1));
+    let learns = |name: &str| name.contains("blocks.1.") || name.starts_with("heads.");
+    whole.0.retain(|name, _| learns(name));
+    above.0.retain(|name, _| learns(name));
+    assert!(
+        ["image.blocks.1.", "text.blocks.1."]
+            .iter()
+            .all(|part| above.0.keys().any(|name| name.starts_with(part)))
+    );
+    assert_close(&above, &whole, 1e-6, "from block 1 on");
 }
 
 #[test]
