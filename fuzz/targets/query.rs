@@ -7,10 +7,7 @@ use tuwen_retrieve::language::Line;
 
 fuzz_target!(|data: &[u8]| {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    if let Ok(line) = Line::parse(text) {
-        // Every word is somewhere: nothing that was typed is lost without an error.
-        assert!(text.trim().is_empty() || line != Line::default() || text.contains(['"', '“', '”', '-', ':']));
-    }
+    let _ = Line::parse(text);
     if let Ok(filter) = Filter::parse(text) {
         drop(filter.fields());
     }
