@@ -49,7 +49,7 @@ fn clip_retrievals_refusals_are_messages() {
         server.ask(asked.body(knn(json!({ "text": "x" })).to_string().into()).expect("a request"))
     };
     is_error(&typed(header::CONTENT_TYPE, "text/plain"), 415, "message", "application/json");
-    is_error(&typed(header::ORIGIN, "http://evil.example"), 415, "message", "application/json");
+    is_error(&typed(header::ORIGIN, "http://evil.example"), 403, "message", "own pages");
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn what_an_immich_server_cannot_have_is_named() {
     let page = form(&[("entries", textual), ("text", b"x")]);
     let (mut parts, body) = page.into_parts();
     parts.headers.insert(header::ORIGIN, "http://evil.example".parse().expect("a header"));
-    is_error(&server.ask(Request::from_parts(parts, body)), 415, "detail", "page");
+    is_error(&server.ask(Request::from_parts(parts, body)), 403, "detail", "own pages");
     let limits = Limits { body: 10_000, ..Limits::default() };
     let small = HOME.server_with(Settings { limits, ..Settings::default() });
     let large = form(&[("entries", visual), ("image", &vec![0; 20_000])]);

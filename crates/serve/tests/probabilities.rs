@@ -1,0 +1,73 @@
+//! What a score means: probabilities where captions tell, and nothing where nobody knows.
+
+mod common;
+
+use common::{Home, PICTURES, Server};
+use serde_json::{Value, json};
+
+#[test]
+fn without_captions_that_tell_nobody_says_what_matches() {
+    let home = Home::new(&PICTURES);
+    let state = home.state(tuwen_serve::Settings::default());
+    let server = Server::of(state.clone());
+    state.warm().expect("a model");
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    let found = server.posted("/v1/search", &json!({ "query": "a cow" }));
+    assert!(found.get("match").is_none() && found["hits"][0].get("probability").is_none());
+    assert_eq!(server.got("/v1/stats")["galleries"][0]["calibrated"], false);
+}
+
+#[test]
+fn with_captions_scores_become_probabilities() {
+    let home = Home::new(&PICTURES);
+    let things = [
+        "a dog on grass",
+        "a dog at the beach",
+        "a cat on a sofa",
+        "a cow",
+        "a bus",
+        "a cake",
+        "a guitar",
+        "a beach",
+    ];
+    let forms = [
+        "THING",
+        "a drawing of THING",
+        "THING in a picture",
+        "this is THING",
+        "look: THING",
+        "here is THING",
+        "one sees THING",
+    ];
+    let captions: Vec<(&str, String)> = PICTURES
+        .iter()
+        .zip(things)
+        .flat_map(|(name, thing)| forms.map(|form| (*name, form.replace("THING", thing))))
+        .collect();
+    home.index(&captions.iter().map(|(name, text)| (*name, text.as_str())).collect::<Vec<_>>());
+    let state = home.state(tuwen_serve::Settings::default());
+    let server = Server::of(state.clone());
+    state.warm().expect("a model");
+    let began = std::time::Instant::now();
+    while server.got("/v1/stats")["galleries"][0]["calibrated"] != true {
+        assert!(began.elapsed().as_secs() < 60, "scores are not calibrated");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let ask = |body: Value| server.posted("/v1/search", &body);
+    let probability = |hits: &Value, at: usize| hits["hits"][at]["probability"].as_f64();
+    let (here, absent) =
+        (ask(json!({ "query": "a bus", "k": 8 })), ask(json!({ "query": "a tax invoice" })));
+    assert_eq!(here["match"], "yes", "{here}");
+    let (first, last) =
+        (probability(&here, 0).expect("a number"), probability(&here, 7).expect("a number"));
+    assert!(1.0 >= first && first > last && last >= 0.0, "{here}");
+    assert!(probability(&absent, 0).expect("a number") < first);
+    for other in [
+        json!({ "like": 1 }),
+        json!({ "query": "\"a bus\"" }),
+        json!({ "query": "cow", "words": "exact" }),
+    ] {
+        let found = ask(other);
+        assert!(found.get("match").is_none() && probability(&found, 0).is_none(), "{found}");
+    }
+}
