@@ -7,7 +7,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::DeserializeOwned;
 
 use crate::State;
 use crate::problem::{Problem, ProblemType};
@@ -39,10 +39,9 @@ impl<T: DeserializeOwned> FromRequest<State> for Untyped<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &State) -> Result<Self, Problem> {
-        let (kind, headers) = (media_type(request.headers()), request.headers());
-        // Only pages have an origin, and theirs may send such a body to any site.
-        let silent = kind.is_empty() && !headers.contains_key(header::ORIGIN);
-        if !silent && !kind.eq_ignore_ascii_case(JSON) {
+        let kind = media_type(request.headers());
+        // Pages of other sites could send such a body; `guard` has refused them.
+        if !kind.is_empty() && !kind.eq_ignore_ascii_case(JSON) {
             return Err(no_json(kind));
         }
         Ok(Self(parse(&whole(request, state.settings.limits.body).await?)?))
@@ -93,7 +92,7 @@ fn parse<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Problem> {
     }
     serde_json::from_slice(bytes).map_err(|error| {
         // A list that is too long for its place ends in the middle for who reads it, and is JSON all the same.
-        let is_json = error.is_data() || serde_json::from_slice::<IgnoredAny>(bytes).is_ok();
+        let is_json = error.is_data() || serde_json::from_slice::<serde_json::Value>(bytes).is_ok();
         match is_json {
             true => Problem::value(format!("body: {error}")),
             false => Problem::new(

@@ -27,14 +27,14 @@ fn bodies_that_cannot_be_read_are_explained() {
         ("{\"query\": \"x\", \"kind\": \"video\"}", "invalid-value", "`image` or `text`"),
         ("{\"query\": \"x\", \"without\": 1}", "invalid-value", "unknown field"),
         ("{\"query\": \"width:>=wide\"}", "invalid-value", "number"),
-        ("[]", "invalid-value", "nothing to search for"),
+        ("[]", "invalid-value", "it is a list"),
     ] {
         server.post_text("/v1/search", body).is_problem(400, kind, says);
     }
     let invalid = [b"{\"query\": \"".as_slice(), &[0xff, 0xfe], b"\"}"].concat();
     server.post_text("/v1/search", invalid).is_problem(400, "malformed-json", "UTF-8");
     let deep = "[".repeat(100_000);
-    server.post_text("/v1/search", deep).is_problem(400, "invalid-value", "expected a string");
+    server.post_text("/v1/search", deep).is_problem(400, "invalid-value", "it is a list");
     let plain = request(Method::POST, "/v1/search").body(Body::from("{}")).expect("a request");
     server.ask(plain).is_problem(415, "media-type", "application/json");
 }

@@ -5,7 +5,7 @@
 
 use axum::extract::multipart::{Field, MultipartError};
 use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Request, State as From};
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -36,12 +36,10 @@ impl FromRequest<State> for Form {
 
     async fn from_request(mut request: Request, state: &State) -> Result<Self, Problem> {
         let (kind, limit) = (media_type(request.headers()), state.settings.limits.body);
-        // Only pages have an origin, and theirs may send a form to any site.
-        let page = request.headers().contains_key(header::ORIGIN);
-        if page || !kind.eq_ignore_ascii_case("multipart/form-data") {
+        // Pages of other sites could send a form; `guard` has refused them.
+        if !kind.eq_ignore_ascii_case("multipart/form-data") {
             let detail = format!(
-                "the body's type is {kind:?}: send `multipart/form-data` with `entries` and `image` or `text`, \
-                 and not from a page"
+                "the body's type is {kind:?}: send `multipart/form-data` with `entries` and `image` or `text`"
             );
             return Err(Problem::new(ProblemType::MediaType, detail));
         }
