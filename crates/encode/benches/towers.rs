@@ -29,12 +29,12 @@ fn main() {
     for kept in [98, 196] {
         let keep = vec![(0..kept).collect::<Vec<_>>(); 32];
         time(&format!("image step, {kept} patches"), 32, || {
-            let pass = images.forward(&pixels, Some(&keep), Record::From(0));
-            drop(images.backward(pass, Some(&keep), &[0.01; 32 * 192]));
+            let pass = images.forward(&pixels, Some(&keep), Record::All);
+            drop(images.backward(pass, &[0.01; 32 * 192]));
         });
     }
     time("text step", 64, || {
-        let pass = texts.forward(&ids, Record::From(0));
+        let pass = texts.forward(&ids, Record::All);
         drop(texts.backward(pass, &ids, &[0.01; 64 * 256]));
     });
 }

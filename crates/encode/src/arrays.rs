@@ -1,4 +1,18 @@
 //! Named host arrays, and safetensors files of them.
+//!
+//! ```
+//! use std::collections::BTreeMap;
+//! use tuwen_encode::Arrays;
+//! use tuwen_encode::arrays::{Precision, read, write};
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("model.safetensors");
+//! let mut weights = Arrays::default();
+//! weights.slot("heads.logit_scale", &[1])[0] = 2.5;
+//! write(&weights, Precision::F32, &BTreeMap::new(), &path)?;
+//! assert_eq!(read(&path)?, weights);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -12,61 +26,7 @@ use serde_json::json;
 use crate::checkpoint::tensors::{self, Blob};
 use crate::{Error, Result};
 
-/// One array on the host.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Array {
-    /// Sizes of the axes.
-    pub shape: Vec<usize>,
-    /// Values, row-major.
-    pub data: Vec<f32>,
-}
-
-/// Arrays by name, in the order of their names.
-///
-/// ```
-/// use std::collections::BTreeMap;
-/// use tuwen_encode::Arrays;
-/// use tuwen_encode::arrays::{Precision, read, write};
-///
-/// # let folder = tempfile::tempdir()?;
-/// # let path = folder.path().join("model.safetensors");
-/// let mut weights = Arrays::default();
-/// weights.slot("heads.logit_scale", &[1])[0] = 2.5;
-/// write(&weights, Precision::F32, &BTreeMap::new(), &path)?;
-/// assert_eq!(read(&path)?, weights);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Arrays(pub BTreeMap<String, Array>);
-
-impl Arrays {
-    /// The array of that name.
-    ///
-    /// # Errors
-    /// There is none.
-    pub fn get(&self, name: &str) -> Result<&Array> {
-        self.0.get(name).ok_or_else(|| Error::MissingWeight(name.to_owned()))
-    }
-
-    /// The values to accumulate into, zeros when the name is new.
-    pub fn slot(&mut self, name: &str, shape: &[usize]) -> &mut [f32] {
-        if !self.0.contains_key(name) {
-            let data = vec![0.0; shape.iter().product()];
-            self.0.insert(name.to_owned(), Array { shape: shape.to_vec(), data });
-        }
-        &mut self.0.get_mut(name).expect("just inserted").data
-    }
-
-    /// Adds another set, name by name.
-    pub fn accumulate(&mut self, other: Arrays) {
-        for (name, array) in other.0 {
-            match self.0.get_mut(&name) {
-                Some(sum) => crate::math::add(&mut sum.data, &array.data),
-                None => drop(self.0.insert(name, array)),
-            }
-        }
-    }
-}
+pub use tuwen_nn::{Array, Arrays};
 
 /// How floats are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -92,6 +92,12 @@ pub enum Error {
 /// `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+impl From<tuwen_nn::Missing> for Error {
+    fn from(missing: tuwen_nn::Missing) -> Self {
+        Self::MissingWeight(missing.0)
+    }
+}
+
 impl Error {
     /// Wraps an I/O error with the path it happened at.
     pub fn io(path: impl AsRef<Path>, source: std::io::Error) -> Self {

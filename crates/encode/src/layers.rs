@@ -1,12 +1,12 @@
-//! The layers, and where weights come from.
+//! Where weights come from, and layers of `tuwen-nn` made of them.
 
 use std::borrow::Cow;
 
 use tuwen_gemm::Precision;
+use tuwen_nn::{BatchNorm, Convolution, Linear, Norm, Param, Rows};
 
 use crate::arrays::Arrays;
-use crate::grads::Grads;
-use crate::{Activation, Result, math};
+use crate::{Error, Result};
 
 /// Where a tower finds its weights: named arrays in memory are borrowed, a file's are read.
 pub trait Weights<'a>: Sync {
@@ -29,6 +29,11 @@ pub trait Weights<'a>: Sync {
     fn precision(&self) -> Precision {
         Precision::F32
     }
+
+    /// Whether a weight learns: what does not costs a backward pass nothing.
+    fn learns(&self, _name: &str) -> bool {
+        false
+    }
 }
 
 impl<'a> Weights<'a> for &'a Arrays {
@@ -36,103 +41,50 @@ impl<'a> Weights<'a> for &'a Arrays {
         let array = self.get(name)?;
         Ok((array.shape.clone(), Cow::Borrowed(&array.data)))
     }
-}
 
-/// The rows of a matrix, or of a table of token embeddings.
-#[derive(Clone, Debug)]
-pub enum Rows<'a> {
-    /// All values.
-    Floats(Cow<'a, [f32]>),
-    /// Of 8 bits as they are stored: a table of which a query needs ten rows is not converted whole, and a
-    /// matrix takes up a quarter of the memory.
-    Bytes {
-        /// Row-major.
-        values: Cow<'a, [u8]>,
-        /// One for each row.
-        scales: Vec<f32>,
-    },
-}
-
-impl Rows<'_> {
-    /// How many values there are.
-    pub(crate) fn len(&self) -> usize {
-        match self {
-            Self::Floats(values) => values.len(),
-            Self::Bytes { values, .. } => values.len(),
-        }
-    }
-
-    /// Adds a row to `out`, whose length is that of a row.
-    pub(crate) fn add(&self, row: usize, out: &mut [f32]) {
-        let at = row * out.len();
-        match self {
-            Self::Floats(values) => math::add(out, &values[at..][..out.len()]),
-            Self::Bytes { values, scales } => {
-                let stored = values[at..][..out.len()].iter();
-                out.iter_mut()
-                    .zip(stored)
-                    .for_each(|(o, &b)| *o += f32::from(b as i8) * scales[row]);
-            }
-        }
+    fn learns(&self, _name: &str) -> bool {
+        true
     }
 }
 
-impl Activation {
-    /// Of `x` into `out`.
-    pub(crate) fn apply(self, x: &[f32], out: &mut [f32]) {
-        match self {
-            Self::Gelu => math::gelu(x, out),
-            Self::QuickGelu => math::quick_gelu(x, out),
-            Self::GeluTanh => math::gelu_tanh(x, out),
-        }
-    }
-
-    /// Multiplies `grad` by the slope at `x`.
-    pub(crate) fn backward(self, x: &[f32], grad: &mut [f32]) {
-        match self {
-            Self::Gelu => math::gelu_backward(x, grad),
-            Self::QuickGelu => math::quick_gelu_backward(x, grad),
-            Self::GeluTanh => math::gelu_tanh_backward(x, grad),
-        }
-    }
+/// A weight that is used as it is.
+pub(crate) fn param<'a>(weights: &dyn Weights<'a>, name: String) -> Result<Param<'a>> {
+    let (shape, values) = weights.find(&name)?;
+    let learns = weights.learns(&name);
+    Ok(Param { name, shape, values, learns })
 }
 
-/// A LayerNorm's weight and bias.
-pub(crate) struct Norm<'a> {
-    weight: Cow<'a, [f32]>,
-    bias: Cow<'a, [f32]>,
-    name: String,
-    eps: f32,
+/// Weight and, where wanted, bias under `name`.
+pub(crate) fn linear<'a>(weights: &dyn Weights<'a>, name: &str, bias: bool) -> Result<Linear<'a>> {
+    let weight = format!("{name}.weight");
+    let (shape, rows) = weights.rows(&weight)?;
+    let find_bias = || param(weights, format!("{name}.bias"));
+    let bias = bias.then(find_bias).transpose()?;
+    let learns = weights.learns(&weight);
+    Ok(Linear::new(weight, &shape, rows, bias, weights.precision(), None).learning(learns))
 }
 
-impl<'a> Norm<'a> {
-    pub(crate) fn find(weights: &dyn Weights<'a>, name: String, eps: f32) -> Result<Self> {
-        let part = |part: &str| Ok(weights.find(&format!("{name}.{part}"))?.1);
-        Ok(Self { weight: part("weight")?, bias: part("bias")?, name, eps })
-    }
+/// A LayerNorm.
+pub(crate) fn norm<'a>(weights: &dyn Weights<'a>, name: &str, eps: f32) -> Result<Norm<'a>> {
+    let part = |part: &str| param(weights, format!("{name}.{part}"));
+    Ok(Norm { weight: part("weight")?, bias: part("bias")?, eps })
+}
 
-    /// Writes the normalised rows into `out`, their means and inverse deviations into `stats`.
-    pub(crate) fn forward(&self, x: &[f32], out: &mut Vec<f32>, stats: &mut Vec<[f32; 2]>) {
-        out.resize(x.len(), 0.0);
-        stats.resize(x.len() / self.weight.len(), [0.0; 2]);
-        math::layer_norm(x, &self.weight, &self.bias, self.eps, out, stats);
-    }
-
-    /// Adds the input's gradient to `dx` and the parameters' to `grads`.
-    pub(crate) fn backward(
-        &self,
-        x: &[f32],
-        stats: &[[f32; 2]],
-        grad: &[f32],
-        dx: &mut [f32],
-        grads: &mut Grads<'_>,
-    ) {
-        let width = self.weight.len();
-        let mut dweight = vec![0.0; width];
-        grads.add(&format!("{}.bias", self.name), &[width], |dbias| {
-            math::layer_norm_backward(x, stats, &self.weight, grad, dx, &mut dweight, dbias);
-        });
-        let name = format!("{}.weight", self.name);
-        grads.put(&name, &[width], |out| out.copy_from_slice(&dweight));
-    }
+/// A convolution without a bias, and the batch normalisation behind it.
+pub(crate) fn convolution<'a>(
+    weights: &dyn Weights<'a>,
+    conv: &str,
+    norm: &str,
+    stride: usize,
+) -> Result<Convolution<'a>> {
+    let part = |part: &str| param(weights, format!("{norm}.{part}"));
+    let statistic = |part: &str| Ok::<_, Error>(weights.find(&format!("{norm}.{part}"))?.1);
+    let behind = BatchNorm {
+        weight: part("weight")?,
+        bias: part("bias")?,
+        mean: statistic("running_mean")?,
+        variance: statistic("running_var")?,
+    };
+    let weight = param(weights, format!("{conv}.weight"))?;
+    Ok(Convolution::new(weight, behind, stride, weights.precision()))
 }

@@ -35,8 +35,8 @@ pub fn check(config: &TrainConfig) -> Result<Checked> {
         nothing_else_is_there(&config.out)?;
     }
     let (model, first) = first_weights(config)?;
-    let scale = first.get("heads.logit_scale")?.data[0].exp();
-    let bias = first.get("heads.logit_bias")?.data[0];
+    let scale = first.get("heads.logit_scale").map_err(tuwen_encode::Error::from)?.data[0].exp();
+    let bias = first.get("heads.logit_bias").map_err(tuwen_encode::Error::from)?.data[0];
     // Looked at below, where a picture that cannot be read is no end.
     let plain = TrainConfig { avoid_duplicates: false, ..config.clone() };
     let (samples, plan) = read_data(&plain, &model, &|| false)?;

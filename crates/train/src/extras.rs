@@ -8,11 +8,10 @@ use tuwen_image::rng::Rng;
 use tuwen_sets::Sample;
 use tuwen_sets::loader::{Batch, Plan};
 
-use crate::config::Tower;
 use crate::frozen::{Cache, TextCache, Watch};
 use crate::knowledge::Knowledge;
 use crate::partition::View;
-use crate::step::{FirstTrained, StepInput};
+use crate::step::StepInput;
 use crate::teacher::Teacher;
 use crate::{Result, TrainConfig};
 
@@ -47,7 +46,9 @@ impl<'a> Extras<'a> {
         let About { config, model, samples, plan, view, watch, .. } = about;
         let cache = || Cache::new(plan, model, view, samples, *watch);
         let texts = || TextCache::new(model, frozen);
-        let teacher = |name: &String| Teacher::new(name, samples, plan, watch.stop);
+        let taught = plan.sets.iter().zip(&config.train).filter(|(_, set)| set.taught);
+        let taught: Vec<usize> = taught.flat_map(|((places, _), _)| places.clone()).collect();
+        let teacher = |name: &String| Teacher::new(name, samples, &taught, plan, watch.stop);
         let classes = config.classes.as_ref().map(|classes| Knowledge::new(classes, about));
         Ok(Self {
             cache: config.image_is_frozen().then(cache).transpose()?,
@@ -76,7 +77,6 @@ impl<'a> Extras<'a> {
             keep: random_patches(config, model, batch.image_ids.len(), &mut rng),
             features: self.cache.as_ref().map(|cache| cache.pick(&batch.image_ids, &mut rng)),
             deep,
-            first_trained: first_trained(config),
             chunk: config.chunk,
             recompute: config.recompute,
             teacher: self.teacher.as_ref().map(|teacher| teacher.look(batch)),
@@ -84,19 +84,6 @@ impl<'a> Extras<'a> {
             examples,
             batch,
         })
-    }
-}
-
-fn first_trained(config: &TrainConfig) -> FirstTrained {
-    let optim = &config.optim;
-    // Adapters are in every block; without them, frozen blocks need no backward pass.
-    let first = if config.has_adapters(Tower::Image) { 0 } else { optim.frozen_blocks };
-    // The embedding lies below all of them.
-    let whole = config.has_adapters(Tower::Text) || optim.embed_lr > 0.0;
-    let text = if whole { 0 } else { optim.text_frozen_blocks };
-    FirstTrained {
-        image: (!config.image_is_frozen()).then_some(first),
-        text: (!config.text_is_frozen()).then_some(text),
     }
 }
 

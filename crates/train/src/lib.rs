@@ -43,6 +43,6 @@ pub use partition::View;
 pub use run::train;
 pub use sets::{SOURCE, read_set};
 pub use start::whole_model;
-pub use step::{Classes, Engine, Examples, FirstTrained, StepInput, TeacherLogits, gradients};
+pub use step::{Classes, Engine, Examples, StepInput, TeacherLogits, gradients};
 pub use stop::Stop;
 pub use validate::{Embedded, Reports, Texts, Watch, embed_set, fitted, recalls};

@@ -28,7 +28,7 @@ use crate::{Error, Result, TrainConfig};
 ///     weights
 /// };
 /// let mean = tuwen_train::mix(&[(&model(1.0), 3.0), (&model(5.0), 1.0)])?;
-/// assert_eq!(mean.get("heads.logit_scale")?.data, [2.0]);
+/// assert_eq!(mean.get("heads.logit_scale").map_err(tuwen_encode::Error::from)?.data, [2.0]);
 /// # Ok::<(), tuwen_train::Error>(())
 /// ```
 ///
@@ -47,7 +47,7 @@ pub fn mix(models: &[(&Arrays, f32)]) -> Result<Arrays> {
         let own = models[0].1 / total;
         array.data.iter_mut().for_each(|value| *value *= own);
         for (other, share) in others {
-            let other = other.get(name)?;
+            let other = other.get(name).map_err(tuwen_encode::Error::from)?;
             if other.shape != array.shape {
                 let (name, found, wanted) =
                     (name.clone(), other.shape.clone(), array.shape.clone());

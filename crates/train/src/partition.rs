@@ -165,9 +165,20 @@ impl<'a> View<'a> {
         Self { trainable: arrays, merged, base: arrays, precision }
     }
 
+    /// Weights of which some are frozen.
+    pub fn partly(trainable: &'a Arrays, frozen: &'a Arrays) -> Self {
+        Self { base: frozen, ..Self::plain(trainable) }
+    }
+
     /// The same with products of another precision.
     pub fn with_precision(self, precision: Precision) -> Self {
         Self { precision, ..self }
+    }
+
+    /// Whether any weight learns whose name begins so.
+    pub(crate) fn any_learns(&self, start: &str) -> bool {
+        let mut names = self.trainable.0.keys().chain(self.merged.0.keys());
+        names.any(|name| name.starts_with(start))
     }
 
     fn look(&self, name: &str) -> Option<&Array> {
@@ -197,6 +208,11 @@ impl<'a> Weights<'a> for &'a View<'_> {
 
     fn precision(&self) -> Precision {
         self.precision
+    }
+
+    fn learns(&self, name: &str) -> bool {
+        // What is merged has the gradient that its adapters' are made of.
+        self.trainable.0.contains_key(name) || self.merged.0.contains_key(name)
     }
 }
 

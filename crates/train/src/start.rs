@@ -98,7 +98,7 @@ fn mix_image_tower(mix: &ImageMix, arrays: &mut Arrays) -> Result<()> {
     let (_, other) = whole_model(&mix.model)?;
     let share = mix.share as f32;
     for (name, array) in arrays.0.iter_mut().filter(|(name, _)| name.starts_with("image.")) {
-        let found = other.get(name)?;
+        let found = other.get(name).map_err(tuwen_encode::Error::from)?;
         if found.shape != array.shape {
             let (name, found, wanted) = (name.clone(), found.shape.clone(), array.shape.clone());
             return Err(tuwen_encode::Error::Shape { name, found, wanted }.into());

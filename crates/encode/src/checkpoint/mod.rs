@@ -27,7 +27,8 @@ use tuwen_image::{Centre, ToRgb};
 use tuwen_text::token::Cleaning;
 
 use crate::arrays::{Array, Arrays};
-use crate::layers::{Rows, Weights};
+use crate::layers::Weights;
+use tuwen_nn::Rows;
 use crate::{CONFIG_FILE, Error, ModelConfig, Result, Tokenizer, Vision};
 pub use bert::bert;
 pub use family::known_keys;

@@ -13,7 +13,7 @@ use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorInfo};
 use tuwen_files::pickle::{self, TensorRef, Value};
 
 use crate::arrays::SCALE;
-use crate::layers::Rows;
+use tuwen_nn::Rows;
 use crate::{Error, Result};
 
 /// Values that are read at once.

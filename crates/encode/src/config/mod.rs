@@ -4,6 +4,7 @@ mod check;
 
 use std::path::Path;
 
+use tuwen_nn::Activation;
 use serde::{Deserialize, Serialize};
 use tuwen_files::file;
 use tuwen_image::Preprocess;
@@ -114,19 +115,6 @@ pub struct TowerConfig {
     /// Whether a LayerNorm follows the embedding, as in CLIP's image tower and in BERT.
     #[serde(default)]
     pub first_norm: bool,
-}
-
-/// The non-linearity of an MLP.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Activation {
-    /// `x * Phi(x)`, exact (timm, BERT).
-    #[default]
-    Gelu,
-    /// `x * sigmoid(1.702 x)` (OpenAI's CLIP and Chinese-CLIP's image towers).
-    QuickGelu,
-    /// GELU by its approximation with tanh (SigLIP).
-    GeluTanh,
 }
 
 /// The kind of an image tower.

@@ -9,15 +9,15 @@ use std::sync::OnceLock;
 use crate::{Batch, Encoder, Output, TextInput};
 use tuwen_files::Error as DataError;
 use tuwen_image::{Preprocess, RgbImage};
+use tuwen_nn::{Linear, Rows, math};
 use tuwen_text::token::Tokens;
 
 use crate::arrays::Arrays;
 use crate::checkpoint::digest::{description, digits};
 use crate::checkpoint::{Checkpoint, TokenizerFile};
-use crate::layers::{Rows, Weights};
-use crate::linear::Linear;
+use crate::layers::{Weights, linear};
 use crate::towers::{AnyImageTower, Record, TextTower};
-use crate::{Error, ModelConfig, Result, Tokenizer, math};
+use crate::{Error, ModelConfig, Result, Tokenizer};
 
 use texts::Lost;
 pub use texts::{DATASET_TEXT, LongText, WINDOW};
@@ -208,7 +208,7 @@ impl CpuEncoder {
     fn image_tower(&self) -> Result<&(AnyImageTower<'static>, Option<Linear<'static>>)> {
         if self.image.get().is_none() {
             let tower = AnyImageTower::new(&self.config, &self.source)?;
-            let head = |bias| Linear::find(&&self.source, "heads.image_proj", bias);
+            let head = |bias| linear(&&self.source, "heads.image_proj", bias);
             let head = self.config.image_proj_bias().map(head).transpose()?;
             // Another thread may have been faster; then its tower stays.
             let _ = self.image.set((tower, head));
@@ -219,7 +219,7 @@ impl CpuEncoder {
     fn text_tower(&self) -> Result<&(TextTower<'static>, Linear<'static>)> {
         if self.text.get().is_none() {
             let tower = TextTower::new(&self.config, &self.source)?;
-            let head = Linear::find(&&self.source, "heads.text_proj", self.config.text_proj_bias)?;
+            let head = linear(&&self.source, "heads.text_proj", self.config.text_proj_bias)?;
             let _ = self.text.set((tower, head));
         }
         Ok(self.text.get().expect("just set"))
@@ -248,10 +248,16 @@ impl CpuEncoder {
 }
 
 /// Features to unit vectors of the common space.
-fn project(features: Vec<f32>, head: Option<&Linear<'_>>, dim: usize) -> Vec<f32> {
+fn project(
+    features: Vec<f32>,
+    rows: usize,
+    head: Option<&Linear<'_>>,
+    dim: usize,
+) -> Vec<f32> {
     let mut out = features;
     if let Some(head) = head {
         let features = std::mem::take(&mut out);
+        out = vec![0.0; rows * head.out()];
         head.forward(&features, &mut out);
     }
     out.chunks_exact_mut(dim).for_each(normalise);
@@ -298,7 +304,7 @@ impl CpuEncoder {
         let (tower, head) = self.image_tower().map_err(failed)?;
         let features = tower.forward(&pixels, None, Record::No).features;
         let rows = match wanted {
-            Output::Embedding => project(features, head.as_ref(), self.dim()),
+            Output::Embedding => project(features, images.len(), head.as_ref(), self.dim()),
             Output::Feature => features,
         };
         self.finite(&rows, images.len(), |row| format!("picture {} of {}", row + 1, images.len()))?;
@@ -312,7 +318,7 @@ impl CpuEncoder {
         let (tower, head) = self.text_tower().map_err(failed)?;
         let features = tower.forward(&ids, Record::No).features;
         let rows = match wanted {
-            Output::Embedding => project(features, Some(head), self.dim()),
+            Output::Embedding => project(features, ids.len(), Some(head), self.dim()),
             Output::Feature => features,
         };
         self.finite(&rows, ids.len(), |row| {

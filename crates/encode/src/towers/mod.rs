@@ -13,14 +13,11 @@ mod words;
 use std::ops::Range;
 
 use rayon::prelude::*;
+use tuwen_nn::{Tape, Value, grads};
 
 use crate::arrays::Arrays;
-use crate::block::{Tape, Taping};
 use crate::layers::Weights;
 use crate::{ModelConfig, Result, Vision};
-
-use probe::ProbeTape;
-use resnet::GridTape;
 
 pub use image::ImageTower;
 pub use resnet::ResNetTower;
@@ -33,28 +30,22 @@ const CHUNK_ROWS: usize = 800;
 /// Neither depends on the number of threads, nor does the order of summation.
 const LEAST_ROWS: usize = 200;
 
-/// Features of a batch, and the activations that the backward pass needs.
+/// Features of a batch, and what the backward pass needs.
 #[derive(Default)]
-pub struct Pass {
+pub struct Pass<'t> {
     /// (B, W) of the tower.
     pub features: Vec<f32>,
-    chunks: Vec<Chunk>,
-    /// The same of a tower of convolutions.
-    grids: Vec<GridTape>,
+    chunks: Vec<Chunk<'t>>,
 }
 
-#[derive(Default)]
-struct Chunk {
+/// Some neighbouring items on one tape.
+struct Chunk<'t> {
     items: Range<usize>,
-    spans: Vec<Range<usize>>,
-    /// The patches as rows (im2col), kept for the patch projection's gradient.
-    patches: Vec<f32>,
-    tape: Tape,
-    /// The final LayerNorm's input, and its statistics.
-    last: Vec<f32>,
-    stats: Vec<[f32; 2]>,
-    /// The activations of attention pooling.
-    pooled: ProbeTape,
+    tape: Tape<'t>,
+    /// What the tower begins with, where its gradient is asked for.
+    input: Option<Value>,
+    /// (items, W).
+    features: Value,
 }
 
 /// Any image tower.
@@ -82,7 +73,7 @@ impl<'a> AnyImageTower<'a> {
     ///
     /// # Panics
     /// With `keep` and convolutions, which have no patches.
-    pub fn forward(&self, pixels: &[f32], keep: Option<&[Vec<usize>]>, record: Record) -> Pass {
+    pub fn forward(&self, pixels: &[f32], keep: Option<&[Vec<usize>]>, record: Record) -> Pass<'_> {
         match self {
             Self::Vit(tower) => tower.forward(pixels, keep, record),
             Self::ResNet(tower) => {
@@ -92,42 +83,30 @@ impl<'a> AnyImageTower<'a> {
         }
     }
 
-    /// Gradients by parameter name from those of the features, (B, W). `keep` as in `forward`.
-    pub fn backward(&self, pass: Pass, keep: Option<&[Vec<usize>]>, dfeatures: &[f32]) -> Arrays {
+    /// Gradients of the weights that learn, by name, from those of the features, (B, W).
+    pub fn backward(&self, pass: Pass<'_>, dfeatures: &[f32]) -> Arrays {
         match self {
-            Self::Vit(tower) => tower.backward(pass, keep, dfeatures),
+            Self::Vit(_) => pass.backward(dfeatures).0,
             Self::ResNet(tower) => tower.backward(pass, dfeatures),
         }
     }
 }
 
-/// Which activations a forward pass keeps for the backward pass.
+/// What a forward pass keeps for the backward pass. Of what does not learn, nothing is kept either way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Record {
-    /// None: there is no backward pass.
+    /// Nothing: there is no backward pass.
     No,
-    /// All from this block (of a ResNet: this stage) on; 0 includes the embedding.
-    From(usize),
-    /// Only each block's input from this block on: the rest is recomputed in the backward pass
+    /// All that it reads.
+    All,
+    /// Only each block's input: the rest is computed again in the backward pass
     /// (activation checkpointing, <https://arxiv.org/abs/1604.06174>).
-    Inputs(usize),
+    Inputs,
 }
 
 impl Record {
-    /// The first block whose activations are kept.
-    fn first(self) -> usize {
-        match self {
-            Self::No => usize::MAX,
-            Self::From(block) | Self::Inputs(block) => block,
-        }
-    }
-
-    fn inputs_only(self) -> bool {
-        matches!(self, Self::Inputs(_))
-    }
-
-    fn taping(self) -> Taping {
-        Taping { first: self.first(), inputs_only: self.inputs_only() }
+    fn tape<'t>(self) -> Tape<'t> {
+        if self == Self::No { Tape::forward_only() } else { Tape::recording() }
     }
 }
 
@@ -148,15 +127,31 @@ fn cut(rows: &[usize]) -> Vec<Range<usize>> {
     chunks
 }
 
-fn run(
+/// Runs every chunk; without a tape nothing but the features stays.
+fn run<'t>(
     chunks: Vec<Range<usize>>,
-    forward: impl Fn(Range<usize>) -> (Chunk, Vec<f32>) + Sync + Send,
-) -> Pass {
-    let done: Vec<_> = chunks.into_par_iter().map(forward).collect();
-    let mut pass = Pass::default();
-    for (chunk, features) in done {
-        pass.features.extend(features);
-        pass.chunks.push(chunk);
+    record: Record,
+    forward: impl Fn(Range<usize>, &mut Tape<'t>) -> (Option<Value>, Value) + Sync + Send,
+) -> Pass<'t> {
+    let one = |items: Range<usize>| {
+        let mut tape = record.tape();
+        let (input, features) = forward(items.clone(), &mut tape);
+        Chunk { items, tape, input, features }
+    };
+    let chunks: Vec<Chunk<'t>> = chunks.into_par_iter().map(one).collect();
+    let features = chunks.iter().flat_map(|chunk| &chunk.features[..]).copied().collect();
+    Pass { features, chunks: if record == Record::No { Vec::new() } else { chunks } }
+}
+
+impl Pass<'_> {
+    /// Gradients of the weights that learn, by name, from those of the features, (B, W); and of each chunk's
+    /// input, where it has one.
+    fn backward(self, dfeatures: &[f32]) -> (Arrays, Vec<Option<Vec<f32>>>) {
+        grads::collect(self.chunks, |chunk, grads| {
+            let width = chunk.features.width();
+            let grad = &dfeatures[chunk.items.start * width..chunk.items.end * width];
+            let mut leaves = chunk.tape.backward(vec![(&chunk.features, grad.to_vec())], grads);
+            chunk.input.and_then(|input| leaves.take(&input))
+        })
     }
-    pass
 }

@@ -1,11 +1,12 @@
 //! A bag of words beside a text tower: a row for each token, and the mean of a text's rows. What a word
 //! means for pictures is learned there directly, while the tower keeps what it knows of language.
 
+use tuwen_nn::{Rows, math};
 use tuwen_text::token::unpadded;
 
 use crate::arrays::Arrays;
-use crate::layers::{Rows, Weights};
-use crate::{ModelConfig, Result, math};
+use crate::layers::Weights;
+use crate::{ModelConfig, Result};
 
 /// The table's name.
 const NAME: &str = "text.words.weight";

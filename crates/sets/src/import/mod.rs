@@ -60,13 +60,16 @@ pub struct DataSet {
     /// Share of the set that each epoch of training takes.
     #[serde(default = "whole")]
     pub share: f32,
+    /// Whether a teacher (`loss.teacher`) is heard about this set's pictures.
+    #[serde(default = "yes")]
+    pub taught: bool,
 }
 
 impl DataSet {
     /// All of a set.
     pub fn new(format: Format, images: &Path) -> Self {
         let (images, captions) = (images.to_path_buf(), Vec::new());
-        Self { format, images, captions, ids: None, split: None, part: None, share: whole() }
+        Self { format, images, captions, ids: None, split: None, part: None, share: whole(), taught: true }
     }
 }
 
@@ -91,6 +94,10 @@ impl Part {
 
 fn whole() -> f32 {
     1.0
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// The supported formats.

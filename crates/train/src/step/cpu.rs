@@ -27,7 +27,7 @@ pub(super) fn gradients(
     let tower = || AnyImageTower::new(model, view);
     let tower = input.features.is_none().then(tower).transpose()?;
     let pieces = pieces(input.batch.image_ids.len(), input.chunk);
-    let images = Images { tower, input, model, pieces };
+    let images = Images { tower, input, model, pieces, learns: view.any_learns("image.") };
     let texts = Texts::new(model, view, input)?;
 
     // GradCache: with several pieces the first pass keeps the features alone, and a second one recomputes
@@ -84,15 +84,15 @@ fn parts<'a>(input: &'a StepInput<'_>, images: &Tensor<2>, texts: &Tensor<2>) ->
 }
 
 /// Which activations a forward pass keeps; none when the backward pass of a `whole` batch is not next.
-fn record(first_trained: Option<usize>, whole: bool, recompute: bool) -> Record {
-    match first_trained {
-        Some(block) if whole && recompute => Record::Inputs(block),
-        Some(block) if whole => Record::From(block),
-        _ => Record::No,
+fn record(learns: bool, whole: bool, recompute: bool) -> Record {
+    match learns && whole {
+        true if recompute => Record::Inputs,
+        true => Record::All,
+        false => Record::No,
     }
 }
 
-fn joined(passes: &[Pass]) -> Vec<f32> {
+fn joined(passes: &[Pass<'_>]) -> Vec<f32> {
     passes.iter().flat_map(|pass| &pass.features).copied().collect()
 }
 
@@ -103,6 +103,8 @@ struct Images<'a> {
     input: &'a StepInput<'a>,
     model: &'a ModelConfig,
     pieces: Vec<Range<usize>>,
+    /// Whether any of its weights does.
+    learns: bool,
 }
 
 impl Images<'_> {
@@ -110,28 +112,33 @@ impl Images<'_> {
         self.input.keep.as_deref().map(|keep| &keep[piece.clone()])
     }
 
-    fn piece(&self, tower: &AnyImageTower<'_>, piece: &Range<usize>, record: Record) -> Pass {
+    fn piece<'t>(
+        &self,
+        tower: &'t AnyImageTower<'_>,
+        piece: &Range<usize>,
+        record: Record,
+    ) -> Pass<'t> {
         let size = 3 * (self.model.preprocess.size as usize).pow(2);
         let pixels = &self.input.batch.pixels[piece.start * size..piece.end * size];
         tower.forward(pixels, self.keep(piece), record)
     }
 
     /// None where the tower's features are known.
-    fn forward(&self) -> Vec<Pass> {
+    fn forward(&self) -> Vec<Pass<'_>> {
         let Some(tower) = &self.tower else { return Vec::new() };
         let whole = self.pieces.len() == 1;
-        let record = record(self.input.first_trained.image, whole, self.input.recompute);
+        let record = record(self.learns, whole, self.input.recompute);
         self.pieces.iter().map(|piece| self.piece(tower, piece, record)).collect()
     }
 
-    fn backward(&self, passes: Vec<Pass>, dfeatures: &[f32], grads: &mut Arrays) {
-        let (Some(tower), Some(_)) = (&self.tower, self.input.first_trained.image) else { return };
+    fn backward(&self, passes: Vec<Pass<'_>>, dfeatures: &[f32], grads: &mut Arrays) {
+        let Some(tower) = self.tower.as_ref().filter(|_| self.learns) else { return };
         let (width, whole) = (self.model.image.width, self.pieces.len() == 1);
-        let full = record(self.input.first_trained.image, true, self.input.recompute);
+        let full = record(self.learns, true, self.input.recompute);
         for (piece, pass) in self.pieces.iter().zip(passes) {
             let pass = if whole { pass } else { self.piece(tower, piece, full) };
             let dfeatures = &dfeatures[piece.start * width..piece.end * width];
-            grads.accumulate(tower.backward(pass, self.keep(piece), dfeatures));
+            grads.accumulate(tower.backward(pass, dfeatures));
         }
     }
 }
@@ -146,6 +153,8 @@ struct Texts<'a> {
     rows: Vec<&'a [u32]>,
     pieces: Vec<Range<usize>>,
     width: usize,
+    /// Whether any of the tower's weights does.
+    learns: bool,
 }
 
 impl<'a> Texts<'a> {
@@ -157,18 +166,19 @@ impl<'a> Texts<'a> {
         let width = model.text_feature();
         let tower = || TextTower::new(model, view);
         let tower = input.deep.is_none().then(tower).transpose()?;
-        Ok(Self { tower, words: BagOfWords::find(model, &view)?, input, rows, pieces, width })
+        let (words, learns) = (BagOfWords::find(model, &view)?, view.any_learns("text."));
+        Ok(Self { tower, words, input, rows, pieces, width, learns })
     }
 
     /// None where the tower's features are known.
-    fn forward(&self) -> Vec<Pass> {
+    fn forward(&self) -> Vec<Pass<'_>> {
         let Some(tower) = &self.tower else { return Vec::new() };
         let whole = self.pieces.len() == 1;
-        let record = record(self.input.first_trained.text, whole, self.input.recompute);
+        let record = record(self.learns, whole, self.input.recompute);
         self.pieces.iter().map(|p| tower.forward(&self.rows[p.clone()], record)).collect()
     }
 
-    fn features(&self, passes: &[Pass]) -> Vec<f32> {
+    fn features(&self, passes: &[Pass<'_>]) -> Vec<f32> {
         match (&self.input.deep, &self.words) {
             (None, _) => joined(passes),
             (Some(deep), Some(words)) => words.beside(deep, &self.rows),
@@ -176,13 +186,13 @@ impl<'a> Texts<'a> {
         }
     }
 
-    fn backward(&self, passes: Vec<Pass>, dfeatures: &[f32], grads: &mut Arrays) {
-        let (Some(tower), Some(_)) = (&self.tower, self.input.first_trained.text) else {
+    fn backward(&self, passes: Vec<Pass<'_>>, dfeatures: &[f32], grads: &mut Arrays) {
+        let Some(tower) = self.tower.as_ref().filter(|_| self.learns) else {
             let words = self.words.iter();
             return words.for_each(|words| grads.accumulate(words.backward(&self.rows, dfeatures)));
         };
         let whole = self.pieces.len() == 1;
-        let full = record(self.input.first_trained.text, true, self.input.recompute);
+        let full = record(self.learns, true, self.input.recompute);
         for (piece, pass) in self.pieces.iter().zip(passes) {
             let rows = &self.rows[piece.clone()];
             let pass = if whole { pass } else { tower.forward(rows, full) };

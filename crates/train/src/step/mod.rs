@@ -37,8 +37,6 @@ pub struct StepInput<'a> {
     /// Features of a frozen text tower, (texts, W), instead of its forward pass: of all groups, one behind
     /// the other, and then of the groups of `examples`.
     pub deep: Option<Vec<f32>>,
-    /// Where each tower's trainable blocks begin: the blocks before need no backward pass.
-    pub first_trained: FirstTrained,
     /// Pictures whose activations are in memory at once (GradCache); 0 for all.
     pub chunk: usize,
     /// Whether the forward pass keeps only the blocks' inputs and the backward pass recomputes the rest.
@@ -59,7 +57,6 @@ impl<'a> StepInput<'a> {
             keep: None,
             features: None,
             deep: None,
-            first_trained: FirstTrained { image: Some(0), text: Some(0) },
             chunk: 0,
             recompute: false,
             teacher: None,
@@ -93,19 +90,12 @@ pub struct Classes<'a> {
     pub weight: f64,
 }
 
-/// The first trainable block of each tower, 0 with the embedding; none where the tower is frozen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FirstTrained {
-    /// Of the image tower.
-    pub image: Option<usize>,
-    /// Of the text tower.
-    pub text: Option<usize>,
-}
-
 /// A teacher's logits of a batch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TeacherLogits {
-    /// For each group of texts (B, B), pictures by texts, with the teacher's logit scale.
+    /// Places in the batch of the K pictures that the teacher is heard about, ascending.
+    pub known: Vec<usize>,
+    /// For each group of texts (K, K), those pictures by their texts, with the teacher's logit scale.
     pub logits: Vec<Vec<f32>>,
 }
 
@@ -141,7 +131,7 @@ pub struct TeacherLogits {
 /// let loss: LossConfig = toml::from_str("kind = \"contrastive\"")?;
 /// let (loss, grads) = gradients(&Engine::Cpu, &model, &view, &loss, &input)?;
 /// assert!(loss > 0.0);
-/// assert_eq!(grads.get("image.patch_embed.weight")?.shape, weights.get("image.patch_embed.weight")?.shape);
+/// assert_eq!(grads.0["image.patch_embed.weight"].shape, weights.0["image.patch_embed.weight"].shape);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///

@@ -2,7 +2,7 @@
 //! neighbouring groups of texts, and distillation from a teacher or a classifier.
 
 use tuwen_model::Heads;
-use tuwen_model::burn::tensor::{Device, Tensor, TensorData};
+use tuwen_model::burn::tensor::{Device, Int, Tensor, TensorData};
 use tuwen_model::loss::{self, Targets};
 use tuwen_sets::loader::Batch;
 
@@ -62,13 +62,11 @@ fn of_part(
     for (group, text) in texts.iter().enumerate() {
         let targets = pictures_and_texts(part.batch, group, &device);
         let mut loss = one(images.clone(), text.clone(), targets);
-        if let Some(teacher) = teacher {
-            let rows = part.batch.image_ids.len();
-            let data = TensorData::new(teacher.logits[group].clone(), [rows, rows]);
-            let scale = heads.logit_scale.val().exp().unsqueeze::<2>();
-            let logits = images.clone().matmul(text.clone().transpose()) * scale;
-            let mimic = loss::mimic(logits, Tensor::from_data(data, &device));
-            loss = loss * (1.0 - config.teacher_weight) + mimic * config.teacher_weight;
+        if let Some(teacher) = teacher.filter(|teacher| teacher.known.len() > 1) {
+            let mimic = mimic(heads, &images, text, teacher, group);
+            let heard = teacher.known.len() as f64 / part.batch.image_ids.len() as f64;
+            let weight = config.teacher_weight * heard;
+            loss = loss * (1.0 - weight) + mimic * weight;
         }
         total = total + loss / texts.len() as f64;
     }
@@ -80,6 +78,25 @@ fn of_part(
         }
     }
     total
+}
+
+/// Distance from the teacher's logits of the pictures that it is heard about.
+fn mimic(
+    heads: &Heads,
+    images: &Tensor<2>,
+    texts: &Tensor<2>,
+    teacher: &TeacherLogits,
+    group: usize,
+) -> Tensor<1> {
+    let (device, count) = (images.device(), teacher.known.len());
+    let known: Vec<i32> = teacher.known.iter().map(|&at| at as i32).collect();
+    let known = Tensor::<1, Int>::from_data(TensorData::new(known, [count]), &device);
+    let wanted = TensorData::new(teacher.logits[group].clone(), [count, count]);
+    let scale = heads.logit_scale.val().exp().unsqueeze::<2>();
+    let (images, texts) =
+        (images.clone().select(0, known.clone()), texts.clone().select(0, known));
+    let logits = images.matmul(texts.transpose()) * scale;
+    loss::mimic(logits, Tensor::from_data(wanted, &device))
 }
 
 /// Cross-entropy of the classifier's logits with its soft targets.

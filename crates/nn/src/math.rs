@@ -66,7 +66,7 @@ fn largest(values: &[f32]) -> f32 {
 
 simd! {
     /// Exact (erf) GELU of `x` into `out`.
-    pub(crate) fn gelu(x: &[f32], out: &mut [f32]) {
+    pub fn gelu(x: &[f32], out: &mut [f32]) {
         for (out, &x) in out.iter_mut().zip(x) {
             *out = x * normal(x).1;
         }
@@ -75,7 +75,7 @@ simd! {
 
 simd! {
     /// Multiplies `grad` by the slope of GELU at `x`.
-    pub(crate) fn gelu_backward(x: &[f32], grad: &mut [f32]) {
+    pub fn gelu_backward(x: &[f32], grad: &mut [f32]) {
         for (grad, &x) in grad.iter_mut().zip(x) {
             let (density, probability) = normal(x);
             *grad *= probability + x * density;
@@ -88,7 +88,7 @@ const QUICK: f32 = 1.702;
 
 simd! {
     /// `x * sigmoid(1.702 x)` into `out`.
-    pub(crate) fn quick_gelu(x: &[f32], out: &mut [f32]) {
+    pub fn quick_gelu(x: &[f32], out: &mut [f32]) {
         for (out, &x) in out.iter_mut().zip(x) {
             *out = x / (1.0 + exp(-QUICK * x));
         }
@@ -97,7 +97,7 @@ simd! {
 
 simd! {
     /// Multiplies `grad` by the slope of quick GELU at `x`.
-    pub(crate) fn quick_gelu_backward(x: &[f32], grad: &mut [f32]) {
+    pub fn quick_gelu_backward(x: &[f32], grad: &mut [f32]) {
         for (grad, &x) in grad.iter_mut().zip(x) {
             let sigmoid = 1.0 / (1.0 + exp(-QUICK * x));
             *grad *= sigmoid * (1.0 + QUICK * x * (1.0 - sigmoid));
@@ -115,7 +115,7 @@ fn gelu_tanh_of(x: f32) -> f32 {
 
 simd! {
     /// GELU's approximation with tanh, of `x` into `out`.
-    pub(crate) fn gelu_tanh(x: &[f32], out: &mut [f32]) {
+    pub fn gelu_tanh(x: &[f32], out: &mut [f32]) {
         for (out, &x) in out.iter_mut().zip(x) {
             *out = 0.5 * x * (1.0 + gelu_tanh_of(x));
         }
@@ -124,7 +124,7 @@ simd! {
 
 simd! {
     /// Multiplies `grad` by the slope of [`gelu_tanh`] at `x`.
-    pub(crate) fn gelu_tanh_backward(x: &[f32], grad: &mut [f32]) {
+    pub fn gelu_tanh_backward(x: &[f32], grad: &mut [f32]) {
         for (grad, &x) in grad.iter_mut().zip(x) {
             let tanh = gelu_tanh_of(x);
             let inner = 0.797_884_6 * (1.0 + 3.0 * 0.044_715 * x * x);
@@ -135,7 +135,7 @@ simd! {
 
 simd! {
     /// Adds `bias` to every row.
-    pub(crate) fn add_bias(rows: &mut [f32], bias: &[f32]) {
+    pub fn add_bias(rows: &mut [f32], bias: &[f32]) {
         for row in rows.chunks_exact_mut(bias.len()) {
             for (value, bias) in row.iter_mut().zip(bias) {
                 *value += bias;
@@ -146,7 +146,7 @@ simd! {
 
 simd! {
     /// Adds every row to `sums`: the gradient of a bias.
-    pub(crate) fn add_columns(rows: &[f32], sums: &mut [f32]) {
+    pub fn add_columns(rows: &[f32], sums: &mut [f32]) {
         for row in rows.chunks_exact(sums.len()) {
             for (sum, value) in sums.iter_mut().zip(row) {
                 *sum += value;
@@ -156,8 +156,15 @@ simd! {
 }
 
 simd! {
+    /// Inner product.
+    pub fn dot(a: &[f32], b: &[f32]) -> f32 {
+        sum_of(a, |at, value| value * b[at])
+    }
+}
+
+simd! {
     /// `a += b`.
-    pub(crate) fn add(a: &mut [f32], b: &[f32]) {
+    pub fn add(a: &mut [f32], b: &[f32]) {
         for (a, b) in a.iter_mut().zip(b) {
             *a += b;
         }
@@ -166,7 +173,7 @@ simd! {
 
 simd! {
     /// Softmax of each row of `width` after multiplying by `scale`, in place.
-    pub(crate) fn softmax(rows: &mut [f32], width: usize, scale: f32) {
+    pub fn softmax(rows: &mut [f32], width: usize, scale: f32) {
         for row in rows.chunks_exact_mut(width) {
             let largest = largest(row);
             for value in row.iter_mut() {
@@ -182,7 +189,7 @@ simd! {
 
 simd! {
     /// Turns `grad`, the gradient of the softmax's result `probs`, into that of its scaled input.
-    pub(crate) fn softmax_backward(probs: &[f32], grad: &mut [f32], width: usize, scale: f32) {
+    pub fn softmax_backward(probs: &[f32], grad: &mut [f32], width: usize, scale: f32) {
         for (probs, grad) in probs.chunks_exact(width).zip(grad.chunks_exact_mut(width)) {
             let mean = sum_of(grad, |i, value| value * probs[i]);
             for (grad, prob) in grad.iter_mut().zip(probs) {
@@ -194,7 +201,7 @@ simd! {
 
 simd! {
     /// LayerNorm of each row into `out`; mean and inverse deviation of each row into `stats`.
-    pub(crate) fn layer_norm(
+    pub fn layer_norm(
         x: &[f32], weight: &[f32], bias: &[f32], eps: f32, out: &mut [f32], stats: &mut [[f32; 2]],
     ) {
         let width = weight.len();
@@ -214,7 +221,7 @@ simd! {
 simd! {
     /// Adds to `dx` the gradient of LayerNorm's input, to `dweight` and `dbias` those of its
     /// parameters.
-    pub(crate) fn layer_norm_backward(
+    pub fn layer_norm_backward(
         x: &[f32], stats: &[[f32; 2]], weight: &[f32], grad: &[f32], dx: &mut [f32],
         dweight: &mut [f32], dbias: &mut [f32],
     ) {

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, RwLock};
 use std::time::Duration;
 
-use crate::arrays::{Array, Arrays};
+use crate::{Array, Arrays};
 use crate::math;
 
 /// How often a waiting thread checks whether another one has panicked.
@@ -32,7 +32,7 @@ struct Sum {
 }
 
 /// The gradients of one chunk on their way into the sums.
-pub(crate) struct Grads<'s> {
+pub struct Grads<'s> {
     shared: &'s Shared,
     turn: usize,
     scratch: Vec<f32>,
@@ -40,7 +40,7 @@ pub(crate) struct Grads<'s> {
 
 impl Grads<'_> {
     /// Adds a gradient that `fill` accumulates into zeros.
-    pub(crate) fn add(&mut self, name: &str, shape: &[usize], fill: impl FnOnce(&mut [f32])) {
+    pub fn add(&mut self, name: &str, shape: &[usize], fill: impl FnOnce(&mut [f32])) {
         self.put(name, shape, |values| {
             values.fill(0.0);
             fill(values);
@@ -48,7 +48,7 @@ impl Grads<'_> {
     }
 
     /// Adds a gradient that `fill` writes; the buffer holds old values, so `fill` must write all of them.
-    pub(crate) fn put(&mut self, name: &str, shape: &[usize], fill: impl FnOnce(&mut [f32])) {
+    pub fn put(&mut self, name: &str, shape: &[usize], fill: impl FnOnce(&mut [f32])) {
         let len = shape.iter().product();
         if self.scratch.len() < len {
             self.scratch.resize(len, 0.0);
@@ -93,17 +93,20 @@ impl Shared {
 ///
 /// `backward` must not use rayon: a thread that waits in rayon takes other work, which could be a later
 /// chunk, and that would wait for this one for ever.
-pub(crate) fn collect<C: Sync, T: Send>(
-    chunks: &[C],
-    backward: impl Fn(&C, &mut Grads<'_>) -> T + Sync + Send,
+pub fn collect<C: Send, T: Send>(
+    chunks: Vec<C>,
+    backward: impl Fn(C, &mut Grads<'_>) -> T + Sync + Send,
 ) -> (Arrays, Vec<T>) {
     let (shared, next) = (Shared::default(), AtomicUsize::new(0));
+    let count = chunks.len();
     let rest: Vec<Mutex<Option<T>>> = chunks.iter().map(|_| Mutex::new(None)).collect();
+    let chunks: Vec<_> = chunks.into_iter().map(|chunk| Mutex::new(Some(chunk))).collect();
     let work = || {
         let mut scratch = Vec::new();
         loop {
             let turn = next.fetch_add(1, Ordering::Relaxed);
             let Some(chunk) = chunks.get(turn) else { break };
+            let chunk = chunk.lock().expect("only this thread has it").take().expect("its turn");
             let mut grads = Grads { shared: &shared, turn, scratch: std::mem::take(&mut scratch) };
             let found = backward(chunk, &mut grads);
             *rest[turn].lock().expect("only this thread has it") = Some(found);
@@ -111,7 +114,7 @@ pub(crate) fn collect<C: Sync, T: Send>(
         }
     };
     rayon::scope(|scope| {
-        for _ in 0..rayon::current_num_threads().min(chunks.len()) {
+        for _ in 0..rayon::current_num_threads().min(count) {
             scope.spawn(|_| work());
         }
     });
@@ -133,14 +136,14 @@ mod tests {
         let chunks: Vec<f32> = (0..50).map(|i| (i as f32 * 0.7).sin() * 1e3).collect();
         let sum = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-            let backward = |&value: &f32, grads: &mut Grads<'_>| {
+            let backward = |value: f32, grads: &mut Grads<'_>| {
                 for name in ["a", "b", "c"] {
                     grads.put(name, &[2], |out| out.copy_from_slice(&[value, value / 3.0]));
                     grads.add(&format!("{name}2"), &[1], |out| out[0] += value);
                 }
                 value
             };
-            pool.expect("a pool").install(|| collect(&chunks, backward))
+            pool.expect("a pool").install(|| collect(chunks.clone(), backward))
         };
         let (one, rest) = sum(1);
         assert_eq!((one.0.len(), rest), (6, chunks.clone()));
@@ -155,7 +158,7 @@ mod tests {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(4).build().expect("a pool");
         let failed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             pool.install(|| {
-                collect(&chunks, |&chunk, grads| {
+                collect(chunks, |chunk, grads| {
                     assert!(chunk != 2, "this one fails");
                     grads.add("a", &[1], |out| out[0] += 1.0);
                 })

@@ -1,0 +1,166 @@
+//! Pixels to features: CLIP's ModifiedResNet.
+//!
+//! Radford et al. 2021, <https://arxiv.org/abs/2103.00020>, section 2.4; the reference is
+//! <https://github.com/openai/CLIP/blob/main/clip/model.py>.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use tuwen_nn::{Attention, Convolution, Grid, Linear, Param, Part, Sequence, Tape, Value};
+
+use super::{Pass, Record, run};
+use crate::arrays::Arrays;
+use crate::layers::{Weights, convolution, linear, param};
+use crate::{ModelConfig, ResNet, Result, TowerConfig};
+
+/// Pictures that run through the tower together in training, so that its large matrices are read less
+/// often; fixed, so that the order of summation is.
+const CHUNK: usize = 4;
+
+/// The image tower of CLIP's RN50 and its larger siblings on the CPU.
+pub struct ResNetTower<'a> {
+    stem: [Convolution<'a>; 3],
+    blocks: Vec<Bottleneck<'a>>,
+    pool: AttentionPool<'a>,
+    size: usize,
+}
+
+struct Bottleneck<'a> {
+    layers: [Convolution<'a>; 3],
+    shortcut: Option<Convolution<'a>>,
+    halves: bool,
+}
+
+/// CLIP's attention pooling (`AttentionPool2d`): the mean of a grid is the query that attends to all of it.
+struct AttentionPool<'a> {
+    qkv: Linear<'a>,
+    pos_embed: Param<'a>,
+    attention: Attention,
+}
+
+impl<'a> ResNetTower<'a> {
+    /// The weights under `image.`. Borrowed ones allow the backward pass.
+    ///
+    /// # Errors
+    /// A weight is missing.
+    pub fn new(config: &ModelConfig, net: ResNet, weights: impl Weights<'a>) -> Result<Self> {
+        let find = |conv: &str, norm: &str, stride| {
+            convolution(&weights, &format!("image.{conv}"), &format!("image.{norm}"), stride)
+        };
+        let mut blocks = Vec::new();
+        for (stage, &count) in net.blocks.iter().enumerate() {
+            for index in 0..count {
+                let name = |part: &str| format!("layer{}.{index}.{part}", stage + 1);
+                let layer =
+                    |n: usize| find(&name(&format!("conv{n}")), &name(&format!("bn{n}")), 1);
+                let shortcut = || find(&name("downsample.0"), &name("downsample.1"), 1);
+                blocks.push(Bottleneck {
+                    layers: [layer(1)?, layer(2)?, layer(3)?],
+                    shortcut: (index == 0).then(shortcut).transpose()?,
+                    halves: index == 0 && stage > 0,
+                });
+            }
+        }
+        Ok(Self {
+            stem: [find("conv1", "bn1", 2)?, find("conv2", "bn2", 1)?, find("conv3", "bn3", 1)?],
+            blocks,
+            pool: AttentionPool::new(&config.image, &weights)?,
+            size: config.preprocess.size as usize,
+        })
+    }
+
+    /// # Shapes
+    /// `pixels`: B * 3 * R * R.
+    pub fn forward(&self, pixels: &[f32], record: Record) -> Pass<'_> {
+        let picture = 3 * self.size * self.size;
+        let all = pixels.len() / picture;
+        let size = match record {
+            Record::No => all.div_ceil(rayon::current_num_threads()).clamp(1, CHUNK),
+            _ => CHUNK,
+        };
+        let chunks = (0..all).step_by(size).map(|start| start..(start + size).min(all)).collect();
+        run(chunks, record, |items: Range<usize>, tape: &mut Tape<'_>| {
+            let pixels = pixels[items.start * picture..items.end * picture].to_vec();
+            let pixels = tape.leaf(pixels, picture, false);
+            let mut x = tape.grid(&pixels, self.size);
+            for layer in &self.stem {
+                x = tape.convolution(&x, layer);
+                x = tape.relu(x);
+            }
+            x = tape.halve(&x);
+            for block in &self.blocks {
+                x = match record {
+                    Record::Inputs => block.checkpointed(tape, &x),
+                    _ => block.forward(tape, &x),
+                };
+            }
+            (None, self.pool.forward(tape, &x))
+        })
+    }
+
+    /// Gradients by parameter name from those of the features, (B, W).
+    pub fn backward(&self, pass: Pass<'_>, dfeatures: &[f32]) -> Arrays {
+        let (mut grads, _) = pass.backward(dfeatures);
+        let blocks = self.blocks.iter().flat_map(Bottleneck::convolutions);
+        self.stem.iter().chain(blocks).for_each(|layer| layer.unfold_gradients(&mut grads));
+        grads
+    }
+}
+
+impl<'a> Bottleneck<'a> {
+    fn convolutions(&self) -> impl Iterator<Item = &Convolution<'a>> {
+        self.layers.iter().chain(&self.shortcut)
+    }
+
+    fn forward<'w>(&'w self, tape: &mut Tape<'w>, x: &Grid) -> Grid {
+        let mut inner = tape.convolution(x, &self.layers[0]);
+        inner = tape.relu(inner);
+        inner = tape.convolution(&inner, &self.layers[1]);
+        inner = tape.relu(inner);
+        if self.halves {
+            inner = tape.halve(&inner);
+        }
+        let mut out = tape.convolution(&inner, &self.layers[2]);
+        let shortcut = match &self.shortcut {
+            Some(layer) if self.halves => {
+                let smaller = tape.halve(x);
+                tape.convolution(&smaller, layer)
+            }
+            Some(layer) => tape.convolution(x, layer),
+            None => x.clone(),
+        };
+        out.value = tape.add(out.value, &shortcut.value);
+        tape.relu(out)
+    }
+
+    fn checkpointed<'w>(&'w self, tape: &mut Tape<'w>, x: &Grid) -> Grid {
+        let (before, learns) = (x.side, self.convolutions().any(Convolution::learns));
+        let value = tape.checkpoint(&x.value, learns, move |tape, x| {
+            self.forward(tape, &Grid { value: x.clone(), side: before }).value
+        });
+        Grid { value, side: if self.halves { before / 2 } else { before } }
+    }
+}
+
+impl<'a> AttentionPool<'a> {
+    fn new(config: &TowerConfig, weights: &dyn Weights<'a>) -> Result<Self> {
+        Ok(Self {
+            qkv: linear(weights, "image.pool.qkv", true)?,
+            pos_embed: param(weights, "image.pos_embed".to_owned())?,
+            attention: Attention { heads: config.heads, width: config.width, causal: false },
+        })
+    }
+
+    /// One row for each picture, (B, W).
+    fn forward<'w>(&'w self, tape: &mut Tape<'w>, grid: &Grid) -> Value {
+        let rows = grid.area() + 1;
+        let x = tape.mean_first(grid);
+        let places = (0..x.rows()).map(|row| row % rows).collect();
+        let x = tape.add_places(x, &self.pos_embed, places);
+        let qkv = tape.linear(&x, &self.qkv);
+        let first = |picture: usize| Sequence::one(picture * rows, picture * rows..(picture + 1) * rows);
+        let sequences: Arc<[Sequence]> = (0..grid.pictures()).map(first).collect();
+        let part = |at: usize| Part { of: &qkv, column: at * self.attention.width };
+        tape.attention(self.attention, part(0), part(1), part(2), &sequences)
+    }
+}

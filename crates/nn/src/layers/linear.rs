@@ -1,0 +1,233 @@
+//! A linear layer, `x W^T + b`, whose matrix is packed as f32 or used where it lies in 8 bits, with a low-rank
+//! adapter where there is one.
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use tuwen_gemm::{Mat, PANEL, Packed, Precision, Quantised, gemm, gemm_with};
+
+use super::{Param, Rows};
+use crate::grads::Grads;
+use crate::math;
+
+/// Rows of a batch that the threads share column by column; of more rows there are several chunks, which
+/// keep the threads busy without waiting for each other.
+const SHARED_ROWS: usize = 200;
+/// Products that are worth another thread: some 20 us of one core.
+const SHARED_PRODUCTS: usize = 1 << 20;
+/// Columns of a thread's share, at least.
+const SHARED_COLUMNS: usize = 4 * PANEL;
+
+/// A matrix (out, in), ready for many products, with its bias.
+pub struct Linear<'a> {
+    /// Under which the matrix's gradient is added.
+    name: String,
+    /// Its gradient's shape; that of a convolution over patches has more than two axes.
+    out: usize,
+    wide: usize,
+    learns: bool,
+    /// None where nothing needs the rows but the product: then there is no way back to the input.
+    weight: Option<Cow<'a, [f32]>>,
+    bias: Option<Param<'a>>,
+    factor: Factor<'a>,
+    adapter: Option<Adapter<'a>>,
+    precision: Precision,
+}
+
+/// A low-rank sum beside a matrix that does not learn: `s x A^T B^T` (LoRA, Hu et al. 2021,
+/// <https://arxiv.org/abs/2106.09685>).
+pub struct Adapter<'a> {
+    /// A, (r, in).
+    pub down: Param<'a>,
+    /// B, (out, r).
+    pub up: Param<'a>,
+    /// s.
+    pub scale: f32,
+}
+
+/// What rows are multiplied with.
+enum Factor<'a> {
+    Packed(Arc<Packed>),
+    Quantised(Quantised<'a>),
+}
+
+impl Factor<'_> {
+    fn multiply(&self, y: &mut [f32], stride: usize, x: Mat<'_>, columns: Range<usize>) {
+        match self {
+            Self::Packed(factor) => factor.multiply_columns(y, stride, x, columns),
+            Self::Quantised(factor) => factor.multiply_columns(y, stride, x, columns),
+        }
+    }
+}
+
+impl<'a> Linear<'a> {
+    /// Packs a matrix of f32, or takes the `packed` one; one of 8 bits stays as it is. What is borrowed stays at
+    /// hand for the backward pass, what is owned is gone once it is packed.
+    ///
+    /// # Panics
+    /// When the shape has fewer than two axes.
+    pub fn new(
+        name: String,
+        shape: &[usize],
+        rows: Rows<'a>,
+        bias: Option<Param<'a>>,
+        precision: Precision,
+        packed: Option<Arc<Packed>>,
+    ) -> Self {
+        let (out, wide) = (shape[0], shape[1..].iter().product());
+        let (weight, factor) = match rows {
+            Rows::Floats(values) => {
+                let pack = || Arc::new(Packed::with(precision, Mat::new(&values, out, wide, wide).t()));
+                let factor = Factor::Packed(packed.unwrap_or_else(pack));
+                (matches!(values, Cow::Borrowed(_)).then_some(values), factor)
+            }
+            Rows::Bytes { values, scales } => (None, Factor::Quantised(Quantised::new(values, scales))),
+        };
+        Self { name, out, wide, learns: false, weight, bias, factor, adapter: None, precision }
+    }
+
+    /// The same as a layer whose matrix learns.
+    #[must_use]
+    pub fn learning(self, learns: bool) -> Self {
+        Self { learns, ..self }
+    }
+
+    /// The same with an adapter beside the matrix.
+    #[must_use]
+    pub fn with_adapter(self, adapter: Option<Adapter<'a>>) -> Self {
+        Self { adapter, ..self }
+    }
+
+    /// The packed matrix, for another layer with the same weights.
+    pub fn packed(&self) -> Option<Arc<Packed>> {
+        match &self.factor {
+            Factor::Packed(packed) => Some(Arc::clone(packed)),
+            Factor::Quantised(_) => None,
+        }
+    }
+
+    /// Values of a result's row.
+    pub fn out(&self) -> usize {
+        self.out
+    }
+
+    /// Whether any of its weights learns.
+    pub fn learns(&self) -> bool {
+        let bias = self.bias.as_ref().is_some_and(|bias| bias.learns);
+        self.learns || bias || self.adapter.is_some()
+    }
+
+    /// `x weight^T + bias`, (rows, in) to (rows, out), over the old values of `y`.
+    pub fn forward(&self, x: &[f32], y: &mut [f32]) {
+        let (out, wide) = (self.out, self.wide);
+        let rows = x.len() / wide;
+        let x_mat = Mat::new(x, rows, wide, wide);
+        let shares = match rows <= SHARED_ROWS && rows * out * wide >= SHARED_PRODUCTS {
+            true => rayon::current_num_threads().min(out / SHARED_COLUMNS),
+            false => 1,
+        };
+        match shares {
+            0 | 1 => self.factor.multiply(y, out, x_mat, 0..out),
+            _ => self.multiply_shared(shares, rows, x_mat, y),
+        }
+        if let Some(adapter) = &self.adapter {
+            let low = adapter.low(x, rows, wide);
+            let up = Mat::new(&adapter.up.values, out, adapter.rank(), adapter.rank());
+            gemm(y, out, Mat::new(&low, rows, adapter.rank(), adapter.rank()), up.t(), true);
+        }
+        if let Some(bias) = &self.bias {
+            math::add_bias(y, &bias.values);
+        }
+    }
+
+    /// The product of few rows, whose columns the threads divide: no sum is divided, so that the bits are
+    /// those of one thread.
+    fn multiply_shared(&self, shares: usize, rows: usize, x: Mat<'_>, y: &mut [f32]) {
+        let out = self.out;
+        let width = out.div_ceil(shares).next_multiple_of(PANEL);
+        let starts: Vec<usize> = (0..out).step_by(width).collect();
+        let multiply = |start: usize| {
+            let columns = start..(start + width).min(out);
+            let mut part = vec![0.0; rows * columns.len()];
+            self.factor.multiply(&mut part, columns.len(), x, columns.clone());
+            (columns, part)
+        };
+        let parts: Vec<_> = starts.into_par_iter().map(multiply).collect();
+        for (columns, part) in parts {
+            for (y, part) in y.chunks_exact_mut(out).zip(part.chunks_exact(columns.len())) {
+                y[columns.clone()].copy_from_slice(part);
+            }
+        }
+    }
+
+    /// Adds the gradients of the weights that learn.
+    pub(crate) fn backward(&self, x: &[f32], grad: &[f32], grads: &mut Grads<'_>) {
+        let (out, wide) = (self.out, self.wide);
+        let rows = x.len() / wide;
+        let (grad_mat, x_mat) = (Mat::new(grad, rows, out, out), Mat::new(x, rows, wide, wide));
+        if self.learns {
+            grads.put(&self.name, &[out, wide], |dweight| {
+                gemm_with(self.precision, dweight, wide, grad_mat.t(), x_mat, false);
+            });
+        }
+        if let Some(adapter) = &self.adapter {
+            let (rank, low) = (adapter.rank(), adapter.low(x, rows, wide));
+            let low = Mat::new(&low, rows, rank, rank);
+            grads.put(&adapter.up.name, &[out, rank], |dup| {
+                gemm(dup, rank, grad_mat.t(), low, false);
+            });
+            let dlow = adapter.dlow(grad, rows, out);
+            grads.put(&adapter.down.name, &[rank, wide], |ddown| {
+                gemm(ddown, wide, Mat::new(&dlow, rows, rank, rank).t(), x_mat, false);
+            });
+        }
+        if let Some(bias) = &self.bias {
+            bias.add(grads, |dbias| math::add_columns(grad, dbias));
+        }
+    }
+
+    /// The input's gradient, (rows, in), over the old values of `dx`.
+    ///
+    /// # Panics
+    /// Where the matrix is not at hand: what was read from a file for inference has no way back.
+    pub(crate) fn backward_input(&self, grad: &[f32], dx: &mut [f32]) {
+        let (out, wide) = (self.out, self.wide);
+        let rows = grad.len() / out;
+        let weight = self.weight.as_ref().expect("borrowed weights for a backward pass");
+        let (grad_mat, weight) = (Mat::new(grad, rows, out, out), Mat::new(weight, out, wide, wide));
+        gemm_with(self.precision, dx, wide, grad_mat, weight, false);
+        if let Some(adapter) = &self.adapter {
+            let (rank, dlow) = (adapter.rank(), adapter.dlow(grad, rows, out));
+            let down = Mat::new(&adapter.down.values, rank, wide, wide);
+            gemm(dx, wide, Mat::new(&dlow, rows, rank, rank), down, true);
+        }
+    }
+}
+
+impl Adapter<'_> {
+    fn rank(&self) -> usize {
+        self.down.shape[0]
+    }
+
+    /// `s x A^T`, (rows, r).
+    fn low(&self, x: &[f32], rows: usize, wide: usize) -> Vec<f32> {
+        let rank = self.rank();
+        let mut low = vec![0.0; rows * rank];
+        let down = Mat::new(&self.down.values, rank, wide, wide).t();
+        gemm(&mut low, rank, Mat::new(x, rows, wide, wide), down, false);
+        low.iter_mut().for_each(|value| *value *= self.scale);
+        low
+    }
+
+    /// The gradient of `x A^T`, (rows, r).
+    fn dlow(&self, grad: &[f32], rows: usize, out: usize) -> Vec<f32> {
+        let rank = self.rank();
+        let mut dlow = vec![0.0; rows * rank];
+        let up = Mat::new(&self.up.values, out, rank, rank);
+        gemm(&mut dlow, rank, Mat::new(grad, rows, out, out), up, false);
+        dlow.iter_mut().for_each(|value| *value *= self.scale);
+        dlow
+    }
+}

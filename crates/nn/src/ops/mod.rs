@@ -1,0 +1,12 @@
+//! The operations, each forward with its backward pass next to it.
+
+mod attention;
+mod grid;
+mod linear;
+mod pictures;
+mod rows;
+
+pub use attention::{Attention, AttentionMap, Part, Sequence};
+pub use grid::{BatchNorm, Convolution, Grid};
+pub use pictures::Patches;
+pub use rows::Spans;

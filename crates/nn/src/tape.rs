@@ -1,0 +1,222 @@
+//! The tape: what a forward pass did, in the order in which it did it, so that the backward pass can undo it.
+//!
+//! An operation is one function of [`Tape`] in `ops`: it computes its result and says, next to it, how its
+//! input's gradient follows from its result's. What the backward pass needs it keeps in the closure, and nothing
+//! else is kept. An operation is only recorded when something before it, or one of its own weights, learns: what
+//! is frozen costs no memory and no time.
+
+use std::sync::Arc;
+
+use crate::grads::Grads;
+use crate::ops::AttentionMap;
+use crate::value::{Buffer, Pool, Slot, Value};
+
+/// From the gradient of an operation's result to those of its inputs and weights.
+type Backward<'w> = Box<dyn FnOnce(Buffer, &mut Back<'_, '_>) + Send + 'w>;
+
+/// One forward pass on one thread.
+#[derive(Default)]
+pub struct Tape<'w> {
+    pool: Arc<Pool>,
+    recording: bool,
+    nodes: Vec<Backward<'w>>,
+    /// Attention maps in the order of the attentions, where they are wanted.
+    maps: Option<Vec<AttentionMap>>,
+}
+
+impl<'w> Tape<'w> {
+    /// A tape that keeps what a backward pass needs.
+    pub fn recording() -> Self {
+        Self { recording: true, ..Self::default() }
+    }
+
+    /// A pass without a backward one: every buffer is used again as soon as its values have been.
+    pub fn forward_only() -> Self {
+        Self::default()
+    }
+
+    /// The same, keeping what every attention that follows attends to.
+    #[must_use]
+    pub fn watching(self) -> Self {
+        Self { maps: Some(Vec::new()), ..self }
+    }
+
+    /// What the attentions attended to since [`Self::watching`], in their order.
+    pub fn take_maps(&mut self) -> Vec<AttentionMap> {
+        self.maps.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    pub(crate) fn keeps_maps(&self) -> bool {
+        self.maps.is_some()
+    }
+
+    pub(crate) fn keep_map(&mut self, map: impl FnOnce() -> AttentionMap) {
+        if let Some(maps) = &mut self.maps {
+            maps.push(map());
+        }
+    }
+
+    /// Values from outside, (rows, `width`). With `learns`, their gradient can be asked for.
+    pub fn leaf(&mut self, values: Vec<f32>, width: usize, learns: bool) -> Value {
+        let buffer = self.pool.adopt(values);
+        if !(learns && self.recording) {
+            return Value::new(buffer, width, None);
+        }
+        // Its gradient stays where it is.
+        self.nodes.push(Box::new(|grad, back| back.keep(grad)));
+        Value::new(buffer, width, Some(self.nodes.len() - 1))
+    }
+
+    /// Whether an operation on `inputs` is to be recorded; `learns`: whether one of its weights does.
+    pub(crate) fn records(&self, inputs: &[&Value], learns: bool) -> bool {
+        self.recording && (learns || inputs.iter().any(|input| input.learns()))
+    }
+
+    /// The result of an operation that is not recorded.
+    pub(crate) fn plain(&self, values: Buffer, width: usize) -> Value {
+        Value::new(values, width, None)
+    }
+
+    /// The result of an operation that is.
+    pub(crate) fn record(
+        &mut self,
+        values: Buffer,
+        width: usize,
+        backward: impl FnOnce(Buffer, &mut Back<'_, '_>) + Send + 'w,
+    ) -> Value {
+        self.nodes.push(Box::new(backward));
+        Value::new(values, width, Some(self.nodes.len() - 1))
+    }
+
+    pub(crate) fn take(&self, len: usize) -> Buffer {
+        self.pool.take(len)
+    }
+
+    pub(crate) fn zeros(&self, len: usize) -> Buffer {
+        self.pool.zeros(len)
+    }
+
+    /// Runs `part` without keeping what is inside: the backward pass runs it again (activation checkpointing,
+    /// Chen et al. 2016, <https://arxiv.org/abs/1604.06174>).
+    pub fn checkpoint(
+        &mut self,
+        x: &Value,
+        learns: bool,
+        part: impl Fn(&mut Tape<'w>, &Value) -> Value + Send + 'w,
+    ) -> Value {
+        if !self.records(&[x], learns) {
+            return part(self, x);
+        }
+        let mut quiet = Tape { pool: Arc::clone(&self.pool), ..Tape::forward_only() };
+        let out = part(&mut quiet, &x.detached());
+        let (width, input) = (out.width(), x.clone());
+        let values = self.pool.adopt(out.into_vec());
+        self.record(values, width, move |grad, back| {
+            let mut tape = Tape { pool: Arc::clone(&back.pool), ..Tape::recording() };
+            let leaf = Value {
+                node: input.learns().then(|| {
+                    tape.nodes.push(Box::new(|grad, back| back.keep(grad)));
+                    0
+                }),
+                ..input.detached()
+            };
+            let out = part(&mut tape, &leaf);
+            let Some(last) = out.node else { return };
+            drop(out);
+            let mut found = tape.run(vec![(last, grad)], back.grads);
+            if let (Some(node), Some((_, grad))) = (input.node, found.kept.pop()) {
+                back.give(node, grad);
+            }
+        })
+    }
+
+    /// From the gradients of some results to those of all weights that learn, which go to `grads`, and of the
+    /// leaves that do.
+    ///
+    /// # Panics
+    /// When a gradient has another size than its value.
+    pub fn backward(self, outputs: Vec<(&Value, Vec<f32>)>, grads: &mut Grads<'_>) -> LeafGradients {
+        let pool = Arc::clone(&self.pool);
+        let from = |(value, grad): (&Value, Vec<f32>)| {
+            assert_eq!(value.len(), grad.len(), "a gradient for each value");
+            Some((value.node?, pool.adopt(grad)))
+        };
+        let outputs = outputs.into_iter().filter_map(from).collect();
+        self.run(outputs, grads)
+    }
+
+    fn run(self, outputs: Vec<(usize, Buffer)>, grads: &mut Grads<'_>) -> LeafGradients {
+        let slots = (0..self.nodes.len()).map(|_| None).collect();
+        let mut back = Back { pool: self.pool, slots, grads, kept: Vec::new(), at: 0 };
+        for (node, grad) in outputs {
+            back.give(node, grad);
+        }
+        for (at, backward) in self.nodes.into_iter().enumerate().rev() {
+            back.at = at;
+            if let Some(grad) = back.slots[at].take() {
+                backward(grad, &mut back);
+            }
+        }
+        LeafGradients { kept: back.kept }
+    }
+}
+
+/// Where the gradients of a backward pass are.
+pub(crate) struct Back<'b, 's> {
+    pool: Arc<Pool>,
+    slots: Vec<Option<Buffer>>,
+    pub(crate) grads: &'b mut Grads<'s>,
+    kept: Vec<(usize, Buffer)>,
+    at: usize,
+}
+
+impl Back<'_, '_> {
+    /// Adds to the gradient of what `node` made.
+    pub(crate) fn give(&mut self, node: usize, grad: Buffer) {
+        match &mut self.slots[node] {
+            Some(sum) => crate::math::add(&mut sum.values, &grad.values),
+            none => *none = Some(grad),
+        }
+    }
+
+    /// Adds to the gradient of `value`, if that has one.
+    pub(crate) fn give_to(&mut self, value: &Value, grad: Buffer) {
+        if let Some(node) = value.node {
+            self.give(node, grad);
+        }
+    }
+
+    /// The gradient of a value so far, to add to; zeros at first. None where it has none.
+    pub(crate) fn slot(&mut self, slot: Slot) -> Option<&mut Vec<f32>> {
+        let node = slot.node?;
+        if self.slots[node].is_none() {
+            self.slots[node] = Some(self.pool.zeros(slot.len));
+        }
+        self.slots[node].as_mut().map(|buffer| &mut buffer.values)
+    }
+
+    pub(crate) fn take(&self, len: usize) -> Buffer {
+        self.pool.take(len)
+    }
+
+    pub(crate) fn zeros(&self, len: usize) -> Buffer {
+        self.pool.zeros(len)
+    }
+
+    fn keep(&mut self, grad: Buffer) {
+        self.kept.push((self.at, grad));
+    }
+}
+
+/// The gradients of the leaves that learn.
+pub struct LeafGradients {
+    kept: Vec<(usize, Buffer)>,
+}
+
+impl LeafGradients {
+    /// That of a leaf, as large as it; None where nothing depends on it, or it does not learn.
+    pub fn take(&mut self, leaf: &Value) -> Option<Vec<f32>> {
+        let at = self.kept.iter().position(|(node, _)| Some(*node) == leaf.node)?;
+        Some(std::mem::take(&mut self.kept.swap_remove(at).1.values))
+    }
+}
