@@ -24,13 +24,20 @@ pub(crate) enum OutputRows {
 
 impl OutputRows {
     /// The output row of the sequence at `span`, where it is one.
-    fn of(self, span: &Range<usize>) -> Option<usize> {
+    pub(crate) fn of(self, span: &Range<usize>) -> Option<usize> {
         match self {
             Self::All => None,
             Self::First => Some(span.start),
             Self::Last => Some(span.end - 1),
         }
     }
+}
+
+/// How a stack runs.
+#[derive(Clone, Copy)]
+pub(crate) struct Depth {
+    pub(crate) output: OutputRows,
+    pub(crate) recompute: bool,
 }
 
 /// All blocks of a tower, and the LayerNorms around them.
@@ -79,7 +86,8 @@ impl<'a> Stack<'a> {
         weights: &dyn Weights<'a>,
         prefix: &str,
     ) -> Result<Self> {
-        let block = |index| Block::new(config, causal, weights, &format!("{prefix}.blocks.{index}"));
+        let block =
+            |index| Block::new(config, causal, weights, &format!("{prefix}.blocks.{index}"));
         let around = |wanted: bool, name: &str| {
             let find = || norm(weights, &format!("{prefix}.{name}"), config.norm_eps);
             wanted.then(find).transpose()
@@ -93,18 +101,21 @@ impl<'a> Stack<'a> {
 
     /// Runs the blocks over `x`, (rows, W); `spans` are the sequences' rows. With an `output` of one row, the last
     /// block computes just that row of each sequence, which saves most of its work in both passes. With
-    /// `recompute`, only the blocks' inputs are kept for the backward pass.
+    /// `recompute`, only the blocks' inputs are kept for the backward pass. `look` is told the rows behind each
+    /// block, from 1, and before the first, 0.
     pub(crate) fn forward<'w>(
         &'w self,
         tape: &mut Tape<'w>,
         mut x: Value,
         spans: &[Range<usize>],
-        output: OutputRows,
-        recompute: bool,
+        how: Depth,
+        mut look: impl FnMut(usize, &Value),
     ) -> Value {
+        let Depth { output, recompute } = how;
         if let Some(norm) = &self.first_norm {
             x = tape.layer_norm(&x, norm);
         }
+        look(0, &x);
         let (all, last) = (Rows::new(spans, OutputRows::All), Rows::new(spans, output));
         let (all, last) = (Arc::new(all), Arc::new(last));
         for (index, block) in self.blocks.iter().enumerate() {
@@ -115,6 +126,7 @@ impl<'a> Stack<'a> {
                 }),
                 false => block.forward(tape, x, &rows),
             };
+            look(index + 1, &x);
         }
         x
     }

@@ -1,9 +1,11 @@
 //! Where weights come from, and layers of `tuwen-nn` made of them.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 
-use tuwen_gemm::Precision;
-use tuwen_nn::{BatchNorm, Convolution, Linear, Norm, Param, Rows};
+use tuwen_gemm::{Packed, Precision};
+use tuwen_nn::{Adapter, BatchNorm, Convolution, Linear, Norm, Rows, Weight};
 
 use crate::arrays::Arrays;
 use crate::{Error, Result};
@@ -34,7 +36,23 @@ pub trait Weights<'a>: Sync {
     fn learns(&self, _name: &str) -> bool {
         false
     }
+
+    /// A low-rank adapter beside a matrix.
+    ///
+    /// # Errors
+    /// A part of it is missing.
+    fn adapter(&self, _matrix: &str) -> Result<Option<Adapter<'a>>> {
+        Ok(None)
+    }
+
+    /// Where matrices that do not learn stay packed, for the next time that layers are made of them.
+    fn packs(&self) -> Option<&Packs> {
+        None
+    }
 }
+
+/// Packed matrices by their names.
+pub type Packs = Mutex<HashMap<String, Arc<Packed>>>;
 
 impl<'a> Weights<'a> for &'a Arrays {
     fn find(&self, name: &str) -> Result<(Vec<usize>, Cow<'a, [f32]>)> {
@@ -48,25 +66,44 @@ impl<'a> Weights<'a> for &'a Arrays {
 }
 
 /// A weight that is used as it is.
-pub(crate) fn param<'a>(weights: &dyn Weights<'a>, name: String) -> Result<Param<'a>> {
+pub(crate) fn weight_of<'a>(weights: &dyn Weights<'a>, name: String) -> Result<Weight<'a>> {
     let (shape, values) = weights.find(&name)?;
     let learns = weights.learns(&name);
-    Ok(Param { name, shape, values, learns })
+    Ok(Weight { name, shape, values, learns })
 }
 
 /// Weight and, where wanted, bias under `name`.
 pub(crate) fn linear<'a>(weights: &dyn Weights<'a>, name: &str, bias: bool) -> Result<Linear<'a>> {
+    linear_with(weights, name, bias, weights.precision())
+}
+
+/// The same with products of another precision.
+pub(crate) fn linear_with<'a>(
+    weights: &dyn Weights<'a>,
+    name: &str,
+    bias: bool,
+    precision: Precision,
+) -> Result<Linear<'a>> {
     let weight = format!("{name}.weight");
     let (shape, rows) = weights.rows(&weight)?;
-    let find_bias = || param(weights, format!("{name}.bias"));
+    let find_bias = || weight_of(weights, format!("{name}.bias"));
     let bias = bias.then(find_bias).transpose()?;
     let learns = weights.learns(&weight);
-    Ok(Linear::new(weight, &shape, rows, bias, weights.precision(), None).learning(learns))
+    let packs = weights.packs().filter(|_| !learns);
+    let known = packs.and_then(|packs| packs.lock().ok()?.get(&weight).cloned());
+    let adapter = weights.adapter(&weight)?;
+    let linear = Linear::new(weight.clone(), &shape, rows, bias, precision, known);
+    if let (Some(packs), Some(packed)) = (packs, linear.packed())
+        && let Ok(mut packs) = packs.lock()
+    {
+        packs.insert(weight, packed);
+    }
+    Ok(linear.learning(learns).with_adapter(adapter))
 }
 
 /// A LayerNorm.
 pub(crate) fn norm<'a>(weights: &dyn Weights<'a>, name: &str, eps: f32) -> Result<Norm<'a>> {
-    let part = |part: &str| param(weights, format!("{name}.{part}"));
+    let part = |part: &str| weight_of(weights, format!("{name}.{part}"));
     Ok(Norm { weight: part("weight")?, bias: part("bias")?, eps })
 }
 
@@ -77,7 +114,7 @@ pub(crate) fn convolution<'a>(
     norm: &str,
     stride: usize,
 ) -> Result<Convolution<'a>> {
-    let part = |part: &str| param(weights, format!("{norm}.{part}"));
+    let part = |part: &str| weight_of(weights, format!("{norm}.{part}"));
     let statistic = |part: &str| Ok::<_, Error>(weights.find(&format!("{norm}.{part}"))?.1);
     let behind = BatchNorm {
         weight: part("weight")?,
@@ -85,6 +122,6 @@ pub(crate) fn convolution<'a>(
         mean: statistic("running_mean")?,
         variance: statistic("running_var")?,
     };
-    let weight = param(weights, format!("{conv}.weight"))?;
+    let weight = weight_of(weights, format!("{conv}.weight"))?;
     Ok(Convolution::new(weight, behind, stride, weights.precision()))
 }

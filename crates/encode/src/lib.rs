@@ -14,17 +14,16 @@ mod encoder;
 pub mod error;
 mod interface;
 mod layers;
-mod shapes;
+pub mod params;
+mod random;
 pub mod stream;
 pub mod towers;
 
 pub use arrays::{Array, Arrays};
 pub use checkpoint::{Checkpoint, TOKENIZER_FILE, TokenizerFile};
-pub use config::{
-    ImagePool, ModelConfig, NormPlace, Pool, ResNet, Tokenizer, TowerConfig, Vision,
-};
+pub use config::{ImagePool, ModelConfig, NormPlace, Pool, ResNet, Tokenizer, TowerConfig, Vision};
 pub use encoder::{CONFIG_FILE, CpuEncoder, DATASET_TEXT, LongText, WEIGHTS_FILE, WINDOW};
 pub use error::{Error, Result};
 pub use interface::{Batch, Encoder, Output, TextInput};
-pub use layers::Weights;
+pub use layers::{Packs, Weights};
 pub use tuwen_nn::{Activation, Rows};

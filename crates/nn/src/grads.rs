@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, RwLock};
 use std::time::Duration;
 
-use crate::{Array, Arrays};
 use crate::math;
+use crate::{Array, Arrays};
 
 /// How often a waiting thread checks whether another one has panicked.
 const LOOK: Duration = Duration::from_millis(200);

@@ -23,6 +23,7 @@
 //! ```
 
 mod arrays;
+mod cache;
 pub mod grads;
 mod layers;
 pub mod math;
@@ -31,9 +32,10 @@ mod tape;
 mod value;
 
 pub use arrays::{Array, Arrays, Missing};
-pub use layers::{Activation, Adapter, Linear, Norm, Param, Rows};
+pub use cache::Cache;
+pub use layers::{Activation, Adapter, Linear, Norm, Rows, Weight};
 pub use ops::{
-    Attention, AttentionMap, BatchNorm, Convolution, Grid, Part, Patches, Sequence, Spans,
+    Attention, AttentionMap, BatchNorm, Convolution, Grid, Pairs, Part, Patches, Sequence, Spans,
 };
 pub use tape::{LeafGradients, Tape};
 pub use value::Value;

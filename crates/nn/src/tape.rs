@@ -135,7 +135,11 @@ impl<'w> Tape<'w> {
     ///
     /// # Panics
     /// When a gradient has another size than its value.
-    pub fn backward(self, outputs: Vec<(&Value, Vec<f32>)>, grads: &mut Grads<'_>) -> LeafGradients {
+    pub fn backward(
+        self,
+        outputs: Vec<(&Value, Vec<f32>)>,
+        grads: &mut Grads<'_>,
+    ) -> LeafGradients {
         let pool = Arc::clone(&self.pool);
         let from = |(value, grad): (&Value, Vec<f32>)| {
             assert_eq!(value.len(), grad.len(), "a gradient for each value");

@@ -101,6 +101,15 @@ impl Value {
         Self { node: None, ..self.clone() }
     }
 
+    /// The values to write over; a copy of them where somebody else has them.
+    pub(crate) fn values_mut(&mut self) -> &mut [f32] {
+        if Arc::get_mut(&mut self.buffer).is_none() {
+            let copy = self.buffer.home.adopt(self.buffer.values.clone());
+            self.buffer = Arc::new(copy);
+        }
+        &mut Arc::get_mut(&mut self.buffer).expect("nobody else has it").values
+    }
+
     /// The values themselves, without a copy where nobody else has them.
     pub fn into_vec(self) -> Vec<f32> {
         match Arc::try_unwrap(self.buffer) {

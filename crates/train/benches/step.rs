@@ -9,7 +9,7 @@ use tuwen_gemm::Precision;
 use tuwen_image::rng::Rng;
 use tuwen_sets::loader::Batch;
 use tuwen_text::token::TokenBatch;
-use tuwen_train::{Engine, LossConfig, StepInput, View, gradients};
+use tuwen_train::{LossConfig, StepInput, View, gradients};
 
 /// Architectures, pictures in a batch, tokens of a text.
 const CASES: [(&str, usize, usize); 5] = [
@@ -40,7 +40,7 @@ fn main() {
             let view = View::plain(&weights).with_precision(precision);
             time(&format!("{name} in {precision:?}"), rows, || {
                 let input = StepInput::new(&batch);
-                drop(gradients(&Engine::Cpu, &model, &view, &loss, &input).expect("a step"));
+                drop(gradients(&model, &view, &loss, &input).expect("a step"));
             });
         }
     }

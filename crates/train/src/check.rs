@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use tuwen_encode::params::{Param, Part};
 use tuwen_encode::{ModelConfig, ResNet, TowerConfig, Vision};
 use tuwen_image::duplicate_groups;
 use tuwen_sets::Sample;
@@ -198,15 +199,16 @@ fn equal_captions(config: &TrainConfig, samples: &[Sample]) -> f64 {
 /// needs at once.
 fn memory(config: &TrainConfig, model: &ModelConfig, trainable: usize) -> f64 {
     let all = model.parameters() as f64;
-    // Of a tower with adapters also the merged matrices, their gradients, and what validation copies.
-    let adapted = |name: &str| {
-        let towers = [(Tower::Image, "image."), (Tower::Text, "text.")];
-        towers.iter().any(|(tower, start)| config.has_adapters(*tower) && name.starts_with(start))
+    // Of a tower with adapters also what validation copies.
+    let adapted = |param: &Param| match param.part {
+        Part::Image => config.has_adapters(Tower::Image),
+        Part::Text => config.has_adapters(Tower::Text),
+        _ => false,
     };
-    let shapes = model.weight_shapes();
-    let adapted = shapes.iter().filter(|(name, _)| adapted(name));
-    let adapted = adapted.map(|(_, shape)| shape.iter().product::<usize>()).sum::<usize>() as f64;
-    let weights = all * 3.0 + trainable as f64 * 5.0 + adapted * 3.0;
+    let params = model.params();
+    let adapted =
+        params.iter().filter(|param| adapted(param)).map(Param::len).sum::<usize>() as f64;
+    let weights = all * 3.0 + trainable as f64 * 5.0 + adapted;
     let at_once = if config.chunk == 0 { config.batch } else { config.chunk.min(config.batch) };
     let patches = match config.keep_patches {
         0 => model.patches(),

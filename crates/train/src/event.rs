@@ -1,6 +1,5 @@
 //! How a run is asked for, and what it tells.
 
-use crate::step::Engine;
 use crate::validate::Reports;
 
 /// What a run tells its audience.
@@ -54,10 +53,8 @@ pub enum Event<'a> {
 }
 
 /// How to run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
-    /// What computes.
-    pub engine: Engine,
     /// Go on though the data are not those of the checkpoint.
     pub changed_data: bool,
 }

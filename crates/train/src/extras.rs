@@ -23,8 +23,6 @@ pub(crate) struct About<'a> {
     pub(crate) plan: &'a Plan,
     /// The weights before the first step.
     pub(crate) view: View<'a>,
-    /// Whether the towers run in `tuwen-encode`: only these can take cached features of texts.
-    pub(crate) on_cpu: bool,
     /// Where the classifier's features are kept.
     pub(crate) knowledge: PathBuf,
     pub(crate) watch: Watch<'a>,
@@ -52,7 +50,7 @@ impl<'a> Extras<'a> {
         let classes = config.classes.as_ref().map(|classes| Knowledge::new(classes, about));
         Ok(Self {
             cache: config.image_is_frozen().then(cache).transpose()?,
-            texts: (config.text_is_frozen() && about.on_cpu).then(texts).transpose()?,
+            texts: config.text_is_frozen().then(texts).transpose()?,
             teacher: config.loss.teacher.as_ref().map(teacher).transpose()?,
             classes: classes.transpose()?,
             names: samples.iter().map(|sample| sample.id.clone()).collect(),

@@ -14,12 +14,12 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use tuwen_encode::arrays::{self, Array, Precision};
+use tuwen_encode::checkpoint::timm_vit;
 use tuwen_encode::towers::AnyImageTower;
 use tuwen_encode::{Arrays, ModelConfig};
 use tuwen_gemm::{Mat, gemm};
 use tuwen_image::Augment;
 use tuwen_image::rng::Rng;
-use tuwen_model::load_imagenet_vit;
 use tuwen_sets::loader::{Batch, CaptionGroup, Plan};
 use tuwen_sets::names::{self, Names};
 use tuwen_text::token::TokenBatch;
@@ -203,7 +203,7 @@ fn kept_features(config: &ClassConfig, about: &About<'_>) -> Result<Vec<f32>> {
     {
         return Ok(array.data.clone());
     }
-    let weights = load_imagenet_vit(&config.model)?;
+    let weights = timm_vit(&config.model)?;
     let tower = AnyImageTower::new(model, &weights)?;
     let whole = Plan { augment: Augment::default(), ..(*plan).clone() };
     let data = frozen::features(&whole, model, &tower, samples, 0, *watch)?;

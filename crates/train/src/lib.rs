@@ -1,7 +1,7 @@
 //! Training: one TOML in, a run folder out.
 //!
 //! `run` is the loop, read from top to bottom; `start` gives it data and first weights, `step` turns a
-//! batch into a loss and gradients (fast CPU towers, or burn on any device), `partition` says which weights
+//! batch into a loss and gradients, `partition` says which weights
 //! are trainable, `optim` turns gradients into weights, `checkpoint` keeps all of it on disk, `validate` measures
 //! recall, `history` reads what a run's folder tells, `report` and `tensorboard` show it.
 
@@ -43,6 +43,6 @@ pub use partition::View;
 pub use run::train;
 pub use sets::{SOURCE, read_set};
 pub use start::whole_model;
-pub use step::{Classes, Engine, Examples, StepInput, TeacherLogits, gradients};
+pub use step::{Classes, Examples, StepInput, TeacherLogits, gradients};
 pub use stop::Stop;
 pub use validate::{Embedded, Reports, Texts, Watch, embed_set, fitted, recalls};

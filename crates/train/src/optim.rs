@@ -4,7 +4,10 @@
 //! PyTorch's `torch.optim.AdamW`. Weights live on the host: a step over all of them costs less
 //! than a hundredth of a training step, and one optimiser serves every device.
 
+use std::collections::HashMap;
+
 use rayon::prelude::*;
+use tuwen_encode::params::{Kind, Param, Part};
 use tuwen_encode::{Arrays, ModelConfig};
 
 use crate::config::OptimConfig;
@@ -42,46 +45,25 @@ pub(crate) struct Group {
     pub(crate) decay: f32,
 }
 
-/// The group of a weight by its name and number of axes.
-pub(crate) fn group(name: &str, axes: usize, optim: &OptimConfig, model: &ModelConfig) -> Group {
-    let lr = match name.split('.').next() {
-        // Statistics of a batch normalisation.
-        _ if name.contains(".running_") => 0.0,
-        Some("image") => {
-            let layers = model.image_depth();
-            let depth = depth(name, "image", layers);
-            let frozen = optim.frozen_blocks > 0 && depth <= optim.frozen_blocks;
-            let below = (layers + 1 - depth) as i32;
-            if frozen { 0.0 } else { optim.image_lr * optim.layer_decay.powi(below) }
+/// The group of a parameter.
+pub(crate) fn group(param: &Param, optim: &OptimConfig, model: &ModelConfig) -> Group {
+    let below = |layers: usize| (layers + 1).saturating_sub(param.depth) as i32;
+    let frozen = |blocks: usize| blocks > 0 && param.depth <= blocks;
+    let lr = match (param.part, param.kind) {
+        (_, Kind::Statistic { .. }) => 0.0,
+        (Part::Image, _) if frozen(optim.frozen_blocks) => 0.0,
+        (Part::Image, _) => optim.image_lr * optim.layer_decay.powi(below(model.image_depth())),
+        (Part::Text, Kind::Words) => optim.words_lr,
+        (Part::Text, Kind::Tokens | Kind::Positions | Kind::Types) => optim.embed_lr,
+        (Part::Text, _) if frozen(optim.text_frozen_blocks) => 0.0,
+        (Part::Text, _) => {
+            // The last block learns at the whole rate, and what lies behind it as well.
+            let below = (below(model.text.layers) - 1).max(0);
+            optim.text_lr * optim.text_layer_decay.powi(below)
         }
-        Some("text") if name == "text.words.weight" => optim.words_lr,
-        Some("text") if name.contains("_embed") => optim.embed_lr,
-        Some("text") => {
-            let (depth, layers) = (depth(name, "text", model.text.layers), model.text.layers);
-            let frozen = optim.text_frozen_blocks > 0 && depth <= optim.text_frozen_blocks;
-            let below = (layers.max(depth) - depth) as i32;
-            if frozen { 0.0 } else { optim.text_lr * optim.text_layer_decay.powi(below) }
-        }
-        _ => optim.heads_lr,
+        (Part::ImageHead | Part::TextHead | Part::Logits, _) => optim.heads_lr,
     };
-    let plain = axes < 2
-        || ["pos_embed", "cls_token", "token_embed", "text.words"]
-            .iter()
-            .any(|part| name.contains(part));
-    Group { lr, decay: if plain { 0.0 } else { optim.weight_decay } }
-}
-
-/// 0 is the embedding, 1.. the blocks (of a ResNet: its stages), the last what lies behind them.
-fn depth(name: &str, tower: &str, layers: usize) -> usize {
-    let inner = name.strip_prefix(tower).and_then(|rest| rest.strip_prefix('.')).unwrap_or("");
-    match inner.strip_prefix("blocks.") {
-        None if inner.starts_with("layer") => {
-            inner["layer".len()..].split('.').next().and_then(|n| n.parse().ok()).unwrap_or(0)
-        }
-        Some(rest) => 1 + rest.split('.').next().and_then(|n| n.parse().ok()).unwrap_or(0),
-        None if inner.starts_with("norm") || inner.starts_with("pool") => layers + 1,
-        None => 0,
-    }
+    Group { lr, decay: if param.decays() { optim.weight_decay } else { 0.0 } }
 }
 
 /// Linear warm-up, then a half cosine to 0.
@@ -119,7 +101,7 @@ pub(crate) fn update(
     state: &mut State,
     grads: &Arrays,
     optim: &OptimConfig,
-    rates: impl Fn(&str, usize) -> Group,
+    groups: &HashMap<String, Group>,
     factor: f32,
 ) {
     state.step += 1;
@@ -130,7 +112,7 @@ pub(crate) fn update(
     let ema = optim.ema.min((1 + state.step) as f32 / (10 + state.step) as f32);
     for (name, weight) in &mut state.weights.0 {
         let Some(grad) = grads.0.get(name) else { continue };
-        let Group { lr, decay } = rates(name, weight.shape.len());
+        let Some(&Group { lr, decay }) = groups.get(name) else { continue };
         let lr = lr * factor;
         let step_size = (f64::from(lr) / correct1) as f32;
         let root = correct2.sqrt() as f32;

@@ -13,15 +13,15 @@ use tuwen_sets::loader::{Batch, Plan};
 
 use crate::architecture::Architecture;
 use crate::checkpoint::{LOG, Progress, RunFolder};
-use crate::config::{LossKind, Products};
+use crate::config::LossKind;
 use crate::event::{Event, Options};
 use crate::extras::{About, Extras};
 use crate::frozen::Watch;
 use crate::knowledge::{Head, KNOWLEDGE};
-use crate::optim::{self, Group, State};
+use crate::optim::{self, State};
 use crate::partition::Partition;
 use crate::start::{data_hash, first_weights, read_data};
-use crate::step::{Engine, gradients};
+use crate::step::gradients;
 use crate::stop::{Stop, go_on};
 use crate::validate::{Validation, recalls, score};
 use crate::{Error, Result, TrainConfig, report};
@@ -57,21 +57,12 @@ fn run(
     stop: &Stop<'_>,
     tell: &(dyn Fn(Event<'_>) + Sync),
 ) -> Result<bool> {
-    if config.precision != Products::F32 && !matches!(options.engine, Engine::Cpu) {
-        return Err(Error::config(&config.out, "`precision` is for the CPU: a GPU takes f32 yet"));
-    }
     let mut folder = RunFolder::find(config)?;
     let (model, first) = first_weights(config)?;
     go_on(stop)?;
     let (samples, plan) = read_data(config, &model, stop)?;
     if let Some(classes) = &config.classes {
         Head::read(classes, &model.config)?;
-    }
-    let without_twin = model.config.words > 0 || !model.config.prefix.is_empty();
-    if !matches!(options.engine, Engine::Cpu) && (without_twin || config.classes.is_some()) {
-        let what =
-            "a bag of words, a prefix and `[classes]` are for the CPU: a GPU has no twin of them";
-        return Err(Error::config(&config.out, what));
     }
     let valid = Validation::read(config)?;
     go_on(stop)?;
@@ -96,14 +87,13 @@ fn run(
         None => (State::new(trainable), Progress { data_hash, ..Progress::default() }),
     };
     let steps = config.epochs * plan.batches_per_epoch();
-    let run = Run { config, options, model, partition, folder, valid, steps, stop, tell };
+    let run = Run { config, model, partition, folder, valid, steps, stop, tell };
     run.go(state, progress, samples, plan)
 }
 
 /// What does not change during a run.
 struct Run<'a> {
     config: &'a TrainConfig,
-    options: &'a Options,
     model: Architecture,
     partition: Partition,
     folder: RunFolder,
@@ -214,7 +204,6 @@ impl Run<'_> {
             samples,
             plan,
             view: self.partition.view(&state.weights),
-            on_cpu: matches!(self.options.engine, Engine::Cpu),
             knowledge: self.folder.file(KNOWLEDGE),
             watch: Watch { progress: &caching, stop: self.stop },
         };
@@ -232,8 +221,7 @@ impl Run<'_> {
         let (config, started) = (self.config, Instant::now());
         let input = extras.input(config, &self.model.config, batch, state.step)?;
         let view = self.partition.view(&state.weights);
-        let engine = &self.options.engine;
-        let (loss, seen) = gradients(engine, &self.model.config, &view, &config.loss, &input)?;
+        let (loss, mut grads) = gradients(&self.model.config, &view, &config.loss, &input)?;
         let before = usual.unwrap_or(loss);
         if !loss.is_finite() || loss > EXPLOSION * before.max(1.0) {
             let some = batch.image_ids.iter().take(5).map(|&id| &*extras.names[id as usize]);
@@ -241,14 +229,13 @@ impl Run<'_> {
             return Err(Error::Diverged { step: state.step + 1, loss, before, pictures });
         }
         *usual = Some(before + 0.05 * (loss - before));
-        let mut grads = self.partition.gradients(&state.weights, seen);
         let norm = optim::clip(&mut grads, config.optim.clip);
         if !norm.is_finite() {
             let what = format!("the gradient of step {}, whose loss is {loss},", state.step + 1);
             return Err(Error::NotFinite { what });
         }
         let factor = optim::schedule(state.step, self.steps, config.optim.warmup);
-        optim::update(state, &grads, &config.optim, |name, axes| self.rate(name, axes), factor);
+        optim::update(state, &grads, &config.optim, self.partition.groups(), factor);
         let scale = match state.weights.0.get_mut("heads.logit_scale") {
             Some(scale) => {
                 if config.loss.kind != LossKind::Sigmoid {
@@ -264,13 +251,6 @@ impl Run<'_> {
             "step": state.step, "loss": loss, "grad_norm": norm, "lr_factor": factor,
             "logit_scale": scale, "images_per_s": speed,
         }))
-    }
-
-    fn rate(&self, name: &str, axes: usize) -> Group {
-        match (&self.config.lora, name.contains("/lora_")) {
-            (Some(lora), true) => Group { lr: lora.lr, decay: self.config.optim.weight_decay },
-            _ => optim::group(name, axes, &self.config.optim, &self.model.config),
-        }
     }
 
     /// Measures the moving average, and keeps it when it is the best; returns the line of the log with

@@ -4,14 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use tuwen_encode::{
-    Arrays, ModelConfig, TOKENIZER_FILE, TokenizerFile, Vision, arrays, checkpoint,
-};
+use tuwen_encode::params::Part;
+use tuwen_encode::{Arrays, ModelConfig, TOKENIZER_FILE, TokenizerFile, arrays, checkpoint};
 use tuwen_files::Error as DataError;
 use tuwen_gemm::Precision;
 use tuwen_image::{Limits, PerceptualHash, decode, duplicate_groups};
-use tuwen_model::burn::tensor::Device;
-use tuwen_model::{DualEncoder, load_imagenet_vit, weights};
 use tuwen_sets::Sample;
 use tuwen_sets::loader::{Plan, name_numbers};
 
@@ -40,10 +37,10 @@ pub fn first_weights(config: &TrainConfig) -> Result<(Architecture, Arrays)> {
     }
     check(config, &model)?;
     if let Some(path) = &config.start.image {
-        arrays.0.extend(load_imagenet_vit(path)?.0);
+        arrays.0.extend(checkpoint::timm_vit(path)?.0);
     }
     if let Some(mix) = &config.start.image_mix {
-        mix_image_tower(mix, &mut arrays)?;
+        mix_image_tower(mix, &model.config, &mut arrays)?;
     }
     if let Some(path) = &config.start.text {
         arrays.0.extend(checkpoint::bert(path, &model.config)?.0);
@@ -78,7 +75,7 @@ fn begin_bias(arrays: &mut Arrays) {
 /// Refuses settings that the architecture, its tokenizer or the processor does not support.
 fn check(config: &TrainConfig, model: &Architecture) -> Result<()> {
     let name = &model.config.name;
-    let convolutions = matches!(model.config.vision, Vision::ResNet(_));
+    let convolutions = model.config.has_convolutions();
     let wrong = if convolutions && config.keep_patches > 0 {
         format!("{name} has convolutions and no patches: remove `keep_patches`")
     } else if convolutions && config.has_adapters(Tower::Image) {
@@ -94,13 +91,16 @@ fn check(config: &TrainConfig, model: &Architecture) -> Result<()> {
 }
 
 /// Interpolates the image tower's weights with another model's.
-fn mix_image_tower(mix: &ImageMix, arrays: &mut Arrays) -> Result<()> {
+fn mix_image_tower(mix: &ImageMix, model: &ModelConfig, arrays: &mut Arrays) -> Result<()> {
     let (_, other) = whole_model(&mix.model)?;
     let share = mix.share as f32;
-    for (name, array) in arrays.0.iter_mut().filter(|(name, _)| name.starts_with("image.")) {
-        let found = other.get(name).map_err(tuwen_encode::Error::from)?;
+    let params = model.params().into_iter().filter(|param| param.part == Part::Image);
+    for name in params.map(|param| param.name) {
+        let array =
+            arrays.0.get_mut(&name).ok_or(tuwen_encode::Error::MissingWeight(name.clone()))?;
+        let found = other.get(&name).map_err(tuwen_encode::Error::from)?;
         if found.shape != array.shape {
-            let (name, found, wanted) = (name.clone(), found.shape.clone(), array.shape.clone());
+            let (found, wanted) = (found.shape.clone(), array.shape.clone());
             return Err(tuwen_encode::Error::Shape { name, found, wanted }.into());
         }
         let pairs = array.data.iter_mut().zip(&found.data);
@@ -110,15 +110,8 @@ fn mix_image_tower(mix: &ImageMix, arrays: &mut Arrays) -> Result<()> {
 }
 
 fn random(model: Architecture, seed: u64) -> (Architecture, Arrays) {
-    // Not burn's default device, which is a GPU in a program that is built for one.
-    let device = Device::flex();
-    device.seed(seed);
-    let mut arrays = weights::from_module(&DualEncoder::new(&model.config, &device));
-    if model.config.words > 0 {
-        // Zeros: a token that no caption has must not move a text's feature.
-        arrays.slot("text.words.weight", &[model.config.vocab, model.config.words]);
-    }
-    (model, arrays)
+    let weights = model.config.random_weights(seed);
+    (model, weights)
 }
 
 /// One model's image tower with its space, another one's text tower with a new projection into that.
@@ -137,12 +130,16 @@ fn two_towers(image: &str, text: &str, seed: u64) -> Result<(Architecture, Array
         ..reading.config
     };
     let (model, mut arrays) = random(Architecture { config, ..reading }, seed);
-    let of_image =
-        |name: &String| name.starts_with("image.") || name.starts_with("heads.image_proj");
-    let image_weights = image_weights.0.into_iter();
-    let scale = |name: &String| name.starts_with("heads.logit_");
-    arrays.0.extend(image_weights.filter(|(name, _)| of_image(name) || scale(name)));
-    arrays.0.extend(text_weights.0.into_iter().filter(|(name, _)| name.starts_with("text.")));
+    for param in model.config.params() {
+        let from = match param.part {
+            Part::Image | Part::ImageHead | Part::Logits => image_weights.0.get(&param.name),
+            Part::Text => text_weights.0.get(&param.name),
+            Part::TextHead => None,
+        };
+        if let Some(array) = from {
+            arrays.0.insert(param.name, array.clone());
+        }
+    }
     Ok((model, arrays))
 }
 

@@ -11,9 +11,9 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, OnceLock};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Subcommand;
-use tuwen_train::{Engine, Event, Options, TrainConfig, train};
+use tuwen_train::{Event, Options, TrainConfig, train};
 
 use dashboard::Dashboard;
 
@@ -82,12 +82,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if args.check {
         return check(&config);
     }
-    let engine = match args.device.as_str() {
-        "gpu" => Engine::Burn(tuwen_model::gpu::device()?),
-        _ => Engine::Cpu,
-    };
+    if args.device == "gpu" {
+        bail!("this tuwen has no way to a GPU yet: train with --device cpu (which is the default)");
+    }
     let dashboard = Dashboard::new()?;
-    let options = Options { engine, changed_data: args.changed_data };
+    let options = Options { changed_data: args.changed_data };
     // While data are read there is nothing to finish: until then a signal ends the program at once.
     let flag = OnceLock::new();
     let stop = || flag.get().is_some_and(|flag: &Arc<AtomicBool>| flag.load(Relaxed));

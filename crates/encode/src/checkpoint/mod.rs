@@ -14,6 +14,7 @@ mod memory;
 mod names;
 mod positions;
 pub(crate) mod tensors;
+mod timm;
 mod tokenizer;
 mod trim;
 mod wrappers;
@@ -28,7 +29,6 @@ use tuwen_text::token::Cleaning;
 
 use crate::arrays::{Array, Arrays};
 use crate::layers::Weights;
-use tuwen_nn::Rows;
 use crate::{CONFIG_FILE, Error, ModelConfig, Result, Tokenizer, Vision};
 pub use bert::bert;
 pub use family::known_keys;
@@ -37,8 +37,10 @@ pub use layout::MODULES_FILE;
 use names::{Layout, Names};
 pub use positions::Resized;
 use tensors::{Blob, Raw};
+pub use timm::timm_vit;
 pub use tokenizer::TokenizerFile;
 pub use trim::Trimmed;
+use tuwen_nn::Rows;
 pub use write::{Target, write};
 
 /// Files of HF's layout, in the order we look for them.

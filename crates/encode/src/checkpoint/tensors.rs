@@ -13,8 +13,8 @@ use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorInfo};
 use tuwen_files::pickle::{self, TensorRef, Value};
 
 use crate::arrays::SCALE;
-use tuwen_nn::Rows;
 use crate::{Error, Result};
+use tuwen_nn::Rows;
 
 /// Values that are read at once.
 const PIECE: usize = 1 << 20;

@@ -4,10 +4,10 @@ mod check;
 
 use std::path::Path;
 
-use tuwen_nn::Activation;
 use serde::{Deserialize, Serialize};
 use tuwen_files::file;
 use tuwen_image::Preprocess;
+use tuwen_nn::Activation;
 use tuwen_text::token::{Cleaning, FileSettings, FileTokenizer, Tokens};
 
 use crate::checkpoint::TokenizerFile;
@@ -281,6 +281,11 @@ impl ModelConfig {
     /// Patches of one picture, P.
     pub fn patches(&self) -> usize {
         (self.preprocess.size as usize / self.patch).pow(2)
+    }
+
+    /// Whether the image tower is one of convolutions.
+    pub fn has_convolutions(&self) -> bool {
+        matches!(self.vision, Vision::ResNet(_))
     }
 
     /// Blocks of the image tower, of a ResNet its stages.

@@ -248,12 +248,7 @@ impl CpuEncoder {
 }
 
 /// Features to unit vectors of the common space.
-fn project(
-    features: Vec<f32>,
-    rows: usize,
-    head: Option<&Linear<'_>>,
-    dim: usize,
-) -> Vec<f32> {
+fn project(features: Vec<f32>, rows: usize, head: Option<&Linear<'_>>, dim: usize) -> Vec<f32> {
     let mut out = features;
     if let Some(head) = head {
         let features = std::mem::take(&mut out);

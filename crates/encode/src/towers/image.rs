@@ -1,14 +1,13 @@
 //! Pixels to features: a ViT with a class token, or pooled by attention.
 
 use std::ops::Range;
-use std::sync::Arc;
 
-use tuwen_nn::{Linear, Param, Patches, Tape, Value};
+use tuwen_nn::{Linear, Patches, Spans, Tape, Value, Weight};
 
 use super::probe::Probe;
-use super::{Pass, Record, cut, run};
-use crate::block::{OutputRows, Stack};
-use crate::layers::{Weights, linear, param};
+use super::{Found, Pass, PassGradients, Record, Wanted, cut, run};
+use crate::block::{Depth, OutputRows, Stack};
+use crate::layers::{Weights, linear, weight_of};
 use crate::{ImagePool, ModelConfig, Result, Vision};
 
 /// The image tower on the CPU.
@@ -16,9 +15,9 @@ pub struct ImageTower<'a> {
     stack: Stack<'a>,
     patch_embed: Linear<'a>,
     /// None where a probe pools the patches.
-    cls_token: Option<Param<'a>>,
+    cls_token: Option<Weight<'a>>,
     probe: Option<Probe<'a>>,
-    pos_embed: Param<'a>,
+    pos_embed: Weight<'a>,
     pool: ImagePool,
     cut: Patches,
 }
@@ -30,13 +29,13 @@ impl<'a> ImageTower<'a> {
     /// A weight is missing.
     pub fn new(config: &ModelConfig, weights: impl Weights<'a>) -> Result<Self> {
         let pools = config.vision == Vision::Probe;
-        let cls_token = || param(&weights, "image.cls_token".to_owned());
+        let cls_token = || weight_of(&weights, "image.cls_token".to_owned());
         Ok(Self {
             stack: Stack::new(&config.image, false, &weights, "image")?,
             patch_embed: linear(&weights, "image.patch_embed", config.patch_bias)?,
             cls_token: (!pools).then(cls_token).transpose()?,
             probe: pools.then(|| Probe::new(&config.image, &weights)).transpose()?,
-            pos_embed: param(&weights, "image.pos_embed".to_owned())?,
+            pos_embed: weight_of(&weights, "image.pos_embed".to_owned())?,
             pool: config.image_pool,
             cut: Patches { size: config.preprocess.size as usize, patch: config.patch },
         })
@@ -45,26 +44,46 @@ impl<'a> ImageTower<'a> {
     /// # Shapes
     /// `pixels`: B * 3 * R * R; `keep`: for each picture the patches to keep, all when `None`.
     pub fn forward(&self, pixels: &[f32], keep: Option<&[Vec<usize>]>, record: Record) -> Pass<'_> {
+        self.forward_with(pixels, keep, record, &Wanted::default())
+    }
+
+    /// The same with more than features.
+    pub fn forward_with(
+        &self,
+        pixels: &[f32],
+        keep: Option<&[Vec<usize>]>,
+        record: Record,
+        wanted: &Wanted,
+    ) -> Pass<'_> {
         let picture = 3 * self.cut.size * self.cut.size;
         let items = pixels.len() / picture;
         let all: Vec<usize> = (0..self.cut.count()).collect();
         let kept = |item: usize| keep.map_or(&all[..], |keep| &keep[item]);
         let rows: Vec<usize> =
             (0..items).map(|item| kept(item).len() + self.class_tokens()).collect();
-        run(cut(&rows), record, |items, tape| {
+        run(cut(&rows), record, wanted, |items, tape| {
             let kept: Vec<&[usize]> = items.clone().map(kept).collect();
             let pixels = &pixels[items.start * picture..items.end * picture];
-            let (x, spans) = self.embed(tape, pixels, &kept);
-            // Where nothing else is pooled, only the class tokens are computed.
-            let output = if self.pools() { OutputRows::All } else { OutputRows::First };
-            let x = self.stack.forward(tape, x, &spans, output, record == Record::Inputs);
-            (None, self.pooled(tape, x, &spans))
+            let input = wanted.input_gradient.then(|| tape.leaf(pixels.to_vec(), picture, true));
+            let (x, spans) = self.embed(tape, pixels, input.as_ref(), &kept);
+            // Where nothing else is pooled or wanted, only the class tokens are computed.
+            let every = self.pools() || wanted.all_rows();
+            let output = if every { OutputRows::All } else { OutputRows::First };
+            let how = Depth { output, recompute: record == Record::Inputs };
+            let mut hidden = Vec::new();
+            let x = self.stack.forward(tape, x, &spans, how, |block, x| {
+                if wanted.hidden.contains(&block) {
+                    hidden.push(x.clone());
+                }
+            });
+            let (features, tokens) = self.pooled(tape, x, &spans, every, wanted.tokens);
+            Found { input, features, spans, tokens, hidden }
         })
     }
 
     /// Gradients by name from those of the features, (B, W).
     pub fn backward(&self, pass: Pass<'_>, dfeatures: &[f32]) -> crate::Arrays {
-        pass.backward(dfeatures).0
+        pass.backward(PassGradients { features: dfeatures, ..Default::default() }).0
     }
 
     /// Whether the feature is made of all patches.
@@ -81,18 +100,19 @@ impl<'a> ImageTower<'a> {
         &'w self,
         tape: &mut Tape<'w>,
         pixels: &[f32],
+        leaf: Option<&Value>,
         kept: &[&[usize]],
     ) -> (Value, Vec<Range<usize>>) {
-        let patches = tape.patches(pixels, None, self.cut, kept);
+        let patches = tape.patches(pixels, leaf, self.cut, kept);
         let mut x = tape.linear(&patches, &self.patch_embed);
         let counts: Vec<usize> = kept.iter().map(|kept| kept.len()).collect();
         if let Some(token) = &self.cls_token {
             x = tape.before_each(&x, token, counts.clone());
         }
         let classes = self.class_tokens();
-        let places = kept.iter().flat_map(|kept| {
-            (0..classes).chain(kept.iter().map(move |patch| patch + classes))
-        });
+        let places = kept
+            .iter()
+            .flat_map(|kept| (0..classes).chain(kept.iter().map(move |patch| patch + classes)));
         let x = tape.add_places(x, &self.pos_embed, places.collect());
         let mut end = 0;
         let span = |count: usize| {
@@ -102,23 +122,34 @@ impl<'a> ImageTower<'a> {
         (x, counts.into_iter().map(span).collect())
     }
 
-    /// From the rows that the last block gave to one for each picture.
-    fn pooled<'w>(&'w self, tape: &mut Tape<'w>, x: Value, spans: &[Range<usize>]) -> Value {
-        let patches = || spans.iter().map(|span| span.start + self.class_tokens()..span.end);
-        match (&self.probe, self.pool) {
-            (Some(probe), _) => {
-                let x = self.stack.finish(tape, x);
-                probe.pool(tape, &x, spans)
-            }
-            (None, ImagePool::Class) => self.stack.finish(tape, x),
-            (None, ImagePool::MeanThenNorm) => {
-                let x = tape.means(&x, &patches().collect::<Arc<[_]>>());
-                self.stack.finish(tape, x)
-            }
-            (None, ImagePool::NormThenMean) => {
-                let x = self.stack.finish(tape, x);
-                tape.means(&x, &patches().collect::<Arc<[_]>>())
-            }
+    /// From the rows that the last block gave, `every` one or the class tokens, to one for each picture; and all of
+    /// them, normalised, where they are wanted.
+    fn pooled<'w>(
+        &'w self,
+        tape: &mut Tape<'w>,
+        x: Value,
+        spans: &[Range<usize>],
+        every: bool,
+        tokens: bool,
+    ) -> (Value, Option<Value>) {
+        let patches = || -> Spans {
+            spans.iter().map(|span| span.start + self.class_tokens()..span.end).collect()
+        };
+        if let (None, ImagePool::MeanThenNorm) = (&self.probe, self.pool) {
+            let rows = tokens.then(|| self.stack.finish(tape, x.clone()));
+            let means = tape.means(&x, &patches());
+            return (self.stack.finish(tape, means), rows);
         }
+        let x = self.stack.finish(tape, x);
+        let rows = tokens.then(|| x.clone());
+        let features = match (&self.probe, self.pool) {
+            (Some(probe), _) => probe.pool(tape, &x, spans),
+            (None, ImagePool::Class) if every => {
+                tape.pick(&x, spans.iter().map(|span| span.start).collect())
+            }
+            (None, ImagePool::Class) => x,
+            (None, _) => tape.means(&x, &patches()),
+        };
+        (features, rows)
     }
 }

@@ -4,6 +4,7 @@
 //! tower on one thread. Gradients are summed in a fixed order, so that a run does not depend on the number
 //! of threads.
 
+mod heads;
 mod image;
 mod probe;
 mod resnet;
@@ -13,12 +14,13 @@ mod words;
 use std::ops::Range;
 
 use rayon::prelude::*;
-use tuwen_nn::{Tape, Value, grads};
+use tuwen_nn::{AttentionMap, Tape, Value, grads};
 
 use crate::arrays::Arrays;
 use crate::layers::Weights;
 use crate::{ModelConfig, Result, Vision};
 
+pub use heads::Heads;
 pub use image::ImageTower;
 pub use resnet::ResNetTower;
 pub use text::TextTower;
@@ -30,22 +32,77 @@ const CHUNK_ROWS: usize = 800;
 /// Neither depends on the number of threads, nor does the order of summation.
 const LEAST_ROWS: usize = 200;
 
-/// Features of a batch, and what the backward pass needs.
+/// What is asked of a tower beside its features.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// The last block's rows, normalised where the tower has a last LayerNorm.
+    pub tokens: bool,
+    /// The rows behind these blocks, from 1; 0 is the embedding.
+    pub hidden: Vec<usize>,
+    /// What each block attends to.
+    pub maps: bool,
+    /// The gradient of the tower's input: pixels, or the rows of embedded tokens.
+    pub input_gradient: bool,
+}
+
+impl Wanted {
+    /// Whether the last block has to compute all rows.
+    fn all_rows(&self) -> bool {
+        self.tokens || self.maps || !self.hidden.is_empty()
+    }
+}
+
+/// Rows of several items, one behind the other.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tokens {
+    /// (rows, W).
+    pub values: Vec<f32>,
+    /// Each item's rows. Of a picture a class token first, where there is one, then the patches that were kept,
+    /// line by line; of a text its tokens in the order of [`TextTower::places`].
+    pub spans: Vec<Range<usize>>,
+}
+
+/// Features of a batch with what else was wanted, and what the backward pass needs.
 #[derive(Default)]
 pub struct Pass<'t> {
     /// (B, W) of the tower.
     pub features: Vec<f32>,
+    /// See [`Wanted::tokens`].
+    pub tokens: Option<Tokens>,
+    /// See [`Wanted::hidden`], in the order of the blocks.
+    pub hidden: Vec<Tokens>,
+    /// See [`Wanted::maps`]: for each block and item (H, rows, rows).
+    pub maps: Vec<Vec<Vec<f32>>>,
     chunks: Vec<Chunk<'t>>,
+}
+
+/// The gradients of what a tower gave, each as large as that, empty where the loss does not depend on it.
+#[derive(Clone, Copy, Default)]
+pub struct PassGradients<'g> {
+    /// Of the features.
+    pub features: &'g [f32],
+    /// Of the tokens.
+    pub tokens: &'g [f32],
+    /// Of the hidden states.
+    pub hidden: &'g [Vec<f32>],
 }
 
 /// Some neighbouring items on one tape.
 struct Chunk<'t> {
     items: Range<usize>,
     tape: Tape<'t>,
-    /// What the tower begins with, where its gradient is asked for.
+    found: Found,
+}
+
+/// What a tower gave of a chunk.
+struct Found {
+    /// What it begins with, where its gradient is asked for.
     input: Option<Value>,
     /// (items, W).
     features: Value,
+    spans: Vec<Range<usize>>,
+    tokens: Option<Value>,
+    hidden: Vec<Value>,
 }
 
 /// Any image tower.
@@ -74,21 +131,47 @@ impl<'a> AnyImageTower<'a> {
     /// # Panics
     /// With `keep` and convolutions, which have no patches.
     pub fn forward(&self, pixels: &[f32], keep: Option<&[Vec<usize>]>, record: Record) -> Pass<'_> {
+        self.forward_with(pixels, keep, record, &Wanted::default())
+    }
+
+    /// The same with more than features; a tower of convolutions has no blocks, no tokens and no maps but the
+    /// pixels of its last grid, which its pooling attends to.
+    ///
+    /// # Panics
+    /// As [`Self::forward`].
+    pub fn forward_with(
+        &self,
+        pixels: &[f32],
+        keep: Option<&[Vec<usize>]>,
+        record: Record,
+        wanted: &Wanted,
+    ) -> Pass<'_> {
         match self {
-            Self::Vit(tower) => tower.forward(pixels, keep, record),
+            Self::Vit(tower) => tower.forward_with(pixels, keep, record, wanted),
             Self::ResNet(tower) => {
                 assert!(keep.is_none(), "convolutions see whole pictures");
-                tower.forward(pixels, record)
+                tower.forward_with(pixels, record, wanted)
             }
         }
     }
 
     /// Gradients of the weights that learn, by name, from those of the features, (B, W).
     pub fn backward(&self, pass: Pass<'_>, dfeatures: &[f32]) -> Arrays {
-        match self {
-            Self::Vit(_) => pass.backward(dfeatures).0,
-            Self::ResNet(tower) => tower.backward(pass, dfeatures),
+        self.backward_from(pass, PassGradients { features: dfeatures, ..Default::default() }).0
+    }
+
+    /// The same from the gradients of all that was wanted; and that of the pixels, (B, 3 R R), where it was.
+    pub fn backward_from(
+        &self,
+        pass: Pass<'_>,
+        of: PassGradients<'_>,
+    ) -> (Arrays, Option<Vec<f32>>) {
+        let (mut grads, inputs) = pass.backward(of);
+        if let Self::ResNet(tower) = self {
+            tower.unfold_gradients(&mut grads);
         }
+        let inputs: Option<Vec<Vec<f32>>> = inputs.into_iter().collect();
+        (grads, inputs.map(|inputs| inputs.concat()))
     }
 }
 
@@ -127,31 +210,84 @@ fn cut(rows: &[usize]) -> Vec<Range<usize>> {
     chunks
 }
 
-/// Runs every chunk; without a tape nothing but the features stays.
+/// Runs every chunk; without a tape nothing but the results stays.
 fn run<'t>(
     chunks: Vec<Range<usize>>,
     record: Record,
-    forward: impl Fn(Range<usize>, &mut Tape<'t>) -> (Option<Value>, Value) + Sync + Send,
+    wanted: &Wanted,
+    forward: impl Fn(Range<usize>, &mut Tape<'t>) -> Found + Sync + Send,
 ) -> Pass<'t> {
     let one = |items: Range<usize>| {
         let mut tape = record.tape();
-        let (input, features) = forward(items.clone(), &mut tape);
-        Chunk { items, tape, input, features }
+        if wanted.maps {
+            tape = tape.watching();
+        }
+        let found = forward(items.clone(), &mut tape);
+        (tape.take_maps(), Chunk { items, tape, found })
     };
-    let chunks: Vec<Chunk<'t>> = chunks.into_par_iter().map(one).collect();
-    let features = chunks.iter().flat_map(|chunk| &chunk.features[..]).copied().collect();
-    Pass { features, chunks: if record == Record::No { Vec::new() } else { chunks } }
+    let done: Vec<_> = chunks.into_par_iter().map(one).collect();
+    let mut pass = Pass::default();
+    for (maps, chunk) in done {
+        pass.take(maps, &chunk.found);
+        if record != Record::No {
+            pass.chunks.push(chunk);
+        }
+    }
+    pass
 }
 
 impl Pass<'_> {
-    /// Gradients of the weights that learn, by name, from those of the features, (B, W); and of each chunk's
-    /// input, where it has one.
-    fn backward(self, dfeatures: &[f32]) -> (Arrays, Vec<Option<Vec<f32>>>) {
-        grads::collect(self.chunks, |chunk, grads| {
-            let width = chunk.features.width();
-            let grad = &dfeatures[chunk.items.start * width..chunk.items.end * width];
-            let mut leaves = chunk.tape.backward(vec![(&chunk.features, grad.to_vec())], grads);
-            chunk.input.and_then(|input| leaves.take(&input))
+    /// Puts a chunk's results behind those of the ones before.
+    fn take(&mut self, maps: Vec<AttentionMap>, found: &Found) {
+        self.features.extend_from_slice(&found.features);
+        if let Some(tokens) = &found.tokens {
+            self.tokens.get_or_insert_default().extend(tokens, &found.spans);
+        }
+        self.hidden.resize_with(found.hidden.len(), Tokens::default);
+        for (all, hidden) in self.hidden.iter_mut().zip(&found.hidden) {
+            all.extend(hidden, &found.spans);
+        }
+        self.maps.resize_with(self.maps.len().max(maps.len()), Vec::new);
+        self.maps.iter_mut().zip(maps).for_each(|(all, map)| all.extend(map));
+    }
+
+    /// Gradients of the weights that learn, by name, and of each chunk's input, where it was wanted.
+    fn backward(self, of: PassGradients<'_>) -> (Arrays, Vec<Option<Vec<f32>>>) {
+        // Where each chunk's rows begin among those of all.
+        let mut rows = 0;
+        let start = |chunk: &Chunk<'_>| {
+            rows += chunk.found.spans.last().map_or(0, |span| span.end);
+            rows - chunk.found.spans.last().map_or(0, |span| span.end)
+        };
+        let starts: Vec<usize> = self.chunks.iter().map(start).collect();
+        let chunks = self.chunks.into_iter().zip(starts).collect();
+        grads::collect(chunks, |(chunk, start): (Chunk<'_>, usize), grads| {
+            let Chunk { items, tape, found } = chunk;
+            let part = |value: &Value, all: &[f32], first: usize| {
+                let start = first * value.width();
+                all[start..start + value.len()].to_vec()
+            };
+            let mut given = Vec::new();
+            if !of.features.is_empty() {
+                given.push((&found.features, part(&found.features, of.features, items.start)));
+            }
+            if let Some(tokens) = found.tokens.as_ref().filter(|_| !of.tokens.is_empty()) {
+                given.push((tokens, part(tokens, of.tokens, start)));
+            }
+            for (hidden, grad) in found.hidden.iter().zip(of.hidden).filter(|(_, g)| !g.is_empty())
+            {
+                given.push((hidden, part(hidden, grad, start)));
+            }
+            let mut leaves = tape.backward(given, grads);
+            found.input.and_then(|input| leaves.take(&input))
         })
+    }
+}
+
+impl Tokens {
+    fn extend(&mut self, values: &[f32], spans: &[Range<usize>]) {
+        let before = self.spans.last().map_or(0, |span| span.end);
+        self.values.extend_from_slice(values);
+        self.spans.extend(spans.iter().map(|span| span.start + before..span.end + before));
     }
 }

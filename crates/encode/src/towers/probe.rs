@@ -6,14 +6,14 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use tuwen_nn::{Activation, Attention, Linear, Norm, Param, Part, Sequence, Tape, Value};
+use tuwen_nn::{Activation, Attention, Linear, Norm, Part, Sequence, Tape, Value, Weight};
 
-use crate::layers::{Weights, linear, norm, param};
+use crate::layers::{Weights, linear, norm, weight_of};
 use crate::{Result, TowerConfig};
 
 pub(super) struct Probe<'a> {
     /// The query before its projection, (W).
-    probe: Param<'a>,
+    probe: Weight<'a>,
     qkv: Linear<'a>,
     proj: Linear<'a>,
     norm: Norm<'a>,
@@ -28,7 +28,7 @@ impl<'a> Probe<'a> {
         let find = |part: &str| linear(weights, &format!("image.pool.{part}"), true);
         let (width, heads) = (config.width, config.heads);
         Ok(Self {
-            probe: param(weights, "image.pool.probe".to_owned())?,
+            probe: weight_of(weights, "image.pool.probe".to_owned())?,
             qkv: find("qkv")?,
             proj: find("proj")?,
             norm: norm(weights, "image.pool.norm", config.norm_eps)?,

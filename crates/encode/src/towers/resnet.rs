@@ -6,11 +6,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use tuwen_nn::{Attention, Convolution, Grid, Linear, Param, Part, Sequence, Tape, Value};
+use tuwen_nn::{Attention, Convolution, Grid, Linear, Part, Sequence, Tape, Value, Weight};
 
-use super::{Pass, Record, run};
+use super::{Found, Pass, Record, Wanted, run};
 use crate::arrays::Arrays;
-use crate::layers::{Weights, convolution, linear, param};
+use crate::layers::{Weights, convolution, linear, weight_of};
 use crate::{ModelConfig, ResNet, Result, TowerConfig};
 
 /// Pictures that run through the tower together in training, so that its large matrices are read less
@@ -34,7 +34,7 @@ struct Bottleneck<'a> {
 /// CLIP's attention pooling (`AttentionPool2d`): the mean of a grid is the query that attends to all of it.
 struct AttentionPool<'a> {
     qkv: Linear<'a>,
-    pos_embed: Param<'a>,
+    pos_embed: Weight<'a>,
     attention: Attention,
 }
 
@@ -72,6 +72,11 @@ impl<'a> ResNetTower<'a> {
     /// # Shapes
     /// `pixels`: B * 3 * R * R.
     pub fn forward(&self, pixels: &[f32], record: Record) -> Pass<'_> {
+        self.forward_with(pixels, record, &Wanted::default())
+    }
+
+    /// The same with more than features: its tokens are the pixels of its last grid, with their mean first.
+    pub fn forward_with(&self, pixels: &[f32], record: Record, wanted: &Wanted) -> Pass<'_> {
         let picture = 3 * self.size * self.size;
         let all = pixels.len() / picture;
         let size = match record {
@@ -79,9 +84,9 @@ impl<'a> ResNetTower<'a> {
             _ => CHUNK,
         };
         let chunks = (0..all).step_by(size).map(|start| start..(start + size).min(all)).collect();
-        run(chunks, record, |items: Range<usize>, tape: &mut Tape<'_>| {
+        run(chunks, record, wanted, |items: Range<usize>, tape| {
             let pixels = pixels[items.start * picture..items.end * picture].to_vec();
-            let pixels = tape.leaf(pixels, picture, false);
+            let pixels = tape.leaf(pixels, picture, wanted.input_gradient);
             let mut x = tape.grid(&pixels, self.size);
             for layer in &self.stem {
                 x = tape.convolution(&x, layer);
@@ -94,16 +99,18 @@ impl<'a> ResNetTower<'a> {
                     _ => block.forward(tape, &x),
                 };
             }
-            (None, self.pool.forward(tape, &x))
+            let (features, tokens) = self.pool.forward(tape, &x);
+            let rows = x.area() + 1;
+            let spans = (0..x.pictures()).map(|at| at * rows..(at + 1) * rows).collect();
+            let (input, tokens) = (Some(pixels), wanted.tokens.then_some(tokens));
+            Found { input, features, spans, tokens, hidden: Vec::new() }
         })
     }
 
-    /// Gradients by parameter name from those of the features, (B, W).
-    pub fn backward(&self, pass: Pass<'_>, dfeatures: &[f32]) -> Arrays {
-        let (mut grads, _) = pass.backward(dfeatures);
+    /// Turns the gradients of what was folded into those of the weights.
+    pub(super) fn unfold_gradients(&self, grads: &mut Arrays) {
         let blocks = self.blocks.iter().flat_map(Bottleneck::convolutions);
-        self.stem.iter().chain(blocks).for_each(|layer| layer.unfold_gradients(&mut grads));
-        grads
+        self.stem.iter().chain(blocks).for_each(|layer| layer.unfold_gradients(grads));
     }
 }
 
@@ -146,21 +153,23 @@ impl<'a> AttentionPool<'a> {
     fn new(config: &TowerConfig, weights: &dyn Weights<'a>) -> Result<Self> {
         Ok(Self {
             qkv: linear(weights, "image.pool.qkv", true)?,
-            pos_embed: param(weights, "image.pos_embed".to_owned())?,
+            pos_embed: weight_of(weights, "image.pos_embed".to_owned())?,
             attention: Attention { heads: config.heads, width: config.width, causal: false },
         })
     }
 
-    /// One row for each picture, (B, W).
-    fn forward<'w>(&'w self, tape: &mut Tape<'w>, grid: &Grid) -> Value {
+    /// One row for each picture, (B, W), and the rows that it is made of.
+    fn forward<'w>(&'w self, tape: &mut Tape<'w>, grid: &Grid) -> (Value, Value) {
         let rows = grid.area() + 1;
         let x = tape.mean_first(grid);
         let places = (0..x.rows()).map(|row| row % rows).collect();
         let x = tape.add_places(x, &self.pos_embed, places);
         let qkv = tape.linear(&x, &self.qkv);
-        let first = |picture: usize| Sequence::one(picture * rows, picture * rows..(picture + 1) * rows);
+        let first =
+            |picture: usize| Sequence::one(picture * rows, picture * rows..(picture + 1) * rows);
         let sequences: Arc<[Sequence]> = (0..grid.pictures()).map(first).collect();
         let part = |at: usize| Part { of: &qkv, column: at * self.attention.width };
-        tape.attention(self.attention, part(0), part(1), part(2), &sequences)
+        let pooled = tape.attention(self.attention, part(0), part(1), part(2), &sequences);
+        (pooled, x)
     }
 }

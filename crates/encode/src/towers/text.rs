@@ -3,15 +3,15 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use tuwen_nn::{Param, Rows, math};
+use tuwen_nn::{Rows, Spans, Weight, math};
 use tuwen_text::token::unpadded;
 
 use super::words::BagOfWords;
-use super::{Pass, Record, cut, run};
+use super::{Found, Pass, PassGradients, Record, Wanted, cut, run};
 use crate::arrays::Arrays;
-use crate::block::{OutputRows, Stack};
+use crate::block::{Depth, OutputRows, Stack};
 use crate::config::Pool;
-use crate::layers::{Weights, param};
+use crate::layers::{Weights, weight_of};
 use crate::{ModelConfig, Result};
 
 /// The text tower on the CPU.
@@ -19,9 +19,9 @@ pub struct TextTower<'a> {
     stack: Stack<'a>,
     token_embed: Rows<'a>,
     tokens_learn: bool,
-    pos_embed: Param<'a>,
+    pos_embed: Weight<'a>,
     /// BERT's token types; all tokens are of the first.
-    type_embed: Option<Param<'a>>,
+    type_embed: Option<Weight<'a>>,
     pool: Pool,
     /// What texts are filled with, where that is attended to as the tokens are.
     pad: Option<u32>,
@@ -37,12 +37,12 @@ impl<'a> TextTower<'a> {
     /// # Errors
     /// A weight is missing.
     pub fn new(config: &ModelConfig, weights: impl Weights<'a>) -> Result<Self> {
-        let types = || param(&weights, "text.type_embed".to_owned());
+        let types = || weight_of(&weights, "text.type_embed".to_owned());
         Ok(Self {
             stack: Stack::new(&config.text, config.causal, &weights, "text")?,
             token_embed: weights.rows("text.token_embed.weight")?.1,
             tokens_learn: weights.learns("text.token_embed.weight"),
-            pos_embed: param(&weights, "text.pos_embed".to_owned())?,
+            pos_embed: weight_of(&weights, "text.pos_embed".to_owned())?,
             type_embed: (config.token_types > 0).then(types).transpose()?,
             pool: config.pool,
             pad: config.pad,
@@ -65,17 +65,36 @@ impl<'a> TextTower<'a> {
 
     /// The same without the bag of words: (B, W) of the transformer.
     pub fn deep(&self, texts: &[&[u32]], record: Record) -> Pass<'_> {
+        self.deep_with(texts, record, &Wanted::default())
+    }
+
+    /// The same with more than features.
+    pub fn deep_with(&self, texts: &[&[u32]], record: Record, wanted: &Wanted) -> Pass<'_> {
         let texts = self.attended(texts);
         let rows: Vec<usize> = texts.iter().map(|ids| ids.len()).collect();
-        run(cut(&rows), record, |items, tape| {
+        run(cut(&rows), record, wanted, |items, tape| {
             let (rows, spans) = self.embed(&texts[items]);
-            let input = tape.leaf(rows, self.width, self.embeddings_learn());
-            let (output, recompute) = (self.output(), record == Record::Inputs);
-            let mut x = self.stack.forward(tape, input.clone(), &spans, output, recompute);
-            if output == OutputRows::All {
-                x = tape.means(&x, &spans.into());
-            }
-            (Some(input), self.stack.finish(tape, x))
+            let learns = wanted.input_gradient || self.embeddings_learn();
+            let input = tape.leaf(rows, self.width, learns);
+            let every = wanted.all_rows();
+            let output = if every { OutputRows::All } else { self.output() };
+            let how = Depth { output, recompute: record == Record::Inputs };
+            let mut hidden = Vec::new();
+            let x = self.stack.forward(tape, input.clone(), &spans, how, |block, x| {
+                if wanted.hidden.contains(&block) {
+                    hidden.push(x.clone());
+                }
+            });
+            let tokens = wanted.tokens.then(|| self.stack.finish(tape, x.clone()));
+            let pooled = match self.output() {
+                OutputRows::All => tape.means(&x, &Spans::from(&spans[..])),
+                one if every => {
+                    tape.pick(&x, spans.iter().filter_map(|span| one.of(span)).collect())
+                }
+                _ => x,
+            };
+            let features = self.stack.finish(tape, pooled);
+            Found { input: Some(input), features, spans, tokens, hidden }
         })
     }
 
@@ -108,7 +127,7 @@ impl<'a> TextTower<'a> {
     /// The positions of a text's tokens in the order of the tower's rows. Without a causal mask the order of
     /// rows makes no difference to attention, so the end of the text can come last, as an output of
     /// [`OutputRows::Last`] wants it.
-    fn places(&self, ids: &[u32]) -> Vec<usize> {
+    pub fn places(&self, ids: &[u32]) -> Vec<usize> {
         let mut places: Vec<usize> = (0..ids.len()).collect();
         if self.pool == Pool::End
             && let Some(end) = ids.iter().rposition(|&id| Some(id) != self.pad)
@@ -149,11 +168,29 @@ impl<'a> TextTower<'a> {
 
     /// The transformer's, from those of its features, (B, W).
     fn deep_backward(&self, pass: Pass<'_>, texts: &[&[u32]], dfeatures: &[f32]) -> Arrays {
-        let width = self.width;
-        let (mut grads, rows) = pass.backward(dfeatures);
-        if !self.embeddings_learn() {
-            return grads;
+        self.backward_from(pass, texts, PassGradients { features: dfeatures, ..Default::default() })
+            .0
+    }
+
+    /// Gradients of the weights that learn, by name, from those of all that was wanted of [`Self::deep_with`]; and
+    /// that of the embedded tokens, (rows, W), where it was.
+    pub fn backward_from(
+        &self,
+        pass: Pass<'_>,
+        texts: &[&[u32]],
+        of: PassGradients<'_>,
+    ) -> (Arrays, Option<Vec<f32>>) {
+        let (mut grads, rows) = pass.backward(of);
+        if self.embeddings_learn() {
+            self.embedding_gradients(texts, &rows, &mut grads);
         }
+        let rows: Option<Vec<Vec<f32>>> = rows.into_iter().collect();
+        (grads, rows.map(|rows| rows.concat()))
+    }
+
+    /// The gradients of the tables, from those of the rows.
+    fn embedding_gradients(&self, texts: &[&[u32]], rows: &[Option<Vec<f32>>], grads: &mut Arrays) {
+        let width = self.width;
         // Here and not above: a table of the whole vocabulary for each chunk costs more than the few
         // rows that a batch touches.
         let texts = self.attended(texts);
@@ -179,6 +216,5 @@ impl<'a> TextTower<'a> {
             let dtype = grads.slot(&types.name, &types.shape);
             rows().for_each(|row| math::add(&mut dtype[..width], row));
         }
-        grads
     }
 }

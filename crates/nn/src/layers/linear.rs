@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use tuwen_gemm::{Mat, PANEL, Packed, Precision, Quantised, gemm, gemm_with};
 
-use super::{Param, Rows};
+use super::{Rows, Weight};
 use crate::grads::Grads;
 use crate::math;
 
@@ -30,7 +30,7 @@ pub struct Linear<'a> {
     learns: bool,
     /// None where nothing needs the rows but the product: then there is no way back to the input.
     weight: Option<Cow<'a, [f32]>>,
-    bias: Option<Param<'a>>,
+    bias: Option<Weight<'a>>,
     factor: Factor<'a>,
     adapter: Option<Adapter<'a>>,
     precision: Precision,
@@ -40,9 +40,9 @@ pub struct Linear<'a> {
 /// <https://arxiv.org/abs/2106.09685>).
 pub struct Adapter<'a> {
     /// A, (r, in).
-    pub down: Param<'a>,
+    pub down: Weight<'a>,
     /// B, (out, r).
-    pub up: Param<'a>,
+    pub up: Weight<'a>,
     /// s.
     pub scale: f32,
 }
@@ -72,18 +72,21 @@ impl<'a> Linear<'a> {
         name: String,
         shape: &[usize],
         rows: Rows<'a>,
-        bias: Option<Param<'a>>,
+        bias: Option<Weight<'a>>,
         precision: Precision,
         packed: Option<Arc<Packed>>,
     ) -> Self {
         let (out, wide) = (shape[0], shape[1..].iter().product());
         let (weight, factor) = match rows {
             Rows::Floats(values) => {
-                let pack = || Arc::new(Packed::with(precision, Mat::new(&values, out, wide, wide).t()));
+                let pack =
+                    || Arc::new(Packed::with(precision, Mat::new(&values, out, wide, wide).t()));
                 let factor = Factor::Packed(packed.unwrap_or_else(pack));
                 (matches!(values, Cow::Borrowed(_)).then_some(values), factor)
             }
-            Rows::Bytes { values, scales } => (None, Factor::Quantised(Quantised::new(values, scales))),
+            Rows::Bytes { values, scales } => {
+                (None, Factor::Quantised(Quantised::new(values, scales)))
+            }
         };
         Self { name, out, wide, learns: false, weight, bias, factor, adapter: None, precision }
     }
@@ -196,7 +199,8 @@ impl<'a> Linear<'a> {
         let (out, wide) = (self.out, self.wide);
         let rows = grad.len() / out;
         let weight = self.weight.as_ref().expect("borrowed weights for a backward pass");
-        let (grad_mat, weight) = (Mat::new(grad, rows, out, out), Mat::new(weight, out, wide, wide));
+        let (grad_mat, weight) =
+            (Mat::new(grad, rows, out, out), Mat::new(weight, out, wide, wide));
         gemm_with(self.precision, dx, wide, grad_mat, weight, false);
         if let Some(adapter) = &self.adapter {
             let (rank, dlow) = (adapter.rank(), adapter.dlow(grad, rows, out));

@@ -14,7 +14,7 @@ use crate::grads::Grads;
 use crate::math;
 
 /// A weight that is used as it is.
-pub struct Param<'a> {
+pub struct Weight<'a> {
     /// Under which its gradient is added.
     pub name: String,
     /// Sizes of the axes.
@@ -25,7 +25,7 @@ pub struct Param<'a> {
     pub learns: bool,
 }
 
-impl Param<'_> {
+impl Weight<'_> {
     /// Adds a gradient that `fill` accumulates into zeros, where the weight learns.
     pub(crate) fn add(&self, grads: &mut Grads<'_>, fill: impl FnOnce(&mut [f32])) {
         if self.learns {
@@ -70,9 +70,9 @@ impl Activation {
 /// A LayerNorm (Ba et al. 2016, <https://arxiv.org/abs/1607.06450>).
 pub struct Norm<'a> {
     /// (W).
-    pub weight: Param<'a>,
+    pub weight: Weight<'a>,
     /// (W).
-    pub bias: Param<'a>,
+    pub bias: Weight<'a>,
     /// Added to the variance.
     pub eps: f32,
 }

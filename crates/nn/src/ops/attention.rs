@@ -72,7 +72,13 @@ impl Columns {
         row * self.stride + self.column + shift
     }
 
-    fn view<'v>(&self, values: &'v [f32], rows: &Range<usize>, shift: usize, depth: usize) -> Mat<'v> {
+    fn view<'v>(
+        &self,
+        values: &'v [f32],
+        rows: &Range<usize>,
+        shift: usize,
+        depth: usize,
+    ) -> Mat<'v> {
         Mat::new(&values[self.at(rows.start, shift)..], rows.len(), depth, self.stride)
     }
 }
@@ -147,7 +153,9 @@ impl<'w> Tape<'w> {
             values: [query.of, key.of, value.of].map(Value::detached),
             sequences: Arc::clone(sequences),
         };
-        self.record(mixed, width, move |grad, back| given.backward(&probs.values, &grad.values, back))
+        self.record(mixed, width, move |grad, back| {
+            given.backward(&probs.values, &grad.values, back)
+        })
     }
 }
 

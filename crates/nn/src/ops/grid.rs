@@ -10,7 +10,7 @@ use std::ops::Range;
 use tuwen_gemm::{Mat, Precision, gemm_with};
 
 use crate::arrays::Arrays;
-use crate::layers::{Linear, Param, Rows};
+use crate::layers::{Linear, Rows, Weight};
 use crate::math;
 use crate::tape::{Back, Tape};
 use crate::value::{Slot, Value};
@@ -47,9 +47,9 @@ pub struct Convolution<'a> {
     side: usize,
     stride: usize,
     precision: Precision,
-    weight: Param<'a>,
-    gain: Param<'a>,
-    bias: Param<'a>,
+    weight: Weight<'a>,
+    gain: Weight<'a>,
+    bias: Weight<'a>,
     mean: Cow<'a, [f32]>,
     variance: Cow<'a, [f32]>,
     /// What is multiplied with, (out, in); only where something learns.
@@ -59,9 +59,9 @@ pub struct Convolution<'a> {
 /// The weights of a batch normalisation.
 pub struct BatchNorm<'a> {
     /// (C).
-    pub weight: Param<'a>,
+    pub weight: Weight<'a>,
     /// (C).
-    pub bias: Param<'a>,
+    pub bias: Weight<'a>,
     /// (C).
     pub mean: Cow<'a, [f32]>,
     /// (C).
@@ -70,7 +70,12 @@ pub struct BatchNorm<'a> {
 
 impl<'a> Convolution<'a> {
     /// Folds `norm` into `weight`, (out, in, side, side).
-    pub fn new(weight: Param<'a>, norm: BatchNorm<'a>, stride: usize, precision: Precision) -> Self {
+    pub fn new(
+        weight: Weight<'a>,
+        norm: BatchNorm<'a>,
+        stride: usize,
+        precision: Precision,
+    ) -> Self {
         let BatchNorm { weight: gain, bias, mean, variance } = norm;
         let (out, wide, side) = (weight.shape[0], weight.shape[1], weight.shape[2]);
         let mut folded = Vec::with_capacity(weight.values.len());
@@ -87,7 +92,7 @@ impl<'a> Convolution<'a> {
         let kept = matches!(weight.values, Cow::Borrowed(_));
         let copy = if kept { folded.clone() } else { Vec::new() };
         let shift =
-            Param { name: String::new(), shape: vec![out], values: shifts.into(), learns: false };
+            Weight { name: String::new(), shape: vec![out], values: shifts.into(), learns: false };
         let rows = Rows::Floats(folded.into());
         let shape = [out, wide * side * side];
         let linear = Linear::new(String::new(), &shape, rows, Some(shift), precision, None);
@@ -143,7 +148,8 @@ impl<'a> Convolution<'a> {
 
     /// The lines of the results that are computed together: picture and row.
     fn bands(&self, pictures: usize, side: usize) -> Vec<Vec<(usize, usize)>> {
-        let lines: Vec<_> = (0..pictures).flat_map(|p| (0..side).map(move |row| (p, row))).collect();
+        let lines: Vec<_> =
+            (0..pictures).flat_map(|p| (0..side).map(move |row| (p, row))).collect();
         lines.chunks((BAND / side).max(1)).map(<[_]>::to_vec).collect()
     }
 
@@ -312,7 +318,8 @@ impl<'w> Tape<'w> {
     pub fn halve(&mut self, x: &Grid) -> Grid {
         let (width, side) = (x.value.width(), x.side / 2);
         let mut y = self.zeros(x.pictures() * side * side * width);
-        for (target, corners) in y.values.chunks_exact_mut(width).zip(squares(x.pictures(), x.side)) {
+        for (target, corners) in y.values.chunks_exact_mut(width).zip(squares(x.pictures(), x.side))
+        {
             for corner in corners {
                 math::add(target, &x.value[corner * width..][..width]);
             }

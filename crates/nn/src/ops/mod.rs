@@ -3,10 +3,12 @@
 mod attention;
 mod grid;
 mod linear;
+mod loss;
 mod pictures;
 mod rows;
 
 pub use attention::{Attention, AttentionMap, Part, Sequence};
 pub use grid::{BatchNorm, Convolution, Grid};
+pub use loss::Pairs;
 pub use pictures::Patches;
 pub use rows::Spans;

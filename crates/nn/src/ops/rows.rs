@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::layers::Param;
+use crate::layers::Weight;
 use crate::math;
 use crate::tape::Tape;
 use crate::value::Value;
@@ -38,7 +38,7 @@ impl<'w> Tape<'w> {
     }
 
     /// The same row added to all.
-    pub fn add_row(&mut self, x: Value, row: &'w Param<'w>) -> Value {
+    pub fn add_row(&mut self, x: Value, row: &'w Weight<'w>) -> Value {
         let (width, from) = (x.width(), x.node);
         let records = self.records(&[&x], row.learns);
         let mut sum = self.owned(x);
@@ -55,7 +55,7 @@ impl<'w> Tape<'w> {
     }
 
     /// Adds to row i the row `places[i]` of a table.
-    pub fn add_places(&mut self, x: Value, table: &'w Param<'w>, places: Vec<usize>) -> Value {
+    pub fn add_places(&mut self, x: Value, table: &'w Weight<'w>, places: Vec<usize>) -> Value {
         let (width, from) = (x.width(), x.node);
         let records = self.records(&[&x], table.learns);
         let mut sum = self.owned(x);
@@ -78,7 +78,7 @@ impl<'w> Tape<'w> {
     }
 
     /// Puts a row before each of the sequences, which have `counts` rows.
-    pub fn before_each(&mut self, x: &Value, row: &'w Param<'w>, counts: Vec<usize>) -> Value {
+    pub fn before_each(&mut self, x: &Value, row: &'w Weight<'w>, counts: Vec<usize>) -> Value {
         let width = x.width();
         let mut y = self.take((x.rows() + counts.len()) * width);
         let (mut from, mut to) = (&x[..], &mut y.values[..]);
@@ -110,7 +110,7 @@ impl<'w> Tape<'w> {
     }
 
     /// Puts one row behind all others.
-    pub fn behind(&mut self, x: &Value, row: &'w Param<'w>) -> Value {
+    pub fn behind(&mut self, x: &Value, row: &'w Weight<'w>) -> Value {
         let (width, len) = (x.width(), x.len());
         let mut y = self.take(len + width);
         y.values[..len].copy_from_slice(x);

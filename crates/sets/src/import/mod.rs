@@ -69,7 +69,16 @@ impl DataSet {
     /// All of a set.
     pub fn new(format: Format, images: &Path) -> Self {
         let (images, captions) = (images.to_path_buf(), Vec::new());
-        Self { format, images, captions, ids: None, split: None, part: None, share: whole(), taught: true }
+        Self {
+            format,
+            images,
+            captions,
+            ids: None,
+            split: None,
+            part: None,
+            share: whole(),
+            taught: true,
+        }
     }
 }
 

@@ -1,30 +1,21 @@
-//! One training step up to the gradients: from a batch to the loss and the gradients of all weights.
+//! One training step up to the gradients: from a batch to the loss and the gradients of the weights that learn.
 //!
-//! On the CPU (`cpu`) the towers run in `tuwen-encode`, and burn has only the projections and the loss: the
-//! towers' features are leaves of its graph, and the leaves' gradients start the towers' backward passes. On
-//! another `device` everything runs in burn. Both minimise the same `objective`; a test compares their
-//! gradients.
+//! `passes` takes the batch through the towers, `objective` is the loss of their features; its gradients start the
+//! towers' backward passes.
 
-mod cpu;
-mod device;
 mod objective;
+mod passes;
 
+use tuwen_encode::towers::Heads;
 use tuwen_encode::{Arrays, ModelConfig};
-use tuwen_model::burn::tensor::Device;
+use tuwen_nn::{Tape, grads};
 use tuwen_sets::loader::Batch;
 
 use crate::Result;
 use crate::config::LossConfig;
 use crate::partition::View;
-
-/// What runs the towers.
-#[derive(Clone, Debug)]
-pub enum Engine {
-    /// `tuwen-encode`, the fast implementation for CPUs.
-    Cpu,
-    /// burn, on any device.
-    Burn(Device),
-}
+use objective::{Logits, Objective};
+use passes::{Images, Texts};
 
 /// One batch, with all random choices made: the step itself is deterministic.
 pub struct StepInput<'a> {
@@ -106,7 +97,7 @@ pub struct TeacherLogits {
 /// use tuwen_image::Preprocess;
 /// use tuwen_sets::loader::Batch;
 /// use tuwen_text::token::TokenBatch;
-/// use tuwen_train::{Engine, LossConfig, StepInput, View, gradients};
+/// use tuwen_train::{LossConfig, StepInput, View, gradients};
 ///
 /// let tower = || TowerConfig::new(8, 1, 2, 16);
 /// let towers = ModelConfig::new("tiny", tower(), tower(), Preprocess::squash(16));
@@ -129,7 +120,7 @@ pub struct TeacherLogits {
 /// let view = View::plain(&weights);
 /// let input = StepInput::new(&batch);
 /// let loss: LossConfig = toml::from_str("kind = \"contrastive\"")?;
-/// let (loss, grads) = gradients(&Engine::Cpu, &model, &view, &loss, &input)?;
+/// let (loss, grads) = gradients(&model, &view, &loss, &input)?;
 /// assert!(loss > 0.0);
 /// assert_eq!(grads.0["image.patch_embed.weight"].shape, weights.0["image.patch_embed.weight"].shape);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -138,14 +129,32 @@ pub struct TeacherLogits {
 /// # Errors
 /// A weight is missing.
 pub fn gradients(
-    engine: &Engine,
     model: &ModelConfig,
     view: &View<'_>,
     config: &LossConfig,
     input: &StepInput<'_>,
 ) -> Result<(f32, Arrays)> {
-    match engine {
-        Engine::Cpu => cpu::gradients(model, view, config, input),
-        Engine::Burn(device) => device::gradients(device, model, view, config, input),
-    }
+    let (images, texts) = (Images::new(model, view, input)?, Texts::new(model, view, input)?);
+    let (image_passes, text_passes) = (images.forward(), texts.forward());
+    let heads = Heads::new(model, view)?;
+    let objective = Objective::new(input, config);
+    let mut tape = Tape::recording();
+    let mut image_rows = images.features(&image_passes);
+    let pictures = image_rows.len();
+    image_rows.extend(input.examples.iter().flat_map(|examples| &examples.features));
+    let image_leaf = tape.leaf(image_rows, model.image.width, true);
+    let text_leaf = tape.leaf(texts.features(&text_passes), model.text_feature(), true);
+    let logits = Logits::new(&mut tape, &heads);
+    let total = objective.total(&mut tape, &heads, &logits, &image_leaf, &text_leaf);
+    let loss = total[0];
+    let (mut grads, mut rest) = grads::collect(vec![tape], |tape, grads| {
+        let mut leaves = tape.backward(vec![(&total, vec![1.0])], grads);
+        logits.backward(&heads, &mut leaves, grads);
+        [&image_leaf, &text_leaf]
+            .map(|leaf| leaves.take(leaf).unwrap_or_else(|| vec![0.0; leaf.len()]))
+    });
+    let [dimages, dtexts] = rest.pop().expect("of the one tape");
+    images.backward(image_passes, &dimages[..pictures], &mut grads);
+    texts.backward(text_passes, &dtexts, &mut grads);
+    Ok((loss, grads))
 }

@@ -1,125 +1,186 @@
 //! The loss of a step: a contrastive loss between the pictures and each group of texts, one between
 //! neighbouring groups of texts, and distillation from a teacher or a classifier.
 
-use tuwen_model::Heads;
-use tuwen_model::burn::tensor::{Device, Int, Tensor, TensorData};
-use tuwen_model::loss::{self, Targets};
+use tuwen_encode::towers::Heads;
+use tuwen_nn::grads::Grads;
+use tuwen_nn::{LeafGradients, Linear, Pairs, Rows, Tape, Value, Weight};
 use tuwen_sets::loader::Batch;
+use tuwen_text::token::TokenBatch;
 
 use super::{Classes, StepInput, TeacherLogits};
 use crate::config::{LossConfig, LossKind};
 
-/// A batch's features.
-pub(super) struct Features<'a> {
-    /// Of the image tower, (B, W).
-    pub(super) images: Tensor<2>,
-    /// Of the text tower, (B, W) for each group.
-    pub(super) texts: Vec<Tensor<2>>,
-    /// What the features are of; it says which pairs are positives.
-    pub(super) batch: &'a Batch,
-    /// Weight of the loss.
-    pub(super) weight: f64,
+/// Scale and bias of the logits, which several losses share.
+pub(super) struct Logits {
+    scale: Value,
+    bias: Value,
 }
 
-/// The weighted sum of all parts' losses; the first part is that of the pictures, which distillation is about.
-pub(super) fn total(
-    heads: &Heads,
-    parts: &[Features<'_>],
-    input: &StepInput<'_>,
-    config: &LossConfig,
-) -> Tensor<1> {
-    let mut total = Tensor::zeros([1], &heads.logit_scale.val().device());
-    for (at, part) in parts.iter().enumerate() {
-        let teacher = input.teacher.as_ref().filter(|_| at == 0);
-        let loss = of_part(heads, part, teacher, config);
-        total = total + loss * part.weight;
+impl Logits {
+    pub(super) fn new(tape: &mut Tape<'_>, heads: &Heads<'_>) -> Self {
+        let leaf = |tape: &mut Tape<'_>, weight: &Weight<'_>| {
+            tape.leaf(weight.values.to_vec(), 1, weight.learns)
+        };
+        Self { scale: leaf(tape, &heads.logit_scale), bias: leaf(tape, &heads.logit_bias) }
     }
-    if let (Some(classes), Some(pictures)) = (&input.classes, parts.first()) {
-        total = total + of_classes(classes, pictures.images.clone()) * classes.weight;
+
+    /// Adds their gradients, where they learn and the loss depends on them.
+    pub(super) fn backward(
+        &self,
+        heads: &Heads<'_>,
+        leaves: &mut LeafGradients,
+        grads: &mut Grads<'_>,
+    ) {
+        for (leaf, weight) in [(&self.scale, &heads.logit_scale), (&self.bias, &heads.logit_bias)] {
+            if let Some(found) = leaves.take(leaf) {
+                grads.put(&weight.name, &weight.shape, |out| out.copy_from_slice(&found));
+            }
+        }
     }
-    total
 }
 
-fn of_part(
-    heads: &Heads,
-    part: &Features<'_>,
-    teacher: Option<&TeacherLogits>,
-    config: &LossConfig,
-) -> Tensor<1> {
-    let device = part.images.device();
-    let images = heads.project_images(part.images.clone());
-    let texts: Vec<Tensor<2>> =
-        part.texts.iter().map(|features| heads.project_texts(features.clone())).collect();
-    let one = |a: Tensor<2>, b: Tensor<2>, targets: Targets| {
-        let scale = heads.logit_scale.val();
-        match config.kind {
-            LossKind::Contrastive => loss::contrastive(a, b, scale, targets, config.smoothing),
-            LossKind::Sigmoid => loss::sigmoid(a, b, scale, heads.logit_bias.val(), targets),
-            LossKind::Triplet => loss::triplet(a, b, targets, config.margin),
-        }
-    };
-    let mut total = Tensor::zeros([1], &device);
-    for (group, text) in texts.iter().enumerate() {
-        let targets = pictures_and_texts(part.batch, group, &device);
-        let mut loss = one(images.clone(), text.clone(), targets);
-        if let Some(teacher) = teacher.filter(|teacher| teacher.known.len() > 1) {
-            let mimic = mimic(heads, &images, text, teacher, group);
-            let heard = teacher.known.len() as f64 / part.batch.image_ids.len() as f64;
-            let weight = config.teacher_weight * heard;
-            loss = loss * (1.0 - weight) + mimic * weight;
-        }
-        total = total + loss / texts.len() as f64;
+/// What is minimised.
+pub(super) struct Objective<'a> {
+    input: &'a StepInput<'a>,
+    config: &'a LossConfig,
+    classifier: Option<Linear<'a>>,
+}
+
+/// A batch's unit vectors.
+struct Vectors<'a> {
+    /// (B, D).
+    images: Value,
+    /// (B, D) for each group.
+    texts: Vec<Value>,
+    /// What the vectors are of; it says which pairs are positives.
+    batch: &'a Batch,
+}
+
+impl<'a> Objective<'a> {
+    pub(super) fn new(input: &'a StepInput<'a>, config: &'a LossConfig) -> Self {
+        Self { input, config, classifier: input.classes.as_ref().map(Classes::layer) }
     }
-    if config.between_texts > 0.0 && texts.len() > 1 {
-        for (group, pair) in texts.windows(2).enumerate() {
-            let targets = texts_and_texts(part.batch, group, &device);
-            let loss = one(pair[0].clone(), pair[1].clone(), targets);
-            total = total + loss * (config.between_texts / (texts.len() - 1) as f64);
+
+    /// The weighted sum of all losses, from the features of the pictures, behind which are those of the examples,
+    /// and of the texts, in the same order.
+    pub(super) fn total<'w>(
+        &'w self,
+        tape: &mut Tape<'w>,
+        heads: &'w Heads<'w>,
+        logits: &Logits,
+        images: &Value,
+        texts: &Value,
+    ) -> Value {
+        let (image_vectors, text_vectors) = (heads.images(tape, images), heads.texts(tape, texts));
+        let (mut image_at, mut text_at) = (0, 0);
+        let mut vectors = |tape: &mut Tape<'w>, batch: &'w Batch| {
+            let rows = batch.image_ids.len();
+            image_at += rows;
+            let images = tape.pick(&image_vectors, (image_at - rows..image_at).collect());
+            let group = |group: &TokenBatch| {
+                text_at += group.rows;
+                tape.pick(&text_vectors, (text_at - group.rows..text_at).collect())
+            };
+            let texts = batch.texts.iter().map(group).collect();
+            Vectors { images, texts, batch }
+        };
+        let (batch, mut all) = (self.input.batch, Vec::new());
+        let pictures = vectors(tape, batch);
+        all.push((self.of(tape, &pictures, logits, self.input.teacher.as_ref()), 1.0));
+        if let Some(examples) = &self.input.examples {
+            let part = vectors(tape, &examples.batch);
+            all.push((self.of(tape, &part, logits, None), examples.weight as f32));
+        }
+        if let (Some(classes), Some(layer)) = (&self.input.classes, &self.classifier) {
+            let features = tape.pick(images, (0..batch.image_ids.len()).collect());
+            let found = tape.linear(&features, layer);
+            let loss = tape.cross_entropy(&found, &classes.targets);
+            all.push((loss, classes.weight as f32));
+        }
+        tape.total(&all)
+    }
+
+    /// The loss of a batch.
+    fn of(
+        &self,
+        tape: &mut Tape<'_>,
+        part: &Vectors<'_>,
+        logits: &Logits,
+        teacher: Option<&TeacherLogits>,
+    ) -> Value {
+        let (groups, mut all) = (part.texts.len(), Vec::new());
+        let share = 1.0 / groups as f32;
+        let teacher = teacher.filter(|teacher| teacher.known.len() > 1);
+        for (group, text) in part.texts.iter().enumerate() {
+            let pairs = pairs(part.batch, |image, text| is_true(part.batch, group, image, text));
+            let loss = self.one(tape, &part.images, text, &pairs, logits);
+            let Some(teacher) = teacher else {
+                all.push((loss, share));
+                continue;
+            };
+            let heard = teacher.known.len() as f32 / part.batch.image_ids.len() as f32;
+            let weight = self.config.teacher_weight as f32 * heard;
+            let mimic = mimic(tape, &part.images, text, logits, teacher, group);
+            all.extend([(loss, share * (1.0 - weight)), (mimic, share * weight)]);
+        }
+        if self.config.between_texts > 0.0 && groups > 1 {
+            let weight = self.config.between_texts as f32 / (groups - 1) as f32;
+            for (group, two) in part.texts.windows(2).enumerate() {
+                let pairs = pairs(part.batch, |a, b| belong_together(part.batch, group, a, b));
+                all.push((self.one(tape, &two[0], &two[1], &pairs, logits), weight));
+            }
+        }
+        tape.total(&all)
+    }
+
+    fn one(
+        &self,
+        tape: &mut Tape<'_>,
+        a: &Value,
+        b: &Value,
+        pairs: &Pairs,
+        logits: &Logits,
+    ) -> Value {
+        let cosines = tape.products(a, b);
+        match self.config.kind {
+            LossKind::Contrastive => {
+                let scaled = tape.scale(&cosines, &logits.scale);
+                tape.contrastive(&scaled, pairs, self.config.smoothing as f32)
+            }
+            LossKind::Sigmoid => {
+                let scaled = tape.scale(&cosines, &logits.scale);
+                let shifted = tape.shift(scaled, &logits.bias);
+                tape.sigmoid(&shifted, pairs)
+            }
+            LossKind::Triplet => tape.triplet(&cosines, pairs, self.config.margin as f32),
         }
     }
-    total
+}
+
+impl Classes<'_> {
+    fn layer(&self) -> Linear<'_> {
+        let (count, rows) = (self.bias.len(), Rows::Floats(self.matrix.into()));
+        let values = self.bias.into();
+        let bias = Weight { name: String::new(), shape: vec![count], values, learns: false };
+        let shape = [count, self.matrix.len() / count.max(1)];
+        Linear::new(String::new(), &shape, rows, Some(bias), Default::default(), None)
+    }
 }
 
 /// Distance from the teacher's logits of the pictures that it is heard about.
 fn mimic(
-    heads: &Heads,
-    images: &Tensor<2>,
-    texts: &Tensor<2>,
+    tape: &mut Tape<'_>,
+    images: &Value,
+    texts: &Value,
+    logits: &Logits,
     teacher: &TeacherLogits,
     group: usize,
-) -> Tensor<1> {
-    let (device, count) = (images.device(), teacher.known.len());
-    let known: Vec<i32> = teacher.known.iter().map(|&at| at as i32).collect();
-    let known = Tensor::<1, Int>::from_data(TensorData::new(known, [count]), &device);
-    let wanted = TensorData::new(teacher.logits[group].clone(), [count, count]);
-    let scale = heads.logit_scale.val().exp().unsqueeze::<2>();
-    let (images, texts) =
-        (images.clone().select(0, known.clone()), texts.clone().select(0, known));
-    let logits = images.matmul(texts.transpose()) * scale;
-    loss::mimic(logits, Tensor::from_data(wanted, &device))
-}
-
-/// Cross-entropy of the classifier's logits with its soft targets.
-fn of_classes(classes: &Classes<'_>, features: Tensor<2>) -> Tensor<1> {
-    let device = features.device();
-    let [rows, width] = features.dims();
-    let count = classes.bias.len();
-    let tensor = |data: &[f32], shape: [usize; 2]| {
-        Tensor::<2>::from_data(TensorData::new(data.to_vec(), shape), &device)
-    };
-    let logits = features.matmul(tensor(classes.matrix, [count, width]).transpose())
-        + tensor(classes.bias, [1, count]);
-    loss::imitate(logits, tensor(&classes.targets, [rows, count]))
-}
-
-/// Targets of pictures and the texts of a group.
-fn pictures_and_texts(batch: &Batch, group: usize, device: &Device) -> Targets {
-    targets(batch, |image, text| is_true(batch, group, image, text), device)
-}
-
-/// Targets of the texts of a group and those of the next one.
-fn texts_and_texts(batch: &Batch, group: usize, device: &Device) -> Targets {
-    targets(batch, |a, b| belong_together(batch, group, a, b), device)
+) -> Value {
+    let images = tape.pick(images, teacher.known.clone());
+    let texts = tape.pick(texts, teacher.known.clone());
+    let cosines = tape.products(&images, &texts);
+    let scaled = tape.scale(&cosines, &logits.scale);
+    tape.mimic(&scaled, &teacher.logits[group])
 }
 
 /// Whether a text is true of a picture: the picture's own texts are, texts equal to them, those of its
@@ -150,14 +211,11 @@ fn belong_together(batch: &Batch, group: usize, a: usize, b: usize) -> Option<bo
     if same { Some(true) } else { (!unsure).then_some(false) }
 }
 
-fn targets(
-    batch: &Batch,
-    judge: impl Fn(usize, usize) -> Option<bool>,
-    device: &Device,
-) -> Targets {
-    let rows = batch.image_ids.len();
-    let all: Vec<Option<bool>> = (0..rows * rows).map(|at| judge(at / rows, at % rows)).collect();
-    Targets::new(&all, [rows, rows], device)
+/// What `judge` says of all pairs of a batch's rows.
+fn pairs(batch: &Batch, judge: impl Fn(usize, usize) -> Option<bool>) -> Pairs {
+    let columns = batch.image_ids.len();
+    let all = 0..columns * columns;
+    Pairs { truth: all.map(|at| judge(at / columns, at % columns)).collect(), columns }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use tuwen_train::{Engine, Options, Stop, TrainConfig, train};
+use tuwen_train::{Options, Stop, TrainConfig, train};
 
 use super::super::runs;
 use super::dashboard::Dashboard;
@@ -75,7 +75,7 @@ fn beside(run: &Path) -> Result<PathBuf> {
 
 fn one(config: &TrainConfig, stop: &Stop<'_>) -> Result<()> {
     let dashboard = Dashboard::new()?;
-    let options = Options { engine: Engine::Cpu, changed_data: false };
+    let options = Options::default();
     let done = train(config, &options, stop, &|event| dashboard.show(event));
     dashboard.finish();
     match done {

@@ -1,16 +1,16 @@
-//! Starts an image tower from a timm ViT checkpoint.
+//! An image tower from a timm ViT checkpoint.
 
 use std::path::Path;
 
-use tuwen_encode::arrays::{self, Array, Arrays};
-use tuwen_encode::{Error, Result};
+use crate::arrays::{self, Array, Arrays};
+use crate::{Error, Result};
 
 /// The image tower's weights in a timm ViT checkpoint (`vit_tiny_patch16_224`), under our names.
 /// Its classifier is not used.
 ///
 /// # Errors
 /// The file cannot be read, or its patch projection is no convolution.
-pub fn load_imagenet_vit(path: &Path) -> Result<Arrays> {
+pub fn timm_vit(path: &Path) -> Result<Arrays> {
     let mut out = Arrays::default();
     for (name, array) in arrays::read(path)?.0 {
         let (name, array) = match name.as_str() {

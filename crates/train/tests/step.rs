@@ -1,17 +1,15 @@
-//! The fast CPU step against the same step in burn: one loss, one gradient.
+//! A step's loss and gradients: in pieces, computed again, with frozen parts, with adapters, in bf16.
 
 use std::collections::BTreeMap;
 
+use tuwen_encode::params::Kind;
 use tuwen_encode::{Arrays, ModelConfig, Pool, ResNet, TowerConfig, Vision};
 use tuwen_gemm::Precision;
 use tuwen_image::Preprocess;
 use tuwen_image::rng::Rng;
-use tuwen_model::burn::tensor::Device;
 use tuwen_sets::loader::Batch;
 use tuwen_text::token::TokenBatch;
-use tuwen_train::{
-    Engine, LossConfig, LossKind, StepInput, TeacherLogits, View, gradients,
-};
+use tuwen_train::{Lora, LossConfig, LossKind, StepInput, TeacherLogits, View, gradients};
 
 fn model() -> ModelConfig {
     let tower = |width| TowerConfig { norm_eps: 1e-6, ..TowerConfig::new(width, 2, 2, 32) };
@@ -93,32 +91,73 @@ fn assert_close(found: &Arrays, wanted: &Arrays, most: f32, what: &str) {
     }
 }
 
-#[test]
-fn cpu_and_burn_give_the_same_loss_and_gradients() {
-    [model(), sig_lip(), resnet()].into_iter().for_each(the_engines_agree);
+/// Along a random direction the loss rises as its gradient says, for each weight by itself.
+fn slopes_agree(what: &str, weights: &Arrays, step: &dyn Fn(&Arrays) -> (f32, Arrays)) {
+    const STEP: f32 = 4e-3;
+    let (_, grads) = step(weights);
+    let mut rng = Rng::new(&[17]);
+    for (name, grad) in &grads.0 {
+        let signs: Vec<f32> = grad.data.iter().map(|_| rng.range(-1.0, 1.0).signum()).collect();
+        let moved = |by: f32| {
+            let mut weights = weights.clone();
+            let values = &mut weights.0.get_mut(name).expect("a weight").data;
+            values.iter_mut().zip(&signs).for_each(|(value, sign)| *value += sign * by);
+            step(&weights).0
+        };
+        // Fourth order, so that a large step is exact enough and a small one's rounding does not matter.
+        let near = (moved(STEP) - moved(-STEP)) / (2.0 * STEP);
+        let far = (moved(2.0 * STEP) - moved(-2.0 * STEP)) / (4.0 * STEP);
+        let (slope, wanted) = (
+            (4.0 * near - far) / 3.0,
+            grad.data.iter().zip(&signs).map(|(g, s)| g * s).sum::<f32>(),
+        );
+        let bound = 2e-3 + 0.02 * wanted.abs();
+        assert!((slope - wanted).abs() < bound, "{what}, {name}: {slope} is not {wanted}");
+    }
 }
 
-fn the_engines_agree(model: ModelConfig) {
-    let (model, arrays, batch) = case(model);
-    let view = View::plain(&arrays);
-    let logits = vec![(0..16).map(|i| (i * 7 % 5) as f32).collect::<Vec<f32>>(); 2];
-    let taught = TeacherLogits { known: (0..4).collect(), logits };
-    for kind in [LossKind::Contrastive, LossKind::Sigmoid, LossKind::Triplet] {
-        for teacher in [None, Some(taught.clone())] {
-            let input = StepInput { teacher, ..input(&model, &batch) };
-            let step =
-                |engine| gradients(&engine, &model, &view, &loss(kind), &input).expect("a step");
-            let (fast_loss, fast) = step(Engine::Cpu);
-            let (slow_loss, slow) = step(Engine::Burn(Device::default()));
-            assert!((fast_loss - slow_loss).abs() < 1e-4, "{fast_loss} is not {slow_loss}");
-            assert!(slow.0.len() > 45, "only {} gradients", slow.0.len());
-            let mut fast = fast;
-            fast.0.retain(|name, _| slow.0.contains_key(name));
-            let mut slow = slow;
-            slow.0.retain(|name, _| !name.contains("running_"));
-            assert_close(&fast, &slow, 1e-4, &format!("{kind:?}"));
+#[test]
+fn gradients_are_the_slopes_of_the_loss() {
+    for model in [model(), sig_lip(), resnet()] {
+        let (model, arrays, batch) = case(model);
+        let logits = vec![vec![0.0, 3.0, 1.0, 4.0, 2.0, 0.5, 1.0, 0.0, 2.0]; 2];
+        let taught = TeacherLogits { known: vec![0, 1, 3], logits };
+        for kind in [LossKind::Contrastive, LossKind::Sigmoid, LossKind::Triplet] {
+            let input = StepInput { teacher: Some(taught.clone()), ..input(&model, &batch) };
+            // A batch normalisation rectifies behind it: there the loss has edges, and this one more than others.
+            if kind == LossKind::Triplet && model.has_convolutions() {
+                continue;
+            }
+            slopes_agree(&format!("{kind:?}"), &arrays, &|weights| {
+                gradients(&model, &View::plain(weights), &loss(kind), &input).expect("a step")
+            });
         }
     }
+}
+
+#[test]
+fn adapters_have_the_slopes_of_the_loss_and_merge_into_the_same_model() {
+    let (model, arrays, batch) = case(model());
+    let lora: Lora = toml::from_str("rank = 2\nalpha = 3.0\nlr = 1.0").expect("adapters");
+    let mut rng = Rng::new(&[23]);
+    let mut trainable = Arrays::default();
+    for param in model.params().iter().filter(|p| matches!(p.kind, Kind::Matrix(_))) {
+        let (out, wide) = (param.shape[0], param.shape[1]);
+        for (end, shape) in [("/lora_a", [2, wide]), ("/lora_b", [out, 2])] {
+            let name = format!("{}{end}", param.name);
+            trainable.slot(&name, &shape).fill_with(|| rng.range(-0.3, 0.3));
+        }
+    }
+    let (input, loss) = (input(&model, &batch), loss(LossKind::Contrastive));
+    let view = |trainable| View::partly(trainable, &arrays).with_lora(&lora);
+    let step =
+        |trainable: &Arrays| gradients(&model, &view(trainable), &loss, &input).expect("a step");
+    let (beside, grads) = step(&trainable);
+    assert!(grads.0.keys().eq(trainable.0.keys()), "adapters learn, and nothing else");
+    slopes_agree("adapters", &trainable, &step);
+    let merged = view(&trainable).to_arrays(&model).expect("the whole model");
+    let (whole, _) = gradients(&model, &View::plain(&merged), &loss, &input).expect("a step");
+    assert!((beside - whole).abs() < 1e-5, "{beside} is not {whole}");
 }
 
 #[test]
@@ -132,7 +171,7 @@ fn chunks_agree(model: ModelConfig) {
     for kind in [LossKind::Contrastive, LossKind::Sigmoid, LossKind::Triplet] {
         let step = |(chunk, recompute)| {
             let input = StepInput { chunk, recompute, ..input(&model, &batch) };
-            gradients(&Engine::Cpu, &model, &view, &loss(kind), &input).expect("a step")
+            gradients(&model, &view, &loss(kind), &input).expect("a step")
         };
         let (whole_loss, whole) = step((0, false));
         for how in [(1, false), (2, false), (3, false), (0, true), (2, true)] {
@@ -152,7 +191,7 @@ fn what_learns_has_the_same_gradient_when_the_blocks_below_are_frozen() {
     let (upper, lower) = (Arrays(upper), Arrays(lower));
     let step = |view: &View<'_>| {
         let (input, loss) = (input(&model, &batch), loss(LossKind::Contrastive));
-        gradients(&Engine::Cpu, &model, view, &loss, &input).expect("a step").1
+        gradients(&model, view, &loss, &input).expect("a step").1
     };
     let mut whole = step(&View::plain(&arrays));
     let above = step(&View::partly(&upper, &lower));
@@ -176,7 +215,7 @@ fn with_bf16_the_gradient_points_where_it_did() {
         let step = |precision| {
             let view = View::plain(&arrays).with_precision(precision);
             let (input, loss) = (input(&model, &batch), loss(LossKind::Contrastive));
-            gradients(&Engine::Cpu, &model, &view, &loss, &input).expect("a step")
+            gradients(&model, &view, &loss, &input).expect("a step")
         };
         let (loss, exact) = step(Precision::F32);
         let (rounded_loss, rounded) = step(Precision::Bf16);

@@ -1,0 +1,52 @@
+//! Features to the common space, and the scale of the logits: small, and where a loss acts.
+
+use tuwen_gemm::Precision;
+use tuwen_nn::{Linear, Tape, Value, Weight};
+
+use crate::layers::{Weights, linear_with, weight_of};
+use crate::{ModelConfig, Result};
+
+/// Both projections, in full precision whatever that of the towers is.
+pub struct Heads<'a> {
+    /// None where the image tower's feature is in the common space already (SigLIP).
+    image: Option<Linear<'a>>,
+    text: Linear<'a>,
+    /// Logarithm of the inverse temperature, (1).
+    pub logit_scale: Weight<'a>,
+    /// Added to the logits by the sigmoid loss only, (1).
+    pub logit_bias: Weight<'a>,
+}
+
+impl<'a> Heads<'a> {
+    /// The weights under `heads.`.
+    ///
+    /// # Errors
+    /// One is missing.
+    pub fn new(config: &ModelConfig, weights: impl Weights<'a>) -> Result<Self> {
+        let find = |name: &str, bias| linear_with(&weights, name, bias, Precision::F32);
+        let image = config.image_proj_bias().map(|bias| find("heads.image_proj", bias));
+        Ok(Self {
+            image: image.transpose()?,
+            text: find("heads.text_proj", config.text_proj_bias)?,
+            logit_scale: weight_of(&weights, "heads.logit_scale".to_owned())?,
+            logit_bias: weight_of(&weights, "heads.logit_bias".to_owned())?,
+        })
+    }
+
+    /// Features of the image tower, (B, W), as unit vectors, (B, D).
+    pub fn images<'w>(&'w self, tape: &mut Tape<'w>, features: &Value) -> Value {
+        match &self.image {
+            Some(head) => {
+                let projected = tape.linear(features, head);
+                tape.normalise(&projected)
+            }
+            None => tape.normalise(features),
+        }
+    }
+
+    /// Features of the text tower, (B, W), as unit vectors, (B, D).
+    pub fn texts<'w>(&'w self, tape: &mut Tape<'w>, features: &Value) -> Value {
+        let projected = tape.linear(features, &self.text);
+        tape.normalise(&projected)
+    }
+}
