@@ -85,7 +85,7 @@ pub(super) fn meadow(canvas: &mut Canvas, rng: &mut Rng, horizon: f32) {
 }
 
 pub(super) fn forest(canvas: &mut Canvas, rng: &mut Rng, horizon: f32) {
-    day(canvas, rng, horizon + 0.03);
+    day(canvas, rng, horizon + 0.06);
     for row in 0..2 {
         let green = near(rng, [[70, 128, 84], [46, 104, 62]][row]);
         let foot = horizon + 0.02 + 0.02 * row as f32;

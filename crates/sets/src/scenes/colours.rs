@@ -1,11 +1,14 @@
-//! The colour that a thing has nearly everywhere, measured on its pixels, so that the word is true.
+//! The one colour of a thing, measured on its pixels, so that the word is true: outlines, tyres and panes, which have
+//! none, do not count against it.
 
 use tuwen_image::Cutout;
 
 use super::words::ColourWord;
 
-/// So much of a thing is of the colour.
-const NEARLY_ALL: f32 = 0.7;
+/// So much of a thing is of the colour at least.
+const OF_ALL: f32 = 0.45;
+/// So much of what is coloured at all is of the colour.
+const OF_COLOURED: f32 = 0.85;
 
 const WORDS: [ColourWord; 8] = [
     ColourWord { english: "red", chinese: "红色的" },
@@ -20,15 +23,27 @@ const WORDS: [ColourWord; 8] = [
 
 /// The one colour of a thing; none where there are several, or one between two words.
 pub fn colour(thing: &Cutout) -> Option<ColourWord> {
-    let (mut counts, mut all) = ([0usize; WORDS.len()], 0);
+    let (mut counts, mut all, mut coloured) = ([0usize; WORDS.len()], 0, 0);
     for pixel in thing.visible() {
         all += 1;
+        coloured += usize::from(is_coloured(pixel));
         if let Some(at) = word(pixel) {
             counts[at] += 1;
         }
     }
     let most = (0..WORDS.len()).max_by_key(|&at| counts[at])?;
-    (counts[most] as f32 >= NEARLY_ALL * all as f32 && all > 0).then(|| WORDS[most])
+    let white = WORDS[most].english == "white";
+    let (found, all) = (counts[most] as f32, all as f32);
+    // White has no hue that other colours could be measured against.
+    let is_one =
+        if white { found >= OF_COLOURED * all } else { found >= OF_COLOURED * coloured as f32 };
+    (is_one && found > OF_ALL * all).then(|| WORDS[most])
+}
+
+/// Whether a pixel has a hue that is seen.
+fn is_coloured(pixel: [u8; 3]) -> bool {
+    let [r, g, b] = pixel;
+    r.max(g).max(b) - r.min(g).min(b) >= 70
 }
 
 /// Which word is true of a pixel, by hue where it has one.
@@ -79,12 +94,14 @@ mod tests {
     }
 
     #[test]
-    fn a_colour_counts_where_it_is_nearly_everywhere() {
+    fn a_colour_counts_where_there_is_no_other() {
         assert_eq!(of([220, 30, 30], 9), Some("red"));
         assert_eq!(of([30, 90, 220], 8), Some("blue"));
         assert_eq!(of([250, 220, 40], 10), Some("yellow"));
         assert_eq!(of([40, 170, 60], 10), Some("green"));
-        assert_eq!(of([220, 30, 30], 5), None, "half of it is not nearly all");
+        assert_eq!(of([220, 30, 30], 6), Some("red"), "grey does not count");
+        assert_eq!(of([220, 30, 30], 3), None, "too little of it");
+        assert_eq!(of([150, 110, 60], 10), None, "brown is none of the words");
         assert_eq!(of([90, 90, 90], 10), None);
     }
 }

@@ -169,9 +169,13 @@ impl Room {
                 pair
             }
             Relation::InFrontOf => {
-                let b = fit(second, [0.9, 0.72], place)?.at(middle, lowest - rng.range(0.1, 0.16));
-                let a = fit(Pick { longest: first.longest.min(0.38), ..first }, [0.5, 0.4], place)?;
-                [a.at(b.middle() + b.width * rng.range(-0.35, 0.35), lowest), b]
+                let b = Pick { longest: second.longest.max(0.62), ..second };
+                let b = fit(b, [0.92, 0.72], place)?.at(middle, lowest - rng.range(0.1, 0.16));
+                // Half of what is behind is seen at least.
+                let a = Pick { longest: first.longest.min(0.34), ..first };
+                let a = fit(a, [b.width * 0.55, 0.34], place)?;
+                let aside = if rng.chance(0.5) { 0.24 } else { -0.24 };
+                [a.at(b.middle() + b.width * aside, lowest), b]
             }
             Relation::Under if second.actor.thing.english.ends_with("tree") => {
                 let b = fit(second, [0.9, 0.8], place)?.at(middle, lowest - 0.04);
@@ -186,7 +190,9 @@ impl Room {
                 let under = fit(low, [0.6, 0.48], place)?.at(middle, lowest);
                 let far = if place == Place::Stands { Place::Flies } else { place };
                 let over = fit(high, [0.5, (under.top - 0.06).max(0.01)], far)?;
-                let over = over.at(under.middle() + rng.range(-0.08, 0.08), under.top - 0.03);
+                let highest = over.height + EDGE;
+                let base = rng.range(highest.min(under.top - 0.03), under.top - 0.03);
+                let over = over.at(under.middle() + rng.range(-0.08, 0.08), base);
                 if relation == Relation::Above { [over, under] } else { [under, over] }
             }
             Relation::On => {

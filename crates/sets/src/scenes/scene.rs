@@ -16,6 +16,9 @@ const TRIES: usize = 500;
 /// Share of the scenes that are on a plain colour.
 const PLAIN: f32 = 0.16;
 
+/// How much larger a thing is that is alone.
+const ALONE: f32 = 1.3;
+
 /// A drawn scene.
 pub struct Scene<'s> {
     /// What is seen, a square.
@@ -145,6 +148,9 @@ impl<'s> Cast<'s> {
             let actors = stock.draw(kinds, other, rng)?;
             cast.add(actors, count, rng);
         }
+        if let [alone] = &mut cast.picks[..] {
+            alone.longest = (alone.longest * ALONE).min(0.8);
+        }
         Some(cast)
     }
 
@@ -165,7 +171,8 @@ impl<'s> Cast<'s> {
         let actor = &actors[rng.below(actors.len())];
         let of = |size| Phrase { size: Some(size), ..Phrase::one(actor.thing) };
         let (big, small) = (rng.range(0.46, 0.56), rng.range(SMALLEST, 0.25));
-        let picks = [big, small].map(|longest| Pick { actor, longest }).to_vec();
+        let mut picks = [big, small].map(|longest| Pick { actor, longest }).to_vec();
+        rng.shuffle(&mut picks);
         Some(Self { phrases: vec![of(SizeWord::Big), of(SizeWord::Small)], picks })
     }
 
@@ -246,7 +253,7 @@ const LARGE: &[Kind] =
     &[Kind::Building, Kind::Building, Kind::Plant, Kind::Vehicle, Kind::Furniture];
 const IN_FRONT: &[Kind] =
     &[Kind::Animal, Kind::Bird, Kind::Person, Kind::Toy, Kind::Object, Kind::Flower];
-const FLAT: &[Kind] = &[Kind::Furniture, Kind::Furniture, Kind::Object, Kind::Vehicle];
+const FLAT: &[Kind] = &[Kind::Furniture, Kind::Furniture, Kind::Object];
 const ON_TOP: &[Kind] =
     &[Kind::Animal, Kind::Bird, Kind::Food, Kind::Toy, Kind::Object, Kind::Flower];
 
@@ -257,7 +264,7 @@ fn alike(a: &Thing, b: &Thing) -> bool {
     contains(a, b) || contains(b, a)
 }
 
-/// Whether one of two things is clearly the larger one, and the two are big and small in that order.
+/// Whether one of two things is clearly the larger one.
 fn differ(placed: &[Placed<'_>]) -> bool {
     let size = |placed: &Placed<'_>| placed.width.max(placed.height);
     let sizes =
