@@ -37,7 +37,8 @@ const THINGS: [&str; 6] = ["dog", "cat", "apple", "car", "tree", "up arrow"];
 
 /// Every file of a folder.
 fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let entries =
+        std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
     let name = |path: &Path| path.file_name().expect("a name").to_string_lossy().into_owned();
     entries.map(|path| (name(&path), std::fs::read(&path).expect("a file"))).collect()
 }
@@ -61,7 +62,8 @@ fn any_number_of_threads_writes_the_same_bytes() {
     let one = files(&folder.join("1"));
     assert_eq!(one, files(&folder.join("3")));
     assert_eq!(one.len(), 71, "{:?}", one.keys());
-    let other = succeed(folder, &["data", "scenes", "scenes.toml", "other", "--seed", "6", "--json"]);
+    let other =
+        succeed(folder, &["data", "scenes", "scenes.toml", "other", "--seed", "6", "--json"]);
     let other: Value = serde_json::from_str(&other).expect("JSON");
     assert_eq!((&other["scenes"], &other["things"]), (&json!(70), &json!(5)));
     assert_ne!(one["000000.jpg"], files(&folder.join("other"))["000000.jpg"]);
@@ -82,7 +84,8 @@ fn the_set_is_read_as_any_other_and_is_never_overwritten() {
         }
     }
     for field in ["en", "zh2"] {
-        let stats = ["data", "stats", "out/scenes.jsonl", "--images", "out", "--caption-field", field];
+        let stats =
+            ["data", "stats", "out/scenes.jsonl", "--images", "out", "--caption-field", field];
         let stats = succeed(folder, &[&stats[..], &["--image-field", "file", "--json"]].concat());
         let stats: Value = serde_json::from_str(&stats).expect("JSON");
         assert_eq!(stats["pictures"], 9, "{stats}");

@@ -1,6 +1,6 @@
 //! Captioned sets: in (`import`) and out (`export`) of every format, as one record ([`Sample`]); what is wrong with
-//! them (`doctor`), divided (`split`), named (`names`), drawn (`scenes`), as vectors of other programs (`vectors`), and as batches for
-//! training (`loader`).
+//! them (`doctor`), divided (`split`), named (`names`), drawn (`scenes`), as vectors of other programs (`vectors`),
+//! and as batches for training (`loader`).
 
 pub mod doctor;
 pub mod export;

@@ -87,7 +87,8 @@ fn things_are_inside_large_enough_and_seen() {
         }
         // What was drawn last is hidden by nothing; rain and a tint change it a little.
         let last = scene.placed.last().expect("a thing");
-        let middle = [last.middle(), last.top + last.height / 2.0].map(|at| (at * SIDE as f32) as u32);
+        let middle =
+            [last.middle(), last.top + last.height / 2.0].map(|at| (at * SIDE as f32) as u32);
         let pixel = scene.picture.get_pixel(middle[0], middle[1]);
         seen += usize::from((0..3).all(|channel| pixel[channel].abs_diff(BROWN[channel]) < 20));
     }
@@ -102,7 +103,9 @@ fn holds(relation: Relation, first: &Placed<'_>, second: &Placed<'_>) -> bool {
         Relation::NextTo => apart > half - 0.04 && (first.base() - second.base()).abs() < 0.1,
         Relation::Above => first.base() <= second.top + 0.001 && apart < half,
         Relation::Under => first.top > second.top && first.base() > second.base() && apart < half,
-        Relation::InFrontOf => first.base() > second.base() && apart < half && first.width < second.width,
+        Relation::InFrontOf => {
+            first.base() > second.base() && apart < half && first.width < second.width
+        }
         Relation::On => apart < second.width / 2.0 && (first.base() - second.top).abs() < 0.1,
     }
 }
