@@ -3,12 +3,14 @@
 //! `file_type` tells what a file is, `decode` reads any supported one (`avif` by a decoder of its own) after
 //! `clean` took out what does harm, all threads within one `budget` of memory; `resize` is Pillow's, `geometry` decides what is resized to
 //! what, `exif` reads what the file says about the picture, `augment` varies pictures for training, with the
-//! seeded numbers of `rng`.
+//! seeded numbers of `rng`, `canvas` and `cutout` draw scenes.
 
 mod augment;
 mod avif;
 mod budget;
+pub mod canvas;
 mod clean;
+mod cutout;
 mod decode;
 mod directory;
 mod exif;
@@ -23,6 +25,7 @@ pub mod rng;
 mod tiff;
 
 pub use augment::Augment;
+pub use cutout::Cutout;
 pub use decode::{Limits, decode, decode_file, decode_then, encode_jpeg, read_file};
 pub use exif::{DateTime, Exif, Place};
 pub use file_type::{ARCHIVES, FileType, HEAD, file_type, format};

@@ -1,6 +1,6 @@
 //! Captioned sets: in (`import`) and out (`export`) of every format, as one record ([`Sample`]); what is wrong with
-//! them (`doctor`), divided (`split`), named (`names`), as vectors of other programs (`vectors`), and as batches for
-//! training (`loader`).
+//! them (`doctor`), divided (`split`), named (`names`), drawn (`scenes`), as vectors of other programs (`vectors`),
+//! and as batches for training (`loader`).
 
 pub mod doctor;
 pub mod export;
@@ -9,6 +9,7 @@ pub mod loader;
 pub mod names;
 pub mod relation;
 pub mod sample;
+pub mod scenes;
 pub mod split;
 pub mod vectors;
 

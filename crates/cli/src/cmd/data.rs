@@ -1,10 +1,12 @@
-//! `tuwen data convert | doctor | split | stats | sample | embed | augment | translate`
+//! `tuwen data convert | doctor | split | stats | sample | embed | augment | scenes |
+//! translate`
 
 mod augment;
 mod convert;
 mod doctor;
 mod embed;
 mod sample;
+mod scenes;
 pub mod split;
 pub mod stats;
 mod translate;
@@ -54,6 +56,8 @@ enum Command {
     Sample(sample::Args),
     /// Write a larger set: each picture several times, varied, and captions of further files
     Augment(augment::Args),
+    /// Draw a captioned set of scenes from drawn pictures of single things
+    Scenes(scenes::Args),
     /// Translate captions by an OpenAI-compatible API of your own
     Translate(translate::Args),
     /// Embed a whole set into the files of clip-retrieval, Chinese-CLIP or big-ann
@@ -69,6 +73,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         Command::Stats(args) => stats::run(args)?,
         Command::Sample(args) => sample::run(args)?,
         Command::Augment(args) => augment::run(args)?,
+        Command::Scenes(args) => scenes::run(args)?,
         Command::Translate(args) => translate::run(args)?,
         Command::Embed(args) => embed::run(args)?,
     }
