@@ -35,4 +35,4 @@ def sigmoid(a, b, scale, bias):
 
 out = {"a": a0.flatten().tolist(), "b": b0.flatten().tolist(), "dim": D, "pairs": rows, "log_scale": 2.3, "bias": -1.5,
        "contrastive": run(contrastive(0.0)), "smoothed": run(contrastive(0.1)), "sigmoid": run(sigmoid)}
-(HERE / "../../crates/model/tests/golden/losses.json").write_text(json.dumps(out) + "\n")
+(HERE / "../../crates/nn/tests/golden/losses.json").write_text(json.dumps(out) + "\n")

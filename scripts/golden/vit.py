@@ -4,7 +4,7 @@ import torch, timm
 from safetensors.torch import load_file, save_file
 
 HERE = pathlib.Path(__file__).parent
-OUT = HERE / "../../crates/model/tests/golden"
+OUT = HERE / "../../crates/encode/tests/golden"
 SHARED = pathlib.Path(os.environ.get("TUWEN_SHARED", HERE / "../../../shared"))
 
 

@@ -40,7 +40,7 @@ pub struct Args {
     /// The run's configuration
     #[arg(required = true)]
     pub config: Option<PathBuf>,
-    /// Where to compute: the CPU, or a GPU in a program built with `--features gpu`
+    /// Where to compute; there is no way to a GPU yet
     #[arg(long, default_value = "cpu", value_parser = ["cpu", "gpu"])]
     pub device: String,
     /// Say what the run will need and what looks wrong, and take no step
