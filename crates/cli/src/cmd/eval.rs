@@ -1,5 +1,6 @@
 //! `tuwen eval`
 
+mod captions;
 mod ensemble;
 mod report;
 mod write;
@@ -22,14 +23,30 @@ use crate::query::{TextArgs, Usage};
 use crate::terminal::{note, say};
 use crate::words::counted;
 
-/// Measure retrieval on a captioned set: R@1/5/10 and ranks, both ways
+/// Measure retrieval on a captioned set: R@1/5/10 and ranks, both ways; or captions against references
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 #[command(after_help = "Example:\n  tuwen eval --images flickr8k-val.tar --ids val.ids \\\n    \
     --captions captions.en.txt --captions captions.zh-native.txt\n  \
     tuwen eval --images caltech101.tar --captions caltech101.jsonl --format jsonl \\\n    \
     --image-field file --caption-field label --names caltech101 --part unseen\n\n\
     A query's rank is that of its best true item; equal scores go to the lower gallery position.")]
 pub struct Args {
+    #[command(subcommand)]
+    other: Option<Other>,
+    #[command(flatten)]
+    retrieval: Option<Retrieval>,
+}
+
+/// What else is measured.
+#[derive(clap::Subcommand)]
+enum Other {
+    Captions(captions::Args),
+}
+
+/// Retrieval.
+#[derive(clap::Args)]
+pub struct Retrieval {
     /// A folder or tar archive of pictures
     #[arg(long)]
     images: PathBuf,
@@ -103,7 +120,7 @@ pub struct Args {
     text_args: TextArgs,
 }
 
-impl Args {
+impl Retrieval {
     /// One file of captions, measured with a page.
     pub fn with_report(
         model: String,
@@ -141,6 +158,15 @@ impl Args {
 
 /// Measures and prints.
 pub fn run(args: &Args) -> Result<ExitCode> {
+    match (&args.other, &args.retrieval) {
+        (Some(Other::Captions(args)), _) => captions::run(args),
+        (None, Some(args)) => measure(args),
+        (None, None) => bail!(Usage("give --images and --captions, or `captions`".into())),
+    }
+}
+
+/// Measures retrieval and prints.
+pub fn measure(args: &Retrieval) -> Result<ExitCode> {
     let set = set(args)?;
     let (mut out, mut page) = folders(args)?;
     let samples = read(&set)?;
@@ -196,7 +222,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 }
 
 /// Folders for results and page; the second is missing where one folder is for both.
-fn folders(args: &Args) -> Result<(Option<OutputFolder>, Option<OutputFolder>)> {
+fn folders(args: &Retrieval) -> Result<(Option<OutputFolder>, Option<OutputFolder>)> {
     let others = [&args.ids, &args.labels, &args.learn_weights, &args.font];
     let inputs = args.captions.iter().chain([&args.images]).chain(others.into_iter().flatten());
     let inputs: Vec<&Path> = inputs.map(PathBuf::as_path).collect();
@@ -213,7 +239,7 @@ fn stem(path: &Path) -> String {
 }
 
 /// The set as the arguments name it.
-fn set(args: &Args) -> Result<DataSet> {
+fn set(args: &Retrieval) -> Result<DataSet> {
     let mut set = DataSet {
         ids: args.ids.clone(),
         split: args.split.clone(),
@@ -248,7 +274,7 @@ fn set(args: &Args) -> Result<DataSet> {
 }
 
 /// The format of all files of captions, which is one.
-fn same_format(args: &Args) -> Result<Format> {
+fn same_format(args: &Retrieval) -> Result<Format> {
     let mut files = args.captions.iter();
     let first = files.next().unwrap_or(&args.images);
     let format = Source::guess_as(first, args.encoding)?.format;
