@@ -61,6 +61,8 @@ rock 'n' roll 'em 'til 'cause 'nother '99 '99ers
 yes/no/maybe 24/7 9/11 50/50
 <b>bold</b> &amp; &lt; &quot;hi&quot; &nbsp; tag
 ain't isn't aren't don't DON'T Can't CANNOT won’t it’s man’s dogs’
+Rock ’n’ roll ’90s, ma’am, O’Neil, ’em, y’all, o’clock, dogs’, c’mon, l’Opera and ’tis
+See http://a.com/b or https://a.com/b, ftp://a.com/b and mailto://x; 「quoted」 《so》 ‚or so‘ ★ → ₹5 ‼
 A DOG RUNS ON THE BEACH
 a cat
 """.strip("\n").split("\n") + ['"', ".", "...", "🐶", "?!", "--", "A dog.", "' '"]

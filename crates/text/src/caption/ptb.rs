@@ -74,6 +74,7 @@ fn normal(token: &str) -> String {
     if token.starts_with('.') && token.chars().all(|c| c == '.' || c == ' ' || c == '\u{a0}') {
         return if token.len() > 1 { "...".into() } else { token.into() };
     }
+    let is_cut_off = is_cut_off(token);
     let mut out = String::with_capacity(token.len());
     for c in token.chars() {
         match c {
@@ -84,8 +85,9 @@ fn normal(token: &str) -> String {
             '[' if token.len() == 1 => out.push_str("-lsb-"),
             ']' if token.len() == 1 => out.push_str("-rsb-"),
             '\u{ad}' => {}
-            '’' | '‘' | '´' | '‛' | '‚' | '‹' | '›' => out.push('\''),
-            '“' | '”' | '„' | '«' | '»' | '‟' => out.push_str("''"),
+            '’' | '‘' | '´' | '‛' if is_cut_off => out.push('\''),
+            '‹' | '›' => out.push('\''),
+            '“' | '”' | '«' | '»' => out.push_str("''"),
             '–' | '—' | '―' => out.push_str("--"),
             '…' => out.push_str("..."),
             '¢' => out.push_str("cents"),
@@ -112,4 +114,15 @@ fn normal(token: &str) -> String {
         }
     }
     out
+}
+
+/// Whether a token is a quote, or what the Treebank cuts off a word: `'s`, `n't`. Only there it writes other
+/// apostrophes as `'`.
+fn is_cut_off(token: &str) -> bool {
+    let is_quote = |c: char| "'’‘‛`".contains(c);
+    let lower = token.to_lowercase();
+    let rest = lower.trim_start_matches(['\'', '’', '´']);
+    let is_clitic = ["s", "m", "d", "re", "ve", "ll"].contains(&rest) && rest.len() < lower.len();
+    let is_not = lower.starts_with('n') && lower.ends_with('t') && lower.chars().count() == 3;
+    is_clitic || (is_not && lower.contains(is_quote)) || token.chars().all(is_quote)
 }

@@ -60,7 +60,7 @@ const PARTS: [(&str, &str); 16] = [
     ("NOT", r"(?i:n){APOX}(?i:t)"),
     ("APOX", r"(?:{APO}|[`‘‛])"),
     ("APO", r"(?:['’´]|&apos;)"),
-    ("QUOTE", r"(?:['’´]|&apos;|[`‘-‟‹›«»]{1,2})"),
+    ("QUOTE", r"(?:['’´]|&apos;|[`‘’‛“”‹›«»]{1,2})"),
     (
         "TITLE",
         r"(?i:Mr|Mrs|Ms|Drs?|Profs?|Sens?|Reps?|Attys?|Lt|Col|Gen|Messrs|Govs?|Adm|Rev|Maj|Sgt|Cpl|Pvt|Capt|Ste?|Ave|Pres|Lieut|Hon|Brig|Co?mdr|Pfc|Spc|Supts?|Det|Mt|Ft|Adj|Adv|Asst|Assoc|Ens|Insp|Mlle|Mme|Msgr|Sfc|vs|v|Alex|Wm|Jos|Cie|cf|Ph|Invt|Elec|Natl|M[ft]g|Dept)|Miss",
@@ -100,12 +100,9 @@ const RULES: [(&str, &[Class]); 54] = [
     (r"(\p{L}+[aeiouyAEIOUY]{APOX}[aeiouA-Z]\p{L}*)", &[Letter]),
     (r"([yY]{APO})\p{L}", &[Letter]),
     // Addresses.
+    (r#"((?i:https?)://[^ \t\n\f\r"<>|(){}]+[^ \t\n\f\r"<>|.!?(){},-])"#, &[Letter]),
     (
-        r#"((?i:ftp|svn|svn\+ssh|https?|mailto)://[^ \t\n\f\r"<>|(){}]+[^ \t\n\f\r"<>|.!?(){},-])"#,
-        &[Letter],
-    ),
-    (
-        r#"((?:(?i:www)\.(?:[^ \t\n\f\r"<>|.!?(){},]+\.)+[a-zA-Z]{2,4}|(?:[^ \t\n\f\r"`'<>|.!?(){},_$-]+\.)+(?i:com|net|org|edu))(?:/[^ \t\n\f\r"<>|()]+[^ \t\n\f\r"<>|.!?(){},-])?)"#,
+        r#"((?:(?i:www)\.(?:[^ \t\n\f\r"<>|.!?(){},]+\.)+[a-zA-Z]{2,4}|(?:[^ \t\n\f\r"`'|!(){}$,-_]+\.)+(?i:com|net|org|edu))(?:/[^ \t\n\f\r"<>|()]+[^ \t\n\f\r"<>|.!?(){},-])?)"#,
         &[Letter, Digit],
     ),
     (
@@ -131,7 +128,7 @@ const RULES: [(&str, &[Class]); 54] = [
         &[Letter, Digit],
     ),
     (r"([A-Z]*\$|#)", &[Letter, Other]),
-    (r"([¢£¤¥₠₪€₹؋฿₤￠￡￥￦])", &[Other]),
+    (r"([¢£¤¥₠€؋฿₤￠￡￥￦])", &[Other]),
     // One letter with a dot ends a sentence where another begins; else it is an initial.
     (
         r"([A-Za-z])\.[ \t]+(?:About|According|Additionally|After|An|A|As|At|But|Did|During|Earlier|He|Her|Here|How|However|If|In|It|Last|Many|More|Mr\.|Ms\.|Now|Once|One|Other|Our|She|Since|So|Some|Such|That|The|Their|Then|There|These|They|This|We|When|While|What|Who|Why|Yet|You)[\s?!]",
@@ -166,11 +163,11 @@ const RULES: [(&str, &[Class]); 54] = [
     (r"([A-Z]+(?:(?:[+&]|&amp;)[A-Z]+)+\.?)[,;:、]", &[Letter]),
     (r"([A-Z]+(?:(?:[+&]|&amp;)[A-Z]+)+)", &[Letter]),
     // What is behind an opening quote keeps it from being taken for a clitic.
-    (r"({QUOTE})(?:\p{L}\S|[AaIiUu]\s)", &[Quote, Other]),
-    (r"({QUOTE}|{CLITIC}|{NOT})", &[Letter, Quote, Other]),
+    (r"(['`‘‛“”‹›«»]{1,2})(?:\p{L}\S|[AaIiUu]\s)", &[Quote, Other]),
+    (r"({CLITIC}|{NOT}|{QUOTE})", &[Letter, Quote, Other]),
     (r"(<<|>>)", &[Other]),
     (
-        r"([+%&~^|\\¦§¨©¬®¯°-³´-º×÷·‖‗†-‥‰-‸※‼⁃‾-⁂⁄⁺-ⁿ₊-₎℀-⅏←-⇿∀-⯿、-〆〈-〠・！-／：-＠［-｀｛-･])",
+        r"([+%&~^|\\¦§¨©¬®¯°-³´-º×÷·‖‗†-‣‚„‟‰-‸※‾-⁂⁄⁺-ⁿ₊-₎℀-⅏←-⇿∀-⯿、。〆〒・！-／：-＠［-｀｛-･])",
         &[Letter, Digit, Quote, Other],
     ),
 ];
