@@ -46,7 +46,7 @@ pub struct Args {
     references: PathBuf,
     /// The captions' language; auto goes by their characters
     #[arg(long, default_value = "auto", value_parser = by_name(&language::NAMES))]
-    lang: Option<Language>,
+    lang: language::Asked,
     /// Only the pictures listed here, one id a line
     #[arg(long, value_name = "FILE")]
     ids: Option<PathBuf>,

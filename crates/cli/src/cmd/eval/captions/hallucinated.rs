@@ -1,6 +1,7 @@
 //! Objects that captions make up.
 
 use std::collections::HashMap;
+use std::io::BufRead;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -49,8 +50,6 @@ pub(super) fn measure(
 
 /// The labels of each picture; several lines of one add up.
 fn labels(path: &Path, encoding: Option<Encoding>) -> Result<HashMap<String, Vec<String>>> {
-    use std::io::BufRead;
-
     let mut all: HashMap<String, Vec<String>> = HashMap::new();
     for (number, line) in TextFile::look_as(path, encoding)?.open()?.lines().enumerate() {
         let line = line.with_context(|| path.display().to_string())?;

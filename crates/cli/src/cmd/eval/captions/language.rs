@@ -6,13 +6,24 @@ use tuwen_eval::captions::Language;
 use super::Args;
 use super::read::Described;
 
+/// What is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// Whatever the captions are in.
+    Auto,
+    This(Language),
+}
+
 /// The names that users type.
-pub(super) const NAMES: [(&str, Option<Language>); 3] =
-    [("auto", None), ("en", Some(Language::English)), ("zh", Some(Language::Chinese))];
+pub(super) const NAMES: [(&str, Asked); 3] = [
+    ("auto", Asked::Auto),
+    ("en", Asked::This(Language::English)),
+    ("zh", Asked::This(Language::Chinese)),
+];
 
 /// The name of a language.
 pub(super) fn name(language: Language) -> &'static str {
-    let known = NAMES.iter().find(|(_, known)| *known == Some(language));
+    let known = NAMES.iter().find(|(_, known)| *known == Asked::This(language));
     known.expect("every language has a name").0
 }
 
@@ -24,11 +35,11 @@ pub(super) fn of(args: &Args, set: &[Described]) -> Result<Language> {
     for (path, found) in sides {
         let path = path.display();
         match (args.lang, found) {
-            (None, None) => bail!(
+            (Asked::Auto, None) => bail!(
                 "{path}: its captions are neither English nor Chinese, which are the languages that are measured: give \
                  captions of one of them"
             ),
-            (Some(asked), found) if found != Some(asked) => {
+            (Asked::This(asked), found) if found != Some(asked) => {
                 let is = found.map_or("neither en nor zh", name);
                 bail!(
                     "{path}: its captions are not of the language `{}` but look like {is}: give captions of that \
