@@ -34,22 +34,9 @@ use crate::words::counted;
 pub struct Args {
     #[command(subcommand)]
     other: Option<Other>,
-    #[command(flatten)]
-    retrieval: Option<Retrieval>,
-}
-
-/// What else is measured.
-#[derive(clap::Subcommand)]
-enum Other {
-    Captions(captions::Args),
-}
-
-/// Retrieval.
-#[derive(clap::Args)]
-pub struct Retrieval {
     /// A folder or tar archive of pictures
-    #[arg(long)]
-    images: PathBuf,
+    #[arg(long, required = true)]
+    images: Option<PathBuf>,
     /// A file with captions; each is measured by itself
     #[arg(long)]
     captions: Vec<PathBuf>,
@@ -120,7 +107,13 @@ pub struct Retrieval {
     text_args: TextArgs,
 }
 
-impl Retrieval {
+/// What else is measured.
+#[derive(clap::Subcommand)]
+enum Other {
+    Captions(captions::Args),
+}
+
+impl Args {
     /// One file of captions, measured with a page.
     pub fn with_report(
         model: String,
@@ -130,7 +123,8 @@ impl Retrieval {
         report: PathBuf,
     ) -> Self {
         Self {
-            images,
+            other: None,
+            images: Some(images),
             captions: vec![captions],
             ids: Some(ids),
             split: None,
@@ -154,19 +148,22 @@ impl Retrieval {
             text_args: TextArgs::default(),
         }
     }
+
+    fn images(&self) -> &PathBuf {
+        self.images.as_ref().expect("required where no other thing is measured")
+    }
 }
 
 /// Measures and prints.
 pub fn run(args: &Args) -> Result<ExitCode> {
-    match (&args.other, &args.retrieval) {
-        (Some(Other::Captions(args)), _) => captions::run(args),
-        (None, Some(args)) => measure(args),
-        (None, None) => bail!(Usage("give --images and --captions, or `captions`".into())),
+    match &args.other {
+        Some(Other::Captions(args)) => captions::run(args),
+        None => measure(args),
     }
 }
 
 /// Measures retrieval and prints.
-pub fn measure(args: &Retrieval) -> Result<ExitCode> {
+fn measure(args: &Args) -> Result<ExitCode> {
     let set = set(args)?;
     let (mut out, mut page) = folders(args)?;
     let samples = read(&set)?;
@@ -222,9 +219,9 @@ pub fn measure(args: &Retrieval) -> Result<ExitCode> {
 }
 
 /// Folders for results and page; the second is missing where one folder is for both.
-fn folders(args: &Retrieval) -> Result<(Option<OutputFolder>, Option<OutputFolder>)> {
+fn folders(args: &Args) -> Result<(Option<OutputFolder>, Option<OutputFolder>)> {
     let others = [&args.ids, &args.labels, &args.learn_weights, &args.font];
-    let inputs = args.captions.iter().chain([&args.images]).chain(others.into_iter().flatten());
+    let inputs = args.captions.iter().chain([args.images()]).chain(others.into_iter().flatten());
     let inputs: Vec<&Path> = inputs.map(PathBuf::as_path).collect();
     let plan = |path: &PathBuf| OutputFolder::plan(path, &inputs, args.force);
     let out = args.out.as_ref().map(plan).transpose()?;
@@ -239,20 +236,20 @@ fn stem(path: &Path) -> String {
 }
 
 /// The set as the arguments name it.
-fn set(args: &Retrieval) -> Result<DataSet> {
+fn set(args: &Args) -> Result<DataSet> {
     let mut set = DataSet {
         ids: args.ids.clone(),
         split: args.split.clone(),
         part: args.part,
-        ..DataSet::new(Format::Folder, &args.images)
+        ..DataSet::new(Format::Folder, args.images())
     };
     let mut files = args.captions.clone();
     set.format = match args.format {
         Some(format) => format,
         None if files.is_empty() => {
-            let source = Source::guess_as(&args.images, args.encoding)?;
+            let source = Source::guess_as(args.images(), args.encoding)?;
             // A folder with a file of captions beside its pictures.
-            if source.path != args.images {
+            if source.path != *args.images() {
                 set.images = import::pictures_beside(&source.path);
                 files.push(source.path);
             }
@@ -260,7 +257,7 @@ fn set(args: &Retrieval) -> Result<DataSet> {
         }
         None => same_format(args)?,
     };
-    let usual = CaptionFile::new(&args.images);
+    let usual = CaptionFile::new(args.images());
     let caption_file = |path: &PathBuf| CaptionFile {
         names: args.names.clone(),
         file: path.clone(),
@@ -274,9 +271,9 @@ fn set(args: &Retrieval) -> Result<DataSet> {
 }
 
 /// The format of all files of captions, which is one.
-fn same_format(args: &Retrieval) -> Result<Format> {
+fn same_format(args: &Args) -> Result<Format> {
     let mut files = args.captions.iter();
-    let first = files.next().unwrap_or(&args.images);
+    let first = files.next().unwrap_or(args.images());
     let format = Source::guess_as(first, args.encoding)?.format;
     for file in files {
         let other = Source::guess_as(file, args.encoding)?.format;

@@ -9,7 +9,7 @@ use tuwen_sets::import::{self, DataSet};
 use tuwen_sets::{Sample, relation};
 use tuwen_train::{Embedded, embed_set};
 
-use super::Retrieval;
+use super::Args;
 use crate::progress;
 use crate::query::{Usage, note_lost, open_model};
 use crate::terminal::note;
@@ -18,7 +18,7 @@ use crate::terminal::note;
 const FIRST: usize = 5;
 
 /// The set as the models see it together.
-pub fn embed(args: &Retrieval, set: &DataSet, samples: &[Sample]) -> Result<Embedded> {
+pub fn embed(args: &Args, set: &DataSet, samples: &[Sample]) -> Result<Embedded> {
     let (models, weights) = (args.model.len(), args.weight.len());
     if weights != 0 && weights != models {
         bail!(Usage(format!("{weights} --weight for {models} --model: give one for each")));
@@ -66,7 +66,7 @@ fn others(set: &DataSet, ids: &Path, samples: &[Sample]) -> Result<Vec<Sample>> 
 }
 
 /// The shares that answer most captions, and a line about them.
-fn learned(args: &Retrieval, parts: &[Embedded], pictures: usize) -> Vec<f32> {
+fn learned(args: &Args, parts: &[Embedded], pictures: usize) -> Vec<f32> {
     let queries: Vec<Vec<f32>> = parts
         .iter()
         .map(|part| part.texts.values().flat_map(|texts| &texts.vectors).copied().collect())

@@ -30,10 +30,9 @@ pub fn run(args: &Args) -> Result<()> {
     let page = args.root.join("tuwen/report");
     let part = args.root.join("附件1");
     let (images, captions) = (part.join("ImageData"), part.join("ImageWordData.csv"));
-    let model = args.model.clone();
-    let mut eval = eval::Retrieval::with_report(model, images, captions, ids, page.clone());
+    let mut eval = eval::Args::with_report(args.model.clone(), images, captions, ids, page.clone());
     eval.force = args.force;
-    eval::measure(&eval)?;
+    eval::run(&eval)?;
     say!("look at {}", page.join("index.html").display());
     Ok(())
 }
