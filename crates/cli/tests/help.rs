@@ -84,6 +84,12 @@ fn files(home: &Path) {
     for name in ["captions.en.txt", "captions.zh-native.txt"] {
         fs::write(home.join(name), rows("", "#0\t", false)).expect("a file");
     }
+    let results = names.iter().map(|name| {
+        let id = name.trim_end_matches(".png");
+        format!("{{\"image_id\": \"{id}\", \"caption\": \"a caption of {id}\"}}")
+    });
+    let results = format!("[{}]", results.collect::<Vec<_>>().join(","));
+    fs::write(home.join("predictions.json"), results).expect("a file");
     let ids: String =
         names.iter().map(|name| format!("{}\n", name.trim_end_matches(".png"))).collect();
     fs::write(home.join("val.ids"), ids).expect("a file");

@@ -1,10 +1,11 @@
-//! Metrics of retrieval and classification: pure functions on embeddings and truth. They know nothing
-//! of models or files.
+//! Metrics of retrieval, classification and captions: pure functions on embeddings, tokens and truth. They know
+//! nothing of models or files.
 //!
 //! Convention (open_clip's): a query's rank is the best rank of any of its true items; equal scores
 //! go to the lower gallery position; the number of ties at a true item is reported.
 
 pub mod assign;
+pub mod captions;
 pub mod classify;
 pub mod compare;
 pub mod conventions;

@@ -126,8 +126,11 @@ fn interval(ranked: &[Ranked], clusters: &[usize], k: usize) -> [f64; 2] {
     percentiles(&sums, |[hits, queries]| 100.0 * hits / queries)
 }
 
-/// The same of any ratio of sums over resampled clusters.
-pub(crate) fn percentiles(sums: &[[f64; 2]], ratio: impl Fn([f64; 2]) -> f64) -> [f64; 2] {
+/// The same of whatever is made of sums over resampled clusters.
+pub(crate) fn percentiles<const N: usize>(
+    sums: &[[f64; N]],
+    made: impl Fn([f64; N]) -> f64,
+) -> [f64; 2] {
     if sums.is_empty() {
         return [f64::NAN; 2];
     }
@@ -142,7 +145,7 @@ pub(crate) fn percentiles(sums: &[[f64; 2]], ratio: impl Fn([f64; 2]) -> f64) ->
     let mut values: Vec<f64> = (0..RESAMPLED)
         .map(|_| {
             let drawn = (0..sums.len()).map(|_| sums[draw()]);
-            ratio(drawn.fold([0.0; 2], |sum, one| [sum[0] + one[0], sum[1] + one[1]]))
+            made(drawn.fold([0.0; N], |sum, one| std::array::from_fn(|at| sum[at] + one[at])))
         })
         .collect();
     values.sort_by(f64::total_cmp);

@@ -1,12 +1,13 @@
-//! Text: tokens as the models take them (`token`), sentences around labels (`prompt`), and the analyser of full-text
-//! search: a text -> the [`Tokens`] that an index keeps, a query -> the [`Query`] that is looked for. The index
-//! (`tuwen_index::fulltext`) knows both and nothing of languages.
+//! Text: tokens as the models take them (`token`), sentences around labels (`prompt`), tokens for measuring captions
+//! (`caption`), and the analyser of full-text search: a text -> the [`Tokens`] that an index keeps, a query -> the
+//! [`Query`] that is looked for. The index (`tuwen_index::fulltext`) knows both and nothing of languages.
 //!
 //! `fold` makes one form of what is the same (case, accents, full width, traditional characters), `signs`
 //! cuts a text into what cannot be cut further, `chinese` finds words as jieba does, `english` knows plurals,
 //! `analyser` puts them together.
 
 mod analyser;
+pub mod caption;
 mod chinese;
 mod english;
 mod fold;

@@ -1,5 +1,6 @@
 //! `tuwen eval`
 
+mod captions;
 mod ensemble;
 mod report;
 mod write;
@@ -22,17 +23,20 @@ use crate::query::{TextArgs, Usage};
 use crate::terminal::{note, say};
 use crate::words::counted;
 
-/// Measure retrieval on a captioned set: R@1/5/10 and ranks, both ways
+/// Measure retrieval on a captioned set: R@1/5/10 and ranks, both ways; or captions against references
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 #[command(after_help = "Example:\n  tuwen eval --images flickr8k-val.tar --ids val.ids \\\n    \
     --captions captions.en.txt --captions captions.zh-native.txt\n  \
     tuwen eval --images caltech101.tar --captions caltech101.jsonl --format jsonl \\\n    \
     --image-field file --caption-field label --names caltech101 --part unseen\n\n\
     A query's rank is that of its best true item; equal scores go to the lower gallery position.")]
 pub struct Args {
+    #[command(subcommand)]
+    other: Option<Other>,
     /// A folder or tar archive of pictures
-    #[arg(long)]
-    images: PathBuf,
+    #[arg(long, required = true)]
+    images: Option<PathBuf>,
     /// A file with captions; each is measured by itself
     #[arg(long)]
     captions: Vec<PathBuf>,
@@ -103,6 +107,12 @@ pub struct Args {
     text_args: TextArgs,
 }
 
+/// What else is measured.
+#[derive(clap::Subcommand)]
+enum Other {
+    Captions(captions::Args),
+}
+
 impl Args {
     /// One file of captions, measured with a page.
     pub fn with_report(
@@ -113,7 +123,8 @@ impl Args {
         report: PathBuf,
     ) -> Self {
         Self {
-            images,
+            other: None,
+            images: Some(images),
             captions: vec![captions],
             ids: Some(ids),
             split: None,
@@ -137,10 +148,22 @@ impl Args {
             text_args: TextArgs::default(),
         }
     }
+
+    fn images(&self) -> &PathBuf {
+        self.images.as_ref().expect("required where no other thing is measured")
+    }
 }
 
 /// Measures and prints.
 pub fn run(args: &Args) -> Result<ExitCode> {
+    match &args.other {
+        Some(Other::Captions(args)) => captions::run(args),
+        None => measure(args),
+    }
+}
+
+/// Measures retrieval and prints.
+fn measure(args: &Args) -> Result<ExitCode> {
     let set = set(args)?;
     let (mut out, mut page) = folders(args)?;
     let samples = read(&set)?;
@@ -198,7 +221,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 /// Folders for results and page; the second is missing where one folder is for both.
 fn folders(args: &Args) -> Result<(Option<OutputFolder>, Option<OutputFolder>)> {
     let others = [&args.ids, &args.labels, &args.learn_weights, &args.font];
-    let inputs = args.captions.iter().chain([&args.images]).chain(others.into_iter().flatten());
+    let inputs = args.captions.iter().chain([args.images()]).chain(others.into_iter().flatten());
     let inputs: Vec<&Path> = inputs.map(PathBuf::as_path).collect();
     let plan = |path: &PathBuf| OutputFolder::plan(path, &inputs, args.force);
     let out = args.out.as_ref().map(plan).transpose()?;
@@ -218,15 +241,15 @@ fn set(args: &Args) -> Result<DataSet> {
         ids: args.ids.clone(),
         split: args.split.clone(),
         part: args.part,
-        ..DataSet::new(Format::Folder, &args.images)
+        ..DataSet::new(Format::Folder, args.images())
     };
     let mut files = args.captions.clone();
     set.format = match args.format {
         Some(format) => format,
         None if files.is_empty() => {
-            let source = Source::guess_as(&args.images, args.encoding)?;
+            let source = Source::guess_as(args.images(), args.encoding)?;
             // A folder with a file of captions beside its pictures.
-            if source.path != args.images {
+            if source.path != *args.images() {
                 set.images = import::pictures_beside(&source.path);
                 files.push(source.path);
             }
@@ -234,7 +257,7 @@ fn set(args: &Args) -> Result<DataSet> {
         }
         None => same_format(args)?,
     };
-    let usual = CaptionFile::new(&args.images);
+    let usual = CaptionFile::new(args.images());
     let caption_file = |path: &PathBuf| CaptionFile {
         names: args.names.clone(),
         file: path.clone(),
@@ -250,7 +273,7 @@ fn set(args: &Args) -> Result<DataSet> {
 /// The format of all files of captions, which is one.
 fn same_format(args: &Args) -> Result<Format> {
     let mut files = args.captions.iter();
-    let first = files.next().unwrap_or(&args.images);
+    let first = files.next().unwrap_or(args.images());
     let format = Source::guess_as(first, args.encoding)?.format;
     for file in files {
         let other = Source::guess_as(file, args.encoding)?.format;

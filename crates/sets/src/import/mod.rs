@@ -1,6 +1,7 @@
 //! Captioned sets from the formats of the field, one file per format, all giving [`crate::Sample`]s.
 
 mod archive;
+mod captions;
 mod chinese_clip;
 mod classes;
 mod coco;
@@ -23,6 +24,7 @@ mod table;
 mod tables;
 
 pub use archive::archive_pictures;
+pub use captions::{Line, captions};
 pub use classes::{ClassSet, read_labels};
 pub use images::{ImageIndex, id_of as picture_id, is_image_name};
 pub use pairs::{Opened as OpenedPairs, Pair, Pairs, Probe, Text, pairs};
