@@ -10,6 +10,8 @@ mod ids;
 mod scan;
 mod segment;
 mod through;
+#[cfg(test)]
+mod twin;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -136,6 +138,11 @@ impl Vectors {
         let [bounded, rescored] =
             [&self.bounded, &self.rescored].map(|count| count.load(Ordering::Relaxed));
         Work { bounded, rescored }
+    }
+
+    /// The instructions by which codes are multiplied on this processor.
+    pub fn instructions() -> &'static str {
+        Kernel::best().name()
     }
 
     fn blocks(&self) -> Vec<(&Segment, usize)> {

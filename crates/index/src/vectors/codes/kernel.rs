@@ -25,7 +25,7 @@ type Run = fn(&[u8], &[u32], &mut [Sums]);
 /// A kernel of this processor.
 #[derive(Clone, Copy)]
 pub(crate) struct Kernel {
-    pub(crate) name: &'static str,
+    name: &'static str,
     run: Run,
 }
 
@@ -61,6 +61,11 @@ impl Kernel {
         all.push(Self { name: "NEON", run: neon::sums });
         all.push(Self { name: "plain code", run: plain });
         all
+    }
+
+    /// The instructions it is made of.
+    pub(crate) fn name(self) -> &'static str {
+        self.name
     }
 
     /// Adds the products of a panel and of two or four planes.
