@@ -3,27 +3,44 @@
 //!
 //! `cargo bench -p tuwen-index --bench codes [OUT]`: 100,000 x 256 and 1,000,000 x 512, for 1, 8 and 64 queries and
 //! one and two threads. With a folder OUT the vectors are written there for `scripts/bench/flat.py`, which times
-//! FAISS's `IndexFlatIP` with them.
+//! FAISS's `IndexFlatIP` with them. With `--gallery FOLDER` the pictures of that gallery are searched instead, by its own
+//! texts.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Instant;
 
-use tuwen_index::Vectors;
+use tuwen_index::{Gallery, Modality, Vectors};
 
 const K: usize = 10;
 
 fn main() {
-    let out = std::env::args().skip(1).find(|arg| !arg.starts_with('-')).map(PathBuf::from);
+    let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     println!("{}", processor());
+    if let [_, folder] = &args[..] {
+        return of_gallery(Path::new(folder));
+    }
     for (rows, dim) in [(100_000, 256), (1_000_000, 512)] {
         let (values, queries) = like_clip(rows, dim);
-        if let Some(out) = &out {
+        if let Some(out) = args.first().map(Path::new) {
             write(&out.join(format!("{rows}x{dim}.f32")), &values);
             write(&out.join(format!("{rows}x{dim}.queries.f32")), &queries);
         }
         println!("{rows} x {dim}, {}", cosines(&values, &queries, dim));
         measure(&Vectors::in_memory(dim, (0..rows as u64).collect(), values), &queries);
     }
+}
+
+/// Real pictures and 64 real texts.
+fn of_gallery(folder: &Path) {
+    let gallery = Gallery::open(folder).expect("a gallery");
+    let vectors = gallery.vectors(Modality::Image).expect("vectors");
+    let texts = gallery.all(Modality::Text).expect("texts");
+    let every = (texts.len() / 64).max(1);
+    let some = texts.iter().step_by(every).cycle().take(64);
+    let queries: Vec<f32> =
+        some.flat_map(|text| gallery.vector(text.id).expect("its vector")).collect();
+    println!("{} pictures of {} values, {} texts", vectors.len(), vectors.dim(), texts.len());
+    measure(&vectors, &queries);
 }
 
 /// Times of both ways, with codes in memory.
@@ -135,7 +152,7 @@ impl Draw {
     }
 }
 
-fn write(path: &std::path::Path, values: &[f32]) {
+fn write(path: &Path, values: &[f32]) {
     let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
     std::fs::write(path, bytes).expect("written");
 }
