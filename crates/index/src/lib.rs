@@ -57,4 +57,4 @@ pub use error::{Error, Result};
 pub use gallery::Gallery;
 pub use item::{Item, Modality, ModelId, NewItem};
 pub use topk::{Hit, TopK};
-pub use vectors::{IdSet, Vectors};
+pub use vectors::{IdSet, Vectors, Work};

@@ -59,6 +59,11 @@ impl TopK {
         other.heap.into_iter().for_each(|hit| self.push(hit));
     }
 
+    /// The worst of the kept scores, once there are `k`: what is below is never kept.
+    pub fn floor(&self) -> Option<f32> {
+        self.heap.peek().filter(|_| self.heap.len() == self.k).map(|worst| worst.score)
+    }
+
     /// The kept hits, best first.
     pub fn into_sorted(self) -> Vec<Hit> {
         self.heap.into_sorted_vec()
@@ -77,6 +82,8 @@ mod tests {
             for (id, &score) in scores.iter().enumerate() {
                 top.push(Hit { id: id as u64, score });
             }
+            let floor = [None, Some(0.9), Some(0.9), Some(0.9), Some(0.5), Some(0.1), None, None];
+            assert_eq!(top.floor(), floor[k]);
             let ids: Vec<u64> = top.into_sorted().iter().map(|hit| hit.id).collect();
             assert_eq!(ids, [1, 3, 5, 0, 4][..k.min(5)]);
         }

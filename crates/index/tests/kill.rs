@@ -1,5 +1,6 @@
 //! A writer is killed (`kill -9`) at 100 random moments, among them while it writes a segment, merges one, or
-//! brings a gallery of the first format to today's: every item that it acknowledged is there, with its vector.
+//! brings a gallery of the first format to today's: every item that it acknowledged is there, with its vector, and
+//! codes that it left say nothing else than the rows they stand for.
 //!
 //! The test's program is its own writer: with a folder as argument it writes there until it is killed, and says
 //! on standard output what is committed: `+ ID NUMBER` for an item, `- ID` for one that was removed.
@@ -10,9 +11,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use tuwen_index::{Gallery, Modality, ModelId, NewItem};
+use tuwen_index::{Gallery, Modality, ModelId, NewItem, Vectors};
 
-const DIM: usize = 16;
+/// Vectors as wide as those that have codes.
+const DIM: usize = 64;
 const ROUNDS: u64 = 100;
 /// Items of an old gallery that is migrated.
 const OLD: usize = 3000;
@@ -23,7 +25,7 @@ fn main() {
     }
     let folder = tempfile::tempdir().expect("a folder");
     let mut known: BTreeMap<i64, usize> = BTreeMap::new();
-    let (mut killed_in_migration, mut removals) = (0, 0);
+    let (mut killed_in_migration, mut removals, mut bounded) = (0, 0, 0);
     for round in 0..ROUNDS {
         if round % 3 == 0 {
             known = old_gallery(folder.path());
@@ -43,13 +45,14 @@ fn main() {
             }
         }
         killed_in_migration += usize::from(is_old(folder.path()));
-        check(folder.path(), &known, round);
+        bounded += check(folder.path(), &known, round);
     }
     assert!(
         killed_in_migration > 3,
         "{killed_in_migration} of {ROUNDS} were killed before their migration ended"
     );
     assert!(removals > 2000, "only {removals} items were removed: no merge was killed");
+    assert!(bounded > 100_000, "only {bounded} scores were bounded by codes");
     println!(
         "test result: ok. {ROUNDS} kills, {killed_in_migration} before the end of a migration, {removals} \
          items removed"
@@ -116,7 +119,8 @@ fn is_old(folder: &Path) -> bool {
     db.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0)).expect("a version") == 1
 }
 
-fn check(folder: &Path, known: &BTreeMap<i64, usize>, round: u64) {
+/// How many scores codes have bounded.
+fn check(folder: &Path, known: &BTreeMap<i64, usize>, round: u64) -> u64 {
     let gallery = Gallery::open(folder).unwrap_or_else(|e| panic!("round {round}: {e}"));
     let vectors = gallery.vectors(Modality::Image).unwrap_or_else(|e| panic!("round {round}: {e}"));
     let found = vectors.search(&vector(1), usize::MAX, None);
@@ -128,6 +132,17 @@ fn check(folder: &Path, known: &BTreeMap<i64, usize>, round: u64) {
         assert!(ids.contains(&(id as u64)), "round {round}: item {id} is lost");
         assert_eq!(gallery.vector(id).expect("a vector"), vector(of), "round {round}: item {id}");
     }
+    check_codes(&vectors, round)
+}
+
+/// The best by codes are those of all rows in their order, which are scored from f32.
+fn check_codes(vectors: &Vectors, round: u64) -> u64 {
+    for of in [1, 77, 4000] {
+        let all = vectors.search(&vector(of), usize::MAX, None).expect("hits");
+        let best = vectors.search(&vector(of), 10, None).expect("hits");
+        assert_eq!(best, all[..10.min(all.len())], "round {round}");
+    }
+    vectors.work().bounded
 }
 
 /// A gallery as the first format had it, in the place of whatever is there.
@@ -143,6 +158,7 @@ fn old_gallery(folder: &Path) -> BTreeMap<i64, usize> {
     }
     let db = rusqlite::Connection::open(folder.join("gallery.sqlite")).expect("a database");
     db.execute_batch(include_str!("galleries/format-1.sql")).expect("its tables");
+    db.execute("UPDATE meta SET value = ?1 WHERE key = 'dim'", [DIM.to_string()]).expect("a width");
     let transaction = db.unchecked_transaction().expect("a transaction");
     for of in 0..OLD {
         let bytes: Vec<u8> = vector(of).iter().flat_map(|v| v.to_le_bytes()).collect();

@@ -77,8 +77,7 @@ impl Open {
     /// Reads what the first search would wait for: the system's pages and their checksums.
     fn warm(&self) -> tuwen_retrieve::Result<()> {
         for kind in [Modality::Image, Modality::Text] {
-            let vectors = self.engine.vectors(kind)?;
-            vectors.search(&vec![0.0; vectors.dim()], 1, None)?;
+            self.engine.vectors(kind)?.warm()?;
         }
         Ok(())
     }

@@ -56,6 +56,30 @@ pub fn multiplies_bf16() -> bool {
     false
 }
 
+/// Whether the processor adds up products of bytes (unsigned by signed, four at a time) in vectors of a level:
+/// AVX512_VNNI, AVX-VNNI.
+///
+/// ```
+/// use tuwen_simd::{Level, level, multiplies_bytes};
+///
+/// assert!(!multiplies_bytes(Level::Avx512) || level() == Level::Avx512);
+/// assert!(!multiplies_bytes(Level::Baseline));
+/// ```
+pub fn multiplies_bytes(of: Level) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return of <= level()
+        && match of {
+            Level::Avx512 => is_x86_feature_detected!("avx512vnni"),
+            Level::Avx2 => is_x86_feature_detected!("avxvnni"),
+            Level::Baseline => false,
+        };
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        let _ = of;
+        false
+    }
+}
+
 /// Defines a function whose body is compiled for each [`Level`]. All variants are the same code and give the
 /// same bits: the compiler joins no multiplication with an addition by itself.
 ///

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{Gallery, corrupt, floats, unwritable};
 use crate::item::Modality;
-use crate::vectors::{BLOCK, Checks, IdSet, Segment, Tail, Vectors, check_files};
+use crate::vectors::{BLOCK, Checks, IdSet, Segment, Tail, Vectors, check_files, complete_codes};
 use crate::{Error, Result};
 
 /// The folder of the segments, in the gallery's.
@@ -168,6 +168,10 @@ impl Gallery {
             tail.append(&folder, dim, rows)
         };
         let (first, checks) = write().map_err(|e| unwritable(&self.folder, &e))?;
+        let full = (tail.rows + rows.len()) / BLOCK - first;
+        let full: Vec<u32> = checks[..full].iter().map(|checks| checks.vectors).collect();
+        // Codes are derived and not waited for: where they cannot be written, search makes its own.
+        let _ = complete_codes(&folder, tail.number, dim, first, &full);
         let note = || {
             let sql = "INSERT INTO segment (number, kind, rows) VALUES (?1, ?2, ?3) \
                        ON CONFLICT (number) DO UPDATE SET rows = excluded.rows";
@@ -195,6 +199,19 @@ impl Gallery {
                 if dead >= MERGE_FROM && dead * MERGE_SHARE >= rows {
                     self.merge_segment(modality, number, rows)?;
                 }
+            }
+        }
+        self.write_codes()
+    }
+
+    /// Writes codes that are missing: of galleries of older programs, or because a disk was full.
+    fn write_codes(&self) -> Result<()> {
+        let dim = self.model()?.dim;
+        for modality in [Modality::Image, Modality::Text] {
+            for (number, rows) in self.numbers(modality).map_err(|e| self.error(e))? {
+                let checks = self.checks(number).map_err(|e| self.error(e))?;
+                let full = checks.iter().take(rows / BLOCK).map(|checks| checks.vectors);
+                let _ = complete_codes(&self.segments(), number, dim, 0, &full.collect::<Vec<_>>());
             }
         }
         Ok(())
@@ -296,11 +313,14 @@ fn used(db: &Connection) -> rusqlite::Result<HashSet<i64>> {
     db.prepare("SELECT number FROM segment")?.query_map([], |row| row.get(0))?.collect()
 }
 
+/// What a segment's files are called after its number.
+const ENDS: [&str; 3] = ["vectors", "ids", "codes"];
+
 /// Files that look like a segment's, with their numbers.
 fn files(folder: &Path) -> Vec<(i64, PathBuf)> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let number = |path: PathBuf| {
-        let ours = path.extension().is_some_and(|e| e == "vectors" || e == "ids");
+        let ours = path.extension()?.to_str().is_some_and(|e| ENDS.contains(&e));
         let number = path.file_stem().filter(|_| ours)?.to_str()?.parse().ok()?;
         Some((number, path))
     };

@@ -13,6 +13,11 @@ impl IdSet {
         self.words.get((id / 64) as usize).is_some_and(|word| word >> (id % 64) & 1 == 1)
     }
 
+    /// Which of 64 items from `64 * at` on are in it, a bit for each.
+    pub(crate) fn word(&self, at: usize) -> u64 {
+        self.words.get(at).copied().unwrap_or(0)
+    }
+
     /// Puts an item in.
     pub fn insert(&mut self, id: u64) {
         let at = (id / 64) as usize;

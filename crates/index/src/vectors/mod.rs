@@ -1,34 +1,71 @@
 //! The vectors of a gallery as they were when it was opened: segments that are mapped, not copied, and exact
 //! search over them.
 //!
-//! `segment` is one pair of files, `ids` a set of items for filters. Rows whose item is gone are tombstones:
-//! they stay in the segment until a merge and are never found.
+//! `segment` is one pair of files, `ids` a set of items for filters, `scan` scores rows from f32, `codes` are those
+//! rows in 8 bits, by which `through` finds what is worth scoring: what is found is the same, ties and last bits too.
+//! Rows whose item is gone are tombstones: they stay in the segment until a merge and are never found.
 
+mod codes;
 mod ids;
+mod scan;
 mod segment;
+mod through;
+#[cfg(test)]
+mod twin;
+
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
 
+pub(crate) use self::codes::complete as complete_codes;
+use self::codes::kernel::Kernel;
+use self::codes::{Queries, WIDTHS, has_code};
 pub use self::ids::IdSet;
 pub(crate) use self::segment::{BLOCK, Checks, Segment, Tail, check_files, read_row};
-use crate::topk::{Hit, TopK};
-use crate::{Result, exact};
+use crate::Result;
+use crate::topk::Hit;
 
 /// Queries that are scored together.
 const TOGETHER: usize = 64;
-/// Where fewer than one in so many rows of a block are asked for, these are scored alone.
-const SPARSE: usize = 4;
+/// Where more than one in so many rows are wanted, nearly all would be scored from f32.
+const MANY: usize = 32;
+/// Bytes of codes that are made in memory at most, where no writer has made the files yet: those of two million
+/// vectors of 512 values.
+const MEMORY: usize = 1 << 30;
 
 /// All vectors of one modality.
 #[derive(Debug)]
 pub struct Vectors {
     dim: usize,
     segments: Vec<Segment>,
+    bounded: AtomicU64,
+    rescored: AtomicU64,
+}
+
+/// What searches have cost so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Work {
+    /// Pairs of a query and a row whose score was bounded by the row's code.
+    pub bounded: u64,
+    /// Those of them that were scored from f32 afterwards.
+    pub rescored: u64,
+}
+
+/// What is asked of all queries.
+#[derive(Clone, Copy)]
+struct Ask<'a> {
+    dim: usize,
+    k: usize,
+    among: Option<&'a IdSet>,
 }
 
 impl Vectors {
-    pub(crate) fn new(dim: usize, segments: Vec<Segment>) -> Self {
-        Self { dim, segments }
+    pub(crate) fn new(dim: usize, mut segments: Vec<Segment>) -> Self {
+        if segments.iter_mut().map(|segment| segment.store().len()).sum::<usize>() > MEMORY {
+            segments.iter_mut().for_each(|segment| segment.store().of_file_only());
+        }
+        let [bounded, rescored] = Default::default();
+        Self { dim, segments, bounded, rescored }
     }
 
     /// Vectors in memory, (N, D), with their ids.
@@ -37,7 +74,7 @@ impl Vectors {
     /// When the numbers of ids and rows differ.
     pub fn in_memory(dim: usize, ids: Vec<u64>, values: Vec<f32>) -> Self {
         assert_eq!(values.len(), ids.len() * dim, "a row for each id");
-        Self { dim, segments: vec![Segment::in_memory(dim, ids, values)] }
+        Self::new(dim, vec![Segment::in_memory(dim, ids, values)])
     }
 
     /// Number of vectors that can be found.
@@ -81,88 +118,59 @@ impl Vectors {
         among: Option<&IdSet>,
     ) -> Result<Vec<Vec<Hit>>> {
         assert_eq!(queries.len() % self.dim, 0, "a query of another width");
-        let some = |queries: &[f32]| self.search_some(queries, k, among);
+        let ask = Ask { dim: self.dim, k, among };
+        let some = |queries: &[f32]| self.search_some(queries, ask, Kernel::best());
         let all = queries.chunks(TOGETHER * self.dim).map(some).collect::<Result<Vec<_>>>()?;
         Ok(all.into_iter().flatten().collect())
     }
 
-    fn search_some(
-        &self,
-        queries: &[f32],
-        k: usize,
-        among: Option<&IdSet>,
-    ) -> Result<Vec<Vec<Hit>>> {
-        let count = queries.len() / self.dim;
-        let blocks: Vec<(&Segment, usize)> = self
-            .segments
-            .iter()
-            .flat_map(|segment| (0..segment.blocks()).map(move |block| (segment, block)))
-            .collect();
-        let empty = || Ok((Scratch::default(), vec![TopK::new(k); count]));
-        let scored = blocks.into_par_iter().try_fold(
-            || (Scratch::default(), vec![TopK::new(k); count]),
-            |(mut scratch, mut tops), (segment, block)| {
-                scratch.score(segment, block, (queries, self.dim), among, &mut tops)?;
-                Ok((scratch, tops))
-            },
-        );
-        let merge = |(scratch, mut all): (Scratch, Vec<TopK>), (_, others): (_, Vec<TopK>)| {
-            all.iter_mut().zip(others).for_each(|(top, other)| top.merge(other));
-            Ok((scratch, all))
-        };
-        let (_, tops) = scored.try_reduce_with(merge).unwrap_or_else(empty)?;
-        Ok(tops.into_iter().map(TopK::into_sorted).collect())
+    /// Reads what the first search would have to wait for: codes and items' numbers, with their checksums. Codes that
+    /// no writer has made yet are made in memory.
+    ///
+    /// # Errors
+    /// A block whose checksum does not fit.
+    pub fn warm(&self) -> Result<()> {
+        self.blocks().into_par_iter().try_for_each(|(segment, block)| segment.warm(block))
     }
-}
 
-/// What a thread needs for one block.
-#[derive(Default)]
-struct Scratch {
-    wanted: Vec<usize>,
-    rows: Vec<f32>,
-    scores: Vec<f32>,
-}
+    /// What searches have cost since these vectors were opened.
+    pub fn work(&self) -> Work {
+        let [bounded, rescored] =
+            [&self.bounded, &self.rescored].map(|count| count.load(Ordering::Relaxed));
+        Work { bounded, rescored }
+    }
 
-impl Scratch {
-    /// Offers the rows of a block that are alive and asked for to each query's best.
-    fn score(
-        &mut self,
-        segment: &Segment,
-        block: usize,
-        (queries, dim): (&[f32], usize),
-        among: Option<&IdSet>,
-        tops: &mut [TopK],
-    ) -> Result<()> {
-        let ids = segment.ids(block)?;
-        let first = block * BLOCK;
-        let asked = |at: &usize| {
-            segment.is_alive(first + at) && among.is_none_or(|set| set.contains(ids[*at]))
-        };
-        self.wanted.clear();
-        self.wanted.extend((0..ids.len()).filter(asked));
-        if self.wanted.is_empty() {
-            return Ok(());
+    /// The instructions by which codes are multiplied on this processor.
+    pub fn instructions() -> &'static str {
+        Kernel::best().name()
+    }
+
+    fn blocks(&self) -> Vec<(&Segment, usize)> {
+        let of = |segment| (0..Segment::blocks(segment)).map(move |block| (segment, block));
+        self.segments.iter().flat_map(of).collect()
+    }
+
+    /// Through codes where these help, and the other queries from f32.
+    fn search_some(&self, queries: &[f32], ask: Ask<'_>, kernel: Kernel) -> Result<Vec<Vec<Hit>>> {
+        let blocks = self.blocks();
+        let query = |at: usize| &queries[at * self.dim..][..self.dim];
+        let mut found: Vec<Option<Vec<Hit>>> = vec![None; queries.len() / self.dim];
+        if WIDTHS.contains(&self.dim) && ask.k.saturating_mul(MANY) <= self.len() {
+            let coded: Vec<usize> = (0..found.len()).filter(|&at| has_code(query(at))).collect();
+            let values: Vec<f32> = coded.iter().flat_map(|&at| query(at)).copied().collect();
+            let coded_queries = Queries::new(&values, self.dim, kernel);
+            let answers = through::search(&blocks, &coded_queries, &values, ask)?;
+            self.bounded.fetch_add(answers.bounded, Ordering::Relaxed);
+            self.rescored.fetch_add(answers.rescored, Ordering::Relaxed);
+            coded.into_iter().zip(answers.hits).for_each(|(at, hits)| found[at] = hits);
         }
-        let values = segment.values(block)?;
-        let sparse = self.wanted.len() * SPARSE < ids.len();
-        let rows = if sparse {
-            self.rows.clear();
-            let row = |&at: &usize| &values[at * dim..][..dim];
-            self.wanted.iter().for_each(|at| self.rows.extend_from_slice(row(at)));
-            &self.rows[..]
-        } else {
-            values
-        };
-        let width = rows.len() / dim;
-        self.scores.resize(tops.len() * width, 0.0);
-        exact::scores(queries, rows, dim, &mut self.scores, width);
-        for (top, scores) in tops.iter_mut().zip(self.scores.chunks_exact(width)) {
-            for (place, &at) in self.wanted.iter().enumerate() {
-                let score = scores[if sparse { place } else { at }];
-                top.push(Hit { id: ids[at], score });
-            }
+        let rest: Vec<usize> = (0..found.len()).filter(|&at| found[at].is_none()).collect();
+        let values: Vec<f32> = rest.iter().flat_map(|&at| query(at)).copied().collect();
+        if !rest.is_empty() {
+            let hits = scan::all(&blocks, &values, ask)?;
+            rest.into_iter().zip(hits).for_each(|(at, hits)| found[at] = Some(hits));
         }
-        Ok(())
+        Ok(found.into_iter().map(|hits| hits.expect("found by one way or the other")).collect())
     }
 }
 

@@ -15,6 +15,7 @@ use crc32fast::Hasher;
 use memmap2::Mmap;
 
 use super::IdSet;
+use super::codes::{self, Record, Store};
 use crate::{Error, Result};
 
 /// Rows that share a checksum.
@@ -38,6 +39,7 @@ pub(crate) struct Segment {
     checks: Vec<Checks>,
     /// Of each block: whether ids and vectors were verified.
     verified: Vec<[AtomicBool; 2]>,
+    codes: Store,
 }
 
 #[derive(Debug)]
@@ -98,13 +100,15 @@ impl Segment {
             },
         };
         let verified = checks.iter().map(|_| Default::default()).collect();
-        Ok(Self { dim, rows, data, dead, checks, verified })
+        let codes = Store::new(Some(&codes::path(folder, number)), rows / BLOCK, dim);
+        Ok(Self { dim, rows, data, dead, checks, verified, codes })
     }
 
     pub(crate) fn in_memory(dim: usize, ids: Vec<u64>, values: Vec<f32>) -> Self {
         let rows = ids.len();
         let (dead, checks, verified) = (IdSet::default(), Vec::new(), Vec::new());
-        Self { dim, rows, data: Data::Memory { ids, values }, dead, checks, verified }
+        let codes = Store::new(None, rows / BLOCK, dim);
+        Self { dim, rows, data: Data::Memory { ids, values }, dead, checks, verified, codes }
     }
 
     pub(crate) fn blocks(&self) -> usize {
@@ -145,6 +149,79 @@ impl Segment {
             }
             Data::Nothing => Ok(&[]),
         }
+    }
+
+    /// Which rows of a block have an item that is there, a bit for each.
+    pub(crate) fn alive(&self, block: usize) -> [u64; BLOCK / 64] {
+        let rows = self.rows_of(block).len();
+        std::array::from_fn(|at| {
+            let there = match rows.saturating_sub(64 * at) {
+                some @ 0..64 => (1 << some) - 1,
+                _ => u64::MAX,
+            };
+            there & !self.dead.word(block * BLOCK / 64 + at)
+        })
+    }
+
+    /// Where the codes of this segment are.
+    pub(crate) fn store(&mut self) -> &mut Store {
+        &mut self.codes
+    }
+
+    /// The codes of a full block, where they are at hand.
+    pub(crate) fn codes(&self, block: usize) -> Option<Record<'_>> {
+        self.codes.record(block, self.check(block))
+    }
+
+    /// Tells that a block without codes was read from f32; see [`Store::was_read`].
+    pub(crate) fn was_read(&self, block: usize, values: &[f32]) {
+        self.codes.was_read(block, values, self.check(block));
+    }
+
+    /// Reads what a first search would have to: the items of a block, and its codes, which are made where they are
+    /// missing.
+    ///
+    /// # Errors
+    /// A block whose checksum does not fit.
+    pub(crate) fn warm(&self, block: usize) -> Result<()> {
+        self.ids(block)?;
+        if self.codes(block).is_none() {
+            self.codes.make(block, self.values(block)?, self.check(block));
+        }
+        Ok(())
+    }
+
+    fn check(&self, block: usize) -> u32 {
+        self.checks.get(block).map_or(0, |checks| checks.vectors)
+    }
+
+    /// One vector, (D), of a block; where the block was not read as a whole, only it is verified, by the checksum
+    /// that codes have of it.
+    ///
+    /// # Errors
+    /// It does not fit.
+    pub(crate) fn row(&self, block: usize, at: usize) -> Result<&[f32]> {
+        let known = match &self.data {
+            Data::Files { vectors, .. } if !self.verified[block][1].load(Ordering::Relaxed) => {
+                self.codes(block).map(|record| (vectors, record.checks()[at]))
+            }
+            _ => None,
+        };
+        let Some((vectors, check)) = known else {
+            return Ok(&self.values(block)?[at * self.dim..][..self.dim]);
+        };
+        let row = (block * BLOCK + at) * self.dim * 4;
+        let bytes = &vectors.bytes[row..row + self.dim * 4];
+        if crc32fast::hash(bytes) != check {
+            let what = format!("the checksum of row {at} of block {block} does not fit");
+            return Err(Error::DamagedSegment { path: vectors.path.clone(), what });
+        }
+        Ok(bytemuck::cast_slice(bytes))
+    }
+
+    /// Width of a vector, D.
+    pub(crate) fn dim(&self) -> usize {
+        self.dim
     }
 
     fn rows_of(&self, block: usize) -> std::ops::Range<usize> {

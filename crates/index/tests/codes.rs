@@ -1,0 +1,185 @@
+//! Codes on the disk: beside rows that come, go and are merged; missing, damaged, cut, of other rows. What is found is
+//! always what sorting all scores gives.
+
+use std::fs::OpenOptions;
+use std::io::{Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use tuwen_index::{Error, Gallery, Hit, IdSet, Modality, ModelId, NewItem, Vectors, exact};
+
+const DIM: usize = 72;
+const K: usize = 7;
+
+fn model() -> ModelId {
+    ModelId { name: "test".into(), fingerprint: "test-1".into(), dim: DIM }
+}
+
+/// Some are equal, so that ties are common.
+fn vector(of: usize) -> Vec<f32> {
+    let of = if of % 5 == 0 { of % 40 } else { of };
+    let value = |column: usize| ((of * 7919 + column * 104_729) % 65_521) as f32 / 65_521.0 - 0.3;
+    (0..DIM).map(value).collect()
+}
+
+fn item(of: usize) -> NewItem {
+    NewItem {
+        origin: of.to_string().into_bytes(),
+        metadata: "{}".into(),
+        vector: vector(of),
+        ..NewItem::default()
+    }
+}
+
+fn add(gallery: &Gallery, items: std::ops::Range<usize>) {
+    for some in items.collect::<Vec<_>>().chunks(333) {
+        let put =
+            |gallery: &Gallery| some.iter().try_for_each(|&of| gallery.insert(&item(of)).map(drop));
+        gallery.transaction(put).expect("committed");
+    }
+}
+
+fn filled(folder: &Path, items: usize) -> Gallery {
+    let gallery = Gallery::open_for_writing(folder, &model()).expect("a gallery");
+    add(&gallery, 0..items);
+    gallery
+}
+
+fn vectors(folder: &Path) -> Vectors {
+    Gallery::open(folder).and_then(|gallery| gallery.vectors(Modality::Image)).expect("vectors")
+}
+
+/// Searches as `vectors` does and by sorting all scores, with and without a filter. How many scores were bounded by
+/// codes.
+fn check(vectors: &Vectors, items: &[(u64, usize)]) -> u64 {
+    let before = vectors.work().bounded;
+    let third: IdSet = items.iter().map(|(id, _)| *id).filter(|id| id % 3 == 0).collect();
+    for of in [3, 500, 9999] {
+        for among in [None, Some(&third)] {
+            let wanted = items.iter().filter(|(id, _)| among.is_none_or(|set| set.contains(*id)));
+            let score = |&(id, row): &(u64, usize)| Hit {
+                id,
+                score: exact::score(&vector(of), &vector(row)),
+            };
+            let mut wanted: Vec<Hit> = wanted.map(score).collect();
+            wanted.sort();
+            assert_eq!(vectors.search(&vector(of), K, among).expect("hits"), wanted[..K]);
+        }
+    }
+    vectors.work().bounded - before
+}
+
+fn codes(folder: &Path) -> Vec<PathBuf> {
+    let files = std::fs::read_dir(folder.join("vectors")).expect("segments");
+    let files = files.map(|entry| entry.expect("an entry").path());
+    files.filter(|path| path.extension().is_some_and(|end| end == "codes")).collect()
+}
+
+fn write_at(path: &Path, at: u64, bytes: &[u8]) {
+    let mut file = OpenOptions::new().write(true).open(path).expect("the file");
+    file.seek(SeekFrom::Start(at)).and_then(|_| file.write_all(bytes)).expect("written");
+}
+
+/// Items as a filled gallery numbers them.
+fn all(items: usize) -> Vec<(u64, usize)> {
+    (0..items).map(|of| (of as u64 + 1, of)).collect()
+}
+
+#[test]
+fn full_blocks_have_codes_at_once_and_tombstones_and_merges_change_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let gallery = filled(folder.path(), 3000);
+    assert_eq!(codes(folder.path()).len(), 1);
+    let reader = vectors(folder.path());
+    // Three queries without a filter, three with one that leaves a third: 11 full blocks of 256 rows.
+    let (third, rows) = (11 * 256 / 3, 11 * 256);
+    assert_eq!(check(&reader, &all(3000)), 3 * (rows + third));
+    let remove = |gallery: &Gallery| (1..=1500).try_for_each(|id| gallery.remove(id));
+    gallery.transaction(remove).expect("removed");
+    gallery.exclude(1600).expect("excluded");
+    let rest: Vec<_> = all(3000).into_iter().filter(|(id, _)| *id > 1500 && *id != 1600).collect();
+    assert!(check(&vectors(folder.path()), &rest) > 0);
+    gallery.merge().expect("merged");
+    gallery.restore(1600).expect("restored");
+    let rest = &all(3000)[1500..];
+    assert_eq!(codes(folder.path()).len(), 1, "the old segment's codes are gone with it");
+    assert!(check(&vectors(folder.path()), rest) > 3 * 1200);
+    assert_eq!(check(&reader, &all(3000)), 3 * (rows + third), "as it was mapped");
+    add(&gallery, 3000..4000);
+    let more = [rest, &all(4000)[3000..]].concat();
+    assert!(check(&vectors(folder.path()), &more) > 3 * 2300);
+}
+
+#[test]
+fn missing_damaged_cut_and_foreign_codes_are_as_good_as_none() {
+    let folder = tempfile::tempdir().expect("a folder");
+    drop(filled(folder.path(), 2600));
+    let path = codes(folder.path()).pop().expect("codes");
+    let whole = std::fs::read(&path).expect("codes");
+    let items = all(2600);
+    let full = check(&vectors(folder.path()), &items);
+    let record = whole.len() / 10;
+    // A byte of every part of the third record: its head, mean, table and codes.
+    for at in [0, 9, 13, 17, 21, 70, 400, 3000, record - 1] {
+        write_at(&path, (2 * record + at) as u64, &[whole[2 * record + at] ^ 0x10]);
+        let first = vectors(folder.path());
+        let bounded = check(&first, &items);
+        assert!(bounded > 0 && bounded < full, "byte {at}: {bounded} of {full}");
+        assert_eq!(check(&first, &items), full, "byte {at}: made in memory");
+        std::fs::write(&path, &whole).expect("restored");
+    }
+    for len in [0, 100, record, record * 5 + 77, whole.len() - 1] {
+        std::fs::write(&path, &whole[..len]).expect("cut");
+        assert!(check(&vectors(folder.path()), &items) < full, "{len} bytes");
+    }
+    let mut foreign = whole.clone();
+    foreign[..record].copy_from_slice(&whole[record..2 * record]);
+    std::fs::write(&path, &foreign).expect("of other rows");
+    assert!(check(&vectors(folder.path()), &items) < full);
+    std::fs::remove_file(&path).expect("removed");
+    let without = vectors(folder.path());
+    assert!(check(&without, &items) < full);
+    assert_eq!(check(&without, &items), full);
+    assert!(codes(folder.path()).is_empty(), "who reads writes nothing");
+    let gallery = Gallery::open_for_writing(folder.path(), &model()).expect("a writer");
+    gallery.finish().expect("put in order");
+    assert_eq!(std::fs::read(&path).expect("codes"), whole, "the same bytes again");
+    assert_eq!(check(&vectors(folder.path()), &items), full);
+}
+
+#[test]
+fn a_folder_in_the_place_of_codes_is_no_harm() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let gallery = filled(folder.path(), 100);
+    std::fs::create_dir(folder.path().join("vectors/000001.codes")).expect("a folder");
+    add(&gallery, 100..2000);
+    check(&vectors(folder.path()), &all(2000));
+}
+
+#[test]
+fn a_damaged_row_is_found_when_it_is_scored() {
+    let folder = tempfile::tempdir().expect("a folder");
+    drop(filled(folder.path(), 2600));
+    let path = folder.path().join("vectors/000001.vectors");
+    let at = 1256 * DIM * 4 + 11;
+    let before = std::fs::read(&path).expect("vectors")[at];
+    write_at(&path, at as u64, &[before ^ 1]);
+    let vectors = vectors(folder.path());
+    // The best of others are found without it.
+    let others: IdSet = (1..=600).collect();
+    assert_eq!(vectors.search(&vector(500), K, Some(&others)).expect("hits").len(), K);
+    let error = vectors.search(&vector(701), K, None).expect_err("it is the best of all");
+    let said = error.to_string();
+    assert!(matches!(error, Error::DamagedSegment { .. }), "{said}");
+    assert!(said.contains("row 232 of block 4") && said.contains("--rebuild"), "{said}");
+}
+
+#[test]
+fn warming_verifies_codes_and_makes_those_that_are_missing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    drop(filled(folder.path(), 2600));
+    let full = check(&vectors(folder.path()), &all(2600));
+    std::fs::remove_file(codes(folder.path()).pop().expect("codes")).expect("removed");
+    let vectors = vectors(folder.path());
+    vectors.warm().expect("warm");
+    assert_eq!(check(&vectors, &all(2600)), full);
+}
