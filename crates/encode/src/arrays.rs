@@ -155,6 +155,22 @@ pub(crate) fn write_tensors<'v>(
     std::fs::rename(&temporary, path).map_err(|e| Error::io(path, e))
 }
 
+/// The values that a file of 8 bits keeps of an array; None where it keeps all of 32.
+pub fn as_int8(array: &Array) -> Option<Array> {
+    let tensor = Tensor { name: String::new(), shape: array.shape.clone() };
+    if !tensor.has_scales(Precision::Int8) {
+        return None;
+    }
+    let row = tensor.row();
+    let mut data = array.data.clone();
+    for values in data.chunks_exact_mut(row) {
+        let scale = scale_of(values);
+        let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
+        values.iter_mut().for_each(|value| *value = (*value * inverse).round() * scale);
+    }
+    Some(Array { shape: tensor.shape, data })
+}
+
 /// A tensor as a file has it.
 struct Part {
     name: String,
@@ -220,10 +236,14 @@ pub(crate) fn encode(values: &[f32], precision: Precision) -> Vec<u8> {
     }
 }
 
+/// What one step of a row in 8 bits stands for.
+fn scale_of(row: &[f32]) -> f32 {
+    row.iter().fold(0.0f32, |most, value| most.max(value.abs())) / 127.0
+}
+
 /// Rows in 8 bits, symmetric around 0, and behind them the scale of each: its largest value is 127 of them.
 fn encode_rows(values: &[f32], row: usize) -> Vec<u8> {
-    let largest = |row: &[f32]| row.iter().fold(0.0f32, |most, value| most.max(value.abs()));
-    let scales: Vec<f32> = values.chunks_exact(row).map(|row| largest(row) / 127.0).collect();
+    let scales: Vec<f32> = values.chunks_exact(row).map(scale_of).collect();
     let whole = |(row, scale): (&[f32], &f32)| {
         let inverse = if *scale > 0.0 { 1.0 / scale } else { 0.0 };
         row.iter().map(|v| (v * inverse).round() as i8 as u8).collect::<Vec<_>>()

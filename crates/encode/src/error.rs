@@ -37,6 +37,16 @@ pub enum Error {
         /// Shape of the model.
         wanted: Vec<usize>,
     },
+    /// A tower is asked for what it does not have.
+    #[error("{tower} gives no {what}: {cure}")]
+    NotGiven {
+        /// Which tower of which model.
+        tower: String,
+        /// What was asked for.
+        what: String,
+        /// What can be asked for.
+        cure: String,
+    },
     /// A weight has a type we do not read.
     #[error(
         "weight `{name}` has type {dtype}; F32, F16, BF16, and I8 with its scales in `{name}.scale` are read"

@@ -6,6 +6,7 @@ mod common;
 use common::{golden, json, pixels};
 use serde_json::Value;
 use tuwen_encode::Checkpoint;
+use tuwen_encode::params::Part;
 use tuwen_encode::towers::{AnyImageTower, Pass, PassGradients, Record, TextTower, Wanted};
 
 fn floats(value: &Value) -> Vec<f32> {
@@ -98,4 +99,17 @@ fn what_is_wanted_of_several_items_is_that_of_each() {
         assert_eq!(found, one.tokens.expect("they were wanted").values, "text {at}");
         assert_eq!(all.maps[1][at], one.maps[1][0], "text {at}");
     }
+}
+
+#[test]
+fn what_a_tower_does_not_have_is_named_with_what_it_has() {
+    let (clip, _) = Checkpoint::open(&golden("clip")).expect("a checkpoint");
+    let hidden = |block| Wanted { hidden: vec![block], ..Wanted::default() };
+    hidden(2).check(&clip, Part::Image).expect("two blocks");
+    let error = hidden(3).check(&clip, Part::Text).expect_err("two blocks").to_string();
+    assert!(error.contains("block 3") && error.contains("it has 2"), "{error}");
+    let (resnet, _) = Checkpoint::open(&golden("cn_clip-resnet.pt")).expect("a checkpoint");
+    let error = hidden(0).check(&resnet, Part::Image).expect_err("convolutions").to_string();
+    assert!(error.contains("convolutions") && error.contains("tokens"), "{error}");
+    Wanted { tokens: true, ..Wanted::default() }.check(&resnet, Part::Image).expect("its grid");
 }

@@ -4,6 +4,8 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use rayon::prelude::*;
+use tuwen_encode::arrays::as_int8;
 use tuwen_encode::params::{Kind, Param, Part, Role};
 use tuwen_encode::{Array, Arrays, Error, ModelConfig, Packs, Weights};
 use tuwen_gemm::{Mat, Precision, gemm};
@@ -19,6 +21,7 @@ pub(crate) struct Partition {
     base: Arrays,
     lora: Option<Lora>,
     precision: Precision,
+    int8: bool,
     /// Learning rate and decay of each trainable weight.
     groups: HashMap<String, Group>,
     /// Frozen matrices, packed when they are first needed.
@@ -55,7 +58,10 @@ impl Partition {
             }
         }
         let (lora, precision) = (config.lora.clone(), config.precision.into());
-        (Self { base, lora, precision, groups, packs: Packs::default() }, trainable)
+        (
+            Self { base, lora, precision, int8: config.int8, groups, packs: Packs::default() },
+            trainable,
+        )
     }
 
     /// The frozen weights.
@@ -71,7 +77,12 @@ impl Partition {
     /// The model with these trainable weights.
     pub(crate) fn view<'a>(&'a self, trainable: &'a Arrays) -> View<'a> {
         let (lora, packs) = (self.lora.as_ref(), Some(&self.packs));
-        View { trainable, base: &self.base, lora, precision: self.precision, packs }
+        let round = |(name, array): (&String, &Array)| Some((name.clone(), as_int8(array)?));
+        let rounded = match self.int8 {
+            true => Arrays(trainable.0.par_iter().filter_map(round).collect()),
+            false => Arrays::default(),
+        };
+        View { trainable, rounded, base: &self.base, lora, precision: self.precision, packs }
     }
 }
 
@@ -108,6 +119,8 @@ impl Lora {
 /// A model's weights by name, of which some learn.
 pub struct View<'a> {
     trainable: &'a Arrays,
+    /// Trainable matrices as 8 bits have them, where those are what is multiplied with.
+    rounded: Arrays,
     base: &'a Arrays,
     lora: Option<&'a Lora>,
     precision: Precision,
@@ -123,7 +136,8 @@ impl<'a> View<'a> {
     /// Weights of which some are frozen.
     pub fn partly(trainable: &'a Arrays, frozen: &'a Arrays) -> Self {
         let precision = Precision::F32;
-        Self { trainable, base: frozen, lora: None, precision, packs: None }
+        let rounded = Arrays::default();
+        Self { trainable, rounded, base: frozen, lora: None, precision, packs: None }
     }
 
     /// The same with the adapters among the trainable weights beside their matrices.
@@ -143,8 +157,9 @@ impl<'a> View<'a> {
         model.params().iter().any(|param| param.part == part && learns(param))
     }
 
-    fn look(&self, name: &str) -> tuwen_encode::Result<&'a Array> {
-        let found = self.trainable.0.get(name).or_else(|| self.base.0.get(name));
+    fn look(&self, name: &str) -> tuwen_encode::Result<&Array> {
+        let found = [&self.rounded, self.trainable, self.base].into_iter();
+        let found = found.filter_map(|part| part.0.get(name)).next();
         found.ok_or_else(|| Error::MissingWeight(name.to_owned()))
     }
 
@@ -167,8 +182,8 @@ impl<'a> View<'a> {
     }
 }
 
-impl<'a> Weights<'a> for &View<'a> {
-    fn find(&self, name: &str) -> tuwen_encode::Result<(Vec<usize>, Cow<'a, [f32]>)> {
+impl<'v> Weights<'v> for &'v View<'_> {
+    fn find(&self, name: &str) -> tuwen_encode::Result<(Vec<usize>, Cow<'v, [f32]>)> {
         let array = self.look(name)?;
         Ok((array.shape.clone(), Cow::Borrowed(&array.data)))
     }
@@ -181,7 +196,7 @@ impl<'a> Weights<'a> for &View<'a> {
         self.trainable.0.contains_key(name)
     }
 
-    fn adapter(&self, matrix: &str) -> tuwen_encode::Result<Option<Adapter<'a>>> {
+    fn adapter(&self, matrix: &str) -> tuwen_encode::Result<Option<Adapter<'v>>> {
         let Some(lora) = self.lora else { return Ok(None) };
         let [down, up] = names(matrix);
         if !self.trainable.0.contains_key(&down) {

@@ -82,6 +82,9 @@ fn check(config: &TrainConfig, model: &Architecture) -> Result<()> {
         format!("{name} has convolutions, and adapters are for blocks: `lora.towers = [\"text\"]`")
     } else if config.token_mask > 0.0 && model.tokens()?.mask().is_none() {
         format!("the tokenizer of {name} has no [MASK]: use `token_drop` instead of `token_mask`")
+    } else if config.int8 && config.lora.is_some() {
+        "`int8` rounds matrices that learn, and with `[lora]` they do not: remove one of the two"
+            .to_owned()
     } else if !Precision::from(config.precision).is_here() {
         "this processor has no avx512_bf16: remove `precision`".to_owned()
     } else {

@@ -149,13 +149,16 @@ fn adapters_have_the_slopes_of_the_loss_and_merge_into_the_same_model() {
         }
     }
     let (input, loss) = (input(&model, &batch), loss(LossKind::Contrastive));
-    let view = |trainable| View::partly(trainable, &arrays).with_lora(&lora);
-    let step =
-        |trainable: &Arrays| gradients(&model, &view(trainable), &loss, &input).expect("a step");
+    fn view<'a>(trainable: &'a Arrays, base: &'a Arrays, lora: &'a Lora) -> View<'a> {
+        View::partly(trainable, base).with_lora(lora)
+    }
+    let step = |trainable: &Arrays| {
+        gradients(&model, &view(trainable, &arrays, &lora), &loss, &input).expect("a step")
+    };
     let (beside, grads) = step(&trainable);
     assert!(grads.0.keys().eq(trainable.0.keys()), "adapters learn, and nothing else");
     slopes_agree("adapters", &trainable, &step);
-    let merged = view(&trainable).to_arrays(&model).expect("the whole model");
+    let merged = view(&trainable, &arrays, &lora).to_arrays(&model).expect("the whole model");
     let (whole, _) = gradients(&model, &View::plain(&merged), &loss, &input).expect("a step");
     assert!((beside - whole).abs() < 1e-5, "{beside} is not {whole}");
 }

@@ -18,7 +18,8 @@ use tuwen_nn::{AttentionMap, Tape, Value, grads};
 
 use crate::arrays::Arrays;
 use crate::layers::Weights;
-use crate::{ModelConfig, Result, Vision};
+use crate::params::Part;
+use crate::{Error, ModelConfig, Result, Vision};
 
 pub use heads::Heads;
 pub use image::ImageTower;
@@ -46,6 +47,33 @@ pub struct Wanted {
 }
 
 impl Wanted {
+    /// Whether a tower of `model` has all of this; a head asks when it is made.
+    ///
+    /// # Errors
+    /// What it does not have, and what can be asked for.
+    pub fn check(&self, model: &ModelConfig, part: Part) -> Result<()> {
+        let (layers, what) = match part {
+            Part::Image | Part::ImageHead => (model.image.layers, "image tower"),
+            _ => (model.text.layers, "text tower"),
+        };
+        let refuse = |what: String, cure: String, tower: &str| {
+            let tower = format!("the {tower} of {}", model.name);
+            Err(Error::NotGiven { tower, what, cure })
+        };
+        let blocks = self.maps || !self.hidden.is_empty();
+        if what == "image tower" && model.has_convolutions() && blocks {
+            let cure = "it is one of convolutions: ask for tokens, the pixels of its last grid";
+            return refuse("hidden states of blocks or attention maps".into(), cure.into(), what);
+        }
+        match self.hidden.iter().find(|&&block| block > layers) {
+            Some(block) => {
+                let cure = format!("it has {layers}: ask for 0 (the embedding) to {layers}");
+                refuse(format!("block {block}"), cure, what)
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Whether the last block has to compute all rows.
     fn all_rows(&self) -> bool {
         self.tokens || self.maps || !self.hidden.is_empty()

@@ -67,6 +67,11 @@ pub struct TrainConfig {
     /// what is measured and exported.
     #[serde(default)]
     pub precision: Products,
+    /// Whether matrices that learn are multiplied with as a file of 8 bits keeps them, and their gradients taken
+    /// for those of the weights themselves: such a model loses nothing when it is converted (Jacob et al. 2018,
+    /// <https://arxiv.org/abs/1712.05877>).
+    #[serde(default)]
+    pub int8: bool,
     /// Validate after this many steps, and at the end.
     pub validate_every: usize,
     /// Write a checkpoint after this many steps, and at the end.
