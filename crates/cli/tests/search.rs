@@ -63,7 +63,9 @@ fn the_demo_runs_and_beats_chance_by_far() {
     // Both of a picture's things, before the others that have one of them.
     let args = ["a dog on the grass", "--gallery", "tuwen-demo/gallery", "-k", "1"];
     let hits = search(folder.path(), &args);
-    assert!(hits[0]["path"].as_str().expect("a path").ends_with("dog_grass.png"), "{hits:?}");
+    let best = hits[0]["path"].as_str().expect("a path");
+    // Two of the drawings show that.
+    assert!(["dog_grass.png", "dog_ball.png"].iter().any(|name| best.ends_with(name)), "{hits:?}");
 }
 
 #[test]

