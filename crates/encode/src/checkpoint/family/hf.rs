@@ -7,7 +7,7 @@ use tuwen_image::{Centre, Filter, Geometry, Preprocess, ToRgb};
 use tuwen_text::token::END_OF_TEXT;
 
 use super::keys::{Section, hf};
-use super::{Image, Text, assemble, pictures, words};
+use super::{Image, Text, TextNames, assemble, pictures, words};
 use crate::{
     Activation, Error, ModelConfig, NormPlace, Pool, Result, Tokenizer, TowerConfig, Vision,
 };
@@ -16,7 +16,7 @@ use crate::{
 const GEMMA: usize = 256_000;
 
 /// Reads a transformers configuration of the family `kind`, and what a user should know of it.
-pub(crate) fn from_hf(kind: &str, json: &Value, path: &Path) -> Result<ModelConfig> {
+pub(crate) fn from_hf(kind: &str, json: &Value, path: &Path) -> Result<(ModelConfig, TextNames)> {
     if let Some(what) = other_family(kind) {
         return Err(Error::malformed(path, what));
     }
@@ -31,11 +31,12 @@ pub(crate) fn from_hf(kind: &str, json: &Value, path: &Path) -> Result<ModelConf
     let folder = path.parent();
     let name = folder.and_then(Path::file_name);
     let name = name.map_or(kind.to_owned(), |name| name.to_string_lossy().into_owned());
+    let names = if kind == "chinese_clip" { TextNames::Bert } else { TextNames::Clip };
     let mut config = match kind {
         "siglip" => sig_lip(name, &vision, &words)?,
         _ => {
             let image = vit(&vision, &Defaults::new([768, 12, 12, 3072], 1e-5, "quick_gelu"), 32)?;
-            let text = if kind == "clip" { clip(&words)? } else { bert(&words)? };
+            let text = if names == TextNames::Bert { bert(&words)? } else { clip(&words)? };
             assemble(name, top.number("projection_dim", 512)?, image, text)
         }
     };
@@ -51,7 +52,7 @@ pub(crate) fn from_hf(kind: &str, json: &Value, path: &Path) -> Result<ModelConf
     if kind == "clip" {
         end_of_text(&mut config, &words)?;
     }
-    Ok(config)
+    Ok((config, names))
 }
 
 /// What a `model_type` that is none of ours is, in words.
@@ -137,6 +138,7 @@ fn vit(json: &Section<'_>, default: &Defaults, patch: usize) -> Result<Image> {
 
 fn clip(json: &Section<'_>) -> Result<Text> {
     Ok(Text {
+        names: TextNames::Clip,
         tower: tower(json, &Defaults::new([512, 12, 8, 2048], 1e-5, "quick_gelu"))?,
         vocab: json.number("vocab_size", 49_408)?,
         positions: json.number("max_position_embeddings", 77)?,
@@ -148,6 +150,7 @@ fn bert(json: &Section<'_>) -> Result<Text> {
     let mut tower = tower(json, &Defaults::new([768, 12, 12, 3072], 1e-12, "gelu"))?;
     tower.norm = NormPlace::Post;
     Ok(Text {
+        names: TextNames::Bert,
         tower,
         vocab: json.number("vocab_size", 30_522)?,
         positions: json.number("max_position_embeddings", 512)?,
@@ -184,6 +187,7 @@ fn sig_lip(name: String, vision: &Section<'_>, words: &Section<'_>) -> Result<Mo
     let base = Defaults::new([768, 12, 12, 3072], 1e-6, "gelu_pytorch_tanh");
     let image = vit(vision, &base, 16)?;
     let text = Text {
+        names: TextNames::Clip,
         tower: tower(words, &base)?,
         vocab: words.number("vocab_size", 32_000)?,
         positions: words.number("max_position_embeddings", 64)?,

@@ -12,7 +12,8 @@ mod words;
 
 use tuwen_image::{Filter, Geometry, Preprocess, ToRgb};
 
-use crate::{ModelConfig, NormPlace, Pool, Tokenizer, TowerConfig, Vision};
+use super::names::TextNames;
+use crate::{ModelConfig, Pool, Tokenizer, TowerConfig, Vision};
 
 pub(crate) use hf::from_hf;
 pub use keys::known_keys;
@@ -42,7 +43,7 @@ fn preprocess(size: usize, chinese: bool) -> Preprocess {
 
 /// Both towers, and what is the same in every CLIP.
 fn assemble(name: String, embed_dim: usize, image: Image, text: Text) -> ModelConfig {
-    let chinese = text.tower.norm == NormPlace::Post;
+    let chinese = text.names == TextNames::Bert;
     let first_norm = image.vision == Vision::ClassToken;
     let image_tower = TowerConfig { first_norm, ..image.tower };
     let text_tower = TowerConfig { first_norm: chinese, ..text.tower };
@@ -71,6 +72,7 @@ struct Image {
 }
 
 struct Text {
+    names: TextNames,
     tower: TowerConfig,
     vocab: usize,
     positions: usize,

@@ -9,7 +9,7 @@ use tuwen_text::token::{Cleaning, END_OF_TEXT};
 use super::keys::{Section, open_clip};
 use super::pictures::triple;
 use super::shapes::{Shapes, from_shapes};
-use super::{MEAN, STD, words};
+use super::{MEAN, STD, TextNames, words};
 use crate::{
     Activation, Error, ImagePool, ModelConfig, Pool, Result, TOKENIZER_FILE, Tokenizer,
     TowerConfig, Vision,
@@ -20,7 +20,7 @@ pub(crate) fn from_open_clip<'s>(
     shape: &Shapes<'s>,
     path: &Path,
     json: &Value,
-) -> Result<ModelConfig> {
+) -> Result<(ModelConfig, TextNames)> {
     let object = |value: &Value| if value.is_null() { json!({}) } else { value.clone() };
     let (model, pixels) = (object(&json["model_cfg"]), object(&json["preprocess_cfg"]));
     let (vision, text) = (object(&model["vision_cfg"]), object(&model["text_cfg"]));
@@ -34,7 +34,7 @@ pub(crate) fn from_open_clip<'s>(
     text.check(&[open_clip::TEXT, open_clip::BLOCKS])?;
     pixels.check(&[open_clip::PREPROCESS])?;
 
-    let mut config = from_shapes(shape, path)?;
+    let (mut config, names) = from_shapes(shape, path)?;
     let quick = top.flag("quick_gelu", false)?;
     if config.vision == Vision::ClassToken {
         block(&mut config.image, &vision, quick)?;
@@ -55,7 +55,7 @@ pub(crate) fn from_open_clip<'s>(
     read_text(&mut config, &text, path.parent().unwrap_or(Path::new("")))?;
     config.text_proj_bias = text.flag("proj_bias", false)?;
     config.sigmoid = shape("logit_bias").is_some();
-    Ok(config)
+    Ok((config, names))
 }
 
 /// The non-linearity and the epsilon of a tower's blocks.

@@ -3,21 +3,22 @@
 
 use std::path::Path;
 
-use super::{Image, Text, assemble};
+use super::{Image, Text, TextNames, assemble};
 use crate::{Activation, Error, ModelConfig, NormPlace, ResNet, Result, TowerConfig, Vision};
 
 /// The shape of a tensor, by name.
 pub(super) type Shapes<'s> = dyn Fn(&str) -> Option<&'s [usize]> + 's;
 
 /// Derives the architecture from the shapes of OpenAI's, open_clip's or cn_clip's tensors.
-pub(crate) fn from_shapes<'s>(shape: &Shapes<'s>, path: &Path) -> Result<ModelConfig> {
+pub(crate) fn from_shapes<'s>(shape: &Shapes<'s>, path: &Path) -> Result<(ModelConfig, TextNames)> {
     let (image, embed_dim) = match shape("visual.layer1.0.conv1.weight") {
         Some(&[width, ..]) => (res_net(shape, width, path)?, text_dim(shape, path)?),
         _ => (vit(shape, path)?, need(shape, "visual.proj", 2, path)?[1]),
     };
     let text = text(shape, path)?;
     let stem = path.file_stem().map_or("clip".into(), |stem| stem.to_string_lossy());
-    Ok(assemble(stem.into_owned(), embed_dim, image, text))
+    let names = text.names;
+    Ok((assemble(stem.into_owned(), embed_dim, image, text), names))
 }
 
 fn need<'s>(shape: &Shapes<'s>, name: &str, axes: usize, path: &Path) -> Result<&'s [usize]> {
@@ -73,7 +74,8 @@ fn text<'s>(shape: &Shapes<'s>, path: &Path) -> Result<Text> {
         (tower.norm, tower.norm_eps) = (NormPlace::Post, 1e-12);
         let positions = need(shape, "bert.embeddings.position_embeddings.weight", 2, path)?[0];
         let token_types = need(shape, "bert.embeddings.token_type_embeddings.weight", 2, path)?[0];
-        Ok(Text { tower, vocab: words[0], positions, token_types })
+        let names = TextNames::Bert;
+        Ok(Text { names, tower, vocab: words[0], positions, token_types })
     } else {
         let [vocab, width] = need(shape, "token_embedding.weight", 2, path)? else {
             unreachable!("two axes")
@@ -83,7 +85,8 @@ fn text<'s>(shape: &Shapes<'s>, path: &Path) -> Result<Text> {
         let mut tower = TowerConfig::new(*width, layers, width / 64, mlp);
         tower.activation = Activation::QuickGelu;
         let positions = need(shape, "positional_embedding", 2, path)?[0];
-        Ok(Text { tower, vocab: *vocab, positions, token_types: 0 })
+        let names = TextNames::Clip;
+        Ok(Text { names, tower, vocab: *vocab, positions, token_types: 0 })
     }
 }
 

@@ -7,7 +7,7 @@
 mod hf;
 mod open_ai;
 
-use crate::{ModelConfig, NormPlace, Vision};
+use crate::{ModelConfig, Vision};
 
 /// A layout of names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,22 @@ pub(crate) enum Layout {
     Hf,
     /// OpenAI's, open_clip's and cn_clip's.
     OpenAi,
+}
+
+/// Whose names the text tower's weights have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TextNames {
+    /// CLIP's.
+    Clip,
+    /// BERT's.
+    Bert,
+}
+
+impl TextNames {
+    /// Those under which a layout of others would keep our weights: BERT's for a tower with token types.
+    pub(crate) fn for_writing(config: &ModelConfig) -> Self {
+        if config.token_types > 0 { Self::Bert } else { Self::Clip }
+    }
 }
 
 /// Where one of our weights is in another layout.
@@ -43,8 +59,7 @@ impl Origin {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Names {
     pub(crate) layout: Layout,
-    /// Whether the text tower is BERT.
-    pub(crate) bert: bool,
+    pub(crate) text: TextNames,
     pub(crate) vision: Vision,
     /// Whether the logits have a bias.
     pub(crate) sigmoid: bool,
@@ -53,11 +68,11 @@ pub(crate) struct Names {
 }
 
 impl Names {
-    /// The names that `layout` has for the weights of `config`.
-    pub(crate) fn new(layout: Layout, config: &ModelConfig) -> Self {
+    /// The names that `layout` has for the weights of `config`, whose text tower has those of `text`.
+    pub(crate) fn new(layout: Layout, config: &ModelConfig, text: TextNames) -> Self {
         Self {
             layout,
-            bert: config.text.norm == NormPlace::Post,
+            text,
             vision: config.vision,
             sigmoid: config.is_sigmoid(),
             text_proj_bias: config.text_proj_bias,

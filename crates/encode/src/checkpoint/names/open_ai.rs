@@ -1,6 +1,6 @@
 //! The names of OpenAI's, open_clip's and cn_clip's module.
 
-use super::{Names, Origin, bert_text, block};
+use super::{Names, Origin, TextNames, bert_text, block};
 use crate::Vision;
 
 pub(super) fn origin(names: &Names, name: &str) -> Option<Origin> {
@@ -9,7 +9,7 @@ pub(super) fn origin(names: &Names, name: &str) -> Option<Origin> {
     {
         return Some(origin);
     }
-    let bert = names.bert;
+    let bert = names.text == TextNames::Bert;
     let turned = |name: &str| Some(Origin { parts: vec![name.into()], transposed: true });
     let plain = match name {
         "heads.image_proj.weight" => return turned("visual.proj"),
