@@ -20,7 +20,7 @@ use crate::arrays::Arrays;
 use crate::layers::Weights;
 use crate::{ModelConfig, Result, Vision};
 
-pub use heads::Heads;
+pub use heads::{Heads, TextHead};
 pub use image::ImageTower;
 pub use resnet::ResNetTower;
 pub use text::TextTower;

@@ -25,6 +25,10 @@ pub struct TextTower<'a> {
     pool: Pool,
     /// What texts are filled with, where that is attended to as the tokens are.
     pad: Option<u32>,
+    /// A token that is left out.
+    masked: Option<u32>,
+    /// The row of the table of positions that is a text's first.
+    first_position: usize,
     /// Tokens behind the first one of each text.
     prefix: Vec<u32>,
     words: Option<BagOfWords<'a>>,
@@ -46,6 +50,8 @@ impl<'a> TextTower<'a> {
             type_embed: (config.token_types > 0).then(types).transpose()?,
             pool: config.pool,
             pad: config.pad,
+            masked: config.masked,
+            first_position: config.first_position(),
             prefix: config.prefix.clone(),
             words: BagOfWords::find(config, &weights)?,
             width: config.text.width,
@@ -103,12 +109,17 @@ impl<'a> TextTower<'a> {
         self.tokens_learn || self.pos_embed.learns || types
     }
 
-    /// The ids of each text as the transformer gets them: without padding, with the prefix.
+    /// The ids of each text as the transformer gets them: without padding or what is masked, with the prefix.
     fn attended<'t>(&self, texts: &[&'t [u32]]) -> Vec<Cow<'t, [u32]>> {
+        let is_masked = |id: &u32| Some(*id) == self.masked;
         let one = |ids: &&'t [u32]| {
             let ids = if self.pad.is_some() { ids } else { unpadded(ids) };
+            let ids = match ids.iter().any(is_masked) {
+                true => Cow::Owned(ids.iter().copied().filter(|id| !is_masked(id)).collect()),
+                false => Cow::Borrowed(ids),
+            };
             match self.prefix.is_empty() || ids.is_empty() {
-                true => Cow::Borrowed(ids),
+                true => ids,
                 false => Cow::Owned([&ids[..1], &self.prefix, &ids[1..]].concat()),
             }
         };
@@ -144,7 +155,8 @@ impl<'a> TextTower<'a> {
         for ids in texts {
             let start = x.len() / width;
             for place in self.places(ids) {
-                x.extend_from_slice(&self.pos_embed.values[place * width..][..width]);
+                let position = self.first_position + place;
+                x.extend_from_slice(&self.pos_embed.values[position * width..][..width]);
                 let row = x.len() - width;
                 self.token_embed.add(ids[place] as usize, &mut x[row..]);
             }
@@ -209,7 +221,7 @@ impl<'a> TextTower<'a> {
         if self.pos_embed.learns {
             let dpos = grads.slot(&self.pos_embed.name, &self.pos_embed.shape);
             for (&(_, at), row) in places.iter().zip(rows()) {
-                math::add(&mut dpos[at * width..][..width], row);
+                math::add(&mut dpos[(self.first_position + at) * width..][..width], row);
             }
         }
         if let Some(types) = self.type_embed.as_ref().filter(|types| types.learns) {
