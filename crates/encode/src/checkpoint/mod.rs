@@ -13,6 +13,7 @@ mod layout;
 mod memory;
 mod names;
 mod positions;
+mod stored;
 pub(crate) mod tensors;
 mod timm;
 mod tokenizer;
@@ -23,6 +24,7 @@ mod write;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use tuwen_image::{Centre, ToRgb};
 use tuwen_text::token::Cleaning;
@@ -40,7 +42,7 @@ use tensors::{Blob, Raw};
 pub use timm::timm_vit;
 pub use tokenizer::TokenizerFile;
 pub use trim::Trimmed;
-use tuwen_nn::Rows;
+use tuwen_nn::{Rows, Table};
 pub use write::{Target, write};
 
 /// Files of HF's layout, in the order we look for them.
@@ -294,6 +296,14 @@ impl Checkpoint {
         }
     }
 
+    /// The one tensor that a weight is stored as, with its name, where nothing has to be turned or put together.
+    fn as_it_is(&self, name: &str) -> Option<(String, &Raw)> {
+        let origin = self.names.origin(name).filter(|origin| !origin.transposed)?;
+        let [part] = <[String; 1]>::try_from(origin.parts).ok()?;
+        let raw = self.raws.get(&part)?;
+        Some((part, raw))
+    }
+
     /// The tensors of a weight, and its shape as it will be.
     fn parts(&self, name: &str, origin: &names::Origin) -> Result<(Vec<&Raw>, Vec<usize>)> {
         let find =
@@ -335,14 +345,22 @@ impl Weights<'static> for &Checkpoint {
     }
 
     fn rows(&self, name: &str) -> Result<(Vec<usize>, Rows<'static>)> {
-        let origin = self.names.origin(name).filter(|origin| !origin.transposed);
-        if let Some([part]) = origin.as_ref().map(|origin| &origin.parts[..])
-            && let Some(raw) = self.raws.get(part)
-            && let Some(rows) = raw.rows(part)?
+        if let Some((part, raw)) = self.as_it_is(name)
+            && let Some(rows) = raw.rows(&part)?
         {
             return Ok((raw.shape.clone(), rows));
         }
         let (shape, values) = self.find(name)?;
         Ok((shape, Rows::Floats(values)))
+    }
+
+    fn table(&self, name: &str) -> Result<(Vec<usize>, Table<'static>)> {
+        if let Some((part, raw)) = self.as_it_is(name)
+            && let Some(stored) = raw.stored(&part)?
+        {
+            return Ok((raw.shape.clone(), Table::Stored(Arc::new(stored))));
+        }
+        let (shape, rows) = self.rows(name)?;
+        Ok((shape, Table::Here(rows)))
     }
 }

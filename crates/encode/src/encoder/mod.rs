@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use crate::{Batch, Encoder, Output, TextInput};
 use tuwen_files::Error as DataError;
 use tuwen_image::{Preprocess, RgbImage};
-use tuwen_nn::{Linear, Rows, Tape, Value, math};
+use tuwen_nn::{Linear, Rows, Table, Tape, Value, math};
 use tuwen_text::token::Tokens;
 
 use crate::arrays::Arrays;
@@ -72,6 +72,16 @@ impl Weights<'static> for &Source {
                 Ok((shape, Rows::Floats(values)))
             }
             Source::File(checkpoint) => checkpoint.rows(name),
+        }
+    }
+
+    fn table(&self, name: &str) -> Result<(Vec<usize>, Table<'static>)> {
+        match self {
+            Source::Memory(_) => {
+                let (shape, rows) = self.rows(name)?;
+                Ok((shape, Table::Here(rows)))
+            }
+            Source::File(checkpoint) => checkpoint.table(name),
         }
     }
 }
@@ -319,11 +329,11 @@ impl CpuEncoder {
         self.lost.count(texts);
         let ids: Vec<&[u32]> = texts.iter().flat_map(|t| &t.pieces).map(Vec::as_slice).collect();
         let (tower, head) = self.text_tower().map_err(failed)?;
-        let features = tower.forward(&ids, Record::No).features;
+        let features = tower.try_forward(&ids, Record::No).map_err(failed)?.features;
         let rows = match wanted {
-            Output::Embedding => project(features, ids.len(), |tape, features| {
-                head.project(tape, features)
-            }),
+            Output::Embedding => {
+                project(features, ids.len(), |tape, features| head.project(tape, features))
+            }
             Output::Feature => features,
         };
         self.finite(&rows, ids.len(), |row| {

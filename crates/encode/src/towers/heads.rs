@@ -65,7 +65,10 @@ impl<'a> TextHead<'a> {
     pub fn new(config: &ModelConfig, weights: &dyn Weights<'a>) -> Result<Self> {
         let find = |name: &str, bias| linear_with(weights, name, bias, Precision::F32);
         let hidden = (config.text_hidden > 0).then(|| find("heads.text_hidden", false));
-        Ok(Self { hidden: hidden.transpose()?, proj: find("heads.text_proj", config.text_proj_bias)? })
+        Ok(Self {
+            hidden: hidden.transpose()?,
+            proj: find("heads.text_proj", config.text_proj_bias)?,
+        })
     }
 
     /// (B, W) to (B, D).
