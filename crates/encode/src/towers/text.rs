@@ -32,6 +32,8 @@ pub struct TextTower<'a> {
     masked: Option<u32>,
     /// The row of the table of positions that is a text's first.
     first_position: usize,
+    /// The token whose first occurrence is the end of a text, where what lies behind it cannot be seen.
+    end: Option<u32>,
     /// Tokens behind the first one of each text.
     prefix: Vec<u32>,
     words: Option<BagOfWords<'a>>,
@@ -55,6 +57,8 @@ impl<'a> TextTower<'a> {
             pad: config.pad,
             masked: config.masked,
             first_position: config.first_position(),
+            // A text may hold the token itself; transformers and open_clip take the feature at the first one.
+            end: config.end.filter(|_| config.causal && config.pool == Pool::Last),
             prefix: config.prefix.clone(),
             words: BagOfWords::find(config, &weights)?,
             width: config.text.width,
@@ -134,6 +138,8 @@ impl<'a> TextTower<'a> {
         let is_masked = |id: &u32| Some(*id) == self.masked;
         let one = |ids: &&'t [u32]| {
             let ids = if self.pad.is_some() { ids } else { unpadded(ids) };
+            let end = self.end.and_then(|end| ids.iter().position(|&id| id == end));
+            let ids = end.map_or(ids, |end| &ids[..=end]);
             let ids = match ids.iter().any(is_masked) {
                 true => Cow::Owned(ids.iter().copied().filter(|id| !is_masked(id)).collect()),
                 false => Cow::Borrowed(ids),
