@@ -66,15 +66,19 @@ fn vit<'s>(shape: &Shapes<'s>, path: &Path) -> Result<Image> {
 }
 
 fn text<'s>(shape: &Shapes<'s>, path: &Path) -> Result<Text> {
-    if let Some(words) = shape("bert.embeddings.word_embeddings.weight") {
-        let layer = "bert.encoder.layer";
+    let berts = [("bert", TextNames::Bert), ("transformer", TextNames::Wrapped)];
+    let bert = berts.into_iter().find_map(|(prefix, names)| {
+        Some((shape(&format!("{prefix}.embeddings.word_embeddings.weight"))?, prefix, names))
+    });
+    if let Some((words, prefix, names)) = bert {
+        let layer = format!("{prefix}.encoder.layer");
         let mlp = need(shape, &format!("{layer}.0.intermediate.dense.weight"), 2, path)?[0];
         let layers = count(shape, |index| format!("{layer}.{index}.output.dense.weight"));
         let mut tower = TowerConfig::new(words[1], layers, words[1] / 64, mlp);
         (tower.norm, tower.norm_eps) = (NormPlace::Post, 1e-12);
-        let positions = need(shape, "bert.embeddings.position_embeddings.weight", 2, path)?[0];
-        let token_types = need(shape, "bert.embeddings.token_type_embeddings.weight", 2, path)?[0];
-        let names = TextNames::Bert;
+        let table = |name: &str| format!("{prefix}.embeddings.{name}_embeddings.weight");
+        let positions = need(shape, &table("position"), 2, path)?[0];
+        let token_types = need(shape, &table("token_type"), 2, path)?[0];
         Ok(Text { names, tower, vocab: words[0], positions, token_types })
     } else {
         let [vocab, width] = need(shape, "token_embedding.weight", 2, path)? else {

@@ -27,6 +27,8 @@ pub(crate) enum TextNames {
     Clip,
     /// BERT's.
     Bert,
+    /// BERT's inside a module of open_clip's, with the projection behind it.
+    Wrapped,
 }
 
 impl TextNames {
@@ -60,6 +62,8 @@ impl Origin {
 pub(crate) struct Names {
     pub(crate) layout: Layout,
     pub(crate) text: TextNames,
+    /// Whether the text's projection has a hidden layer.
+    pub(crate) text_hidden: bool,
     pub(crate) vision: Vision,
     /// Whether the logits have a bias.
     pub(crate) sigmoid: bool,
@@ -73,6 +77,7 @@ impl Names {
         Self {
             layout,
             text,
+            text_hidden: config.text_hidden > 0,
             vision: config.vision,
             sigmoid: config.is_sigmoid(),
             text_proj_bias: config.text_proj_bias,

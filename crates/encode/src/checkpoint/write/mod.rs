@@ -123,6 +123,8 @@ fn unsaid(config: &ModelConfig, target: Target) -> Option<String> {
     let eps = if bert { 1e-12 } else { 1e-5 };
     let what = if bert != (config.text.norm == NormPlace::Post) {
         "a text tower that is neither CLIP's nor BERT's"
+    } else if config.masked.is_some() || config.text_hidden > 0 {
+        "a text tower as open_clip wraps it"
     } else if config.image_pool != ImagePool::Class {
         "a mean of the patches as the picture's feature"
     } else if clip && config.pad.is_some() {
