@@ -1,4 +1,4 @@
-//! Models of many languages beside open_clip (`scripts/golden/xlm_roberta.py`).
+//! Models of many languages beside open_clip and transformers (`scripts/golden/{xlm_roberta,metaclip_2}.py`).
 
 mod common;
 
@@ -10,6 +10,7 @@ use tuwen_encode::arrays::Precision;
 use tuwen_encode::checkpoint::{Target, write};
 use tuwen_encode::towers::Record;
 use tuwen_encode::{Checkpoint, CpuEncoder, Encoder, Pool, Tokenizer};
+use tuwen_image::Geometry;
 
 fn same(all: &Value, name: &str) {
     let wanted = &all[name];
@@ -110,6 +111,63 @@ fn what_contradicts_an_xlm_roberta_is_named() {
     assert!(error.contains("hf_tokenizer_name"), "{error}");
     let error = refused("\"context_length\": 20", "\"context_length\": 27");
     assert!(error.contains("27") && error.contains("26"), "{error}");
+}
+
+#[test]
+fn meta_clip_2_as_transformers_saves_it() {
+    let all = json("metaclip_2.json");
+    for (name, end) in [("metaclip-2", 2), ("metaclip-2-mt5", 1)] {
+        same(&all, name);
+        let (config, _) = Checkpoint::open(&golden(name)).expect("a checkpoint");
+        assert_eq!((config.end, config.pool, config.causal), (Some(end), Pool::Last, true));
+        assert_eq!((config.tokenizer, config.context), (Tokenizer::File, 20));
+        assert_eq!(config.preprocess.geometry, Geometry::CentreCrop);
+    }
+}
+
+/// Among the texts are such that hold `</s>` themselves: the feature is at the first one.
+#[test]
+fn two_hundred_texts_have_the_tokens_and_vectors_of_meta_clip_2() {
+    let all = json("metaclip_2.json");
+    for (name, pad) in [("metaclip-2", 1), ("metaclip-2-mt5", 0)] {
+        same_words(&texts(&all), &all[name], name, pad);
+    }
+}
+
+#[test]
+fn what_contradicts_a_meta_clip_2_is_named() {
+    let folder = copied("metaclip-2");
+    let refused = |file: &str, from: &str, to: &str| refused(folder.path(), file, from, to);
+    let error = refused("config.json", "\"vocab_size\": 143", "\"vocab_size\": 144");
+    assert!(error.contains("143") && error.contains("144"), "{error}");
+    let error = refused("config.json", "\"eos_token_id\": 2", "\"eos_token_id\": [2]");
+    assert!(error.contains("eos_token_id"), "{error}");
+    let error = refused("config.json", "\"metaclip_2\"", "\"metaclip_2_text_model\"");
+    assert!(error.contains("metaclip_2_text_model") && error.contains("one tower"), "{error}");
+    let config = std::fs::read_to_string(folder.path().join("config.json")).expect("a file");
+    let other = config.replace("\"eos_token_id\": 2", "\"eos_token_id\": 5");
+    std::fs::write(folder.path().join("config.json"), other).expect("a file");
+    let encoder = CpuEncoder::open(folder.path()).expect("weights that fit");
+    let error = encoder.encode_texts(&["a dog"]).expect_err("another end").to_string();
+    assert!(error.contains("token 2") && error.contains("token 5"), "{error}");
+    std::fs::remove_file(folder.path().join("tokenizer.json")).expect("a file");
+    let error = Checkpoint::open(folder.path()).expect_err("no tokenizer").to_string();
+    assert!(error.contains("tokenizer.json"), "{error}");
+}
+
+/// transformers' CLIP takes a 2 for the highest id of a text, so that the class has to be the right one.
+#[test]
+fn meta_clip_2_is_written_as_what_it_is() {
+    let (config, checkpoint) = Checkpoint::open(&golden("metaclip-2")).expect("a checkpoint");
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("metaclip-2");
+    write(&config, &&checkpoint, Target::Hf, Precision::F32, &path).expect("a model");
+    std::fs::copy(golden("metaclip-2").join("tokenizer.json"), path.join("tokenizer.json"))
+        .expect("a copy");
+    let (again, _) = Checkpoint::open(&path).expect("what was written");
+    assert_eq!(again, config);
+    let text = std::fs::read_to_string(path.join("config.json")).expect("a file");
+    assert!(text.contains("\"MetaClip2Model\""), "{text}");
 }
 
 /// No other layout has a place for it.

@@ -73,6 +73,9 @@ pub const KNOWN: &[Known] = &[
         "laion/CLIP-ViT-B-32-xlm-roberta-base-laion5B-s13B-b90k",
         OpenClipTokenizer
     ),
+    known!("metaclip-2-worldwide-s16", "facebook/metaclip-2-worldwide-s16", Tokenizer),
+    known!("metaclip-2-worldwide-m16", "facebook/metaclip-2-worldwide-m16", Tokenizer),
+    known!("metaclip-2-worldwide-b32", "facebook/metaclip-2-worldwide-b32", Tokenizer),
     known!("siglip-base-patch16-224", "google/siglip-base-patch16-224", Tokenizer),
     known!("siglip2-base-patch16-224", "google/siglip2-base-patch16-224", Tokenizer),
 ];
@@ -152,6 +155,9 @@ mod tests {
             ("clip-vit-b-32-laion2b", 151),
             ("clip-vit-h-14-laion2b", 986),
             ("clip-vit-b-32-xlm-roberta-base", 366),
+            ("metaclip-2-worldwide-s16", 390),
+            ("metaclip-2-worldwide-m16", 539),
+            ("metaclip-2-worldwide-b32", 588),
             ("siglip-base-patch16-224", 203),
             ("siglip2-base-patch16-224", 375),
         ];

@@ -14,6 +14,8 @@ use crate::{
 
 /// Entries of Gemma's vocabulary, SigLIP 2's.
 const GEMMA: usize = 256_000;
+/// The `model_type` of a CLIP that reads other words.
+const META_CLIP_2: &str = "metaclip_2";
 
 /// Reads a transformers configuration of the family `kind`, and what a user should know of it.
 pub(crate) fn from_hf(kind: &str, json: &Value, path: &Path) -> Result<(ModelConfig, TextNames)> {
@@ -40,6 +42,10 @@ pub(crate) fn from_hf(kind: &str, json: &Value, path: &Path) -> Result<(ModelCon
             assemble(name, top.number("projection_dim", 512)?, image, text)
         }
     };
+    if kind == META_CLIP_2 {
+        // The words of 300 languages, XLM-V's or mT5's: <https://arxiv.org/abs/2507.22062>.
+        config.tokenizer = Tokenizer::File;
+    }
     // transformers converts first, and puts transparent pictures on white paper.
     config.preprocess.to_rgb = ToRgb::First;
     if config.preprocess.geometry == Geometry::CentreCrop {
@@ -49,8 +55,13 @@ pub(crate) fn from_hf(kind: &str, json: &Value, path: &Path) -> Result<(ModelCon
         pictures::read(&mut config.preprocess, kind, folder)?;
         words::read(&mut config, kind, folder)?;
     }
-    if kind == "clip" {
-        end_of_text(&mut config, &words)?;
+    match kind {
+        "clip" => end_of_text(&mut config, &words)?,
+        // Unlike CLIP's, its class takes the number for what it is, also where it is 2.
+        META_CLIP_2 => {
+            config.end = Some(words.number("eos_token_id", END_OF_TEXT as usize)? as u32);
+        }
+        _ => {}
     }
     Ok((config, names))
 }
@@ -58,12 +69,14 @@ pub(crate) fn from_hf(kind: &str, json: &Value, path: &Path) -> Result<(ModelCon
 /// What a `model_type` that is none of ours is, in words.
 fn other_family(kind: &str) -> Option<String> {
     let is = match kind {
-        "clip" | "chinese_clip" | "siglip" => return None,
+        "clip" | "chinese_clip" | META_CLIP_2 | "siglip" => return None,
         "siglip2" => {
             "SigLIP 2 with any aspect ratio (naflex); the ones with a fixed resolution are"
         }
         "clip_text_model"
         | "clip_vision_model"
+        | "metaclip_2_text_model"
+        | "metaclip_2_vision_model"
         | "siglip_text_model"
         | "siglip_vision_model"
         | "chinese_clip_text_model"
@@ -80,7 +93,7 @@ fn other_family(kind: &str) -> Option<String> {
         _ => "another architecture;",
     };
     Some(format!(
-        "model_type `{kind}` is not supported: it is {is} clip, chinese_clip and siglip are \
+        "model_type `{kind}` is not supported: it is {is} clip, chinese_clip, metaclip_2 and siglip are \
          supported (SigLIP 2 with a fixed resolution is of type siglip)"
     ))
 }

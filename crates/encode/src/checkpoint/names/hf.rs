@@ -1,4 +1,4 @@
-//! transformers' names of CLIP, Chinese-CLIP and SigLIP.
+//! transformers' names of CLIP (MetaCLIP 2 has the same), Chinese-CLIP and SigLIP.
 
 use super::{Names, Origin, TextNames, bert_text, block};
 use crate::Vision;

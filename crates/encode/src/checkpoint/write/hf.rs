@@ -13,6 +13,8 @@ pub(super) fn config(config: &ModelConfig) -> Json {
     let (kind, class) = match (config.vision, TextNames::for_writing(config)) {
         (Vision::Probe, _) => ("siglip", "SiglipModel"),
         (_, TextNames::Bert) => ("chinese_clip", "ChineseCLIPModel"),
+        // To CLIP's class a 2 means the highest id of a text.
+        _ if config.end == Some(2) => ("metaclip_2", "MetaClip2Model"),
         _ => ("clip", "CLIPModel"),
     };
     let mut vision = tower(&config.image, &format!("{kind}_vision_model"));
