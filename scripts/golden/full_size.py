@@ -8,7 +8,8 @@ import json, pathlib, sys
 import torch
 from cn_clip.clip.model import CLIP as CnClip
 from safetensors.torch import save_file
-from transformers import (ChineseCLIPConfig, ChineseCLIPModel, CLIPConfig, CLIPModel, SiglipConfig, SiglipModel)
+from transformers import (ChineseCLIPConfig, ChineseCLIPModel, CLIPConfig, CLIPModel, MetaClip2Config, MetaClip2Model,
+                          SiglipConfig, SiglipModel, XLMRobertaConfig)
 
 sys.path.insert(0, sys.argv[1])
 from model import CLIP as OpenAiClip  # noqa: E402
@@ -30,6 +31,7 @@ def words(width, layers=12, **more):
 
 
 GELU = dict(hidden_act="gelu")
+XLM = "clip-vit-b-32-xlm-roberta-base"
 CHINESE = {
     "chinese-clip-vit-base-patch16": (vit(768, 12, 12, 16, 224), bert(768, 12), 512),
     "chinese-clip-vit-large-patch14": (vit(1024, 24, 16, 14, 224), bert(768, 12), 768),
@@ -45,6 +47,11 @@ CLIP = {
     "clip-vit-h-14-laion2b": (vit(1280, 32, 16, 14, 224, **GELU), words(1024, 24, **GELU), 1024),
 }
 SIGLIP = {"siglip-base-patch16-224": 32000, "siglip2-base-patch16-224": 256000}
+META = {
+    "metaclip-2-worldwide-s16": (vit(384, 12, 6, 16, 224, **GELU), words(384, **GELU), 384),
+    "metaclip-2-worldwide-m16": (vit(512, 12, 8, 16, 224, **GELU), words(512, **GELU), 512),
+    "metaclip-2-worldwide-b32": (vit(768, 12, 12, 32, 224, **GELU), words(512, **GELU), 512),
+}
 # Width of the stem, bottlenecks, pictures, common space, width of the text tower.
 RESNET = {
     "clip-rn50": (64, (3, 4, 6, 3), 224, 1024, 512),
@@ -92,12 +99,33 @@ def chinese_resnet(folder):
     return model.encode_image, model.encode_text, 224
 
 
+def xlm_roberta(folder):
+    import open_clip
+    from open_clip.hf_model import HFTextEncoder
+    from xlm_roberta import tokenizer
+    vision = dict(image_size=224, layers=12, width=768, patch_size=32)
+    model = open_clip.CustomTextCLIP(512, vision, dict(layers=1, heads=1, width=64))
+    text = XLMRobertaConfig(vocab_size=250002, max_position_embeddings=514, type_vocab_size=1, layer_norm_eps=1e-5)
+    model.text = HFTextEncoder("", 512, config=text, proj_type="mlp", pooler_type="mean_pooler")
+    model.eval()
+    save_file({k: v.contiguous() for k, v in model.state_dict().items()}, folder / "open_clip_model.safetensors")
+    named = dict(hf_model_name="xlm-roberta-base", hf_tokenizer_name="xlm-roberta-base", hf_pooler_type="mean_pooler")
+    config = {"model_cfg": {"embed_dim": 512, "vision_cfg": vision, "text_cfg": named}}
+    (folder / "open_clip_config.json").write_text(json.dumps(config))
+    tokenizer().save_pretrained(folder)
+    return model.encode_image, model.encode_text, 224
+
+
 def transformers(name, folder):
     if name in SIGLIP:
         model, size = SiglipModel(SiglipConfig(text_config=dict(vocab_size=SIGLIP[name]))), 224
     else:
-        vision, text, dim = (CHINESE | CLIP)[name]
+        vision, text, dim = (CHINESE | CLIP | META)[name]
         config, kind = (ChineseCLIPConfig, ChineseCLIPModel) if name in CHINESE else (CLIPConfig, CLIPModel)
+        if name in META:
+            from xlm_roberta import tokenizer
+            config, kind, text = MetaClip2Config, MetaClip2Model, dict(text, vocab_size=901629, eos_token_id=2)
+            tokenizer().save_pretrained(folder)
         model, size = kind(config(vision_config=vision, text_config=text, projection_dim=dim)), vision["image_size"]
     model.eval().save_pretrained(folder)
     return model.get_image_features, model.get_text_features, size
@@ -111,11 +139,15 @@ def main():
         folder.mkdir(parents=True, exist_ok=True)
         if name == "chinese-clip-rn50":
             image, text, size = chinese_resnet(folder)
+        elif name == XLM:
+            image, text, size = xlm_roberta(folder)
         else:
             image, text, size = (resnet if name in RESNET else transformers)(name, folder)
         i = torch.arange(3 * size * size, dtype=torch.float64)
         picture = (torch.sin(i * 0.37) * 0.8).float().reshape(1, 3, size, size)
         first, last, length = (101, 102, 52) if name.startswith("chinese") else (300, 1, 64) if name in SIGLIP else (49406, 49407, 77)
+        if name in META or name == XLM:
+            first, last, length = 0, 2, 77
         ids = [[first] + [300 + 37 * i for i in range(length - 2)] + [last]]
         golden = {"size": size, "image": unit(image(picture)), "text": unit(text(torch.tensor(ids))), "ids": ids}
         (folder / "golden.json").write_text(json.dumps(golden))

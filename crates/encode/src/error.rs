@@ -68,6 +68,9 @@ pub enum Error {
          fetch the model again, or take an earlier checkpoint"
     )]
     NotFinite(String),
+    /// A row of a table that is read when it is needed.
+    #[error("{0}")]
+    Row(std::io::Error),
     /// A setting of a model's file that would change its vectors and that the towers cannot follow.
     #[error("{path}: `{key}` is {value}: {cure}")]
     Setting {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use tuwen_gemm::{Packed, Precision};
-use tuwen_nn::{Adapter, BatchNorm, Convolution, Linear, Norm, Rows, Weight};
+use tuwen_nn::{Adapter, BatchNorm, Convolution, Linear, Norm, Rows, Table, Weight};
 
 use crate::arrays::Arrays;
 use crate::{Error, Result};
@@ -25,6 +25,15 @@ pub trait Weights<'a>: Sync {
     fn rows(&self, name: &str) -> Result<(Vec<usize>, Rows<'a>)> {
         let (shape, values) = self.find(name)?;
         Ok((shape, Rows::Floats(values)))
+    }
+
+    /// The same of a table of which few rows are needed, which may stay where it is.
+    ///
+    /// # Errors
+    /// As [`Self::find`].
+    fn table(&self, name: &str) -> Result<(Vec<usize>, Table<'a>)> {
+        let (shape, rows) = self.rows(name)?;
+        Ok((shape, Table::Here(rows)))
     }
 
     /// The precision of products with these weights in both passes; the products inside attention stay f32.

@@ -26,4 +26,4 @@ pub use encoder::{CONFIG_FILE, CpuEncoder, DATASET_TEXT, LongText, WEIGHTS_FILE,
 pub use error::{Error, Result};
 pub use interface::{Batch, Encoder, Output, TextInput};
 pub use layers::{Packs, Weights};
-pub use tuwen_nn::{Activation, Rows};
+pub use tuwen_nn::{Activation, Rows, Table};

@@ -163,7 +163,12 @@ impl ModelConfig {
             out.add("words.weight", Kind::Words, &[self.vocab, self.words]);
         }
         let mut head = Params::new(Part::TextHead, "heads");
-        let shape = [self.embed_dim, self.text_feature()];
+        let mut wide = self.text_feature();
+        if self.text_hidden > 0 {
+            head.add("text_hidden.weight", Kind::Projection, &[self.text_hidden, wide]);
+            wide = self.text_hidden;
+        }
+        let shape = [self.embed_dim, wide];
         match self.text_proj_bias {
             true => head.affine("text_proj", Kind::Projection, &shape),
             false => head.add("text_proj.weight", Kind::Projection, &shape),

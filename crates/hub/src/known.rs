@@ -24,11 +24,13 @@ enum Files {
     Tokenizer,
     /// open_clip's folder.
     OpenClip,
+    /// The same with a tokenizer of its own.
+    OpenClipTokenizer,
     /// One file of cn_clip.
     Torch,
 }
 
-use Files::{Folder, OpenClip, Tokenizer, Torch};
+use Files::{Folder, OpenClip, OpenClipTokenizer, Tokenizer, Torch};
 
 macro_rules! known {
     ($name:literal, $repo:literal, $files:ident) => {
@@ -66,6 +68,14 @@ pub const KNOWN: &[Known] = &[
     known!("clip-vit-large-patch14-336", "openai/clip-vit-large-patch14-336", Folder),
     known!("clip-vit-b-32-laion2b", "laion/CLIP-ViT-B-32-laion2B-s34B-b79K", Folder),
     known!("clip-vit-h-14-laion2b", "laion/CLIP-ViT-H-14-laion2B-s32B-b79K", Folder),
+    known!(
+        "clip-vit-b-32-xlm-roberta-base",
+        "laion/CLIP-ViT-B-32-xlm-roberta-base-laion5B-s13B-b90k",
+        OpenClipTokenizer
+    ),
+    known!("metaclip-2-worldwide-s16", "facebook/metaclip-2-worldwide-s16", Tokenizer),
+    known!("metaclip-2-worldwide-m16", "facebook/metaclip-2-worldwide-m16", Tokenizer),
+    known!("metaclip-2-worldwide-b32", "facebook/metaclip-2-worldwide-b32", Tokenizer),
     known!("siglip-base-patch16-224", "google/siglip-base-patch16-224", Tokenizer),
     known!("siglip2-base-patch16-224", "google/siglip2-base-patch16-224", Tokenizer),
 ];
@@ -109,6 +119,10 @@ impl Known {
                 "open_clip_config.json and open_clip_model.safetensors (or \
                  open_clip_pytorch_model.bin)"
             }
+            OpenClipTokenizer => {
+                "open_clip_config.json, tokenizer.json and open_clip_model.safetensors (or \
+                 open_clip_pytorch_model.bin)"
+            }
             Torch => "clip_cn_rn50.pt",
         }
     }
@@ -140,6 +154,10 @@ mod tests {
             ("clip-vit-large-patch14-336", 428),
             ("clip-vit-b-32-laion2b", 151),
             ("clip-vit-h-14-laion2b", 986),
+            ("clip-vit-b-32-xlm-roberta-base", 366),
+            ("metaclip-2-worldwide-s16", 390),
+            ("metaclip-2-worldwide-m16", 538),
+            ("metaclip-2-worldwide-b32", 588),
             ("siglip-base-patch16-224", 203),
             ("siglip2-base-patch16-224", 375),
         ];

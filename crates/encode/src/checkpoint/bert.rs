@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::names::{Layout, Names};
+use super::names::{Layout, Names, TextNames};
 use super::{read_file, weight_files};
 use crate::arrays::{Array, Arrays};
-use crate::{Error, ModelConfig, Result};
+use crate::{Error, ModelConfig, NormPlace, Result};
 
 /// The weights under `text.` of `config` out of the folder of a `BertModel`, which may have more layers: the
 /// first ones are taken (<https://github.com/huggingface/transformers>, `models/bert/modeling_bert.py`).
@@ -15,8 +15,8 @@ use crate::{Error, ModelConfig, Result};
 /// # Errors
 /// The folder has no weights, or they are not of this architecture.
 pub fn bert(folder: &Path, config: &ModelConfig) -> Result<Arrays> {
-    let names = Names::new(Layout::Hf, config);
-    if !names.bert {
+    let names = Names::new(Layout::Hf, config, TextNames::Bert);
+    if config.text.norm != NormPlace::Post {
         let what = "a BERT normalises behind each sum: the architecture needs `norm` post";
         return Err(Error::malformed(folder, what));
     }

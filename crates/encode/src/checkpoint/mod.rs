@@ -13,6 +13,7 @@ mod layout;
 mod memory;
 mod names;
 mod positions;
+mod stored;
 pub(crate) mod tensors;
 mod timm;
 mod tokenizer;
@@ -23,6 +24,7 @@ mod write;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use tuwen_image::{Centre, ToRgb};
 use tuwen_text::token::Cleaning;
@@ -34,13 +36,13 @@ pub use bert::bert;
 pub use family::known_keys;
 use files::{module_tensors, only_torch_file, optional, read_file, read_json, weight_files};
 pub use layout::MODULES_FILE;
-use names::{Layout, Names};
+use names::{Layout, Names, TextNames};
 pub use positions::Resized;
 use tensors::{Blob, Raw};
 pub use timm::timm_vit;
 pub use tokenizer::TokenizerFile;
 pub use trim::Trimmed;
-use tuwen_nn::Rows;
+use tuwen_nn::{Rows, Table};
 pub use write::{Target, write};
 
 /// Files of HF's layout, in the order we look for them.
@@ -84,7 +86,7 @@ impl Checkpoint {
     ) -> Result<Self> {
         let blob = Blob::Static(bytes);
         let raws = tensors::safetensors(blob.clone(), path)?;
-        let names = Names::new(Layout::Tuwen, config);
+        let names = Names::new(Layout::Tuwen, config, TextNames::Clip);
         let tokenizer = (config.tokenizer == Tokenizer::File).then_some(tokenizer);
         let blobs = [blob].into_iter().chain(tokenizer.map(Blob::Static)).collect();
         let tokenizer = tokenizer.map(TokenizerFile::Inside);
@@ -145,9 +147,10 @@ impl Checkpoint {
     /// Our folder, or transformers'.
     fn open_described(folder: &Path, json: &serde_json::Value) -> Result<(ModelConfig, Self)> {
         let config_path = folder.join(CONFIG_FILE);
-        let (mut config, layout) = match json["model_type"].as_str() {
-            Some(kind) => (family::from_hf(kind, json, &config_path)?, Layout::Hf),
-            None => (ModelConfig::load(&config_path)?, Layout::Tuwen),
+        let (layout, (mut config, text)) = match json["model_type"].as_str() {
+            Some(kind) => (Layout::Hf, family::from_hf(kind, json, &config_path)?),
+            // Which has one way to name each weight.
+            None => (Layout::Tuwen, (ModelConfig::load(&config_path)?, TextNames::Clip)),
         };
         let files = weight_files(folder)?;
         let mut raws = BTreeMap::new();
@@ -159,7 +162,7 @@ impl Checkpoint {
             // A CLIP of ours that was trained with a sigmoid loss: transformers' has no such weight.
             config.sigmoid = config.vision != Vision::Probe && raws.contains_key("logit_bias");
         }
-        let names = Names::new(layout, &config);
+        let names = Names::new(layout, &config, text);
         let blobs = files.into_iter().map(Blob::File).collect();
         let torchvision = layout == Layout::Hf && family::names_torchvision(folder);
         let checkpoint = Self { torchvision, ..Self::new(raws, names, blobs) };
@@ -180,23 +183,24 @@ impl Checkpoint {
         };
         let (raws, note) = module_tensors(&file)?;
         let shape = |name: &str| Some(&raws.get(name)?.shape[..]);
-        let mut config = family::from_open_clip(&shape, &path, &json)?;
+        let (mut config, text) = family::from_open_clip(&shape, &path, &json)?;
         if let Some(name) = folder.file_name() {
             config.name = name.to_string_lossy().into_owned();
         }
-        let names = Names::new(Layout::OpenAi, &config);
+        let names = Names::new(Layout::OpenAi, &config, text);
         let checkpoint = Self::new(raws, names, vec![Blob::File(file)]);
         Ok((config.clone(), checkpoint.noted(note).with_tokenizer(&config, folder)))
     }
 
     fn open_file(path: &Path) -> Result<(ModelConfig, Self)> {
         let (raws, note) = module_tensors(path)?;
-        let mut config = family::from_shapes(&|name| Some(&raws.get(name)?.shape[..]), path)?;
+        let shape = |name: &str| Some(&raws.get(name)?.shape[..]);
+        let (mut config, text) = family::from_shapes(&shape, path)?;
         config.sigmoid = raws.contains_key("logit_bias");
-        let names = Names::new(Layout::OpenAi, &config);
+        let names = Names::new(Layout::OpenAi, &config, text);
         // OpenAI's own files are scripted, or at least hold what its module records.
         let openai = raws.contains_key("input_resolution") || tensors::is_scripted(path);
-        if !names.bert && !openai {
+        if text != TextNames::Bert && !openai {
             return Err(family::needs_configuration(path));
         }
         let blobs = vec![Blob::File(path.to_path_buf())];
@@ -292,6 +296,14 @@ impl Checkpoint {
         }
     }
 
+    /// The one tensor that a weight is stored as, with its name, where nothing has to be turned or put together.
+    fn as_it_is(&self, name: &str) -> Option<(String, &Raw)> {
+        let origin = self.names.origin(name).filter(|origin| !origin.transposed)?;
+        let [part] = <[String; 1]>::try_from(origin.parts).ok()?;
+        let raw = self.raws.get(&part)?;
+        Some((part, raw))
+    }
+
     /// The tensors of a weight, and its shape as it will be.
     fn parts(&self, name: &str, origin: &names::Origin) -> Result<(Vec<&Raw>, Vec<usize>)> {
         let find =
@@ -333,14 +345,22 @@ impl Weights<'static> for &Checkpoint {
     }
 
     fn rows(&self, name: &str) -> Result<(Vec<usize>, Rows<'static>)> {
-        let origin = self.names.origin(name).filter(|origin| !origin.transposed);
-        if let Some([part]) = origin.as_ref().map(|origin| &origin.parts[..])
-            && let Some(raw) = self.raws.get(part)
-            && let Some(rows) = raw.rows(part)?
+        if let Some((part, raw)) = self.as_it_is(name)
+            && let Some(rows) = raw.rows(&part)?
         {
             return Ok((raw.shape.clone(), rows));
         }
         let (shape, values) = self.find(name)?;
         Ok((shape, Rows::Floats(values)))
+    }
+
+    fn table(&self, name: &str) -> Result<(Vec<usize>, Table<'static>)> {
+        if let Some((part, raw)) = self.as_it_is(name)
+            && let Some(stored) = raw.stored(&part)?
+        {
+            return Ok((raw.shape.clone(), Table::Stored(Arc::new(stored))));
+        }
+        let (shape, rows) = self.rows(name)?;
+        Ok((shape, Table::Here(rows)))
     }
 }

@@ -31,21 +31,21 @@ pub(crate) enum Blob {
 /// One tensor of a checkpoint.
 #[derive(Clone, Debug)]
 pub(crate) struct Raw {
-    blob: Blob,
+    pub(super) blob: Blob,
     /// First byte of the storage.
-    start: u64,
-    element: ElementType,
+    pub(super) start: u64,
+    pub(super) element: ElementType,
     /// Sizes of the axes.
     pub(crate) shape: Vec<usize>,
     /// Distances between neighbours, in values; none when row-major.
-    strides: Option<Vec<usize>>,
+    pub(super) strides: Option<Vec<usize>>,
     /// Of 8 bits, what the values of each row are multiplied with.
     scales: Option<Box<Raw>>,
 }
 
 /// How values are stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum ElementType {
+pub(super) enum ElementType {
     F32,
     F16,
     Bf16,
@@ -57,11 +57,26 @@ enum ElementType {
 
 impl ElementType {
     /// Bytes of a value.
-    fn width(&self) -> usize {
+    pub(super) fn width(&self) -> usize {
         match self {
             Self::F32 => 4,
             Self::F16 | Self::Bf16 => 2,
             Self::I8 | Self::Other(_) => 1,
+        }
+    }
+
+    /// Puts the values that `bytes` stand for behind `values`. What is none of the known types is read as bf16.
+    pub(super) fn append(&self, bytes: &[u8], values: &mut Vec<f32>) {
+        let (quads, pairs) = (bytes.as_chunks::<4>().0, bytes.as_chunks::<2>().0);
+        match self {
+            Self::F32 => values.extend(quads.iter().map(|&b| f32::from_le_bytes(b))),
+            // The slice conversion uses the processor's own, where it has one.
+            Self::F16 => {
+                let halves: Vec<f16> = pairs.iter().map(|&b| f16::from_le_bytes(b)).collect();
+                values.extend(halves.to_f32_vec());
+            }
+            Self::I8 => values.extend(bytes.iter().map(|&b| f32::from(b as i8))),
+            _ => values.extend(pairs.iter().map(|&b| bf16::from_le_bytes(b).to_f32())),
         }
     }
 }
@@ -137,17 +152,7 @@ impl Raw {
             let len = PIECE.min(stored - first) * width;
             let bytes = self.blob.read(self.start + (first * width) as u64, len)?;
             let done = values.len();
-            let (quads, pairs) = (bytes.as_chunks::<4>().0, bytes.as_chunks::<2>().0);
-            match self.element {
-                ElementType::F32 => values.extend(quads.iter().map(|&b| f32::from_le_bytes(b))),
-                // The slice conversion uses the processor's own, where it has one.
-                ElementType::F16 => {
-                    let halves: Vec<f16> = pairs.iter().map(|&b| f16::from_le_bytes(b)).collect();
-                    values.extend(halves.to_f32_vec());
-                }
-                ElementType::I8 => values.extend(bytes.iter().map(|&b| f32::from(b as i8))),
-                _ => values.extend(pairs.iter().map(|&b| bf16::from_le_bytes(b).to_f32())),
-            }
+            self.element.append(&bytes, &mut values);
             // While the piece is in the cache; a tensor that is read is a weight that counts.
             // Without an early end, so that the loop is one of vectors.
             if values[done..].iter().fold(false, |bad, value| bad | !value.is_finite()) {

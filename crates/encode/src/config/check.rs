@@ -74,13 +74,14 @@ impl ModelConfig {
             "`pool` end is for texts with a `pad` that is attended to; without one it is last"
         } else if self.end == Some(0) && self.pad.is_none() {
             "`end` is token 0, which stands for no token behind a text: give a `pad`"
+        } else if self.masked.is_some() && (self.pad.is_some() || self.causal) {
+            "`masked` is for texts whose padding is not attended to, without a causal mask"
         } else if self.strip.is_some() && self.pad.is_none() {
             "`strip` makes a token 0, which stands for no token behind a text: give a `pad`"
         } else if (self.words > 0 || !self.prefix.is_empty()) && self.pool != Pool::Mean {
             "`words` and `prefix` are for `pool` mean"
-        } else if !self.prefix.is_empty() && self.context + self.prefix.len() > self.position_rows()
-        {
-            "`context` and `prefix` together are more than `positions`"
+        } else if self.first_position() + self.context + self.prefix.len() > self.position_rows() {
+            "`context`, `prefix` and the positions up to `masked` together are more than `positions`"
         } else if self.prefix.iter().any(|&id| id as usize >= self.vocab) {
             "`prefix` has a token that is beyond `vocab`"
         } else if self.fold_width && self.tokenizer != Tokenizer::WordPiece {
@@ -108,6 +109,8 @@ impl ModelConfig {
             ("text.layers", self.text.layers, 1 << 10),
             ("text.mlp", self.text.mlp, 1 << 18),
             ("words", self.words, 1 << 16),
+            ("masked", self.masked.unwrap_or(0) as usize, 1 << 10),
+            ("text_hidden", self.text_hidden, 1 << 18),
             ("vocab", self.vocab, 1 << 24),
             ("context", self.context, 1 << 20),
             ("positions", self.positions, 1 << 20),

@@ -72,9 +72,16 @@ pub struct ModelConfig {
     /// What fills a text up to `context`, for towers that attend to that too (SigLIP).
     #[serde(default, skip_serializing_if = "is_default")]
     pub pad: Option<u32>,
+    /// A token that stands for nothing wherever a text has it: it is left out, and the positions of the others count
+    /// from the one behind its number (RoBERTa's padding 1, positions from 2).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub masked: Option<u32>,
     /// Which tokens become the text's feature.
     #[serde(default)]
     pub pool: Pool,
+    /// Width of a hidden layer with GELU and without biases before the text's projection (open_clip's `mlp`); 0 is none.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub text_hidden: usize,
     /// Whether the text's projection has a bias (SigLIP).
     #[serde(default, skip_serializing_if = "is_default")]
     pub text_proj_bias: bool,
@@ -250,7 +257,9 @@ impl ModelConfig {
             end: None,
             strip: None,
             pad: None,
+            masked: None,
             pool: Pool::Mean,
+            text_hidden: 0,
             text_proj_bias: false,
             causal: false,
             sigmoid: false,
@@ -313,6 +322,11 @@ impl ModelConfig {
     /// Width of a text's feature: the tower's, and the bag of words behind it.
     pub fn text_feature(&self) -> usize {
         self.text.width + self.words
+    }
+
+    /// The row of the text tower's position table that a text's first token has.
+    pub fn first_position(&self) -> usize {
+        self.masked.map_or(0, |masked| masked as usize + 1)
     }
 
     /// Rows of the text tower's position table.

@@ -9,14 +9,14 @@ use std::sync::OnceLock;
 use crate::{Batch, Encoder, Output, TextInput};
 use tuwen_files::Error as DataError;
 use tuwen_image::{Preprocess, RgbImage};
-use tuwen_nn::{Linear, Rows, math};
+use tuwen_nn::{Linear, Rows, Table, Tape, Value, math};
 use tuwen_text::token::Tokens;
 
 use crate::arrays::Arrays;
 use crate::checkpoint::digest::{description, digits};
 use crate::checkpoint::{Checkpoint, TokenizerFile};
 use crate::layers::{Weights, linear};
-use crate::towers::{AnyImageTower, Record, TextTower};
+use crate::towers::{AnyImageTower, Record, TextHead, TextTower};
 use crate::{Error, ModelConfig, Result, Tokenizer};
 
 use texts::Lost;
@@ -37,7 +37,7 @@ pub struct CpuEncoder {
     /// That, and what the user chose for texts.
     fingerprint: String,
     image: OnceLock<(AnyImageTower<'static>, Option<Linear<'static>>)>,
-    text: OnceLock<(TextTower<'static>, Linear<'static>)>,
+    text: OnceLock<(TextTower<'static>, TextHead<'static>)>,
     tokens: OnceLock<Tokens>,
     /// The model's own tokenizer, where it has one.
     tokenizer: Option<TokenizerFile>,
@@ -72,6 +72,16 @@ impl Weights<'static> for &Source {
                 Ok((shape, Rows::Floats(values)))
             }
             Source::File(checkpoint) => checkpoint.rows(name),
+        }
+    }
+
+    fn table(&self, name: &str) -> Result<(Vec<usize>, Table<'static>)> {
+        match self {
+            Source::Memory(_) => {
+                let (shape, rows) = self.rows(name)?;
+                Ok((shape, Table::Here(rows)))
+            }
+            Source::File(checkpoint) => checkpoint.table(name),
         }
     }
 }
@@ -216,10 +226,10 @@ impl CpuEncoder {
         Ok(self.image.get().expect("just set"))
     }
 
-    fn text_tower(&self) -> Result<&(TextTower<'static>, Linear<'static>)> {
+    fn text_tower(&self) -> Result<&(TextTower<'static>, TextHead<'static>)> {
         if self.text.get().is_none() {
             let tower = TextTower::new(&self.config, &self.source)?;
-            let head = linear(&&self.source, "heads.text_proj", self.config.text_proj_bias)?;
+            let head = TextHead::new(&self.config, &&self.source)?;
             let _ = self.text.set((tower, head));
         }
         Ok(self.text.get().expect("just set"))
@@ -247,14 +257,19 @@ impl CpuEncoder {
     }
 }
 
-/// Features to unit vectors of the common space.
-fn project(features: Vec<f32>, rows: usize, head: Option<&Linear<'_>>, dim: usize) -> Vec<f32> {
-    let mut out = features;
-    if let Some(head) = head {
-        let features = std::mem::take(&mut out);
-        out = vec![0.0; rows * head.out()];
-        head.forward(&features, &mut out);
-    }
+/// Features of `rows` items, projected, as unit vectors of the common space.
+fn project<'w>(
+    features: Vec<f32>,
+    rows: usize,
+    head: impl FnOnce(&mut Tape<'w>, &Value) -> Value,
+) -> Vec<f32> {
+    let mut tape = Tape::forward_only();
+    let width = features.len() / rows.max(1);
+    let features = tape.leaf(features, width, false);
+    let projected = head(&mut tape, &features);
+    let dim = projected.width().max(1);
+    drop(features);
+    let mut out = projected.into_vec();
     out.chunks_exact_mut(dim).for_each(normalise);
     out
 }
@@ -299,7 +314,10 @@ impl CpuEncoder {
         let (tower, head) = self.image_tower().map_err(failed)?;
         let features = tower.forward(&pixels, None, Record::No).features;
         let rows = match wanted {
-            Output::Embedding => project(features, images.len(), head.as_ref(), self.dim()),
+            Output::Embedding => project(features, images.len(), |tape, features| match head {
+                Some(head) => tape.linear(features, head),
+                None => features.clone(),
+            }),
             Output::Feature => features,
         };
         self.finite(&rows, images.len(), |row| format!("picture {} of {}", row + 1, images.len()))?;
@@ -311,9 +329,11 @@ impl CpuEncoder {
         self.lost.count(texts);
         let ids: Vec<&[u32]> = texts.iter().flat_map(|t| &t.pieces).map(Vec::as_slice).collect();
         let (tower, head) = self.text_tower().map_err(failed)?;
-        let features = tower.forward(&ids, Record::No).features;
+        let features = tower.try_forward(&ids, Record::No).map_err(failed)?.features;
         let rows = match wanted {
-            Output::Embedding => project(features, ids.len(), Some(head), self.dim()),
+            Output::Embedding => {
+                project(features, ids.len(), |tape, features| head.project(tape, features))
+            }
             Output::Feature => features,
         };
         self.finite(&rows, ids.len(), |row| {

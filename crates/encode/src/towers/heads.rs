@@ -1,7 +1,7 @@
 //! Features to the common space, and the scale of the logits: small, and where a loss acts.
 
 use tuwen_gemm::Precision;
-use tuwen_nn::{Linear, Tape, Value, Weight};
+use tuwen_nn::{Activation, Linear, Tape, Value, Weight};
 
 use crate::layers::{Weights, linear_with, weight_of};
 use crate::{ModelConfig, Result};
@@ -10,11 +10,17 @@ use crate::{ModelConfig, Result};
 pub struct Heads<'a> {
     /// None where the image tower's feature is in the common space already (SigLIP).
     image: Option<Linear<'a>>,
-    text: Linear<'a>,
+    text: TextHead<'a>,
     /// Logarithm of the inverse temperature, (1).
     pub logit_scale: Weight<'a>,
     /// Added to the logits by the sigmoid loss only, (1).
     pub logit_bias: Weight<'a>,
+}
+
+/// The text tower's way into the common space: a matrix, or two with GELU between them.
+pub struct TextHead<'a> {
+    hidden: Option<Linear<'a>>,
+    proj: Linear<'a>,
 }
 
 impl<'a> Heads<'a> {
@@ -27,7 +33,7 @@ impl<'a> Heads<'a> {
         let image = config.image_proj_bias().map(|bias| find("heads.image_proj", bias));
         Ok(Self {
             image: image.transpose()?,
-            text: find("heads.text_proj", config.text_proj_bias)?,
+            text: TextHead::new(config, &weights)?,
             logit_scale: weight_of(&weights, "heads.logit_scale".to_owned())?,
             logit_bias: weight_of(&weights, "heads.logit_bias".to_owned())?,
         })
@@ -46,7 +52,33 @@ impl<'a> Heads<'a> {
 
     /// Features of the text tower, (B, W), as unit vectors, (B, D).
     pub fn texts<'w>(&'w self, tape: &mut Tape<'w>, features: &Value) -> Value {
-        let projected = tape.linear(features, &self.text);
+        let projected = self.text.project(tape, features);
         tape.normalise(&projected)
+    }
+}
+
+impl<'a> TextHead<'a> {
+    /// The weights under `heads.text_hidden`, where the architecture has such, and `heads.text_proj`.
+    ///
+    /// # Errors
+    /// One is missing.
+    pub fn new(config: &ModelConfig, weights: &dyn Weights<'a>) -> Result<Self> {
+        let find = |name: &str, bias| linear_with(weights, name, bias, Precision::F32);
+        let hidden = (config.text_hidden > 0).then(|| find("heads.text_hidden", false));
+        Ok(Self {
+            hidden: hidden.transpose()?,
+            proj: find("heads.text_proj", config.text_proj_bias)?,
+        })
+    }
+
+    /// (B, W) to (B, D).
+    pub fn project<'w>(&'w self, tape: &mut Tape<'w>, features: &Value) -> Value {
+        match &self.hidden {
+            Some(hidden) => {
+                let hidden = tape.linear(features, hidden);
+                tape.active_linear(&hidden, Activation::Gelu, &self.proj)
+            }
+            None => tape.linear(features, &self.proj),
+        }
     }
 }

@@ -21,7 +21,7 @@ use crate::layers::Weights;
 use crate::params::Part;
 use crate::{Error, ModelConfig, Result, Vision};
 
-pub use heads::Heads;
+pub use heads::{Heads, TextHead};
 pub use image::ImageTower;
 pub use resnet::ResNetTower;
 pub use text::TextTower;

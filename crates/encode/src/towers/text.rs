@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use tuwen_nn::{Rows, Spans, Weight, math};
+use tuwen_nn::{Fetched, Spans, Table, Weight, math};
 use tuwen_text::token::unpadded;
 
 use super::words::BagOfWords;
@@ -12,12 +12,15 @@ use crate::arrays::Arrays;
 use crate::block::{Depth, OutputRows, Stack};
 use crate::config::Pool;
 use crate::layers::{Weights, weight_of};
-use crate::{ModelConfig, Result};
+use crate::{Error, ModelConfig, Result};
+
+/// Why a pass over weights in memory does not fail.
+const READABLE: &str = "the table of tokens is in memory or can be read";
 
 /// The text tower on the CPU.
 pub struct TextTower<'a> {
     stack: Stack<'a>,
-    token_embed: Rows<'a>,
+    token_embed: Table<'a>,
     tokens_learn: bool,
     pos_embed: Weight<'a>,
     /// BERT's token types; all tokens are of the first.
@@ -25,6 +28,12 @@ pub struct TextTower<'a> {
     pool: Pool,
     /// What texts are filled with, where that is attended to as the tokens are.
     pad: Option<u32>,
+    /// A token that is left out.
+    masked: Option<u32>,
+    /// The row of the table of positions that is a text's first.
+    first_position: usize,
+    /// The token whose first occurrence is the end of a text, where what lies behind it cannot be seen.
+    end: Option<u32>,
     /// Tokens behind the first one of each text.
     prefix: Vec<u32>,
     words: Option<BagOfWords<'a>>,
@@ -40,12 +49,16 @@ impl<'a> TextTower<'a> {
         let types = || weight_of(&weights, "text.type_embed".to_owned());
         Ok(Self {
             stack: Stack::new(&config.text, config.causal, &weights, "text")?,
-            token_embed: weights.rows("text.token_embed.weight")?.1,
+            token_embed: weights.table("text.token_embed.weight")?.1,
             tokens_learn: weights.learns("text.token_embed.weight"),
             pos_embed: weight_of(&weights, "text.pos_embed".to_owned())?,
             type_embed: (config.token_types > 0).then(types).transpose()?,
             pool: config.pool,
             pad: config.pad,
+            masked: config.masked,
+            first_position: config.first_position(),
+            // A text may hold the token itself; transformers and open_clip take the feature at the first one.
+            end: config.end.filter(|_| config.causal && config.pool == Pool::Last),
             prefix: config.prefix.clone(),
             words: BagOfWords::find(config, &weights)?,
             width: config.text.width,
@@ -55,12 +68,23 @@ impl<'a> TextTower<'a> {
     /// # Shapes
     /// `texts`: B lists of ids, unpadded or padded with 0 at the end, which is cut; with
     /// `config.pad` as they are. The features are (B, W), with a bag of words behind each.
-    pub fn forward(&self, texts: &[&[u32]], record: Record) -> Pass<'_> {
-        let mut pass = self.deep(texts, record);
+    ///
+    /// # Errors
+    /// The table of tokens lies in a file that cannot be read any more.
+    pub fn try_forward(&self, texts: &[&[u32]], record: Record) -> Result<Pass<'_>> {
+        let mut pass = self.try_deep_with(texts, record, &Wanted::default())?;
         if let Some(words) = &self.words {
             pass.features = words.beside(&pass.features, texts);
         }
-        pass
+        Ok(pass)
+    }
+
+    /// The same of weights in memory.
+    ///
+    /// # Panics
+    /// Where [`Self::try_forward`] gives an error, as the functions that follow.
+    pub fn forward(&self, texts: &[&[u32]], record: Record) -> Pass<'_> {
+        self.try_forward(texts, record).expect(READABLE)
     }
 
     /// The same without the bag of words: (B, W) of the transformer.
@@ -70,10 +94,16 @@ impl<'a> TextTower<'a> {
 
     /// The same with more than features.
     pub fn deep_with(&self, texts: &[&[u32]], record: Record, wanted: &Wanted) -> Pass<'_> {
+        self.try_deep_with(texts, record, wanted).expect(READABLE)
+    }
+
+    fn try_deep_with(&self, texts: &[&[u32]], record: Record, wanted: &Wanted) -> Result<Pass<'_>> {
         let texts = self.attended(texts);
+        let ids = texts.iter().flat_map(|ids| ids.iter().map(|&id| id as usize));
+        let table = self.token_embed.fetch(ids, self.width).map_err(Error::Row)?;
         let rows: Vec<usize> = texts.iter().map(|ids| ids.len()).collect();
-        run(cut(&rows), record, wanted, |items, tape| {
-            let (rows, spans) = self.embed(&texts[items]);
+        Ok(run(cut(&rows), record, wanted, |items, tape| {
+            let (rows, spans) = self.embed(&table, &texts[items]);
             let learns = wanted.input_gradient || self.embeddings_learn();
             let input = tape.leaf(rows, self.width, learns);
             let every = wanted.all_rows();
@@ -95,7 +125,7 @@ impl<'a> TextTower<'a> {
             };
             let features = self.stack.finish(tape, pooled);
             Found { input: Some(input), features, spans, tokens, hidden }
-        })
+        }))
     }
 
     fn embeddings_learn(&self) -> bool {
@@ -103,12 +133,19 @@ impl<'a> TextTower<'a> {
         self.tokens_learn || self.pos_embed.learns || types
     }
 
-    /// The ids of each text as the transformer gets them: without padding, with the prefix.
+    /// The ids of each text as the transformer gets them: without padding or what is masked, with the prefix.
     fn attended<'t>(&self, texts: &[&'t [u32]]) -> Vec<Cow<'t, [u32]>> {
+        let is_masked = |id: &u32| Some(*id) == self.masked;
         let one = |ids: &&'t [u32]| {
             let ids = if self.pad.is_some() { ids } else { unpadded(ids) };
+            let end = self.end.and_then(|end| ids.iter().position(|&id| id == end));
+            let ids = end.map_or(ids, |end| &ids[..=end]);
+            let ids = match ids.iter().any(is_masked) {
+                true => Cow::Owned(ids.iter().copied().filter(|id| !is_masked(id)).collect()),
+                false => Cow::Borrowed(ids),
+            };
             match self.prefix.is_empty() || ids.is_empty() {
-                true => Cow::Borrowed(ids),
+                true => ids,
                 false => Cow::Owned([&ids[..1], &self.prefix, &ids[1..]].concat()),
             }
         };
@@ -138,15 +175,20 @@ impl<'a> TextTower<'a> {
         places
     }
 
-    fn embed(&self, texts: &[Cow<'_, [u32]>]) -> (Vec<f32>, Vec<Range<usize>>) {
+    fn embed(
+        &self,
+        table: &Fetched<'_>,
+        texts: &[Cow<'_, [u32]>],
+    ) -> (Vec<f32>, Vec<Range<usize>>) {
         let width = self.width;
         let (mut x, mut spans) = (Vec::new(), Vec::new());
         for ids in texts {
             let start = x.len() / width;
             for place in self.places(ids) {
-                x.extend_from_slice(&self.pos_embed.values[place * width..][..width]);
+                let position = self.first_position + place;
+                x.extend_from_slice(&self.pos_embed.values[position * width..][..width]);
                 let row = x.len() - width;
-                self.token_embed.add(ids[place] as usize, &mut x[row..]);
+                table.add(ids[place] as usize, &mut x[row..]);
             }
             spans.push(start..x.len() / width);
         }
@@ -209,7 +251,7 @@ impl<'a> TextTower<'a> {
         if self.pos_embed.learns {
             let dpos = grads.slot(&self.pos_embed.name, &self.pos_embed.shape);
             for (&(_, at), row) in places.iter().zip(rows()) {
-                math::add(&mut dpos[at * width..][..width], row);
+                math::add(&mut dpos[(self.first_position + at) * width..][..width], row);
             }
         }
         if let Some(types) = self.type_embed.as_ref().filter(|types| types.learns) {

@@ -4,8 +4,9 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use tuwen_encode::towers::{AnyImageTower, Record, TextTower};
+use tuwen_encode::towers::{AnyImageTower, Heads, Record, TextTower};
 use tuwen_encode::{Checkpoint, Weights};
+use tuwen_nn::Tape;
 
 pub fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
@@ -35,17 +36,12 @@ pub fn outputs(path: &Path, pictures: u32, ids: &[Vec<u32>], record: Record) -> 
     let size = config.preprocess.size;
     let tower = AnyImageTower::new(&config, &checkpoint).expect("the image tower");
     let features = tower.forward(&pixels(pictures * 3 * size * size), None, Record::No).features;
-    let head = config.image_proj_bias().map(|bias| {
-        let bias = bias.then(|| find("heads.image_proj.bias"));
-        (find("heads.image_proj.weight"), bias)
-    });
-    let image = project(&features, head, config.image.width);
+    let heads = Heads::new(&config, &checkpoint).expect("both heads");
+    let image = rows(features, config.image.width, |tape, x| heads.images(tape, x));
     let ids: Vec<&[u32]> = ids.iter().map(Vec::as_slice).collect();
     let tower = TextTower::new(&config, &checkpoint).expect("the text tower");
     let features = tower.forward(&ids, record).features;
-    let bias = config.text_proj_bias.then(|| find("heads.text_proj.bias"));
-    let head = Some((find("heads.text_proj.weight"), bias));
-    let text = project(&features, head, config.text.width);
+    let text = rows(features, config.text_feature(), |tape, x| heads.texts(tape, x));
     let (scale, bias) = (find("heads.logit_scale")[0].exp(), find("heads.logit_bias")[0]);
     let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
     let logits = image
@@ -55,22 +51,16 @@ pub fn outputs(path: &Path, pictures: u32, ids: &[Vec<u32>], record: Record) -> 
     Outputs { image, text, logits }
 }
 
-type Head = (Vec<f32>, Option<Vec<f32>>);
-
-fn project(features: &[f32], head: Option<Head>, width: usize) -> Vec<Vec<f32>> {
-    let project = |row: &[f32]| {
-        let dot = |w: &[f32]| row.iter().zip(w).map(|(a, b)| a * b).sum::<f32>();
-        let mut out = match &head {
-            Some((weight, _)) => weight.chunks_exact(width).map(dot).collect(),
-            None => row.to_vec(),
-        };
-        if let Some((_, Some(bias))) = &head {
-            out.iter_mut().zip(bias).for_each(|(value, bias)| *value += bias);
-        }
-        let length = out.iter().map(|v| v * v).sum::<f32>().sqrt();
-        out.into_iter().map(|v| v / length).collect()
-    };
-    features.chunks_exact(width).map(project).collect()
+/// The rows that a head makes of features.
+fn rows<'w>(
+    features: Vec<f32>,
+    width: usize,
+    head: impl FnOnce(&mut Tape<'w>, &tuwen_nn::Value) -> tuwen_nn::Value,
+) -> Vec<Vec<f32>> {
+    let mut tape = Tape::forward_only();
+    let features = tape.leaf(features, width, false);
+    let found = head(&mut tape, &features);
+    found.chunks_exact(found.width()).map(<[f32]>::to_vec).collect()
 }
 
 pub fn close(what: &str, found: &[Vec<f32>], wanted: &Value, bound: f32) {

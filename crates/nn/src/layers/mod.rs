@@ -1,6 +1,7 @@
 //! Weights, ready to be multiplied with: what operations take beside their inputs.
 
 mod linear;
+mod rows;
 mod table;
 
 use std::borrow::Cow;
@@ -8,7 +9,8 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 pub use linear::{Adapter, Linear};
-pub use table::Rows;
+pub use rows::Rows;
+pub use table::{Fetched, StoredRows, Table};
 
 use crate::grads::Grads;
 use crate::math;

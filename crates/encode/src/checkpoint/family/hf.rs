@@ -7,16 +7,18 @@ use tuwen_image::{Centre, Filter, Geometry, Preprocess, ToRgb};
 use tuwen_text::token::END_OF_TEXT;
 
 use super::keys::{Section, hf};
-use super::{Image, Text, assemble, pictures, words};
+use super::{Image, Text, TextNames, assemble, pictures, words};
 use crate::{
     Activation, Error, ModelConfig, NormPlace, Pool, Result, Tokenizer, TowerConfig, Vision,
 };
 
 /// Entries of Gemma's vocabulary, SigLIP 2's.
 const GEMMA: usize = 256_000;
+/// The `model_type` of a CLIP that reads other words.
+const META_CLIP_2: &str = "metaclip_2";
 
 /// Reads a transformers configuration of the family `kind`, and what a user should know of it.
-pub(crate) fn from_hf(kind: &str, json: &Value, path: &Path) -> Result<ModelConfig> {
+pub(crate) fn from_hf(kind: &str, json: &Value, path: &Path) -> Result<(ModelConfig, TextNames)> {
     if let Some(what) = other_family(kind) {
         return Err(Error::malformed(path, what));
     }
@@ -31,14 +33,19 @@ pub(crate) fn from_hf(kind: &str, json: &Value, path: &Path) -> Result<ModelConf
     let folder = path.parent();
     let name = folder.and_then(Path::file_name);
     let name = name.map_or(kind.to_owned(), |name| name.to_string_lossy().into_owned());
+    let names = if kind == "chinese_clip" { TextNames::Bert } else { TextNames::Clip };
     let mut config = match kind {
         "siglip" => sig_lip(name, &vision, &words)?,
         _ => {
             let image = vit(&vision, &Defaults::new([768, 12, 12, 3072], 1e-5, "quick_gelu"), 32)?;
-            let text = if kind == "clip" { clip(&words)? } else { bert(&words)? };
+            let text = if names == TextNames::Bert { bert(&words)? } else { clip(&words)? };
             assemble(name, top.number("projection_dim", 512)?, image, text)
         }
     };
+    if kind == META_CLIP_2 {
+        // The words of 300 languages, XLM-V's or mT5's: <https://arxiv.org/abs/2507.22062>.
+        config.tokenizer = Tokenizer::File;
+    }
     // transformers converts first, and puts transparent pictures on white paper.
     config.preprocess.to_rgb = ToRgb::First;
     if config.preprocess.geometry == Geometry::CentreCrop {
@@ -48,21 +55,28 @@ pub(crate) fn from_hf(kind: &str, json: &Value, path: &Path) -> Result<ModelConf
         pictures::read(&mut config.preprocess, kind, folder)?;
         words::read(&mut config, kind, folder)?;
     }
-    if kind == "clip" {
-        end_of_text(&mut config, &words)?;
+    match kind {
+        "clip" => end_of_text(&mut config, &words)?,
+        // Unlike CLIP's, its class takes the number for what it is, also where it is 2.
+        META_CLIP_2 => {
+            config.end = Some(words.number("eos_token_id", END_OF_TEXT as usize)? as u32);
+        }
+        _ => {}
     }
-    Ok(config)
+    Ok((config, names))
 }
 
 /// What a `model_type` that is none of ours is, in words.
 fn other_family(kind: &str) -> Option<String> {
     let is = match kind {
-        "clip" | "chinese_clip" | "siglip" => return None,
+        "clip" | "chinese_clip" | META_CLIP_2 | "siglip" => return None,
         "siglip2" => {
             "SigLIP 2 with any aspect ratio (naflex); the ones with a fixed resolution are"
         }
         "clip_text_model"
         | "clip_vision_model"
+        | "metaclip_2_text_model"
+        | "metaclip_2_vision_model"
         | "siglip_text_model"
         | "siglip_vision_model"
         | "chinese_clip_text_model"
@@ -79,7 +93,7 @@ fn other_family(kind: &str) -> Option<String> {
         _ => "another architecture;",
     };
     Some(format!(
-        "model_type `{kind}` is not supported: it is {is} clip, chinese_clip and siglip are \
+        "model_type `{kind}` is not supported: it is {is} clip, chinese_clip, metaclip_2 and siglip are \
          supported (SigLIP 2 with a fixed resolution is of type siglip)"
     ))
 }
@@ -137,6 +151,7 @@ fn vit(json: &Section<'_>, default: &Defaults, patch: usize) -> Result<Image> {
 
 fn clip(json: &Section<'_>) -> Result<Text> {
     Ok(Text {
+        names: TextNames::Clip,
         tower: tower(json, &Defaults::new([512, 12, 8, 2048], 1e-5, "quick_gelu"))?,
         vocab: json.number("vocab_size", 49_408)?,
         positions: json.number("max_position_embeddings", 77)?,
@@ -148,6 +163,7 @@ fn bert(json: &Section<'_>) -> Result<Text> {
     let mut tower = tower(json, &Defaults::new([768, 12, 12, 3072], 1e-12, "gelu"))?;
     tower.norm = NormPlace::Post;
     Ok(Text {
+        names: TextNames::Bert,
         tower,
         vocab: json.number("vocab_size", 30_522)?,
         positions: json.number("max_position_embeddings", 512)?,
@@ -184,6 +200,7 @@ fn sig_lip(name: String, vision: &Section<'_>, words: &Section<'_>) -> Result<Mo
     let base = Defaults::new([768, 12, 12, 3072], 1e-6, "gelu_pytorch_tanh");
     let image = vit(vision, &base, 16)?;
     let text = Text {
+        names: TextNames::Clip,
         tower: tower(words, &base)?,
         vocab: words.number("vocab_size", 32_000)?,
         positions: words.number("max_position_embeddings", 64)?,

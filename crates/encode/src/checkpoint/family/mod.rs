@@ -1,5 +1,5 @@
 //! The architecture behind a checkpoint of others: from HF's `config.json` (`hf`, with `pictures` and
-//! `words` for what lies beside it), from open_clip's configuration (`open_clip`), or from the shapes
+//! `words` for what lies beside it), from open_clip's configuration (`open_clip`, `roberta`), or from the shapes
 //! of the tensors (`shapes`), as OpenAI's and cn_clip's own loaders do it. `keys` has a table of all
 //! keys of these files.
 
@@ -7,12 +7,14 @@ mod hf;
 mod keys;
 mod open_clip;
 mod pictures;
+mod roberta;
 mod shapes;
 mod words;
 
 use tuwen_image::{Filter, Geometry, Preprocess, ToRgb};
 
-use crate::{ModelConfig, NormPlace, Pool, Tokenizer, TowerConfig, Vision};
+use super::names::TextNames;
+use crate::{ModelConfig, Pool, Tokenizer, TowerConfig, Vision};
 
 pub(crate) use hf::from_hf;
 pub use keys::known_keys;
@@ -42,10 +44,10 @@ fn preprocess(size: usize, chinese: bool) -> Preprocess {
 
 /// Both towers, and what is the same in every CLIP.
 fn assemble(name: String, embed_dim: usize, image: Image, text: Text) -> ModelConfig {
-    let chinese = text.tower.norm == NormPlace::Post;
+    let (bert, chinese) = (text.names != TextNames::Clip, text.names == TextNames::Bert);
     let first_norm = image.vision == Vision::ClassToken;
     let image_tower = TowerConfig { first_norm, ..image.tower };
-    let text_tower = TowerConfig { first_norm: chinese, ..text.tower };
+    let text_tower = TowerConfig { first_norm: bert, ..text.tower };
     let preprocess = preprocess(image.size, chinese);
     ModelConfig {
         embed_dim,
@@ -57,7 +59,7 @@ fn assemble(name: String, embed_dim: usize, image: Image, text: Text) -> ModelCo
         positions: text.positions,
         token_types: text.token_types,
         pool: if chinese { Pool::First } else { Pool::Last },
-        causal: !chinese,
+        causal: !bert,
         tokenizer: if chinese { Tokenizer::WordPiece } else { Tokenizer::ClipBpe },
         ..ModelConfig::new(&name, image_tower, text_tower, preprocess)
     }
@@ -71,6 +73,7 @@ struct Image {
 }
 
 struct Text {
+    names: TextNames,
     tower: TowerConfig,
     vocab: usize,
     positions: usize,

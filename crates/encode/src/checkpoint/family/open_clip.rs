@@ -9,7 +9,7 @@ use tuwen_text::token::{Cleaning, END_OF_TEXT};
 use super::keys::{Section, open_clip};
 use super::pictures::triple;
 use super::shapes::{Shapes, from_shapes};
-use super::{MEAN, STD, words};
+use super::{MEAN, STD, TextNames, roberta, words};
 use crate::{
     Activation, Error, ImagePool, ModelConfig, Pool, Result, TOKENIZER_FILE, Tokenizer,
     TowerConfig, Vision,
@@ -20,7 +20,7 @@ pub(crate) fn from_open_clip<'s>(
     shape: &Shapes<'s>,
     path: &Path,
     json: &Value,
-) -> Result<ModelConfig> {
+) -> Result<(ModelConfig, TextNames)> {
     let object = |value: &Value| if value.is_null() { json!({}) } else { value.clone() };
     let (model, pixels) = (object(&json["model_cfg"]), object(&json["preprocess_cfg"]));
     let (vision, text) = (object(&model["vision_cfg"]), object(&model["text_cfg"]));
@@ -34,15 +34,15 @@ pub(crate) fn from_open_clip<'s>(
     text.check(&[open_clip::TEXT, open_clip::BLOCKS])?;
     pixels.check(&[open_clip::PREPROCESS])?;
 
-    let mut config = from_shapes(shape, path)?;
+    let (mut config, names) = from_shapes(shape, path)?;
     let quick = top.flag("quick_gelu", false)?;
     if config.vision == Vision::ClassToken {
         block(&mut config.image, &vision, quick)?;
         config.image.first_norm = !vision.flag("no_ln_pre", false)?;
         config.image_pool = image_pool(&vision)?;
     }
-    block(&mut config.text, &text, quick)?;
-    heads(&mut config, &vision, &text)?;
+    image_heads(&mut config, &vision)?;
+    let wrapped = roberta::is_wrapped(&text, names)?;
     let size = vision.side("image_size", 224)?;
     if size != config.preprocess.size as usize {
         let cure = format!(
@@ -52,10 +52,18 @@ pub(crate) fn from_open_clip<'s>(
         return Err(vision.refuse("image_size", cure));
     }
     read_pixels(&mut config.preprocess, &pixels)?;
-    read_text(&mut config, &text, path.parent().unwrap_or(Path::new("")))?;
-    config.text_proj_bias = text.flag("proj_bias", false)?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let own = read_tokenizer(&mut config, &text, folder)?;
+    if wrapped {
+        roberta::read(&mut config, &text, shape)?;
+    } else {
+        block(&mut config.text, &text, quick)?;
+        text_sizes(&mut config, &text)?;
+        read_text(&mut config, &text, own, folder)?;
+        config.text_proj_bias = text.flag("proj_bias", false)?;
+    }
     config.sigmoid = shape("logit_bias").is_some();
-    Ok(config)
+    Ok((config, names))
 }
 
 /// The non-linearity and the epsilon of a tower's blocks.
@@ -100,7 +108,7 @@ fn image_pool(vision: &Section<'_>) -> Result<ImagePool> {
     }
 }
 
-fn heads(config: &mut ModelConfig, vision: &Section<'_>, text: &Section<'_>) -> Result<()> {
+fn image_heads(config: &mut ModelConfig, vision: &Section<'_>) -> Result<()> {
     let width = vision.number("head_width", 64)?.max(1);
     config.image.heads = match config.vision {
         // The attention that pools is 32 times as wide as the configuration says.
@@ -109,6 +117,10 @@ fn heads(config: &mut ModelConfig, vision: &Section<'_>, text: &Section<'_>) -> 
         }
         _ => config.image.width / width,
     };
+    Ok(())
+}
+
+fn text_sizes(config: &mut ModelConfig, text: &Section<'_>) -> Result<()> {
     config.text.heads = text.number("heads", 8)?;
     let context = text.number("context_length", 77)?;
     if context != config.context {
@@ -142,8 +154,8 @@ fn read_pixels(preprocess: &mut Preprocess, json: &Section<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Tokenizer, mask and pooling.
-fn read_text(config: &mut ModelConfig, text: &Section<'_>, folder: &Path) -> Result<()> {
+/// The tokenizer and what happens to a text before it; whether it is the folder's own.
+fn read_tokenizer(config: &mut ModelConfig, text: &Section<'_>, folder: &Path) -> Result<bool> {
     let own = !text.word("hf_tokenizer_name", "")?.is_empty();
     if own {
         if !folder.join(TOKENIZER_FILE).exists() {
@@ -156,6 +168,11 @@ fn read_text(config: &mut ModelConfig, text: &Section<'_>, folder: &Path) -> Res
     if text.json["tokenizer_kwargs"]["strip_sep_token"] == true {
         config.strip = Some(words::special_token(folder, "sep_token")?);
     }
+    Ok(own)
+}
+
+/// Mask and pooling of open_clip's own text tower; `own`: whether the tokenizer is the folder's.
+fn read_text(config: &mut ModelConfig, text: &Section<'_>, own: bool, folder: &Path) -> Result<()> {
     config.causal = !text.flag("no_causal_mask", false)?;
     let pool = text.word("pool_type", "argmax")?;
     config.pool = match (pool, config.causal) {

@@ -3,21 +3,22 @@
 
 use std::path::Path;
 
-use super::{Image, Text, assemble};
+use super::{Image, Text, TextNames, assemble};
 use crate::{Activation, Error, ModelConfig, NormPlace, ResNet, Result, TowerConfig, Vision};
 
 /// The shape of a tensor, by name.
 pub(super) type Shapes<'s> = dyn Fn(&str) -> Option<&'s [usize]> + 's;
 
 /// Derives the architecture from the shapes of OpenAI's, open_clip's or cn_clip's tensors.
-pub(crate) fn from_shapes<'s>(shape: &Shapes<'s>, path: &Path) -> Result<ModelConfig> {
+pub(crate) fn from_shapes<'s>(shape: &Shapes<'s>, path: &Path) -> Result<(ModelConfig, TextNames)> {
     let (image, embed_dim) = match shape("visual.layer1.0.conv1.weight") {
         Some(&[width, ..]) => (res_net(shape, width, path)?, text_dim(shape, path)?),
         _ => (vit(shape, path)?, need(shape, "visual.proj", 2, path)?[1]),
     };
     let text = text(shape, path)?;
     let stem = path.file_stem().map_or("clip".into(), |stem| stem.to_string_lossy());
-    Ok(assemble(stem.into_owned(), embed_dim, image, text))
+    let names = text.names;
+    Ok((assemble(stem.into_owned(), embed_dim, image, text), names))
 }
 
 fn need<'s>(shape: &Shapes<'s>, name: &str, axes: usize, path: &Path) -> Result<&'s [usize]> {
@@ -65,15 +66,20 @@ fn vit<'s>(shape: &Shapes<'s>, path: &Path) -> Result<Image> {
 }
 
 fn text<'s>(shape: &Shapes<'s>, path: &Path) -> Result<Text> {
-    if let Some(words) = shape("bert.embeddings.word_embeddings.weight") {
-        let layer = "bert.encoder.layer";
+    let berts = [("bert", TextNames::Bert), ("transformer", TextNames::Wrapped)];
+    let bert = berts.into_iter().find_map(|(prefix, names)| {
+        Some((shape(&format!("{prefix}.embeddings.word_embeddings.weight"))?, prefix, names))
+    });
+    if let Some((words, prefix, names)) = bert {
+        let layer = format!("{prefix}.encoder.layer");
         let mlp = need(shape, &format!("{layer}.0.intermediate.dense.weight"), 2, path)?[0];
         let layers = count(shape, |index| format!("{layer}.{index}.output.dense.weight"));
         let mut tower = TowerConfig::new(words[1], layers, words[1] / 64, mlp);
         (tower.norm, tower.norm_eps) = (NormPlace::Post, 1e-12);
-        let positions = need(shape, "bert.embeddings.position_embeddings.weight", 2, path)?[0];
-        let token_types = need(shape, "bert.embeddings.token_type_embeddings.weight", 2, path)?[0];
-        Ok(Text { tower, vocab: words[0], positions, token_types })
+        let table = |name: &str| format!("{prefix}.embeddings.{name}_embeddings.weight");
+        let positions = need(shape, &table("position"), 2, path)?[0];
+        let token_types = need(shape, &table("token_type"), 2, path)?[0];
+        Ok(Text { names, tower, vocab: words[0], positions, token_types })
     } else {
         let [vocab, width] = need(shape, "token_embedding.weight", 2, path)? else {
             unreachable!("two axes")
@@ -83,7 +89,8 @@ fn text<'s>(shape: &Shapes<'s>, path: &Path) -> Result<Text> {
         let mut tower = TowerConfig::new(*width, layers, width / 64, mlp);
         tower.activation = Activation::QuickGelu;
         let positions = need(shape, "positional_embedding", 2, path)?[0];
-        Ok(Text { tower, vocab: *vocab, positions, token_types: 0 })
+        let names = TextNames::Clip;
+        Ok(Text { names, tower, vocab: *vocab, positions, token_types: 0 })
     }
 }
 

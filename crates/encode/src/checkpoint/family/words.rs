@@ -4,9 +4,11 @@
 //! embedded vocabulary is used as the file describes it, or refused.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use tuwen_text::token::{Cleaning, ClipBpe, WordPiece};
 
@@ -35,9 +37,50 @@ struct Description {
 
 #[derive(Deserialize)]
 struct Model {
-    /// A list for Unigram, which none of the embedded vocabularies is.
     #[serde(default)]
-    vocab: Value,
+    vocab: Entries,
+}
+
+/// The entries of a vocabulary. A list, as Unigram has it, is passed over: none of the embedded vocabularies is
+/// one, and XLM-V's has 900,000 entries.
+#[derive(Default)]
+struct Entries(HashMap<String, u64>);
+
+impl<'de> Deserialize<'de> for Entries {
+    fn deserialize<D: Deserializer<'de>>(source: D) -> std::result::Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = Entries;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a vocabulary")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> std::result::Result<Entries, A::Error> {
+                let mut entries = HashMap::new();
+                while let Some((entry, id)) = map.next_entry::<String, Value>()? {
+                    entries.extend(id.as_u64().map(|id| (entry, id)));
+                }
+                Ok(Entries(entries))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(
+                self,
+                mut list: A,
+            ) -> std::result::Result<Entries, A::Error> {
+                while list.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Entries::default())
+            }
+
+            fn visit_unit<E>(self) -> std::result::Result<Entries, E> {
+                Ok(Entries::default())
+            }
+        }
+        source.deserialize_any(Either)
+    }
 }
 
 #[derive(Deserialize)]
@@ -59,17 +102,21 @@ pub(super) fn read(config: &mut ModelConfig, kind: &str, folder: &Path) -> Resul
         }
         config.context = config.context.min(most as usize);
     }
-    if kind == "siglip" || is_embedded(config.tokenizer, folder, &settings)? {
+    if kind == "siglip" {
         return Ok(());
     }
-    if !folder.join(TOKENIZER_FILE).exists() {
-        let what = "its vocabulary is not the family's own, and there is no tokenizer.json: save the \
+    let whole = description(&folder.join(TOKENIZER_FILE))?;
+    if is_embedded(config.tokenizer, folder, &settings, whole.as_ref())? {
+        return Ok(());
+    }
+    let Some(whole) = whole else {
+        let what = "its vocabulary is none that this program has inside, and there is no tokenizer.json: save the \
             tokenizer again with a newer transformers (`AutoTokenizer.from_pretrained(...)\
             .save_pretrained(...)`), which writes it";
         return Err(Error::malformed(folder, what));
-    }
-    lower_case_agrees(folder, &settings)?;
-    cut_at_the_end(folder)?;
+    };
+    lower_case_agrees(&whole, &settings)?;
+    cut_at_the_end(&whole, folder)?;
     config.tokenizer = Tokenizer::File;
     config.cleaning = Cleaning::AsIs;
     Ok(())
@@ -86,9 +133,14 @@ fn known_settings(settings: &Section<'_>) -> Result<()> {
 }
 
 /// Whether the folder's tokenizer is the one that this program has inside.
-fn is_embedded(tokenizer: Tokenizer, folder: &Path, settings: &Section<'_>) -> Result<bool> {
-    let whole = description(&folder.join(TOKENIZER_FILE))?;
+fn is_embedded(
+    tokenizer: Tokenizer,
+    folder: &Path,
+    settings: &Section<'_>,
+    whole: Option<&Description>,
+) -> Result<bool> {
     match tokenizer {
+        Tokenizer::File => Ok(false),
         Tokenizer::ClipBpe => {
             // What it says of cleaning, splitting and special tokens counts in transformers, and is not
             // what OpenAI's own program does.
@@ -130,22 +182,21 @@ fn is_embedded(tokenizer: Tokenizer, folder: &Path, settings: &Section<'_>) -> R
 }
 
 /// A long text loses its end, and nothing else was compared with the reference.
-fn cut_at_the_end(folder: &Path) -> Result<()> {
-    let path = folder.join(TOKENIZER_FILE);
-    let truncation = description(&path)?.map_or(Value::Null, |whole| whole.truncation);
+fn cut_at_the_end(whole: &Description, folder: &Path) -> Result<()> {
+    let truncation = &whole.truncation;
     if truncation["direction"].as_str().is_some_and(|direction| direction != "Right") {
         let what = format!(
             "truncation.direction {} is not supported: a long text is cut at its end (\"Right\")",
             truncation["direction"]
         );
-        return Err(Error::malformed(&path, what));
+        return Err(Error::malformed(folder.join(TOKENIZER_FILE), what));
     }
     Ok(())
 }
 
 /// `do_lower_case` beside a `tokenizer.json` that does otherwise: which of them was meant?
-fn lower_case_agrees(folder: &Path, settings: &Section<'_>) -> Result<()> {
-    let lowers = description(&folder.join(TOKENIZER_FILE))?.is_some_and(|whole| whole.lowers());
+fn lower_case_agrees(whole: &Description, settings: &Section<'_>) -> Result<()> {
+    let lowers = whole.lowers();
     match settings.json["do_lower_case"].as_bool() {
         Some(wanted) if wanted != lowers => Err(settings.refuse(
             "do_lower_case",
@@ -166,7 +217,7 @@ fn description(path: &Path) -> Result<Option<Description>> {
 
 impl Description {
     fn entries(&self) -> HashMap<String, u64> {
-        let mut all = entries(&self.model.vocab);
+        let mut all = self.model.vocab.0.clone();
         all.extend(self.added_tokens.iter().map(|t| (t.content.clone(), u64::from(t.id))));
         all
     }

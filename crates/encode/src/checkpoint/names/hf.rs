@@ -1,6 +1,6 @@
-//! transformers' names of CLIP, Chinese-CLIP and SigLIP.
+//! transformers' names of CLIP (MetaCLIP 2 has the same), Chinese-CLIP and SigLIP.
 
-use super::{Names, Origin, bert_text, block};
+use super::{Names, Origin, TextNames, bert_text, block};
 use crate::Vision;
 
 pub(super) fn origin(names: &Names, name: &str) -> Option<Origin> {
@@ -25,7 +25,7 @@ pub(super) fn origin(names: &Names, name: &str) -> Option<Origin> {
         return hf_clip("vision_model", rest);
     }
     let rest = name.strip_prefix("text.")?;
-    if names.bert {
+    if names.text == TextNames::Bert {
         return bert_text("text_model", rest);
     }
     match rest {

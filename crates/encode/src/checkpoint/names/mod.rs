@@ -7,7 +7,7 @@
 mod hf;
 mod open_ai;
 
-use crate::{ModelConfig, NormPlace, Vision};
+use crate::{ModelConfig, Vision};
 
 /// A layout of names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,24 @@ pub(crate) enum Layout {
     Hf,
     /// OpenAI's, open_clip's and cn_clip's.
     OpenAi,
+}
+
+/// Whose names the text tower's weights have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TextNames {
+    /// CLIP's.
+    Clip,
+    /// BERT's.
+    Bert,
+    /// BERT's inside a module of open_clip's, with the projection behind it.
+    Wrapped,
+}
+
+impl TextNames {
+    /// Those under which a layout of others would keep our weights: BERT's for a tower with token types.
+    pub(crate) fn for_writing(config: &ModelConfig) -> Self {
+        if config.token_types > 0 { Self::Bert } else { Self::Clip }
+    }
 }
 
 /// Where one of our weights is in another layout.
@@ -43,8 +61,9 @@ impl Origin {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Names {
     pub(crate) layout: Layout,
-    /// Whether the text tower is BERT.
-    pub(crate) bert: bool,
+    pub(crate) text: TextNames,
+    /// Whether the text's projection has a hidden layer.
+    pub(crate) text_hidden: bool,
     pub(crate) vision: Vision,
     /// Whether the logits have a bias.
     pub(crate) sigmoid: bool,
@@ -53,11 +72,12 @@ pub(crate) struct Names {
 }
 
 impl Names {
-    /// The names that `layout` has for the weights of `config`.
-    pub(crate) fn new(layout: Layout, config: &ModelConfig) -> Self {
+    /// The names that `layout` has for the weights of `config`, whose text tower has those of `text`.
+    pub(crate) fn new(layout: Layout, config: &ModelConfig, text: TextNames) -> Self {
         Self {
             layout,
-            bert: config.text.norm == NormPlace::Post,
+            text,
+            text_hidden: config.text_hidden > 0,
             vision: config.vision,
             sigmoid: config.is_sigmoid(),
             text_proj_bias: config.text_proj_bias,

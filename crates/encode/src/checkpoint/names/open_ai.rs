@@ -1,6 +1,6 @@
 //! The names of OpenAI's, open_clip's and cn_clip's module.
 
-use super::{Names, Origin, bert_text, block};
+use super::{Names, Origin, TextNames, bert_text, block};
 use crate::Vision;
 
 pub(super) fn origin(names: &Names, name: &str) -> Option<Origin> {
@@ -9,7 +9,12 @@ pub(super) fn origin(names: &Names, name: &str) -> Option<Origin> {
     {
         return Some(origin);
     }
-    let bert = names.bert;
+    if names.text == TextNames::Wrapped
+        && let Some(plain) = wrapped(names, name)
+    {
+        return Some(Origin::one(plain));
+    }
+    let clip = names.text == TextNames::Clip;
     let turned = |name: &str| Some(Origin { parts: vec![name.into()], transposed: true });
     let plain = match name {
         "heads.image_proj.weight" => return turned("visual.proj"),
@@ -21,16 +26,18 @@ pub(super) fn origin(names: &Names, name: &str) -> Option<Origin> {
         "image.patch_embed.weight" => "visual.conv1.weight",
         "image.cls_token" => "visual.class_embedding",
         "image.pos_embed" => "visual.positional_embedding",
-        "text.token_embed.weight" if !bert => "token_embedding.weight",
-        "text.pos_embed" if !bert => "positional_embedding",
+        "text.token_embed.weight" if clip => "token_embedding.weight",
+        "text.pos_embed" if clip => "positional_embedding",
         _ => "",
     };
     if !plain.is_empty() {
         return Some(Origin::one(plain));
     }
     let (tower, rest) = name.split_once('.')?;
-    if bert && tower == "text" {
-        return bert_text("bert", rest);
+    match names.text {
+        TextNames::Bert if tower == "text" => return bert_text("bert", rest),
+        TextNames::Wrapped if tower == "text" => return bert_text("transformer", rest),
+        _ => {}
     }
     let prefix = if tower == "image" { "visual." } else { "" };
     if let Some((index, part, kind)) = block(rest) {
@@ -54,6 +61,16 @@ pub(super) fn origin(names: &Names, name: &str) -> Option<Origin> {
         _ => return None,
     };
     Some(Origin::one(format!("{part}.{kind}")))
+}
+
+/// The projection behind a text tower of transformers', which open_clip keeps in its `text.`.
+fn wrapped(names: &Names, name: &str) -> Option<&'static str> {
+    match (name, names.text_hidden) {
+        ("heads.text_hidden.weight", true) => Some("proj.0.weight"),
+        ("heads.text_proj.weight", true) => Some("proj.2.weight"),
+        ("heads.text_proj.weight", false) => Some("proj.weight"),
+        _ => None,
+    }
 }
 
 /// Convolutions, normalisations and the attention that pools.

@@ -3,15 +3,18 @@
 use serde_json::{Value, json};
 use tuwen_image::{Filter, Geometry, Resize};
 
-use crate::{Activation, ModelConfig, NormPlace, Tokenizer, TowerConfig, Vision};
+use super::TextNames;
+use crate::{Activation, ModelConfig, Tokenizer, TowerConfig, Vision};
 
 type Json = Result<Value, serde_json::Error>;
 
 /// The architecture as transformers describes it.
 pub(super) fn config(config: &ModelConfig) -> Json {
-    let (kind, class) = match (config.vision, config.text.norm) {
+    let (kind, class) = match (config.vision, TextNames::for_writing(config)) {
         (Vision::Probe, _) => ("siglip", "SiglipModel"),
-        (_, NormPlace::Post) => ("chinese_clip", "ChineseCLIPModel"),
+        (_, TextNames::Bert) => ("chinese_clip", "ChineseCLIPModel"),
+        // To CLIP's class a 2 means the highest id of a text.
+        _ if config.end == Some(2) => ("metaclip_2", "MetaClip2Model"),
         _ => ("clip", "CLIPModel"),
     };
     let mut vision = tower(&config.image, &format!("{kind}_vision_model"));
@@ -67,9 +70,9 @@ pub(super) fn preprocessor(config: &ModelConfig) -> Json {
     let crops = preprocess.geometry == Geometry::CentreCrop;
     let whole = json!({ "height": size, "width": size });
     let code = Filter::PILLOW.iter().position(|&filter| filter == preprocess.filter);
-    let kind = match (config.vision, config.text.norm) {
+    let kind = match (config.vision, TextNames::for_writing(config)) {
         (Vision::Probe, _) => "Siglip",
-        (_, NormPlace::Post) => "ChineseCLIP",
+        (_, TextNames::Bert) => "ChineseCLIP",
         _ => "CLIP",
     };
     Ok(json!({

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::family::image_heads;
-use super::names::{Layout, Names, Origin};
+use super::names::{Layout, Names, Origin, TextNames};
 use crate::arrays::{Precision, Tensor, write_tensors};
 use crate::layers::Weights;
 use crate::{
@@ -52,7 +52,7 @@ pub fn write(
         Target::Hf => Layout::Hf,
         Target::Torch => Layout::OpenAi,
     };
-    let names = Names::new(layout, config);
+    let names = Names::new(layout, config, TextNames::for_writing(config));
     let mut parts = Parts { weights, queue: plan(config, &names), ready: Vec::new() };
     if target == Target::Torch {
         return torch::write(config, parts, precision, path);
@@ -119,8 +119,13 @@ fn fits(config: &ModelConfig, target: Target) -> Result<(), String> {
 fn unsaid(config: &ModelConfig, target: Target) -> Option<String> {
     let torch = target == Target::Torch;
     let clip = config.vision != Vision::Probe;
-    let eps = if config.text.norm == NormPlace::Post { 1e-12 } else { 1e-5 };
-    let what = if config.image_pool != ImagePool::Class {
+    let bert = TextNames::for_writing(config) == TextNames::Bert;
+    let eps = if bert { 1e-12 } else { 1e-5 };
+    let what = if bert != (config.text.norm == NormPlace::Post) {
+        "a text tower that is neither CLIP's nor BERT's"
+    } else if config.masked.is_some() || config.text_hidden > 0 {
+        "a text tower as open_clip wraps it"
+    } else if config.image_pool != ImagePool::Class {
         "a mean of the patches as the picture's feature"
     } else if clip && config.pad.is_some() {
         "texts whose padding is attended to"

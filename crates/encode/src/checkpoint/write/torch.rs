@@ -7,9 +7,9 @@ use std::path::Path;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-use super::Parts;
+use super::{Parts, TextNames};
 use crate::arrays::{Precision, Tensor, encode};
-use crate::{Error, ModelConfig, NormPlace, Result};
+use crate::{Error, ModelConfig, Result};
 
 /// Writes the tensors as cn_clip's trainer or as OpenAI keeps them.
 pub(super) fn write(
@@ -19,7 +19,7 @@ pub(super) fn write(
     path: &Path,
 ) -> Result<()> {
     let mut tensors = parts.tensors();
-    let chinese = config.text.norm == NormPlace::Post;
+    let chinese = TextNames::for_writing(config) == TextNames::Bert;
     if chinese {
         tensors.iter_mut().for_each(|tensor| tensor.name.insert_str(0, "module."));
     }

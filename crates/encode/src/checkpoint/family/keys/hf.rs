@@ -1,4 +1,4 @@
-//! transformers' `config.json` of CLIP, Chinese-CLIP and SigLIP, from its version 4.11 to 5.
+//! transformers' `config.json` of CLIP, Chinese-CLIP, MetaCLIP 2 and SigLIP, from its version 4.11 to 5.
 
 use super::Rule::{Idle, Only, Read};
 use super::Table;

@@ -157,7 +157,7 @@ type File = (&'static str, &'static [&'static Table]);
 
 /// All tables.
 const FILES: [File; 9] = [
-    ("config.json (clip, chinese_clip, siglip)", &[hf::TOP, hf::ANY]),
+    ("config.json (clip, chinese_clip, metaclip_2, siglip)", &[hf::TOP, hf::ANY]),
     ("config.json, vision_config", &[hf::VISION, hf::ANY]),
     ("config.json, text_config", &[hf::TEXT, hf::ANY]),
     ("preprocessor_config.json, processor_config.json", &[pictures::PROCESSOR]),

@@ -7,7 +7,6 @@ use super::Table;
 const SHAPES: &str = "the shapes of the weights say it";
 const TRAINING: &str = "training alone";
 const TIMM: &str = "a tower of timm's is not supported: look for the model in transformers' layout";
-const HF: &str = "a text tower of transformers' is not supported in open_clip's layout";
 const BLOCK: &str = "only the standard block is supported";
 
 /// `model_cfg`.
@@ -83,12 +82,12 @@ pub(crate) const TEXT: &Table = &[
     ("use_pad_mask", Only(&[], "a mask of the padding is not supported")),
     ("correct_cls_mask", Idle("only with `embed_cls`")),
     ("tokenizer_mode", Only(&[], "only the tokenizer's standard mode is supported")),
-    ("hf_model_name", Only(&[], HF)),
+    ("hf_model_name", Read),
     ("hf_model_pretrained", Idle(TRAINING)),
-    ("hf_proj_type", Idle("only with `hf_model_name`")),
-    ("hf_pooler_type", Idle("only with `hf_model_name`")),
-    ("proj", Only(&["\"linear\""], HF)),
-    ("pooler_type", Only(&[], HF)),
+    ("hf_proj_type", Read),
+    ("hf_pooler_type", Read),
+    ("proj", Read),
+    ("pooler_type", Read),
     ("bert_tokenizer", Only(&[], "give `hf_tokenizer_name` instead")),
 ];
 
