@@ -72,3 +72,36 @@ fn a_pair_that_does_not_count_changes_nothing() {
     assert_eq!(losses(-5.0), losses(5.0));
     assert!(losses(0.0).iter().all(|loss| loss.is_finite() && *loss >= 0.0));
 }
+
+#[test]
+fn each_loss_has_the_slope_of_its_logits() {
+    let (yes, no) = (Some(true), Some(false));
+    let truth = vec![yes, no, None, yes, no, yes, no, no, no, no, yes, no, yes, no, no, yes];
+    let pairs = Pairs { truth, columns: 4 };
+    let logits: Vec<f32> = (0..16).map(|at| ((at * 7 + 3) as f32 * 0.9).sin()).collect();
+    type Loss<'l> = &'l dyn Fn(&mut Tape<'_>, &tuwen_nn::Value) -> tuwen_nn::Value;
+    let losses: [(&str, Loss<'_>); 3] = [
+        ("contrastive", &|tape, logits| tape.contrastive(logits, &pairs, 0.1)),
+        ("sigmoid", &|tape, logits| tape.sigmoid(logits, &pairs)),
+        ("triplet", &|tape, logits| tape.triplet(logits, &pairs, 0.4)),
+    ];
+    for (name, loss) in losses {
+        let value = |at: usize, by: f32| {
+            let mut moved = logits.clone();
+            moved[at] += by;
+            let mut tape = Tape::forward_only();
+            let moved = tape.leaf(moved, 4, false);
+            loss(&mut tape, &moved)[0]
+        };
+        let mut tape = Tape::recording();
+        let leaf = tape.leaf(logits.clone(), 4, true);
+        let found = loss(&mut tape, &leaf);
+        let (_, grads) = grads::collect(vec![tape], |tape, grads| {
+            tape.backward(vec![(&found, vec![1.0])], grads).take(&leaf).expect("a gradient")
+        });
+        for (at, grad) in grads[0].iter().enumerate() {
+            let slope = (value(at, 2e-3) - value(at, -2e-3)) / 4e-3;
+            assert!((slope - grad).abs() < 1e-3, "{name}, {at}: {slope} is not {grad}");
+        }
+    }
+}
