@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use chromium::Page;
 use common::{Home, demo_picture};
-use tuwen_serve::{Settings, app, listen};
+use tuwen_serve::{Connections, Settings, app, listen};
 
 /// The first hit as the page shows it, the caption and the score below.
 const FIRST: &str = "document.querySelector('.tile .caption').textContent";
@@ -61,7 +61,7 @@ fn the_page_does_what_people_ask_of_it() {
     state.warm().expect("a model");
     let (router, stop) = (app(state), AtomicBool::new(false));
     std::thread::scope(|scope| {
-        let server = scope.spawn(|| listen(listener, router, &stop));
+        let server = scope.spawn(|| listen(listener, router, Connections::default(), &stop));
         // A failure must end the server too, or the scope would wait for it forever.
         let result = std::panic::catch_unwind(|| {
             let mut page = Page::new(&program);
