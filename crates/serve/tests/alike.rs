@@ -18,8 +18,11 @@ const ALIKE: f32 = 0.93;
 /// Photos that become vectors at once.
 const TOGETHER: usize = 32;
 
+/// Makes a copy of a photo that is another file.
+type Change = fn(&RgbImage) -> RgbImage;
+
 /// What happens to photos on their way through programs and people.
-const CHANGES: [(&str, fn(&RgbImage) -> RgbImage); 5] = [
+const CHANGES: [(&str, Change); 5] = [
     ("saved as JPEG of quality 40", |photo| {
         decode(&encode_jpeg(photo, 40), Limits::default()).expect("our own JPEG").into_rgb()
     }),

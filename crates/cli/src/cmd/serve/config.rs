@@ -308,6 +308,10 @@ mod tests {
             (Some(5), Some("warn"), Some(20_000_000))
         );
         assert_eq!(all.host, ["a"]);
+        let proxied = read("proxy = [\"10.0.0.9\", \"::1\"]\n").expect("a configuration");
+        let settings = proxied.usual().settings().expect("settings");
+        let wanted: Vec<IpAddr> = ["10.0.0.9", "::1"].map(|at| at.parse().expect("one")).into();
+        assert_eq!(settings.connections.proxies, wanted);
         assert_eq!(all.address().port(), 8787);
     }
 
@@ -318,6 +322,7 @@ mod tests {
             ("deadline = 0", "between 1 and 3600"),
             ("log = \"loud\"", "loud"),
             ("listen = \"nowhere\"", "listen"),
+            ("proxy = [\"nowhere\"]", "proxy"),
             ("max-body = \"1\"", "max-body"),
         ] {
             let error = format!("{:#}", read(text).expect_err(text));
