@@ -37,17 +37,47 @@ pub fn refusal_of(kind: u8, body: &[u8]) -> Option<String> {
 mod tests {
     use super::*;
 
+    const RIGHT: [&[u8]; 6] = [
+        br#"{"query": "a dog -people", "like": 3, "fold": 0.95, "k": 5}"#,
+        br#"{"items": [{"name": "a.png", "image": "data:image/png;base64,AAAA"}]}"#,
+        br#"{"ids": [1], "add": ["a"]}"#,
+        br#"{"input": ["a dog", "data:image/png;base64,AAAA"]}"#,
+        br#"{"pairs": [["a", 1], [2, "b"]]}"#,
+        br#"{"jsonrpc": "2.0", "id": 1, "method": "ping"}"#,
+    ];
+
+    /// What a fuzzer does for hours, for a moment: signs that mean something put in the place of others.
+    #[test]
+    fn damaged_bodies_are_refused_without_names_of_types() {
+        const SIGNS: &[u8] = b"{}[]\":,0123456789.-+eEtfn \\u\xff\xe7\x00aZ";
+        let (mut state, mut refused) = (1_u64, 0);
+        let mut next = |below: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 33) as usize % below
+        };
+        for _ in 0..60_000 {
+            let kind = next(RIGHT.len());
+            let mut body = RIGHT[kind].to_vec();
+            for _ in 0..=next(4) {
+                let (at, sign) = (next(body.len()), SIGNS[next(SIGNS.len())]);
+                match next(3) {
+                    0 => body[at] = sign,
+                    1 => body.insert(at, sign),
+                    _ => drop(body.remove(at)),
+                }
+            }
+            let Some(said) = refusal_of(kind as u8, &body) else { continue };
+            refused += 1;
+            for name in ["usize", "struct ", " enum ", "f32", "i64", "Wanted", "NewPicture"] {
+                assert!(!said.contains(name), "{}: {said}", String::from_utf8_lossy(&body));
+            }
+        }
+        assert!(refused > 10_000, "{refused}");
+    }
+
     #[test]
     fn what_is_right_is_read_and_what_is_wrong_is_said() {
-        let right: [&[u8]; 6] = [
-            br#"{"query": "a dog -people", "like": 3, "fold": 0.95, "k": 5}"#,
-            br#"{"items": [{"name": "a.png", "image": "data:image/png;base64,AAAA"}]}"#,
-            br#"{"ids": [1], "add": ["a"]}"#,
-            br#"{"input": ["a dog", "data:image/png;base64,AAAA"]}"#,
-            br#"{"pairs": [["a", 1], [2, "b"]]}"#,
-            br#"{"jsonrpc": "2.0", "id": 1, "method": "ping"}"#,
-        ];
-        for (kind, body) in (0..).zip(right) {
+        for (kind, body) in (0..).zip(RIGHT) {
             assert_eq!(refusal_of(kind, body), None);
             let cut = refusal_of(kind, &body[..body.len() - 1]).expect("it is no JSON");
             assert!(cut.contains("line 1 column"), "{cut}");
