@@ -47,7 +47,7 @@ fn walk(folder: &Path) -> Walk {
 
 fn fit(encoder: &CpuEncoder, path: &Path) -> tuwen_image::RgbImage {
     let bytes = std::fs::read(path).expect("a picture");
-    encoder.preprocess().fit(&decode(&bytes, &Limits::default()).expect("a picture"))
+    encoder.preprocess().fit(&decode(&bytes, Limits::default()).expect("a picture"))
 }
 
 /// Pictures/s from a folder to a new gallery.

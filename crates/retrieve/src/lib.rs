@@ -39,6 +39,7 @@ mod model;
 mod origin;
 mod picture;
 pub mod query;
+mod spelling;
 pub mod walk;
 mod words;
 
@@ -48,9 +49,11 @@ pub use error::{Error, Result};
 pub use file_name::FileName;
 pub use indexing::{
     Indexer, Kept, Line, Missing, Run, Settings, Summary, UPLOAD_CAPTIONS, UPLOADS, Upload,
+    upload_name,
 };
 pub use model::{LongText, as_in_gallery, model_id, open_model};
 pub use origin::{bytes_of, path_of};
 pub use picture::{Fitted, fitted};
 pub use query::{Embedded, Query, Remark, UNWANTED, weighted};
+pub use spelling::{misleads, tag};
 pub use words::{Fusion, Words};

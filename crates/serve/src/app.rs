@@ -8,9 +8,9 @@ use axum::routing::{delete, get, post};
 use crate::problem::{Problem, ProblemType};
 use crate::routes::{
     changes, classify, compat, duplicates, embeddings, fields, files, items, jobs, rank, search,
-    similarity, status,
+    similarity, status, uploads,
 };
-use crate::{State, guard, mcp, openapi, ui};
+use crate::{State, guard, mcp, mcp_wire, openapi, ui};
 
 /// All routes over a state: a value that a test asks without a socket.
 pub fn app(state: State) -> Router {
@@ -24,7 +24,7 @@ pub fn app(state: State) -> Router {
         .route("/metrics", get(status::metrics))
         .route("/v1/stats", get(status::stats))
         .route("/v1/search", post(search::search))
-        .route("/v1/items", get(items::list).post(changes::add).delete(changes::remove))
+        .route("/v1/items", get(items::list).post(uploads::add).delete(changes::remove))
         .route("/v1/items/restore", post(changes::restore))
         .route("/v1/items/tags", post(changes::tag))
         .route("/v1/items/{id}", get(items::item))
@@ -42,15 +42,22 @@ pub fn app(state: State) -> Router {
         .route("/v1/rank", post(rank::rank))
         .route("/v1/duplicates", get(duplicates::duplicates))
         .merge(compat::routes())
-        .nest_service("/mcp", mcp::service(&state))
+        .nest_service("/mcp", assistants(&state))
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(state.clone(), guard::in_time))
         .layer(from_fn_with_state(state.clone(), guard::check_key))
         .layer(from_fn_with_state(state.clone(), guard::check_host))
+        .layer(from_fn(guard::check_address))
         .layer(from_fn(compat::in_their_words))
         .layer(from_fn_with_state(state.clone(), guard::observe))
         .with_state(state)
+}
+
+/// What answers at `/mcp`.
+fn assistants(state: &State) -> Router {
+    let explain = from_fn_with_state(state.clone(), mcp_wire::explain);
+    Router::new().fallback_service(mcp::service(state)).layer(explain)
 }
 
 async fn not_found(uri: Uri) -> Problem {

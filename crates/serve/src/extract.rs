@@ -12,9 +12,10 @@ use serde::de::DeserializeOwned;
 use crate::State;
 use crate::problem::{Problem, ProblemType};
 use crate::settings::Limits;
+use crate::wording::plain;
 
 /// What JSON calls itself.
-const JSON: &str = "application/json";
+pub(crate) const JSON: &str = "application/json";
 
 /// A body of JSON.
 pub(crate) struct Body<T>(pub T);
@@ -68,7 +69,8 @@ pub(crate) fn check_length(headers: &HeaderMap, limit: usize) -> Result<(), Prob
     }
 }
 
-async fn whole(request: Request, limit: usize) -> Result<Bytes, Problem> {
+/// A body, where it is not larger than may be.
+pub(crate) async fn whole(request: Request, limit: usize) -> Result<Bytes, Problem> {
     check_length(request.headers(), limit)?;
     to_bytes(request.into_body(), limit).await.map_err(|error| {
         // What `to_bytes` says of a limit is inside of another error.
@@ -85,7 +87,8 @@ pub(crate) fn too_large(limit: usize) -> Problem {
     Problem::new(ProblemType::TooLarge, detail)
 }
 
-fn parse<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Problem> {
+/// A body of JSON, or why it is none of that kind.
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     // A list would be read as the values of an object in the order of its keys.
     if bytes.trim_ascii_start().first() == Some(&b'[') {
         return Err(Problem::value("body: it is a list: send a JSON object"));
@@ -94,10 +97,10 @@ fn parse<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Problem> {
         // A list that is too long for its place ends in the middle for who reads it, and is JSON all the same.
         let is_json = error.is_data() || serde_json::from_slice::<serde_json::Value>(bytes).is_ok();
         match is_json {
-            true => Problem::value(format!("body: {error}")),
+            true => Problem::value(format!("body: {}", plain(&error))),
             false => Problem::new(
                 ProblemType::MalformedJson,
-                format!("body: {error}: send a JSON object in UTF-8"),
+                format!("body: {}: send a JSON object in UTF-8", plain(&error)),
             ),
         }
     })
@@ -111,7 +114,8 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Params<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let Query(params) = Query::try_from_uri(&parts.uri).map_err(|error| {
-            Problem::value(format!("the part of the address behind `?`: {}", error.body_text()))
+            let said = plain(&error.body_text());
+            Problem::value(format!("the part of the address behind `?`: {said}"))
         })?;
         Ok(Self(params))
     }

@@ -49,6 +49,22 @@ pub(crate) async fn observe(From(state): From<State>, request: Request, next: Ne
     response
 }
 
+/// Bytes of an address: as long as a filter may sensibly be.
+const ADDRESS: usize = 16 << 10;
+
+/// Refuses an address that is longer than anybody needs.
+pub(crate) async fn check_address(request: Request, next: Next) -> Response {
+    let length = request.uri().path_and_query().map_or(0, |address| address.as_str().len());
+    if length <= ADDRESS {
+        return next.run(request).await;
+    }
+    let detail = format!(
+        "the address has {length} bytes, {ADDRESS} are the limit: send long values in a body, as \
+         `POST /v1/search` takes them"
+    );
+    Problem::new(ProblemType::AddressTooLong, detail).into_response()
+}
+
 /// Refuses a request that calls the server by a name that is not its own: a page of another site whose name was
 /// bound to this address (DNS rebinding) could read everything otherwise.
 pub(crate) async fn check_host(From(state): From<State>, request: Request, next: Next) -> Response {

@@ -11,6 +11,10 @@ use tuwen_retrieve::{Calibration, FileName, Verdict, path_of};
 use crate::openapi::{File, Kind};
 use crate::problem::Problem;
 use crate::shelf::Open;
+use crate::why::{Asked, Why, near};
+
+/// Pictures of a page that captions of other ones are looked for: the first ones.
+const NEAR: usize = 100;
 
 /// One page of an answer, as it is kept.
 pub(crate) struct Page {
@@ -53,6 +57,9 @@ pub(crate) struct Hit<'a> {
     thumbnail: Option<String>,
     /// Of a picture's captions the one nearest to the query, the first one where there is no query.
     caption: Option<&'a str>,
+    /// Why it may be what was asked for, as far as words tell.
+    #[serde(skip_serializing_if = "Why::is_empty")]
+    why: &'a Why,
     /// Hits behind it that are nearly the same.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     duplicates: &'a [Brief],
@@ -112,6 +119,8 @@ pub(crate) struct Listing<'a> {
     pub vector: Option<&'a [f32]>,
     /// Where scores mean a probability.
     pub calibration: Option<&'a Calibration>,
+    /// The query's words.
+    pub asked: &'a Asked,
 }
 
 /// The JSON of a page; `gallery` is what links need. Blocks.
@@ -120,10 +129,13 @@ pub(crate) fn page(
     gallery: &str,
     listing: &Listing<'_>,
 ) -> Result<Box<RawValue>, Problem> {
-    let read = read(&open.engine.gallery(), gallery, listing)?;
+    let mut read = read(&open.engine.gallery(), gallery, listing)?;
+    if listing.vector.is_some() {
+        explain(open, &mut read)?;
+    }
     let captions = nearest(open, &read, listing.vector)?;
     let hit = |(at, read): (usize, &Read)| {
-        let Read { item, score, owner, captions: own, duplicates } = read;
+        let Read { item, score, owner, captions: own, why, duplicates } = read;
         let pictured = pictured(item, owner.as_ref());
         let (width, height) = size_of(item);
         let file = FileName::from(path_of(&item.origin).as_path());
@@ -145,6 +157,7 @@ pub(crate) fn page(
             owner: item.owner,
             thumbnail: pictured.map(|item| thumbnail_of(item, gallery)),
             caption: caption.or(own.first()).and_then(|caption| caption.text.as_deref()),
+            why,
             duplicates,
         };
         serde_json::value::to_raw_value(&hit)
@@ -160,6 +173,7 @@ struct Read {
     score: Option<f32>,
     owner: Option<Item>,
     captions: Vec<Item>,
+    why: Why,
     duplicates: Vec<Brief>,
 }
 
@@ -173,13 +187,28 @@ fn read(gallery: &Gallery, part: &str, listing: &Listing<'_>) -> Result<Vec<Read
             Modality::Image => gallery.captions_of(id)?,
             Modality::Text => Vec::new(),
         };
+        let name = FileName::from(path_of(&item.origin).as_path()).last();
+        let words = listing.asked.in_item(gallery, &item, &captions, &name)?;
+        let why = Why { words, near: None };
         let folded = listing.folded.get(&id).into_iter().flatten();
         let duplicates =
             folded.map(|&id| brief(gallery, id, part)).collect::<Result<Vec<_>, _>>()?;
         let duplicates = duplicates.into_iter().flatten().collect();
-        all.push(Read { item, score, owner, captions, duplicates });
+        all.push(Read { item, score, owner, captions, why, duplicates });
     }
     Ok(all)
+}
+
+/// Says of pictures without captions what the nearest caption of another one is.
+fn explain(open: &Open, read: &mut [Read]) -> Result<(), Problem> {
+    let silent =
+        |read: &&mut Read| read.item.modality == Modality::Image && read.captions.is_empty();
+    let mut silent: Vec<&mut Read> = read.iter_mut().filter(silent).take(NEAR).collect();
+    let ids: Vec<i64> = silent.iter().map(|read| read.item.id).collect();
+    for (read, mut near) in silent.iter_mut().zip(near(open, &ids, 1)?) {
+        read.why.near = near.pop();
+    }
+    Ok(())
 }
 
 /// For each picture with several captions which of them is nearest to the query: one search for all of the page.

@@ -5,14 +5,16 @@
 //! `extract` reads what they send within limits, `problem` is the one table from an error to its status.
 //! What costs time runs off the async threads: `embedder` and `scans` gather what waits in a `queue` and do it
 //! together, everything else waits for a place in a `room`. `shelf` is a gallery that is served, swapped by
-//! `watch` when somebody has written it; `alike` tells by vectors what is nearly the same. `writer` is the one thread
+//! `watch` when somebody has written it; `alike` tells by vectors what is nearly the same, `why` by words why something was found. `writer` is the one thread
 //! that changes galleries; `folders` are what it indexes in the background, also because `follow` heard of a change,
 //! `jobs` what is known of that.
 
 mod alike;
 mod app;
+mod bodies;
 mod calibrate;
 mod data_uri;
+mod edits;
 mod embedder;
 mod extract;
 mod fetch;
@@ -25,8 +27,10 @@ mod keys;
 mod listen;
 mod lru;
 mod mcp;
+mod mcp_wire;
 mod metrics;
 mod openapi;
+mod places;
 mod problem;
 mod queue;
 mod room;
@@ -38,14 +42,19 @@ mod state;
 mod thumbnail;
 mod ui;
 mod watch;
+mod why;
+mod wire;
+mod wording;
 mod writer;
 
 pub use app::app;
+pub use bodies::refusal_of;
 pub use follow::Followed;
 pub use keys::Keys;
 pub use listen::listen;
 pub use mcp::serve_assistant;
 pub use openapi::document as openapi;
+pub use places::Connections;
 pub use problem::{Error, Result};
 pub use settings::{Limits, Settings, Waiting};
 pub use shelf::Source;

@@ -6,10 +6,11 @@ use axum::http::request::Parts;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rmcp::handler::server::router::tool::ToolRouter;
+use rmcp::handler::server::tool::ToolCallContext;
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::model::{
-    CallToolResult, ContentBlock, Implementation, ListToolsResult, PaginatedRequestParams,
-    ServerCapabilities, ServerConfig,
+    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation,
+    ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig,
 };
 use rmcp::service::RequestContext;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
@@ -28,6 +29,7 @@ use crate::routes::find::find;
 use crate::routes::jobs::{enqueue, look};
 use crate::routes::search::Wanted;
 use crate::routes::{fields, files};
+use crate::wording::plain;
 use crate::{Error, Result, State};
 
 /// Pictures where nobody says how many, and the most: each costs an assistant a thousand tokens and more.
@@ -38,6 +40,8 @@ const SIDE: u32 = 512;
 /// Fields of a description, and values of each.
 const FIELDS: usize = 30;
 const VALUES: usize = 5;
+/// How the library says that it cannot read a tool's arguments.
+const ARGUMENTS: &str = "failed to deserialize parameters:";
 /// The tool that changes something.
 const CHANGES: &str = "add_folder";
 
@@ -248,6 +252,21 @@ impl ServerHandler for Assistant {
         info
     }
 
+    /// Calls a tool; what is wrong with its arguments is said without names of types.
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let call = ToolCallContext::new(self, request, context);
+        Ok(match self.tool_router.call(call).await? {
+            CallToolResponse::Complete(result) if result.is_error == Some(true) => {
+                CallToolResult::error(result.content.into_iter().map(reworded).collect()).into()
+            }
+            other => other,
+        })
+    }
+
     /// Who may only read is not told of what changes something.
     async fn list_tools(
         &self,
@@ -264,9 +283,18 @@ impl ServerHandler for Assistant {
 
 /// What an assistant needs of a hit.
 fn brief(hit: &Value) -> Value {
-    let keys = ["id", "name", "path", "score", "probability", "caption", "width", "height"];
+    let keys = ["id", "name", "path", "score", "probability", "caption", "why", "width", "height"];
     let known = keys.iter().filter(|key| !hit[**key].is_null());
     known.map(|&key| (key.to_owned(), hit[key].clone())).collect::<serde_json::Map<_, _>>().into()
+}
+
+/// A failure in plain words.
+fn reworded(said: ContentBlock) -> ContentBlock {
+    let text = said.as_text().and_then(|said| said.text.strip_prefix(ARGUMENTS));
+    match text {
+        Some(text) => ContentBlock::text(format!("arguments: {}", plain(&text.trim()))),
+        None => said,
+    }
 }
 
 fn told(json: &Value) -> CallToolResult {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 use tuwen_files::Error as FileError;
 use tuwen_index::filter::FilterError;
 
@@ -23,12 +23,18 @@ pub(crate) enum ProblemType {
     NotFound,
     FileGone,
     MethodNotAllowed,
+    NotAcceptable,
+    MalformedRequest,
+    AddressTooLong,
+    HeaderTooLarge,
     TooLarge,
     MediaType,
     WrongHost,
     Locked,
     Unwritable,
     Busy,
+    Full,
+    Crowded,
     Internal,
     NotReady,
     Deadline,
@@ -54,6 +60,16 @@ impl ProblemType {
             Self::MethodNotAllowed => {
                 (S::METHOD_NOT_ALLOWED, "method-not-allowed", "Another method is needed")
             }
+            Self::NotAcceptable => {
+                (S::NOT_ACCEPTABLE, "not-acceptable", "The client takes no such answer")
+            }
+            Self::MalformedRequest => (S::BAD_REQUEST, "malformed-request", "This is no request"),
+            Self::AddressTooLong => {
+                (S::URI_TOO_LONG, "address-too-long", "The address is too long")
+            }
+            Self::HeaderTooLarge => {
+                (S::REQUEST_HEADER_FIELDS_TOO_LARGE, "header-too-large", "The header is too large")
+            }
             Self::TooLarge => (S::PAYLOAD_TOO_LARGE, "too-large", "More than the limit"),
             Self::MediaType => {
                 (S::UNSUPPORTED_MEDIA_TYPE, "media-type", "The body must be JSON and say so")
@@ -64,10 +80,21 @@ impl ProblemType {
                 (S::INSUFFICIENT_STORAGE, "unwritable", "The gallery cannot be written")
             }
             Self::Busy => (S::TOO_MANY_REQUESTS, "busy", "Too many requests at once"),
+            Self::Full => (S::SERVICE_UNAVAILABLE, "full", "Too many connections"),
+            Self::Crowded => {
+                (S::TOO_MANY_REQUESTS, "crowded", "Too many connections of one address")
+            }
             Self::Internal => (S::INTERNAL_SERVER_ERROR, "internal", "The server failed"),
             Self::NotReady => (S::SERVICE_UNAVAILABLE, "not-ready", "Not ready yet"),
             Self::Deadline => (S::GATEWAY_TIMEOUT, "deadline", "The request took too long"),
         }
+    }
+}
+
+impl ProblemType {
+    /// Whether the same request may do better after a second.
+    pub fn passes(self) -> bool {
+        matches!(self, Self::Busy | Self::NotReady | Self::Locked | Self::Full | Self::Crowded)
     }
 }
 
@@ -85,6 +112,17 @@ impl Problem {
 
     pub fn value(detail: impl Into<String>) -> Self {
         Self::new(ProblemType::InvalidValue, detail)
+    }
+
+    /// As RFC 9457 has it.
+    pub fn json(&self) -> Value {
+        let (status, name, title) = self.kind.described();
+        json!({
+            "type": format!("about:blank#{name}"),
+            "title": title,
+            "status": status.as_u16(),
+            "detail": self.detail,
+        })
     }
 
     /// A failure that is not the client's: the log has the whole of it, the answer no paths.
@@ -142,27 +180,18 @@ impl From<tuwen_retrieve::Error> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let (status, name, title) = self.kind.described();
-        let body = json!({
-            "type": format!("about:blank#{name}"),
-            "title": title,
-            "status": status.as_u16(),
-            "detail": self.detail,
-        });
-        let mut response = (status, body.to_string()).into_response();
+        let (status, ..) = self.kind.described();
+        let mut response = (status, self.json().to_string()).into_response();
         let headers = response.headers_mut();
         let problem = HeaderValue::from_static("application/problem+json");
         headers.insert(header::CONTENT_TYPE, problem);
-        match self.kind {
-            ProblemType::Busy | ProblemType::NotReady | ProblemType::Locked => {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-            }
-            ProblemType::Unauthorised => {
-                // What makes a browser ask, for pictures of a page as well.
-                let basic = HeaderValue::from_static("Basic realm=\"tuwen\", charset=\"UTF-8\"");
-                headers.insert(header::WWW_AUTHENTICATE, basic);
-            }
-            _ => {}
+        if self.kind.passes() {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if self.kind == ProblemType::Unauthorised {
+            // What makes a browser ask, for pictures of a page as well.
+            let basic = HeaderValue::from_static("Basic realm=\"tuwen\", charset=\"UTF-8\"");
+            headers.insert(header::WWW_AUTHENTICATE, basic);
         }
         // For those who say it in other words (`routes::compat`).
         response.extensions_mut().insert(self);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Followed, Keys};
+use crate::{Connections, Followed, Keys};
 
 /// How much one request may ask for.
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +63,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Per queue.
     pub waiting: Waiting,
+    /// How many may be connected.
+    pub connections: Connections,
     /// When a request is given up.
     pub deadline: Duration,
     /// How often galleries are asked whether another program has written them.
@@ -86,6 +88,7 @@ impl Default for Settings {
         Self {
             limits: Limits::default(),
             waiting: Waiting::default(),
+            connections: Connections::default(),
             deadline: Duration::from_secs(30),
             watch: Duration::from_millis(500),
             hosts: Vec::new(),

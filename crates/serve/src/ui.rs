@@ -1,5 +1,7 @@
 //! The page for people: the files of `ui/`, inside the program.
 
+use std::sync::LazyLock;
+
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
@@ -28,6 +30,7 @@ const FILES: &[File] = &files![
     "docs.html",
     "docs.js",
     "dom.js",
+    "duplicates.js",
     "export.js",
     "filters.js",
     "grid.js",
@@ -44,6 +47,28 @@ const FILES: &[File] = &files![
     "zoom.js",
 ];
 
+/// The files as they are sent.
+static SENT: LazyLock<Vec<(&'static str, Vec<u8>)>> =
+    LazyLock::new(|| FILES.iter().map(|&(name, bytes)| (name, sent(name, bytes))).collect());
+
+/// A file without its comments, its empty lines and the tabs before its lines, which are for who reads the source. No
+/// text of the page goes over several lines in a way that this would change; a test looks.
+fn sent(name: &str, bytes: &[u8]) -> Vec<u8> {
+    let mut sent = Vec::with_capacity(bytes.len());
+    for line in bytes.split_inclusive(|&byte| byte == b'\n') {
+        let line = &line[line.iter().take_while(|&&byte| byte == b'\t').count()..];
+        let is_comment = match name.rsplit('.').next() {
+            Some("js") => line.starts_with(b"//"),
+            Some("css") => line.starts_with(b"/*") && line.trim_ascii_end().ends_with(b"*/"),
+            _ => false,
+        };
+        if !is_comment && !line.trim_ascii().is_empty() {
+            sent.extend_from_slice(line);
+        }
+    }
+    sent
+}
+
 /// `GET /`
 pub(crate) async fn index(headers: HeaderMap) -> Result<Response, Problem> {
     file("index.html", &headers)
@@ -55,8 +80,7 @@ pub(crate) async fn asset(Part(name): Part, headers: HeaderMap) -> Result<Respon
 }
 
 pub(crate) fn file(name: &str, headers: &HeaderMap) -> Result<Response, Problem> {
-    let found = FILES.iter().find(|(known, _)| *known == name);
-    let Some(&(_, bytes)) = found else {
+    let Some((_, bytes)) = SENT.iter().find(|(known, _)| *known == name) else {
         let detail = format!("the page has no file {name:?}: open it at `/`");
         return Err(Problem::new(ProblemType::NotFound, detail));
     };
@@ -123,12 +147,30 @@ mod tests {
     fn the_page_is_smaller_than_a_photo() {
         // `/docs` is a page of its own, which nobody loads by the way.
         let (docs, page): (Vec<_>, Vec<_>) =
-            FILES.iter().partition(|(name, _)| name.starts_with("docs."));
-        let bytes = |files: &[&(&str, &[u8])]| -> usize {
+            SENT.iter().partition(|(name, _)| name.starts_with("docs."));
+        let bytes = |files: &[&(&str, Vec<u8>)]| -> usize {
             files.iter().map(|(_, bytes)| bytes.len()).sum()
         };
         assert!(bytes(&page) < 100_000, "{} bytes: what can be simpler?", bytes(&page));
         assert!(bytes(&docs) < 12_000, "{} bytes of /docs", bytes(&docs));
+    }
+
+    #[test]
+    fn what_is_left_out_stands_in_no_text_of_a_program() {
+        for (name, bytes) in FILES.iter().filter(|(name, _)| name.ends_with(".js")) {
+            let source = str::from_utf8(bytes).expect("UTF-8");
+            let mut inside = false;
+            for line in source.lines() {
+                let bare = line.trim_start_matches('\t');
+                let is_changed =
+                    bare.len() < line.len() || bare.starts_with("//") || bare.is_empty();
+                assert!(!inside || !is_changed, "{name}: inside of a text: {line:?}");
+                inside ^= line.matches('`').count() % 2 == 1;
+            }
+            assert!(!inside, "{name}: a text does not end");
+        }
+        assert_eq!(sent("a.js", b"// why\n\n\tx = `//`; // y\n"), b"x = `//`; // y\n");
+        assert_eq!(sent("a.css", b"/* a */\n\tb { c: d } /* e */\n"), b"b { c: d } /* e */\n");
     }
 
     /// English stands in the code; a text without a line in `i18n.js` would stay English on a Chinese page.

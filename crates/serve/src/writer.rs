@@ -22,7 +22,10 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Changes that may wait.
 const CHANGES: usize = 64;
 
-type Change = Box<dyn FnOnce(Result<&Gallery, Problem>) + Send>;
+/// Changes a gallery and gives what tells the client: that comes after the gallery is closed, which is a commit too, so
+/// that what the client is told of is the last generation.
+type Change = Box<dyn FnOnce(Result<&Gallery, Problem>) -> Reply + Send>;
+type Reply = Box<dyn FnOnce()>;
 
 #[derive(Default)]
 struct Waiting {
@@ -70,10 +73,9 @@ impl Writer {
     ) -> Result<T, Problem> {
         let (reply, answer) = oneshot::channel();
         let change: Change = Box::new(move |gallery| {
-            // Nobody waits for it any more.
-            if !reply.is_closed() {
-                let _ = reply.send(gallery.and_then(change));
-            }
+            // Perhaps nobody waits for it any more.
+            let done = (!reply.is_closed()).then(|| gallery.and_then(change));
+            Box::new(move || drop(done.map(|done| reply.send(done))))
         });
         {
             let mut waiting = self.waiting();
@@ -161,13 +163,14 @@ pub(crate) fn open(shelf: &Shelf, go_on: impl Fn() -> bool) -> tuwen_retrieve::R
 fn write(shelf: &Shelf, change: Change) {
     match open(shelf, || true) {
         Ok(gallery) => {
-            change(Ok(&gallery));
+            let tell = change(Ok(&gallery));
             drop(gallery);
+            tell();
         }
         Err(tuwen_retrieve::Error::Index(tuwen_index::Error::Busy(_))) => {
             let detail = "another program is writing this gallery: ask again when it is done";
-            change(Err(Problem::new(ProblemType::Locked, detail)));
+            change(Err(Problem::new(ProblemType::Locked, detail)))();
         }
-        Err(error) => change(Err(error.into())),
+        Err(error) => change(Err(error.into()))(),
     }
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use chromium::Page;
 use common::{Home, demo_picture};
-use tuwen_serve::{Settings, app, listen};
+use tuwen_serve::{Connections, Settings, app, listen};
 
 /// The first hit as the page shows it, the caption and the score below.
 const FIRST: &str = "document.querySelector('.tile .caption').textContent";
@@ -64,7 +64,7 @@ fn the_page_does_what_people_ask_of_it() {
     state.warm().expect("a model");
     let (router, stop) = (app(state), AtomicBool::new(false));
     std::thread::scope(|scope| {
-        let server = scope.spawn(|| listen(listener, router, &stop));
+        let server = scope.spawn(|| listen(listener, router, Connections::default(), &stop));
         // A failure must end the server too, or the scope would wait for it forever.
         let result = std::panic::catch_unwind(|| {
             let mut page = Page::new(&program);
@@ -74,6 +74,7 @@ fn the_page_does_what_people_ask_of_it() {
             the_whole_list(&mut page, &address, names.len() + 1);
             a_folder(&mut page, &home, names.len() + 2);
             tags_and_removal(&mut page, &address);
+            duplicates(&mut page, &address);
             language_and_phone(&mut page, &address);
             assert_eq!(page.complaints, Vec::<String>::new());
             let inside = ["data:", "blob:", "about:"];
@@ -210,6 +211,44 @@ fn tags_and_removal(page: &mut Page, address: &str) {
     page.wait(TILES, 0);
     page.click("#toast .link");
     page.wait(TILES, 1);
+    page.wait("document.querySelector('#toast').textContent", "1 restored.");
+}
+
+/// Finds two files of one picture, keeps one of them and takes it back. What the query has to do with a hit is said.
+fn duplicates(page: &mut Page, address: &str) {
+    // One dot is another colour, so that it is another file.
+    let mut copy = tuwen_image::decode(&demo_picture("cow.png"), tuwen_image::Limits::default())
+        .expect("a picture")
+        .into_rgb();
+    copy.put_pixel(0, 0, [1, 2, 3].into());
+    let copy = tuwen_image::encode_png(&copy);
+    let items =
+        serde_json::json!([{ "name": "copy-of-cow.png", "image": common::data_uri(&copy) }]);
+    let body = serde_json::json!({ "items": items }).to_string();
+    page.value(&format!(
+        "fetch('/v1/items', {{ method: 'POST', headers: {{ 'content-type': 'application/json' }}, \
+         body: JSON.stringify({body}) }}).then((answer) => answer.ok)"
+    ));
+    page.open(&format!("{address}?f=extension=png&q=cow"));
+    page.wait(&format!("{TILES} > 1"), true);
+    let said =
+        "[...document.querySelectorAll('.tile .why')].some((node) => node.textContent === 'cow')";
+    page.wait(said, true);
+    page.press("f");
+    page.wait("document.querySelector('#find-duplicates').checkVisibility()", true);
+    // Not by its place: the values above it are still coming.
+    page.value("document.querySelector('#find-duplicates').click()");
+    let pair = "[...document.querySelectorAll('#duplicate-groups li')].find((node) => \
+                node.textContent.includes('copy-of-cow'))";
+    page.wait(&format!("Boolean({pair})"), true);
+    page.value(&format!("{pair}.querySelector('.actions button').click()"));
+    page.wait(&format!("Boolean({pair})"), false);
+    page.wait("fetch('/v1/items?removed=true').then((a) => a.json()).then((a) => a.total)", 1);
+    page.click("#toast .link");
+    page.wait(&format!("Boolean({pair})"), true);
+    page.wait("fetch('/v1/items?removed=true').then((a) => a.json()).then((a) => a.total)", 0);
+    page.click("#close-duplicates");
+    page.press("f");
 }
 
 /// In Chinese, and on a phone: nothing is wider than the window, and both stay so when the page is loaded again.

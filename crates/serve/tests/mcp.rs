@@ -4,7 +4,7 @@ mod common;
 
 use axum::body::Body;
 use axum::http::{Method, header};
-use common::{Home, PICTURES, Server, request};
+use common::{Answer, Home, PICTURES, Server, request};
 use serde_json::{Value, json};
 use tuwen_serve::{Keys, Settings};
 
@@ -97,6 +97,57 @@ fn what_an_assistant_does_wrong_is_said_to_it() {
     let answer = server.ask(request.body(Body::from(body)).expect("a request")).json();
     assert!(answer["error"]["message"].is_string(), "{answer}");
 }
+
+/// Sends a body and returns what comes back.
+fn send(server: &Server, headers: &[(header::HeaderName, &str)], body: &str) -> Answer {
+    let mut request = request(Method::POST, "/mcp");
+    for (name, value) in headers {
+        request = request.header(name, *value);
+    }
+    server.ask(request.body(Body::from(body.to_owned())).expect("a request"))
+}
+
+#[test]
+fn what_is_no_message_is_refused_in_the_protocols_words() {
+    let home = Home::new(&PICTURES[..1]);
+    let server = home.server();
+    let json_kind = (header::CONTENT_TYPE, "application/json");
+    let accept = (header::ACCEPT, "application/json, text/event-stream");
+    for (body, code, id, says) in [
+        ("{\"jsonrpc\": ", -32_700, Value::Null, "Parse error"),
+        ("nothing", -32_700, Value::Null, "Parse error"),
+        ("3", -32_600, Value::Null, "an object"),
+        ("[]", -32_600, Value::Null, "one message at a time"),
+        ("{\"id\": 7, \"method\": \"ping\"}", -32_600, json!(7), "`jsonrpc` is nothing"),
+        ("{\"jsonrpc\": \"2.0\", \"id\": \"a\"}", -32_600, json!("a"), "`method`"),
+        ("{\"jsonrpc\": \"2.0\", \"id\": [1]}", -32_600, Value::Null, "`method`"),
+    ] {
+        let answer = send(&server, &[json_kind.clone(), accept.clone()], body);
+        assert_eq!(
+            (answer.status.as_u16(), answer.header("content-type")),
+            (400, "application/json")
+        );
+        let answer = answer.json();
+        assert_eq!((&answer["jsonrpc"], &answer["id"]), (&json!("2.0"), &id), "{body}: {answer}");
+        assert_eq!(answer["error"]["code"], code, "{body}: {answer}");
+        let message = answer["error"]["message"].as_str().expect("a message");
+        assert!(message.contains(says), "{body}: {message}");
+        assert!(!message.contains("enum") && !message.contains("JsonRpc"), "{message}");
+    }
+    let plain = (header::CONTENT_TYPE, "text/plain");
+    send(&server, &[plain, accept.clone()], "{}").is_problem(415, "media-type", "application/json");
+    let one = send(&server, &[json_kind, (header::ACCEPT, "text/html")], PING);
+    one.is_problem(406, "not-acceptable", "text/event-stream");
+    let get = server.get("/mcp");
+    get.is_problem(405, "method-not-allowed", "POST");
+    assert_eq!(get.header("allow"), "POST");
+    let wrong = tool(&server, "search_images", json!({ "query": "a dog", "k": "ten" }));
+    let text = wrong["content"][0]["text"].as_str().expect("a text");
+    assert!(text.starts_with("arguments: ") && text.contains("a whole number"), "{wrong}");
+    assert!(!text.contains("usize") && !text.contains("deserialize"), "{wrong}");
+}
+
+const PING: &str = r#"{"jsonrpc": "2.0", "id": 1, "method": "ping"}"#;
 
 #[test]
 fn only_who_may_write_is_offered_to_add_folders() {

@@ -21,8 +21,12 @@ fn bodies_that_cannot_be_read_are_explained() {
         ("", "malformed-json", "JSON object"),
         ("{\"query\": \"\\ud800\"}", "malformed-json", "column"),
         ("{\"query\": 3}", "invalid-value", "expected a string"),
-        ("{\"query\": \"x\", \"k\": \"ten\"}", "invalid-value", "expected usize"),
-        ("{\"query\": \"x\", \"k\": -1}", "invalid-value", "expected usize"),
+        (
+            "{\"query\": \"x\", \"k\": \"ten\"}",
+            "invalid-value",
+            "expected a whole number from 0 on",
+        ),
+        ("{\"query\": \"x\", \"k\": -1}", "invalid-value", "expected a whole number from 0 on"),
         ("{\"query\": \"x\", \"limit\": 3}", "invalid-value", "unknown field `limit`, expected"),
         ("{\"query\": \"x\", \"kind\": \"video\"}", "invalid-value", "`image` or `text`"),
         ("{\"query\": \"x\", \"without\": 1}", "invalid-value", "unknown field"),
@@ -79,7 +83,7 @@ fn values_beyond_sense_are_named_with_their_limits() {
     }
     for (uri, status, kind, says) in [
         ("/v1/items?k=0", 400, "invalid-value", "between 1 and 1000"),
-        ("/v1/items?k=x", 400, "invalid-value", "invalid digit"),
+        ("/v1/items?k=x", 400, "invalid-value", "k: it is no whole number"),
         ("/v1/items?color=red", 400, "invalid-value", "unknown field `color`"),
         ("/v1/items?where=width%20%3E", 400, "invalid-filter", "column"),
         ("/v1/items?gallery=x", 404, "unknown-gallery", "only photos"),

@@ -6,6 +6,7 @@ import { createAdding } from "./adding.js";
 import { createBox } from "./box.js";
 import { createColumn } from "./column.js";
 import { createDetail } from "./detail.js";
+import { createDuplicates } from "./duplicates.js";
 import { createFilters } from "./filters.js";
 import { switchLanguage, t, translate } from "./i18n.js";
 import { dataUrl } from "./picture.js";
@@ -32,10 +33,7 @@ const selection = createSelection({
 	all: () => grid.hits(),
 	isRemoved: () => Boolean(current().removed),
 	changed: () => grid.remark(),
-	gone(ids) {
-		answers.without(ids);
-		stats();
-	},
+	gone,
 	back: renew,
 	tagged: () => filters.reload(),
 });
@@ -65,6 +63,14 @@ const detail = createDetail({
 	mayWrite,
 });
 
+const duplicates = createDuplicates({ mayWrite, open: (item) => set({ item }), gone, back: renew });
+
+/// After items were taken out of what is shown.
+function gone(ids) {
+	if (answers.answer) answers.without(ids);
+	stats();
+}
+
 /// Goes to a neighbour of the open item.
 async function step(by) {
 	const at = grid.indexOf(current().item);
@@ -89,7 +95,7 @@ function show(state) {
 	$("#removed").hidden = !about?.removed || !mayWrite();
 	$("#removed").textContent = t("Removed pictures ({n})", { n: about?.removed });
 	// A server that knows no match probabilities does not fold either.
-	$("#folding").hidden = about?.calibrated === undefined;
+	$("#folding").hidden = $("#find-duplicates").hidden = about?.calibrated === undefined;
 	main.show(state, state.gallery);
 	compare(state);
 	showItem(state);
@@ -201,6 +207,7 @@ function wire() {
 			local.set("theme", page.dataset.theme);
 		},
 		key: writeKey,
+		"find-duplicates": duplicates,
 		removed: () => change({ ...ALL, removed: "only" }),
 		"open-filters": toggle,
 		"close-filters": toggle,

@@ -44,11 +44,17 @@ export function createDetail({ step, has, mayWrite }) {
 	});
 	on(stage, "click", (event) => event.target === stage && !stage.classList.contains("zoomed") && closeItem());
 
-	async function copy() {
+	async function lend(text, told) {
 		// Without TLS browsers lend no clipboard, but on the own machine.
-		const done = navigator.clipboard?.writeText(shown.path);
-		toast(t((await done?.then(() => true, () => false)) ? "Copied" : "Could not copy"));
+		const done = navigator.clipboard?.writeText(text);
+		toast((await done?.then(() => true, () => false)) ? told : `${t("Could not copy")}: ${text}`);
 	}
+	function copy() {
+		lend(shown.path, t("Copied"));
+	}
+	// A browser opens no folder.
+	const inFolder = () =>
+		lend(shown.path.replace(/[/\\][^/\\]*$/u, "") || "/", t("The folder's path is copied: open it in your file manager."));
 
 	function picture({ thumbnail, image: original, text }) {
 		const of = shown;
@@ -89,7 +95,9 @@ export function createDetail({ step, has, mayWrite }) {
 			info.replaceChildren(...heading(item, hit),
 				...(owner ? [button("link", t("Caption of {name}", { name: owner.name }), () => open(owner.id))] : []),
 				...section("Near-duplicates", smalls(hit?.duplicates ?? [])),
+				...section("Words of the query", words(hit)),
 				...section("Captions", captions.map((text) => el("p", { text }))),
+				...section("Captions of others like it", (item.near ?? []).map(({ text, owner, id: own }) => button("near link", text, () => open(owner ?? own)))),
 				...section("Tags", mayWrite() ? [tags(item)] : []),
 				...section("Details", [facts(item)]));
 			const { hits } = await api.get(`/v1/items/${id}/similar`, { k: ALIKE + 1, gallery }, signal);
@@ -101,12 +109,17 @@ export function createDetail({ step, has, mayWrite }) {
 
 	const section = (title, content) => (content.length ? [el("h3", { text: t(title) }), el("div", { class: title }, ...content)] : []);
 
+	const PLACES = { text: "Text", caption: "Caption", name: "Name", tag: "Tags" };
+	const words = (hit) => (hit?.why?.words ?? []).map(({ word, in: places }) =>
+		el("p", {}, word, el("span", { class: "quiet", text: ` ${places.map((place) => t(PLACES[place])).join(", ")}` })));
+
 	const heading = (item, hit) => [
 		el("h2", { text: item.text ?? item.name ?? "" }),
 		el("p", { class: "quiet", text: hit ? scores(hit).join(" · ") : "" }),
 		el("div", { class: "actions" },
 			button("button primary", t("More like this"), () => like(item.id)),
-			item.path && button("button", t("Copy path"), copy)),
+			item.path && button("button", t("Copy path"), copy),
+			item.path && button("button", t("Show in folder"), inFolder)),
 	];
 
 	const smalls = (hits) => hits.map((hit) =>
@@ -130,7 +143,7 @@ export function createDetail({ step, has, mayWrite }) {
 		return button("value link", text, () => filter(name, String(value)));
 	}
 
-		function tags({ id, fields = [] }) {
+	function tags({ id, fields = [] }) {
 		const { gallery } = shown;
 		const held = new Set(fields.filter(({ name }) => name === "tag").map(({ value }) => String(value)));
 		const input = el("input", { "aria-label": t("Add a tag"), placeholder: t("Add a tag"), list: "tags",

@@ -26,7 +26,8 @@ export function createFilters(known) {
 			const { fields } = await api.get("/v1/fields", { gallery });
 			const place = ({ name }) => (FIRST.includes(name) ? FIRST.indexOf(name) : FIRST.length);
 			fields.sort((a, b) => place(a) - place(b));
-			groups.replaceChildren(...fields.filter(({ name }) => !LEFT_OUT.includes(name)).map(group));
+			const open = new Map([...groups.children].map((details) => [details.dataset.field, details.open]));
+			groups.replaceChildren(...fields.filter(({ name }) => !LEFT_OUT.includes(name)).map((field) => group(field, open)));
 			known(fields);
 			if (isOpen) refresh();
 			const { values } = await api.get("/v1/fields/tag", { k: MOST, gallery });
@@ -36,11 +37,11 @@ export function createFilters(known) {
 		}
 	}
 
-	function group({ name }) {
+	function group({ name }, known) {
 		const body = el("div", { class: "group-body" });
 		const details = el("details", { class: "group", "data-field": name },
 			el("summary", {}, fieldName(name), el("span", { class: "chosen" })), body);
-		details.open = FIRST.slice(0, 4).includes(name);
+		details.open = known.get(name) ?? FIRST.slice(0, 4).includes(name);
 		// Not "toggle", which also tells of groups that were open from the beginning.
 		on(details.firstChild, "click", () => details.open || fill(details));
 		return details;
@@ -64,13 +65,17 @@ export function createFilters(known) {
 
 	function choice(name, value, items, checked) {
 		const input = el("input", { type: "checkbox", value, change() {
-			const others = state.filters.filter((filter) => filter.name !== name || filter.value !== value);
+			const others = state.filters.filter((filter) => filter.name !== name || !(filter.value === value || isWithin(name, value, filter.value)));
 			change({ filters: input.checked ? [...others, { name, value }] : others });
 		} });
 		input.checked = checked;
 		return el("label", { class: "choice" }, input, el("span", { class: "value", text: valueName(name, value) }),
 			el("span", { class: "items", text: count(items) }));
 	}
+
+	/// A folder and one above it exclude each other: together they would be the upper one.
+	const isWithin = (name, one, other) => name === "folder" && (above(one, other) || above(other, one));
+	const above = (upper, lower) => /[/\\]/u.test(lower) && (lower.split(/[/\\]/u).includes(upper) || lower.startsWith(`${upper}/`));
 
 	const counted = () => JSON.stringify([whereOf(state), state.kind]);
 

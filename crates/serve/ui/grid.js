@@ -10,6 +10,10 @@ const ratioOf = ({ width, height }) => Math.min(2.6, Math.max(0.5, width / heigh
 /// What is known of how well a hit fits.
 export const scores = ({ score, probability }) => [score?.toFixed(3), probability !== undefined && percent(probability)].filter(Boolean);
 
+/// The words of the query that a hit has; of a picture without captions what is said of the one that is most like it.
+export const because = ({ why = {} }) =>
+	[(why.words ?? []).map(({ word }) => word).join(", "), why.near && `≈ ${why.near.text}`].filter(Boolean);
+
 /// `more()` is called near the end, `leave()` on the way up from the first row; `address(hit)` is where a tile leads in a new
 /// tab; `marks` is what is selected, where something can be.
 export function createGrid(root, { open, more, leave, address, marks }) {
@@ -34,6 +38,7 @@ export function createGrid(root, { open, more, leave, address, marks }) {
 		link.tabIndex = index === focused ? 0 : -1;
 		$(".caption", tile).textContent = hit.text ?? hit.caption ?? hit.name;
 		$(".score", tile).textContent = scores(hit).join(" · ");
+		$(".why", tile).textContent = because(hit).join(" · ");
 		copies.textContent = hit.duplicates?.length ? `+${hit.duplicates.length}` : "";
 		copies.title = t("Near-duplicates");
 		mark(tile, hit);
@@ -44,7 +49,7 @@ export function createGrid(root, { open, more, leave, address, marks }) {
 		const words = el("span", { class: "words", text: hit.text ? "" : hit.name });
 		const image = hit.thumbnail && el("img", { alt: "", loading: "lazy", src: hit.thumbnail,
 			load: () => image.classList.add("there"), error: () => image.replaceWith(words) });
-		const about = el("span", { class: "about" }, el("span", { class: "caption" }), el("span", { class: "score" }));
+		const about = el("span", { class: "about" }, el("span", { class: "caption" }), el("span", { class: "score" }), el("span", { class: "why" }));
 		const tile = el("li", { class: hit.text ? "tile text" : "tile", "data-thumbnail": hit.thumbnail ?? "" },
 			el("a", {}, image || words, about, el("span", { class: "copies" })));
 		if (marks) tile.append(el("button", { class: "mark", tabindex: -1, text: "✓" }));

@@ -19,6 +19,21 @@ The gallery has changed.|图库已更新。
 Reload|重新载入
 Near-duplicates|近似重复
 Fold near-duplicates|合并近似重复
+Find duplicates …|查找重复…
+Duplicates|重复图片
+Alike from|相似度不低于
+Comparing …|正在比较…
+{n} group|{n} 组
+{n} groups|{n} 组
+Keep {name}|保留 {name}
+Keep one, remove {n}|保留一张，移出 {n} 张
+Open|打开
+More|更多
+Words of the query|查询中的词
+Captions of others like it|相似图片的描述
+Text|文字
+Caption|描述
+Name|文件名
 Nothing here matches. These come nearest.|没有匹配的结果，以下是最接近的。
 Perhaps nothing here matches. These come nearest.|可能没有匹配的结果，以下是最接近的。
 Search by words or a picture|用文字或图片搜索
@@ -69,6 +84,8 @@ Zoom out|缩小
 More like this|查找相似
 Copy path|复制路径
 Copied|已复制
+Show in folder|在文件夹中显示
+The folder's path is copied: open it in your file manager.|已复制文件夹路径，请在文件管理器中打开。
 Could not copy|无法复制
 Details|详细信息
 Similar|相似图片

@@ -89,7 +89,10 @@ export function createSelection({ mayWrite, all, isRemoved, changed, gone, back,
 		const chosen = body();
 		const { removed } = await api.remove("/v1/items", chosen);
 		leave(chosen.ids);
-		const undo = () => api.post("/v1/items/restore", chosen).then(back, (error) => toast(error.message));
+		const undo = () => api.post("/v1/items/restore", chosen).then(({ restored: n }) => {
+			toast(t("{n} restored.", { n: count(n) }));
+			back();
+		}, (error) => toast(error.message));
 		toast(t("{n} removed from the gallery; the files stay.", { n: count(removed) }), t("Undo"), undo);
 	}
 

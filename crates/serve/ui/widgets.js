@@ -16,15 +16,21 @@ export function chip(kind, shown, name, remove) {
 /// Shows a message for a while, with `act` as a way back where there is one.
 export function toast(text, label, act) {
 	const place = $("#toast");
-	const way = act && button("link", label, () => {
+	const hide = () => {
 		place.hidePopover();
+		place.replaceChildren(); // what is over is read to nobody
+	};
+	const way = act && button("link", label, () => {
+		hide();
 		act();
 	});
-	place.replaceChildren(...[text, way].filter(Boolean));
 	place.hidePopover();
+	place.replaceChildren(...[text, way].filter(Boolean));
+	// Outside of an open dialog nothing can be clicked.
+	($("dialog[open]") ?? document.body).append(place);
 	place.showPopover(); // above whatever is open
 	clearTimeout(fading);
-	fading = setTimeout(() => place.hidePopover(), act ? 2 * SHOWN_MS : SHOWN_MS);
+	fading = setTimeout(hide, act ? 2 * SHOWN_MS : SHOWN_MS);
 }
 
 /// Asks for a line of text; `ways` are buttons. Gives { text, way }, the number of the button, or null.

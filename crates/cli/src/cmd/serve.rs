@@ -46,6 +46,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     let log = tracing_subscriber::fmt().with_max_level(config.level()).with_writer(std::io::stderr);
     log.with_ansi(false).with_target(false).init();
+    let connections = settings.connections.clone();
     let state = State::open(config.sources(), settings)?;
     let listener = TcpListener::bind(config.address()).with_context(|| {
         let listen = config.address();
@@ -65,7 +66,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             note!("error: not ready: {error}");
         }
     });
-    listen(listener, app(state.clone()), &stop)?;
+    listen(listener, app(state.clone()), connections, &stop)?;
     state.close();
     Ok(ExitCode::SUCCESS)
 }

@@ -25,7 +25,7 @@ use crate::{Error, Result};
 
 pub use self::summary::{Missing, Summary};
 pub use self::texts::Line;
-pub use self::uploads::{Kept, UPLOAD_CAPTIONS, UPLOADS, Upload};
+pub use self::uploads::{Kept, UPLOAD_CAPTIONS, UPLOADS, Upload, upload_name};
 
 /// What a user may ask for beyond the ordinary.
 #[derive(Clone, Copy, Debug, Default)]

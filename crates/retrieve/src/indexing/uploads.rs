@@ -4,11 +4,13 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use tuwen_index::filter::folded;
 use tuwen_index::{Gallery, Modality, NewItem};
 
 use super::{Line, modified_ns, new_picture, texts};
 use crate::origin::{bytes_of, path_of};
 use crate::picture::Fitted;
+use crate::spelling::misleads;
 use crate::{Error, Result};
 
 /// The folder, in the gallery's.
@@ -70,6 +72,32 @@ impl Upload<'_> {
         kept
     }
 
+    /// The item of that content, where the gallery has all that the upload would bring: its file, the caption and the
+    /// tags; so that nothing needs to be written.
+    ///
+    /// # Errors
+    /// The gallery cannot be read.
+    pub fn known(
+        gallery: &Gallery,
+        hash: &[u8; 32],
+        caption: Option<&str>,
+        tags: &[String],
+    ) -> Result<Option<i64>> {
+        let same = gallery.with_hash(hash)?;
+        let Some(item) = same.into_iter().find(|item| item.modality == Modality::Image) else {
+            return Ok(None);
+        };
+        let given: Vec<String> = gallery.given_tags(item.id)?.iter().map(|t| folded(t)).collect();
+        let is_all = path_of(&item.origin).is_file()
+            && tags.iter().all(|tag| given.contains(&folded(tag)))
+            && gallery.excluded()?.binary_search(&item.id).is_err();
+        Ok(match caption {
+            _ if !is_all => None,
+            Some(text) if !has_caption(gallery, item.id, text)? => None,
+            _ => Some(item.id),
+        })
+    }
+
     /// `moved` says that the file of a known item lies elsewhere now.
     fn store(
         &self,
@@ -123,7 +151,7 @@ impl Upload<'_> {
     fn write(&self, folder: &Path) -> Result<PathBuf> {
         std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
         let folder = folder.canonicalize().map_err(|e| Error::io(folder, e))?;
-        let name = plain(self.name);
+        let name = upload_name(self.name, self.bytes);
         let (stem, end) = name.rsplit_once('.').unwrap_or((&name, "picture"));
         let names = (2..).map(|number| format!("{stem}-{number}.{end}"));
         let mut free = std::iter::once(format!("{stem}.{end}")).chain(names);
@@ -138,11 +166,43 @@ impl Upload<'_> {
     }
 }
 
+/// The ends of names of each format; a file gets the first one where its own is none of them.
+const ENDS: [(&str, &[&str]); 7] = [
+    ("jpeg", &["jpg", "jpeg", "jpe", "jfif"]),
+    ("png", &["png", "apng"]),
+    ("gif", &["gif"]),
+    ("webp", &["webp"]),
+    ("bmp", &["bmp", "dib"]),
+    ("tiff", &["tif", "tiff"]),
+    ("avif", &["avif", "avifs", "heif"]),
+];
+/// Letters of what can be the end of a name.
+const END: usize = 5;
+
+/// The name under which a picture is kept that its sender calls so: harmless, and with the end of what it is. A page
+/// (`x.html`) that is a picture too is none here.
+///
+/// ```
+/// let png = b"\x89PNG\r\n\x1a\n";
+/// assert_eq!(tuwen_retrieve::upload_name("../狗.PNG", png), "狗.PNG");
+/// assert_eq!(tuwen_retrieve::upload_name("x.html", png), "x.png");
+/// ```
+pub fn upload_name(name: &str, bytes: &[u8]) -> String {
+    let name = plain(name);
+    let ends = ENDS.iter().find(|(format, _)| tuwen_image::format(bytes) == Some(format));
+    let Some((_, ends)) = ends else { return name };
+    let is_end = |end: &str| end.len() <= END && end.bytes().all(|b| b.is_ascii_alphanumeric());
+    match name.rsplit_once('.') {
+        Some((_, end)) if ends.contains(&end.to_ascii_lowercase().as_str()) => name,
+        Some((stem, end)) if is_end(end) => format!("{stem}.{}", ends[0]),
+        _ => format!("{name}.{}", ends[0]),
+    }
+}
+
 /// The last part of a name without anything that a file system or a terminal could take for more than a letter.
 fn plain(name: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let harmless =
-        |c: char| !c.is_control() && !matches!(c, ':' | '*' | '?' | '"' | '<' | '>' | '|');
+    let harmless = |c: char| !misleads(c) && !matches!(c, ':' | '*' | '?' | '"' | '<' | '>' | '|');
     let mut plain: String = last.chars().filter(|&c| harmless(c)).collect();
     plain = plain.trim_start_matches(['.', ' ']).trim_end_matches(['.', ' ']).to_owned();
     while plain.len() > LONGEST {
@@ -187,10 +247,25 @@ mod tests {
             ("a/", "picture"),
             (".hidden.png", "hidden.png"),
             ("a\nb\0.png", "ab.png"),
+            ("a\u{202e}gnp.exe", "agnp.exe"),
+            ("\u{2067}\u{feff}狗.png", "狗.png"),
             ("captions.jsonl", "picture"),
         ] {
             assert_eq!(plain(given), wanted, "{given:?}");
         }
+        let jpeg = b"\xff\xd8\xff\xe0";
+        for (given, wanted) in [
+            ("x.html", "x.jpg"),
+            ("x.JPE", "x.JPE"),
+            ("x.png", "x.jpg"),
+            ("no end", "no end.jpg"),
+            ("12.5 metres", "12.5 metres.jpg"),
+            (".html", "html.jpg"),
+            ("captions.jsonl", "picture.jpg"),
+        ] {
+            assert_eq!(upload_name(given, jpeg), wanted, "{given:?}");
+        }
+        assert_eq!(upload_name("x.html", b"no picture"), "x.html", "nobody keeps that");
         let long = plain(&format!("{}.png", "狗".repeat(100)));
         assert!(long.len() <= LONGEST && long.ends_with("狗.png"), "{long}");
     }

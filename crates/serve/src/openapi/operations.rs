@@ -8,7 +8,8 @@ use super::shapes as s;
 use crate::problem::ProblemType as P;
 use crate::routes::compat::{clip_as_service, clip_retrieval, text_embeddings};
 use crate::routes::{
-    changes, classify, duplicates, embeddings, fields, files, items, jobs, rank, search, similarity,
+    changes, classify, duplicates, embeddings, fields, files, items, jobs, rank, search,
+    similarity, uploads,
 };
 
 /// All of them, in the order of their headings.
@@ -112,11 +113,11 @@ fn changing() -> Vec<Operation> {
     let gallery = [P::UnknownGallery];
     vec![
         post("/v1/items", "Add pictures; one that is there already stays the same item")
-            .takes::<changes::NewPictures>(picture)
+            .takes::<uploads::NewPictures>(picture)
             .gives::<s::Added>("What became of each")
             .fails(&gallery),
         delete("/v1/items", "Take items out of what is found; no file is deleted")
-            .takes::<changes::Some>(json!({ "ids": [1] }))
+            .takes::<changes::Chosen>(json!({ "ids": [1] }))
             .gives::<s::Removed>("How many")
             .fails(&gallery),
         post("/v1/items/restore", "Put items back that were taken out")

@@ -9,16 +9,21 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::jobs::{Cause, Stage};
-use crate::routes::changes::Outcome;
 use crate::routes::status::Gallery;
+use crate::routes::uploads::Outcome;
 
 /// A data URI with a picture.
 pub(crate) const DATA_URI: &str = "^[dD][aA][tT][aA]:[^,]*;[bB][aA][sS][eE]64,";
 /// A text that is not empty.
 pub(crate) const WORDS: &str = r"\S";
-/// A tag: up to 100 characters without those that control.
-pub(crate) const TAG: &str =
-    r"^\s*[^\s\x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]{0,98}[^\s\x00-\x1f\x7f-\x9f])?\s*$";
+/// A tag: up to 100 characters without those that control what stands around them (`tuwen_retrieve::misleads`).
+pub(crate) const TAG: &str = concat!(
+    r"^\s*[^\s\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]",
+    r"([^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]{0,98}",
+    r"[^\s\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff])?\s*$"
+);
+/// A tag that somebody gave with an older program, to be taken away.
+pub(crate) const OLD_TAG: &str = r"^\s*\S([\s\S]{0,98}\S)?\s*$";
 
 /// What an item is.
 #[derive(JsonSchema, Serialize)]

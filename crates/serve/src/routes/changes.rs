@@ -1,159 +1,33 @@
-//! What changes a gallery at once: `POST /v1/items` adds pictures, `DELETE /v1/items` takes items out of what is
+//! What changes a gallery at once, beside pictures that are sent (`uploads`): `DELETE /v1/items` takes items out of what is
 //! found, `/v1/items/restore` puts them back, `/v1/items/tags` gives them tags and takes these away. No file is ever
 //! deleted.
-
-use std::sync::Arc;
 
 use axum::extract::State as From;
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
-use tuwen_encode::CpuEncoder;
 use tuwen_index::Gallery;
-use tuwen_retrieve::{UPLOADS, Upload, fitted};
+use tuwen_retrieve::misleads;
 
-use crate::extract::{Body, Json, check_text};
-use crate::fetch;
+use crate::State;
+use crate::edits::Edit;
+use crate::extract::{Body, Json};
 use crate::guard::MayWrite;
-use crate::openapi::TAG as TAG_PATTERN;
+use crate::openapi::{OLD_TAG, TAG as TAG_PATTERN};
 use crate::problem::{Problem, ProblemType};
-use crate::shelf::Shelf;
-use crate::{State, problem};
 
-/// Pictures of one request.
-const PICTURES: usize = 64;
 /// Items that one request changes.
 const ITEMS: usize = 10_000;
 /// Tags of one request, and characters of one.
 const TAGS: usize = 32;
 const TAG: usize = 100;
 
-/// A picture to be added.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct NewPicture {
-    /// Its file's name.
-    name: String,
-    /// A data URI.
-    image: String,
-    #[schemars(length(max = 8192))]
-    caption: Option<String>,
-    #[schemars(length(max = 32), inner(regex(pattern = TAG_PATTERN)))]
-    #[serde(default)]
-    tags: Vec<String>,
-}
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct NewPictures {
-    #[schemars(length(min = 1, max = 64))]
-    items: Vec<NewPicture>,
-    /// The gallery, the first one where none is named.
-    gallery: Option<String>,
-}
-
-/// What became of a picture.
-#[derive(JsonSchema, Serialize)]
-pub(crate) struct Outcome {
-    name: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<i64>,
-    /// `added`, `same` or `refused`.
-    status: &'static str,
-    /// Why it was refused.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<String>,
-}
-
-/// `POST /v1/items`: each picture becomes an item, or is the one of the same content; one that cannot be read is said.
-pub(crate) async fn add(
-    _: MayWrite,
-    From(state): From<State>,
-    Body(NewPictures { items, gallery }): Body<NewPictures>,
-) -> Result<Response, Problem> {
-    let at = state.shelf_at(gallery.as_deref())?;
-    check_count("items", items.len(), PICTURES)?;
-    for item in &items {
-        check_tags("tags", &item.tags)?;
-        check_text(&state.settings.limits, "name", &item.name)?;
-        if let Some(caption) = &item.caption {
-            check_text(&state.settings.limits, "caption", caption)?;
-        }
-    }
-    let mut ready = Vec::with_capacity(items.len());
-    for item in items {
-        let name = item.name.clone();
-        match read(&state, &state.shelves[at], item).await {
-            Ok(one) => ready.push(Ok(one)),
-            // What one picture is not is no failure of the others.
-            Err(Problem {
-                kind:
-                    ProblemType::InvalidPicture | ProblemType::TooLarge | ProblemType::InvalidValue,
-                detail,
-            }) => {
-                let detail = Some(detail);
-                ready.push(Err(Outcome { name, id: None, status: "refused", detail }));
-            }
-            Err(problem) => return Err(problem),
-        }
-    }
-    let keep = move |gallery: &Gallery| ready.into_iter().map(|one| keep(gallery, one)).collect();
-    let items: Vec<Outcome> = state.writer.change(at, keep).await?;
-    let generation = look(&state, at).await?;
-    Ok(Json(json!({ "items": items, "generation": generation })).into_response())
-}
-
-/// A picture that was read and embedded.
-struct Ready {
-    name: String,
-    bytes: Vec<u8>,
-    fitted: tuwen_retrieve::Fitted,
-    vector: Vec<f32>,
-    caption: Option<(String, Vec<f32>)>,
-    tags: Vec<String>,
-}
-
-async fn read(state: &State, shelf: &Shelf, item: NewPicture) -> Result<Ready, Problem> {
-    let bytes = fetch::picture(state, "image", &item.image).await?;
-    let encoder: Arc<CpuEncoder> = Arc::clone(shelf.current().engine.shared_encoder());
-    let path = shelf.source.folder.join(UPLOADS).join(&item.name);
-    let reading = Arc::clone(&encoder);
-    let fit = move || {
-        let hash = *blake3::hash(&bytes).as_bytes();
-        let fitted = fitted(&path, &bytes, hash, reading.as_ref());
-        fitted.map(|fitted| (fitted, bytes)).map_err(|error| Problem::picture("image", &error))
-    };
-    let (mut fitted, bytes) = state.pictures.run(fit).await?;
-    let pixels = std::mem::replace(&mut fitted.picture, tuwen_image::RgbImage::new(1, 1));
-    let vector = state.embedder.fitted(&encoder, (pixels, fitted.size)).await?.vector.clone();
-    let caption = item.caption.map(|caption| caption.trim().to_owned());
-    let caption = match caption.filter(|caption| !caption.is_empty()) {
-        Some(text) => {
-            let embedded = state.embedder.texts(&encoder, std::slice::from_ref(&text)).await?;
-            Some((text, embedded[0].vector.clone()))
-        }
-        None => None,
-    };
-    Ok(Ready { name: item.name, bytes, fitted, vector, caption, tags: clean(&item.tags) })
-}
-
-fn keep(gallery: &Gallery, one: Result<Ready, Outcome>) -> Result<Outcome, Problem> {
-    let Ready { name, bytes, fitted, vector, caption, tags } = match one {
-        Ok(ready) => ready,
-        Err(refused) => return Ok(refused),
-    };
-    let kept =
-        Upload { name: &name, bytes: &bytes, fitted, vector, caption, tags }.keep(gallery)?;
-    let status = if kept.is_new { "added" } else { "same" };
-    Ok(Outcome { name, id: Some(kept.id), status, detail: None })
-}
-
 /// Some items.
 #[derive(Deserialize, JsonSchema)]
 #[schemars(rename = "Items")]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Some {
+pub(crate) struct Chosen {
     /// Ids of items.
     #[schemars(length(min = 1, max = 10_000))]
     ids: Vec<i64>,
@@ -165,11 +39,11 @@ pub(crate) struct Some {
 pub(crate) async fn remove(
     _: MayWrite,
     From(state): From<State>,
-    Body(Some { ids, gallery }): Body<Some>,
+    Body(Chosen { ids, gallery }): Body<Chosen>,
 ) -> Result<Response, Problem> {
     let at = state.shelf_at(gallery.as_deref())?;
     check_count("ids", ids.len(), ITEMS)?;
-    let removed = change_each(&state, at, ids, Gallery::exclude).await?;
+    let removed = change_each(&state, at, ids, Edit::Exclude).await?;
     answer(&state, at, "removed", removed).await
 }
 
@@ -198,16 +72,15 @@ pub(crate) async fn restore(
     let at = state.shelf_at(gallery.as_deref())?;
     let restored = match all {
         true if ids.is_empty() => {
-            let all = |gallery: &Gallery| {
-                let ids = gallery.excluded()?;
-                each(gallery, &ids, Gallery::restore)
-            };
-            state.writer.change(at, all).await?
+            let folder = state.shelves[at].source.folder.clone();
+            let excluded = move || Ok(Gallery::open(&folder)?.excluded()?);
+            let ids = state.reads.run(excluded).await?;
+            change_each(&state, at, ids, Edit::Restore).await?
         }
         true => return Err(Problem::value("`ids` and `all` exclude each other: give one of them")),
         false => {
             check_count("ids", ids.len(), ITEMS)?;
-            change_each(&state, at, ids, Gallery::restore).await?
+            change_each(&state, at, ids, Edit::Restore).await?
         }
     };
     answer(&state, at, "restored", restored).await
@@ -224,63 +97,60 @@ pub(crate) struct Tags {
     #[schemars(length(max = 32), inner(regex(pattern = TAG_PATTERN)))]
     #[serde(default)]
     add: Vec<String>,
-    #[schemars(length(max = 32), inner(regex(pattern = TAG_PATTERN)))]
+    #[schemars(length(max = 32), inner(regex(pattern = OLD_TAG)))]
     #[serde(default)]
     remove: Vec<String>,
     /// The gallery, the first one where none is named.
     gallery: Option<String>,
 }
 
+impl Tags {
+    /// Refuses too many items, none, and tags that are none.
+    pub fn check(&self) -> Result<(), Problem> {
+        check_count("ids", self.ids.len(), ITEMS)?;
+        check_tags("add", &self.add)?;
+        check_tags("remove", &self.remove)?;
+        match self.add.is_empty() && self.remove.is_empty() {
+            true => Err(Problem::value("there is no tag: give `add`, `remove` or both")),
+            false => Ok(()),
+        }
+    }
+}
+
 /// `POST /v1/items/tags`
 pub(crate) async fn tag(
     _: MayWrite,
     From(state): From<State>,
-    Body(Tags { ids, add, remove, gallery }): Body<Tags>,
+    Body(tags): Body<Tags>,
 ) -> Result<Response, Problem> {
-    let at = state.shelf_at(gallery.as_deref())?;
-    check_count("ids", ids.len(), ITEMS)?;
-    check_tags("add", &add)?;
-    check_tags("remove", &remove)?;
-    if add.is_empty() && remove.is_empty() {
-        return Err(Problem::value("there is no tag: give `add`, `remove` or both"));
-    }
-    let (add, remove) = (clean(&add), clean(&remove));
-    let change = move |gallery: &Gallery, id: i64| {
-        if gallery.item(id)?.is_none() {
-            return Ok(false);
-        }
-        let mut changed = false;
-        for tag in &add {
-            changed |= gallery.add_tag(id, tag)?;
-        }
-        for tag in &remove {
-            changed |= gallery.remove_tag(id, tag)?;
-        }
-        Ok(changed)
-    };
-    let changed = change_each(&state, at, ids, change).await?;
+    let at = state.shelf_at(tags.gallery.as_deref())?;
+    tags.check()?;
+    let Tags { ids, add, remove, .. } = tags;
+    let changed = change_each(&state, at, ids, Edit::tags(&add, &remove)).await?;
     answer(&state, at, "changed", changed).await
 }
 
-/// Changes items in one transaction; how many were not so before.
+/// Changes items in one transaction; how many were not so before. Where none is another one afterwards, the gallery is
+/// only read.
 async fn change_each(
     state: &State,
     at: usize,
     ids: Vec<i64>,
-    change: impl Fn(&Gallery, i64) -> tuwen_index::Result<bool> + Send + 'static,
+    edit: Edit,
 ) -> Result<usize, Problem> {
-    state.writer.change(at, move |gallery| each(gallery, &ids, change)).await
-}
-
-fn each(
-    gallery: &Gallery,
-    ids: &[i64],
-    change: impl Fn(&Gallery, i64) -> tuwen_index::Result<bool>,
-) -> Result<usize, Problem> {
-    let changed = gallery.transaction(|gallery| {
-        ids.iter().try_fold(0, |count, &id| Ok(count + usize::from(change(gallery, id)?)))
-    });
-    Ok(changed?)
+    let (folder, asked) = (state.shelves[at].source.folder.clone(), edit.clone());
+    let look = move || Ok((asked.would_change(&Gallery::open(&folder)?, &ids)?, ids));
+    let (would_change, ids) = state.reads.run(look).await?;
+    if !would_change {
+        return Ok(0);
+    }
+    let change = move |gallery: &Gallery| {
+        let changed = gallery.transaction(|gallery| {
+            ids.iter().try_fold(0, |count, &id| Ok(count + usize::from(edit.apply(gallery, id)?)))
+        });
+        Ok(changed?)
+    };
+    state.writer.change(at, change).await
 }
 
 async fn answer(state: &State, at: usize, name: &str, count: usize) -> Result<Response, Problem> {
@@ -289,7 +159,7 @@ async fn answer(state: &State, at: usize, name: &str, count: usize) -> Result<Re
 }
 
 /// Opens the gallery as it is now, so that who has changed it sees the change.
-async fn look(state: &State, at: usize) -> Result<u64, Problem> {
+pub(crate) async fn look(state: &State, at: usize) -> Result<u64, Problem> {
     let served = state.clone();
     let look = move || {
         served.shelves[at].look();
@@ -298,19 +168,19 @@ async fn look(state: &State, at: usize) -> Result<u64, Problem> {
     state.reads.run(look).await
 }
 
-fn check_count(name: &str, given: usize, most: usize) -> Result<(), Problem> {
+pub(crate) fn check_count(name: &str, given: usize, most: usize) -> Result<(), Problem> {
     match given {
         0 => Err(Problem::value(format!("{name}: it is empty: give at least one"))),
         _ if given > most => {
             let detail =
                 format!("{name}: there are {given}, {most} are the limit: send them in parts");
-            Err(Problem::new(problem::ProblemType::TooLarge, detail))
+            Err(Problem::new(ProblemType::TooLarge, detail))
         }
         _ => Ok(()),
     }
 }
 
-fn check_tags(name: &str, tags: &[String]) -> Result<(), Problem> {
+pub(crate) fn check_tags(name: &str, tags: &[String]) -> Result<(), Problem> {
     if tags.len() > TAGS {
         let given = tags.len();
         return Err(Problem::value(format!(
@@ -319,17 +189,19 @@ fn check_tags(name: &str, tags: &[String]) -> Result<(), Problem> {
     }
     for tag in tags {
         let length = tag.trim().chars().count();
-        if length == 0 || length > TAG || tag.chars().any(char::is_control) {
-            let shown: String = tag.chars().take(TAG).collect();
+        let shown: String = tag.chars().take(TAG).collect();
+        if length == 0 || length > TAG {
+            let detail = format!("{name}: {shown:?} is no tag: it has 1 to {TAG} characters");
+            return Err(Problem::value(detail));
+        }
+        // Older ones that have such signs can still be taken away.
+        if let Some(c) = tag.trim().chars().find(|&c| misleads(c)).filter(|_| name != "remove") {
             let detail = format!(
-                "{name}: {shown:?} is no tag: it has 1 to {TAG} characters and no line break"
+                "{name}: {shown:?} is no tag: it has the control character U+{:04X}: leave it out",
+                u32::from(c)
             );
             return Err(Problem::value(detail));
         }
     }
     Ok(())
-}
-
-fn clean(tags: &[String]) -> Vec<String> {
-    tags.iter().map(|tag| tag.trim().to_owned()).collect()
 }

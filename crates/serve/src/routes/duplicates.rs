@@ -59,7 +59,7 @@ struct Found {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
-    /// The least cosine of two pictures that are nearly the same, 0.97 where it is not said.
+    /// The least cosine of two pictures that are nearly the same, 0.93 where it is not said.
     #[schemars(range(min = 0.8, max = 1))]
     threshold: Option<f32>,
     /// A filter, as `year >= 2020 and tag = 狗`.

@@ -27,7 +27,7 @@ pub(crate) struct Wanted {
     /// That of the first gallery where none is named.
     model: Option<String>,
     #[schemars(with = "Texts")]
-    input: OneOrMany,
+    pub input: OneOrMany,
     #[serde(default)]
     encoding_format: Format,
     /// What the model has, or nothing.

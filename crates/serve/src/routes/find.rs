@@ -18,6 +18,7 @@ use crate::routes::search::{K, Sort, Wanted, WordsMode};
 use crate::scans::Scan;
 use crate::settings::Limits;
 use crate::shelf::{Open, Shelf};
+use crate::why::Asked;
 
 /// How far a fused list goes: it depends on its own length, so that one of a page's length would be another one
 /// on the next page.
@@ -39,6 +40,7 @@ pub(crate) async fn find(
     let filter = wanted.filter.as_deref().filter(|filter| !filter.trim().is_empty());
     let filter = filter.map(Filter::parse).transpose()?;
     let line = read_line(&state.settings.limits, &mut wanted)?;
+    let asked = asked(&line);
     let filter = match (filter, line.filter) {
         (Some(given), Some(typed)) => Some(Filter::And(vec![given, typed])),
         (given, typed) => given.or(typed),
@@ -102,7 +104,8 @@ pub(crate) async fn find(
         let verdict = calibration.map(|known| known.verdict(best));
         let items = ranked.items.get(offset..).unwrap_or_default();
         let (ranked, vector) = (&items[..items.len().min(k)], vector.as_deref());
-        let listing = Listing { ranked, folded: &folded, offset, vector, calibration };
+        let listing =
+            Listing { ranked, folded: &folded, offset, vector, calibration, asked: &asked };
         Ok((page(&open, &gallery, &listing)?, verdict))
     };
     let (hits, verdict) = state.reads.run(read).await?;
@@ -167,7 +170,7 @@ async fn newest(state: &State, open: &Arc<Open>, ranked: Ranked) -> Result<Ranke
 }
 
 /// Reads the words as the language of queries; what of it has a place in the request goes there.
-fn read_line(limits: &Limits, wanted: &mut Wanted) -> Result<Line, Problem> {
+pub(crate) fn read_line(limits: &Limits, wanted: &mut Wanted) -> Result<Line, Problem> {
     let Some(query) = wanted.query.take() else { return Ok(Line::default()) };
     check_text(limits, "query", &query)?;
     let line = Line::parse(&query).map_err(|error| Problem::value(format!("query: {error}")))?;
@@ -180,6 +183,13 @@ fn read_line(limits: &Limits, wanted: &mut Wanted) -> Result<Line, Problem> {
         return Err(Problem::value(format!("query: image:{file} is no item's number: {cure}")));
     }
     Ok(line)
+}
+
+/// The words of a query that a hit may have, but for those that are to be kept away from.
+fn asked(line: &Line) -> Asked {
+    let weighted = line.weighted.iter().filter(|(_, weight)| *weight > 0.0);
+    let words = std::iter::once(&line.words).chain(weighted.map(|(words, _)| words));
+    Asked::of(&words.chain(&line.phrases).map(String::as_str).collect::<Vec<_>>().join("\n"))
 }
 
 /// A misspelt field finds nothing, and somebody should say why.

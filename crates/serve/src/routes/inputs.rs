@@ -62,6 +62,14 @@ impl Input {
         }
     }
 
+    /// Refuses a picture that is no data URI with base64.
+    pub fn check(&self) -> Result<(), Problem> {
+        match &self.what {
+            What::Picture(uri) => bytes_of(&self.name, uri).map(drop),
+            What::Text(_) | What::Bytes(_) | What::Item(_) => Ok(()),
+        }
+    }
+
     /// A list of them, which is neither empty nor beyond the limit.
     pub fn list(limits: &Limits, name: &str, given: Many<Given>) -> Result<Vec<Self>, Problem> {
         check_count(limits, name, given.count)?;

@@ -21,6 +21,10 @@ use crate::routes::fields::value_of;
 use crate::routes::find::no_item;
 use crate::routes::search::{K, Sort, Wanted, answer, milliseconds};
 use crate::shelf::Open;
+use crate::why::{Asked, Near, near};
+
+/// Captions of other pictures that stand where a picture has none of its own.
+const NEAR: usize = 3;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -77,8 +81,14 @@ async fn list_removed(
         let ids = open.aside().excluded()?;
         let items: Vec<_> = ids.iter().skip(offset).take(k).map(|&id| (id, None)).collect();
         let folded = HashMap::new();
-        let listing =
-            Listing { ranked: &items, folded: &folded, offset, vector: None, calibration: None };
+        let listing = Listing {
+            ranked: &items,
+            folded: &folded,
+            offset,
+            vector: None,
+            calibration: None,
+            asked: &Asked::default(),
+        };
         let hits = page(&open, &part, &listing)?;
         Ok(json!({
             "generation": open.generation,
@@ -124,6 +134,9 @@ pub(crate) struct Details {
     /// The picture of a caption.
     owner: Option<i64>,
     captions: Vec<Caption>,
+    /// Of a picture without captions the nearest ones of other pictures.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    near: Vec<Near>,
     #[schemars(with = "Vec<FieldValue>")]
     fields: Vec<Value>,
     /// Where a small JPEG of it is.
@@ -142,8 +155,21 @@ pub(crate) async fn item(
 ) -> Result<Response, Problem> {
     let (id, shelf) = (item_id(&id)?, state.shelf(gallery.as_deref())?);
     let (open, part) = (shelf.current(), state.gallery_part(shelf));
-    let details = move || details(&open, id, &part);
+    let details = move || {
+        let mut details = details(&open, id, &part)?;
+        if details.is_silent() {
+            details.near = near(&open, &[id], NEAR)?.pop().unwrap_or_default();
+        }
+        Ok(details)
+    };
     Ok(Json(state.reads.run(details).await?).into_response())
+}
+
+impl Details {
+    /// Whether it is a picture of which nothing is said.
+    fn is_silent(&self) -> bool {
+        self.kind == Modality::Image && self.captions.is_empty()
+    }
 }
 
 fn details(open: &Arc<Open>, id: i64, part: &str) -> Result<Details, Problem> {
@@ -172,6 +198,7 @@ fn details(open: &Arc<Open>, id: i64, part: &str) -> Result<Details, Problem> {
         bytes: item.size,
         owner: item.owner,
         captions: captions.into_iter().map(|Item { id, text, .. }| Caption { id, text }).collect(),
+        near: Vec::new(),
         fields,
         thumbnail: pictured.map(|item| thumbnail_of(item, part)),
         image: pictured.map(|item| format!("/v1/items/{}/image{query}", item.id)),

@@ -17,3 +17,4 @@ pub(crate) mod rank;
 pub(crate) mod search;
 pub(crate) mod similarity;
 pub(crate) mod status;
+pub(crate) mod uploads;

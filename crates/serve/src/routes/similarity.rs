@@ -59,7 +59,10 @@ pub(crate) async fn similarity(
 }
 
 /// What is to be embedded: pairs one after the other, or rows, whose number comes with them, and then columns.
-fn inputs(limits: &Limits, wanted: Wanted) -> Result<(Vec<Input>, Option<usize>), Problem> {
+pub(crate) fn inputs(
+    limits: &Limits,
+    wanted: Wanted,
+) -> Result<(Vec<Input>, Option<usize>), Problem> {
     match (wanted.pairs, wanted.rows, wanted.columns) {
         (Some(pairs), None, None) => {
             check_count(limits, "pairs", 2 * pairs.count)?;

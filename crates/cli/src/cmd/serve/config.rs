@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tracing_subscriber::filter::LevelFilter;
 use tuwen_files::encoding::TextFile;
 use tuwen_retrieve::{LongText, Options};
-use tuwen_serve::{Followed, Keys, Limits, Settings, Source};
+use tuwen_serve::{Connections, Followed, Keys, Limits, Settings, Source};
 
 use crate::gallery::Place;
 use crate::query::Usage;
@@ -36,6 +36,10 @@ pub struct Config {
     /// A name by which clients may call the server, beside localhost; several times, or with commas between
     #[arg(long, value_name = "NAME", env = "TUWEN_SERVE_HOST", value_delimiter = ',')]
     pub host: Vec<String>,
+    /// The address of a proxy through which many clients come, so that the limit of connections of one address is
+    /// none for it; several times, or with commas between
+    #[arg(long, value_name = "ADDRESS", env = "TUWEN_SERVE_PROXY", value_delimiter = ',')]
+    pub proxy: Vec<IpAddr>,
     /// Who may ask: a file with a key on each line
     #[arg(long, value_name = "FILE", env = "TUWEN_SERVE_KEY_FILE")]
     pub key_file: Option<PathBuf>,
@@ -141,6 +145,7 @@ impl Config {
             gallery: list(self.gallery, lower.gallery),
             watch: list(self.watch, lower.watch),
             host: if self.host.is_empty() { lower.host } else { self.host },
+            proxy: if self.proxy.is_empty() { lower.proxy } else { self.proxy },
             listen: self.listen.or(lower.listen),
             key_file: self.key_file.or(lower.key_file),
             insecure: self.insecure.or(lower.insecure),
@@ -237,6 +242,7 @@ impl Config {
                 body: self.max_body.map_or(usual.limits.body, |bytes| bytes as usize),
                 ..usual.limits
             },
+            connections: Connections { proxies: self.proxy.clone(), ..usual.connections },
             deadline: self.deadline.map_or(usual.deadline, Duration::from_secs),
             hosts: self.host.iter().cloned().chain([ip.to_string()]).collect(),
             any_address: ip.is_unspecified(),
@@ -302,6 +308,10 @@ mod tests {
             (Some(5), Some("warn"), Some(20_000_000))
         );
         assert_eq!(all.host, ["a"]);
+        let proxied = read("proxy = [\"10.0.0.9\", \"::1\"]\n").expect("a configuration");
+        let settings = proxied.usual().settings().expect("settings");
+        let wanted: Vec<IpAddr> = ["10.0.0.9", "::1"].map(|at| at.parse().expect("one")).into();
+        assert_eq!(settings.connections.proxies, wanted);
         assert_eq!(all.address().port(), 8787);
     }
 
@@ -312,6 +322,7 @@ mod tests {
             ("deadline = 0", "between 1 and 3600"),
             ("log = \"loud\"", "loud"),
             ("listen = \"nowhere\"", "listen"),
+            ("proxy = [\"nowhere\"]", "proxy"),
             ("max-body = \"1\"", "max-body"),
         ] {
             let error = format!("{:#}", read(text).expect_err(text));

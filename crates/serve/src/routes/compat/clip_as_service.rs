@@ -22,6 +22,7 @@ use crate::routes::given::Many;
 use crate::routes::inputs::{Input, What, check_count, embed_all, matrix, probability};
 use crate::routes::rank::cosines;
 use crate::settings::Limits;
+use crate::wording::plain;
 
 /// As clip-as-service's clients ask.
 #[derive(Deserialize, JsonSchema)]
@@ -75,7 +76,7 @@ pub(crate) async fn post(
     let parameters = wanted.parameters.as_ref().map(|given| serde_json::from_str(given.get()));
     let parameters: Parameters = parameters
         .transpose()
-        .map_err(|error| Problem::value(format!("parameters: {error}")))?
+        .map_err(|error| Problem::value(format!("parameters: {}", plain(&error))))?
         .unwrap_or_default();
     let mut documents = documents("data", &wanted.data)?;
     let inner = now();
@@ -110,7 +111,9 @@ fn documents(name: &str, given: &RawValue) -> Result<Many<Document>, Problem> {
         true => serde_json::from_str::<Within>(given.get()).map(|within| within.docs),
         false => serde_json::from_str(given.get()),
     };
-    read.map_err(|error| Problem::value(format!("{name}: {error}: send a list of documents")))
+    read.map_err(|error| {
+        Problem::value(format!("{name}: {}: send a list of documents", plain(&error)))
+    })
 }
 
 /// Gives each document its vector, or its matches their scores and order.

@@ -14,6 +14,7 @@ use crate::State;
 use crate::extract::{Json, check_length, media_type, too_large};
 use crate::problem::{Problem, ProblemType};
 use crate::routes::inputs::{Input, What, embed_all, model};
+use crate::wording::plain;
 
 /// Bytes of `entries`, which are small; as values they are much larger.
 const ENTRIES: usize = 16_384;
@@ -115,7 +116,7 @@ fn entry(entries: Option<&str>) -> Result<(bool, Entry), Problem> {
         return Err(wrong(format!("they have more than {ENTRIES} bytes")));
     }
     let tasks: Map<String, Value> =
-        serde_json::from_str(entries).map_err(|error| wrong(error.to_string()))?;
+        serde_json::from_str(entries).map_err(|error| wrong(plain(&error)))?;
     if let Some(other) = tasks.keys().find(|task| *task != "clip") {
         let detail = format!("{other:?} is not supported, only \"clip\"");
         return Err(Problem::new(ProblemType::InvalidValue, format!("entries: {detail}")));
@@ -131,6 +132,6 @@ fn entry(entries: Option<&str>) -> Result<(bool, Entry), Problem> {
         "textual" => false,
         other => return Err(wrong(format!("{other:?} is no type of \"clip\""))),
     };
-    let entry = Entry::deserialize(entry).map_err(|error| wrong(error.to_string()))?;
+    let entry = Entry::deserialize(entry).map_err(|error| wrong(plain(&error)))?;
     Ok((visual, entry))
 }
