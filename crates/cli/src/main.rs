@@ -52,7 +52,7 @@ enum Command {
     Demo(cmd::demo::Args),
     Classify(cmd::classify::Args),
     Embed(cmd::embed::Args),
-    Eval(cmd::eval::Args),
+    Eval(Box<cmd::eval::Args>),
     Score(cmd::score::Args),
     Taidi(cmd::taidi::Args),
     Train(cmd::train::Args),

@@ -16,7 +16,7 @@ fn model() -> ModelId {
 
 /// Some are equal, so that ties are common.
 fn vector(of: usize) -> Vec<f32> {
-    let of = if of % 5 == 0 { of % 40 } else { of };
+    let of = if of.is_multiple_of(5) { of % 40 } else { of };
     let value = |column: usize| ((of * 7919 + column * 104_729) % 65_521) as f32 / 65_521.0 - 0.3;
     (0..DIM).map(value).collect()
 }

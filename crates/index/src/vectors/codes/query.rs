@@ -188,7 +188,7 @@ simd! {
             *up = estimate + error;
             *low = estimate - error;
             // Also where it is no number.
-            reached |= !(*up < floor);
+            reached |= *up >= floor || up.is_nan();
         }
         reached
     }
