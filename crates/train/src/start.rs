@@ -36,6 +36,10 @@ pub fn first_weights(config: &TrainConfig) -> Result<(Architecture, Arrays)> {
         model.tokenizer = file.exists().then_some(TokenizerFile::Path(file));
     }
     check(config, &model)?;
+    if let Some(teacher) = &config.loss.teacher {
+        // Before anything is measured or written.
+        tuwen_hub::checkpoint(teacher)?;
+    }
     if let Some(path) = &config.start.image {
         arrays.0.extend(checkpoint::timm_vit(path)?.0);
     }
@@ -82,6 +86,13 @@ fn check(config: &TrainConfig, model: &Architecture) -> Result<()> {
         format!("{name} has convolutions, and adapters are for blocks: `lora.towers = [\"text\"]`")
     } else if config.token_mask > 0.0 && model.tokens()?.mask().is_none() {
         format!("the tokenizer of {name} has no [MASK]: use `token_drop` instead of `token_mask`")
+    } else if config.loss.teacher.is_some() && !config.train.iter().any(|set| set.taught) {
+        "`loss.teacher` is heard about no set, for every `[[train]]` says `taught = false`: take that out of \
+         one, or remove the teacher"
+            .to_owned()
+    } else if config.loss.teacher.is_none() && !config.train.iter().all(|set| set.taught) {
+        "a `[[train]]` says `taught = false`, and there is no `loss.teacher`: remove one, or give the other"
+            .to_owned()
     } else if config.int8 && config.lora.is_some() {
         "`int8` rounds matrices that learn, and with `[lora]` they do not: remove one of the two"
             .to_owned()

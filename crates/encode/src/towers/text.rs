@@ -162,8 +162,8 @@ impl<'a> TextTower<'a> {
     }
 
     /// The positions of a text's tokens in the order of the tower's rows. Without a causal mask the order of
-    /// rows makes no difference to attention, so the end of the text can come last, as an output of
-    /// [`OutputRows::Last`] wants it.
+    /// rows makes no difference to attention, so the end of the text can come last, where the
+    /// tower's output is the last row.
     pub fn places(&self, ids: &[u32]) -> Vec<usize> {
         let mut places: Vec<usize> = (0..ids.len()).collect();
         if self.pool == Pool::End

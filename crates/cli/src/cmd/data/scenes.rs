@@ -159,6 +159,11 @@ pub fn run(args: &Args) -> Result<()> {
     } else {
         let megabytes = bytes as f64 / 1e6;
         say!("{}: {count} scenes, {megabytes:.1} MB, {seconds:.1} s", output.display());
+        say!(
+            "read them with --image-field file and --caption-field en, zh, en2 or zh2: tuwen data stats \
+             {0}/scenes.jsonl --images {0} --image-field file --caption-field en",
+            output.display()
+        );
     }
     Ok(())
 }

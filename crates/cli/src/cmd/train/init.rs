@@ -270,6 +270,7 @@ fn part(folder: &Path, set: &DataSet) -> Result<toml::Table> {
     let mut table = toml::Table::try_from(set)?;
     table.insert("images".into(), typed(folder, &set.images)?.into());
     table.remove("share");
+    table.remove("taught");
     if let Some(ids) = &set.ids {
         table.insert("ids".into(), typed(folder, ids)?.into());
     }

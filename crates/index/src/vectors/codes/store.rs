@@ -123,6 +123,19 @@ fn map(path: &Path, len: usize) -> Option<Mmap> {
     unsafe { memmap2::MmapOptions::new().len(len).map(&file) }.ok()
 }
 
+/// Takes away a link, soft or hard, that stands where codes are written: what it leads to is somebody else's.
+fn own(path: &Path) -> std::io::Result<()> {
+    let Ok(found) = std::fs::symlink_metadata(path) else { return Ok(()) };
+    #[cfg(unix)]
+    let shared = std::os::unix::fs::MetadataExt::nlink(&found) > 1 && found.is_file();
+    #[cfg(not(unix))]
+    let shared = false;
+    if found.is_symlink() || shared {
+        std::fs::remove_file(path)?;
+    }
+    Ok(())
+}
+
 /// Writes the records that the file of a segment lacks, of its full blocks from `first` on, whose rows have the
 /// checksums `rows`.
 ///
@@ -140,6 +153,7 @@ pub(crate) fn complete(
     }
     let [vectors, _] = paths(folder, number);
     let mut vectors = File::open(vectors)?;
+    own(&path(folder, number))?;
     let options = OpenOptions::new()
         .read(true)
         .write(true)
