@@ -5,13 +5,13 @@
 #     ITEMS=1000 SECONDS_EACH=3 MINUTES=0.1 scripts/bench/serve.sh
 #
 # ITEMS: pictures of the gallery. SECONDS_EACH: how long each row is measured. MINUTES: of twice the sustainable load.
-# CONNECTIONS: of that; more than 512 fill the queue, and beyond 1,024 the server lets nobody in, not even who asks for
+# CONNECTIONS: of that; one address has 256, beyond which the server refuses it, also when it asks for
 # its health. FOLDER: where the gallery is kept (about 2.5 kB an item, links to 500 pictures; made where
 # it is not there). TUWEN, GALLERY: programs that are built already. It needs `wrk` (Debian: apt-get install wrk) and
 # Python 3. The clients run on the same machine, and take their part of its processors.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-ITEMS=${ITEMS:-100000} SECONDS_EACH=${SECONDS_EACH:-30} MINUTES=${MINUTES:-10} CONNECTIONS=${CONNECTIONS:-900}
+ITEMS=${ITEMS:-100000} SECONDS_EACH=${SECONDS_EACH:-30} MINUTES=${MINUTES:-10} CONNECTIONS=${CONNECTIONS:-250}
 FOLDER=${FOLDER:-${TMPDIR:-/tmp}/tuwen-load-$ITEMS}
 if ! command -v wrk >/dev/null; then
     echo "wrk is not installed: apt-get install wrk, or build it from https://github.com/wg/wrk" >&2
