@@ -155,20 +155,39 @@ pub(crate) fn write_tensors<'v>(
     std::fs::rename(&temporary, path).map_err(|e| Error::io(path, e))
 }
 
-/// The values that a file of 8 bits keeps of an array; None where it keeps all of 32.
-pub fn as_int8(array: &Array) -> Option<Array> {
-    let tensor = Tensor { name: String::new(), shape: array.shape.clone() };
-    if !tensor.has_scales(Precision::Int8) {
-        return None;
+/// A matrix in 8 bits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Int8 {
+    /// Of i8, row-major.
+    pub bytes: Vec<u8>,
+    /// What one step of each row stands for.
+    pub scales: Vec<f32>,
+}
+
+impl Int8 {
+    /// What a file of 8 bits keeps of an array; None where it keeps all of 32.
+    pub fn of(array: &Array) -> Option<Self> {
+        let tensor = Tensor { name: String::new(), shape: array.shape.clone() };
+        tensor.has_scales(Precision::Int8).then(|| Self::rows(&array.data, tensor.row()))
     }
-    let row = tensor.row();
-    let mut data = array.data.clone();
-    for values in data.chunks_exact_mut(row) {
-        let scale = scale_of(values);
-        let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
-        values.iter_mut().for_each(|value| *value = (*value * inverse).round() * scale);
+
+    /// Rounds rows, symmetric around 0: the largest value of each is 127 steps.
+    fn rows(values: &[f32], row: usize) -> Self {
+        let scales: Vec<f32> = values.chunks_exact(row).map(scale_of).collect();
+        let whole = |(row, scale): (&[f32], &f32)| {
+            let inverse = if *scale > 0.0 { 1.0 / scale } else { 0.0 };
+            row.iter().map(|v| (v * inverse).round() as i8 as u8).collect::<Vec<_>>()
+        };
+        let bytes = values.chunks_exact(row).zip(&scales).flat_map(whole).collect();
+        Self { bytes, scales }
     }
-    Some(Array { shape: tensor.shape, data })
+
+    /// What it stands for.
+    pub fn values(&self) -> Vec<f32> {
+        let row = (self.bytes.len() / self.scales.len().max(1)).max(1);
+        let rows = self.bytes.chunks_exact(row).zip(&self.scales);
+        rows.flat_map(|(row, scale)| row.iter().map(move |&b| f32::from(b as i8) * scale)).collect()
+    }
 }
 
 /// A tensor as a file has it.
@@ -241,14 +260,9 @@ fn scale_of(row: &[f32]) -> f32 {
     row.iter().fold(0.0f32, |most, value| most.max(value.abs())) / 127.0
 }
 
-/// Rows in 8 bits, symmetric around 0, and behind them the scale of each: its largest value is 127 of them.
+/// Rows in 8 bits, and behind them the scale of each.
 fn encode_rows(values: &[f32], row: usize) -> Vec<u8> {
-    let scales: Vec<f32> = values.chunks_exact(row).map(scale_of).collect();
-    let whole = |(row, scale): (&[f32], &f32)| {
-        let inverse = if *scale > 0.0 { 1.0 / scale } else { 0.0 };
-        row.iter().map(|v| (v * inverse).round() as i8 as u8).collect::<Vec<_>>()
-    };
-    let mut bytes: Vec<u8> = values.chunks_exact(row).zip(&scales).flat_map(whole).collect();
+    let Int8 { mut bytes, scales } = Int8::rows(values, row);
     bytes.extend(encode(&scales, Precision::F32));
     bytes
 }

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use tuwen_nn::{Activation, Attention, Linear, Norm, Part, Sequence, Tape, Value};
 
 use crate::config::NormPlace;
-use crate::layers::{Weights, linear, norm};
+use crate::layers::{Weights, block_linear, norm};
 use crate::{Result, TowerConfig};
 
 /// Which rows of each sequence a tower's feature is made of: the last block computes only these.
@@ -147,7 +147,7 @@ impl<'a> Block<'a> {
         weights: &dyn Weights<'a>,
         name: &str,
     ) -> Result<Self> {
-        let find = |part: &str| linear(weights, &format!("{name}.{part}"), true);
+        let find = |part: &str| block_linear(weights, &format!("{name}.{part}"));
         let around = |part: &str| norm(weights, &format!("{name}.{part}"), config.norm_eps);
         Ok(Self {
             norm1: around("norm1")?,

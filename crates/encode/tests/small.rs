@@ -11,7 +11,7 @@ use tuwen_encode::Encoder;
 use tuwen_encode::arrays::{self, Array, Precision};
 use tuwen_encode::checkpoint::{Target, Trimmed, write};
 use tuwen_encode::towers::{Record, TextTower};
-use tuwen_encode::{Arrays, Checkpoint, CpuEncoder, ModelConfig, TowerConfig, builtin};
+use tuwen_encode::{Arrays, Checkpoint, CpuEncoder, ModelConfig, Products, TowerConfig, builtin};
 use tuwen_image::rng::Rng;
 use tuwen_image::{Limits, Preprocess, RgbImage, decode};
 
@@ -27,7 +27,7 @@ fn rows(vectors: &[f32], dim: usize) -> Vec<Vec<f32>> {
 #[test]
 fn the_built_in_model_gives_what_transformers_gives() {
     let wanted = json("built_in.json");
-    let encoder = builtin::open().expect("the built-in model");
+    let encoder = builtin::open().expect("the built-in model").with_products(Products::F32);
     let texts: Vec<String> = serde_json::from_value(wanted["texts"].clone()).expect("texts");
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let found = encoder.encode_texts(&texts).expect("embeddings");
@@ -46,26 +46,52 @@ fn the_built_in_model_gives_what_transformers_gives() {
     close("pictures", &rows(&found, encoder.dim()), &wanted["image"], 1e-4);
 }
 
+/// Vectors of four texts, of the first alone, and of a picture.
+fn vectors(encoder: &CpuEncoder) -> Vec<f32> {
+    let picture = RgbImage::from_fn(224, 224, |x, y| image::Rgb([x as u8, y as u8, (x * y) as u8]));
+    let texts = ["a teapot", "一只茶壶", "", "a dog that runs on the grass behind a red ball"];
+    let mut vectors = encoder.encode_texts(&texts).expect("vectors");
+    vectors.extend(encoder.encode_texts(&texts[..1]).expect("a vector"));
+    vectors.extend(encoder.encode_images(std::slice::from_ref(&picture)).expect("a vector"));
+    vectors
+}
+
 #[test]
 fn rows_that_stay_as_they_are_stored_give_the_bits_of_floats() {
-    let (inside, outside) =
-        (builtin::open().expect("a model"), CpuEncoder::open(&folder()).expect("the same"));
+    let inside = || builtin::open().expect("a model");
+    let outside = || CpuEncoder::open(&folder()).expect("the same");
     let (config, checkpoint) = builtin::checkpoint().expect("a model");
     let arrays = checkpoint.to_arrays(&config).expect("all weights");
     let floats = CpuEncoder::new(config, arrays, b"").expect("all weights");
-    let floats = floats.with_tokenizer(checkpoint.tokenizer().cloned());
-    let picture = RgbImage::from_fn(224, 224, |x, y| image::Rgb([x as u8, y as u8, (x * y) as u8]));
-    let texts = ["a teapot", "一只茶壶", "", "a dog that runs on the grass behind a red ball"];
-    let embed = |encoder: &CpuEncoder| {
-        let mut vectors = encoder.encode_texts(&texts).expect("vectors");
-        vectors.extend(encoder.encode_texts(&texts[..1]).expect("a vector"));
-        vectors.extend(encoder.encode_images(std::slice::from_ref(&picture)).expect("a vector"));
-        vectors
-    };
-    let wanted = embed(&floats);
-    assert_eq!(embed(&inside), wanted, "inside the program");
-    assert_eq!(embed(&outside), wanted, "read from a folder");
-    assert_eq!(inside.fingerprint(), outside.fingerprint());
+    let floats = vectors(&floats.with_tokenizer(checkpoint.tokenizer().cloned()));
+    for (name, encoder) in [("inside the program", inside()), ("read from a folder", outside())] {
+        let found = vectors(&encoder.with_products(Products::F32));
+        assert!(found == floats, "{name}: not the bits of floats");
+    }
+    assert!(vectors(&inside()) == vectors(&outside()), "in bytes");
+    assert_eq!(inside().fingerprint(), outside().fingerprint());
+}
+
+#[test]
+fn products_of_bytes_are_near_those_of_floats_whatever_stands_beside() {
+    let bytes = builtin::open().expect("a model");
+    let floats = builtin::open().expect("a model").with_products(Products::F32);
+    let dim = bytes.dim();
+    let (found, wanted) = (vectors(&bytes), vectors(&floats));
+    assert!(found[..dim] == found[4 * dim..5 * dim], "alone as in a batch");
+    for (row, (found, wanted)) in found.chunks(dim).zip(wanted.chunks(dim)).enumerate() {
+        let cosine: f32 = found.iter().zip(wanted).map(|(a, b)| a * b).sum();
+        assert!(found != wanted, "vector {row} is one of floats");
+        assert!(cosine > 0.995, "vector {row}: {cosine}");
+    }
+    // A model of floats that is rounded when it is read is the one that a file of 8 bits holds.
+    let (config, checkpoint) = builtin::checkpoint().expect("a model");
+    let arrays = checkpoint.to_arrays(&config).expect("all weights");
+    let rounded = CpuEncoder::new(config, arrays, b"").expect("all weights");
+    let rounded = rounded.with_tokenizer(checkpoint.tokenizer().cloned());
+    let again = vectors(&rounded.with_products(Products::Int8));
+    let worst = again.iter().zip(&found).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(worst < 5e-3, "{worst}");
 }
 
 #[test]
@@ -139,8 +165,8 @@ fn a_smaller_vocabulary_keeps_the_tokens_of_given_texts() {
     let path = place.path().join("small");
     write(trimmed.config(), &trimmed, Target::Tuwen, Precision::F32, &path).expect("a folder");
     std::fs::write(path.join("tokenizer.json"), trimmed.tokenizer()).expect("a file");
-    let (before, after) =
-        (CpuEncoder::open(&folder()).expect("a model"), CpuEncoder::open(&path).expect("a model"));
+    let open = |path| CpuEncoder::open(path).expect("a model").with_products(Products::F32);
+    let (before, after) = (open(&folder()), open(&path));
     assert_eq!(after.config().vocab, config.vocab - 2000);
     let vectors = |encoder: &CpuEncoder| encoder.encode_texts(&texts).expect("vectors");
     let pairs = vectors(&before).into_iter().zip(vectors(&after));

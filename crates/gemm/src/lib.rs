@@ -1,21 +1,19 @@
 //! Matrix products of f32: packed panels and a register tile, for the widest vectors at hand; also with
-//! both factors rounded to bf16 first, where the processor multiplies these, and with a right factor of
-//! 8 bits that is used where it lies.
+//! both factors rounded to bf16 first, where the processor multiplies these, and products of bytes.
 //!
 //! The blocking is that of Goto and van de Geijn 2008, <https://doi.org/10.1145/1356052.1356053>.
 //! One call is one thread: callers split their batch, which needs no synchronisation.
 
+mod bytes;
 mod kernel;
 mod pack;
-mod quantised;
-mod unpack;
 
 use std::cell::RefCell;
 use std::ops::Range;
 
+pub use bytes::{ByteRows, PackedBytes};
 use kernel::{Kernel, TILE};
 use pack::pack;
-pub use quantised::Quantised;
 
 /// Depth of a packed block.
 const DEPTH: usize = 256;

@@ -91,7 +91,7 @@ fn panel_of_lines<'m>(
 }
 
 /// Writes `rows` lines as columns of `height`, four by four in registers.
-fn transpose<'l, T: Copy + 'l>(
+pub(crate) fn transpose<'l, T: Copy + 'l>(
     line: impl Fn(usize) -> &'l [T],
     word: impl Fn(T) -> u32,
     rows: usize,

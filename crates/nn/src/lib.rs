@@ -33,7 +33,9 @@ mod value;
 
 pub use arrays::{Array, Arrays, Missing};
 pub use cache::Cache;
-pub use layers::{Activation, Adapter, Fetched, Linear, Norm, Rows, StoredRows, Table, Weight};
+pub use layers::{
+    Activation, Adapter, Factor, Fetched, Linear, Norm, Rows, StoredRows, Table, Weight,
+};
 pub use ops::{
     Attention, AttentionMap, BatchNorm, Convolution, Grid, Pairs, Part, Patches, Sequence, Spans,
 };

@@ -46,12 +46,13 @@ impl<'a> Extras<'a> {
         let texts = || TextCache::new(model, frozen);
         let taught = plan.sets.iter().zip(&config.train).filter(|(_, set)| set.taught);
         let taught: Vec<usize> = taught.flat_map(|((places, _), _)| places.clone()).collect();
-        let teacher = |name: &String| Teacher::new(name, samples, &taught, plan, watch.stop);
+        let teachers = &config.loss.teacher;
+        let teacher = || Teacher::new(teachers, samples, &taught, plan, watch.stop);
         let classes = config.classes.as_ref().map(|classes| Knowledge::new(classes, about));
         Ok(Self {
             cache: config.image_is_frozen().then(cache).transpose()?,
             texts: config.text_is_frozen().then(texts).transpose()?,
-            teacher: config.loss.teacher.as_ref().map(teacher).transpose()?,
+            teacher: (!teachers.is_empty()).then(teacher).transpose()?,
             classes: classes.transpose()?,
             names: samples.iter().map(|sample| sample.id.clone()).collect(),
         })

@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use rayon::prelude::*;
-use tuwen_encode::arrays::as_int8;
+use tuwen_encode::arrays::Int8;
 use tuwen_encode::params::{Kind, Param, Part, Role};
 use tuwen_encode::{Array, Arrays, Error, ModelConfig, Packs, Weights};
 use tuwen_gemm::{Mat, Precision, gemm};
 use tuwen_image::rng::Rng;
-use tuwen_nn::{Adapter, Weight};
+use tuwen_nn::{Adapter, Rows, Weight};
 
 use crate::config::{Lora, LoraTarget, Tower};
 use crate::optim::{Group, group};
@@ -21,7 +21,8 @@ pub(crate) struct Partition {
     base: Arrays,
     lora: Option<Lora>,
     precision: Precision,
-    int8: bool,
+    /// Frozen matrices as 8 bits have them; None where nothing is rounded.
+    rounded: Option<HashMap<String, Rounded>>,
     /// Learning rate and decay of each trainable weight.
     groups: HashMap<String, Group>,
     /// Frozen matrices, packed when they are first needed.
@@ -58,10 +59,8 @@ impl Partition {
             }
         }
         let (lora, precision) = (config.lora.clone(), config.precision.into());
-        (
-            Self { base, lora, precision, int8: config.int8, groups, packs: Packs::default() },
-            trainable,
-        )
+        let rounded = config.int8.then(|| Rounded::all(&base));
+        (Self { base, lora, precision, rounded, groups, packs: Packs::default() }, trainable)
     }
 
     /// The frozen weights.
@@ -77,11 +76,10 @@ impl Partition {
     /// The model with these trainable weights.
     pub(crate) fn view<'a>(&'a self, trainable: &'a Arrays) -> View<'a> {
         let (lora, packs) = (self.lora.as_ref(), Some(&self.packs));
-        let round = |(name, array): (&String, &Array)| Some((name.clone(), as_int8(array)?));
-        let rounded = match self.int8 {
-            true => Arrays(trainable.0.par_iter().filter_map(round).collect()),
-            false => Arrays::default(),
-        };
+        let rounded = self
+            .rounded
+            .as_ref()
+            .map(|frozen| RoundedView { own: Rounded::all(trainable), frozen });
         View { trainable, rounded, base: &self.base, lora, precision: self.precision, packs }
     }
 }
@@ -116,11 +114,44 @@ impl Lora {
     }
 }
 
+/// A matrix as 8 bits have it.
+struct Rounded {
+    stored: Int8,
+    /// What that stands for.
+    array: Array,
+}
+
+impl Rounded {
+    /// None where a file of 8 bits keeps all of 32.
+    fn of(array: &Array) -> Option<Self> {
+        let stored = Int8::of(array)?;
+        let array = Array { shape: array.shape.clone(), data: stored.values() };
+        Some(Self { stored, array })
+    }
+
+    fn all(arrays: &Arrays) -> HashMap<String, Self> {
+        let round = |(name, array): (&String, &Array)| Some((name.clone(), Self::of(array)?));
+        arrays.0.par_iter().filter_map(round).collect()
+    }
+}
+
+/// Trainable matrices in 8 bits, made anew for each step, and frozen ones.
+struct RoundedView<'a> {
+    own: HashMap<String, Rounded>,
+    frozen: &'a HashMap<String, Rounded>,
+}
+
+impl RoundedView<'_> {
+    fn get(&self, name: &str) -> Option<&Rounded> {
+        self.own.get(name).or_else(|| self.frozen.get(name))
+    }
+}
+
 /// A model's weights by name, of which some learn.
 pub struct View<'a> {
     trainable: &'a Arrays,
-    /// Trainable matrices as 8 bits have them, where those are what is multiplied with.
-    rounded: Arrays,
+    /// Matrices as 8 bits have them, where those are what is multiplied with.
+    rounded: Option<RoundedView<'a>>,
     base: &'a Arrays,
     lora: Option<&'a Lora>,
     precision: Precision,
@@ -136,8 +167,7 @@ impl<'a> View<'a> {
     /// Weights of which some are frozen.
     pub fn partly(trainable: &'a Arrays, frozen: &'a Arrays) -> Self {
         let precision = Precision::F32;
-        let rounded = Arrays::default();
-        Self { trainable, rounded, base: frozen, lora: None, precision, packs: None }
+        Self { trainable, rounded: None, base: frozen, lora: None, precision, packs: None }
     }
 
     /// The same with the adapters among the trainable weights beside their matrices.
@@ -157,9 +187,15 @@ impl<'a> View<'a> {
         model.params().iter().any(|param| param.part == part && learns(param))
     }
 
+    fn rounded(&self, name: &str) -> Option<&Rounded> {
+        self.rounded.as_ref()?.get(name)
+    }
+
     fn look(&self, name: &str) -> tuwen_encode::Result<&Array> {
-        let found = [&self.rounded, self.trainable, self.base].into_iter();
-        let found = found.filter_map(|part| part.0.get(name)).next();
+        if let Some(rounded) = self.rounded(name) {
+            return Ok(&rounded.array);
+        }
+        let found = self.trainable.0.get(name).or_else(|| self.base.0.get(name));
         found.ok_or_else(|| Error::MissingWeight(name.to_owned()))
     }
 
@@ -186,6 +222,18 @@ impl<'v> Weights<'v> for &'v View<'_> {
     fn find(&self, name: &str) -> tuwen_encode::Result<(Vec<usize>, Cow<'v, [f32]>)> {
         let array = self.look(name)?;
         Ok((array.shape.clone(), Cow::Borrowed(&array.data)))
+    }
+
+    fn matrix(&self, name: &str) -> tuwen_encode::Result<(Vec<usize>, Rows<'v>)> {
+        let (shape, floats) = self.find(name)?;
+        let rows = match self.rounded(name) {
+            Some(Rounded { stored, .. }) => {
+                let values = Cow::Borrowed(&*stored.bytes);
+                Rows::Rounded { floats, values, scales: stored.scales.clone() }
+            }
+            None => Rows::Floats(floats),
+        };
+        Ok((shape, rows))
     }
 
     fn precision(&self) -> Precision {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::{Value, json};
+use tuwen_encode::Products;
 use tuwen_encode::arrays::{self, Precision};
 use tuwen_sets::Sample;
 use tuwen_sets::loader::{Batch, Plan};
@@ -257,7 +258,8 @@ impl Run<'_> {
     /// what was found.
     fn validate(&self, state: &State, progress: &mut Progress, mut line: Value) -> Result<Value> {
         let weights = self.partition.view(&state.ema).to_arrays(&self.model.config)?;
-        let encoder = self.model.encoder(weights)?;
+        let products = if self.config.int8 { Products::Int8 } else { Products::F32 };
+        let encoder = self.model.encoder(weights)?.with_products(products);
         let recalls = |set| recalls(&encoder, set, &|_| go_on(self.stop));
         let reports = recalls(&self.valid.valid)?;
         if let (0, Some(other)) = (state.step, &self.valid.other) {

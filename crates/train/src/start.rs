@@ -36,7 +36,7 @@ pub fn first_weights(config: &TrainConfig) -> Result<(Architecture, Arrays)> {
         model.tokenizer = file.exists().then_some(TokenizerFile::Path(file));
     }
     check(config, &model)?;
-    if let Some(teacher) = &config.loss.teacher {
+    for teacher in &config.loss.teacher {
         // Before anything is measured or written.
         tuwen_hub::checkpoint(teacher)?;
     }
@@ -86,11 +86,11 @@ fn check(config: &TrainConfig, model: &Architecture) -> Result<()> {
         format!("{name} has convolutions, and adapters are for blocks: `lora.towers = [\"text\"]`")
     } else if config.token_mask > 0.0 && model.tokens()?.mask().is_none() {
         format!("the tokenizer of {name} has no [MASK]: use `token_drop` instead of `token_mask`")
-    } else if config.loss.teacher.is_some() && !config.train.iter().any(|set| set.taught) {
+    } else if !config.loss.teacher.is_empty() && !config.train.iter().any(|set| set.taught) {
         "`loss.teacher` is heard about no set, for every `[[train]]` says `taught = false`: take that out of \
          one, or remove the teacher"
             .to_owned()
-    } else if config.loss.teacher.is_none() && !config.train.iter().all(|set| set.taught) {
+    } else if config.loss.teacher.is_empty() && !config.train.iter().all(|set| set.taught) {
         "a `[[train]]` says `taught = false`, and there is no `loss.teacher`: remove one, or give the other"
             .to_owned()
     } else if config.int8 && config.lora.is_some() {

@@ -354,6 +354,10 @@ impl Weights<'static> for &Checkpoint {
         Ok((shape, Rows::Floats(values)))
     }
 
+    fn matrix(&self, name: &str) -> Result<(Vec<usize>, Rows<'static>)> {
+        self.rows(name)
+    }
+
     fn table(&self, name: &str) -> Result<(Vec<usize>, Table<'static>)> {
         if let Some((part, raw)) = self.as_it_is(name)
             && let Some(stored) = raw.stored(&part)?

@@ -12,7 +12,7 @@ use tuwen_image::{Preprocess, RgbImage};
 use tuwen_nn::{Linear, Rows, Table, Tape, Value, math};
 use tuwen_text::token::Tokens;
 
-use crate::arrays::Arrays;
+use crate::arrays::{Array, Arrays, Int8};
 use crate::checkpoint::digest::{description, digits};
 use crate::checkpoint::{Checkpoint, TokenizerFile};
 use crate::layers::{Weights, linear};
@@ -32,6 +32,7 @@ pub const WEIGHTS_FILE: &str = "model.safetensors";
 pub struct CpuEncoder {
     config: ModelConfig,
     source: Source,
+    products: Products,
     /// Of weights and architecture.
     base: String,
     /// That, and what the user chose for texts.
@@ -54,14 +55,64 @@ enum Source {
     File(Checkpoint),
 }
 
-impl Weights<'static> for &Source {
+/// What the towers' blocks multiply. Everything else of a model is f32.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Products {
+    /// Bytes where the matrices are stored in 8 bits, f32 where they are not.
+    #[default]
+    AsStored,
+    /// f32, also with matrices that are stored in 8 bits.
+    F32,
+    /// Bytes: matrices in more bits are rounded to 8 when they are read.
+    Int8,
+}
+
+/// A source of weights, and what is made of its matrices.
+struct Multiplied<'s> {
+    source: &'s Source,
+    products: Products,
+}
+
+impl Weights<'static> for Multiplied<'_> {
+    fn find(&self, name: &str) -> Result<(Vec<usize>, Cow<'static, [f32]>)> {
+        self.source.find(name)
+    }
+
+    fn rows(&self, name: &str) -> Result<(Vec<usize>, Rows<'static>)> {
+        self.source.rows(name)
+    }
+
+    fn table(&self, name: &str) -> Result<(Vec<usize>, Table<'static>)> {
+        self.source.table(name)
+    }
+
+    fn matrix(&self, name: &str) -> Result<(Vec<usize>, Rows<'static>)> {
+        if self.products == Products::F32 {
+            let (shape, values) = self.source.find(name)?;
+            return Ok((shape, Rows::Floats(values)));
+        }
+        let (shape, rows) = self.source.rows(name)?;
+        let Rows::Floats(values) = rows else { return Ok((shape, rows)) };
+        if self.products == Products::AsStored {
+            return Ok((shape, Rows::Floats(values)));
+        }
+        let array = Array { shape, data: values.into_owned() };
+        let rows = match Int8::of(&array) {
+            Some(Int8 { bytes, scales }) => Rows::Bytes { values: bytes.into(), scales },
+            None => Rows::Floats(array.data.into()),
+        };
+        Ok((array.shape, rows))
+    }
+}
+
+impl Source {
     fn find(&self, name: &str) -> Result<(Vec<usize>, Cow<'static, [f32]>)> {
         match self {
             Source::Memory(arrays) => {
                 let array = arrays.get(name)?;
                 Ok((array.shape.clone(), Cow::Owned(array.data.clone())))
             }
-            Source::File(checkpoint) => checkpoint.find(name),
+            Source::File(checkpoint) => (&checkpoint).find(name),
         }
     }
 
@@ -71,7 +122,7 @@ impl Weights<'static> for &Source {
                 let (shape, values) = self.find(name)?;
                 Ok((shape, Rows::Floats(values)))
             }
-            Source::File(checkpoint) => checkpoint.rows(name),
+            Source::File(checkpoint) => (&checkpoint).rows(name),
         }
     }
 
@@ -81,7 +132,7 @@ impl Weights<'static> for &Source {
                 let (shape, rows) = self.rows(name)?;
                 Ok((shape, Table::Here(rows)))
             }
-            Source::File(checkpoint) => checkpoint.table(name),
+            Source::File(checkpoint) => (&checkpoint).table(name),
         }
     }
 }
@@ -141,6 +192,7 @@ impl CpuEncoder {
         Self {
             config,
             source,
+            products: Products::default(),
             fingerprint: base.clone(),
             base,
             image: OnceLock::new(),
@@ -157,6 +209,12 @@ impl CpuEncoder {
     /// The same with the model's own tokenizer, a `tokenizer.json`.
     pub fn with_tokenizer(self, tokenizer: Option<TokenizerFile>) -> Self {
         Self { tokenizer, ..self }
+    }
+
+    /// The same with other products in its blocks.
+    #[must_use]
+    pub fn with_products(self, products: Products) -> Self {
+        Self { products, ..self }
     }
 
     /// The weights it was made of, where these are in memory.
@@ -197,7 +255,7 @@ impl CpuEncoder {
     /// # Errors
     /// A file cannot be read.
     pub fn logits(&self) -> Result<(f32, f32)> {
-        let one = |name: &str| Ok::<_, Error>((&self.source).find(name)?.1[0]);
+        let one = |name: &str| Ok::<_, Error>(self.source.find(name)?.1[0]);
         let bias = if self.config.is_sigmoid() { one("heads.logit_bias")? } else { 0.0 };
         let scale = one("heads.logit_scale")?.exp();
         match scale.is_finite() && bias.is_finite() {
@@ -215,10 +273,14 @@ impl CpuEncoder {
         self.text_tower().map(|_| ())
     }
 
+    fn weights(&self) -> Multiplied<'_> {
+        Multiplied { source: &self.source, products: self.products }
+    }
+
     fn image_tower(&self) -> Result<&(AnyImageTower<'static>, Option<Linear<'static>>)> {
         if self.image.get().is_none() {
-            let tower = AnyImageTower::new(&self.config, &self.source)?;
-            let head = |bias| linear(&&self.source, "heads.image_proj", bias);
+            let tower = AnyImageTower::new(&self.config, self.weights())?;
+            let head = |bias| linear(&self.weights(), "heads.image_proj", bias);
             let head = self.config.image_proj_bias().map(head).transpose()?;
             // Another thread may have been faster; then its tower stays.
             let _ = self.image.set((tower, head));
@@ -228,8 +290,8 @@ impl CpuEncoder {
 
     fn text_tower(&self) -> Result<&(TextTower<'static>, TextHead<'static>)> {
         if self.text.get().is_none() {
-            let tower = TextTower::new(&self.config, &self.source)?;
-            let head = TextHead::new(&self.config, &&self.source)?;
+            let tower = TextTower::new(&self.config, self.weights())?;
+            let head = TextHead::new(&self.config, &self.weights())?;
             let _ = self.text.set((tower, head));
         }
         Ok(self.text.get().expect("just set"))

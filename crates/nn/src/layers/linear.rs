@@ -1,12 +1,12 @@
-//! A linear layer, `x W^T + b`, whose matrix is packed as f32 or used where it lies in 8 bits, with a low-rank
-//! adapter where there is one.
+//! A linear layer, `x W^T + b`, whose matrix is packed as f32 or as bytes, with a low-rank adapter where there is
+//! one.
 
 use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use tuwen_gemm::{Mat, PANEL, Packed, Precision, Quantised, gemm, gemm_with};
+use tuwen_gemm::{ByteRows, Mat, PANEL, Packed, PackedBytes, Precision, gemm, gemm_with};
 
 use super::{Rows, Weight};
 use crate::grads::Grads;
@@ -17,6 +17,8 @@ use crate::math;
 const SHARED_ROWS: usize = 200;
 /// Products that are worth another thread: some 20 us of one core.
 const SHARED_PRODUCTS: usize = 1 << 20;
+/// The same of bytes.
+const SHARED_BYTES: usize = 1 << 22;
 /// Columns of a thread's share, at least.
 const SHARED_COLUMNS: usize = 4 * PANEL;
 
@@ -31,7 +33,7 @@ pub struct Linear<'a> {
     /// None where nothing needs the rows but the product: then there is no way back to the input.
     weight: Option<Cow<'a, [f32]>>,
     bias: Option<Weight<'a>>,
-    factor: Factor<'a>,
+    factor: Factor,
     adapter: Option<Adapter<'a>>,
     precision: Precision,
 }
@@ -47,24 +49,53 @@ pub struct Adapter<'a> {
     pub scale: f32,
 }
 
-/// What rows are multiplied with.
-enum Factor<'a> {
-    Packed(Arc<Packed>),
-    Quantised(Quantised<'a>),
+/// A packed matrix; a copy shares it.
+#[derive(Clone)]
+pub enum Factor {
+    /// What rows are multiplied with as they are, or as bf16.
+    Floats(Arc<Packed>),
+    /// What rows are multiplied with once they are rounded to 8 bits.
+    Bytes(Arc<PackedBytes>),
 }
 
-impl Factor<'_> {
-    fn multiply(&self, y: &mut [f32], stride: usize, x: Mat<'_>, columns: Range<usize>) {
+/// Rows, as a factor wants them.
+enum Left<'x> {
+    Floats(Mat<'x>),
+    Bytes(ByteRows),
+}
+
+impl Factor {
+    fn left<'x>(&self, x: Mat<'x>) -> Left<'x> {
         match self {
-            Self::Packed(factor) => factor.multiply_columns(y, stride, x, columns),
-            Self::Quantised(factor) => factor.multiply_columns(y, stride, x, columns),
+            Self::Floats(_) => Left::Floats(x),
+            Self::Bytes(_) => Left::Bytes(ByteRows::new(x)),
+        }
+    }
+
+    fn multiply(&self, y: &mut [f32], stride: usize, x: &Left<'_>, columns: Range<usize>) {
+        match (self, x) {
+            (Self::Floats(factor), Left::Floats(x)) => {
+                factor.multiply_columns(y, stride, *x, columns);
+            }
+            (Self::Bytes(factor), Left::Bytes(x)) => {
+                factor.multiply_columns(y, stride, x, columns);
+            }
+            _ => unreachable!("rows of this factor's kind"),
+        }
+    }
+
+    /// How many products make another thread worth its start.
+    fn shared_from(&self) -> usize {
+        match self {
+            Self::Floats(_) => SHARED_PRODUCTS,
+            Self::Bytes(_) => SHARED_BYTES,
         }
     }
 }
 
 impl<'a> Linear<'a> {
-    /// Packs a matrix of f32, or takes the `packed` one; one of 8 bits stays as it is. What is borrowed stays at
-    /// hand for the backward pass, what is owned is gone once it is packed.
+    /// Packs a matrix, or takes the `packed` one. What is borrowed as f32 stays at hand for the backward pass, all
+    /// else is gone once it is packed.
     ///
     /// # Panics
     /// When the shape has fewer than two axes.
@@ -74,18 +105,25 @@ impl<'a> Linear<'a> {
         rows: Rows<'a>,
         bias: Option<Weight<'a>>,
         precision: Precision,
-        packed: Option<Arc<Packed>>,
+        packed: Option<Factor>,
     ) -> Self {
         let (out, wide) = (shape[0], shape[1..].iter().product());
+        let of_bytes =
+            |values: &[u8], scales| Factor::Bytes(Arc::new(PackedBytes::new(values, scales)));
         let (weight, factor) = match rows {
             Rows::Floats(values) => {
-                let pack =
-                    || Arc::new(Packed::with(precision, Mat::new(&values, out, wide, wide).t()));
-                let factor = Factor::Packed(packed.unwrap_or_else(pack));
+                let pack = || {
+                    let values = Mat::new(&values, out, wide, wide).t();
+                    Factor::Floats(Arc::new(Packed::with(precision, values)))
+                };
+                let factor = packed.unwrap_or_else(pack);
                 (matches!(values, Cow::Borrowed(_)).then_some(values), factor)
             }
             Rows::Bytes { values, scales } => {
-                (None, Factor::Quantised(Quantised::new(values, scales)))
+                (None, packed.unwrap_or_else(|| of_bytes(&values, scales)))
+            }
+            Rows::Rounded { floats, values, scales } => {
+                (Some(floats), packed.unwrap_or_else(|| of_bytes(&values, scales)))
             }
         };
         Self { name, out, wide, learns: false, weight, bias, factor, adapter: None, precision }
@@ -104,11 +142,8 @@ impl<'a> Linear<'a> {
     }
 
     /// The packed matrix, for another layer with the same weights.
-    pub fn packed(&self) -> Option<Arc<Packed>> {
-        match &self.factor {
-            Factor::Packed(packed) => Some(Arc::clone(packed)),
-            Factor::Quantised(_) => None,
-        }
+    pub fn packed(&self) -> Factor {
+        self.factor.clone()
     }
 
     /// Values of a result's row.
@@ -126,14 +161,14 @@ impl<'a> Linear<'a> {
     pub fn forward(&self, x: &[f32], y: &mut [f32]) {
         let (out, wide) = (self.out, self.wide);
         let rows = x.len() / wide;
-        let x_mat = Mat::new(x, rows, wide, wide);
-        let shares = match rows <= SHARED_ROWS && rows * out * wide >= SHARED_PRODUCTS {
+        let left = self.factor.left(Mat::new(x, rows, wide, wide));
+        let shares = match rows <= SHARED_ROWS && rows * out * wide >= self.factor.shared_from() {
             true => rayon::current_num_threads().min(out / SHARED_COLUMNS),
             false => 1,
         };
         match shares {
-            0 | 1 => self.factor.multiply(y, out, x_mat, 0..out),
-            _ => self.multiply_shared(shares, rows, x_mat, y),
+            0 | 1 => self.factor.multiply(y, out, &left, 0..out),
+            _ => self.multiply_shared(shares, rows, &left, y),
         }
         if let Some(adapter) = &self.adapter {
             let low = adapter.low(x, rows, wide);
@@ -147,7 +182,7 @@ impl<'a> Linear<'a> {
 
     /// The product of few rows, whose columns the threads divide: no sum is divided, so that the bits are
     /// those of one thread.
-    fn multiply_shared(&self, shares: usize, rows: usize, x: Mat<'_>, y: &mut [f32]) {
+    fn multiply_shared(&self, shares: usize, rows: usize, x: &Left<'_>, y: &mut [f32]) {
         let out = self.out;
         let width = out.div_ceil(shares).next_multiple_of(PANEL);
         let starts: Vec<usize> = (0..out).step_by(width).collect();

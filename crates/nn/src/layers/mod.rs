@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-pub use linear::{Adapter, Linear};
+pub use linear::{Adapter, Factor, Linear};
 pub use rows::Rows;
 pub use table::{Fetched, StoredRows, Table};
 

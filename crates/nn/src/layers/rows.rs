@@ -17,6 +17,17 @@ pub enum Rows<'a> {
         /// One for each row.
         scales: Vec<f32>,
     },
+    /// A matrix that learns to be stored in 8 bits: the forward pass multiplies bytes, and the backward pass, which
+    /// takes rounding for the identity (straight-through estimator, Bengio et al. 2013,
+    /// <https://arxiv.org/abs/1308.3432>), what they stand for.
+    Rounded {
+        /// What the bytes stand for.
+        floats: Cow<'a, [f32]>,
+        /// Row-major.
+        values: Cow<'a, [u8]>,
+        /// One for each row.
+        scales: Vec<f32>,
+    },
 }
 
 impl Rows<'_> {
@@ -24,7 +35,7 @@ impl Rows<'_> {
     pub fn len(&self) -> usize {
         match self {
             Self::Floats(values) => values.len(),
-            Self::Bytes { values, .. } => values.len(),
+            Self::Bytes { values, .. } | Self::Rounded { values, .. } => values.len(),
         }
     }
 
@@ -37,7 +48,9 @@ impl Rows<'_> {
     pub fn add(&self, row: usize, out: &mut [f32]) {
         let at = row * out.len();
         match self {
-            Self::Floats(values) => math::add(out, &values[at..][..out.len()]),
+            Self::Floats(values) | Self::Rounded { floats: values, .. } => {
+                math::add(out, &values[at..][..out.len()]);
+            }
             Self::Bytes { values, scales } => {
                 let stored = values[at..][..out.len()].iter();
                 out.iter_mut()

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use tuwen_gemm::Precision;
 use tuwen_sets::loader::CaptionGroup;
 
@@ -73,12 +73,27 @@ pub struct LossConfig {
     /// Whether the logit scale stays what it was at the start.
     #[serde(default)]
     pub fixed_scale: bool,
-    /// A model whose similarities within a batch are imitated, by its name or path.
-    #[serde(default)]
-    pub teacher: Option<String>,
+    /// A model whose similarities within a batch are imitated, by its name or path; of several, the mean of their
+    /// logits.
+    #[serde(default, deserialize_with = "one_or_several")]
+    pub teacher: Vec<String>,
     /// Weight of that beside the loss (1 - weight).
     #[serde(default = "half")]
     pub teacher_weight: f64,
+}
+
+/// A string, or a list of them.
+fn one_or_several<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a string, or a list of strings")]
+    enum Either {
+        One(String),
+        Several(Vec<String>),
+    }
+    Ok(match Either::deserialize(from)? {
+        Either::One(one) => vec![one],
+        Either::Several(several) => several,
+    })
 }
 
 fn margin() -> f64 {

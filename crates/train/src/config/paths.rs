@@ -75,9 +75,14 @@ impl TrainConfig {
         let files = files.into_iter().flatten().chain(classes);
         files.for_each(|path| visit(Place::Path(path)));
         let models = [&mut start.model, &mut start.image_tower, &mut start.text_tower];
-        let models = models.into_iter().chain([&mut self.loss.teacher]);
         let mixed = start.image_mix.as_mut().map(|mix| &mut mix.model);
-        models.flatten().chain(mixed).for_each(|model| visit(Place::Model(model)));
+        let teachers = &mut self.loss.teacher;
+        models
+            .into_iter()
+            .flatten()
+            .chain(mixed)
+            .chain(teachers)
+            .for_each(|model| visit(Place::Model(model)));
         for set in self
             .train
             .iter_mut()
