@@ -2,9 +2,10 @@
 
 use std::time::Instant;
 
+use image::RgbImage;
 use tuwen_encode::Encoder;
 use tuwen_encode::towers::{ImageTower, Record, TextTower};
-use tuwen_encode::{Arrays, CpuEncoder, ModelConfig, builtin};
+use tuwen_encode::{Arrays, CpuEncoder, ModelConfig, Products, builtin};
 
 fn main() {
     built_in();
@@ -39,18 +40,25 @@ fn main() {
     });
 }
 
-/// The built-in model's texts, tokens included: one query alone, and many; with the weights of 8 bits where
-/// they lie, and with the same weights packed as f32. What is compared takes turns, as the machine may be busy.
+/// The built-in model's texts, tokens included: one query alone, and many; with products of bytes, and with the same
+/// weights as f32. What is compared takes turns, as the machine may be busy.
 fn built_in() {
     let start = Instant::now();
     let encoder = builtin::open().expect("the built-in model");
     encoder.encode_texts(&["a dog"]).expect("a text");
     println!("open and the first query: {:.1} ms", start.elapsed().as_secs_f64() * 1e3);
-    let (config, checkpoint) = builtin::checkpoint().expect("the built-in model");
-    let arrays = checkpoint.to_arrays(&config).expect("all weights");
-    let packed = CpuEncoder::new(config, arrays, b"").expect("all weights");
-    let packed = packed.with_tokenizer(checkpoint.tokenizer().cloned());
+    let packed = builtin::open().expect("the built-in model").with_products(Products::F32);
     let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
+    for size in [1, 16] {
+        let pictures = vec![RgbImage::new(224, 224); size];
+        for (name, encoder) in [("f32", &packed), ("bytes", &encoder)] {
+            let encode = || drop(encoder.encode_images(&pictures).expect("vectors"));
+            time(&format!("pictures of the built-in model, {name}, 1 thread,"), size, || {
+                one.install(encode);
+            });
+            time(&format!("pictures of the built-in model, {name},"), size, encode);
+        }
+    }
     let many = ["teapot", "草地上奔跑的狗", "a dog running on the grass", "一把茶壶"].repeat(16);
     for (texts, runs) in [(&["a dog running on the grass"][..], 101), (&many, 9)] {
         let encode = |encoder: &CpuEncoder| drop(encoder.encode_texts(texts).expect("texts"));
@@ -66,8 +74,7 @@ fn built_in() {
             timed(2, &mut || encode(&packed));
             timed(3, &mut || encode(&encoder));
         }
-        let names =
-            ["f32, 1 thread", "8 bits, 1 thread", "f32, all threads", "8 bits, all threads"];
+        let names = ["f32, 1 thread", "bytes, 1 thread", "f32, all threads", "bytes, all threads"];
         for (name, mut seconds) in names.iter().zip(seconds) {
             seconds.sort_by(f64::total_cmp);
             let (best, median) = (seconds[0] * 1e3, seconds[runs / 2] * 1e3);
@@ -77,7 +84,7 @@ fn built_in() {
 }
 
 /// Median of five runs after one to warm up.
-fn time(what: &str, items: usize, mut run: impl FnMut()) {
+fn time(what: &str, items: usize, mut run: impl FnMut() + Send) {
     run();
     let mut seconds: Vec<f64> = (0..5)
         .map(|_| {
