@@ -67,7 +67,8 @@ impl Place {
 
 /// Opens a gallery with its model, or with the one the user names, which must be the same.
 pub fn open(folder: &Path, model: Option<&str>, text: &TextArgs) -> Result<Engine> {
-    let options = Options { model: model.map(str::to_owned), long_text: text.long_text() };
+    let model = model.map(str::to_owned);
+    let options = Options { model, long_text: text.long_text(), products: text.products() };
     let engine = Engine::open(folder, &options)?;
     note_model(engine.encoder().name(), engine.encoder());
     Ok(engine)

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use tuwen_encode::CpuEncoder;
 use tuwen_files::encoding::{Encoding, TextFile};
-use tuwen_retrieve::{Line, LongText};
+use tuwen_retrieve::{Line, LongText, Products};
 use tuwen_sets::import::{CaptionFile, Format, Pair, Source, pairs};
 
 use crate::terminal::note;
@@ -28,23 +28,44 @@ pub fn is_usage(error: &anyhow::Error) -> bool {
 
 pub use crate::words::of_error as in_words;
 
-/// How text becomes tokens, where the model leaves a choice.
+/// How a model runs, where it leaves a choice.
 #[derive(Clone, clap::Args)]
 pub struct TextArgs {
     /// Texts beyond the model's context: `cut` their end, or embed `window`s of whole sentences and
     /// take the mean
     #[arg(long, default_value = "cut", value_parser = ["cut", "window"])]
     long_text: String,
+    /// What the towers' blocks multiply: `auto` is bytes for a model that is stored in 8 bits and f32 for others,
+    /// `int8` rounds any model to 8 bits when it is read
+    #[arg(long, default_value = "auto", value_parser = PRECISIONS)]
+    precision: String,
+}
+
+/// The values of `--precision`.
+pub const PRECISIONS: [&str; 3] = ["auto", "f32", "int8"];
+
+/// What one of them stands for.
+pub fn products(precision: &str) -> Products {
+    match precision {
+        "f32" => Products::F32,
+        "int8" => Products::Int8,
+        _ => Products::AsStored,
+    }
 }
 
 impl Default for TextArgs {
     fn default() -> Self {
-        Self { long_text: "cut".into() }
+        Self { long_text: "cut".into(), precision: "auto".into() }
     }
 }
 
 impl TextArgs {
-    /// What was chosen.
+    /// What is multiplied.
+    pub fn products(&self) -> Products {
+        products(&self.precision)
+    }
+
+    /// What happens to long texts.
     pub fn long_text(&self) -> LongText {
         if self.long_text == "window" { LongText::Window } else { LongText::Cut }
     }
@@ -52,7 +73,7 @@ impl TextArgs {
 
 /// Opens a model by its name, folder or file, and says what a user should know of it.
 pub fn open_model(name: &str, text: &TextArgs) -> Result<CpuEncoder> {
-    let encoder = tuwen_retrieve::open_model(name, text.long_text())?;
+    let encoder = tuwen_retrieve::open_model(name, text.long_text(), text.products())?;
     note_model(name, &encoder);
     Ok(encoder)
 }

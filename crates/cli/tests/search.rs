@@ -141,3 +141,22 @@ fn texts_beyond_the_context_are_counted_or_kept() {
     let query = tuwen(folder.path(), &["search", &long, "--kind", "text", "--long-text", "window"]);
     assert!(query.status.success() && query.stderr.is_empty());
 }
+
+#[test]
+fn a_gallery_takes_products_of_any_precision_from_its_model() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path();
+    copy_pictures(&NAMES, &home.join("pictures"));
+    index(home, &["pictures"]);
+    let scores = |precision: &str| -> Vec<f64> {
+        let hits = search(home, &["a red car on the road", "--precision", precision]);
+        assert!(hits[0]["path"].as_str().expect("a path").ends_with("red_car.png"), "{precision}");
+        hits.iter().map(|hit| hit["score"].as_f64().expect("a score")).collect()
+    };
+    let (auto, whole, bytes) = (scores("auto"), scores("f32"), scores("int8"));
+    assert_eq!(auto, bytes, "the built-in model is stored in 8 bits");
+    assert_ne!(auto, whole, "f32 multiplies something else");
+    assert!(auto.iter().zip(&whole).all(|(a, b)| (a - b).abs() < 0.02), "{auto:?} {whole:?}");
+    let error = fail(home, &["search", "x", "--precision", "int4"], 2);
+    assert!(error.contains("int4") && error.contains("int8"), "{error}");
+}

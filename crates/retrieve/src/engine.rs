@@ -17,7 +17,7 @@ use crate::origin::path_of;
 use crate::query::{Embedded, Query, Remark};
 use crate::spelling::either_spelling;
 use crate::words::{Wanted, Words};
-use crate::{Error, FileName, LongText, Result};
+use crate::{Error, FileName, LongText, Products, Result};
 
 /// Fusing looks at so many times the hits that are wanted, and at least at so many.
 const FUSED_OVER: usize = 4;
@@ -30,6 +30,8 @@ pub struct Options {
     pub model: Option<String>,
     /// What happens to texts beyond the model's context.
     pub long_text: LongText,
+    /// What is multiplied: of the same weights, whose vectors are nearly the same, so that a gallery takes any.
+    pub products: Products,
 }
 
 /// An item that was found.
@@ -111,7 +113,8 @@ impl Engine {
         let gallery = Gallery::open(folder)?;
         let made = gallery.model()?;
         let name = options.model.as_ref().unwrap_or(&made.name);
-        let encoder = as_made(folder, &made, open_model(name, options.long_text)?)?;
+        let encoder =
+            as_made(folder, &made, open_model(name, options.long_text, options.products)?)?;
         gallery.check_model(&model_id(name, &encoder)?)?;
         Self::of(gallery, encoder)
     }

@@ -51,7 +51,7 @@ pub use indexing::{
     Indexer, Kept, Line, Missing, Run, Settings, Summary, UPLOAD_CAPTIONS, UPLOADS, Upload,
     upload_name,
 };
-pub use model::{LongText, as_in_gallery, model_id, open_model};
+pub use model::{LongText, Products, as_in_gallery, model_id, open_model};
 pub use origin::{bytes_of, path_of};
 pub use picture::{Fitted, fitted};
 pub use query::{Embedded, Query, Remark, UNWANTED, weighted};

@@ -6,7 +6,7 @@ use tuwen_encode::Encoder;
 use tuwen_encode::{CpuEncoder, WINDOW, builtin};
 use tuwen_index::{Gallery, ModelId};
 
-pub use tuwen_encode::LongText;
+pub use tuwen_encode::{LongText, Products};
 
 use crate::{Error, Result};
 
@@ -14,8 +14,8 @@ use crate::{Error, Result};
 ///
 /// # Errors
 /// No such model, or files that do not fit.
-pub fn open_model(name: &str, long_text: LongText) -> Result<CpuEncoder> {
-    Ok(tuwen_hub::open(name)?.with_long_text(long_text))
+pub fn open_model(name: &str, long_text: LongText, products: Products) -> Result<CpuEncoder> {
+    Ok(tuwen_hub::open(name)?.with_long_text(long_text).with_products(products))
 }
 
 /// The encoder as it was when the gallery in `folder` was made, where only the program is newer; itself

@@ -14,7 +14,7 @@ use tuwen_retrieve::{LongText, Options};
 use tuwen_serve::{Connections, Followed, Keys, Limits, Settings, Source};
 
 use crate::gallery::Place;
-use crate::query::Usage;
+use crate::query::{PRECISIONS, Usage, products};
 
 /// What can be set, by flag (`--max-body`), in the environment (`TUWEN_SERVE_MAX_BODY`) and in a file
 /// (`max-body = 1000000`).
@@ -74,6 +74,10 @@ pub struct Config {
     /// take the mean
     #[arg(long, env = "TUWEN_SERVE_LONG_TEXT", value_parser = LONG_TEXT)]
     pub long_text: Option<String>,
+    /// What the model's blocks multiply: `auto` (the usual; bytes for a model that is stored in 8 bits), `f32` or
+    /// `int8`
+    #[arg(long, env = "TUWEN_SERVE_PRECISION", value_parser = PRECISIONS)]
+    pub precision: Option<String>,
 }
 
 const BODY: std::ops::RangeInclusive<u64> = 1_000..=1_000_000_000;
@@ -135,7 +139,8 @@ impl Config {
             _ => Ok(()),
         };
         one_of("log", &self.log, &LEVELS)?;
-        one_of("long-text", &self.long_text, &LONG_TEXT)
+        one_of("long-text", &self.long_text, &LONG_TEXT)?;
+        one_of("precision", &self.precision, &PRECISIONS)
     }
 
     /// What is set here, and for the rest what `lower` says.
@@ -156,6 +161,7 @@ impl Config {
             log: self.log.or(lower.log),
             model: self.model.or(lower.model),
             long_text: self.long_text.or(lower.long_text),
+            precision: self.precision.or(lower.precision),
         }
     }
 
@@ -171,6 +177,7 @@ impl Config {
             deadline: Some(Settings::default().deadline.as_secs()),
             log: Some("info".into()),
             long_text: Some("cut".into()),
+            precision: Some("auto".into()),
             ..Self::default()
         };
         self.over(usual)
@@ -260,7 +267,8 @@ impl Config {
             Some("window") => LongText::Window,
             _ => LongText::Cut,
         };
-        let options = Options { model: self.model.clone(), long_text };
+        let products = products(self.precision.as_deref().unwrap_or("auto"));
+        let options = Options { model: self.model.clone(), long_text, products };
         let one = |given: &PathBuf| Source { options: options.clone(), ..source(given) };
         self.gallery.iter().map(one).collect()
     }
