@@ -4,6 +4,7 @@
 use tuwen_simd::{Level, level, multiplies_bf16};
 
 use crate::Precision;
+use crate::pack::Panels;
 
 /// Largest tile of any kernel, rows x columns.
 pub(crate) const TILE: usize = 12 * 32;
@@ -27,6 +28,16 @@ impl Kernel {
             Precision::F32 => Self::detect(),
             Precision::Bf16 => Self::bf16().expect("looked at with `Precision::is_here`"),
         }
+    }
+
+    /// How the left factor's panels lie.
+    pub(crate) fn left(&self, precision: Precision) -> Panels {
+        Panels { height: self.rows, precision }
+    }
+
+    /// How those of the right factor do, whose rows are its columns.
+    pub(crate) fn right(&self, precision: Precision) -> Panels {
+        Panels { height: self.cols, precision }
     }
 
     fn detect() -> Self {

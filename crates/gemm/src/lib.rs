@@ -108,7 +108,7 @@ impl Packed {
         let blocks = starts.map(|start| {
             let mut panels = Vec::new();
             let depth = start..(start + DEPTH).min(b.rows);
-            pack(&mut panels, b.t(), depth, 0..b.cols, (kernel.cols, precision));
+            pack(&mut panels, b.t(), depth, 0..b.cols, kernel.right(precision));
             panels
         });
         Self { blocks: blocks.collect(), rows: b.rows, cols: b.cols, precision }
@@ -143,8 +143,12 @@ impl Packed {
             for (index, panels) in self.blocks.iter().enumerate() {
                 let depth = index * DEPTH..((index + 1) * DEPTH).min(self.rows);
                 let panel = pack::words(&depth, self.precision) * product.kernel.cols;
-                let panels = (&panels[first * panel..], columns.len());
-                product.slab((c, stride), depth.start, packed_a, panels, index > 0);
+                let right = Right {
+                    panels: &panels[first * panel..],
+                    start: depth.start,
+                    cols: columns.len(),
+                };
+                product.slab(c, stride, packed_a, right, index > 0);
             }
         });
     }
@@ -185,9 +189,10 @@ pub fn gemm_with(
     PACKED.with_borrow_mut(|(packed_a, packed_b)| {
         for start in (0..a.cols).step_by(DEPTH) {
             let depth = start..(start + DEPTH).min(a.cols);
-            pack(packed_b, b.t(), depth, 0..b.cols, (product.kernel.cols, precision));
+            pack(packed_b, b.t(), depth, 0..b.cols, product.kernel.right(precision));
             let add = accumulate || start > 0;
-            product.slab((c, stride), start, packed_a, (packed_b, b.cols), add);
+            let right = Right { panels: packed_b, start, cols: b.cols };
+            product.slab(c, stride, packed_a, right, add);
         }
     });
 }
@@ -212,23 +217,33 @@ struct Product<'a> {
     a: Mat<'a>,
 }
 
+/// A packed block of the right factor.
+#[derive(Clone, Copy)]
+struct Right<'b> {
+    panels: &'b [u32],
+    /// Its first row.
+    start: usize,
+    cols: usize,
+}
+
 impl Product<'_> {
-    /// All rows of the left factor times one packed block of the right one, which begins at row `start`.
+    /// All rows of the left factor times a block of the right one.
     fn slab(
         &self,
-        (c, stride): (&mut [f32], usize),
-        start: usize,
+        c: &mut [f32],
+        stride: usize,
         packed_a: &mut Vec<u32>,
-        (packed_b, cols): (&[u32], usize),
+        right: Right<'_>,
         add: bool,
     ) {
         let Self { kernel, precision, a } = *self;
-        let depth = start..(start + DEPTH).min(a.cols);
+        let depth = right.start..(right.start + DEPTH).min(a.cols);
         for row in (0..a.rows).step_by(ROWS) {
             let rows = row..(row + ROWS).min(a.rows);
-            let size = Block { rows: rows.len(), cols, words: pack::words(&depth, precision), add };
-            pack(packed_a, a, depth.clone(), rows, (kernel.rows, precision));
-            block(&kernel, &mut c[row * stride..], stride, packed_a, packed_b, size);
+            let words = pack::words(&depth, precision);
+            let size = Block { rows: rows.len(), cols: right.cols, words, add };
+            pack(packed_a, a, depth.clone(), rows, kernel.left(precision));
+            block(&kernel, &mut c[row * stride..], stride, packed_a, right.panels, size);
         }
     }
 }

@@ -9,6 +9,15 @@ thread_local! {
     static PAIRS: RefCell<Vec<u32>> = const { RefCell::new(Vec::new()) };
 }
 
+/// How panels lie.
+#[derive(Clone, Copy)]
+pub(crate) struct Panels {
+    /// Rows of a panel.
+    pub(crate) height: usize,
+    /// What a word holds.
+    pub(crate) precision: Precision,
+}
+
 /// Words of that many values.
 pub(crate) fn words(depth: &Range<usize>, precision: Precision) -> usize {
     match precision {
@@ -17,15 +26,16 @@ pub(crate) fn words(depth: &Range<usize>, precision: Precision) -> usize {
     }
 }
 
-/// Copies rows `lines` and columns `depth` into panels of `height` rows, each panel column by column, the
-/// last one padded with zeros.
+/// Copies rows `lines` and columns `depth` into panels, each column by column, the last one
+/// padded with zeros.
 pub(crate) fn pack(
     out: &mut Vec<u32>,
     from: Mat<'_>,
     depth: Range<usize>,
     lines: Range<usize>,
-    (height, precision): (usize, Precision),
+    panels: Panels,
 ) {
+    let Panels { height, precision } = panels;
     let words = words(&depth, precision);
     out.resize(lines.len().div_ceil(height) * height * words, 0);
     for (panel, target) in out.chunks_exact_mut(height * words).enumerate() {
@@ -36,11 +46,11 @@ pub(crate) fn pack(
         }
         if from.row_stride == 1 {
             let column = |k: usize| &from.data[k * from.col_stride + row..][..rows.len()];
-            columns(target, column, &depth, (height, precision));
+            columns(target, column, &depth, panels);
         } else {
             assert_eq!(from.col_stride, 1, "one of the strides is always 1");
             let line = |row: usize| &from.data[row * from.row_stride..][depth.clone()];
-            panel_of_lines(target, line, rows, words, (height, precision));
+            panel_of_lines(target, line, rows, words, panels);
         }
     }
 }
@@ -50,8 +60,9 @@ fn columns<'m>(
     target: &mut [u32],
     column: impl Fn(usize) -> &'m [f32],
     depth: &Range<usize>,
-    (height, precision): (usize, Precision),
+    panels: Panels,
 ) {
+    let Panels { height, precision } = panels;
     match precision {
         Precision::F32 => {
             for (k, words) in depth.clone().zip(target.chunks_exact_mut(height)) {
@@ -74,8 +85,9 @@ fn panel_of_lines<'m>(
     line: impl Fn(usize) -> &'m [f32],
     rows: Range<usize>,
     words: usize,
-    (height, precision): (usize, Precision),
+    panels: Panels,
 ) {
+    let Panels { height, precision } = panels;
     match precision {
         Precision::F32 => {
             transpose(|at| line(rows.start + at), f32::to_bits, rows.len(), target, height);

@@ -156,9 +156,10 @@ mod x86 {
                         rows.as_chunks::<R>().0.iter().zip(panel.as_chunks::<2>().0)
                     {
                         let from: *const __m256i = lines[half].0.as_ptr().cast();
-                        // SAFETY: a line has 64 bytes and begins at a multiple of 64.
-                        let right =
-                            unsafe { [_mm256_load_si256(from), _mm256_load_si256(from.add(1))] };
+                        let right = [0, 1].map(|at| {
+                            // SAFETY: a line has 64 bytes and begins at a multiple of 64.
+                            unsafe { _mm256_load_si256(from.add(at)) }
+                        });
                         for row in 0..R {
                             let left = _mm256_set1_epi32(left[row].cast_signed());
                             totals[row][0] = $step(totals[row][0], left, right[0]);

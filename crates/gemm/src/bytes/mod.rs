@@ -10,6 +10,7 @@ use std::ops::Range;
 
 use kernel::{Kernel, Line, Sums};
 pub use rows::ByteRows;
+use rows::Step;
 use tuwen_simd::simd;
 
 use crate::pack::transpose;
@@ -109,7 +110,7 @@ impl PackedBytes {
                 for tile in block {
                     kernel.run(x.words(tile), tile.len(), panel, &mut sums);
                     let at = tile.start * stride + start - columns.start;
-                    finish(&sums, x.scales(tile), (zeros, scales), &mut c[at..], stride);
+                    finish(&sums, x.steps(tile), zeros, scales, &mut c[at..], stride);
                 }
             }
         }
@@ -118,21 +119,21 @@ impl PackedBytes {
 
 simd! {
     /// Whole sums of a tile to values: less what the rows' zeros add, times both scales.
-    fn finish(sums: &Sums, rows: &[(f32, i32)], columns: (&[i32], &[f32]), y: &mut [f32], stride: usize) {
+    fn finish(sums: &Sums, steps: &[Step], zeros: &[i32], scales: &[f32], y: &mut [f32], stride: usize) {
         // A panel's whole width at once.
-        if let (Ok(zeros), Ok(scales)) = (columns.0.try_into(), columns.1.try_into()) {
+        if let (Ok(zeros), Ok(scales)) = (zeros.try_into(), scales.try_into()) {
             let (zeros, scales): (&[i32; PANEL], &[f32; PANEL]) = (zeros, scales);
-            for ((sums, row), y) in sums.iter().zip(rows).zip(y.chunks_mut(stride)) {
+            for ((sums, step), y) in sums.iter().zip(steps).zip(y.chunks_mut(stride)) {
                 let y: &mut [f32; PANEL] = (&mut y[..PANEL]).try_into().expect("so many");
                 for at in 0..PANEL {
-                    y[at] = (sums[at] - row.1 * zeros[at]) as f32 * (row.0 * scales[at]);
+                    y[at] = (sums[at] - step.zero * zeros[at]) as f32 * (step.scale * scales[at]);
                 }
             }
             return;
         }
-        for ((sums, row), y) in sums.iter().zip(rows).zip(y.chunks_mut(stride)) {
-            for (((y, sum), zero), scale) in y.iter_mut().zip(sums).zip(columns.0).zip(columns.1) {
-                *y = (sum - row.1 * zero) as f32 * (row.0 * scale);
+        for ((sums, step), y) in sums.iter().zip(steps).zip(y.chunks_mut(stride)) {
+            for (((y, sum), zero), scale) in y.iter_mut().zip(sums).zip(zeros).zip(scales) {
+                *y = (sum - step.zero * zero) as f32 * (step.scale * scale);
             }
         }
     }

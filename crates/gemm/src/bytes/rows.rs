@@ -8,15 +8,22 @@ use super::kernel::Kernel;
 use crate::Mat;
 use crate::pack::transpose;
 
-/// Rows, each rounded to 0..=255 with a scale and a zero of its own: `value = scale * (byte - zero)`. The range of
+/// Rows, each rounded to 0..=255 with a scale and a zero of its own. The range of
 /// bytes spans the row's values and 0, which is exact. They lie in tiles of a kernel's height.
 pub struct ByteRows {
     tiles: Vec<Range<usize>>,
     /// Tile by tile (depth / 4, height) words of four bytes.
     words: Vec<u32>,
-    /// Scale and zero of each row.
-    scales: Vec<(f32, i32)>,
+    /// One for each row.
+    steps: Vec<Step>,
     depth: usize,
+}
+
+/// What a row's bytes stand for: `scale * (byte - zero)`.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Step {
+    pub(super) scale: f32,
+    pub(super) zero: i32,
 }
 
 impl ByteRows {
@@ -32,25 +39,25 @@ impl ByteRows {
     pub(super) fn with(kernel: Kernel, x: Mat<'_>) -> Self {
         assert!(x.col_stride == 1, "rows of neighbouring values");
         let (rows, depth, wide) = (x.rows, x.cols, x.cols.div_ceil(4));
-        let mut scales = vec![(0.0, 0); rows];
+        let mut steps = vec![Step::default(); rows];
         let mut words = vec![0; rows * wide];
         let mut bytes = vec![[0u8; 4]; kernel.rows() * wide];
         let tiles = tiles(rows, kernel.rows());
         for tile in &tiles {
             for (row, bytes) in tile.clone().zip(bytes.chunks_exact_mut(wide.max(1))) {
                 let values = &x.data[row * x.row_stride..][..depth];
-                scales[row] = round(values, &mut bytes.as_flattened_mut()[..depth]);
+                steps[row] = round(values, &mut bytes.as_flattened_mut()[..depth]);
             }
             let height = tile.len();
             let target = &mut words[tile.start * wide..][..height * wide];
             let line = |at: usize| &bytes[at * wide..][..wide];
             transpose(line, u32::from_le_bytes, height, target, height);
         }
-        Self { tiles, words, scales, depth }
+        Self { tiles, words, steps, depth }
     }
 
     pub(super) fn rows(&self) -> usize {
-        self.scales.len()
+        self.steps.len()
     }
 
     pub(super) fn depth(&self) -> usize {
@@ -68,9 +75,9 @@ impl ByteRows {
         &self.words[tile.start * wide..][..tile.len() * wide]
     }
 
-    /// Scale and zero of each of a tile's rows.
-    pub(super) fn scales(&self, tile: &Range<usize>) -> &[(f32, i32)] {
-        &self.scales[tile.clone()]
+    /// Those of a tile's rows.
+    pub(super) fn steps(&self, tile: &Range<usize>) -> &[Step] {
+        &self.steps[tile.clone()]
     }
 }
 
@@ -114,8 +121,8 @@ impl Span {
 }
 
 simd! {
-    /// Rounds a row; returns its scale and zero. The scale is no number where a value is none.
-    fn round(row: &[f32], bytes: &mut [u8]) -> (f32, i32) {
+    /// Rounds a row. The scale is no number where a value is none.
+    fn round(row: &[f32], bytes: &mut [u8]) -> Step {
         let mut span = Span::default();
         let (chunks, rest) = row.as_chunks::<LANES>();
         for values in chunks {
@@ -136,7 +143,7 @@ simd! {
         for (byte, &value) in bytes.iter_mut().zip(row) {
             *byte = (whole(value) + zero).clamp(0, 255) as u8;
         }
-        (range / 255.0 + probe, zero)
+        Step { scale: range / 255.0 + probe, zero }
     }
 }
 
@@ -160,15 +167,14 @@ mod tests {
     fn rounding_is_off_by_half_a_step_at_most_and_keeps_zero() {
         let row: Vec<f32> = (0..100).map(|i| (i * 37 % 100) as f32 / 10.0 - 3.0).collect();
         let mut bytes = vec![0; 100];
-        let (scale, zero) = round(&row, &mut bytes);
+        let Step { scale, zero } = round(&row, &mut bytes);
         for (value, byte) in row.iter().zip(&bytes) {
             let back = scale * (i32::from(*byte) - zero) as f32;
             assert!((back - value).abs() <= scale * 0.5001, "{value} became {back}");
         }
         let mut byte = [0];
-        assert_eq!(round(&[0.0], &mut byte), (0.0, 0));
+        assert_eq!(round(&[0.0], &mut byte), Step::default());
         // One sign alone: zero stays within the range.
-        let (_, zero) = round(&[-3.0, -1.0], &mut [0, 0]);
-        assert_eq!(zero, 255);
+        assert_eq!(round(&[-3.0, -1.0], &mut [0, 0]).zero, 255);
     }
 }
