@@ -20,6 +20,8 @@ pub struct Tape<'w> {
     pool: Arc<Pool>,
     recording: bool,
     nodes: Vec<Backward<'w>>,
+    /// Tapes that run at the same time.
+    beside: usize,
     /// Attention maps in the order of the attentions, where they are wanted.
     maps: Option<Vec<AttentionMap>>,
 }
@@ -33,6 +35,18 @@ impl<'w> Tape<'w> {
     /// A pass without a backward one: every buffer is used again as soon as its values have been.
     pub fn forward_only() -> Self {
         Self::default()
+    }
+
+    /// The same, as one of so many that run at the same time: a product that it leaves to other threads would wait
+    /// for them.
+    #[must_use]
+    pub fn among(self, tapes: usize) -> Self {
+        Self { beside: tapes.saturating_sub(1), ..self }
+    }
+
+    /// Threads that may share a product.
+    pub(crate) fn threads(&self) -> usize {
+        (rayon::current_num_threads() / (self.beside + 1)).max(1)
     }
 
     /// The same, keeping what every attention that follows attends to.
@@ -107,14 +121,15 @@ impl<'w> Tape<'w> {
         if !self.records(&[x], learns) {
             return part(self, x);
         }
-        let mut quiet = Tape { pool: Arc::clone(&self.pool), ..Tape::forward_only() };
+        let tapes = self.beside + 1;
+        let mut quiet = Tape { pool: Arc::clone(&self.pool), ..Tape::forward_only() }.among(tapes);
         quiet.maps = self.maps.take();
         let out = part(&mut quiet, &x.detached());
         self.maps = quiet.maps;
         let (width, input) = (out.width(), x.clone());
         let values = self.pool.adopt(out.into_vec());
         self.record(values, width, move |grad, back| {
-            let mut tape = Tape { pool: Arc::clone(&back.pool), ..Tape::recording() };
+            let mut tape = Tape { pool: Arc::clone(&back.pool), ..Tape::recording() }.among(tapes);
             let leaf = Value {
                 node: input.learns().then(|| {
                     tape.nodes.push(Box::new(|grad, back| back.keep(grad)));

@@ -61,7 +61,7 @@ impl<'a> ImageTower<'a> {
         let kept = |item: usize| keep.map_or(&all[..], |keep| &keep[item]);
         let rows: Vec<usize> =
             (0..items).map(|item| kept(item).len() + self.class_tokens()).collect();
-        run(cut(&rows), record, wanted, |items, tape| {
+        run(cut(&rows, record), record, wanted, |items, tape| {
             let kept: Vec<&[usize]> = items.clone().map(kept).collect();
             let pixels = &pixels[items.start * picture..items.end * picture];
             let input = wanted.input_gradient.then(|| tape.leaf(pixels.to_vec(), picture, true));

@@ -32,6 +32,9 @@ const CHUNK_ROWS: usize = 800;
 /// Fewer when there are few, so that several threads have something to do, but not fewer than this.
 /// Neither depends on the number of threads, nor does the order of summation.
 const LEAST_ROWS: usize = 200;
+/// The same where no gradients are summed, so that nothing depends on it but how long it takes: a few short texts
+/// are divided among threads, which then need not wait for each other at each product.
+const LEAST_UNRECORDED: usize = 48;
 
 /// What is asked of a tower beside its features.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -222,8 +225,9 @@ impl Record {
 }
 
 /// Neighbouring items, cut where a chunk has enough rows.
-fn cut(rows: &[usize]) -> Vec<Range<usize>> {
-    let wanted = (rows.iter().sum::<usize>() / 4).clamp(LEAST_ROWS, CHUNK_ROWS);
+fn cut(rows: &[usize], record: Record) -> Vec<Range<usize>> {
+    let least = if record == Record::No { LEAST_UNRECORDED } else { LEAST_ROWS };
+    let wanted = (rows.iter().sum::<usize>() / 4).clamp(least, CHUNK_ROWS);
     let (mut chunks, mut start, mut sum) = (Vec::new(), 0, 0);
     for (item, rows) in rows.iter().enumerate() {
         if sum > 0 && sum + rows > wanted {
@@ -245,8 +249,9 @@ fn run<'t>(
     wanted: &Wanted,
     forward: impl Fn(Range<usize>, &mut Tape<'t>) -> Found + Sync + Send,
 ) -> Pass<'t> {
+    let tapes = chunks.len();
     let one = |items: Range<usize>| {
-        let mut tape = record.tape();
+        let mut tape = record.tape().among(tapes);
         if wanted.maps {
             tape = tape.watching();
         }

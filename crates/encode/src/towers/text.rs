@@ -102,7 +102,7 @@ impl<'a> TextTower<'a> {
         let ids = texts.iter().flat_map(|ids| ids.iter().map(|&id| id as usize));
         let table = self.token_embed.fetch(ids, self.width).map_err(Error::Row)?;
         let rows: Vec<usize> = texts.iter().map(|ids| ids.len()).collect();
-        Ok(run(cut(&rows), record, wanted, |items, tape| {
+        Ok(run(cut(&rows, record), record, wanted, |items, tape| {
             let (rows, spans) = self.embed(&table, &texts[items]);
             let learns = wanted.input_gradient || self.embeddings_learn();
             let input = tape.leaf(rows, self.width, learns);

@@ -157,13 +157,13 @@ impl<'a> Linear<'a> {
         self.learns || bias || self.adapter.is_some()
     }
 
-    /// `x weight^T + bias`, (rows, in) to (rows, out), over the old values of `y`.
-    pub fn forward(&self, x: &[f32], y: &mut [f32]) {
+    /// `x weight^T + bias`, (rows, in) to (rows, out), over the old values of `y`; so many threads may share it.
+    pub(crate) fn forward(&self, x: &[f32], y: &mut [f32], threads: usize) {
         let (out, wide) = (self.out, self.wide);
         let rows = x.len() / wide;
         let left = self.factor.left(Mat::new(x, rows, wide, wide));
         let shares = match rows <= SHARED_ROWS && rows * out * wide >= self.factor.shared_from() {
-            true => rayon::current_num_threads().min(out / SHARED_COLUMNS),
+            true => threads.min(out / SHARED_COLUMNS),
             false => 1,
         };
         match shares {

@@ -274,13 +274,13 @@ impl<'w> Tape<'w> {
         let (side, out) = (layer.side_of(x.side), layer.linear.out());
         let mut y = self.take(x.pictures() * side * side * out);
         if layer.side == 1 {
-            layer.linear.forward(&x.value, &mut y.values);
+            layer.linear.forward(&x.value, &mut y.values, self.threads());
         } else {
             let (mut patches, mut rest) = (Vec::new(), &mut y.values[..]);
             for lines in layer.bands(x.pictures(), side) {
                 layer.unfold(x, &lines, &mut patches);
                 let (band, after) = rest.split_at_mut(lines.len() * side * out);
-                layer.linear.forward(&patches, band);
+                layer.linear.forward(&patches, band, self.threads());
                 rest = after;
             }
         }

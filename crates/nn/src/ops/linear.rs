@@ -8,7 +8,7 @@ impl<'w> Tape<'w> {
     /// `x W^T + b`, (rows, in) to (rows, out).
     pub fn linear(&mut self, x: &Value, layer: &'w Linear<'w>) -> Value {
         let mut y = self.take(x.rows() * layer.out());
-        layer.forward(x, &mut y.values);
+        layer.forward(x, &mut y.values, self.threads());
         if !self.records(&[x], layer.learns()) {
             return self.plain(y, layer.out());
         }
@@ -29,7 +29,7 @@ impl<'w> Tape<'w> {
         let mut normed = self.take(x.len());
         let stats = norm.forward(x, &mut normed.values);
         let mut y = self.take(x.rows() * layer.out());
-        layer.forward(&normed.values, &mut y.values);
+        layer.forward(&normed.values, &mut y.values, self.threads());
         if !self.records(&[x], layer.learns() || norm.learns()) {
             return self.plain(y, layer.out());
         }
@@ -56,7 +56,7 @@ impl<'w> Tape<'w> {
         let mut active = self.take(x.len());
         activation.apply(x, &mut active.values);
         let mut y = self.take(x.rows() * layer.out());
-        layer.forward(&active.values, &mut y.values);
+        layer.forward(&active.values, &mut y.values, self.threads());
         if !self.records(&[x], layer.learns()) {
             return self.plain(y, layer.out());
         }
