@@ -15,7 +15,6 @@ use tuwen_text::for_phrase;
 use crate::model::{as_made, model_id, open_model};
 use crate::origin::path_of;
 use crate::query::{Embedded, Query, Remark};
-use crate::spelling::either_spelling;
 use crate::words::{Wanted, Words};
 use crate::{Error, FileName, LongText, Result};
 
@@ -239,7 +238,7 @@ impl Engine {
 
     /// The items that the filter is true of and that have the phrases, where there are such conditions.
     fn among(&self, search: &Search) -> Result<Option<Items>> {
-        let select = |filter| self.gallery().select(&either_spelling(filter), search.modality);
+        let select = |filter| self.gallery().select(filter, search.modality);
         let mut among = search.filter.as_ref().map(select).transpose()?;
         for phrase in &search.phrases {
             let signs = for_phrase(phrase);

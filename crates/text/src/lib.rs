@@ -16,4 +16,4 @@ mod signs;
 pub mod token;
 
 pub use analyser::{Query, Tokens, Word, for_index, for_phrase, for_query};
-pub use fold::fold;
+pub use fold::{fold, simplify};

@@ -12,7 +12,7 @@ use super::date::{Period, date_text};
 pub enum Type {
     /// Compared by size.
     Number,
-    /// Compared without regard to case, in the order of code points.
+    /// Compared as [`key`], in the order of code points.
     Text,
     /// Compared as time.
     Date,
@@ -98,7 +98,18 @@ pub(super) fn number(text: &str) -> Option<f64> {
     looks.then(|| text.parse().ok())?.filter(|number: &f64| number.is_finite()).map(|n| n + 0.0)
 }
 
-/// A text as it is compared: without regard to case, full-width signs as plain ones.
+/// A text as it is compared: without regard to case, full-width signs as plain ones, composed accents, and
+/// simplified characters for traditional ones.
+///
+/// ```
+/// assert_eq!(tuwen_index::filter::key("ＳＯＮＹ 貓"), "sony 猫");
+/// assert_eq!(tuwen_index::filter::key("E\u{301}té"), "été");
+/// ```
+pub fn key(text: &str) -> String {
+    tuwen_text::simplify(&folded(text))
+}
+
+/// The name of a field as it is compared: without regard to case, full-width signs as plain ones.
 ///
 /// ```
 /// assert_eq!(tuwen_index::filter::folded("ＳＯＮＹ α7"), "sony α7");

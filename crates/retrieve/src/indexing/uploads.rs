@@ -4,7 +4,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use tuwen_index::filter::folded;
+use tuwen_index::filter::key;
 use tuwen_index::{Gallery, Modality, NewItem};
 
 use super::{Line, modified_ns, new_picture, texts};
@@ -87,9 +87,9 @@ impl Upload<'_> {
         let Some(item) = same.into_iter().find(|item| item.modality == Modality::Image) else {
             return Ok(None);
         };
-        let given: Vec<String> = gallery.given_tags(item.id)?.iter().map(|t| folded(t)).collect();
+        let given: Vec<String> = gallery.given_tags(item.id)?.iter().map(|t| key(t)).collect();
         let is_all = path_of(&item.origin).is_file()
-            && tags.iter().all(|tag| given.contains(&folded(tag)))
+            && tags.iter().all(|tag| given.contains(&key(tag)))
             && gallery.excluded()?.binary_search(&item.id).is_err();
         Ok(match caption {
             _ if !is_all => None,
