@@ -3,7 +3,7 @@
 
 use rusqlite::{Connection, Result};
 
-use super::sql::{field_id, put};
+use super::sql::{Owner, field_id, put};
 use super::{Type, Value, key};
 
 /// What stands in `field_value.source` for such a value.
@@ -14,7 +14,7 @@ const BY_HAND: i64 = -1;
 /// # Errors
 /// The disk is full or read-only.
 pub fn insert_edit(db: &Connection, item: i64, field: &str, text: &str) -> Result<bool> {
-    Ok(put(db, (item, BY_HAND), field, &Value::Text(text.to_owned()))? > 0)
+    Ok(put(db, Owner { item, source: BY_HAND }, field, &Value::Text(text.to_owned()))? > 0)
 }
 
 /// Takes away what [`insert_edit`] gave; whether there was something.

@@ -35,11 +35,11 @@ pub use self::error::FilterError;
 pub use self::facet::{Facet, FieldSummary, facet, fields};
 pub use self::known::{KNOWN, Known, field_name};
 pub use self::picture::PictureFacts;
+pub(crate) use self::sql::renew_keys;
 pub use self::sql::{
     SqlTerms, TABLES, fields_of, inherit_fields, insert_fields, newest, remove_fields,
     remove_own_fields,
 };
-pub(crate) use self::sql::renew_keys;
 pub use self::value::{Field, Fields, Type, Value, folded, key};
 
 /// A set of items, by their numbers.

@@ -37,13 +37,21 @@ pub const TABLES: &str = "
 /// # Errors
 /// The disk is full or read-only.
 pub fn insert_fields(db: &Connection, item: i64, fields: &Fields) -> Result<()> {
-    fields.iter().try_for_each(|field| put(db, (item, 0), &field.name, &field.value).map(drop))
+    fields.iter().try_for_each(|field| {
+        put(db, Owner { item, source: 0 }, &field.name, &field.value).map(drop)
+    })
 }
 
-/// Adds one value from a source; how many rows are new.
+/// Whose a value is, and who says it: see [`TABLES`].
+pub(super) struct Owner {
+    pub(super) item: i64,
+    pub(super) source: i64,
+}
+
+/// Adds one value; how many rows are new.
 pub(super) fn put(
     db: &Connection,
-    (item, source): (i64, i64),
+    Owner { item, source }: Owner,
     name: &str,
     value: &Value,
 ) -> Result<usize> {
