@@ -284,7 +284,8 @@ impl Engine {
             let Some(item) = gallery.item(id)? else { continue };
             hits.push(Hit {
                 rank: hits.len() + 1,
-                score,
+                // Sums of rounded products may be a little beyond 1.
+                score: score.map(|score| score.clamp(-1.0, 1.0)),
                 id: item.id,
                 modality: item.modality,
                 file: path_of(&item.origin).as_path().into(),
@@ -294,7 +295,13 @@ impl Engine {
         Ok(hits)
     }
 
-    /// The vectors of a modality, mapped when they are first asked for.
+    /// Files of codes in which a search met something that was not as it was written; it went by the vectors.
+    pub fn damaged_codes(&self) -> Vec<PathBuf> {
+        let opened = [&self.images, &self.texts].into_iter().filter_map(OnceLock::get);
+        opened.flat_map(Vectors::damaged_codes).collect()
+    }
+
+    /// The vectors of a modality, opened when they are first asked for.
     ///
     /// # Errors
     /// The gallery cannot be read.

@@ -70,6 +70,16 @@ fn words_find_what_the_engine_finds_bit_for_bit() {
     );
     let unknown = server.posted("/v1/search", &json!({ "query": "a dog", "where": "yaer = 2020" }));
     assert!(unknown["remarks"][0].as_str().expect("a remark").contains("`yaer`"), "{unknown}");
+    let misspelt = server.posted("/v1/search", &json!({ "query": "a dog yaer:2020" }));
+    let said = misspelt["remarks"][0].as_str().expect("a remark");
+    assert!(said.contains("did you mean `year:`"), "{misspelt}");
+    let groups = server.got("/v1/duplicates?where=yaer%20=%202020");
+    assert!(groups["remarks"][0].as_str().expect("a remark").contains("`yaer`"), "{groups}");
+    let id = id_of(&server, "bus.png");
+    let like = server.posted("/v1/search", &json!({ "query": format!("like:{id}") }));
+    let found = scores(&like);
+    assert_eq!((found.len(), &like["total"]), (PICTURES.len() - 1, &(PICTURES.len() - 1).into()));
+    assert!(found.iter().all(|(found, _)| id != *found), "{like}");
 }
 
 #[test]
