@@ -1,7 +1,8 @@
 //! What a run of indexing did, for people.
 
+use tuwen_index::filter::Type;
 use tuwen_retrieve::walk::{Failure, LeftOut};
-use tuwen_retrieve::{Missing, Summary};
+use tuwen_retrieve::{Missing, Summary, UnreadValues};
 
 use crate::terminal::{note, say};
 use crate::words::counted;
@@ -32,6 +33,17 @@ pub fn print(summary: &Summary, seconds: f64) {
 fn print_notes(summary: &Summary) {
     list("skipped", &summary.failed);
     list("without a picture:", &summary.texts_alone);
+    for UnreadValues { file, field, kind, example, count } in &summary.unread_values {
+        let write = match kind {
+            Type::Date => "2020, 2020-05 or 2020-05-17 10:30",
+            Type::Number => "12 or -3.5",
+            Type::Text => "text",
+        };
+        note!(
+            "{file}: {} of {field} left out, such as {example:?}, for {field} is a {kind}: write {write}",
+            counted(*count, "value")
+        );
+    }
     for line in left_out(&summary.left_out) {
         note!("{line}");
     }

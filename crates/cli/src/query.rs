@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use tuwen_encode::CpuEncoder;
 use tuwen_files::encoding::{Encoding, TextFile};
 use tuwen_retrieve::{Line, LongText, Products};
-use tuwen_sets::import::{CaptionFile, Format, Pair, Source, pairs};
+use tuwen_sets::import::{CaptionFile, Pair, Source, pairs};
 
 use crate::terminal::note;
 use crate::words::counted;
@@ -113,7 +113,7 @@ pub fn captions_of(file: &CaptionFile) -> Result<Vec<Line>> {
         note!("note: {}: {remark}", path.display());
     }
     let format = match Source::guess_as(path, encoding).map(|source| source.format) {
-        Ok(format @ (Format::Csv | Format::Jsonl | Format::Flickr | Format::Lavis)) => format,
+        Ok(format) if format.is_caption_file() => format,
         Ok(other) => bail!(
             "{}: it is of the format {}, which is no list of captions: `tuwen data convert {0} NEW --to jsonl` \
              makes one",

@@ -11,10 +11,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
-
 use crate::terminal::note;
+
+mod signals;
 
 /// What a stopped program gives back, as shells do for Ctrl-C.
 pub const CODE: u8 = 130;
@@ -47,18 +46,7 @@ impl State {
 /// # Errors
 /// The system refuses.
 pub fn install() -> std::io::Result<()> {
-    let hup = (!is_ignored(SIGHUP)).then_some(SIGHUP);
-    let mut signals = Signals::new([SIGINT, SIGTERM].into_iter().chain(hup))?;
-    std::thread::spawn(move || signals.forever().for_each(|_| signalled()));
-    Ok(())
-}
-
-/// Whether a signal was ignored from the beginning; not where the system does not say.
-fn is_ignored(signal: i32) -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    mask.is_some_and(|mask| mask & (1 << (signal - 1)) != 0)
+    signals::install(signalled)
 }
 
 /// A flag that the first signal raises; `says` tells the user what happens then.

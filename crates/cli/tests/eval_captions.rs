@@ -310,3 +310,22 @@ fn cocos_numbers_and_file_names_are_one_picture() {
     let error = fail(folder, &args("both.json", &[]), 1);
     assert!(error.contains("are one picture"), "{error}");
 }
+
+#[test]
+fn broken_bytes_are_told_before_they_are_measured() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    write(folder);
+    let lines = SAID.iter().map(|[id, a, ..]| format!("{id}.png#0\t{a}\n"));
+    let mut bytes = lines.collect::<String>().into_bytes();
+    let at = bytes.iter().position(|&byte| byte == b'y').expect("a letter");
+    bytes[at] = 0xff;
+    fs::write(folder.join("p.txt"), &bytes).expect("a file");
+    let output = common::tuwen(folder, &args("p.txt", &["--encoding", "utf-8"]));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("p.txt: 1 byte sequences mean nothing"), "{said}");
+    fs::write(folder.join("x.txt"), "nothing of a set\n").expect("a file");
+    let error = fail(folder, &args("x.txt", &[]), 1);
+    assert!(error.contains("begin it with a header") && !error.contains("give --from"), "{error}");
+}

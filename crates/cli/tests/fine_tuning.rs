@@ -67,7 +67,11 @@ fn every_way_to_learn_less_or_otherwise_runs() {
             ],
         ),
         ("last", "", vec![("layer_decay = 0.9", "layer_decay = 0.9\nfrozen_blocks = 1")]),
-        ("triplet", "avoid_duplicates = true", vec![("\"contrastive\"", "\"triplet\"")]),
+        (
+            "triplet",
+            "avoid_duplicates = true",
+            vec![("\"contrastive\"", "\"triplet\""), ("smoothing = 0.05", "")],
+        ),
         ("fixed", "token_drop = 0.2", vec![("smoothing = 0.05", "fixed_scale = true")]),
         ("taught", "", vec![("[augment]", start), ("smoothing = 0.05", "teacher = \"a\"")]),
     ];
@@ -274,7 +278,7 @@ fn a_sigmoid_loss_makes_a_model_that_judges_pairs() {
     let folder = tempfile::tempdir().expect("a folder");
     let home = folder.path();
     prepare(home);
-    let sigmoid = [("\"contrastive\"", "\"sigmoid\"")];
+    let sigmoid = [("\"contrastive\"", "\"sigmoid\""), ("smoothing = 0.05", "")];
     train(home, "s.toml", short("s", "", &sigmoid));
     let config = |run: &str| -> serde_json::Value {
         let text = std::fs::read_to_string(home.join(run).join("config.json")).expect("a model");

@@ -48,9 +48,31 @@ fn captions_follow_their_file() {
     let summary = index(home, &["--captions", "c.csv"]);
     assert_eq!((&summary["texts"], &summary["removed"]), (&1.into(), &1.into()));
     assert!(summary["texts_alone"][0]["reason"].as_str().expect("a reason").contains("no.png"));
-    std::fs::write(&file, "file,words\npizza.png,a pizza\n").expect("a file");
+    std::fs::write(&file, "foto,words\npizza.png,a pizza\n").expect("a file");
     let message = fail(home, &["index", "--captions", "c.csv"], 1);
     assert!(message.contains("no column `image`") && message.contains("words"), "{message}");
+}
+
+#[test]
+fn values_that_a_field_cannot_have_are_told_once_for_each_field() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path();
+    let lines = [
+        r#"{"image": "x.png", "text": "one", "date": "soon", "year": "two", "price": "free"}"#,
+        r#"{"image": "x.png", "text": "two", "date": "2020-05-17", "year": ""}"#,
+        r#"{"image": "x.png", "text": "three", "日期": "32.13.2020"}"#,
+    ];
+    std::fs::write(home.join("c.jsonl"), lines.join("\n")).expect("a file");
+    let output = common::tuwen(home, &["index", "--captions", "c.jsonl"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    let date =
+        "c.jsonl: 2 values of date left out, such as \"soon\", for date is a date: write 2020";
+    let year = "c.jsonl: 1 value of year left out, such as \"two\", for year is a number: write 12";
+    assert!(said.contains(date) && said.contains(year), "{said}");
+    assert!(!said.contains("price"), "{said}");
+    let values = &index(home, &["--captions", "c.jsonl"])["unread_values"];
+    assert_eq!((&values[0]["field"], &values[0]["count"]), (&"date".into(), &2.into()));
 }
 
 #[test]

@@ -215,3 +215,17 @@ fn a_gallery_of_the_model_before_says_the_cure() {
     succeed(home, &["index", "photos", "--rebuild"]);
     succeed(home, &["search", "a bus"]);
 }
+
+#[test]
+fn labels_of_one_name_are_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path();
+    copy_pictures(&["cow.png"], &home.join("photos"));
+    let args = ["classify", "photos", "--names", "caltech101", "--json", "--top", "200"];
+    let output = common::tuwen(home, &args);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("two labels are called `human face 人脸`: they are one"), "{said}");
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(printed.matches("human face").count(), 1, "{printed}");
+}

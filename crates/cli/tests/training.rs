@@ -71,6 +71,36 @@ fn a_frozen_image_tower_trains_on_cached_features() {
 }
 
 #[test]
+fn a_folder_in_which_no_step_was_written_can_be_used_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path();
+    prepare(home);
+    let one = |lr: &str| {
+        let text = config("r", "").replace("epochs = 40", "epochs = 1");
+        std::fs::write(home.join("r.toml"), text.replace("text_lr = 3e-3", lr)).expect("a file");
+    };
+    // It measures the start, and ends at the first batch.
+    let cow = home.join("pictures/cow.png");
+    let whole = std::fs::read(&cow).expect("a picture");
+    one("text_lr = 3e-3");
+    std::fs::write(&cow, &whole[..99]).expect("a picture that cannot be decoded");
+    fail(home, &["train", "r.toml"], 1);
+    assert!(home.join("r/config.toml").is_file());
+    std::fs::write(&cow, &whole).expect("mended");
+    one("text_lr = 1e-3");
+    let said = succeed(home, &["train", "r.toml"]);
+    assert!(said.contains("done: "), "{said}");
+    one("text_lr = 2e-3");
+    let said = fail(home, &["train", "r.toml"], 1);
+    assert!(said.contains("another configuration") && said.contains("0.001"), "{said}");
+    // What does not move is no better than it was.
+    let text = config("z", "").replace("epochs = 40", "epochs = 1").replace("3e-3", "1e-30");
+    std::fs::write(home.join("z.toml"), text).expect("a file");
+    let said = succeed(home, &["train", "z.toml"]);
+    assert!(said.contains("no step was better than the start"), "{said}");
+}
+
+#[test]
 fn mistakes_in_a_configuration_are_named() {
     let folder = tempfile::tempdir().expect("a folder");
     let home = folder.path();
@@ -85,9 +115,12 @@ fn mistakes_in_a_configuration_are_named() {
     assert!(message.contains("a batch of 60 from 12 pictures"), "{message}");
     assert!(run(config("x", "").replace("batch = 6", "batch = 0")).contains("batch"));
     let message = run(config("x", "").replace("[[\"zh\"", "[[\"klingon\""));
-    assert!(message.contains("klingon"), "{message}");
+    for part in ["`captions[1]` draws from [\"klingon\"]", "of `train[0]`", "{\"en\", \"zh\"}"] {
+        assert!(message.contains(part), "{message}");
+    }
     let changed = |from: &str, to: &str| run(config("x", "").replace(from, to));
     for (from, to, said) in [
+        ("= 3e-3", "= 0.0", "`heads_lr` are all 0"),
         ("heads_lr = 3e-3", "heads_lr = -1.0", "`optim.heads_lr` is -1"),
         ("heads_lr = 3e-3", "heads_lr = nan", "`optim.heads_lr` is NaN"),
         ("heads_lr = 3e-3", "heads_lr = inf", "`optim.heads_lr` is inf"),
@@ -103,6 +136,24 @@ fn mistakes_in_a_configuration_are_named() {
         ("[[train]]", "[[train]]\nshare = 1.5", "`train[0].share` is 1.5"),
         ("[valid]", "[valid]\nshare = 0.5", "`valid.share` is 0.5"),
         ("smoothing = 0.05", "smoothing = nan", "`loss.smoothing` is NaN"),
+        ("\"contrastive\"", "\"sigmoid\"", "`loss.smoothing` is 0.05 and `loss.kind` \"sigmoid\""),
+        ("smoothing = 0.05", "teacher = \"t\"\nteacher_weight = 0.0", "`loss.teacher_weight` 0"),
+        (
+            "[augment]",
+            "[lora]\nrank = 2\nalpha = 1.0\nlr = 1e-3\ntowers = []\n[augment]",
+            "`lora.towers` is []",
+        ),
+        (
+            "[augment]",
+            "[lora]\nrank = 2\nalpha = 1.0\nlr = 1e-3\ntowers = [\"text\", \"text\"]\n[augment]",
+            "`lora.towers` names text twice",
+        ),
+        ("[augment]", "[lora]\nrank = 2\nalpha = 1.0\nlr = 0.0\n[augment]", "`lora.lr` is 0"),
+        (
+            "[augment]",
+            "[lora]\nrank = 500\nalpha = 1.0\nlr = 1e-3\n[augment]",
+            "`lora.rank` is 500, and ",
+        ),
     ] {
         let message = changed(from, to);
         assert!(message.contains(said), "{to}: {message}");

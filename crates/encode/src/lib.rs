@@ -4,6 +4,17 @@
 //! which give the backward pass; `encoder` is the [`CpuEncoder`].
 //!
 //! Shapes: B batch, L tokens, P patches, W width, H heads, D embedding, R picture side.
+//!
+//! ```
+//! use tuwen_encode::{Encoder, builtin};
+//!
+//! let encoder = builtin::open()?;
+//! let texts = encoder.encode_texts(&["a dog", "一只狗", "an invoice"])?;
+//! let [dog, chinese, invoice] = [0, 1, 2].map(|at| &texts[at * encoder.dim()..][..encoder.dim()]);
+//! let cosine = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+//! assert!(cosine(dog, chinese) > cosine(dog, invoice));
+//! # Ok::<(), tuwen_encode::Error>(())
+//! ```
 
 pub mod arrays;
 mod block;

@@ -274,3 +274,22 @@ fn a_prefix_has_its_place_among_the_positions() {
         assert!(error.contains(said), "{error}");
     }
 }
+
+#[test]
+fn a_file_that_is_longer_or_shorter_than_its_header_says_is_told_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("w.safetensors");
+    let mut weights = Arrays::default();
+    weights.slot("a", &[4]).fill(1.0);
+    arrays::write(&weights, arrays::Precision::F32, &Default::default(), &path).expect("written");
+    let whole = std::fs::read(&path).expect("a file");
+    for (bytes, said) in [
+        (whole[..whole.len() - 1].to_vec(), "it is cut short"),
+        ([&whole[..], b"more"].concat(), "something follows its tensors"),
+    ] {
+        std::fs::write(&path, &bytes).expect("a file");
+        let error = arrays::read(&path).expect_err(said).to_string();
+        let lengths = format!("tells of {} bytes and it has {}", whole.len(), bytes.len());
+        assert!(error.contains(said) && error.contains(&lengths), "{error}");
+    }
+}

@@ -2,6 +2,14 @@
 //! HF's own programs), and how they get here (`listing`, `fetch`).
 //!
 //! Nothing here uses the network but [`Fetcher`], which only `tuwen model fetch` makes.
+//!
+//! ```
+//! use tuwen_encode::Encoder;
+//!
+//! let encoder = tuwen_hub::open("tuwen-small")?;
+//! assert_eq!(encoder.name(), "tuwen-small");
+//! # Ok::<(), tuwen_hub::Error>(())
+//! ```
 
 mod cache;
 mod digest;

@@ -4,6 +4,15 @@
 //! `clean` took out what does harm, all threads within one `budget` of memory; `resize` is Pillow's, `geometry` decides what is resized to
 //! what, `exif` reads what the file says about the picture, `augment` varies pictures for training, with the
 //! seeded numbers of `rng`, `canvas` and `cutout` draw scenes.
+//!
+//! ```
+//! use tuwen_image::{Filter, Picture, Preprocess, RgbImage, resize};
+//!
+//! let grey = RgbImage::from_pixel(40, 30, [90, 90, 90].into());
+//! assert_eq!(resize(&grey, 4, 3, Filter::Bicubic), RgbImage::from_pixel(4, 3, [90, 90, 90].into()));
+//! let square = Preprocess::squash(16).fit(&Picture::Rgb(grey));
+//! assert_eq!((square.width(), square.height()), (16, 16));
+//! ```
 
 mod augment;
 mod avif;

@@ -5,9 +5,11 @@ use rusqlite::Connection;
 use crate::{filter, fulltext};
 
 /// Version of the layout below; written into `user_version`.
-pub(crate) const FORMAT: i64 = 3;
+pub(crate) const FORMAT: i64 = 4;
 /// The first version with a table of excluded items.
 pub(crate) const EXCLUDES: i64 = 3;
+/// The first version whose texts have keys with simplified characters.
+pub(crate) const SIMPLIFIED: i64 = 4;
 
 /// `item` holds pictures and texts. A caption is a text whose `owner` is a picture. `origin` is the
 /// file an item comes from, as bytes: a file name need not be UTF-8. Its vector is row `row` of a segment;
@@ -61,7 +63,7 @@ const SEGMENTS: &str = "
 
 /// Items that a person took out of what is found.
 const EXCLUDED: &str = "
-    CREATE TABLE excluded (item INTEGER PRIMARY KEY REFERENCES item(id) ON DELETE CASCADE);
+    CREATE TABLE IF NOT EXISTS excluded (item INTEGER PRIMARY KEY REFERENCES item(id) ON DELETE CASCADE);
 ";
 
 /// Creates the tables of a new gallery; its segments have numbers above `last`.
@@ -95,8 +97,9 @@ pub(crate) fn end_migration(db: &Connection) -> rusqlite::Result<()> {
     end(db)
 }
 
-/// What the second format lacks.
+/// What the second and the third format lack.
 pub(crate) fn end(db: &Connection) -> rusqlite::Result<()> {
     db.execute_batch(EXCLUDED)?;
+    filter::renew_keys(db)?;
     db.pragma_update(None, "user_version", FORMAT)
 }

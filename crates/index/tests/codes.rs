@@ -146,6 +146,76 @@ fn missing_damaged_cut_and_foreign_codes_are_as_good_as_none() {
     assert_eq!(check(&vectors(folder.path()), &items), full);
 }
 
+/// Cuts a file where it lies, as another program might.
+fn cut(path: &Path, len: u64) {
+    OpenOptions::new().write(true).open(path).and_then(|file| file.set_len(len)).expect("cut");
+}
+
+#[test]
+fn codes_that_are_cut_while_they_are_searched_are_as_good_as_none() {
+    let folder = tempfile::tempdir().expect("a folder");
+    drop(filled(folder.path(), 2600));
+    let path = codes(folder.path()).pop().expect("codes");
+    let items = all(2600);
+    let full = check(&vectors(folder.path()), &items);
+    let len = path.metadata().expect("the file").len();
+    for left in [len - 1, len / 2, 0] {
+        // One that has read none yet, one that has read some, one that has all in memory.
+        let readers = [(); 3].map(|()| vectors(folder.path()));
+        readers[1].search(&vector(3), K, None).expect("hits");
+        readers[2].warm().expect("warm");
+        cut(&path, left);
+        assert!(check(&readers[0], &items) < full);
+        assert!(check(&readers[1], &items) < full);
+        assert_eq!(check(&readers[2], &items), full);
+    }
+}
+
+#[test]
+fn vectors_that_are_cut_while_they_are_searched_are_an_error_that_names_the_file() {
+    for end in ["vectors", "ids"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        drop(filled(folder.path(), 2600));
+        let path = folder.path().join(format!("vectors/000001.{end}"));
+        let [fresh, warm] = [(); 2].map(|()| vectors(folder.path()));
+        warm.warm().expect("warm");
+        warm.search(&vector(3), K, None).expect("hits");
+        cut(&path, 0);
+        let among: IdSet = (1..=2600).step_by(20).collect();
+        for among in [None, Some(&among)] {
+            for (k, vectors) in [(K, &fresh), (2600, &fresh), (2600, &warm)] {
+                let Err(error) = vectors.search(&vector(900), k, among) else {
+                    assert_eq!(end, "ids", "items' numbers are in memory");
+                    continue;
+                };
+                let said = error.to_string();
+                assert!(said.contains(&path.display().to_string()), "{said}");
+                assert!(said.contains("0 bytes of the ") && said.contains("--rebuild"), "{said}");
+            }
+            assert!(fresh.search(&vector(900), K, among).is_err(), "{end}");
+        }
+    }
+}
+
+#[test]
+fn codes_that_are_damaged_inside_are_told_and_written_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    drop(filled(folder.path(), 2600));
+    let path = codes(folder.path()).pop().expect("codes");
+    let whole = std::fs::read(&path).expect("codes");
+    let at = whole.len() / 10 * 3 + 3000;
+    write_at(&path, at as u64, &[whole[at] ^ 1]);
+    let reader = vectors(folder.path());
+    check(&reader, &all(2600));
+    assert_eq!(reader.damaged_codes(), [path.as_path()]);
+    let gallery = Gallery::open_for_writing(folder.path(), &model()).expect("a writer");
+    gallery.finish().expect("put in order");
+    assert_eq!(std::fs::read(&path).expect("codes"), whole, "as they were");
+    let reader = vectors(folder.path());
+    check(&reader, &all(2600));
+    assert!(reader.damaged_codes().is_empty());
+}
+
 #[test]
 fn a_folder_in_the_place_of_codes_is_no_harm() {
     let folder = tempfile::tempdir().expect("a folder");

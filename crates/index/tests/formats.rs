@@ -86,3 +86,43 @@ fn the_third_format_knows_what_a_person_said() {
     assert!(gallery.restore(2).expect("restored"));
     assert_eq!(ranked(&gallery, Modality::Image).len(), 3);
 }
+
+#[test]
+fn texts_of_the_third_format_are_found_in_either_writing_before_and_after_it_is_written() {
+    let folder = copy(3);
+    let file = folder.path().join("gallery.sqlite");
+    let db = rusqlite::Connection::open(&file).expect("its database");
+    // As a program of the third format kept them: one spelling twice.
+    let insert = "INSERT INTO field_value SELECT id, ?1, 1, -1, NULL FROM field WHERE name = 'tag'";
+    for tag in ["臺灣", "台灣"] {
+        assert_eq!(db.execute(insert, [tag]).expect("a row"), 1);
+    }
+    drop(db);
+    let found = |gallery: &Gallery, tag: &str| {
+        let filter = Filter::parse(&format!("tag = {tag}")).expect("a filter");
+        gallery.select(&filter, Modality::Image).expect("items").iter().collect::<Vec<_>>()
+    };
+    let old = Gallery::open(folder.path()).expect("an old gallery");
+    let tags = ["臺灣", "台湾", "夏天"];
+    assert_eq!(tags.map(|tag| found(&old, tag)), [[1], [1], [1]]);
+    let model = old.model().expect("its model");
+    drop(old);
+    let new = Gallery::open_for_writing(folder.path(), &model).expect("migrated");
+    assert_eq!(tags.map(|tag| found(&new, tag)), [[1], [1], [1]]);
+    assert_eq!(new.given_tags(1).expect("tags").len(), 2, "one tag, and summer");
+    assert!(new.remove_tag(1, "臺湾").expect("taken away"));
+    assert_eq!(tags.map(|tag| found(&new, tag).len()), [0, 0, 1]);
+}
+
+#[test]
+fn the_fourth_format_finds_texts_in_either_writing() {
+    let folder = copy(4);
+    let gallery = Gallery::open(folder.path()).expect("a gallery of the fourth format");
+    assert_eq!([Modality::Image, Modality::Text].map(|m| ranked(&gallery, m).len()), [2, 2]);
+    for tag in ["臺灣", "台湾", "夏天"] {
+        let filter = Filter::parse(&format!("tag = {tag}")).expect("a filter");
+        assert_eq!(gallery.select(&filter, Modality::Image).expect("items").len(), 1, "{tag}");
+    }
+    let shown = gallery.given_tags(1).expect("tags");
+    assert!(shown.contains(&"臺灣".to_owned()), "as they were written: {shown:?}");
+}

@@ -1,5 +1,10 @@
 //! HTML and SVG, for the pages of the program and the reports of training: escaped text, the head of a page, and
 //! charts ([`Chart`]).
+//!
+//! ```
+//! let page = tuwen_markup::page_start("A & B", "h1{color:green}") + &tuwen_markup::escape("<cats & dogs>");
+//! assert!(page.contains("<title>A &amp; B</title>") && page.ends_with("&lt;cats &amp; dogs&gt;"));
+//! ```
 
 mod chart;
 

@@ -15,7 +15,6 @@ use tuwen_text::for_phrase;
 use crate::model::{as_made, model_id, open_model};
 use crate::origin::path_of;
 use crate::query::{Embedded, Query, Remark};
-use crate::spelling::either_spelling;
 use crate::words::{Wanted, Words};
 use crate::{Error, FileName, LongText, Products, Result};
 
@@ -242,7 +241,7 @@ impl Engine {
 
     /// The items that the filter is true of and that have the phrases, where there are such conditions.
     fn among(&self, search: &Search) -> Result<Option<Items>> {
-        let select = |filter| self.gallery().select(&either_spelling(filter), search.modality);
+        let select = |filter| self.gallery().select(filter, search.modality);
         let mut among = search.filter.as_ref().map(select).transpose()?;
         for phrase in &search.phrases {
             let signs = for_phrase(phrase);
@@ -288,7 +287,8 @@ impl Engine {
             let Some(item) = gallery.item(id)? else { continue };
             hits.push(Hit {
                 rank: hits.len() + 1,
-                score,
+                // Sums of rounded products may be a little beyond 1.
+                score: score.map(|score| score.clamp(-1.0, 1.0)),
                 id: item.id,
                 modality: item.modality,
                 file: path_of(&item.origin).as_path().into(),
@@ -298,7 +298,13 @@ impl Engine {
         Ok(hits)
     }
 
-    /// The vectors of a modality, mapped when they are first asked for.
+    /// Files of codes in which a search met something that was not as it was written; it went by the vectors.
+    pub fn damaged_codes(&self) -> Vec<PathBuf> {
+        let opened = [&self.images, &self.texts].into_iter().filter_map(OnceLock::get);
+        opened.flat_map(Vectors::damaged_codes).collect()
+    }
+
+    /// The vectors of a modality, opened when they are first asked for.
     ///
     /// # Errors
     /// The gallery cannot be read.

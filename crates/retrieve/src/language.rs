@@ -40,6 +40,8 @@ pub struct Line {
     pub like: Vec<i64>,
     /// Files of pictures that the hits are like.
     pub images: Vec<String>,
+    /// What stands before a colon, is no field and looks like one, with that field: it was read as words.
+    pub misspelt: Vec<(String, &'static str)>,
 }
 
 /// A piece of the line between spaces.
@@ -73,6 +75,7 @@ impl Line {
             {
                 continue;
             }
+            line.misspelt.extend(piece.misspelt());
             let whole = match &piece.key {
                 Some(key) => format!("{key}:{}", piece.value),
                 None => piece.value.clone(),
@@ -97,7 +100,15 @@ impl Line {
 
     /// Whether it is nothing but words.
     pub fn is_plain(&self) -> bool {
-        *self == Self { words: self.words.clone(), ..Self::default() }
+        let (words, misspelt) = (self.words.clone(), self.misspelt.clone());
+        *self == Self { words, misspelt, ..Self::default() }
+    }
+
+    /// What was understood otherwise than it may have been meant.
+    pub fn remarks(&self) -> impl Iterator<Item = String> {
+        self.misspelt.iter().map(|(written, field)| {
+            format!("`{written}:` is no field and was read as words: did you mean `{field}:`?")
+        })
     }
 
     /// Takes a piece with a key, where the key is known.
@@ -135,6 +146,32 @@ impl Line {
         let Some(condition) = condition(key, value, *quoted) else { return Ok(false) };
         conditions.push(if *minus { format!("NOT {condition}") } else { condition });
         Ok(true)
+    }
+}
+
+impl Piece {
+    /// Its key, where that is a letter away from a field's name and somebody seems to mean that.
+    fn misspelt(&self) -> Option<(String, &'static str)> {
+        let key = self.key.as_ref().filter(|_| !self.value.is_empty())?;
+        let others = ["ext", "before", "after", "kind", "image", "like"];
+        let mut names = KNOWN.iter().flat_map(|known| [known.name, known.chinese]).chain(others);
+        let least = if key.is_ascii() { 4 } else { 2 };
+        let is_word = key.chars().count() >= least && key.chars().all(char::is_alphabetic);
+        let field = names.find(|name| is_word && is_slip(key, name))?;
+        Some((key.clone(), field))
+    }
+}
+
+/// Whether one letter was forgotten, added or mistaken, or two stand in the wrong order.
+fn is_slip(written: &str, meant: &str) -> bool {
+    let (a, b): (Vec<char>, Vec<char>) = (written.chars().collect(), meant.chars().collect());
+    let start = a.iter().zip(&b).take_while(|(a, b)| a == b).count();
+    let rest = a[start..].iter().rev().zip(b[start..].iter().rev());
+    let end = rest.take_while(|(a, b)| a == b).count();
+    let (a, b) = (&a[start..a.len() - end], &b[start..b.len() - end]);
+    match (a, b) {
+        ([x, y], [u, v]) => x == v && y == u,
+        _ => a.len().max(b.len()) == 1,
     }
 }
 
@@ -279,6 +316,27 @@ mod tests {
             (vec!["cow.png".to_owned(), "a b.png".into()], String::new())
         );
         assert_eq!(Line::parse("well-known -").expect("a line").words, "well-known -");
+    }
+
+    #[test]
+    fn a_misspelt_field_is_text_and_told() {
+        for (text, field) in [
+            ("yaer:2020 a dog", "year"),
+            ("a dog folde:holiday", "folder"),
+            ("-widht:200", "width"),
+            ("cameraa:sony", "camera"),
+            ("文夹件:旅行", "文件夹"),
+        ] {
+            let line = Line::parse(text).expect("a line");
+            assert_eq!(line.misspelt.len(), 1, "{text}");
+            let said: Vec<String> = line.remarks().collect();
+            assert!(said[0].contains(&format!("did you mean `{field}:`")), "{said:?}");
+            assert!(line.filter.is_none());
+        }
+        for text in ["re: hello", "note:x", "http://a.b", "16:9", "yaer:", "year:2020", "day2:x"] {
+            assert!(Line::parse(text).expect("a line").misspelt.is_empty(), "{text}");
+        }
+        assert!(Line::parse("yaer:2020").expect("a line").is_plain());
     }
 
     #[test]

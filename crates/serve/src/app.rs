@@ -49,6 +49,7 @@ pub fn app(state: State) -> Router {
         .layer(from_fn_with_state(state.clone(), guard::check_key))
         .layer(from_fn_with_state(state.clone(), guard::check_host))
         .layer(from_fn(guard::check_address))
+        .layer(from_fn(guard::check_header))
         .layer(from_fn(compat::in_their_words))
         .layer(from_fn_with_state(state.clone(), guard::observe))
         .with_state(state)

@@ -1,7 +1,7 @@
 //! What a person says of single items: what it would change, and doing it. Opening a gallery for writing makes another
 //! generation of it, for which nothing is kept; so what changes nothing is found out before.
 
-use tuwen_index::filter::folded;
+use tuwen_index::filter::key;
 use tuwen_index::{Error, Gallery, Result};
 use tuwen_retrieve::tag;
 
@@ -85,7 +85,7 @@ fn other_tags(gallery: &Gallery, id: i64, add: &[String], remove: &[String]) -> 
         Err(Error::Undescribed(_)) => return Ok(true),
         Err(error) => return Err(error),
     };
-    let given: Vec<String> = given.iter().map(|tag| folded(tag)).collect();
-    let has = |tag: &String| given.contains(&folded(tag));
+    let given: Vec<String> = given.iter().map(|tag| key(tag)).collect();
+    let has = |tag: &String| given.contains(&key(tag));
     Ok(!add.iter().all(has) || remove.iter().any(has))
 }

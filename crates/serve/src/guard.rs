@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use crate::State;
 use crate::keys::Scope;
 use crate::problem::{Problem, ProblemType};
+use crate::wire::{HEADER_BYTES, header_too_large};
 
 /// Everything comes from this server, no script or style stands in a page, and nobody frames it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
@@ -63,6 +64,18 @@ pub(crate) async fn check_address(request: Request, next: Next) -> Response {
          `POST /v1/search` takes them"
     );
     Problem::new(ProblemType::AddressTooLong, detail).into_response()
+}
+
+/// Refuses a header that is larger than anybody needs. The library that reads it takes what one look at the socket
+/// brought, which may be a few times as much.
+pub(crate) async fn check_header(request: Request, next: Next) -> Response {
+    let lines = request.headers().iter();
+    // `name: value` and the end of the line.
+    let length: usize = lines.map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    match length > HEADER_BYTES {
+        true => header_too_large().into_response(),
+        false => next.run(request).await,
+    }
 }
 
 /// Refuses a request that calls the server by a name that is not its own: a page of another site whose name was

@@ -83,6 +83,11 @@ pub(crate) fn brief(gallery: &Gallery, id: i64, part: &str) -> Result<Option<Bri
     Ok(Some(Brief { id, name, thumbnail }))
 }
 
+/// A cosine as it is shown: sums of rounded products may be a little beyond 1.
+pub(crate) fn cosine(score: f32) -> f32 {
+    score.clamp(-1.0, 1.0)
+}
+
 /// What an item looks like: itself, or the picture of a caption.
 fn pictured<'a>(item: &'a Item, owner: Option<&'a Item>) -> Option<&'a Item> {
     if item.modality == Modality::Image { Some(item) } else { owner }
@@ -144,7 +149,7 @@ pub(crate) fn page(
             rank: listing.offset + at + 1,
             id: item.id,
             kind: item.modality,
-            score: *score,
+            score: score.map(cosine),
             probability: listing
                 .calibration
                 .zip(*score)

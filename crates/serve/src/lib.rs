@@ -8,6 +8,22 @@
 //! `watch` when somebody has written it; `alike` tells by vectors what is nearly the same, `why` by words why something was found. `writer` is the one thread
 //! that changes galleries; `folders` are what it indexes in the background, also because `follow` heard of a change,
 //! `jobs` what is known of that.
+//!
+//! ```
+//! use tuwen_encode::builtin;
+//! use tuwen_index::Gallery;
+//! use tuwen_serve::{Settings, Source, State, app};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let home = tempfile::tempdir()?;
+//! # let folder = home.path();
+//! let model = tuwen_retrieve::model_id(builtin::BUILT_IN, &builtin::open()?)?;
+//! drop(Gallery::open_for_writing(folder, &model)?);
+//! let state = State::open(vec![Source::of(folder)], Settings::default())?;
+//! let router = app(state); // asked by `tower::Service`, or served by `listen`
+//! # drop(router);
+//! # Ok(())
+//! # }
+//! ```
 
 mod alike;
 mod app;

@@ -10,7 +10,7 @@ use rmcp::handler::server::tool::ToolCallContext;
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation,
-    ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig,
+    ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
 };
 use rmcp::service::RequestContext;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
@@ -230,6 +230,15 @@ impl Assistant {
         Ok(told)
     }
 
+    /// The tools that a client may use.
+    fn tools_for(&self, context: &RequestContext<RoleServer>) -> Vec<Tool> {
+        let mut tools = self.tool_router.list_all();
+        if self.scope_of(context) != Scope::Write {
+            tools.retain(|tool| tool.name != CHANGES);
+        }
+        tools
+    }
+
     fn scope_of(&self, context: &RequestContext<RoleServer>) -> Scope {
         match context.extensions.get::<Parts>() {
             Some(parts) => parts.extensions.get().copied().unwrap_or(Scope::Read),
@@ -258,6 +267,12 @@ impl ServerHandler for Assistant {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
+        let tools = self.tools_for(&context);
+        if !self.tool_router.list_all().iter().any(|tool| tool.name == request.name) {
+            let known: Vec<&str> = tools.iter().map(|tool| tool.name.as_ref()).collect();
+            let said = format!("there is no tool `{}`, only {}", request.name, known.join(", "));
+            return Err(ErrorData::invalid_params(said, None));
+        }
         let call = ToolCallContext::new(self, request, context);
         Ok(match self.tool_router.call(call).await? {
             CallToolResponse::Complete(result) if result.is_error == Some(true) => {
@@ -273,10 +288,7 @@ impl ServerHandler for Assistant {
         _: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        let mut tools = self.tool_router.list_all();
-        if self.scope_of(&context) != Scope::Write {
-            tools.retain(|tool| tool.name != CHANGES);
-        }
+        let tools = self.tools_for(&context);
         Ok(ListToolsResult { tools, ..ListToolsResult::default() })
     }
 }

@@ -7,6 +7,7 @@ use axum::extract::{Request, State as From};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use rmcp::model::InitializeRequestParams;
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -19,6 +20,11 @@ use crate::wording::plain;
 /// Codes of JSON-RPC: it is no JSON, and it is no message.
 const PARSE_ERROR: i32 = -32_700;
 const INVALID_REQUEST: i32 = -32_600;
+/// It asks for what there is not, or not as it must be asked for.
+const METHOD_NOT_FOUND: i32 = -32_601;
+const INVALID_PARAMS: i32 = -32_602;
+/// What can be asked for here. Notifications are nothing that is answered.
+const METHODS: [&str; 5] = ["initialize", "ping", "tools/list", "tools/call", "server/discover"];
 /// Bytes of a refusal that are looked at.
 const REFUSAL: usize = 64 << 10;
 
@@ -29,6 +35,10 @@ struct Message<'a> {
     jsonrpc: Option<&'a RawValue>,
     #[serde(borrow)]
     id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    method: Option<&'a RawValue>,
+    #[serde(borrow)]
+    params: Option<&'a RawValue>,
 }
 
 /// Checks a message before the library reads it, and says what this refuses.
@@ -72,7 +82,11 @@ pub(crate) fn read(bytes: &[u8]) -> Result<String, Refused> {
     // An id is a string or a number; others could be as long as the body.
     let id = if id.starts_with(['{', '[']) || id.len() > REFUSAL { "null" } else { id };
     match message.jsonrpc.map(RawValue::get) {
-        Some("\"2.0\"") => Ok(id.to_owned()),
+        Some("\"2.0\"") if message.id.is_none() => Ok(id.to_owned()),
+        Some("\"2.0\"") => match asks_wrongly(&message) {
+            None => Ok(id.to_owned()),
+            Some((code, said)) => Err((id.to_owned(), code, said)),
+        },
         other => {
             let given: String = other.unwrap_or("nothing").chars().take(40).collect();
             let said = format!("Invalid request: `jsonrpc` is {given}, and must be \"2.0\"");
@@ -81,12 +95,34 @@ pub(crate) fn read(bytes: &[u8]) -> Result<String, Refused> {
     }
 }
 
+/// What is wrong with a request that is one.
+fn asks_wrongly(message: &Message<'_>) -> Option<(i32, String)> {
+    let method: String = serde_json::from_str(message.method?.get()).ok()?;
+    if !METHODS.contains(&method.as_str()) {
+        let shown: String = method.chars().take(40).collect();
+        let said = format!("there is no method `{shown}`, only {}", METHODS.join(", "));
+        return Some((METHOD_NOT_FOUND, said));
+    }
+    if method != "initialize" {
+        return None;
+    }
+    let params = message.params.map_or("null", RawValue::get);
+    let wrong = serde_json::from_str::<InitializeRequestParams>(params).err()?;
+    let cure = "send `protocolVersion`, `capabilities` and `clientInfo` with `name` and `version`";
+    Some((INVALID_PARAMS, format!("the `params` of initialize: {}: {cure}", plain(&wrong))))
+}
+
 /// An error of JSON-RPC; `id` is JSON.
 fn failure(id: &str, code: i32, what: &str) -> Response {
     let error = json!({ "code": code, "message": what });
     let body = format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{error}}}");
     let kind = [(header::CONTENT_TYPE, HeaderValue::from_static(JSON))];
-    (StatusCode::BAD_REQUEST, kind, body).into_response()
+    // A message that is one is answered with what is wrong with what it asks for.
+    let status = match code {
+        METHOD_NOT_FOUND | INVALID_PARAMS => StatusCode::OK,
+        _ => StatusCode::BAD_REQUEST,
+    };
+    (status, kind, body).into_response()
 }
 
 /// An answer of the library, or what it refuses in our words.

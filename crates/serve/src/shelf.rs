@@ -61,6 +61,11 @@ impl Open {
         self.calibration.get()?.as_ref()
     }
 
+    /// Whether it is still being learned what scores mean here.
+    pub fn calibration_is_pending(&self) -> bool {
+        self.calibration.get().is_none()
+    }
+
     /// Takes over what scores meant, where the gallery is nearly the same.
     fn calibrate_as(&self, before: &Self) -> tuwen_retrieve::Result<()> {
         let Some(known) = before.calibration.get() else { return Ok(()) };
@@ -78,6 +83,10 @@ impl Open {
     fn warm(&self) -> tuwen_retrieve::Result<()> {
         for kind in [Modality::Image, Modality::Text] {
             self.engine.vectors(kind)?.warm()?;
+        }
+        for file in self.engine.damaged_codes() {
+            let file = file.display();
+            tracing::warn!(%file, "codes are damaged: new ones are in memory, and the next `tuwen index` writes them");
         }
         Ok(())
     }

@@ -57,16 +57,10 @@ impl<T> Explained<T> {
         if !answer.ends_with(b"\r\n\r\n") || !contains(answer, b"content-length: 0\r\n") {
             return None;
         }
-        let most = HEADER_BYTES;
         Some(match status {
             b"414" => too_long(),
             b"431" if !self.has_line => too_long(),
-            b"431" => {
-                let detail = format!(
-                    "the header has more than {most} bytes or 100 lines: send fewer or shorter ones"
-                );
-                Problem::new(ProblemType::HeaderTooLarge, detail)
-            }
+            b"431" => header_too_large(),
             b"400" => {
                 let detail =
                     "this is no request of HTTP/1.1: its first line or its header cannot be read";
@@ -75,6 +69,14 @@ impl<T> Explained<T> {
             _ => return None,
         })
     }
+}
+
+/// What a flood of headers is told.
+pub(crate) fn header_too_large() -> Problem {
+    let detail = format!(
+        "the header has more than {HEADER_BYTES} bytes or 100 lines: send fewer or shorter ones"
+    );
+    Problem::new(ProblemType::HeaderTooLarge, detail)
 }
 
 fn too_long() -> Problem {

@@ -84,6 +84,7 @@ fn what_is_taken_out_is_not_found_until_it_is_put_back_and_no_file_is_touched() 
     let (id, name) = (before["hits"][0]["id"].clone(), names(&before)[0].to_owned());
     let answer = sent(&server, Method::DELETE, "/v1/items", &json!({ "ids": [id, 999_999] }));
     assert_eq!(answer["removed"], 1);
+    assert_eq!(answer["unknown"], json!([999_999]));
     let after = server.posted("/v1/search", &ask);
     assert_eq!(after["total"], PICTURES.len() - 1);
     assert!(!names(&after).contains(&name.as_str()));
@@ -105,6 +106,7 @@ fn tags_are_found_and_counted() {
     let ids = json!([1, 2, 3]);
     let tagged = sent(&server, Method::POST, uri, &json!({ "ids": ids, "add": ["夏天", " Sea "] }));
     assert_eq!(tagged["changed"], 3);
+    assert!(tagged.get("unknown").is_none(), "{tagged}");
     let tagged = sent(&server, Method::POST, uri, &json!({ "ids": [1], "remove": ["sea"] }));
     assert_eq!(tagged["changed"], 1);
     assert_eq!(server.posted("/v1/search", &json!({ "query": "tag:sea" }))["total"], 2);

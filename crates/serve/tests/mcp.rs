@@ -95,7 +95,20 @@ fn what_an_assistant_does_wrong_is_said_to_it() {
         .header(header::CONTENT_TYPE, "application/json")
         .header(header::ACCEPT, "application/json, text/event-stream");
     let answer = server.ask(request.body(Body::from(body)).expect("a request")).json();
-    assert!(answer["error"]["message"].is_string(), "{answer}");
+    assert_eq!(
+        answer["error"]["message"],
+        "there is no tool `rm`, only describe_gallery, search_images, similar"
+    );
+    let answer = call(&server, None, "resources/list", json!({}));
+    assert_eq!((&answer["error"]["code"], &answer["id"]), (&json!(-32_601), &json!(1)), "{answer}");
+    let said = answer["error"]["message"].as_str().expect("a message");
+    assert!(said.contains("no method `resources/list`, only initialize, ping, "), "{said}");
+    for params in [json!({}), json!({ "protocolVersion": 3 }), json!([])] {
+        let answer = call(&server, None, "initialize", params);
+        assert_eq!(answer["error"]["code"], -32_602, "{answer}");
+        let said = answer["error"]["message"].as_str().expect("a message");
+        assert!(said.contains("`protocolVersion`, `capabilities`"), "{said}");
+    }
 }
 
 /// Sends a body and returns what comes back.

@@ -84,8 +84,9 @@ fn what_is_no_request_is_refused_in_words() {
             .into_bytes()
     };
     let many = "X-Flood: 0\r\n".repeat(200);
-    let large = format!("X-Flood: {}\r\n", "y".repeat(300_000));
-    for flood in [many, large] {
+    let large = |length| format!("X-Flood: {}\r\n", "y".repeat(length));
+    let lines = format!("X-Flood: {}\r\n", "y".repeat(1000)).repeat(66);
+    for flood in [many, lines, large(66_000), large(130_000), large(190_000), large(300_000)] {
         let answer = server.answer(&head("GET /health HTTP/1.1", &flood));
         is_problem(&answer, 431, "header-too-large", "65536 bytes or 100");
     }

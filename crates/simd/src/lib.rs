@@ -2,6 +2,12 @@
 //!
 //! [`simd!`] compiles one safe body for each width, which the compiler vectorises; kernels of their own
 //! ask [`level`]. Where the baseline has the vectors already (NEON of every aarch64), the plain body is it.
+//!
+//! ```
+//! use tuwen_simd::{Level, level};
+//!
+//! assert!(level() >= Level::Baseline);
+//! ```
 
 use std::sync::OnceLock;
 

@@ -22,6 +22,18 @@ pub fn fold(text: &str) -> String {
     plain.nfc().flat_map(char::to_lowercase).map(simplified).collect()
 }
 
+/// A text with its accents composed (NFC) and its traditional characters simplified, and else as it is.
+///
+/// ```
+/// assert_eq!(tuwen_text::simplify("Cafe\u{301} 臺灣"), "Café 台湾");
+/// ```
+pub fn simplify(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_owned();
+    }
+    text.nfc().map(simplified).collect()
+}
+
 fn simplified(c: char) -> char {
     let Ok(code) = u16::try_from(c as u32) else { return c };
     if code < 0x3400 {

@@ -5,6 +5,15 @@
 //! `fold` makes one form of what is the same (case, accents, full width, traditional characters), `signs`
 //! cuts a text into what cannot be cut further, `chinese` finds words as jieba does, `english` knows plurals,
 //! `analyser` puts them together.
+//!
+//! ```
+//! use tuwen_text::token::Tokens;
+//!
+//! let (ids, lost) = Tokens::WordPiece { fold_width: false }.encode("一只狗在雪地里", 6)?;
+//! assert_eq!((ids.len(), lost), (6, 3));
+//! assert_eq!(tuwen_text::fold("Ｃafé 我喜歡貓"), "cafe 我喜欢猫");
+//! # Ok::<(), tuwen_files::Error>(())
+//! ```
 
 mod analyser;
 pub mod caption;
@@ -16,4 +25,4 @@ mod signs;
 pub mod token;
 
 pub use analyser::{Query, Tokens, Word, for_index, for_phrase, for_query};
-pub use fold::fold;
+pub use fold::{fold, simplify};

@@ -50,6 +50,7 @@ pub fn check(config: &TrainConfig) -> Result<Checked> {
     }
     let model = model.config;
     let (_, trainable) = Partition::new(config, &model, first);
+    Partition::learns(config, &trainable)?;
     let count: usize = trainable.0.values().map(|array| array.data.len()).sum();
     let batches = plan.batches_per_epoch();
     let steps = config.epochs * batches;
@@ -67,6 +68,9 @@ pub fn check(config: &TrainConfig) -> Result<Checked> {
     fact("batch", config.batch.to_string());
     fact("model", format!("{}, {:.1} million values", model.name, model.parameters() as f64 / 1e6));
     fact("learning", format!("{:.2} million values", count as f64 / 1e6));
+    for name in &config.loss.teacher {
+        fact("teacher", teacher(config, name)?);
+    }
     fact("logit scale", format!("{scale:.1}"));
     if config.loss.kind == LossKind::Sigmoid {
         fact("logit bias", format!("{bias:.1}"));
@@ -81,6 +85,19 @@ pub fn check(config: &TrainConfig) -> Result<Checked> {
         found.advice.extend(learned_and_measured(name, &samples, set));
     }
     Ok(found)
+}
+
+/// What a teacher is, how much it counts, and of how much it is heard.
+fn teacher(config: &TrainConfig, name: &str) -> Result<String> {
+    let (model, _) = tuwen_hub::checkpoint(name)?;
+    let taught = config.train.iter().filter(|set| set.taught).count();
+    Ok(format!(
+        "{name} ({}, {:.1} million values), weight {}, about {taught} of {} sets",
+        model.name,
+        model.parameters() as f64 / 1e6,
+        config.loss.teacher_weight,
+        config.train.len()
+    ))
 }
 
 /// What a look at every picture of a set found.

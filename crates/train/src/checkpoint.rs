@@ -3,13 +3,16 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use tuwen_encode::arrays::{self, Precision};
-use tuwen_encode::{Array, Arrays};
+use tuwen_encode::{Array, Arrays, CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_FILE};
 use tuwen_files::file;
 use tuwen_files::lock::Lock;
 
+use crate::history::History;
+use crate::knowledge::KNOWLEDGE;
 use crate::optim::State;
 use crate::{Error, Result, TrainConfig};
 
@@ -18,6 +21,8 @@ const STATE: &str = "state-";
 pub(crate) const CONFIG: &str = "config.toml";
 /// A line of JSON for each step.
 pub(crate) const LOG: &str = "log.jsonl";
+/// The weights that learned, with LoRA.
+pub(crate) const ADAPTERS: &str = "adapters.safetensors";
 /// Held by the one program that writes there.
 pub(crate) const LOCK: &str = "lock";
 
@@ -39,8 +44,26 @@ impl RunFolder {
         let lock = Some(Lock::take(&path.join(LOCK))?);
         match difference(config, &file)? {
             None => Ok(Self { path, lock }),
+            Some(_) if !has_learned(&path) => {
+                let folder = Self { path, lock };
+                folder.forget_start()?;
+                Ok(folder)
+            }
             Some(what) => Err(Error::OtherRun { path, what }),
         }
+    }
+
+    /// Removes what a run wrote that ended before its first step, so that nothing of it is taken for this run's.
+    fn forget_start(&self) -> Result<()> {
+        for name in [CONFIG, LOG, KNOWLEDGE, ADAPTERS, CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_FILE] {
+            match std::fs::remove_file(self.file(name)) {
+                Err(e) if e.kind() != ErrorKind::NotFound => {
+                    return Err(Error::io(self.file(name), e));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// Makes the folder with its configuration.
@@ -144,6 +167,17 @@ impl RunFolder {
         let log = OpenOptions::new().create(true).append(true).open(&path);
         log.map_err(|e| Error::io(&path, e))
     }
+}
+
+/// Whether a run's folder holds a step.
+fn has_learned(folder: &Path) -> bool {
+    let run = RunFolder { path: folder.to_path_buf(), lock: None };
+    let learned = match History::read(folder) {
+        Ok(history) => history.steps() > 0,
+        // What has weights and no log is not a start that failed.
+        Err(_) => run.file(WEIGHTS_FILE).exists(),
+    };
+    learned || !run.saved().is_empty()
 }
 
 /// A folder with files of others is left alone: the best model would replace the one that lies there.

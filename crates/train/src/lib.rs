@@ -4,6 +4,15 @@
 //! batch into a loss and gradients, `partition` says which weights
 //! are trainable, `optim` turns gradients into weights, `checkpoint` keeps all of it on disk, `validate` measures
 //! recall, `history` reads what a run's folder tells, `report` and `tensorboard` show it.
+//!
+//! ```
+//! use std::path::Path;
+//! use tuwen_train::TrainConfig;
+//!
+//! let config = TrainConfig::load(Path::new("../../configs/train/flickr8k-cn/frozen.toml"))?;
+//! assert!(config.image_is_frozen() && !config.text_is_frozen());
+//! # Ok::<(), tuwen_train::Error>(())
+//! ```
 
 mod architecture;
 mod check;

@@ -63,6 +63,18 @@ impl Partition {
         (Self { base, lora, precision, rounded, groups, packs: Packs::default() }, trainable)
     }
 
+    /// Refuses a run in which nothing learns.
+    pub(crate) fn learns(config: &TrainConfig, trainable: &Arrays) -> Result<()> {
+        match trainable.0.is_empty() {
+            true => Err(crate::Error::config(
+                &config.out,
+                "nothing learns: of what this model has every learning rate is 0, or it is frozen: give one of \
+                 `optim`'s rates",
+            )),
+            false => Ok(()),
+        }
+    }
+
     /// The frozen weights.
     pub(crate) fn frozen(&self) -> &Arrays {
         &self.base
@@ -100,6 +112,16 @@ fn names(weight: &str) -> [String; 2] {
 impl Lora {
     fn scale(&self) -> f32 {
         self.alpha / self.rank as f32
+    }
+
+    /// The first matrix whose rank this one's exceeds, with the largest that makes sense there.
+    pub(crate) fn too_wide(&self, model: &ModelConfig) -> Option<(String, usize)> {
+        let adapted = model.params().into_iter().filter(|param| self.adapts(param));
+        let mut ranks = adapted.map(|param| {
+            let most = param.shape.iter().copied().min().unwrap_or(0);
+            (param.name, most)
+        });
+        ranks.find(|(_, most)| self.rank > *most)
     }
 
     fn adapts(&self, param: &Param) -> bool {

@@ -13,7 +13,7 @@ use tuwen_sets::Sample;
 use tuwen_sets::loader::{Batch, Plan};
 
 use crate::architecture::Architecture;
-use crate::checkpoint::{LOG, Progress, RunFolder};
+use crate::checkpoint::{ADAPTERS, LOG, Progress, RunFolder};
 use crate::config::LossKind;
 use crate::event::{Event, Options};
 use crate::extras::{About, Extras};
@@ -69,9 +69,7 @@ fn run(
     go_on(stop)?;
     tell(Event::Data { train: samples.len(), valid: valid.valid.len() });
     let (partition, trainable) = Partition::new(config, &model.config, first);
-    if trainable.0.is_empty() {
-        return Err(Error::config(&config.out, "nothing learns: every learning rate is 0"));
-    }
+    Partition::learns(config, &trainable)?;
     let count = trainable.0.values().map(|array| array.data.len()).sum();
     tell(Event::Trainable { trainable: count, all: model.config.parameters() });
 
@@ -277,7 +275,7 @@ impl Run<'_> {
             self.folder.is_ours()?;
             self.model.export(&self.config.out, &weights)?;
             if self.config.lora.is_some() {
-                let path = self.folder.file("adapters.safetensors");
+                let path = self.folder.file(ADAPTERS);
                 arrays::write(&state.ema, Precision::F32, &BTreeMap::new(), &path)?;
             }
         }

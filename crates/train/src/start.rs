@@ -1,6 +1,7 @@
 //! What a run begins with: data, architecture, weights.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -84,6 +85,13 @@ fn check(config: &TrainConfig, model: &Architecture) -> Result<()> {
         format!("{name} has convolutions and no patches: remove `keep_patches`")
     } else if convolutions && config.has_adapters(Tower::Image) {
         format!("{name} has convolutions, and adapters are for blocks: `lora.towers = [\"text\"]`")
+    } else if let Some((matrix, most)) =
+        config.lora.as_ref().and_then(|l| l.too_wide(&model.config))
+    {
+        let rank = config.lora.as_ref().map_or(0, |lora| lora.rank);
+        format!(
+            "`lora.rank` is {rank}, and {matrix} of {name} has rank {most} at most: give {most} or less, such as 8"
+        )
     } else if config.token_mask > 0.0 && model.tokens()?.mask().is_none() {
         format!("the tokenizer of {name} has no [MASK]: use `token_drop` instead of `token_mask`")
     } else if !config.loss.teacher.is_empty() && !config.train.iter().any(|set| set.taught) {
@@ -208,7 +216,7 @@ pub fn read_data(
         let what = "one picture has nothing to be told from: give 2 at least, better hundreds";
         return Err(Error::config(&config.out, what));
     }
-    captions_are_there(config, &samples)?;
+    captions_are_there(config, &samples, &plan.sets)?;
     if plan.batches_per_epoch() == 0 {
         let batch = config.batch;
         let what = format!("a batch of {batch} from {pictures} pictures: lower `batch`");
@@ -227,15 +235,26 @@ pub fn read_data(
 }
 
 /// Whether every picture has a caption for each group: better known now than in the middle of an epoch.
-fn captions_are_there(config: &TrainConfig, samples: &[Sample]) -> Result<()> {
-    for group in &config.captions {
+fn captions_are_there(
+    config: &TrainConfig,
+    samples: &[Sample],
+    sets: &[(Range<usize>, f32)],
+) -> Result<()> {
+    for (at, group) in config.captions.iter().enumerate() {
         let wanted = |source: &str| group.sources.iter().any(|(name, _)| name == source);
         let lacks = |sample: &&Sample| !sample.captions.iter().any(|c| wanted(&c.source));
-        let Some(sample) = samples.iter().find(lacks) else { continue };
+        let Some(place) = samples.iter().position(|sample| lacks(&sample)) else { continue };
+        let sample = &samples[place];
+        let set = sets.iter().position(|(range, _)| range.contains(&place)).unwrap_or(0);
         let wanted: Vec<&str> = group.sources.iter().map(|(name, _)| &**name).collect();
         let found: BTreeSet<&str> = sample.captions.iter().map(|c| &*c.source).collect();
-        let what = format!("has no caption from {wanted:?}, only from {found:?}");
-        return Err(DataError::data_set(&sample.id, what).into());
+        let what = format!(
+            "`captions[{at}]` draws from {wanted:?}, and {} of `train[{set}]` has no caption from there, only from \
+             {found:?}: name one of these in `captions[{at}].sources`, or give `train[{set}].captions` a file with \
+             such a source",
+            sample.id
+        );
+        return Err(Error::config(&config.out, what));
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod report;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
@@ -143,6 +144,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             (labels, pictures.collect())
         }
     };
+    let (labels, pictures) = match args.elevater {
+        // Its file has a column for each class, whatever they are called.
+        Some(_) => (labels, pictures),
+        None => joined(labels, pictures),
+    };
     let encoder = open_model(&args.model, &args.text_args)?.with_dataset_text(args.dataset_text);
     let weights = label_vectors(&encoder, &labels, &templates(args)?)?;
     let labels: Vec<String> = labels.into_iter().map(|label| label.shown).collect();
@@ -160,6 +166,27 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     failed |= named.iter().any(|path| !found.iter().any(|one| one.path == *path));
     Ok(if found.is_empty() || failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Labels of the same words as one: two would share the probability of what both are.
+fn joined(
+    labels: Vec<Label>,
+    pictures: Vec<(PathBuf, Option<usize>)>,
+) -> (Vec<Label>, Vec<(PathBuf, Option<usize>)>) {
+    let (mut kept, mut places) = (Vec::<Label>::new(), HashMap::new());
+    let place = |label: Label| {
+        let place = *places.entry(label.words.clone()).or_insert(kept.len());
+        if place == kept.len() {
+            kept.push(label);
+        } else {
+            note!("note: two labels are called `{}`: they are one", label.shown);
+        }
+        place
+    };
+    let places: Vec<usize> = labels.into_iter().map(place).collect();
+    let renamed = |(path, truth): (PathBuf, Option<usize>)| (path, truth.map(|at| places[at]));
+    let pictures = pictures.into_iter().map(renamed).collect();
+    (kept, pictures)
 }
 
 /// The words of labels that have no others.

@@ -100,6 +100,7 @@ fn fusion(text: &str) -> Result<Fusion, String> {
 /// the exit code is 1.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let line = args.line()?;
+    line.remarks().for_each(|remark| note!("note: {remark}"));
     let mut queries = wanted(args, &line)?;
     let inputs = [args.image.as_deref(), args.queries.as_deref()];
     let inputs: Vec<&Path> = inputs.into_iter().flatten().collect();
@@ -135,6 +136,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             Err(error) => return Err(error.into()),
         };
         found.remarks.iter().for_each(|remark| note!("note: {remark}"));
+        without(&mut found.hits, &line.like, args.k as usize);
         if let Some(least) = args.threshold {
             found.hits.retain(|hit| hit.score.is_none_or(|score| score >= least));
         }
@@ -146,6 +148,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             rows.push((query.title(), found.hits));
         }
     }
+    for file in engine.damaged_codes() {
+        note!(
+            "note: {}: it is damaged, and its part was searched without it: the next `tuwen index` writes it anew",
+            file.display()
+        );
+    }
     if let Some(file) = html {
         page::write(&file, "tuwen", &rows)?;
         note!("the hits are shown in {}", file.path().display());
@@ -153,9 +161,17 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     Ok(code)
 }
 
+/// Takes the items out that others are to be like, and what is then beyond `k`.
+fn without(hits: &mut Vec<Hit>, like: &[i64], k: usize) {
+    hits.retain(|hit| !like.contains(&hit.id));
+    hits.truncate(k);
+    hits.iter_mut().zip(1..).for_each(|(hit, rank)| hit.rank = rank);
+}
+
 /// Only what the options and the line of words say.
 fn narrowed(args: &Args, line: &language::Line) -> Result<Search> {
-    let mut search = Search { words: args.words_count(), ..args.among.search(args.k as usize)? };
+    let k = args.k as usize + line.like.len();
+    let mut search = Search { words: args.words_count(), ..args.among.search(k)? };
     search.modality = line.modality.unwrap_or(search.modality);
     search.phrases.clone_from(&line.phrases);
     search.filter = match (search.filter.take(), line.filter.clone()) {
@@ -204,12 +220,16 @@ impl Args {
     /// What the words say. Those that are nothing but words stay as they were typed.
     fn line(&self) -> Result<language::Line> {
         let words = self.words.join(" ");
-        let plain = language::Line { words: words.clone(), ..language::Line::default() };
+        let mut plain = language::Line { words: words.clone(), ..language::Line::default() };
         if self.plain {
             return Ok(plain);
         }
         let line = language::Line::parse(&words)?;
-        Ok(if line.is_plain() { plain } else { line })
+        if !line.is_plain() {
+            return Ok(line);
+        }
+        plain.misspelt = line.misspelt;
+        Ok(plain)
     }
 
     fn words_count(&self) -> Words {

@@ -7,6 +7,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 use tuwen_encode::Encoder;
 use tuwen_serve::{State, app, listen};
 
@@ -34,6 +38,16 @@ pub struct Args {
     print_config: bool,
 }
 
+/// Lines of our own from this level on; of the library for assistants, which tells of every message, only what is
+/// amiss, unless all is wanted.
+fn log_to_stderr(level: LevelFilter) {
+    let quiet = if level > LevelFilter::INFO { level } else { level.min(LevelFilter::WARN) };
+    let targets = Targets::new().with_default(level).with_target("rmcp", quiet);
+    let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let log = log.with_ansi(false).with_target(false).with_filter(targets);
+    tracing_subscriber::registry().with(log).init();
+}
+
 /// Serves until a signal comes, then finishes what is being answered.
 pub fn run(args: &Args) -> Result<ExitCode> {
     Config::check_environment()?;
@@ -44,8 +58,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         toml::to_string(&config.anywhere())?.lines().for_each(|line| say!("{line}"));
         return Ok(ExitCode::SUCCESS);
     }
-    let log = tracing_subscriber::fmt().with_max_level(config.level()).with_writer(std::io::stderr);
-    log.with_ansi(false).with_target(false).init();
+    log_to_stderr(config.level());
     let connections = settings.connections.clone();
     let state = State::open(config.sources(), settings)?;
     let listener = TcpListener::bind(config.address()).with_context(|| {

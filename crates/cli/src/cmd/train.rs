@@ -13,7 +13,7 @@ use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result, bail};
 use clap::Subcommand;
-use tuwen_train::{Event, Options, TrainConfig, train};
+use tuwen_train::{Event, History, Options, TrainConfig, train};
 
 use dashboard::Dashboard;
 
@@ -102,9 +102,32 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         say!("stopped; run the same command to go on");
         return Ok(ExitCode::from(stop::CODE));
     }
-    let out = config.out.display();
-    say!("done: the best model lies in {out}, the report is {out}/report.html");
+    done(&config);
     Ok(ExitCode::SUCCESS)
+}
+
+/// What lies where, and what comes next.
+fn done(config: &TrainConfig) {
+    let out = config.out.display();
+    let best = History::read(&config.out).ok().and_then(|run| run.best()?["step"].as_u64());
+    match best {
+        Some(0) => say!(
+            "done: no step was better than the start, and the model in {out} is that of step 0: look at \
+             {out}/report.html, and at the learning rates"
+        ),
+        Some(step) => {
+            say!(
+                "done: the best model, of step {step}, lies in {out}, the report is {out}/report.html"
+            );
+        }
+        None => say!("done: the best model lies in {out}, the report is {out}/report.html"),
+    }
+    if config.int8 {
+        say!(
+            "it learned for 8 bits and is kept in 16: `tuwen model convert {out} {out}-int8 --precision int8` writes \
+             those"
+        );
+    }
 }
 
 const STOPPING: &str = "stopping after this step; the same command goes on from there";

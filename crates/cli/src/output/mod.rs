@@ -22,13 +22,12 @@ mod staged;
 pub use folder::OutputFolder;
 pub use staged::StagedOutput;
 
-use std::fs::Metadata;
 use std::io::Write;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 use tuwen_files::Error;
+use tuwen_files::file::identity;
 use tuwen_files::lock::Lock;
 
 use crate::query::Usage;
@@ -110,19 +109,18 @@ impl OutputFile {
 
 /// The files that a command reads.
 #[derive(Default)]
-struct Inputs(Vec<(PathBuf, (u64, u64))>);
+struct Inputs(Vec<(PathBuf, Place)>);
 
 impl Inputs {
     fn of(paths: &[&Path]) -> Self {
-        let identity =
-            |path: &&Path| Some((path.to_path_buf(), identity(&std::fs::metadata(path).ok()?)));
-        Self(paths.iter().filter_map(identity).collect())
+        let known = |path: &&Path| Some((path.to_path_buf(), Place::of(path)?));
+        Self(paths.iter().filter_map(known).collect())
     }
 
     /// Refuses an output that is an input, by whatever name.
     fn refuse(&self, output: &Path) -> Result<()> {
-        let Ok(found) = std::fs::metadata(output) else { return Ok(()) };
-        let Some((input, _)) = self.0.iter().find(|(_, known)| *known == identity(&found)) else {
+        let Some(place) = Place::of(output) else { return Ok(()) };
+        let Some((input, _)) = self.0.iter().find(|(_, known)| *known == place) else {
             return Ok(());
         };
         let what = "it is read by this command and cannot be written by it: give another name";
@@ -133,8 +131,23 @@ impl Inputs {
     }
 }
 
-fn identity(metadata: &Metadata) -> (u64, u64) {
-    (metadata.dev(), metadata.ino())
+/// What tells whether two names lead to one thing: device and number where the system tells them, so that hard
+/// links are found, and elsewhere the path with all links resolved.
+#[derive(PartialEq)]
+enum Place {
+    Inode((u64, u64)),
+    Path(PathBuf),
+}
+
+impl Place {
+    /// Of what is there.
+    fn of(path: &Path) -> Option<Self> {
+        let found = std::fs::metadata(path).ok()?;
+        match identity(&found) {
+            Some(identity) => Some(Self::Inode(identity.inode)),
+            None => std::fs::canonicalize(path).ok().map(Self::Path),
+        }
+    }
 }
 
 fn refuse(path: &Path) -> Result<()> {
@@ -204,6 +217,13 @@ fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     }
     lock.check()?;
     std::fs::rename(lock.path(), &place).with_context(failed)?;
-    let folder = std::fs::File::open(parent(&place)).and_then(|folder| folder.sync_all());
-    folder.with_context(failed)
+    sync_folder(parent(&place)).with_context(failed)
+}
+
+/// Waits until a folder's names are on the disk, where folders can be opened.
+fn sync_folder(folder: &Path) -> std::io::Result<()> {
+    match cfg!(unix) {
+        true => std::fs::File::open(folder).and_then(|folder| folder.sync_all()),
+        false => Ok(()),
+    }
 }

@@ -234,8 +234,12 @@ pub(crate) fn header(blob: &Blob, path: &Path) -> Result<(Metadata, usize)> {
     }
     let json = blob.read(8, size as usize)?;
     let metadata: Metadata = serde_json::from_slice(&json).map_err(|e| malformed(e.to_string()))?;
-    if metadata.data_len() as u64 + size + 8 != len {
-        return Err(malformed("it is cut short: fetch it again".into()));
+    let wanted = metadata.data_len() as u64 + size + 8;
+    if wanted != len {
+        let what = if wanted > len { "it is cut short" } else { "something follows its tensors" };
+        return Err(malformed(format!(
+            "{what}: its header tells of {wanted} bytes and it has {len}: fetch it again"
+        )));
     }
     Ok((metadata, size as usize + 8))
 }

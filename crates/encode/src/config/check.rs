@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use tuwen_image::Preprocess;
+
 use super::{ImagePool, ModelConfig, Pool, ResNet, Tokenizer, Vision};
 use crate::arrays::Arrays;
 use crate::{Error, Result};
@@ -30,10 +32,17 @@ impl ModelConfig {
     /// Whether the numbers fit together; if not, in words.
     pub(crate) fn check(&self) -> Result<(), String> {
         self.within_reason()?;
+        self.is_something()?;
         let is_resnet = matches!(self.vision, Vision::ResNet(_));
         for (name, tower) in [("image", &self.image), ("text", &self.text)] {
             if tower.layers == 0 && !(is_resnet && name == "image") {
                 return Err(format!("{name}.layers is 0: a transformer has one at least"));
+            }
+            if !(tower.norm_eps >= 0.0 && tower.norm_eps < 1.0) {
+                return Err(format!(
+                    "{name}.norm_eps {} is no small number from 0 on, such as 1e-5",
+                    tower.norm_eps
+                ));
             }
             if tower.heads == 0 || !tower.width.is_multiple_of(tower.heads) {
                 let (width, heads) = (tower.width, tower.heads);
@@ -94,6 +103,30 @@ impl ModelConfig {
         Err(wrong.to_owned())
     }
 
+    /// Nothing of a model has no width, and pixels are divided by their deviation.
+    fn is_something(&self) -> Result<(), String> {
+        let all = [
+            ("embed_dim", self.embed_dim),
+            ("image.width", self.image.width),
+            ("text.width", self.text.width),
+            ("vocab", self.vocab),
+            ("preprocess.size", self.preprocess.size as usize),
+        ];
+        if let Some((name, _)) = all.into_iter().find(|&(_, value)| value == 0) {
+            return Err(format!("{name} is 0: a model has some"));
+        }
+        let Preprocess { mean, std, .. } = &self.preprocess;
+        if let Some(std) = std.iter().find(|std| !(std.is_finite() && **std > 0.0)) {
+            return Err(format!(
+                "preprocess.std has {std}: pixels are divided by it, give numbers above 0, such as CLIP's 0.27"
+            ));
+        }
+        match mean.iter().find(|mean| !mean.is_finite()) {
+            Some(mean) => Err(format!("preprocess.mean has {mean}, which is no finite number")),
+            None => Ok(()),
+        }
+    }
+
     /// Numbers beyond any model would fill the memory before a weight is found missing.
     fn within_reason(&self) -> Result<(), String> {
         let ResNet { stem, blocks } = match self.vision {
@@ -122,6 +155,35 @@ impl ModelConfig {
         match all.into_iter().find(|&(_, value, most)| value > most) {
             Some((name, value, most)) => Err(format!("{name} {value} is beyond {most}")),
             None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::TowerConfig;
+
+    #[test]
+    fn numbers_that_no_model_has_are_named() {
+        let tower = || TowerConfig::new(8, 1, 2, 16);
+        let good = ModelConfig::new("tiny", tower(), tower(), Preprocess::squash(16));
+        assert_eq!(good.check(), Ok(()));
+        let changes: [(&str, fn(&mut ModelConfig)); 8] = [
+            ("preprocess.std has 0: ", |model| model.preprocess.std[1] = 0.0),
+            ("preprocess.std has NaN", |model| model.preprocess.std[2] = f32::NAN),
+            ("preprocess.mean has inf", |model| model.preprocess.mean[0] = f32::INFINITY),
+            ("text.norm_eps -1", |model| model.text.norm_eps = -1.0),
+            ("image.norm_eps NaN", |model| model.image.norm_eps = f32::NAN),
+            ("preprocess.size is 0", |model| model.preprocess.size = 0),
+            ("embed_dim is 0", |model| model.embed_dim = 0),
+            ("text.width is 0", |model| model.text.width = 0),
+        ];
+        for (said, change) in changes {
+            let mut model = good.clone();
+            change(&mut model);
+            let error = model.check().expect_err(said);
+            assert!(error.starts_with(said), "{error}");
         }
     }
 }

@@ -131,8 +131,7 @@ mod x86 {
         let mut totals = [[_mm512_setzero_si512(); 2]; R];
         for (left, lines) in rows.as_chunks::<R>().0.iter().zip(panel.as_chunks::<2>().0) {
             for line in lines {
-                // SAFETY: an address that is fetched ahead may be any.
-                unsafe { _mm_prefetch::<_MM_HINT_T0>(line.0.as_ptr().wrapping_add(AHEAD).cast()) };
+                _mm_prefetch::<_MM_HINT_T0>(line.0.as_ptr().wrapping_add(AHEAD).cast());
             }
             // SAFETY: a line has 64 bytes and begins at a multiple of 64.
             let right =

@@ -4,7 +4,7 @@
 use std::ops::Bound;
 
 use super::Period;
-use super::value::{Type, Value, folded, number};
+use super::value::{Type, Value, key, number};
 
 /// A set of values of one type.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,11 +18,11 @@ pub enum Condition {
         /// The one behind the last.
         to: Option<i64>,
     },
-    /// Texts between two bounds, as [`folded`].
+    /// Texts between two bounds, as [`key`].
     Text(Bound<String>, Bound<String>),
-    /// Texts that begin with a folded text.
+    /// Texts that begin with a text, both as [`key`].
     StartsWith(String),
-    /// Texts that contain a folded text.
+    /// Texts that contain a text, both as [`key`].
     Contains(String),
 }
 
@@ -52,10 +52,10 @@ impl Condition {
                 from.is_none_or(|from| from <= *second) && to.is_none_or(|to| *second < to)
             }
             (Self::Text(from, to), Value::Text(text)) => {
-                (from.as_ref(), to.as_ref()).contains(&folded(text))
+                (from.as_ref(), to.as_ref()).contains(&key(text))
             }
-            (Self::StartsWith(start), Value::Text(text)) => folded(text).starts_with(start),
-            (Self::Contains(part), Value::Text(text)) => folded(text).contains(part),
+            (Self::StartsWith(start), Value::Text(text)) => key(text).starts_with(start),
+            (Self::Contains(part), Value::Text(text)) => key(text).contains(part),
             _ => false,
         }
     }
@@ -72,7 +72,7 @@ pub(super) struct Literal {
 impl Literal {
     pub(super) fn new(text: &str) -> Self {
         let text = text.trim();
-        Self { number: number(text), date: Period::parse(text), text: folded(text) }
+        Self { number: number(text), date: Period::parse(text), text: key(text) }
     }
 
     /// Whether it can be a value of that type.

@@ -3,8 +3,8 @@
 
 use rusqlite::{Connection, Result};
 
-use super::sql::{field_id, put};
-use super::{Type, Value, folded};
+use super::sql::{Owner, field_id, put};
+use super::{Type, Value, key};
 
 /// What stands in `field_value.source` for such a value.
 const BY_HAND: i64 = -1;
@@ -14,7 +14,7 @@ const BY_HAND: i64 = -1;
 /// # Errors
 /// The disk is full or read-only.
 pub fn insert_edit(db: &Connection, item: i64, field: &str, text: &str) -> Result<bool> {
-    Ok(put(db, (item, BY_HAND), field, &Value::Text(text.to_owned()))? > 0)
+    Ok(put(db, Owner { item, source: BY_HAND }, field, &Value::Text(text.to_owned()))? > 0)
 }
 
 /// Takes away what [`insert_edit`] gave; whether there was something.
@@ -25,7 +25,7 @@ pub fn remove_edit(db: &Connection, item: i64, field: &str, text: &str) -> Resul
     let Some(id) = field_id(db, field, Type::Text)? else { return Ok(false) };
     let sql =
         "DELETE FROM field_value WHERE field = ?1 AND value = ?2 AND item = ?3 AND source = ?4";
-    Ok(db.prepare_cached(sql)?.execute((id, folded(text), item, BY_HAND))? > 0)
+    Ok(db.prepare_cached(sql)?.execute((id, key(text), item, BY_HAND))? > 0)
 }
 
 /// The texts that a person gave an item for a field.

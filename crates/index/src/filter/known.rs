@@ -63,7 +63,8 @@ pub const KNOWN: [Known; 22] = [
 
 /// The field of a name, English or Chinese.
 pub(super) fn find(name: &str) -> Option<&'static Known> {
-    KNOWN.iter().find(|field| field.name == name || field.chinese == name)
+    let simple = super::key(name);
+    KNOWN.iter().find(|field| field.name == name || field.chinese == simple)
 }
 
 /// The name under which a field is kept, of how a person writes it: in any case, full width, or in Chinese where

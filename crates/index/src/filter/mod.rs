@@ -9,7 +9,7 @@
 //! | `year = 2020`, `!=`, `<`, `<=`, `>`, `>=` | with such a value; `!=`: with the field, and no such value |
 //! | `date = 2020-05`, `date > 2020` | in May; after the last second of 2020: a date covers what it says |
 //! | `tag IN (cat, "狗")`, `year BETWEEN 2019 AND 2021` | with one of the values; both ends included |
-//! | `camera CONTAINS sony`, `folder STARTS WITH "/home"` | as texts are compared, without regard to case |
+//! | `camera CONTAINS sony`, `folder STARTS WITH "/home"` | without regard to case, and to how Chinese is written (貓, 猫) |
 //! | `HAS latitude` | with any value of the field |
 //! | `NOT …`, `AND`, `OR`, `( … )` | NOT: all other items of the kind that is searched |
 //!
@@ -35,11 +35,12 @@ pub use self::error::FilterError;
 pub use self::facet::{Facet, FieldSummary, facet, fields};
 pub use self::known::{KNOWN, Known, field_name};
 pub use self::picture::PictureFacts;
+pub(crate) use self::sql::renew_keys;
 pub use self::sql::{
     SqlTerms, TABLES, fields_of, inherit_fields, insert_fields, newest, remove_fields,
     remove_own_fields,
 };
-pub use self::value::{Field, Fields, Type, Value, folded};
+pub use self::value::{Field, Fields, Type, Value, folded, key};
 
 /// A set of items, by their numbers.
 pub type Items = roaring::RoaringTreemap;

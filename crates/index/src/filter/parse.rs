@@ -4,7 +4,7 @@ use super::condition::{Condition, Literal, between, range};
 use super::error::{FilterError, place};
 use super::known::{self, Known};
 use super::lexer::{Lexer, Sign, Token, cut};
-use super::value::folded;
+use super::value::{folded, key};
 use super::{Filter, Type};
 
 /// Longest filter, in characters: a thousand names in an IN fit.
@@ -221,7 +221,7 @@ impl Parser<'_> {
             return Err(self.wrong("WITH, of STARTS WITH"));
         }
         // As it is: a space at its end is meant.
-        let conditions = vec![condition(folded(&self.word()?))];
+        let conditions = vec![condition(key(&self.word()?))];
         Ok(Filter::Compare { field: target.name, conditions })
     }
 

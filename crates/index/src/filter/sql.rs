@@ -6,11 +6,11 @@ use std::ops::Bound;
 use rusqlite::types::{Value as Cell, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Result, Row, params_from_iter};
 
-use super::value::folded;
+use super::value::key;
 use super::{Condition, Fields, Items, Terms, Type, Value};
 
 /// `field` names each pair of name and type once. `field_value` has a row for each value of an item: a
-/// number, seconds or a folded text, and how the text was written where that differs. The second index is
+/// number, seconds or the key of a text, and how the text was written where that differs. The second index is
 /// there for removing an item. `source` is 0 for what an item says itself, the caption for what a picture has
 /// from one, so that it goes with the caption and leaves alone what others say too, and -1 for what a person gave it.
 pub const TABLES: &str = "
@@ -37,13 +37,21 @@ pub const TABLES: &str = "
 /// # Errors
 /// The disk is full or read-only.
 pub fn insert_fields(db: &Connection, item: i64, fields: &Fields) -> Result<()> {
-    fields.iter().try_for_each(|field| put(db, (item, 0), &field.name, &field.value).map(drop))
+    fields.iter().try_for_each(|field| {
+        put(db, Owner { item, source: 0 }, &field.name, &field.value).map(drop)
+    })
 }
 
-/// Adds one value from a source; how many rows are new.
+/// Whose a value is, and who says it: see [`TABLES`].
+pub(super) struct Owner {
+    pub(super) item: i64,
+    pub(super) source: i64,
+}
+
+/// Adds one value; how many rows are new.
 pub(super) fn put(
     db: &Connection,
-    (item, source): (i64, i64),
+    Owner { item, source }: Owner,
     name: &str,
     value: &Value,
 ) -> Result<usize> {
@@ -58,7 +66,7 @@ pub(super) fn put(
         Value::Number(number) => (number_cell(*number), None),
         Value::Date(second) => (Cell::Integer(*second), None),
         Value::Text(text) => {
-            let key = folded(text);
+            let key = key(text);
             let shown = (key != *text).then_some(text.as_str());
             (Cell::Text(key), shown)
         }
@@ -125,12 +133,33 @@ pub fn fields_of(db: &Connection, item: i64) -> Result<Fields> {
 pub struct SqlTerms<'a> {
     db: &'a Connection,
     all: &'a Items,
+    keys_of_today: bool,
 }
 
 impl<'a> SqlTerms<'a> {
     /// `all` are the items of the kind that is searched.
     pub fn new(db: &'a Connection, all: &'a Items) -> Self {
-        Self { db, all }
+        Self { db, all, keys_of_today: true }
+    }
+
+    /// The same of a gallery whose keys of texts an older program wrote, which kept traditional characters:
+    /// each text of a field is compared.
+    pub fn of_older(db: &'a Connection, all: &'a Items) -> Self {
+        Self { db, all, keys_of_today: false }
+    }
+
+    fn compared(&self, field: &str, condition: &Condition) -> Result<Items> {
+        let Some(id) = field_id(self.db, field, Type::Text)? else { return Ok(Items::new()) };
+        let sql = "SELECT value, shown, item FROM field_value WHERE field = ?1";
+        let mut select = self.db.prepare_cached(sql)?;
+        let mut rows = select.query([id])?;
+        let mut items = Items::new();
+        while let Some(row) = rows.next()? {
+            if condition.accepts(&value(row, Type::Text, 0, 1)?) {
+                items.insert(row.get::<_, i64>(2)? as u64);
+            }
+        }
+        Ok(items)
     }
 
     /// The items in the rows of a field that a condition of SQL selects.
@@ -170,6 +199,9 @@ impl Terms for SqlTerms<'_> {
 
     fn matching(&self, field: &str, condition: &Condition) -> Result<Items> {
         let kind = condition.kind();
+        if kind == Type::Text && !self.keys_of_today {
+            return self.compared(field, condition);
+        }
         let (filter, values) = match condition {
             Condition::Number(from, to) => bounds(from.map(number_cell), to.map(number_cell)),
             Condition::Date { from, to } => {
@@ -255,6 +287,32 @@ pub fn newest(db: &Connection, among: &Items, k: usize) -> Result<Vec<i64>> {
     let more = k - first.len();
     first.extend(left.into_iter().take(more).map(|item| item as i64));
     Ok(first)
+}
+
+/// Gives texts that an older program wrote the keys of today.
+///
+/// # Errors
+/// The disk is full or read-only, or the database is damaged.
+pub(crate) fn renew_keys(db: &Connection) -> Result<()> {
+    let sql = "SELECT field, value, item, source, coalesce(shown, value) FROM field_value \
+               JOIN field ON field.id = field WHERE type = 'text'";
+    let mut select = db.prepare(sql)?;
+    let mut rows = select.query([])?;
+    let mut stale: Vec<(i64, String, i64, i64, String)> = Vec::new();
+    while let Some(row) = rows.next()? {
+        if key(row.get_ref(4)?.as_str()?) != row.get_ref(1)?.as_str()? {
+            stale.push((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?));
+        }
+    }
+    // Two spellings of one value of an item become one.
+    let mut update = db.prepare(
+        "UPDATE OR REPLACE field_value SET value = ?5, shown = ?6 \
+         WHERE field = ?1 AND value = ?2 AND item = ?3 AND source = ?4",
+    )?;
+    for (field, old, item, source, shown) in stale {
+        update.execute((field, old, item, source, key(&shown), shown))?;
+    }
+    Ok(())
 }
 
 pub(super) fn field_id(db: &Connection, name: &str, kind: Type) -> Result<Option<i64>> {

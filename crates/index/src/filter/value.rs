@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::date::{Period, date_text};
+use super::known::Known;
 
 /// The type of a field's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -12,7 +13,7 @@ use super::date::{Period, date_text};
 pub enum Type {
     /// Compared by size.
     Number,
-    /// Compared without regard to case, in the order of code points.
+    /// Compared as [`key`], in the order of code points.
     Text,
     /// Compared as time.
     Date,
@@ -98,7 +99,18 @@ pub(super) fn number(text: &str) -> Option<f64> {
     looks.then(|| text.parse().ok())?.filter(|number: &f64| number.is_finite()).map(|n| n + 0.0)
 }
 
-/// A text as it is compared: without regard to case, full-width signs as plain ones.
+/// A text as it is compared: without regard to case, full-width signs as plain ones, composed accents, and
+/// simplified characters for traditional ones.
+///
+/// ```
+/// assert_eq!(tuwen_index::filter::key("ＳＯＮＹ 貓"), "sony 猫");
+/// assert_eq!(tuwen_index::filter::key("E\u{301}té"), "été");
+/// ```
+pub fn key(text: &str) -> String {
+    tuwen_text::simplify(&folded(text))
+}
+
+/// The name of a field as it is compared: without regard to case, full-width signs as plain ones.
 ///
 /// ```
 /// assert_eq!(tuwen_index::filter::folded("ＳＯＮＹ α7"), "sony α7");
@@ -165,20 +177,31 @@ impl Fields {
     }
 
     /// Adds a text of a caption file: as a value of the field's type where tuwen knows the field (a text
-    /// that is none is left out), else as what it looks like.
-    pub fn push_as_known(&mut self, name: &str, text: &str) {
+    /// that is none is left out), else as what it looks like. The field of a text that was left out, for a note.
+    ///
+    /// ```
+    /// use tuwen_index::filter::Fields;
+    /// let mut fields = Fields::default();
+    /// assert!(fields.push_as_known("date", "2020-05-17").is_none());
+    /// assert_eq!(fields.push_as_known("日期", "soon").map(|known| known.name), Some("date"));
+    /// ```
+    pub fn push_as_known(&mut self, name: &str, text: &str) -> Option<&'static Known> {
         let name = folded(name.trim());
         let Some(known) = super::known::find(&name) else {
-            return self.push(&name, Value::from_text(text));
+            self.push(&name, Value::from_text(text));
+            return None;
         };
-        let value = match known.kind {
-            Type::Text => Some(Value::Text(text.into())),
-            Type::Number => number(text.trim()).map(Value::Number),
-            Type::Date => {
-                return Period::parse(text).into_iter().for_each(|period| self.date(period.start));
+        let is_read = match known.kind {
+            Type::Text => {
+                self.text(known.name, text);
+                true
             }
+            Type::Number => {
+                number(text.trim()).map(|number| self.number(known.name, number)).is_some()
+            }
+            Type::Date => Period::parse(text).map(|period| self.date(period.start)).is_some(),
         };
-        value.into_iter().for_each(|value| self.push(known.name, value));
+        (!is_read && !text.trim().is_empty()).then_some(known)
     }
 
     /// Adds a number.

@@ -11,7 +11,7 @@ use crate::filter::{self, Facet, FieldSummary, Fields, Filter, Items, SqlTerms};
 use crate::fulltext::{self, Match};
 use crate::item::Modality;
 use crate::topk::Hit;
-use crate::{Error, Result};
+use crate::{Error, Result, schema};
 
 impl Gallery {
     /// Gives an item its fields and words, in the place of those it had.
@@ -69,7 +69,11 @@ impl Gallery {
     pub fn select(&self, filter: &Filter, modality: Modality) -> Result<Items> {
         self.described()?;
         let all = self.ids(modality)?;
-        filter.evaluate(&SqlTerms::new(&self.db, &all)).map_err(|e| self.error(e))
+        let terms = match self.format >= schema::SIMPLIFIED {
+            true => SqlTerms::new(&self.db, &all),
+            false => SqlTerms::of_older(&self.db, &all),
+        };
+        filter.evaluate(&terms).map_err(|e| self.error(e))
     }
 
     /// The `k` items of a modality whose words fit best, or those of their captions; of these `among` them where

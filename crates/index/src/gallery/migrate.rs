@@ -1,5 +1,5 @@
-//! Galleries of older formats become of today's. The second one lacks a table; the first kept vectors in the rows
-//! of its items: segments are written and synchronised first; one transaction then changes the tables. A stop at any point
+//! Galleries of older formats become of today's. The third one kept traditional characters in the keys of texts; the
+//! second lacks a table; the first kept vectors in the rows of its items: segments are written and synchronised first; one transaction then changes the tables. A stop at any point
 //! leaves the old gallery whole, and the next writer begins again.
 
 use super::segments::each_old;

@@ -1,4 +1,4 @@
-//! The gallery's vectors: rows that a transaction adds, what readers map, and the merge that leaves out the
+//! The gallery's vectors: rows that a transaction adds, what readers see, and the merge that leaves out the
 //! rows of items that are gone.
 
 use std::collections::HashSet;
@@ -9,7 +9,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{Gallery, corrupt, floats, unwritable};
 use crate::item::Modality;
-use crate::vectors::{BLOCK, Checks, IdSet, Segment, Tail, Vectors, check_files, complete_codes};
+use crate::vectors::{
+    BLOCK, Checks, IdSet, Segment, Shape, Tail, Vectors, check_files, complete_codes,
+};
 use crate::{Error, Result};
 
 /// The folder of the segments, in the gallery's.
@@ -34,7 +36,7 @@ pub(super) struct Pending {
 }
 
 impl Gallery {
-    /// The vectors of a modality as they are now: mapped, not copied.
+    /// The vectors of a modality as they are now: they are read when they are searched.
     ///
     /// # Errors
     /// The database or a segment cannot be read, or is damaged.
@@ -58,14 +60,14 @@ impl Gallery {
             true => Some(self.db.unchecked_transaction().map_err(|e| self.error(e))?),
             false => None,
         };
-        let mut segments = Vec::new();
+        let (mut segments, folder) = (Vec::new(), self.segments());
         let excluded = self.excluded_rows().map_err(|e| self.error(e))?;
         for (number, rows) in self.numbers(modality).map_err(|e| self.error(e))? {
             let checks = self.checks(number).map_err(|e| self.error(e))?;
             let mut dead = self.dead(number).map_err(|e| self.error(e))?;
             let here = excluded.iter().filter(|(_, segment, _)| *segment == number);
             here.for_each(|&(.., row)| dead.insert(row));
-            segments.push(Segment::open(&self.segments(), number, (rows, dim), checks, dead)?);
+            segments.push(Segment::open(&folder, number, Shape { rows, dim }, checks, dead)?);
         }
         drop(transaction);
         Ok(Vectors::new(dim, segments))
@@ -223,12 +225,13 @@ impl Gallery {
             let checks = gallery.checks(number).map_err(|e| gallery.error(e))?;
             let dead = gallery.dead(number).map_err(|e| gallery.error(e))?;
             let folder = gallery.segments();
-            let old = Segment::open(&folder, number, (rows, dim), checks, dead)?;
+            let old = Segment::open(&folder, number, Shape { rows, dim }, checks, dead)?;
             let new = next_number(&gallery.db).map_err(|e| gallery.error(e))?;
             let mut tail = Tail { number: new, rows: 0, last: Checks::default() };
-            let mut live: Vec<(i64, Vec<f32>)> = Vec::new();
+            let (mut live, mut buffer): (Vec<(i64, Vec<f32>)>, _) = (Vec::new(), Vec::new());
             for block in 0..old.blocks() {
-                let rows = old.ids(block)?.iter().zip(old.values(block)?.chunks_exact(dim));
+                let rows =
+                    old.ids(block)?.iter().zip(old.values(block, &mut buffer)?.chunks_exact(dim));
                 let rows = rows.enumerate().filter(|(at, _)| old.is_alive(block * BLOCK + at));
                 live.extend(rows.map(|(_, (&id, vector))| (id as i64, vector.to_vec())));
                 if live.len() >= PORTION || block + 1 == old.blocks() {

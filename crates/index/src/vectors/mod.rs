@@ -1,18 +1,21 @@
-//! The vectors of a gallery as they were when it was opened: segments that are mapped, not copied, and exact
-//! search over them.
+//! The vectors of a gallery as they were when it was opened: segments that are read where a search needs them, and
+//! exact search over them.
 //!
-//! `segment` is one pair of files, `ids` a set of items for filters, `scan` scores rows from f32, `codes` are those
+//! `segment` is one pair of files, `tail` their end, where a writer adds rows, `file` how they are read, `ids` a set of items for filters, `scan` scores rows from f32, `codes` are those
 //! rows in 8 bits, by which `through` finds what is worth scoring: what is found is the same, ties and last bits too.
 //! Rows whose item is gone are tombstones: they stay in the segment until a merge and are never found.
 
 mod codes;
+mod file;
 mod ids;
 mod scan;
 mod segment;
+mod tail;
 mod through;
 #[cfg(test)]
 mod twin;
 
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
@@ -21,7 +24,8 @@ pub(crate) use self::codes::complete as complete_codes;
 use self::codes::kernel::Kernel;
 use self::codes::{Queries, WIDTHS, has_code};
 pub use self::ids::IdSet;
-pub(crate) use self::segment::{BLOCK, Checks, Segment, Tail, check_files, read_row};
+pub(crate) use self::segment::{BLOCK, Checks, Segment, Shape, check_files, read_row};
+pub(crate) use self::tail::Tail;
 use crate::Result;
 use crate::topk::Hit;
 
@@ -29,8 +33,8 @@ use crate::topk::Hit;
 const TOGETHER: usize = 64;
 /// Where more than one in so many rows are wanted, nearly all would be scored from f32.
 const MANY: usize = 32;
-/// Bytes of codes that are made in memory at most, where no writer has made the files yet: those of two million
-/// vectors of 512 values.
+/// Bytes of codes that are kept in memory at most: those of two million vectors of 512 values. More are read anew
+/// for each search.
 const MEMORY: usize = 1 << 30;
 
 /// All vectors of one modality.
@@ -122,6 +126,12 @@ impl Vectors {
         let some = |queries: &[f32]| self.search_some(queries, ask, Kernel::best());
         let all = queries.chunks(TOGETHER * self.dim).map(some).collect::<Result<Vec<_>>>()?;
         Ok(all.into_iter().flatten().collect())
+    }
+
+    /// The files of codes in which something was damaged, of those that were read: rows of such blocks are found
+    /// without codes, and whoever puts the gallery in order next (`Gallery::finish`) writes these anew.
+    pub fn damaged_codes(&self) -> Vec<PathBuf> {
+        self.segments.iter().filter_map(Segment::damaged_codes).map(Path::to_path_buf).collect()
     }
 
     /// Reads what the first search would have to wait for: codes and items' numbers, with their checksums. Codes that

@@ -60,11 +60,20 @@ impl Iterator for Bits {
 /// What a thread needs for one block.
 #[derive(Default)]
 pub(super) struct Scratch {
+    /// Whether blocks that are read as a whole are told so, because they have no codes.
+    tells: bool,
+    /// A block from a file.
+    block: Vec<f32>,
     rows: Vec<f32>,
     scores: Vec<f32>,
 }
 
 impl Scratch {
+    /// One that tells blocks that they were read, so that they get codes.
+    pub(super) fn telling() -> Self {
+        Self { tells: true, ..Self::default() }
+    }
+
     /// Offers the rows of a block that are wanted to each query's best.
     pub(super) fn score(
         &mut self,
@@ -77,14 +86,25 @@ impl Scratch {
         if wanted.count() == 0 {
             return Ok(());
         }
-        let (ids, values, dim) = (segment.ids(block)?, segment.values(block)?, segment.dim());
+        let (ids, dim) = (segment.ids(block)?, segment.dim());
         let sparse = wanted.is_sparse(ids.len());
-        let rows = if sparse {
-            self.rows.clear();
-            wanted.places().for_each(|at| self.rows.extend_from_slice(&values[at * dim..][..dim]));
+        self.rows.clear();
+        let rows = if sparse && segment.has_single_rows(block) {
+            wanted.places().try_for_each(|at| segment.row(block, at, &mut self.rows))?;
             &self.rows[..]
         } else {
-            values
+            let values = segment.values(block, &mut self.block)?;
+            if !sparse && self.tells {
+                segment.was_read(block, values);
+            }
+            match sparse {
+                true => {
+                    let places = wanted.places();
+                    places.for_each(|at| self.rows.extend_from_slice(&values[at * dim..][..dim]));
+                    &self.rows[..]
+                }
+                false => values,
+            }
         };
         let width = rows.len() / dim;
         self.scores.resize(tops.len() * width, 0.0);

@@ -3,19 +3,16 @@
 //!
 //! How many rows count, and the checksum of each block of [`BLOCK`] rows, is written in the database, in the
 //! transaction that adds the items: files are synchronised first, so what was committed is there, and what lies
-//! behind it is the tail of a writer that was stopped, which the next one cuts off. A block's checksum is
-//! verified when the block is first read.
+//! behind it is the tail (`tail`) of a writer that was stopped, which the next one cuts off. A block's checksum is
+//! verified when the block is first read. Items' numbers stay in memory once they were read, vectors do not.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-use crc32fast::Hasher;
-use memmap2::Mmap;
 
 use super::IdSet;
 use super::codes::{self, Record, Store};
+use super::file::{Written, check_file};
 use crate::{Error, Result};
 
 /// Rows that share a checksum.
@@ -37,8 +34,6 @@ pub(crate) struct Segment {
     dead: IdSet,
     /// Empty in memory.
     checks: Vec<Checks>,
-    /// Of each block: whether ids and vectors were verified.
-    verified: Vec<[AtomicBool; 2]>,
     codes: Store,
 }
 
@@ -49,41 +44,38 @@ enum Data {
         values: Vec<f32>,
     },
     Files {
-        ids: Map,
-        vectors: Map,
+        ids: Written,
+        vectors: Written,
+        blocks: Vec<Block>,
     },
-    /// Files without a committed row are not mapped.
+    /// Files without a committed row are not opened.
     Nothing,
 }
 
-#[derive(Debug)]
-struct Map {
-    path: PathBuf,
-    bytes: Mmap,
+/// What is known of a block in files.
+#[derive(Debug, Default)]
+struct Block {
+    /// Its items, verified.
+    ids: OnceLock<Box<[u64]>>,
+    /// Whether its vectors were verified as a whole.
+    is_verified: AtomicBool,
 }
 
-impl Map {
-    /// Maps the first `len` bytes.
-    fn open(path: PathBuf, len: usize) -> Result<Self> {
-        let failed = |source| Error::Segment { path: path.clone(), source };
-        check_file(&path, len)?;
-        let file = File::open(&path).map_err(failed)?;
-        // SAFETY: bytes that the database says are committed are never written or cut again: writers, who hold
-        // the gallery's lock, only append behind them, and a merge makes new files and removes the names of the
-        // old ones. What another program does to these files is outside of what can be kept from here: a
-        // changed byte is found by the checksum unless it was verified before, and is an f32 or u64 whatever it
-        // is; a cut file ends the program, as with every mapped database.
-        let bytes = unsafe { memmap2::MmapOptions::new().len(len).map(&file) }.map_err(failed)?;
-        Ok(Self { path, bytes })
-    }
+/// How much of a segment's files counts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
+    /// Committed rows.
+    pub(crate) rows: usize,
+    /// Width of a vector, D.
+    pub(crate) dim: usize,
 }
 
 impl Segment {
-    /// Maps the first `rows` rows of segment `number` in `folder`, of which `dead` have no item any more.
+    /// Opens the first rows of segment `number` in `folder`, of which `dead` have no item any more.
     pub(crate) fn open(
         folder: &Path,
         number: i64,
-        (rows, dim): (usize, usize),
+        Shape { rows, dim }: Shape,
         checks: Vec<Checks>,
         dead: IdSet,
     ) -> Result<Self> {
@@ -95,20 +87,20 @@ impl Segment {
         let data = match rows {
             0 => Data::Nothing,
             _ => Data::Files {
-                ids: Map::open(ids, rows * 8)?,
-                vectors: Map::open(vectors, rows * dim * 4)?,
+                ids: Written::open(ids, rows * 8)?,
+                vectors: Written::open(vectors, rows * dim * 4)?,
+                blocks: checks.iter().map(|_| Block::default()).collect(),
             },
         };
-        let verified = checks.iter().map(|_| Default::default()).collect();
-        let codes = Store::new(Some(&codes::path(folder, number)), rows / BLOCK, dim);
-        Ok(Self { dim, rows, data, dead, checks, verified, codes })
+        let codes = Store::new(Some(codes::path(folder, number)), rows / BLOCK, dim);
+        Ok(Self { dim, rows, data, dead, checks, codes })
     }
 
     pub(crate) fn in_memory(dim: usize, ids: Vec<u64>, values: Vec<f32>) -> Self {
         let rows = ids.len();
-        let (dead, checks, verified) = (IdSet::default(), Vec::new(), Vec::new());
+        let (dead, checks) = (IdSet::default(), Vec::new());
         let codes = Store::new(None, rows / BLOCK, dim);
-        Self { dim, rows, data: Data::Memory { ids, values }, dead, checks, verified, codes }
+        Self { dim, rows, data: Data::Memory { ids, values }, dead, checks, codes }
     }
 
     pub(crate) fn blocks(&self) -> usize {
@@ -129,23 +121,38 @@ impl Segment {
         let rows = self.rows_of(block);
         match &self.data {
             Data::Memory { ids, .. } => Ok(&ids[rows]),
-            Data::Files { ids, .. } => {
-                let part = self.verified(ids, rows.start * 8..rows.end * 8, block, 0)?;
-                Ok(bytemuck::cast_slice(part))
+            Data::Files { ids: file, blocks, .. } => {
+                if let Some(ids) = blocks[block].ids.get() {
+                    return Ok(ids);
+                }
+                let mut ids = vec![0; rows.len()];
+                file.read(rows.start * 8, &mut ids)?;
+                verify(file, block, bytemuck::cast_slice(&ids), self.checks[block].ids)?;
+                Ok(blocks[block].ids.get_or_init(|| ids.into()))
             }
             Data::Nothing => Ok(&[]),
         }
     }
 
-    /// The vectors of a block, (rows, D).
-    pub(crate) fn values(&self, block: usize) -> Result<&[f32]> {
+    /// The vectors of a block, (rows, D), in `buffer` where they are not in memory.
+    pub(crate) fn values<'v>(
+        &'v self,
+        block: usize,
+        buffer: &'v mut Vec<f32>,
+    ) -> Result<&'v [f32]> {
         let rows = self.rows_of(block);
         match &self.data {
             Data::Memory { values, .. } => Ok(&values[rows.start * self.dim..rows.end * self.dim]),
-            Data::Files { vectors, .. } => {
-                let width = self.dim * 4;
-                let bytes = rows.start * width..rows.end * width;
-                Ok(bytemuck::cast_slice(self.verified(vectors, bytes, block, 1)?))
+            Data::Files { vectors: file, blocks, .. } => {
+                buffer.resize(rows.len() * self.dim, 0.0);
+                file.read(rows.start * self.dim * 4, buffer)?;
+                let is_verified = &blocks[block].is_verified;
+                if !is_verified.load(Ordering::Relaxed) {
+                    let check = self.checks[block].vectors;
+                    verify(file, block, bytemuck::cast_slice(buffer), check)?;
+                    is_verified.store(true, Ordering::Relaxed);
+                }
+                Ok(buffer)
             }
             Data::Nothing => Ok(&[]),
         }
@@ -168,9 +175,18 @@ impl Segment {
         &mut self.codes
     }
 
-    /// The codes of a full block, where they are at hand.
-    pub(crate) fn codes(&self, block: usize) -> Option<Record<'_>> {
-        self.codes.record(block, self.check(block))
+    /// The codes of a full block, where they are at hand; in `buffer` where they are not in memory.
+    pub(crate) fn codes<'r>(
+        &'r self,
+        block: usize,
+        buffer: &'r mut Vec<u64>,
+    ) -> Option<Record<'r>> {
+        self.codes.record(block, self.check(block), buffer)
+    }
+
+    /// The file of the codes, where some of them are damaged.
+    pub(crate) fn damaged_codes(&self) -> Option<&Path> {
+        self.codes.damaged()
     }
 
     /// Tells that a block without codes was read from f32; see [`Store::was_read`].
@@ -185,8 +201,8 @@ impl Segment {
     /// A block whose checksum does not fit.
     pub(crate) fn warm(&self, block: usize) -> Result<()> {
         self.ids(block)?;
-        if self.codes(block).is_none() {
-            self.codes.make(block, self.values(block)?, self.check(block));
+        if !self.codes.keep(block, self.check(block)) {
+            self.codes.make(block, self.values(block, &mut Vec::new())?, self.check(block));
         }
         Ok(())
     }
@@ -195,28 +211,48 @@ impl Segment {
         self.checks.get(block).map_or(0, |checks| checks.vectors)
     }
 
-    /// One vector, (D), of a block; where the block was not read as a whole, only it is verified, by the checksum
-    /// that codes have of it.
+    /// Whether single rows of a block can be read without reading it as a whole.
+    pub(crate) fn has_single_rows(&self, block: usize) -> bool {
+        match &self.data {
+            Data::Files { blocks, .. } => blocks[block].is_verified.load(Ordering::Relaxed),
+            Data::Memory { .. } | Data::Nothing => true,
+        }
+    }
+
+    /// Appends one vector, (D), of a block; where the block was not read as a whole, only it is verified, by the
+    /// checksum that codes have of it.
     ///
     /// # Errors
     /// It does not fit.
-    pub(crate) fn row(&self, block: usize, at: usize) -> Result<&[f32]> {
-        let known = match &self.data {
-            Data::Files { vectors, .. } if !self.verified[block][1].load(Ordering::Relaxed) => {
-                self.codes(block).map(|record| (vectors, record.checks()[at]))
+    pub(crate) fn row(&self, block: usize, at: usize, rows: &mut Vec<f32>) -> Result<()> {
+        let place = (block * BLOCK + at) * self.dim;
+        let (vectors, blocks) = match &self.data {
+            Data::Memory { values, .. } => {
+                rows.extend_from_slice(&values[place..place + self.dim]);
+                return Ok(());
             }
-            _ => None,
+            Data::Files { vectors, blocks, .. } => (vectors, blocks),
+            Data::Nothing => return Ok(()),
         };
-        let Some((vectors, check)) = known else {
-            return Ok(&self.values(block)?[at * self.dim..][..self.dim]);
-        };
-        let row = (block * BLOCK + at) * self.dim * 4;
-        let bytes = &vectors.bytes[row..row + self.dim * 4];
-        if crc32fast::hash(bytes) != check {
-            let what = format!("the checksum of row {at} of block {block} does not fit");
-            return Err(Error::DamagedSegment { path: vectors.path.clone(), what });
+        let start = rows.len();
+        rows.resize(start + self.dim, 0.0);
+        vectors.read(place * 4, &mut rows[start..])?;
+        let check = crc32fast::hash(bytemuck::cast_slice(&rows[start..]));
+        let is_verified = &blocks[block].is_verified;
+        if is_verified.load(Ordering::Relaxed) || self.codes.row_check(block, at) == Some(check) {
+            return Ok(());
         }
-        Ok(bytemuck::cast_slice(bytes))
+        // The row or what is known of it is wrong: the database knows which.
+        let mut whole = Vec::new();
+        let values = self.values(block, &mut whole).map_err(|error| match error {
+            Error::DamagedSegment { path, .. } => {
+                let what = format!("the checksum of row {at} of block {block} does not fit");
+                Error::DamagedSegment { path, what }
+            }
+            other => other,
+        })?;
+        rows[start..].copy_from_slice(&values[at * self.dim..][..self.dim]);
+        Ok(())
     }
 
     /// Width of a vector, D.
@@ -227,39 +263,15 @@ impl Segment {
     fn rows_of(&self, block: usize) -> std::ops::Range<usize> {
         block * BLOCK..self.rows.min((block + 1) * BLOCK)
     }
-
-    /// A block's bytes, whose checksum fits. `which` is 0 for ids and 1 for vectors.
-    fn verified<'m>(
-        &self,
-        map: &'m Map,
-        bytes: std::ops::Range<usize>,
-        block: usize,
-        which: usize,
-    ) -> Result<&'m [u8]> {
-        let part = &map.bytes[bytes];
-        let seen = &self.verified[block][which];
-        if !seen.load(Ordering::Relaxed) {
-            let Checks { vectors, ids } = self.checks[block];
-            if crc32fast::hash(part) != [ids, vectors][which] {
-                let what = format!("the checksum of block {block} does not fit");
-                return Err(Error::DamagedSegment { path: map.path.clone(), what });
-            }
-            seen.store(true, Ordering::Relaxed);
-        }
-        Ok(part)
-    }
 }
 
-/// Refuses a file that is not as long as it was written, or none (a pipe would be waited for).
-fn check_file(path: &Path, len: usize) -> Result<()> {
-    let data = std::fs::metadata(path);
-    let data = data.map_err(|source| Error::Segment { path: path.to_path_buf(), source })?;
-    let what = match (data.is_file(), data.len()) {
-        (true, there) if there >= len as u64 => return Ok(()),
-        (true, there) => format!("{there} bytes of the {len} that were written"),
-        (false, _) => "it is no file".to_owned(),
-    };
-    Err(Error::DamagedSegment { path: path.to_path_buf(), what })
+/// Refuses a block whose checksum does not fit.
+fn verify(file: &Written, block: usize, bytes: &[u8], check: u32) -> Result<()> {
+    if crc32fast::hash(bytes) != check {
+        let what = format!("the checksum of block {block} does not fit");
+        return Err(Error::DamagedSegment { path: file.path.clone(), what });
+    }
+    Ok(())
 }
 
 /// Refuses a segment whose files are lost or cut, without reading them.
@@ -272,94 +284,18 @@ pub(crate) fn check_files(folder: &Path, number: i64, rows: usize, dim: usize) -
     check_file(&vectors, rows * dim * 4)
 }
 
-/// The files of a segment: vectors, ids.
-pub(crate) fn paths(folder: &Path, number: i64) -> [PathBuf; 2] {
-    ["vectors", "ids"].map(|kind| folder.join(format!("{number:06}.{kind}")))
-}
-
 /// One row of a segment, (D), without its block's checksum.
 ///
 /// # Errors
 /// The file cannot be read.
 pub(crate) fn read_row(folder: &Path, number: i64, row: usize, dim: usize) -> Result<Vec<f32>> {
     let [path, _] = paths(folder, number);
-    let mut bytes = vec![0; dim * 4];
-    let mut read = || {
-        let mut file = File::open(&path)?;
-        file.seek(SeekFrom::Start((row * dim * 4) as u64))?;
-        file.read_exact(&mut bytes)
-    };
-    read().map_err(|source| Error::Segment { path: path.clone(), source })?;
-    Ok(bytes.as_chunks::<4>().0.iter().map(|&value| f32::from_le_bytes(value)).collect())
+    let mut values = vec![0.0; dim];
+    Written::open(path, (row + 1) * dim * 4)?.read(row * dim * 4, &mut values)?;
+    Ok(values)
 }
 
-/// The end of a segment, where rows are added.
-#[derive(Debug)]
-pub(crate) struct Tail {
-    /// Its number.
-    pub(crate) number: i64,
-    /// Committed rows.
-    pub(crate) rows: usize,
-    /// Of the last block, where it is not full.
-    pub(crate) last: Checks,
-}
-
-impl Tail {
-    /// Writes rows behind the committed ones and waits until they are on the disk. Returns the checksums of the
-    /// blocks that changed, from the first of them on. Nothing counts before the database says so.
-    pub(crate) fn append(
-        &self,
-        folder: &Path,
-        dim: usize,
-        rows: &[(i64, Vec<f32>)],
-    ) -> std::io::Result<(usize, Vec<Checks>)> {
-        let ids: Vec<u8> = rows.iter().flat_map(|(id, _)| id.to_le_bytes()).collect();
-        let values = rows.iter().flat_map(|(_, vector)| vector);
-        let values: Vec<u8> = values.flat_map(|value| value.to_le_bytes()).collect();
-        let [vectors, numbers] = paths(folder, self.number);
-        write_behind(&vectors, (self.rows * dim * 4) as u64, &values)?;
-        write_behind(&numbers, (self.rows * 8) as u64, &ids)?;
-        if self.rows == 0 {
-            crate::gallery::sync_folder(folder)?;
-        }
-        Ok((self.rows / BLOCK, self.checks(&values, &ids, dim * 4)))
-    }
-
-    fn checks(&self, values: &[u8], ids: &[u8], width: usize) -> Vec<Checks> {
-        let (mut values, mut ids, mut checks) = (values, ids, Vec::new());
-        let mut filled = self.rows % BLOCK;
-        while !ids.is_empty() {
-            let count = (BLOCK - filled).min(ids.len() / 8);
-            let before = if filled > 0 { self.last } else { Checks::default() };
-            let (part, rest) = values.split_at(count * width);
-            let (numbers, others) = ids.split_at(count * 8);
-            checks.push(Checks {
-                vectors: behind(before.vectors, part),
-                ids: behind(before.ids, numbers),
-            });
-            (values, ids, filled) = (rest, others, 0);
-        }
-        checks
-    }
-}
-
-/// The checksum of what had `before` and goes on with `bytes`.
-fn behind(before: u32, bytes: &[u8]) -> u32 {
-    let mut hasher = Hasher::new_with_initial(before);
-    hasher.update(bytes);
-    hasher.finalize()
-}
-
-/// Writes at `offset`, after cutting off what a stopped writer left there.
-fn write_behind(path: &Path, offset: u64, bytes: &[u8]) -> std::io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
-    let there = file.metadata()?.len();
-    if there < offset {
-        let what = format!("{} has {there} bytes of {offset} that were written", path.display());
-        return Err(std::io::Error::other(what));
-    }
-    file.set_len(offset)?;
-    file.seek(SeekFrom::Start(offset))?;
-    file.write_all(bytes)?;
-    file.sync_data()
+/// The files of a segment: vectors, ids.
+pub(crate) fn paths(folder: &Path, number: i64) -> [PathBuf; 2] {
+    ["vectors", "ids"].map(|kind| folder.join(format!("{number:06}.{kind}")))
 }

@@ -53,6 +53,8 @@ struct Shared {
 /// What a thread has found.
 struct Found {
     scratch: Scratch,
+    /// Codes from a file.
+    codes: Vec<u64>,
     rows: usize,
     /// Rows that were scored from f32, and the lower bounds of others, of each query.
     exact: Vec<TopK>,
@@ -118,7 +120,8 @@ impl Pass<'_> {
     fn nothing(&self) -> Found {
         let count = self.queries.len();
         Found {
-            scratch: Scratch::default(),
+            scratch: Scratch::telling(),
+            codes: Vec::new(),
             rows: 0,
             exact: vec![TopK::new(self.ask.k); count],
             lows: vec![TopK::new(self.ask.k); count],
@@ -141,17 +144,20 @@ impl Pass<'_> {
         if wanted.count() == 0 {
             return Ok(());
         }
-        let record = segment.codes(block).filter(|_| !wanted.is_sparse(BLOCK));
-        if let Some(record) = record {
-            found.rows += wanted.count();
-            self.bound(found, at, wanted, record);
-            self.give_up(found);
-        } else {
-            found.scratch.score(segment, block, wanted, self.values, &mut found.exact)?;
-            if !wanted.is_sparse(BLOCK) {
-                segment.was_read(block, segment.values(block)?);
+        let mut buffer = std::mem::take(&mut found.codes);
+        let record = match wanted.is_sparse(BLOCK) {
+            true => None,
+            false => segment.codes(block, &mut buffer),
+        };
+        match record {
+            Some(record) => {
+                found.rows += wanted.count();
+                self.bound(found, at, wanted, record);
+                self.give_up(found);
             }
+            None => found.scratch.score(segment, block, wanted, self.values, &mut found.exact)?,
         }
+        found.codes = buffer;
         Ok(())
     }
 
@@ -249,7 +255,7 @@ impl Pass<'_> {
         let mut rows = Vec::with_capacity(some.len() * dim);
         for candidate in some {
             let (segment, block) = self.blocks[candidate.block as usize];
-            rows.extend_from_slice(segment.row(block, candidate.row as usize)?);
+            segment.row(block, candidate.row as usize, &mut rows)?;
         }
         let mut scores = [0.0; TOGETHER];
         exact::scores(

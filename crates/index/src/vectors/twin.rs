@@ -180,7 +180,8 @@ fn bounds_hold_for_every_row() {
                 .collect();
             let vectors = Vectors::in_memory(dim, (0..rows as u64).collect(), values.clone());
             vectors.warm().expect("codes in memory");
-            let record = vectors.segments[0].codes(0).expect("a record");
+            let mut buffer = Vec::new();
+            let record = vectors.segments[0].codes(0, &mut buffer).expect("a record");
             let queries = Queries::new(&asked, dim, Kernel::best());
             for (at, query) in asked.chunks_exact(dim).enumerate() {
                 let mut scores = [0.0; BLOCK];

@@ -22,6 +22,7 @@ fn gallery() -> (Connection, Items) {
     dog.number("year", 2020.0);
     dog.text("tag", "狗");
     dog.text("tag", "Animal");
+    dog.text("title", "臺灣的Cafe\u{301}");
     dog.text("camera", "SONY ILCE-7M4");
     dog.number("latitude", -33.9);
     dog.push("date", Value::from_text("2020-05-17 21:30:15"));
@@ -68,6 +69,24 @@ fn a_comparison_is_true_of_items_that_have_the_field() {
     ] {
         assert_eq!(found(filter), wanted, "{filter}");
     }
+}
+
+#[test]
+fn traditional_and_simplified_characters_are_one() {
+    for filter in [
+        "title contains 台湾",
+        "title contains 臺灣",
+        "title starts with 台灣的",
+        "title = 台湾的Café",
+        "title in (x, \"臺湾的CAFE\u{301}\")",
+        "標籤 = 狗 and title != 台湾",
+    ] {
+        assert_eq!(found(filter), [1], "{filter}");
+    }
+    assert_eq!(found("title = 台湾的Cafe"), [] as [u64; 0], "an accent is a letter's");
+    let (db, _) = gallery();
+    let shown = facet(&db, "title", None, 9).expect("values");
+    assert_eq!(shown[0].value.to_string(), "臺灣的Cafe\u{301}", "shown as it was written");
 }
 
 #[test]

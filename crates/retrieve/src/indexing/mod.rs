@@ -23,7 +23,7 @@ use crate::picture::{Description, Fitted, Loaded, load};
 use crate::walk::{Failure, Found, Walk, modified_ns};
 use crate::{Error, Result};
 
-pub use self::summary::{Missing, Summary};
+pub use self::summary::{Missing, Summary, UnreadValues};
 pub use self::texts::Line;
 pub use self::uploads::{Kept, UPLOAD_CAPTIONS, UPLOADS, Upload, upload_name};
 
@@ -219,10 +219,9 @@ impl<'a> Indexer<'a> {
     fn store(&mut self, fresh: &[Fresh], vectors: &[f32]) -> Result<()> {
         let ids = self.gallery.transaction(|gallery| {
             let rows = fresh.iter().zip(vectors.chunks_exact(self.encoder.dim()));
-            rows.map(|(Fresh { file, known, hash, size, description }, vector)| {
-                let file = (file.path.as_path(), file.size, file.mtime_ns);
-                let item = new_picture(file, *hash, *size, description, vector);
-                match known {
+            rows.map(|(fresh, vector)| {
+                let item = fresh.item(vector);
+                match &fresh.known {
                     Some(old) => gallery.update(old.id, &item).map(|()| old.id),
                     None => gallery.insert(&item),
                 }
@@ -243,24 +242,31 @@ impl<'a> Indexer<'a> {
     }
 }
 
-/// A picture as the gallery keeps it; of the file its path, bytes and last change.
-fn new_picture(
-    (path, bytes, mtime_ns): (&Path, u64, i64),
+/// A picture as the gallery keeps it, before it has its vector.
+struct NewPicture<'a> {
+    path: &'a Path,
+    bytes: u64,
+    mtime_ns: i64,
     hash: [u8; 32],
-    (width, height): (u32, u32),
-    description: &Description,
-    vector: &[f32],
-) -> NewItem {
-    NewItem {
-        origin: bytes_of(path).to_vec(),
-        hash,
-        size: bytes,
-        mtime_ns,
-        metadata: format!("{{\"width\":{width},\"height\":{height}}}"),
-        fields: description.fields.clone(),
-        words: description.words.clone(),
-        vector: vector.to_vec(),
-        ..NewItem::default()
+    /// Width and height of the original.
+    size: (u32, u32),
+    description: &'a Description,
+}
+
+impl NewPicture<'_> {
+    fn item(&self, vector: &[f32]) -> NewItem {
+        let (width, height) = self.size;
+        NewItem {
+            origin: bytes_of(self.path).to_vec(),
+            hash: self.hash,
+            size: self.bytes,
+            mtime_ns: self.mtime_ns,
+            metadata: format!("{{\"width\":{width},\"height\":{height}}}"),
+            fields: self.description.fields.clone(),
+            words: self.description.words.clone(),
+            vector: vector.to_vec(),
+            ..NewItem::default()
+        }
     }
 }
 
@@ -272,6 +278,15 @@ struct Fresh {
     /// Width and height of the original.
     size: (u32, u32),
     description: Description,
+}
+
+impl Fresh {
+    fn item(&self, vector: &[f32]) -> NewItem {
+        let Found { path, size: bytes, mtime_ns, .. } = &self.file;
+        let (hash, size, description) = (self.hash, self.size, &self.description);
+        NewPicture { path, bytes: *bytes, mtime_ns: *mtime_ns, hash, size, description }
+            .item(vector)
+    }
 }
 
 /// The pictures of a walk as the stream takes them.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde::Serialize;
+use tuwen_index::filter::{Known, Type};
 
 use crate::FileName;
 use crate::walk::{Failure, LeftOut};
@@ -24,6 +25,8 @@ pub struct Summary {
     pub texts: usize,
     /// Texts that were added without a picture, and why: theirs is not in the gallery, or two would fit.
     pub texts_alone: Vec<Failure>,
+    /// Values of caption files that the fields of their names cannot have, which nothing is found by as fields.
+    pub unread_values: Vec<UnreadValues>,
     /// Pictures that stay although they are left out now.
     pub kept: usize,
     /// Pictures that stay although they are gone, because all of their folder are.
@@ -40,6 +43,31 @@ pub struct Summary {
     pub unreadable: usize,
     /// Whether it was stopped before the end.
     pub stopped: bool,
+}
+
+/// Values of a caption file that a known field cannot have: a date that is none, a number in words.
+#[derive(Debug, Serialize)]
+pub struct UnreadValues {
+    /// The file of captions.
+    #[serde(flatten)]
+    pub file: FileName,
+    /// The field's name.
+    pub field: &'static str,
+    /// What its values are.
+    #[serde(rename = "type")]
+    pub kind: Type,
+    /// The first such value.
+    pub example: String,
+    /// How many.
+    pub count: usize,
+}
+
+impl UnreadValues {
+    pub(super) fn first(file: &Path, known: &Known, value: &str) -> Self {
+        const SHOWN: usize = 60;
+        let example = value.trim().chars().take(SHOWN).collect();
+        Self { file: file.into(), field: known.name, kind: known.kind, example, count: 1 }
+    }
 }
 
 /// Items whose place is gone.

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use tuwen_index::filter::{Fields, folded};
+use tuwen_index::filter::{Fields, Known, folded};
 use tuwen_index::{Item, Modality, NewItem};
 
 use super::Indexer;
 use super::owners::Owners;
+use super::summary::UnreadValues;
 use crate::origin::bytes_of;
 use crate::walk::Failure;
 use crate::{Error, Result};
@@ -63,6 +64,7 @@ impl Indexer<'_> {
             }
         }
         self.run.summary.texts_alone.append(&mut alone);
+        self.run.summary.unread_values.append(&mut unread_values(file, lines));
         for chunk in fresh.chunks(BATCH) {
             if self.stopped() {
                 return Ok(());
@@ -87,6 +89,20 @@ impl Indexer<'_> {
         self.run.summary.texts += lines.len();
         Ok(())
     }
+}
+
+/// The values of known fields that are none, once for each field.
+fn unread_values(file: &Path, lines: &[Line]) -> Vec<UnreadValues> {
+    let mut all: Vec<UnreadValues> = Vec::new();
+    for line in lines {
+        read_fields(line, |known, value| {
+            match all.iter_mut().find(|values| values.field == known.name) {
+                Some(values) => values.count += 1,
+                None => all.push(UnreadValues::first(file, known, value)),
+            }
+        });
+    }
+    all
 }
 
 /// A text as the gallery keeps it.
@@ -118,13 +134,20 @@ fn words(line: &Line) -> String {
 
 /// The fields of a text. A column of tags holds several, between commas, semicolons or bars.
 fn fields(line: &Line) -> Fields {
+    read_fields(line, |_, _| {})
+}
+
+/// The same, telling each value that its field cannot have.
+fn read_fields(line: &Line, mut unread: impl FnMut(&'static Known, &str)) -> Fields {
     let mut fields = Fields::default();
     for (name, value) in &line.more {
         match TAGS.contains(&folded(name.trim()).as_str()) {
             true => value
                 .split([',', ';', '|', '、', '，', '；'])
                 .for_each(|tag| fields.text("tag", tag)),
-            false => fields.push_as_known(name, value),
+            false => {
+                fields.push_as_known(name, value).into_iter().for_each(|known| unread(known, value))
+            }
         }
     }
     fields

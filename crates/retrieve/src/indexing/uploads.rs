@@ -4,10 +4,10 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use tuwen_index::filter::folded;
+use tuwen_index::filter::key;
 use tuwen_index::{Gallery, Modality, NewItem};
 
-use super::{Line, modified_ns, new_picture, texts};
+use super::{Line, NewPicture, modified_ns, texts};
 use crate::origin::{bytes_of, path_of};
 use crate::picture::Fitted;
 use crate::spelling::misleads;
@@ -87,9 +87,9 @@ impl Upload<'_> {
         let Some(item) = same.into_iter().find(|item| item.modality == Modality::Image) else {
             return Ok(None);
         };
-        let given: Vec<String> = gallery.given_tags(item.id)?.iter().map(|t| folded(t)).collect();
+        let given: Vec<String> = gallery.given_tags(item.id)?.iter().map(|t| key(t)).collect();
         let is_all = path_of(&item.origin).is_file()
-            && tags.iter().all(|tag| given.contains(&folded(tag)))
+            && tags.iter().all(|tag| given.contains(&key(tag)))
             && gallery.excluded()?.binary_search(&item.id).is_err();
         Ok(match caption {
             _ if !is_all => None,
@@ -143,8 +143,8 @@ impl Upload<'_> {
     fn item(&self, path: &Path) -> NewItem {
         let mtime_ns = std::fs::metadata(path).map_or(0, |data| modified_ns(&data));
         let Fitted { hash, size, description, .. } = &self.fitted;
-        let file = (path, self.bytes.len() as u64, mtime_ns);
-        new_picture(file, *hash, *size, description, &self.vector)
+        let (bytes, hash, size) = (self.bytes.len() as u64, *hash, *size);
+        NewPicture { path, bytes, mtime_ns, hash, size, description }.item(&self.vector)
     }
 
     /// Writes the file under a name that is free, whole or not at all.

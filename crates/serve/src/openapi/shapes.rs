@@ -147,6 +147,9 @@ pub(super) struct Removed {
     /// How many were not removed before.
     removed: usize,
     generation: u64,
+    /// Ids that no item has, where there are such.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unknown: Vec<i64>,
 }
 
 #[derive(JsonSchema, Serialize)]
@@ -154,6 +157,9 @@ pub(super) struct Restored {
     /// How many had been removed.
     restored: usize,
     generation: u64,
+    /// Ids that no item has, where there are such.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unknown: Vec<i64>,
 }
 
 #[derive(JsonSchema, Serialize)]
@@ -161,6 +167,9 @@ pub(super) struct Tagged {
     /// How many items have other tags than before.
     changed: usize,
     generation: u64,
+    /// Ids that no item has, where there are such.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unknown: Vec<i64>,
 }
 
 #[derive(JsonSchema, Serialize)]

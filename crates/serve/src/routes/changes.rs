@@ -130,19 +130,35 @@ pub(crate) async fn tag(
     answer(&state, at, "changed", changed).await
 }
 
-/// Changes items in one transaction; how many were not so before. Where none is another one afterwards, the gallery is
-/// only read.
+/// What a change did.
+struct Changed {
+    /// Items that were not so before.
+    count: usize,
+    /// Ids that no item of the gallery has.
+    unknown: Vec<i64>,
+}
+
+/// Changes items in one transaction. Where none is another one afterwards, the gallery is only read.
 async fn change_each(
     state: &State,
     at: usize,
     ids: Vec<i64>,
     edit: Edit,
-) -> Result<usize, Problem> {
+) -> Result<Changed, Problem> {
     let (folder, asked) = (state.shelves[at].source.folder.clone(), edit.clone());
-    let look = move || Ok((asked.would_change(&Gallery::open(&folder)?, &ids)?, ids));
-    let (would_change, ids) = state.reads.run(look).await?;
+    let look = move || {
+        let gallery = Gallery::open(&folder)?;
+        let mut unknown = Vec::new();
+        for &id in &ids {
+            if gallery.item(id)?.is_none() {
+                unknown.push(id);
+            }
+        }
+        Ok((asked.would_change(&gallery, &ids)?, unknown, ids))
+    };
+    let (would_change, unknown, ids) = state.reads.run(look).await?;
     if !would_change {
-        return Ok(0);
+        return Ok(Changed { count: 0, unknown });
     }
     let change = move |gallery: &Gallery| {
         let changed = gallery.transaction(|gallery| {
@@ -150,12 +166,22 @@ async fn change_each(
         });
         Ok(changed?)
     };
-    state.writer.change(at, change).await
+    let count = state.writer.change(at, change).await?;
+    Ok(Changed { count, unknown })
 }
 
-async fn answer(state: &State, at: usize, name: &str, count: usize) -> Result<Response, Problem> {
+async fn answer(
+    state: &State,
+    at: usize,
+    name: &str,
+    Changed { count, unknown }: Changed,
+) -> Result<Response, Problem> {
     let generation = look(state, at).await?;
-    Ok(Json(json!({ name: count, "generation": generation })).into_response())
+    let mut told = json!({ name: count, "generation": generation });
+    if !unknown.is_empty() {
+        told["unknown"] = json!(unknown);
+    }
+    Ok(Json(told).into_response())
 }
 
 /// Opens the gallery as it is now, so that who has changed it sees the change.

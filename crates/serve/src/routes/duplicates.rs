@@ -18,10 +18,11 @@ use tuwen_retrieve::Search;
 use crate::State;
 use crate::alike::{ALIKE, Link, groups, links, lowest, thousandths, vectors_of};
 use crate::extract::{Json, Params, window};
-use crate::hits::{Brief, brief};
+use crate::hits::{Brief, brief, cosine};
 use crate::lru::Lru;
 use crate::problem::{Problem, ProblemType};
 use crate::room::Room;
+use crate::routes::find::unknown_fields;
 use crate::shelf::Open;
 
 /// Groups where nobody says how many.
@@ -91,6 +92,8 @@ pub(crate) struct Answer {
     generation: u64,
     /// How many groups there are on all pages.
     total: usize,
+    /// What was understood otherwise than it may have been meant.
+    remarks: Vec<String>,
     groups: Vec<Group>,
 }
 
@@ -108,6 +111,10 @@ pub(crate) async fn duplicates(
     let mut key = blake3::Hasher::new();
     key.update(shelf.source.name.as_bytes()).update(b"\0").update(&open.generation.to_le_bytes());
     let key = *key.update(filter.unwrap_or_default().as_bytes()).finalize().as_bytes();
+    let remarks = match &parsed {
+        Some(filter) => unknown_fields(&state, &open, filter).await?,
+        None => Vec::new(),
+    };
     let inner = state.clone();
     let work = move || {
         let found = inner.duplicates.found(&open, key, parsed)?;
@@ -116,7 +123,7 @@ pub(crate) async fn duplicates(
         let some = groups.iter().skip(offset).take(k);
         let groups =
             some.map(|places| found.group(&open, &part, places)).collect::<Result<_, _>>()?;
-        Ok(Answer { generation: open.generation, total, groups })
+        Ok(Answer { generation: open.generation, total, remarks, groups })
     };
     Ok(Json(state.duplicates.room.run(work).await?).into_response())
 }
@@ -171,6 +178,6 @@ impl Found {
         let gallery = open.aside();
         let items = ids.iter().map(|&id| brief(&gallery, id, part));
         let items = items.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
-        Ok(Group { items, score })
+        Ok(Group { items, score: cosine(score) })
     }
 }

@@ -40,6 +40,7 @@ pub(crate) async fn find(
     let filter = wanted.filter.as_deref().filter(|filter| !filter.trim().is_empty());
     let filter = filter.map(Filter::parse).transpose()?;
     let line = read_line(&state.settings.limits, &mut wanted)?;
+    remarks.extend(line.remarks());
     let asked = asked(&line);
     let filter = match (filter, line.filter) {
         (Some(given), Some(typed)) => Some(Filter::And(vec![given, typed])),
@@ -95,6 +96,12 @@ pub(crate) async fn find(
     let mut folded = HashMap::new();
     if let Some(least) = least {
         (ranked, folded) = fold(state, open, ranked, least).await?;
+    }
+    if of_words && vector.is_some() && open.calibration_is_pending() {
+        remarks.push(
+            "how probable hits are is still being learned in the background: ask again in a while"
+                .into(),
+        );
     }
     let total = ranked.total;
     let (gallery, open) = (state.gallery_part(shelf), Arc::clone(open));
@@ -177,7 +184,10 @@ pub(crate) fn read_line(limits: &Limits, wanted: &mut Wanted) -> Result<Line, Pr
     wanted.query = Some(line.words.clone()).filter(|words| !words.is_empty());
     wanted.not.extend(line.not.iter().cloned());
     wanted.kind = line.modality.or(wanted.kind);
-    wanted.like = wanted.like.or(line.like.first().copied());
+    if let (None, Some(&like)) = (wanted.like, line.like.first()) {
+        // What is like a picture is another one.
+        (wanted.like, wanted.without) = (Some(like), Some(like));
+    }
     if let Some(file) = line.images.first() {
         let cure = "give an item's number, or the picture itself as `image`";
         return Err(Problem::value(format!("query: image:{file} is no item's number: {cure}")));
@@ -193,7 +203,7 @@ fn asked(line: &Line) -> Asked {
 }
 
 /// A misspelt field finds nothing, and somebody should say why.
-async fn unknown_fields(
+pub(crate) async fn unknown_fields(
     state: &State,
     open: &Arc<Open>,
     filter: &Filter,

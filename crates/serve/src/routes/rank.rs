@@ -11,6 +11,7 @@ use tuwen_index::exact;
 
 use crate::State;
 use crate::extract::{Body, Json};
+use crate::hits::cosine;
 use crate::openapi::Thing;
 use crate::problem::Problem;
 use crate::routes::given::{Given, Many};
@@ -44,8 +45,7 @@ pub(crate) async fn rank(
     let candidates = matrix(&embedded);
     let (scores, probabilities) =
         (cosines(&query.vector, &candidates), probability(encoder)?.of(&query.vector, &candidates));
-    let one =
-        |at: usize| json!({ "index": at, "score": scores[at], "probability": probabilities[at] });
+    let one = |at: usize| json!({ "index": at, "score": cosine(scores[at]), "probability": probabilities[at] });
     // By cosine, which tells those apart whose probabilities are all 0.
     let ranked: Vec<Value> = ranking(&scores).into_iter().map(one).collect();
     Ok(Json(json!({ "model": encoder.name(), "ranked": ranked })).into_response())

@@ -10,6 +10,7 @@ use tuwen_index::exact;
 
 use crate::State;
 use crate::extract::{Body, Json};
+use crate::hits::cosine;
 use crate::openapi::Thing;
 use crate::problem::Problem;
 use crate::routes::given::{Given, Many};
@@ -43,7 +44,7 @@ pub(crate) async fn similarity(
     let vectors = matrix(&embed_all(&state, encoder, &open, inputs).await?);
     let (dim, model) = (encoder.dim(), encoder.name());
     let Some(height) = height else {
-        let pair = |pair: &[f32]| exact::score(&pair[..dim], &pair[dim..]);
+        let pair = |pair: &[f32]| cosine(exact::score(&pair[..dim], &pair[dim..]));
         let scores: Vec<f32> = vectors.chunks_exact(2 * dim).map(pair).collect();
         return Ok(Json(json!({ "model": model, "scores": scores })).into_response());
     };
@@ -54,6 +55,7 @@ pub(crate) async fn similarity(
     let width = columns.len() / dim;
     let mut scores = vec![0.0; height * width];
     exact::scores(rows, columns, dim, &mut scores, width);
+    scores.iter_mut().for_each(|score| *score = cosine(*score));
     let scores: Vec<&[f32]> = scores.chunks_exact(width).collect();
     Ok(Json(json!({ "model": model, "scores": scores })).into_response())
 }

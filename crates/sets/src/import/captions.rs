@@ -13,7 +13,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::images::id_of;
-use super::{CaptionFile, Format, Source, pairs};
+use super::{CaptionFile, Source, pairs};
 use tuwen_files::encoding::{Encoding, TextFile};
 use tuwen_files::{Error, Result};
 
@@ -115,7 +115,7 @@ fn is_line(object: &Entries) -> bool {
 
 fn of_lines(path: &Path, encoding: Option<Encoding>) -> Result<Vec<Line>> {
     let format = Source::guess_as(path, encoding)?.format;
-    if !matches!(format, Format::Flickr | Format::Jsonl | Format::Csv | Format::Lavis) {
+    if !format.is_caption_file() {
         let what = format!(
             "a set of the format {} is not a file of captions: give COCO's JSON, JSON lines, CSV or Flickr's \
              tokens (`tuwen data convert` makes them)",

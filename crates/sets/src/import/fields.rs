@@ -4,7 +4,7 @@
 use super::CaptionFile;
 
 /// Names of the picture's column or key, in the order in which they count.
-pub(super) const IMAGES: [&str; 18] = [
+pub(super) const IMAGES: [&str; 20] = [
     "image",
     "image_id",
     "image_path",
@@ -12,6 +12,7 @@ pub(super) const IMAGES: [&str; 18] = [
     "file_path",
     "file_name",
     "filename",
+    "file",
     "path",
     "image_name",
     "img",
@@ -23,6 +24,7 @@ pub(super) const IMAGES: [&str; 18] = [
     "image_ids",
     "url",
     "image_url",
+    "文件",
 ];
 /// The same of the caption's.
 pub(super) const CAPTIONS: [&str; 12] = [
@@ -100,11 +102,13 @@ mod tests {
         let names = ["Title", "TEXT", "url", "Image_ID", "path"];
         assert_eq!(image_places(&names, &usual), [3, 4, 2]);
         assert_eq!(caption_place(&names, &usual), Some(1));
+        assert_eq!(image_places(&["n", "file", "path"], &usual), [1, 2]);
         let named = CaptionFile { caption_field: "Title".into(), ..usual.clone() };
         assert_eq!(caption_place(&names, &named), Some(0));
         let strange = CaptionFile { caption_field: "label".into(), ..usual };
         assert_eq!(caption_place(&names, &strange), None);
         assert!(are_a_sets(["x", " 描述", "FilePath"].into_iter()));
         assert!(!are_a_sets(["image", "label"].into_iter()));
+        assert!(are_a_sets(["File", "text"].into_iter()));
     }
 }

@@ -71,8 +71,8 @@ fn of_file(path: &Path, encoding: Option<Encoding>) -> Result<Format> {
         _ if table::is_header(&first) => Ok(Format::Csv),
         _ => Err(Error::data_set(
             path,
-            "its format does not show: give --from FORMAT, or a header with a picture's name and a \
-             caption, such as `image,caption`",
+            "its format does not show: begin it with a header that names a picture and a caption, such as \
+             `image,caption`, or, where a command has it, say the format by --from",
         )),
     }
 }

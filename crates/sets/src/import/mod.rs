@@ -136,6 +136,12 @@ pub enum Format {
 }
 
 impl Format {
+    /// Whether it is one file with a caption in each line, row or object, whose pictures lie elsewhere: what
+    /// `pairs` reads.
+    pub fn is_caption_file(self) -> bool {
+        matches!(self, Self::Flickr | Self::Jsonl | Self::Csv | Self::Lavis)
+    }
+
     /// The name that users type.
     pub fn name(self) -> &'static str {
         let known = Self::NAMES.iter().find(|(_, format)| *format == self);

@@ -36,7 +36,7 @@ pub fn read(set: &DataSet) -> Result<Vec<Sample>> {
 /// As [`read`].
 pub fn read_all(set: &DataSet, tell: Tell<'_>) -> Result<Vec<Sample>> {
     let mut samples = match set.format {
-        Format::Flickr | Format::Jsonl | Format::Csv | Format::Lavis => join(set, tell)?,
+        format if format.is_caption_file() => join(set, tell)?,
         Format::Coco => {
             let mut samples = Vec::new();
             for file in &set.captions {

@@ -103,7 +103,7 @@ impl Source {
             Format::ChineseClip => plain(chinese_clip::records(&self.path, self.encoding)?),
             Format::Parquet => plain(parquet::records(self, self.pictures().ok())?),
             Format::Coco => plain(coco::records(&self.path, self.pictures()?)?),
-            Format::Flickr | Format::Jsonl | Format::Csv | Format::Lavis => self.captions(),
+            _ => self.captions(),
         }
     }
 

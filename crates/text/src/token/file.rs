@@ -13,6 +13,9 @@ use tuwen_files::{Error, Result, file};
 /// Bytes; more than any vocabulary takes up.
 const LARGEST: u64 = 1 << 29;
 
+/// Rows of a table from which on vocabularies are trimmed.
+const TRIMMED: usize = 10_000;
+
 /// How a model uses its tokenizer.
 #[derive(Clone, Copy, Debug)]
 pub struct FileSettings {
@@ -65,6 +68,10 @@ impl FileTokenizer {
             None => Inner::Library(Box::new(library(bytes, path)?)),
         };
         let wrong = |e| Error::Encode(format!("{}: {e}", path.display()));
+        if let Some(what) = inner.does_not_fit(settings.rows) {
+            let cure = "it is another model's: put the one that came with the weights in its place";
+            return Err(Error::Encode(format!("{}: {what}: {cure}", path.display())));
+        }
         // As they are called; that an entry is the unknown one, no file says for all kinds of models.
         let unknown = ["<unk>", "[UNK]", "<|unk|>", "<|unknown|>"];
         let unknown = unknown.iter().find_map(|token| inner.id(token));
@@ -138,6 +145,30 @@ impl Inner {
         }
     }
 
+    /// Why a table of so many rows is not this vocabulary's. Tables may have some rows more, to be a round number;
+    /// half of them without a token are those of a vocabulary that was not trimmed as this one was.
+    fn does_not_fit(&self, rows: usize) -> Option<String> {
+        let pieces = match self {
+            Self::Unigram(unigram) => unigram.vocab_size(),
+            Self::Library(library) => library.get_vocab_size(false),
+        };
+        let added = match self {
+            Self::Unigram(_) => None,
+            Self::Library(library) => {
+                let added = library.get_added_tokens_decoder();
+                added.into_iter().max_by_key(|(id, _)| *id)
+            }
+        };
+        if let Some((id, token)) = added.filter(|(id, _)| *id as usize >= rows) {
+            let token = token.content;
+            return Some(format!(
+                "its added token {token:?} has number {id}, and the model {rows} tokens"
+            ));
+        }
+        let fits = pieces <= rows && (rows < TRIMMED || pieces >= rows / 2);
+        (!fits).then(|| format!("it has {pieces} tokens and the model {rows}"))
+    }
+
     /// The tokens that the file calls special, and those that stand around every text, said or not.
     fn special(&self) -> tokenizers::Result<Vec<u32>> {
         match self {
@@ -184,4 +215,33 @@ fn library(bytes: &[u8], path: &Path) -> Result<Tokenizer> {
     let mut inner = read.map_err(damaged)?.map_err(wrong)?;
     inner.with_padding(None).with_truncation(None).map_err(wrong)?;
     Ok(inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tokenizer_of_another_table_is_refused() {
+        let json = br#"{"version": "1.0", "truncation": null, "padding": null, "added_tokens": [{"id": 3,
+            "content": "<x>", "single_word": false, "lstrip": false, "rstrip": false, "normalized": false,
+            "special": true}], "normalizer": null, "pre_tokenizer": {"type": "Whitespace"},
+            "post_processor": null, "decoder": null, "model": {"type": "WordLevel",
+            "vocab": {"a": 0, "b": 1, "[UNK]": 2}, "unk_token": "[UNK]"}}"#;
+        let of = |rows: usize| {
+            let cleaning = Cleaning::default();
+            let settings = FileSettings { context: 8, pad: None, strip: None, cleaning, rows };
+            FileTokenizer::parse(json, Path::new("tokenizer.json"), settings)
+                .map_err(|e| e.to_string())
+        };
+        assert!(of(4).is_ok() && of(50).is_ok(), "a table may have rows more");
+        for (rows, said) in [
+            (3, "its added token \"<x>\" has number 3, and the model 3 tokens"),
+            (2, "has number 3, and the model 2"),
+            (20_000, "it has 3 tokens and the model 20000"),
+        ] {
+            let error = of(rows).expect_err(said);
+            assert!(error.contains(said) && error.contains("tokenizer.json"), "{error}");
+        }
+    }
 }

@@ -4,6 +4,7 @@
 mod parts;
 mod paths;
 mod ranges;
+mod sense;
 
 pub use parts::{
     BestBy, ClassConfig, ImageMix, Lora, LoraTarget, LossConfig, LossKind, OptimConfig, Products,
@@ -162,7 +163,7 @@ impl TrainConfig {
                  with `start.text_tower` (of two models)"
                     .into(),
             ),
-            () => config.out_of_range(),
+            () => config.out_of_range().or_else(|| config.contradiction()),
         };
         wrong.map_or(Ok(config), Err)
     }
@@ -195,8 +196,10 @@ impl TrainConfig {
     /// # Errors
     /// One does not.
     pub fn checked(self) -> Result<Self> {
-        self.out_of_range().map_or_else(|| Ok(()), |what| Err(Error::config(&self.out, what)))?;
-        Ok(self)
+        match self.out_of_range().or_else(|| self.contradiction()) {
+            Some(what) => Err(Error::config(&self.out, what)),
+            None => Ok(self),
+        }
     }
 
     fn says_what_to_begin_with(&self) -> bool {

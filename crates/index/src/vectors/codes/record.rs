@@ -16,7 +16,7 @@ use crate::vectors::segment::BLOCK;
 /// First bytes of a record: its layout and how its codes are computed.
 const MAGIC: [u8; 8] = *b"tuwcode1";
 /// Bytes before the mean.
-pub(super) const HEAD: usize = 64;
+const HEAD: usize = 64;
 /// Lines of the table of rows: scale, length of what is left, length of the code, CRC-32.
 const LINES: usize = 4;
 const TABLE: usize = LINES * BLOCK * 4;
@@ -68,14 +68,7 @@ impl<'a> Record<'a> {
 
     /// Whether these are codes of the block whose rows have that checksum.
     pub(super) fn is_of(&self, rows: u32) -> bool {
-        self.bytes.first_chunk().is_some_and(|head| Self::head_is_of(head, self.dim, rows))
-    }
-
-    /// The same, from its head alone.
-    pub(super) fn head_is_of(head: &[u8; HEAD], dim: usize, rows: u32) -> bool {
-        head[..8] == MAGIC
-            && head[8..12] == rows.to_le_bytes()
-            && head[16..20] == (dim as u32).to_le_bytes()
+        self.bytes[..8] == MAGIC && self.word(8) == rows && self.word(16) == self.dim as u32
     }
 
     /// Whether nothing was changed.

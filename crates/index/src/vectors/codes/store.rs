@@ -1,21 +1,20 @@
-//! Where a segment's records are: in the file `N.codes` beside it, one after the other, and in memory those that the
-//! file lacks.
+//! Where a segment's records are: in the file `N.codes` beside it, one after the other, and in memory those that are
+//! read often, and those that the file lacks.
 //!
 //! The file is derived and never the truth. The writer writes the record of a block when the block is full, which is
 //! when its rows never change again, and does not wait until it is on the disk: a record that is cut, damaged or of
-//! other rows is one whose checksums do not fit, and is as good as none. Only such ones are written again, so that a
-//! reader's records stay what they were when it looked at them.
+//! other rows is one whose checksums do not fit, and is as good as none; who writes next writes it anew. It is never
+//! mapped: what another program does to the file is seen when a record is read, and is no harm.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU8, Ordering};
-
-use memmap2::Mmap;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use super::encode::encode;
-use super::record::{HEAD, Record, WIDTHS, record_len};
+use super::record::{Record, WIDTHS, record_len};
+use crate::vectors::file::read_at;
 use crate::vectors::segment::{BLOCK, paths};
 
 /// The file of a segment's codes.
@@ -27,10 +26,12 @@ pub(crate) fn path(folder: &Path, number: i64) -> PathBuf {
 #[derive(Debug, Default)]
 pub(crate) struct Store {
     dim: usize,
-    file: Option<Mmap>,
+    file: Option<(PathBuf, File)>,
     slots: Vec<Slot>,
-    /// Whether none are made in memory.
+    /// Whether none are kept in memory.
     file_only: bool,
+    /// Whether something was in the file that was not as it was written.
+    damaged: AtomicBool,
 }
 
 /// What is known of a block's record.
@@ -39,6 +40,8 @@ struct Slot {
     /// One of the states below.
     state: AtomicU8,
     memory: OnceLock<Vec<u64>>,
+    /// The checksums of the rows, (256), once the file's record was read.
+    checks: OnceLock<Box<[u32]>>,
 }
 
 /// Nobody looked into the file.
@@ -52,13 +55,15 @@ const READ: u8 = 3;
 
 impl Store {
     /// For so many full blocks; of a segment in memory where there is no `file`.
-    pub(crate) fn new(file: Option<&Path>, blocks: usize, dim: usize) -> Self {
+    pub(crate) fn new(file: Option<PathBuf>, blocks: usize, dim: usize) -> Self {
         if !WIDTHS.contains(&dim) {
             return Self::default();
         }
-        let file = file.and_then(|path| map(path, blocks * record_len(dim)));
+        // Nothing where it cannot be opened, as codes are never needed; a pipe would be waited for.
+        let file = file.filter(|path| path.is_file());
+        let file = file.and_then(|path| File::open(&path).ok().map(|file| (path, file)));
         let slots = (0..blocks).map(|_| Slot::default()).collect();
-        Self { dim, file, slots, file_only: false }
+        Self { dim, file, slots, ..Self::default() }
     }
 
     /// Bytes of all records.
@@ -66,33 +71,85 @@ impl Store {
         self.slots.len() * record_len(self.dim)
     }
 
-    /// Makes none in memory.
+    /// Keeps none in memory.
     pub(crate) fn of_file_only(&mut self) {
         self.file_only = true;
     }
 
-    /// The record of a block whose rows have the checksum `rows`.
-    pub(crate) fn record(&self, block: usize, rows: u32) -> Option<Record<'_>> {
+    /// The file, where one of the records that were read from it is damaged.
+    pub(crate) fn damaged(&self) -> Option<&Path> {
+        let (path, _) = self.file.as_ref()?;
+        self.damaged.load(Ordering::Relaxed).then_some(path)
+    }
+
+    /// The record of a block whose rows have the checksum `rows`, in `buffer` where it is not in memory. What is read
+    /// for the second time will be read often, and is kept: one search alone would be slower with that.
+    pub(crate) fn record<'r>(
+        &'r self,
+        block: usize,
+        rows: u32,
+        buffer: &'r mut Vec<u64>,
+    ) -> Option<Record<'r>> {
         let slot = self.slots.get(block)?;
-        if slot.state.load(Ordering::Relaxed) == UNKNOWN {
-            let fits =
-                self.in_file(block).is_some_and(|record| record.is_of(rows) && record.is_whole());
-            slot.state.store(if fits { FITS } else { MISSING }, Ordering::Relaxed);
+        if let Some(words) = slot.memory.get() {
+            return Some(Record::new(bytemuck::cast_slice(words), self.dim));
         }
-        match slot.state.load(Ordering::Relaxed) {
-            FITS => self.in_file(block),
-            _ => slot.memory.get().map(|words| Record::new(bytemuck::cast_slice(words), self.dim)),
+        let before = slot.state.load(Ordering::Relaxed);
+        if !matches!(before, UNKNOWN | FITS) {
+            return None;
+        }
+        if !self.read(block, rows, buffer) {
+            slot.state.store(MISSING, Ordering::Relaxed);
+            return None;
+        }
+        slot.state.store(FITS, Ordering::Relaxed);
+        if before == FITS && !self.file_only {
+            let words = slot.memory.get_or_init(|| buffer.clone());
+            return Some(Record::new(bytemuck::cast_slice(words), self.dim));
+        }
+        let record = Record::new(bytemuck::cast_slice(buffer), self.dim);
+        slot.checks.get_or_init(|| record.checks().into());
+        Some(record)
+    }
+
+    /// The checksum of a block's row, where it is known.
+    pub(crate) fn row_check(&self, block: usize, at: usize) -> Option<u32> {
+        let slot = self.slots.get(block)?;
+        match slot.memory.get() {
+            Some(words) => Some(Record::new(bytemuck::cast_slice(words), self.dim).checks()[at]),
+            None => slot.checks.get().map(|checks| checks[at]),
         }
     }
 
-    fn in_file(&self, block: usize) -> Option<Record<'_>> {
+    /// Reads a block's record from the file, in which it is as it was written.
+    fn read(&self, block: usize, rows: u32, words: &mut Vec<u64>) -> bool {
+        let Some((_, file)) = &self.file else { return false };
         let len = record_len(self.dim);
-        let bytes = self.file.as_ref()?.get(block * len..(block + 1) * len)?;
-        Some(Record::new(bytes, self.dim))
+        words.resize(len / 8, 0);
+        let bytes: &mut [u8] = bytemuck::cast_slice_mut(words);
+        if read_at(file, (block * len) as u64, bytes).is_err() {
+            return false;
+        }
+        let record = Record::new(bytes, self.dim);
+        let fits = record.is_of(rows) && record.is_whole();
+        // A hole that nobody has written is no damage.
+        if !fits && bytes.iter().any(|&byte| byte != 0) {
+            self.damaged.store(true, Ordering::Relaxed);
+        }
+        fits
+    }
+
+    /// Gets a block's record into memory, where records are kept there; whether there is one.
+    pub(crate) fn keep(&self, block: usize, rows: u32) -> bool {
+        let Some(slot) = self.slots.get(block) else { return false };
+        if slot.state.load(Ordering::Relaxed) == UNKNOWN && !self.file_only {
+            slot.state.store(FITS, Ordering::Relaxed);
+        }
+        self.record(block, rows, &mut Vec::new()).is_some()
     }
 
     /// Tells that a block without a record was read from f32 as a whole. Who reads it for the second time will read
-    /// it often: its record is made in memory. One search alone would be slower with that.
+    /// it often: its record is made in memory.
     pub(crate) fn was_read(&self, block: usize, values: &[f32], rows: u32) {
         let Some(slot) = self.slots.get(block) else { return };
         if slot.state.swap(READ, Ordering::Relaxed) == READ {
@@ -108,21 +165,6 @@ impl Store {
     }
 }
 
-/// Maps what is there of the first `len` bytes; nothing where that is not possible, as codes are never needed.
-fn map(path: &Path, len: usize) -> Option<Mmap> {
-    let data = std::fs::metadata(path).ok()?;
-    let len = len.min(usize::try_from(data.len()).ok()?);
-    if !data.is_file() || len == 0 {
-        return None;
-    }
-    let file = File::open(path).ok()?;
-    // SAFETY: writers, who hold the gallery's lock, write only records that do not fit: what a reader takes was
-    // found to fit before, and a record of the same rows that is written twice has the same bytes. What another
-    // program does to the file is outside of what can be kept from here, as with segments (`segment`): a byte is
-    // a number whatever it is, and no number of a record is an index.
-    unsafe { memmap2::MmapOptions::new().len(len).map(&file) }.ok()
-}
-
 /// Takes away a link, soft or hard, that stands where codes are written: what it leads to is somebody else's.
 fn own(path: &Path) -> std::io::Result<()> {
     let Ok(found) = std::fs::symlink_metadata(path) else { return Ok(()) };
@@ -136,8 +178,8 @@ fn own(path: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Writes the records that the file of a segment lacks, of its full blocks from `first` on, whose rows have the
-/// checksums `rows`.
+/// Writes the records that the file of a segment lacks or that are damaged, of its full blocks from `first` on, whose
+/// rows have the checksums `rows`.
 ///
 /// # Errors
 /// A file cannot be read or written: no harm is done, for codes are never needed.
@@ -160,19 +202,22 @@ pub(crate) fn complete(
         .create(true)
         .truncate(false)
         .open(path(folder, number));
-    let (mut codes, len) = (options?, record_len(dim) as u64);
-    let (mut head, mut values) = ([0; HEAD], vec![0f32; BLOCK * dim]);
+    let (mut codes, len) = (options?, record_len(dim));
+    let (mut words, mut values) = (vec![0u64; len / 8], vec![0f32; BLOCK * dim]);
     for (block, &check) in rows.iter().enumerate().map(|(at, check)| ((first + at) as u64, check)) {
-        codes.seek(SeekFrom::Start(block * len))?;
-        if codes.read_exact(&mut head).is_ok() && Record::head_is_of(&head, dim, check) {
-            continue;
+        let record: &mut [u8] = bytemuck::cast_slice_mut(&mut words);
+        if read_at(&codes, block * len as u64, record).is_ok() {
+            let record = Record::new(record, dim);
+            if record.is_of(check) && record.is_whole() {
+                continue;
+            }
         }
         let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut values);
         vectors.seek(SeekFrom::Start(block * bytes.len() as u64))?;
         vectors.read_exact(bytes)?;
         // Rows that are damaged get no codes: whoever reads them says so.
         if crc32fast::hash(bytes) == check {
-            codes.seek(SeekFrom::Start(block * len))?;
+            codes.seek(SeekFrom::Start(block * len as u64))?;
             codes.write_all(bytemuck::cast_slice(&encode(&values, dim, check)))?;
         }
     }

@@ -59,6 +59,9 @@ pub(super) fn set(args: &Args) -> Result<Vec<Described>> {
 
 /// Captions that all say something.
 fn read(path: &Path, args: &Args) -> Result<Vec<Line>> {
+    for remark in TextFile::look_as(path, args.encoding)?.remarks() {
+        note!("note: {}: {remark}", path.display());
+    }
     let lines = captions(path, args.encoding)?;
     if let Some(empty) = lines.iter().find(|line| line.caption.trim().is_empty()) {
         bail!(
