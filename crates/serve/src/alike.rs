@@ -48,9 +48,7 @@ pub(crate) fn vectors_of(open: &Open, ids: &[i64]) -> Result<Vec<f32>, Problem> 
     let mut all = Vec::new();
     for some in ids.chunks(READ) {
         let gallery = open.aside();
-        for &id in some {
-            all.extend(gallery.vector(id)?);
-        }
+        all.extend(gallery.vectors_of(some)?);
     }
     Ok(all)
 }

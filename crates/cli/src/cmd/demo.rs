@@ -97,10 +97,8 @@ fn index(pictures: &Path, folder: &Path, encoder: &CpuEncoder) -> Result<usize> 
 /// Recall of the pictures by their own captions, as it is.
 fn score(gallery: &Gallery, encoder: &dyn Encoder) -> Result<()> {
     let items = gallery.all(Modality::Image)?;
-    let mut images = Vec::new();
-    for item in &items {
-        images.extend(gallery.vector(item.id)?);
-    }
+    let ids: Vec<i64> = items.iter().map(|item| item.id).collect();
+    let images = gallery.vectors_of(&ids)?;
     let names: Vec<String> =
         items.iter().map(|i| String::from_utf8_lossy(&i.origin).into()).collect();
     for language in ["en", "zh"] {

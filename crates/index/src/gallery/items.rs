@@ -90,15 +90,32 @@ impl Gallery {
     /// # Errors
     /// No such item, or the gallery cannot be read.
     pub fn vector(&self, id: i64) -> Result<Vec<f32>> {
-        if self.format < 2 {
-            let sql = "SELECT vector FROM item WHERE id = ?1";
-            let row = |row: &Row<'_>| Ok(floats(row.get_ref(0)?.as_blob()?).collect());
-            return self.db.query_row(sql, [id], row).map_err(|e| self.error(e));
+        self.vectors_of(&[id])
+    }
+
+    /// The vectors of some items, (N, D), in their order.
+    ///
+    /// # Errors
+    /// As [`Self::vector`].
+    pub fn vectors_of(&self, ids: &[i64]) -> Result<Vec<f32>> {
+        let (dim, segments) = (self.model()?.dim, self.segments());
+        let mut vectors = Vec::with_capacity(ids.len() * dim);
+        let sql = match self.format {
+            ..2 => "SELECT vector FROM item WHERE id = ?1",
+            _ => "SELECT segment, row FROM item WHERE id = ?1",
+        };
+        let mut select = self.db.prepare_cached(sql).map_err(|e| self.error(e))?;
+        for id in ids {
+            if self.format < 2 {
+                let row = |row: &Row<'_>| Ok(vectors.extend(floats(row.get_ref(0)?.as_blob()?)));
+                select.query_row([id], row).map_err(|e| self.error(e))?;
+                continue;
+            }
+            let place = select.query_row([id], |row| Ok((row.get(0)?, row.get(1)?)));
+            let (segment, row): (i64, i64) = place.map_err(|e| self.error(e))?;
+            vectors.extend(read_row(&segments, segment, row as usize, dim)?);
         }
-        let sql = "SELECT segment, row FROM item WHERE id = ?1";
-        let place = self.db.query_row(sql, [id], |row| Ok((row.get(0)?, row.get(1)?)));
-        let (segment, row): (i64, i64) = place.map_err(|e| self.error(e))?;
-        read_row(&self.segments(), segment, row as usize, self.model()?.dim)
+        Ok(vectors)
     }
 
     /// Number of items of a modality.
@@ -107,7 +124,10 @@ impl Gallery {
     /// The database cannot be read.
     pub fn count(&self, modality: Modality) -> Result<usize> {
         let sql = "SELECT count(*) FROM item WHERE kind = ?1";
-        let count = self.db.query_row(sql, [modality.name()], |row| row.get::<_, i64>(0));
+        let count = self
+            .db
+            .prepare_cached(sql)
+            .and_then(|mut select| select.query_row([modality.name()], |row| row.get::<_, i64>(0)));
         Ok(count.map_err(|e| self.error(e))? as usize)
     }
 

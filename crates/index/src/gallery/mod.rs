@@ -191,8 +191,10 @@ impl Gallery {
     /// The database cannot be read.
     pub fn model(&self) -> Result<ModelId> {
         let value = |key: &str| -> Result<String> {
-            let found =
-                self.db.query_row("SELECT value FROM meta WHERE key = ?1", [key], |r| r.get(0));
+            let found = self
+                .db
+                .prepare_cached("SELECT value FROM meta WHERE key = ?1")
+                .and_then(|mut select| select.query_row([key], |row| row.get(0)));
             found.map_err(|error| match error {
                 rusqlite::Error::QueryReturnedNoRows => {
                     self.error(corrupt(format!("it does not say its {key}")))
