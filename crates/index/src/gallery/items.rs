@@ -107,8 +107,9 @@ impl Gallery {
         let mut select = self.db.prepare_cached(sql).map_err(|e| self.error(e))?;
         for id in ids {
             if self.format < 2 {
-                let row = |row: &Row<'_>| Ok(vectors.extend(floats(row.get_ref(0)?.as_blob()?)));
-                select.query_row([id], row).map_err(|e| self.error(e))?;
+                let row = |row: &Row<'_>| Ok(floats(row.get_ref(0)?.as_blob()?).collect());
+                let vector: Vec<f32> = select.query_row([id], row).map_err(|e| self.error(e))?;
+                vectors.extend(vector);
                 continue;
             }
             let place = select.query_row([id], |row| Ok((row.get(0)?, row.get(1)?)));
