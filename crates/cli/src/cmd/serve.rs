@@ -8,10 +8,11 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use tuwen_encode::Encoder;
-use tuwen_serve::{State, app, listen};
+use tuwen_serve::{State, app, listen, start_telemetry};
 
 use self::config::Config;
 use super::stop_flag;
+use crate::query::Usage;
 use crate::terminal::{note, say};
 
 /// Serve galleries over HTTP: search, items, embeddings, and a page
@@ -44,8 +45,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         toml::to_string(&config.anywhere())?.lines().for_each(|line| say!("{line}"));
         return Ok(ExitCode::SUCCESS);
     }
-    let log = tracing_subscriber::fmt().with_max_level(config.level()).with_writer(std::io::stderr);
-    log.with_ansi(false).with_target(false).init();
+    let telemetry = start_telemetry(config.level());
+    let telemetry = telemetry.map_err(|error| Usage(error.to_string()))?;
+    telemetry.notes.iter().for_each(|line| note!("note: {line}"));
     let connections = settings.connections.clone();
     let state = State::open(config.sources(), settings)?;
     let listener = TcpListener::bind(config.address()).with_context(|| {
@@ -68,5 +70,6 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     });
     listen(listener, app(state.clone()), connections, &stop)?;
     state.close();
+    telemetry.close();
     Ok(ExitCode::SUCCESS)
 }
