@@ -145,11 +145,18 @@ fn places(page: &mut Page, address: &str) {
         assert_eq!((tiles.len(), here.len()), (30, 30));
         for (at, tile) in tiles.iter().enumerate() {
             assert_eq!(tile[0], here[at]);
-            let place = match there.iter().position(|other| *other == here[at]) {
-                None => "only here".into(),
+            let other = there.iter().position(|other| *other == here[at]);
+            let is_alone = at < 20 && other.is_none_or(|other| other >= 20);
+            let moved = match other {
+                None if is_alone => String::new(),
+                None => "–".into(),
                 Some(other) if other > at => format!("▲{}", other - at),
                 Some(other) if other < at => format!("▼{}", at - other),
                 Some(_) => "=".into(),
+            };
+            let place = match is_alone {
+                true => format!("only here {moved}").trim_end().to_owned(),
+                false => moved,
             };
             assert_eq!(tile[1], place, "column {own}, place {at}");
             said.push(place);
@@ -206,6 +213,9 @@ fn in_chinese(page: &mut Page, address: &str) {
     page.wait(&format!("{SUMS}.split('Of the first 20').length"), 3);
     page.click("#language");
     page.wait(&format!("{SUMS}.split('前 20 项中：两边都有').length"), 3);
-    page.wait("document.querySelectorAll('.place.alone [aria-hidden]')[0]?.textContent", "仅此处");
+    page.wait(
+        "document.querySelector('.place.alone [aria-hidden]').textContent.startsWith('仅此处')",
+        true,
+    );
     page.wait("document.documentElement.scrollWidth > innerWidth", false);
 }

@@ -3,7 +3,7 @@
 import { $, $$, el, on } from "./dom.js";
 import { count, t } from "./i18n.js";
 
-const DEPTH = 20; // places that the sum looks at
+const DEPTH = 20; // a picture that one has among so many and the other has not, only one has found
 
 /// What is the same in any gallery: a picture's content, which its thumbnail's address names, and what a caption says.
 const keyOf = ({ thumbnail, name, text }) => [/[?&]v=(\w+)/u.exec(thumbnail)?.[1] ?? name, text].join("\n");
@@ -43,9 +43,11 @@ export function createPair(columns) {
 		if (!other) return known?.remove();
 		const node = known ?? tile.firstChild.appendChild(el("span", { class: "place" }));
 		const by = there - here;
-		const isAlone = there === undefined;
-		const short = isAlone ? t("only here") : by ? `${by > 0 ? "▲" : "▼"}${count(Math.abs(by))}` : "=";
-		const long = isAlone
+		const isUnknown = there === undefined;
+		const isAlone = here < DEPTH && !(there < DEPTH);
+		const moved = isUnknown ? "" : by ? `${by > 0 ? "▲" : "▼"}${count(Math.abs(by))}` : "=";
+		const short = [isAlone && t("only here"), moved].filter(Boolean).join(" ") || "–";
+		const long = isUnknown
 			? t("Not among the first {n} there", { n: count(other.size) })
 			: t("Place {here} here, {there} there", { here: count(here + 1), there: count(there + 1) });
 		node.title = long;
