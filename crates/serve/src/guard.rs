@@ -10,11 +10,12 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use tracing::Instrument;
 
-use crate::State;
 use crate::keys::Scope;
 use crate::problem::{Problem, ProblemType};
 use crate::wire::{HEADER_BYTES, header_too_large};
+use crate::{State, traces};
 
 /// Everything comes from this server, no script or style stands in a page, and nobody frames it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
@@ -37,9 +38,11 @@ pub(crate) async fn observe(From(state): From<State>, request: Request, next: Ne
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let route = route.unwrap_or_else(|| "none".into());
     let method = request.method().clone();
-    let mut response = next.run(request).await;
+    let span = traces::request(&method, &route, request.headers());
+    let mut response = next.run(request).instrument(span.clone()).await;
     let (status, took) = (response.status().as_u16(), began.elapsed());
     state.metrics.note(&route, status, took);
+    traces::answered(&span, status);
     let took_ms = took.as_secs_f64() * 1000.0;
     tracing::debug!(%method, route, status, took_ms, "answered");
     let headers = response.headers_mut();

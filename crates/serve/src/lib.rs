@@ -7,7 +7,7 @@
 //! together, everything else waits for a place in a `room`. `shelf` is a gallery that is served, swapped by
 //! `watch` when somebody has written it; `alike` tells by vectors what is nearly the same, `why` by words why something was found. `writer` is the one thread
 //! that changes galleries; `folders` are what it indexes in the background, also because `follow` heard of a change,
-//! `jobs` what is known of that.
+//! `jobs` what is known of that. `traces` tells a collector what took how long.
 //!
 //! ```
 //! use tuwen_encode::builtin;
@@ -56,6 +56,7 @@ mod settings;
 mod shelf;
 mod state;
 mod thumbnail;
+mod traces;
 mod ui;
 mod watch;
 mod why;
@@ -75,3 +76,4 @@ pub use problem::{Error, Result};
 pub use settings::{Limits, Settings, Waiting};
 pub use shelf::Source;
 pub use state::State;
+pub use traces::{Telemetry, start as start_telemetry};

@@ -7,13 +7,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::oneshot;
+use tracing::{Instrument, Span};
 
 use crate::problem::{Problem, ProblemType};
+use crate::traces;
 
 type Answer<O> = Result<O, Problem>;
 
 struct Job<I, O> {
     input: I,
+    /// Of who asks.
+    span: Span,
     reply: oneshot::Sender<Answer<O>>,
 }
 
@@ -33,7 +37,9 @@ impl<I: Send + 'static, O: Send + 'static> Queue<I, O> {
         work: impl Fn(Vec<I>) -> Vec<Answer<O>> + Send + 'static,
     ) -> std::io::Result<Self> {
         let (sender, receiver) = channel(waiting.max(1));
-        std::thread::Builder::new().name(name.into()).spawn(move || serve(receiver, most, work))?;
+        std::thread::Builder::new()
+            .name(name.into())
+            .spawn(move || serve(name, receiver, most, work))?;
         Ok(Self { name, sender })
     }
 
@@ -50,11 +56,16 @@ impl<I: Send + 'static, O: Send + 'static> Queue<I, O> {
 
     /// Asks several; all of them find a place, or none.
     pub async fn ask_all(&self, inputs: Vec<I>) -> Answer<Vec<O>> {
+        let span = traces::asked(self.name, inputs.len());
+        self.answers(inputs, &span).instrument(span.clone()).await
+    }
+
+    async fn answers(&self, inputs: Vec<I>, span: &Span) -> Answer<Vec<O>> {
         let replies: Vec<_> = {
             let places = self.sender.try_reserve_many(inputs.len()).map_err(|_| self.busy())?;
             let places = places.zip(inputs).map(|(place, input)| {
                 let (reply, answer) = oneshot::channel();
-                place.send(Job { input, reply });
+                place.send(Job { input, span: span.clone(), reply });
                 answer
             });
             places.collect()
@@ -79,6 +90,7 @@ impl<I: Send + 'static, O: Send + 'static> Queue<I, O> {
 }
 
 fn serve<I, O>(
+    name: &'static str,
     mut receiver: Receiver<Job<I, O>>,
     most: usize,
     work: impl Fn(Vec<I>) -> Vec<Answer<O>>,
@@ -95,9 +107,10 @@ fn serve<I, O>(
         if jobs.is_empty() {
             continue;
         }
+        let batch = traces::batch(name, jobs.iter().map(|job| &job.span));
         let (inputs, replies): (Vec<I>, Vec<_>) =
             jobs.into_iter().map(|job| (job.input, job.reply)).unzip();
-        let Ok(answers) = catch_unwind(AssertUnwindSafe(|| work(inputs))) else {
+        let Ok(answers) = catch_unwind(AssertUnwindSafe(|| batch.in_scope(|| work(inputs)))) else {
             // The replies are dropped, which is an answer; the panic itself was shown where it happened.
             continue;
         };

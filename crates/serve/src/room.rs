@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 use crate::problem::{Problem, ProblemType};
+use crate::traces;
 
 /// A place for work of one sort.
 pub(crate) struct Room {
@@ -42,9 +43,10 @@ impl Room {
             );
             return Err(Problem::new(ProblemType::Busy, detail));
         };
+        let span = traces::asked(self.name, 1);
         let inside = Arc::clone(&self.inside).acquire_owned().await.expect("never closed");
         let work = move || {
-            let done = work();
+            let done = span.in_scope(work);
             // Held until it is done, not until the caller is gone: the thread is busy as long.
             drop(inside);
             done

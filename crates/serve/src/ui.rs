@@ -36,6 +36,7 @@ const FILES: &[File] = &files![
     "grid.js",
     "i18n.js",
     "index.html",
+    "pair.js",
     "picture.js",
     "query.js",
     "selection.js",

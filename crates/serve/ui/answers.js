@@ -16,6 +16,7 @@ export function createAnswers(name, { busy, shown, failed }) {
 	let asking = null;
 	let growing = null;
 	let hasFailed = false;
+	let isAsking = false;
 
 	function page(offset) {
 		const { listing, ...asked } = body;
@@ -48,16 +49,18 @@ export function createAnswers(name, { busy, shown, failed }) {
 		asking?.abort();
 		asking = new AbortController();
 		growing = null;
-		hasFailed = false;
+		hasFailed = isAsking = false;
 		busy(false);
 	}
 
 	async function first() {
 		leave();
+		isAsking = true;
 		const { signal } = asking;
 		const slow = setTimeout(busy, BUSY_MS, true);
 		try {
 			const { hits, ...about } = await page(0);
+			isAsking = false;
 			if (answer?.generation !== about.generation) kept.clear();
 			answer = { ...about, remarks: about.remarks ?? [], hits, read: hits.length };
 			answer.done = isLast(answer, hits);
@@ -68,6 +71,7 @@ export function createAnswers(name, { busy, shown, failed }) {
 		} catch (error) {
 			if (signal.aborted) return;
 			hasFailed = true;
+			isAsking = false;
 			failed(error);
 		} finally {
 			clearTimeout(slow);
@@ -105,6 +109,10 @@ export function createAnswers(name, { busy, shown, failed }) {
 		more,
 		get answer() {
 			return answer;
+		},
+		/// Whether the answer is that to the newest question.
+		get isSettled() {
+			return Boolean(answer) && !isAsking && !hasFailed;
 		},
 		again() {
 			kept.clear();

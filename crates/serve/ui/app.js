@@ -9,9 +9,10 @@ import { createDetail } from "./detail.js";
 import { createDuplicates } from "./duplicates.js";
 import { createFilters } from "./filters.js";
 import { switchLanguage, t, translate } from "./i18n.js";
+import { createPair } from "./pair.js";
 import { dataUrl } from "./picture.js";
 import { createSelection } from "./selection.js";
-import { ALL, change, current, set, settle, start } from "./state.js";
+import { ALL, change, current, hasQuery, set, settle, start } from "./state.js";
 import { createStrip } from "./strip.js";
 import { toast } from "./widgets.js";
 
@@ -52,6 +53,7 @@ const main = columnOf("last", ({ id }) => ({ item: id }), shown, selection.marks
 const { grid, answers } = main;
 const adding = createAdding(renew);
 const box = createBox({ settled, down: () => grid.focus(), add: () => mayWrite() && adding.add });
+const pair = createPair(() => versus && [main, versus]);
 const strip = createStrip((min) => main.view("same", { ...current(), min }));
 const filters = createFilters((fields) => box.know(fields));
 const detail = createDetail({
@@ -111,10 +113,11 @@ async function compare(state) {
 		return;
 	}
 	// A hit of the second column is opened by exchanging the two.
-	versus ??= columnOf("versus", ({ id }) => ({ item: id, gallery: current().versus, versus: galleryOf(current().gallery).name }), titles);
+	versus ??= columnOf("versus", ({ id }) => ({ item: id, gallery: current().versus, versus: galleryOf(current().gallery).name }), beside);
 	$("#columns").append(versus.root);
 	if (state.like === null) return versus.show(state, state.versus);
 	// An item's number means nothing there: its picture does.
+	versus.isStale = true;
 	const answer = await fetch(api.thumbnailOf(state.like, state.gallery, 640));
 	const url = await dataUrl(await answer.blob());
 	if (state === current()) versus.show({ ...state, like: null, image: { url, key: `like ${state.like}` } }, state.versus);
@@ -128,6 +131,13 @@ function showItem(state) {
 	if (last.item) grid.focus(grid.indexOf(last.item));
 }
 
+/// What is said of two columns beside each other.
+function beside() {
+	titles();
+	const { sort, removed } = current();
+	pair.draw(hasQuery(current()) && sort === "relevance" && !removed);
+}
+
 function titles() {
 	const { gallery: first, versus: second } = current();
 	for (const [each, name] of [[main, first], [versus, second]]) {
@@ -139,7 +149,7 @@ function titles() {
 /// After the first column has shown an answer.
 function shown({ how, answer, best, counted }) {
 	const state = current();
-	titles();
+	beside();
 	if (how !== "same") $("#error").hidden = true;
 	strip.scale(best, state.min);
 	$("#count").textContent = counted;
@@ -219,7 +229,7 @@ function wire() {
 		const isTyping = event.target.matches?.("select, input:not([type=checkbox], [type=range])");
 		if (event.ctrlKey || event.metaKey || event.altKey || isTyping || $("dialog[open], .sheet:popover-open")) return;
 		const escape = selection.marks.isOn() ? selection.clear : isPanelOpen && toggle;
-		const act = { "/": box.focus, "?": () => $("#keys").showPopover(), f: toggle, Escape: escape }[event.key];
+		const act = { "/": box.focus, "?": () => $("#keys").showPopover(), f: toggle, v: pair.cross, Escape: escape }[event.key];
 		if (!act) return;
 		event.preventDefault();
 		act();

@@ -24,7 +24,8 @@ function question(state, gallery) {
 		like: state.like ?? undefined,
 		image_weight: isMixed(state) ? state.weight : undefined,
 		words: state.words,
-		fold: (state.fold === "on" && !$("#folding").hidden) || undefined,
+		// What is folded into another hit has no place to compare.
+		fold: (!state.versus && state.fold === "on" && !$("#folding").hidden) || undefined,
 		// By date, the server has to know what is good enough to be listed at all.
 		threshold: (common.sort && state.min) || undefined,
 	};
@@ -35,10 +36,11 @@ const best = (answer) => answer.hits.reduce((most, hit) => Math.max(most, hit.sc
 /// `opened(hit)` are the changes of the state that open a hit; `shown(told)` is called after an answer is shown.
 export function createColumn(name, { opened, open, leave, failed, shown, marks }) {
 	const title = el("h2", { class: "versus" });
+	const sum = el("p", { class: "versus", role: "status" });
 	const remarks = el("div", { class: "remarks", role: "status" });
 	const empty = el("div", { class: "message", role: "status" });
 	const list = el("ul", { class: "grid" });
-	const root = el("section", { class: "column" }, title, remarks, empty, list);
+	const root = el("section", { class: "column" }, title, sum, remarks, empty, list);
 	const answers = createAnswers(name, {
 		busy: (isBusy) => (root.ariaBusy = isBusy),
 		shown: (_, how) => view(how),
@@ -98,10 +100,13 @@ export function createColumn(name, { opened, open, leave, failed, shown, marks }
 	return {
 		root,
 		title,
+		sum,
+		isStale: false, // whether it shows another query's answer and was not asked yet
 		answers,
 		grid,
 		view,
 		show(state, gallery) {
+			this.isStale = false;
 			const isAsked = answers.ask(question(state, gallery), state.image?.key);
 			if (!isAsked && state.min !== min) view("same");
 		},

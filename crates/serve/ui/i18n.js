@@ -54,6 +54,11 @@ As indexed|入库顺序
 Newest first|最新
 Compare with another gallery|与另一个图库比较
 Compare with …|比较…
+Of the first {n}: {both} in both, {alone} only here|前 {n} 项中：两边都有 {both} 项，仅此处有 {alone} 项
+Place {here} here, {there} there|此处第 {here} 位，另一侧第 {there} 位
+Not among the first {n} there|不在另一侧的前 {n} 项中
+only here|仅此处
+the same picture in the other gallery|另一图库中的同一张图片
 Keys and query language|快捷键与查询语法
 Wording counts too|同时考虑字面
 The server is busy|服务器繁忙
@@ -161,6 +166,7 @@ const HELP = {
 	l: "more like this",
 	c: "copy the path",
 	f: "filters",
+	v: "the same picture in the other gallery",
 	"?": "this list",
 	"a dog 海边": "what is to be seen",
 	"-people": "without people",

@@ -7,15 +7,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use tracing_subscriber::Layer;
-use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
 use tuwen_encode::Encoder;
-use tuwen_serve::{State, app, listen};
+use tuwen_serve::{State, app, listen, start_telemetry};
 
 use self::config::Config;
 use super::stop_flag;
+use crate::query::Usage;
 use crate::terminal::{note, say};
 
 /// Serve galleries over HTTP: search, items, embeddings, and a page
@@ -38,16 +35,6 @@ pub struct Args {
     print_config: bool,
 }
 
-/// Lines of our own from this level on; of the library for assistants, which tells of every message, only what is
-/// amiss, unless all is wanted.
-fn log_to_stderr(level: LevelFilter) {
-    let quiet = if level > LevelFilter::INFO { level } else { level.min(LevelFilter::WARN) };
-    let targets = Targets::new().with_default(level).with_target("rmcp", quiet);
-    let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    let log = log.with_ansi(false).with_target(false).with_filter(targets);
-    tracing_subscriber::registry().with(log).init();
-}
-
 /// Serves until a signal comes, then finishes what is being answered.
 pub fn run(args: &Args) -> Result<ExitCode> {
     Config::check_environment()?;
@@ -58,7 +45,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         toml::to_string(&config.anywhere())?.lines().for_each(|line| say!("{line}"));
         return Ok(ExitCode::SUCCESS);
     }
-    log_to_stderr(config.level());
+    let telemetry = start_telemetry(config.level());
+    let telemetry = telemetry.map_err(|error| Usage(error.to_string()))?;
+    telemetry.notes.iter().for_each(|line| note!("note: {line}"));
     let connections = settings.connections.clone();
     let state = State::open(config.sources(), settings)?;
     let listener = TcpListener::bind(config.address()).with_context(|| {
@@ -81,5 +70,6 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     });
     listen(listener, app(state.clone()), connections, &stop)?;
     state.close();
+    telemetry.close();
     Ok(ExitCode::SUCCESS)
 }
