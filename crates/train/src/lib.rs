@@ -13,6 +13,7 @@ pub mod error;
 mod event;
 mod extras;
 mod frozen;
+pub mod heads;
 mod history;
 mod knowledge;
 mod mix;

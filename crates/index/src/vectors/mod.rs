@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
 
-pub(crate) use self::codes::complete as complete_codes;
+pub(crate) use self::codes::{complete as complete_codes, own};
 use self::codes::kernel::Kernel;
 use self::codes::{Queries, WIDTHS, has_code};
 pub use self::ids::IdSet;
