@@ -11,6 +11,7 @@ use tuwen_index::{Gallery, Modality};
 use tuwen_retrieve::{Engine, Options, Search};
 
 use crate::query::{TextArgs, Usage, note_model};
+use crate::rerank::sender;
 use crate::terminal::note;
 use crate::words::counted;
 
@@ -65,10 +66,16 @@ impl Place {
     }
 }
 
-/// Opens a gallery with its model, or with the one the user names, which must be the same.
-pub fn open(folder: &Path, model: Option<&str>, text: &TextArgs) -> Result<Engine> {
-    let options = Options { model: model.map(str::to_owned), long_text: text.long_text() };
-    let engine = Engine::open(folder, &options)?;
+/// Opens a gallery with its model, or with the one the user names, which must be the same; with the folder of the heads
+/// that rerank, where one is named.
+pub fn open(
+    folder: &Path,
+    model: Option<&str>,
+    text: &TextArgs,
+    heads: Option<PathBuf>,
+) -> Result<Engine> {
+    let (model, long_text) = (model.map(str::to_owned), text.long_text());
+    let engine = Engine::open(folder, &Options { model, long_text, heads })?.sending(sender());
     note_model(engine.encoder().name(), engine.encoder());
     Ok(engine)
 }

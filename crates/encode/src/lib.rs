@@ -23,7 +23,8 @@ pub use arrays::{Array, Arrays};
 pub use checkpoint::{Checkpoint, TOKENIZER_FILE, TokenizerFile};
 pub use config::{ImagePool, ModelConfig, NormPlace, Pool, ResNet, Tokenizer, TowerConfig, Vision};
 pub use encoder::{
-    CONFIG_FILE, CpuEncoder, DATASET_TEXT, LongText, WEIGHTS_FILE, WINDOW, WithTokens,
+    CONFIG_FILE, CpuEncoder, DATASET_TEXT, LongText, TokenProjection, WEIGHTS_FILE, WINDOW,
+    WithTokens,
 };
 pub use error::{Error, Result};
 pub use interface::{Batch, Encoder, Output, TextInput};

@@ -154,7 +154,8 @@ impl TokenStore {
         if self.records == 0 || self.file.is_none() {
             own(&self.path)?;
             let mut options = OpenOptions::new();
-            let file = options.read(true).write(true).create(true).truncate(true).open(&self.path)?;
+            let file =
+                options.read(true).write(true).create(true).truncate(true).open(&self.path)?;
             self.file = Some(Mutex::new(file));
         }
         let (to, entry) = (self.place(self.records), self.entry_place(self.records));

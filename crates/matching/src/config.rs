@@ -12,7 +12,7 @@ pub struct HeadsConfig {
     pub name: String,
     /// Fingerprint of the model whose tokens they know.
     pub model: String,
-    /// Patches of a picture, P.
+    /// Rows of a picture, P: its pooled feature and its patches.
     pub patches: usize,
     /// Values of a patch as the tower gives it.
     pub patch_width: usize,
@@ -99,7 +99,9 @@ impl HeadsConfig {
         if let Some(Late { pooling: Pooling::LogSum(beta), .. }) = self.late
             && !(beta > 0.0 && beta.is_finite())
         {
-            return refuse(format!("`log-sum` has beta {beta}: give a number above 0, such as 0.1"));
+            return refuse(format!(
+                "`log-sum` has beta {beta}: give a number above 0, such as 0.1"
+            ));
         }
         let cosines = [self.late.map(|late| late.cosine), self.itm.map(|itm| itm.cosine)];
         if let Some(share) = cosines.into_iter().flatten().find(|share| !share.is_finite()) {

@@ -4,10 +4,14 @@
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A weight that the architecture has is not there.
-    #[error("the heads lack the weight `{0}`: their files do not belong together, take both from one training")]
+    #[error(
+        "the heads lack the weight `{0}`: their files do not belong together, take both from one training"
+    )]
     Missing(String),
     /// A weight of another shape.
-    #[error("the heads' weight `{name}` has the shape {found:?}, where their configuration says {wanted:?}")]
+    #[error(
+        "the heads' weight `{name}` has the shape {found:?}, where their configuration says {wanted:?}"
+    )]
     Shape {
         /// Which one.
         name: String,

@@ -208,9 +208,8 @@ mod tests {
             let length = row.iter().map(|v| v * v).sum::<f32>().sqrt();
             row.iter().map(|v| v / length).collect::<Vec<f32>>()
         };
-        let cosine = |a: &[f32], b: &[f32]| -> f32 {
-            unit(a).iter().zip(unit(b)).map(|(a, b)| a * b).sum()
-        };
+        let cosine =
+            |a: &[f32], b: &[f32]| -> f32 { unit(a).iter().zip(unit(b)).map(|(a, b)| a * b).sum() };
         let mut room = Room::default();
         let stored = Patches::new(&patches, dim);
         Words::new(&words, dim, vec![0.2; len]).best(&stored, &mut room);

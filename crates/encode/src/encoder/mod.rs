@@ -21,8 +21,8 @@ use crate::towers::{AnyImageTower, Record, TextHead, TextTower};
 use crate::{Error, ModelConfig, Result, Tokenizer};
 
 use texts::Lost;
-pub use tokens::WithTokens;
 pub use texts::{DATASET_TEXT, LongText, WINDOW};
+pub use tokens::{TokenProjection, WithTokens};
 
 /// File name of the architecture in a model folder.
 pub const CONFIG_FILE: &str = "config.json";

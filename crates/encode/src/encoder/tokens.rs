@@ -5,22 +5,68 @@ use tuwen_files::Result;
 use tuwen_image::RgbImage;
 
 use super::{CpuEncoder, failed, project};
-use crate::{TextInput, Vision};
+use crate::layers::Weights;
 use crate::towers::{Record, Tokens, Wanted};
+use crate::{TextInput, Vision};
 
 /// Unit vectors of the common space, and the tokens of each item.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct WithTokens {
     /// (B, D).
     pub vectors: Vec<f32>,
-    /// (rows, W): patches without a class token, line by line; words in the order of [`crate::towers::TextTower::places`],
+    /// (rows, W): of a picture its pooled feature, which knows most of what it shows, and then its patches line by line,
+    /// without a class token; words in the order of [`crate::towers::TextTower::places`],
     /// with a bag of words (rows, W + K).
     pub tokens: Tokens,
     /// Values of a row.
     pub width: usize,
 }
 
+/// A linear way from a tower's rows to the common space.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TokenProjection {
+    /// (D, W).
+    pub weight: Vec<f32>,
+    /// (D), zeros where there is none.
+    pub bias: Vec<f32>,
+    /// W.
+    pub width: usize,
+}
+
 impl CpuEncoder {
+    /// The ways from the towers' features, and so from their tokens, to the common space: pictures', then texts'.
+    ///
+    /// # Errors
+    /// The text's has a hidden layer, or a file cannot be read.
+    pub fn token_projections(&self) -> crate::Result<[TokenProjection; 2]> {
+        let (config, dim) = (&self.config, self.config.embed_dim);
+        if config.text_hidden > 0 {
+            return Err(crate::Error::NotGiven {
+                tower: format!("the text tower of {}", config.name),
+                what: "one matrix from its words to the common space".into(),
+                cure: "there is a hidden layer between: train heads for it".into(),
+            });
+        }
+        let one =
+            |name: &str, width: usize, bias: Option<bool>| -> crate::Result<TokenProjection> {
+                let Some(has_bias) = bias else {
+                    let same = |at: usize| if at / width == at % width { 1.0 } else { 0.0 };
+                    let weight = (0..dim * width).map(same).collect();
+                    return Ok(TokenProjection { weight, bias: vec![0.0; dim], width });
+                };
+                let find = |part: &str| {
+                    let found = (&self.source).find(&format!("heads.{name}.{part}"))?;
+                    Ok::<_, crate::Error>(found.1.into_owned())
+                };
+                let bias = if has_bias { find("bias")? } else { vec![0.0; dim] };
+                Ok(TokenProjection { weight: find("weight")?, bias, width })
+            };
+        Ok([
+            one("image_proj", self.patch_width(), config.image_proj_bias())?,
+            one("text_proj", self.word_width(), Some(config.text_proj_bias))?,
+        ])
+    }
+
     /// Values of a row that [`Self::image_tokens`] gives.
     pub fn patch_width(&self) -> usize {
         self.config.image.width
@@ -31,7 +77,7 @@ impl CpuEncoder {
         self.config.text_feature()
     }
 
-    /// Pictures of R x R with their patches.
+    /// Pictures of R x R with their features and patches.
     ///
     /// # Errors
     /// As [`crate::Encoder::forward`].
@@ -40,6 +86,7 @@ impl CpuEncoder {
         let (tower, head) = self.image_tower().map_err(failed)?;
         let wanted = Wanted { tokens: true, ..Wanted::default() };
         let pass = tower.forward_with(&pixels, None, Record::No, &wanted);
+        let features = pass.features.clone();
         let vectors = project(pass.features, images.len(), |tape, features| match head {
             Some(head) => tape.linear(features, head),
             None => features.clone(),
@@ -48,9 +95,9 @@ impl CpuEncoder {
         self.finite(&vectors, images.len(), name)?;
         let width = self.patch_width();
         let tokens = pass.tokens.unwrap_or_default();
-        // A tower of convolutions has the mean of its grid there.
+        // A tower of convolutions has the mean of its grid where others have a class token.
         let classes = usize::from(self.config.vision != Vision::Probe);
-        Ok(WithTokens { vectors, tokens: without_first(&tokens, classes, width), width })
+        Ok(WithTokens { vectors, tokens: behind(&features, &tokens, classes, width), width })
     }
 
     /// Texts with their words; of a text in several pieces the vector is not told here but by
@@ -84,13 +131,15 @@ impl CpuEncoder {
     }
 }
 
-/// Tokens without the first rows of each item.
-fn without_first(tokens: &Tokens, first: usize, width: usize) -> Tokens {
-    let mut kept = Tokens::default();
-    for span in &tokens.spans {
-        let start = kept.values.len() / width;
-        kept.values.extend_from_slice(&tokens.values[(span.start + first) * width..span.end * width]);
-        kept.spans.push(start..kept.values.len() / width);
+/// Each item's tokens without the first `classes`, behind the item's feature.
+fn behind(features: &[f32], tokens: &Tokens, classes: usize, width: usize) -> Tokens {
+    let mut all = Tokens::default();
+    for (span, feature) in tokens.spans.iter().zip(features.chunks_exact(width)) {
+        let start = all.values.len() / width;
+        all.values.extend_from_slice(feature);
+        let patches = (span.start + classes) * width..span.end * width;
+        all.values.extend_from_slice(&tokens.values[patches]);
+        all.spans.push(start..all.values.len() / width);
     }
-    kept
+    all
 }

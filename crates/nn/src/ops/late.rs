@@ -43,8 +43,7 @@ impl<'w> Tape<'w> {
         self.record(y, items, move |grad, back| {
             let (slopes, found, spans) = (&grad.values[..], &found[..], &spans[..]);
             let places = move |row: usize| {
-                let place =
-                    move |item: usize| spans[item].start + found[item][row].1 as usize;
+                let place = move |item: usize| spans[item].start + found[item][row].1 as usize;
                 (0..items).map(move |item| (slopes[row * items + item], place(item)))
             };
             if let Some(dwords) = back.slot(words.slot()) {
@@ -114,13 +113,19 @@ impl<'w> Tape<'w> {
         self.record(y, width, move |grad, back| {
             let rows = || {
                 let grads = grad.values.chunks_exact(width);
-                spans.iter().zip(grads).flat_map(|(span, grad)| span.clone().map(move |r| (r, grad)))
+                spans
+                    .iter()
+                    .zip(grads)
+                    .flat_map(|(span, grad)| span.clone().map(move |r| (r, grad)))
             };
             if let Some(dx) = back.slot(x.slot()) {
-                rows().for_each(|(r, grad)| add_scaled(&mut dx[r * width..][..width], grad, shares[r]));
+                rows().for_each(|(r, grad)| {
+                    add_scaled(&mut dx[r * width..][..width], grad, shares[r])
+                });
             }
             if let Some(dshares) = back.slot(shares.slot()) {
-                rows().for_each(|(r, grad)| dshares[r] += math::dot(&x[r * width..][..width], grad));
+                rows()
+                    .for_each(|(r, grad)| dshares[r] += math::dot(&x[r * width..][..width], grad));
             }
         })
     }

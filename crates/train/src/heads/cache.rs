@@ -57,44 +57,7 @@ pub struct TokenSet {
     pub texts: BTreeMap<String, Texts>,
 }
 
-impl TokenSet {
-    /// The pictures that `wanted` says, with the texts that describe one of them.
-    #[must_use]
-    pub fn only(&self, wanted: &dyn Fn(usize) -> bool) -> Self {
-        let kept: Vec<usize> = (0..self.images.len()).filter(|&image| wanted(image)).collect();
-        let mut places = vec![None; self.images.len()];
-        kept.iter().enumerate().for_each(|(at, &image)| places[image] = Some(at));
-        let of = |texts: &Texts| {
-            let moved = |images: &Vec<usize>| -> Vec<usize> {
-                images.iter().filter_map(|&image| places[image]).collect()
-            };
-            let truth: Vec<Vec<usize>> = texts.truth.iter().map(moved).collect();
-            let own: Vec<usize> = (0..truth.len()).filter(|&text| !truth[text].is_empty()).collect();
-            Texts {
-                items: texts.items.only(&own),
-                words: own.iter().map(|&text| texts.words[text]).collect(),
-                truth: own.iter().map(|&text| truth[text].clone()).collect(),
-            }
-        };
-        let texts = self.texts.iter().map(|(source, texts)| (source.clone(), of(texts))).collect();
-        Self { images: self.images.only(&kept), texts }
-    }
-}
-
 impl Items {
-    fn only(&self, items: &[usize]) -> Self {
-        let mut out = Self { width: self.width, ..Self::default() };
-        for &item in items {
-            let span = self.spans[item].clone();
-            out.vectors.extend_from_slice(self.vector(item));
-            out.values.extend(&self.values[span.start * self.width..span.end * self.width]);
-            let first = out.scales.len();
-            out.scales.extend(&self.scales[span]);
-            out.spans.push(first..out.scales.len());
-        }
-        out
-    }
-
     /// How many there are.
     pub fn len(&self) -> usize {
         self.spans.len()
@@ -204,7 +167,10 @@ pub fn tokens(
 ) -> Result<TokenSet> {
     std::fs::create_dir_all(cache)
         .map_err(|source| Error::Io { path: cache.to_path_buf(), source })?;
-    let images = cached(cache, "pictures", key(encoder, samples.iter().map(|s| &*s.id)), || {
+    // What a picture's tokens are.
+    let rows = std::iter::once("feature, patches");
+    let key_of_images = key(encoder, rows.chain(samples.iter().map(|s| &*s.id)));
+    let images = cached(cache, "pictures", key_of_images, || {
         let mut found = Items::default();
         for some in samples.chunks(BATCH) {
             let pictures: Vec<_> = some
@@ -218,16 +184,17 @@ pub fn tokens(
     })?;
     let mut texts = BTreeMap::new();
     for (source, list) in relation::texts(samples) {
-        let items = cached(cache, source, key(encoder, list.iter().map(|text| text.words)), || {
-            let mut found = Items::default();
-            for some in list.chunks(BATCH) {
-                let inputs = some.iter().map(|text| encoder.tokenise(text.words));
-                let inputs = inputs.collect::<tuwen_files::Result<Vec<_>>>()?;
-                found.push(&encoder.text_tokens(&inputs)?);
-                tell(source, found.len(), list.len())?;
-            }
-            Ok(found)
-        })?;
+        let items =
+            cached(cache, source, key(encoder, list.iter().map(|text| text.words)), || {
+                let mut found = Items::default();
+                for some in list.chunks(BATCH) {
+                    let inputs = some.iter().map(|text| encoder.tokenise(text.words));
+                    let inputs = inputs.collect::<tuwen_files::Result<Vec<_>>>()?;
+                    found.push(&encoder.text_tokens(&inputs)?);
+                    tell(source, found.len(), list.len())?;
+                }
+                Ok(found)
+            })?;
         let words = list.iter().map(|text| number(text.words)).collect();
         let truth = list.into_iter().map(|text| text.images).collect();
         texts.insert(source.to_owned(), Texts { items, truth, words });

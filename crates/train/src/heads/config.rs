@@ -26,9 +26,6 @@ pub struct HeadsTrainConfig {
     pub seed: u64,
     /// Values of a stored patch.
     pub dim: usize,
-    /// Share of the training pictures that nothing is learned from: they choose how much the dual encoder's cosine
-    /// counts.
-    pub held_out: f32,
     /// Which captions are learned from and measured, by their source.
     pub sources: Vec<Source>,
     /// Late interaction, and the way from the tower's patches to the stored ones.
@@ -156,7 +153,9 @@ impl HeadsTrainConfig {
         for set in config.train.iter_mut().chain([&mut config.valid]) {
             set.images = folder.join(&set.images);
             set.ids = set.ids.take().map(|ids| folder.join(ids));
-            set.captions.iter_mut().for_each(|captions| captions.file = folder.join(&captions.file));
+            set.captions
+                .iter_mut()
+                .for_each(|captions| captions.file = folder.join(&captions.file));
         }
         Ok(config)
     }
@@ -166,11 +165,7 @@ impl HeadsTrainConfig {
             true => Ok(()),
             false => Err(format!("`{name}` is {value}: give a share from 0 to below 1")),
         };
-        share("held_out", self.held_out)?;
         share("late.word_drop", self.late.word_drop)?;
-        if self.held_out == 0.0 {
-            return Err("`held_out` is 0: some pictures must choose how much the cosine counts".into());
-        }
         if self.train.is_empty() {
             return Err("there is no [[train]] set to learn from".into());
         }

@@ -121,7 +121,8 @@ impl<'d> Draw<'d> {
             self.set.images.tokens_into(image, &mut rows);
             let mut kept: Vec<usize> = (0..rows.len() / width).collect();
             if config.patches > 0 && config.patches < kept.len() {
-                rng.shuffle(&mut kept);
+                // The first row is the picture's feature.
+                rng.shuffle(&mut kept[1..]);
                 kept.truncate(config.patches);
             }
             photos.lengths.push(kept.len());
@@ -169,7 +170,8 @@ impl<'d> Draw<'d> {
             let wrong_texts = others().filter(|(_, other)| !self.is_true(*other, image));
             let wrong_texts: Vec<_> = wrong_texts.map(|o| (o.1, cosine(own, o))).collect();
             let by = Hard { count: config.negatives, scale: config.hardness };
-            let (wrong_photos, wrong_texts) = (by.draw(wrong_photos, rng), by.draw(wrong_texts, rng));
+            let (wrong_photos, wrong_texts) =
+                (by.draw(wrong_photos, rng), by.draw(wrong_texts, rng));
             if wrong_photos.len() < by.count || wrong_texts.len() < by.count {
                 continue;
             }

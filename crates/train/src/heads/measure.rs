@@ -1,5 +1,7 @@
 //! What heads make of the dual encoder's ranking.
 
+use std::collections::HashMap;
+
 use tuwen_eval::{Captioned, Ranked, Ranking, rerank};
 use tuwen_matching::{Heads, Patches};
 
@@ -9,7 +11,8 @@ use crate::Result;
 /// How many first items of a ranking the heads look at while they are trained.
 pub const FIRST: usize = 100;
 /// How much the cosine may count beside a head's score.
-const SHARES: [f32; 14] = [0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 12.0, 18.0, 27.0, 40.0, 60.0];
+const SHARES: [f32; 14] =
+    [0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 12.0, 18.0, 27.0, 40.0, 60.0];
 /// Photos that are projected at a time.
 const PHOTOS: usize = 64;
 
@@ -86,15 +89,15 @@ impl<'t> Judged<'t> {
 
     /// Recall of the dual encoder alone.
     pub fn before(&self) -> Recall {
-        recall(&self.ranked)
+        recall(&self.ranked, |_| true)
     }
 
-    /// Recall with the head's score and the cosine so many times.
-    pub fn after(&self, cosine: f32) -> Recall {
+    /// Recall with the head's score and the cosine so many times, of the texts of some pictures.
+    pub fn after(&self, cosine: f32, counts: impl Fn(usize) -> bool) -> Recall {
         let mut ranked = self.ranked.clone();
-        let at: std::collections::HashMap<usize, usize> =
+        let at: HashMap<usize, usize> =
             self.ranked.iter().enumerate().map(|(at, ranked)| (ranked.query, at)).collect();
-        rerank(&mut ranked, self.set.truth, |query, items| {
+        rerank(&mut ranked, self.set.truth, FIRST, |query, items| {
             let text = &self.set.texts[query * self.set.dim..][..self.set.dim];
             let scores = items.iter().zip(&self.scores[at[&query]]).map(|(&item, score)| {
                 let image = &self.set.images[item * self.set.dim..][..self.set.dim];
@@ -103,19 +106,32 @@ impl<'t> Judged<'t> {
             });
             scores.collect()
         });
-        recall(&ranked)
+        recall(&ranked, |query| counts(self.set.truth[query][0]))
+    }
+
+    /// Recall where each half of the pictures is measured with the share that the other half chose.
+    pub fn fairly(&self, all: &[Self]) -> Recall {
+        let halves = [0, 1].map(|half| {
+            let share = best_share(all, |image| image % 2 != half);
+            self.after(share, |image| image % 2 == half)
+        });
+        std::array::from_fn(|at| (halves[0][at] + halves[1][at]) / 2.0)
     }
 }
 
-/// How much the cosine should count: that with the best sum of R@1 over all that was judged, the least of several.
-pub fn best_share(judged: &[Judged<'_>]) -> f32 {
-    let sum = |share: f32| judged.iter().map(|judged| judged.after(share)[0]).sum::<f64>();
+/// How much the cosine should count: that with the best sum of R@1 over all that was judged, the middle of several.
+pub fn best_share(judged: &[Judged<'_>], counts: impl Fn(usize) -> bool + Copy) -> f32 {
+    let sum = |share: f32| judged.iter().map(|judged| judged.after(share, counts)[0]).sum::<f64>();
     let found = SHARES.map(|share| (share, sum(share)));
     let best = found.iter().map(|(_, sum)| *sum).fold(f64::NEG_INFINITY, f64::max);
-    found.iter().find(|(_, sum)| *sum == best).map_or(0.0, |(share, _)| *share)
+    let equal: Vec<f32> =
+        found.iter().filter(|(_, sum)| *sum == best).map(|(share, _)| *share).collect();
+    equal.get(equal.len() / 2).copied().unwrap_or(0.0)
 }
 
-fn recall(ranked: &[Ranked]) -> Recall {
-    let within = |k: usize| ranked.iter().filter(|ranked| ranked.ranks[0] <= k).count() as f64;
-    [1, 5, 10].map(|k| 100.0 * within(k) / ranked.len().max(1) as f64)
+/// R@1/5/10 of the queries that count.
+fn recall(ranked: &[Ranked], counts: impl Fn(usize) -> bool) -> Recall {
+    let own: Vec<&Ranked> = ranked.iter().filter(|ranked| counts(ranked.query)).collect();
+    let within = |k: usize| own.iter().filter(|ranked| ranked.ranks[0] <= k).count() as f64;
+    [1, 5, 10].map(|k| 100.0 * within(k) / own.len().max(1) as f64)
 }

@@ -5,6 +5,7 @@
 pub mod cache;
 mod config;
 mod draw;
+mod main_axes;
 pub mod measure;
 mod step;
 
@@ -35,8 +36,8 @@ pub const WEIGHTS_FILE: &str = "heads.safetensors";
 
 /// Steps between two lines about the loss.
 const LINE: usize = 50;
-/// One text in so many is asked while the matching head is measured, and among the pictures that are held out.
-const EVERY: usize = 5;
+/// One text in so many is asked while late interaction is measured, and while the matching head is.
+const EVERY: [usize; 2] = [5, 25];
 /// Weight of the margin beside the contrastive loss.
 const MARGIN: f32 = 1.0;
 const BETAS: [f32; 2] = [0.9, 0.98];
@@ -77,8 +78,6 @@ pub fn train_heads(config: &HeadsTrainConfig, watch: Watch<'_>) -> Result<()> {
     for set in &config.train {
         samples.extend(read_set(set)?);
     }
-    let learned: Vec<bool> =
-        samples.iter().map(|sample| share_of(&sample.id) >= config.held_out).collect();
     let valid = read_measured(&config.valid)?;
     let tokens = |name: &str, samples: Vec<Sample>| {
         let samples = first_captions(samples, config);
@@ -89,15 +88,10 @@ pub fn train_heads(config: &HeadsTrainConfig, watch: Watch<'_>) -> Result<()> {
         };
         cache::tokens(&encoder, &samples, &config.cache, &tell)
     };
-    let all = tokens("to learn from", samples)?;
-    let data = Data {
-        train: all.only(&|image| learned[image]),
-        held: all.only(&|image| !learned[image]),
-        valid: tokens("validation", valid)?,
-    };
-    drop(all);
-    if data.train.images.is_empty() || data.held.images.is_empty() {
-        return Err(Error::config(&config.out, "there are too few pictures to hold some out"));
+    let train = tokens("to learn from", samples)?;
+    let data = Data { train, valid: tokens("validation", valid)? };
+    if data.train.images.len() < 2 {
+        return Err(Error::config(&config.out, "there are too few pictures to learn from"));
     }
     let mut run = Run { config, data: &data, watch, rng: Rng::new(&[config.seed, 11]) };
     let (heads, weights) = run.all(&encoder)?;
@@ -107,7 +101,6 @@ pub fn train_heads(config: &HeadsTrainConfig, watch: Watch<'_>) -> Result<()> {
 /// The sets that a training needs.
 struct Data {
     train: TokenSet,
-    held: TokenSet,
     valid: TokenSet,
 }
 
@@ -122,9 +115,10 @@ impl Run<'_> {
     fn all(&mut self, encoder: &CpuEncoder) -> Result<(HeadsConfig, Arrays)> {
         let mut heads = self.first(encoder);
         let mut weights = self.first_weights(&heads);
+        self.from_the_towers(encoder, &heads, &mut weights)?;
         self.late(&heads, &mut weights)?;
         weights = rounded(weights);
-        let share = self.judge(&heads, &weights, Which::Late, 1)?;
+        let share = self.judge(&heads, &weights, Which::Late)?;
         heads.late = heads.late.map(|late| Late { cosine: share, ..late });
         let Some(itm) = &self.config.itm else { return Ok((heads, weights)) };
         let ItmConfig { width, layers, heads: count, mlp, words, .. } = *itm;
@@ -135,7 +129,7 @@ impl Run<'_> {
         }
         self.itm(itm, &heads, &mut weights)?;
         weights = rounded(weights);
-        let share = self.judge(&heads, &weights, Which::Itm, EVERY)?;
+        let share = self.judge(&heads, &weights, Which::Itm)?;
         heads.itm = heads.itm.map(|itm| Itm { cosine: share, ..itm });
         Ok((heads, weights))
     }
@@ -169,6 +163,35 @@ impl Run<'_> {
             }
         }
         weights
+    }
+
+    /// Lets tokens begin where the dual encoder's own projections put them, cut to the axes that its vectors lie along:
+    /// a text's vector is the mean of its words', so that these know already where they belong.
+    fn from_the_towers(
+        &self,
+        encoder: &CpuEncoder,
+        heads: &HeadsConfig,
+        weights: &mut Arrays,
+    ) -> Result<()> {
+        let Ok(projections) = encoder.token_projections() else { return Ok(()) };
+        if heads.dim > encoder.dim() {
+            return Ok(());
+        }
+        let texts = self.data.train.texts.values().map(|texts| &texts.items.vectors[..]);
+        let sets: Vec<&[f32]> =
+            [&self.data.train.images.vectors[..]].into_iter().chain(texts).collect();
+        let axes = main_axes::of(&sets, encoder.dim(), heads.dim);
+        for (side, own) in ["patch", "word"].into_iter().zip(&projections) {
+            let statistic = |part: &str| weights.0[&format!("{side}.{part}")].data.clone();
+            let (mean, deviation) = (statistic("mean"), statistic("deviation"));
+            let (matrix, bias) = main_axes::seen_along(&axes, own, &mean, &deviation);
+            for (part, values) in [("weight", matrix), ("bias", bias)] {
+                if let Some(array) = weights.0.get_mut(&format!("{side}.proj.{part}")) {
+                    array.data = values;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn late(&mut self, heads: &HeadsConfig, weights: &mut Arrays) -> Result<()> {
@@ -239,33 +262,24 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Chooses on the pictures that are held out how much the cosine counts, and says what comes of it on the others.
-    fn judge(
-        &self,
-        heads: &HeadsConfig,
-        weights: &Arrays,
-        which: Which,
-        step: usize,
-    ) -> Result<f32> {
-        let heads = Heads::new(heads.clone(), weights)?;
-        let held = stored(&heads, &self.data.held.images)?;
-        let of_held: Vec<Judged<'_>> = self
-            .data
-            .held
-            .texts
-            .keys()
-            .map(|source| Judged::new(&heads, which, &self.data.held, source, &held, EVERY))
-            .collect();
-        let share = best_share(&of_held);
-        let valid = stored(&heads, &self.data.valid.images)?;
-        for source in self.data.valid.texts.keys() {
-            let judged = Judged::new(&heads, which, &self.data.valid, source, &valid, step);
-            let name = if which == Which::Late { "late interaction" } else { "matching" };
-            for share in [0.0, share] {
-                let (before, after) = (judged.before(), judged.after(share));
-                let event = HeadsEvent::Measured(name, source.clone(), before, after, share);
-                (self.watch.tell)(event);
-            }
+    /// Chooses how much the cosine counts, and says what comes of it. The towers know the pictures that they learned
+    /// from so well that there the head would count for nothing: the validation pictures choose, half of them for the
+    /// other half where they are measured, and all of them for the heads that are written.
+    fn judge(&self, heads: &HeadsConfig, weights: &Arrays, which: Which) -> Result<f32> {
+        let (heads, valid) = (Heads::new(heads.clone(), weights)?, &self.data.valid);
+        let photos = stored(&heads, &valid.images)?;
+        let every = EVERY[usize::from(which == Which::Itm)];
+        let judge = |source: &String| Judged::new(&heads, which, valid, source, &photos, every);
+        let judged: Vec<Judged<'_>> = valid.texts.keys().map(judge).collect();
+        let share = best_share(&judged, |_| true);
+        let name = if which == Which::Late { "late interaction" } else { "matching" };
+        for (source, own) in valid.texts.keys().zip(&judged) {
+            let before = own.before();
+            let tell = |after, share| {
+                (self.watch.tell)(HeadsEvent::Measured(name, source.clone(), before, after, share));
+            };
+            tell(own.after(0.0, |_| true), 0.0);
+            tell(own.fairly(&judged), share);
         }
         Ok(share)
     }
@@ -273,13 +287,6 @@ impl Run<'_> {
 
 fn is_statistic(name: &str) -> bool {
     name.ends_with(".mean") || name.ends_with(".deviation")
-}
-
-/// Where a picture's name lies between 0 and 1.
-fn share_of(id: &str) -> f32 {
-    let hash = blake3::hash(id.as_bytes());
-    let first = hash.as_bytes().first_chunk().expect("32 bytes");
-    u32::from_le_bytes(*first) as f32 / u32::MAX as f32
 }
 
 /// Pictures with the captions that are used: the first of each wanted source.

@@ -260,7 +260,7 @@ impl Config {
             Some("window") => LongText::Window,
             _ => LongText::Cut,
         };
-        let options = Options { model: self.model.clone(), long_text };
+        let options = Options { model: self.model.clone(), long_text, heads: None };
         let one = |given: &PathBuf| Source { options: options.clone(), ..source(given) };
         self.gallery.iter().map(one).collect()
     }
