@@ -1,4 +1,4 @@
-//! What a query pays for looking twice at 100 photos, each of 196 patches of 64 values, with 12 words: late
+//! What a query pays for looking twice at 100 photos, each of 197 rows of 64 values, with 12 words: late
 //! interaction, and the matching head as `configs/train` has it.
 //!
 //!     cargo bench --bench max_sim
@@ -15,7 +15,7 @@ fn main() {
     let config = HeadsConfig {
         name: "bench".into(),
         model: "bench".into(),
-        patches: 196,
+        patches: 197,
         patch_width: 192,
         word_width: 448,
         dim: 64,
@@ -30,9 +30,9 @@ fn main() {
     let weights = first_values(&config, &mut number);
     let heads = Heads::new(config, &weights).expect("weights that fit");
     let mut rows = |len: usize| -> Vec<f32> { (0..len).map(|_| number()).collect() };
-    let towers: Vec<Vec<f32>> = (0..PHOTOS).map(|_| rows(196 * 192)).collect();
+    let towers: Vec<Vec<f32>> = (0..PHOTOS).map(|_| rows(197 * 192)).collect();
     let towers: Vec<&[f32]> = towers.iter().map(Vec::as_slice).collect();
-    let photos = heads.store(&towers).expect("photos of 196 patches");
+    let photos = heads.store(&towers).expect("photos of 197 rows");
     let photos: Vec<&Patches> = photos.iter().collect();
     let question = heads.question(&rows(WORDS * 448));
     let timed = |name: &str, run: &dyn Fn() -> Vec<f32>| {

@@ -52,7 +52,8 @@ fn hits_come_in_the_engines_order_and_say_where_they_were() {
 
 #[test]
 fn what_cannot_be_looked_at_again_is_refused_by_name_or_said() {
-    let server = Home::new(&PICTURES[..2]).server();
+    let home = Home::new(&PICTURES[..2]);
+    let server = home.server();
     for (more, says) in [
         (json!({ "rerank": "best" }), "`best`"),
         (json!({ "rerank": "late:0" }), "late:0"),
