@@ -11,6 +11,7 @@ use tuwen_index::{Gallery, Modality};
 use tuwen_retrieve::{Engine, Options, Search};
 
 use crate::query::{TextArgs, Usage, note_model};
+use crate::rerank::sender;
 use crate::terminal::note;
 use crate::words::counted;
 
@@ -65,11 +66,18 @@ impl Place {
     }
 }
 
-/// Opens a gallery with its model, or with the one the user names, which must be the same.
-pub fn open(folder: &Path, model: Option<&str>, text: &TextArgs) -> Result<Engine> {
+/// Opens a gallery with its model, or with the one the user names, which must be the same; with the folder of the heads
+/// that rerank, where one is named.
+pub fn open(
+    folder: &Path,
+    model: Option<&str>,
+    text: &TextArgs,
+    heads: Option<PathBuf>,
+) -> Result<Engine> {
     let model = model.map(str::to_owned);
-    let options = Options { model, long_text: text.long_text(), products: text.products() };
-    let engine = Engine::open(folder, &options)?;
+    let (long_text, products) = (text.long_text(), text.products());
+    let options = Options { model, long_text, products, heads };
+    let engine = Engine::open(folder, &options)?.sending(sender());
     note_model(engine.encoder().name(), engine.encoder());
     Ok(engine)
 }

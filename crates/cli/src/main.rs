@@ -17,6 +17,7 @@ mod output;
 mod page;
 mod progress;
 mod query;
+mod rerank;
 mod stop;
 mod terminal;
 mod translator;
@@ -56,6 +57,7 @@ enum Command {
     Score(cmd::score::Args),
     Taidi(cmd::taidi::Args),
     Train(cmd::train::Args),
+    Heads(cmd::heads::Args),
     Runs(cmd::runs::Args),
     Model(cmd::model::Args),
     Completions(cmd::completions::Args),
@@ -108,6 +110,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Score(args) => cmd::score::run(&args),
         Command::Taidi(args) => cmd::taidi::run(&args),
         Command::Train(args) => cmd::train::run(&args),
+        Command::Heads(args) => cmd::heads::run(&args),
         Command::Runs(args) => cmd::runs::run(&args),
         Command::Model(args) => cmd::model::run(&args),
         Command::Completions(args) => cmd::completions::run::<Cli>(&args),

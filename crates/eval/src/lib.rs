@@ -21,7 +21,9 @@ pub mod fuse;
 mod metrics;
 mod ranks;
 mod recall;
+mod rerank;
 
 pub use metrics::{Ask, CUTOFFS, Direction, MAP_CUTOFF};
 pub use ranks::{Ranked, Ranking, Ties, rank, rank_all, top};
 pub use recall::{Captioned, Classified, Report, by_class, evaluate};
+pub use rerank::rerank;

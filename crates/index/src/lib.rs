@@ -50,11 +50,13 @@ pub mod fuse;
 mod gallery;
 mod item;
 mod schema;
+pub mod tokens;
 pub mod topk;
 mod vectors;
 
 pub use error::{Error, Result};
 pub use gallery::Gallery;
 pub use item::{Item, Modality, ModelId, NewItem};
+pub use tokens::TokenStore;
 pub use topk::{Hit, TopK};
 pub use vectors::{IdSet, Vectors, Work};

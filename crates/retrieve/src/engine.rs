@@ -8,13 +8,18 @@ use serde::Serialize;
 use tuwen_encode::CpuEncoder;
 use tuwen_index::filter::{Filter, Items};
 use tuwen_index::fulltext::Match;
-use tuwen_index::{Gallery, Hit as Scored, IdSet, Modality, Vectors};
+use tuwen_index::{Gallery, Hit as Scored, IdSet, Modality, TokenStore, Vectors};
+use tuwen_matching::Heads;
 
 use tuwen_text::for_phrase;
 
 use crate::model::{as_made, model_id, open_model};
 use crate::origin::path_of;
 use crate::query::{Embedded, Query, Remark};
+use crate::rerank::{
+    Again, Asked, By, Candidate, Endpoint, How, Moved, Reranker, Send, Stage, Together,
+    TokenReranker, Which, check_modality, heads_of, reorder,
+};
 use crate::words::{Wanted, Words};
 use crate::{Error, FileName, LongText, Products, Result};
 
@@ -31,6 +36,8 @@ pub struct Options {
     pub long_text: LongText,
     /// What is multiplied: of the same weights, whose vectors are nearly the same, so that a gallery takes any.
     pub products: Products,
+    /// The folder of the heads that rerank; the model's own where none is named.
+    pub heads: Option<PathBuf>,
 }
 
 /// An item that was found.
@@ -38,7 +45,7 @@ pub struct Options {
 pub struct Hit {
     /// 1 is the best.
     pub rank: usize,
-    /// Cosine similarity, or the fused score; nothing where there was no query.
+    /// Cosine similarity, the fused score, or that of who looked last; nothing where there was no query.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub score: Option<f32>,
     /// Number of the item in the gallery.
@@ -52,6 +59,9 @@ pub struct Hit {
     /// The words of a text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// Where it was before somebody looked again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reranked: Option<Moved>,
 }
 
 /// What is searched among, and how.
@@ -67,12 +77,15 @@ pub struct Search {
     pub words: Words,
     /// Only items that have each of these as it stands.
     pub phrases: Vec<String>,
+    /// Who looks again at the first items, one after the other.
+    pub rerank: Vec<Stage>,
 }
 
 impl Search {
     /// The `k` best of all items of a modality.
     pub fn all(modality: Modality, k: usize) -> Self {
-        Self { modality, k, filter: None, words: Words::Ignored, phrases: Vec::new() }
+        let (filter, words) = (None, Words::Ignored);
+        Self { modality, k, filter, words, phrases: Vec::new(), rerank: Vec::new() }
     }
 }
 
@@ -101,6 +114,11 @@ pub struct Engine {
     encoder: Arc<CpuEncoder>,
     images: OnceLock<Vectors>,
     texts: OnceLock<Vectors>,
+    /// The folder of the heads, where one was named.
+    heads_folder: Option<PathBuf>,
+    heads: OnceLock<Arc<Heads<'static>>>,
+    tokens: OnceLock<Arc<TokenStore>>,
+    send: Option<Arc<Send>>,
 }
 
 impl Engine {
@@ -115,7 +133,7 @@ impl Engine {
         let encoder =
             as_made(folder, &made, open_model(name, options.long_text, options.products)?)?;
         gallery.check_model(&model_id(name, &encoder)?)?;
-        Self::of(gallery, encoder)
+        Ok(Self { heads_folder: options.heads.clone(), ..Self::of(gallery, encoder)? })
     }
 
     /// A gallery whose model is at hand, possibly that of other galleries as well. It stays as it is now, whatever
@@ -127,7 +145,16 @@ impl Engine {
         gallery.hold()?;
         let (images, texts) = (OnceLock::new(), OnceLock::new());
         let folder = gallery.folder().to_path_buf();
-        Ok(Self { folder, gallery: Mutex::new(gallery), encoder: encoder.into(), images, texts })
+        let (heads, tokens, encoder) = (OnceLock::new(), OnceLock::new(), encoder.into());
+        let gallery = Mutex::new(gallery);
+        let (heads_folder, send) = (None, None);
+        Ok(Self { folder, gallery, encoder, images, texts, heads_folder, heads, tokens, send })
+    }
+
+    /// The same with a way to send requests to rerankers at addresses.
+    #[must_use]
+    pub fn sending(self, send: Arc<Send>) -> Self {
+        Self { send: Some(send), ..self }
     }
 
     /// Where the gallery is.
@@ -176,8 +203,15 @@ impl Engine {
             let listed = self.list(search)?;
             return Ok(Found { hits: self.hits(&listed.items)?, remarks: Vec::new() });
         };
-        let Embedded { vector, remarks } = self.embed(query)?;
-        Ok(Found { hits: self.find(&vector, query.wanted_words(), search)?, remarks })
+        let Embedded { vector, mut remarks } = self.embed(query)?;
+        let words = query.wanted_words();
+        if search.rerank.is_empty() {
+            return Ok(Found { hits: self.find(&vector, words, search)?, remarks });
+        }
+        let ranked = self.rank_to_look(&vector, words, search)?;
+        let (again, said) = self.look_again(&ranked, words, &vector, search)?;
+        remarks.extend(said.into_iter().map(Remark::Rerank));
+        Ok(Found { hits: self.hits_again(&again[..again.len().min(search.k)])?, remarks })
     }
 
     /// The best items for a query's vector (D), and its words where these count.
@@ -226,6 +260,118 @@ impl Engine {
         let total = among.map_or_else(|| self.len(modality), |items| Ok(items.len() as usize))?;
         let items = scored.into_iter().map(|hit| (hit.id as i64, Some(hit.score))).collect();
         Ok(Ranked { items, total })
+    }
+
+    /// As [`Self::rank`], with all that is looked at again.
+    fn rank_to_look(&self, vector: &[f32], words: Option<&str>, search: &Search) -> Result<Ranked> {
+        let first = search.rerank.iter().map(|stage| stage.first).max().unwrap_or(0);
+        self.rank(vector, words, &Search { k: search.k.max(first), ..search.clone() })
+    }
+
+    /// What [`Search::rerank`] makes of ranked items, and what a user should know of it.
+    ///
+    /// # Errors
+    /// There are no words to ask with, what is looked at cannot be read, or who is asked does not answer.
+    pub fn look_again(
+        &self,
+        ranked: &Ranked,
+        words: Option<&str>,
+        vector: &[f32],
+        search: &Search,
+    ) -> Result<(Vec<Again>, Vec<String>)> {
+        check_modality(search.modality)?;
+        let Some(words) = words.filter(|words| !words.trim().is_empty()) else {
+            let what = "there are no words in the query to look again with: give some, or leave `rerank` away";
+            return Err(Error::Usage(what.into()));
+        };
+        let asked = Asked { words, vector };
+        let item = |&(id, score): &(i64, Option<f32>)| Again {
+            id,
+            score: score.unwrap_or_default(),
+            moved: None,
+        };
+        let mut items: Vec<Again> = ranked.items.iter().map(item).collect();
+        let mut said = Vec::new();
+        for stage in &search.rerank {
+            let reranker = self.reranker(stage)?;
+            let candidates = self.candidates(&mut items, stage.first, vector)?;
+            let scores = reranker.score(asked, &candidates)?;
+            items = reorder(&items, &scores, &reranker.name());
+            said.extend(scores.remarks);
+        }
+        Ok((items, said))
+    }
+
+    /// The first items as rerankers see them; those that another program has removed meanwhile leave the list.
+    fn candidates(
+        &self,
+        items: &mut Vec<Again>,
+        first: usize,
+        vector: &[f32],
+    ) -> Result<Vec<Candidate>> {
+        let gallery = self.gallery();
+        let (mut found, mut gone) = (Vec::new(), Vec::new());
+        for again in items.iter().take(first) {
+            let Some(item) = gallery.item(again.id)? else {
+                gone.push(again.id);
+                continue;
+            };
+            let captions =
+                gallery.captions_of(item.id)?.into_iter().filter_map(|c| c.text).collect();
+            let own = gallery.vector(item.id)?;
+            let cosine = own.iter().zip(vector).map(|(a, b)| a * b).sum();
+            found.push(Candidate { item, captions, cosine });
+        }
+        items.retain(|again| !gone.contains(&again.id));
+        Ok(found)
+    }
+
+    /// Who looks again at a stage.
+    fn reranker(&self, stage: &Stage) -> Result<Box<dyn Reranker>> {
+        let head = |which| -> Result<Box<dyn Reranker>> {
+            let (heads, store) = (self.heads()?, self.tokens()?);
+            let encoder = Arc::clone(&self.encoder);
+            Ok(Box::new(TokenReranker::new(encoder, heads, store, which)?))
+        };
+        match &stage.by {
+            By::Late => head(Which::Late),
+            By::Itm => head(Which::Itm),
+            By::Both => {
+                let members = vec![(head(Which::Late)?, 1.0), (head(Which::Itm)?, 1.0)];
+                Ok(Box::new(Together { members, how: How::ZScore }))
+            }
+            By::Endpoint(url) => {
+                let Some(send) = self.send.clone() else {
+                    let what = format!("{url}: rerankers at addresses are not allowed here");
+                    return Err(Error::Usage(what));
+                };
+                Ok(Box::new(Endpoint::new(url, None, Box::new(move |url, body| send(url, body)))))
+            }
+        }
+    }
+
+    /// The heads that look again.
+    ///
+    /// # Errors
+    /// Heads of another model, or files that do not fit.
+    pub fn heads(&self) -> Result<Arc<Heads<'static>>> {
+        if self.heads.get().is_none() {
+            let model = self.gallery().model()?.name;
+            let found = heads_of(&self.encoder, &model, self.heads_folder.as_deref())?;
+            let _ = self.heads.set(Arc::new(found));
+        }
+        Ok(Arc::clone(self.heads.get().expect("just set")))
+    }
+
+    /// The tokens that the gallery keeps for them.
+    fn tokens(&self) -> Result<Arc<TokenStore>> {
+        if self.tokens.get().is_none() {
+            let heads = self.heads()?;
+            let len = heads.config().bytes();
+            let found = TokenStore::open(&self.folder, heads.fingerprint(), len)?;
+            let _ = self.tokens.set(Arc::new(found));
+        }
+        Ok(Arc::clone(self.tokens.get().expect("just set")))
     }
 
     fn by_vector(
@@ -281,8 +427,19 @@ impl Engine {
     }
 
     fn hits(&self, ranked: &[(i64, Option<f32>)]) -> Result<Vec<Hit>> {
+        self.hits_of(ranked.iter().map(|&(id, score)| (id, score, None)))
+    }
+
+    fn hits_again(&self, items: &[Again]) -> Result<Vec<Hit>> {
+        self.hits_of(items.iter().map(|again| (again.id, Some(again.score), again.moved.clone())))
+    }
+
+    fn hits_of(
+        &self,
+        items: impl Iterator<Item = (i64, Option<f32>, Option<Moved>)>,
+    ) -> Result<Vec<Hit>> {
         let (gallery, mut hits) = (self.gallery(), Vec::new());
-        for &(id, score) in ranked {
+        for (id, score, reranked) in items {
             // Another program may have removed it meanwhile.
             let Some(item) = gallery.item(id)? else { continue };
             hits.push(Hit {
@@ -293,6 +450,7 @@ impl Engine {
                 modality: item.modality,
                 file: path_of(&item.origin).as_path().into(),
                 text: item.text,
+                reranked,
             });
         }
         Ok(hits)

@@ -42,6 +42,17 @@ pub enum Error {
     /// A model's files.
     #[error(transparent)]
     Encode(#[from] tuwen_encode::Error),
+    /// Heads, or what they were handed.
+    #[error(transparent)]
+    Heads(#[from] tuwen_matching::Error),
+    /// Whoever was asked to look again.
+    #[error("the reranker {url}: {what}")]
+    Reranker {
+        /// Its address.
+        url: String,
+        /// What went wrong.
+        what: String,
+    },
     /// A model's name.
     #[error(transparent)]
     Hub(#[from] tuwen_hub::Error),

@@ -39,6 +39,7 @@ mod model;
 mod origin;
 mod picture;
 pub mod query;
+pub mod rerank;
 mod spelling;
 pub mod walk;
 mod words;

@@ -46,6 +46,8 @@ pub enum Remark {
     },
     /// These words have full-width letters, which this model reads as others than the plain ones.
     Width(String),
+    /// What who looked again has to say.
+    Rerank(String),
 }
 
 impl Display for Remark {
@@ -61,6 +63,7 @@ impl Display for Remark {
             Self::Unknown { words, unknown, all } => {
                 write!(out, "{unknown} of {all} tokens of «{words}» are unknown to the model")
             }
+            Self::Rerank(said) => out.write_str(said),
             Self::Width(words) => write!(
                 out,
                 "«{words}» has full-width letters or digits, which this model reads as others than the \

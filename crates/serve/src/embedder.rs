@@ -149,6 +149,7 @@ impl Embedder {
     fn keep(&self, key: Key, embedded: &Arc<Embedded>) {
         let words = |remark: &Remark| match remark {
             Remark::Unknown { words, .. } | Remark::Width(words) => words.len(),
+            Remark::Rerank(said) => said.len(),
             Remark::Lost(_) => 0,
         };
         let own = 4 * embedded.vector.len() + embedded.remarks.iter().map(words).sum::<usize>();

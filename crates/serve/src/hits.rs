@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tuwen_index::{Gallery, IdSet, Item, Modality};
+use tuwen_retrieve::rerank::Moved;
 use tuwen_retrieve::{Calibration, FileName, Verdict, path_of};
 
 use crate::openapi::{File, Kind};
@@ -37,9 +38,12 @@ pub(crate) struct Hit<'a> {
     id: i64,
     #[schemars(with = "Kind")]
     kind: Modality,
-    /// The cosine with the query.
+    /// The cosine with the query, or what the last who looked again said.
     #[serde(skip_serializing_if = "Option::is_none")]
     score: Option<f32>,
+    /// Where it was before somebody looked again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reranked: Option<Reranked<'a>>,
     /// How probable it is that it shows what the words say.
     #[serde(skip_serializing_if = "Option::is_none")]
     probability: Option<f32>,
@@ -63,6 +67,18 @@ pub(crate) struct Hit<'a> {
     /// Hits behind it that are nearly the same.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     duplicates: &'a [Brief],
+}
+
+/// That somebody looked again at a hit.
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Reranked")]
+pub(crate) struct Reranked<'a> {
+    /// Who: `late`, `itm` or both.
+    by: &'a str,
+    /// Its rank before, from 1.
+    from: usize,
+    /// Its score before.
+    score_before: f32,
 }
 
 /// An item in few words.
@@ -118,6 +134,8 @@ pub(crate) struct Listing<'a> {
     pub ranked: &'a [(i64, Option<f32>)],
     /// What is nearly the same as a hit.
     pub folded: &'a HashMap<i64, Vec<i64>>,
+    /// Where hits were before somebody looked again.
+    pub moved: &'a HashMap<i64, Moved>,
     /// Hits before them.
     pub offset: usize,
     /// The query's vector, (D).
@@ -145,14 +163,23 @@ pub(crate) fn page(
         let (width, height) = size_of(item);
         let file = FileName::from(path_of(&item.origin).as_path());
         let caption = captions.get(&item.id).and_then(|&at| own.get(at));
+        let moved = listing.moved.get(&item.id);
+        let reranked = moved.map(|Moved { by, from, score_before }| Reranked {
+            by,
+            from: *from,
+            score_before: *score_before,
+        });
+        let before = moved.map_or(*score, |moved| Some(moved.score_before));
         let hit = Hit {
             rank: listing.offset + at + 1,
             id: item.id,
             kind: item.modality,
-            score: score.map(cosine),
+            // What a head adds to a cosine may be beyond 1.
+            score: if moved.is_some() { *score } else { score.map(cosine) },
+            reranked,
             probability: listing
                 .calibration
-                .zip(*score)
+                .zip(before)
                 .map(|(known, score)| (known.probability(score) * 1000.0).round() / 1000.0),
             name: file.last(),
             file: &file,

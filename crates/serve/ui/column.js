@@ -24,6 +24,7 @@ function question(state, gallery) {
 		like: state.like ?? undefined,
 		image_weight: isMixed(state) ? state.weight : undefined,
 		words: state.words,
+		rerank: looksAgain(state) ? "late:100" : undefined,
 		// What is folded into another hit has no place to compare.
 		fold: (!state.versus && state.fold === "on" && !$("#folding").hidden) || undefined,
 		// By date, the server has to know what is good enough to be listed at all.
@@ -31,7 +32,13 @@ function question(state, gallery) {
 	};
 }
 
-const best = (answer) => answer.hits.reduce((most, hit) => Math.max(most, hit.score ?? 0), 0);
+/// Words look at pictures again, whatever else is asked; not in the order of dates.
+const looksAgain = ({ again, q, kind, sort }) => again === "on" && q.trim() && kind === "image" && sort !== "date";
+
+/// A hit's cosine: what was looked at again has another score, which no threshold knows.
+const cosine = (hit) => hit.reranked?.score_before ?? hit.score;
+
+const best = (answer) => answer.hits.reduce((most, hit) => Math.max(most, cosine(hit) ?? 0), 0);
 
 /// `opened(hit)` are the changes of the state that open a hit; `shown(told)` is called after an answer is shown.
 export function createColumn(name, { opened, open, leave, failed, shown, marks }) {
@@ -63,9 +70,10 @@ export function createColumn(name, { opened, open, leave, failed, shown, marks }
 		notices(answer, state);
 		list.ariaLabel = t("Results");
 		const isScored = min > 0 && answer.hits[0]?.score !== undefined;
-		const hits = isScored ? answer.hits.filter(({ score }) => score >= min) : answer.hits;
+		const hits = isScored ? answer.hits.filter((hit) => cosine(hit) >= min) : answer.hits;
 		// In the order of scores nothing that is still to come can reach it.
-		const done = answer.done || (isScored && state.sort === "relevance" && hits.length < answer.hits.length);
+		const isOrdered = state.sort === "relevance" && !answer.hits[0]?.reranked;
+		const done = answer.done || (isScored && isOrdered && hits.length < answer.hits.length);
 		grid.show(hits, done, how === "more");
 		nothing(state, hits.length === 0 && done, answer);
 		const n = count(hits.length) + (done ? "" : "+");

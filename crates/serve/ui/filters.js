@@ -90,6 +90,7 @@ export function createFilters(known) {
 	}
 
 	on("#words", "change", (event) => change({ words: event.target.checked ? "fuse" : "off" }));
+	on("#again", "change", (event) => change({ again: event.target.checked ? "on" : "off" }));
 	on("#fold", "change", (event) => change({ fold: event.target.checked ? "on" : "off" }));
 
 	return {
@@ -99,6 +100,7 @@ export function createFilters(known) {
 			isOpen = open;
 			$("#words").checked = state.words === "fuse";
 			$("#fold").checked = state.fold === "on";
+			$("#again").checked = state.again === "on";
 			if (gallery !== state.gallery) load();
 			else if (isOpen && drawn !== counted()) refresh();
 		},

@@ -4,11 +4,18 @@
 import { $, el, on } from "./dom.js";
 import { percent, t } from "./i18n.js";
 
+/// By how many places a hit that was looked at again has moved.
+const moved = ({ rank, reranked }) => {
+	const up = reranked ? reranked.from - rank : 0;
+	return up ? (up > 0 ? `↑${up}` : `↓${-up}`) : reranked ? "＝" : "";
+};
+
 /// Width by height of a hit's tile; a caption's picture is cut. Extreme panoramas are too, or they would be threads.
 const ratioOf = ({ width, height }) => Math.min(2.6, Math.max(0.5, width / height || 1.3));
 
 /// What is known of how well a hit fits.
-export const scores = ({ score, probability }) => [score?.toFixed(3), probability !== undefined && percent(probability)].filter(Boolean);
+export const scores = (hit) =>
+	[hit.score?.toFixed(3), hit.probability !== undefined && percent(hit.probability), moved(hit)].filter(Boolean);
 
 /// The words of the query that a hit has; of a picture without captions what is said of the one that is most like it.
 export const because = ({ why = {} }) =>
@@ -38,6 +45,7 @@ export function createGrid(root, { open, more, leave, address, marks }) {
 		link.tabIndex = index === focused ? 0 : -1;
 		$(".caption", tile).textContent = hit.text ?? hit.caption ?? hit.name;
 		$(".score", tile).textContent = scores(hit).join(" · ");
+		$(".score", tile).title = hit.reranked ? t("was at {rank} before it was looked at again", { rank: hit.reranked.from }) : "";
 		$(".why", tile).textContent = because(hit).join(" · ");
 		copies.textContent = hit.duplicates?.length ? `+${hit.duplicates.length}` : "";
 		copies.title = t("Near-duplicates");

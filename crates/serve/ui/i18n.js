@@ -61,6 +61,8 @@ only here|仅此处
 the same picture in the other gallery|另一图库中的同一张图片
 Keys and query language|快捷键与查询语法
 Wording counts too|同时考虑字面
+Look again at the first hits|重新细看靠前的结果
+was at {rank} before it was looked at again|细看之前排在第 {rank} 位
 The server is busy|服务器繁忙
 Forget recent searches|清除搜索记录
 The server cannot do this|服务器无法完成

@@ -17,6 +17,7 @@ const PLAIN = {
 	sort: one("relevance", "date"),
 	min: share(0), // the threshold of scores
 	words: one("off", "fuse"), // whether wording counts too
+	again: one("off", "on"), // whether the first hits are looked at again
 	fold: one("on", "off"), // near-duplicates into one
 	gallery: text,
 	versus: text, // a gallery to compare with

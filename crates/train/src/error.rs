@@ -11,6 +11,9 @@ pub enum Error {
     /// A model or its weights.
     #[error(transparent)]
     Model(#[from] tuwen_encode::Error),
+    /// Heads, or what they were handed.
+    #[error(transparent)]
+    Heads(#[from] tuwen_matching::Error),
     /// A model by its name.
     #[error(transparent)]
     Hub(#[from] tuwen_hub::Error),

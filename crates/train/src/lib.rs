@@ -22,6 +22,7 @@ pub mod error;
 mod event;
 mod extras;
 mod frozen;
+pub mod heads;
 mod history;
 mod knowledge;
 mod mix;

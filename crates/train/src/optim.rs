@@ -96,20 +96,29 @@ pub(crate) fn clip(grads: &mut Arrays, largest: f32) -> f32 {
     norm
 }
 
+/// How much of what was stays at each step.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Decays {
+    /// Of the mean gradient and the mean squared gradient.
+    pub(crate) betas: [f32; 2],
+    /// Of the moving average of the weights.
+    pub(crate) ema: f32,
+}
+
 /// One step of AdamW and of the moving average. Weights without a gradient stay.
 pub(crate) fn update(
     state: &mut State,
     grads: &Arrays,
-    optim: &OptimConfig,
+    decays: Decays,
     groups: &HashMap<String, Group>,
     factor: f32,
 ) {
     state.step += 1;
-    let [beta1, beta2] = optim.betas;
+    let [beta1, beta2] = decays.betas;
     let correct1 = 1.0 - f64::from(beta1).powi(state.step as i32);
     let correct2 = 1.0 - f64::from(beta2).powi(state.step as i32);
     // Early on the average would remember the random start.
-    let ema = optim.ema.min((1 + state.step) as f32 / (10 + state.step) as f32);
+    let ema = decays.ema.min((1 + state.step) as f32 / (10 + state.step) as f32);
     for (name, weight) in &mut state.weights.0 {
         let Some(grad) = grads.0.get(name) else { continue };
         let Some(&Group { lr, decay }) = groups.get(name) else { continue };

@@ -19,7 +19,7 @@ use crate::event::{Event, Options};
 use crate::extras::{About, Extras};
 use crate::frozen::Watch;
 use crate::knowledge::{Head, KNOWLEDGE};
-use crate::optim::{self, State};
+use crate::optim::{self, Decays, State};
 use crate::partition::Partition;
 use crate::start::{data_hash, first_weights, read_data};
 use crate::step::gradients;
@@ -234,7 +234,8 @@ impl Run<'_> {
             return Err(Error::NotFinite { what });
         }
         let factor = optim::schedule(state.step, self.steps, config.optim.warmup);
-        optim::update(state, &grads, &config.optim, self.partition.groups(), factor);
+        let decays = Decays { betas: config.optim.betas, ema: config.optim.ema };
+        optim::update(state, &grads, decays, self.partition.groups(), factor);
         let scale = match state.weights.0.get_mut("heads.logit_scale") {
             Some(scale) => {
                 if config.loss.kind != LossKind::Sigmoid {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use tuwen_train::TrainConfig;
+use tuwen_train::heads::HeadsTrainConfig;
 
 #[test]
 fn every_committed_configuration_is_read() {
@@ -18,4 +19,32 @@ fn every_committed_configuration_is_read() {
         }
     }
     assert!(read >= 8, "{read}");
+}
+
+#[test]
+fn every_committed_configuration_of_heads_is_read_and_nonsense_is_named() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs/train/heads");
+    let mut read = 0;
+    for entry in std::fs::read_dir(&folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        HeadsTrainConfig::load(&path).unwrap_or_else(|error| panic!("{error}"));
+        read += 1;
+    }
+    assert!(read >= 1, "{read}");
+    let good = std::fs::read_to_string(folder.join("tuwen-small.toml")).expect("a file");
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    for (from, to, says) in [
+        ("name =", "nome =", "nome"),
+        ("negatives = 3", "negatives = 0", "itm.negatives"),
+        ("negatives = 3", "negatives = 400", "itm.negatives"),
+        ("word_drop = 0.1", "word_drop = 1.0", "word_drop"),
+        ("share = 0.5", "share = -1.0", "sources"),
+        ("lr = ", "lr = -", "lr"),
+        ("steps = ", "steps = 0 # ", "0 steps"),
+    ] {
+        assert!(good.contains(from), "{from}");
+        std::fs::write(file.path(), good.replace(from, to)).expect("written");
+        let error = HeadsTrainConfig::load(file.path()).expect_err(to).to_string();
+        assert!(error.contains(says), "{to}: {error}");
+    }
 }

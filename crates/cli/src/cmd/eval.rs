@@ -1,5 +1,6 @@
 //! `tuwen eval`
 
+mod again;
 mod captions;
 mod ensemble;
 mod report;
@@ -16,10 +17,12 @@ use tuwen_files::encoding::{Encoding, TextFile};
 use tuwen_sets::import::{self, CaptionFile, DataSet, Format, Part, Source};
 use tuwen_sets::{Sample, relation};
 
+use self::again::Again;
 use super::by_name;
 use crate::number;
 use crate::output::{Force, OutputFolder};
 use crate::query::{TextArgs, Usage};
+use crate::rerank::RerankArgs;
 use crate::terminal::{note, say};
 use crate::words::counted;
 
@@ -80,6 +83,8 @@ pub struct Args {
     /// Lower-case captions and straighten their quotes first, as cn_clip does in its evaluation
     #[arg(long)]
     dataset_text: bool,
+    #[command(flatten)]
+    again: RerankArgs,
     /// Recall at further cut-offs, such as 20,50
     #[arg(long, value_delimiter = ',', value_parser = number::whole(1..=number::MANY))]
     k: Vec<usize>,
@@ -138,6 +143,7 @@ impl Args {
             weight: Vec::new(),
             learn_weights: None,
             dataset_text: false,
+            again: RerankArgs::default(),
             k: Vec::new(),
             labels: None,
             out: None,
@@ -172,13 +178,22 @@ fn measure(args: &Args) -> Result<ExitCode> {
     if let Some(classes) = &classes {
         one_class_each(&relation, classes)?;
     }
+    let stages = again::stages(args)?;
     let embedded = ensemble::embed(args, &set, &samples)?;
+    let again = (!stages.is_empty()).then(|| Again::new(args, &stages, &samples)).transpose()?;
     let mut measured = Vec::new();
     for (source, texts) in &embedded.texts {
         let (images, dim) = (&embedded.images[..], embedded.dim());
         let set = Captioned { images, texts: &texts.vectors, dim, truth: &texts.truth };
-        let ranking = Ranking { top: write::TOP, ties: Ties::LowerFirst };
-        let ranked = [set.text_to_image(ranking), set.image_to_text(ranking)];
+        let top = stages.iter().map(|stage| stage.first).max().unwrap_or(0).max(write::TOP);
+        let ranking = Ranking { top, ties: Ties::LowerFirst };
+        let mut ranked = [set.text_to_image(ranking), set.image_to_text(ranking)];
+        if let Some(again) = &again {
+            again.look(source, set, &mut ranked, &stages);
+        }
+        for ranked in ranked.iter_mut().flatten() {
+            ranked.top.truncate(write::TOP);
+        }
         let report = Report::new(set, &ranked[0], &ranked[1], &args.k);
         if let Some(folder) = &mut out {
             write::all(folder, source, set, &ranked, &report, &relation[&**source], &samples)?;

@@ -10,8 +10,10 @@ use anyhow::{Context, Result, bail};
 use indicatif::ProgressBar;
 use tuwen_encode::{CpuEncoder, builtin};
 use tuwen_files::encoding::Encoding;
-use tuwen_index::{Gallery, Modality};
+use tuwen_index::{Gallery, Modality, ModelId};
+use tuwen_matching::Heads;
 
+use tuwen_retrieve::rerank::{announce, complete, heads_of};
 use tuwen_retrieve::walk::Walk;
 use tuwen_retrieve::{
     Indexer, Line, Settings, Summary, UPLOAD_CAPTIONS, UPLOADS, as_in_gallery, model_id, path_of,
@@ -72,12 +74,22 @@ pub struct Args {
     /// Start from nothing; the old gallery stays until the new one is finished
     #[arg(long)]
     rebuild: bool,
+    /// Keep the tokens of pictures, by which `--rerank late` and `itm` look again without reading the pictures; says
+    /// first how much room they take
+    #[arg(long)]
+    tokens: bool,
+    /// With --tokens: the folder of the heads; without it those that belong to the model
+    #[arg(long, value_name = "DIR", requires = "tokens")]
+    heads: Option<PathBuf>,
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     text_args: TextArgs,
 }
+
+/// Pictures without tokens that are named.
+const LISTED: usize = 20;
 
 /// The texts of a file, each with the picture it names.
 type Captions<'a> = (&'a PathBuf, Vec<Line>);
@@ -92,6 +104,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let encoder = if args.rebuild { encoder } else { as_in_gallery(&place.folder, encoder)? };
     let id = model_id(&args.model, &encoder)?;
     let stop = super::stop_flag("stopping; everything so far is kept")?;
+    let heads = args.tokens.then(|| heads_of(&encoder, &args.model, args.heads.as_deref()));
+    let heads = heads.transpose()?;
     let started = Instant::now();
     let gallery = match args.rebuild {
         true => Gallery::rebuild(&place.folder, &id)?,
@@ -105,10 +119,39 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     } else {
         indexed::print(&summary, started.elapsed().as_secs_f64());
     }
+    if let Some(heads) = heads.filter(|_| replaced && !summary.stopped) {
+        return keep_tokens(&place, &id, &encoder, &heads, &stop, &summary);
+    }
     if !replaced {
         note!("stopped: the gallery {} is as it was before --rebuild", place.folder.display());
     }
     Ok(if summary.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Keeps the tokens that the gallery lacks.
+fn keep_tokens(
+    place: &Place,
+    id: &ModelId,
+    encoder: &CpuEncoder,
+    heads: &Heads<'_>,
+    stop: &AtomicBool,
+    summary: &Summary,
+) -> Result<ExitCode> {
+    let gallery = Gallery::open_for_writing(&place.folder, id)?;
+    let pictures = gallery.count(Modality::Image)?;
+    note!("{}", announce(heads, pictures));
+    let bar = progress::bar(Some(pictures), "pictures' tokens");
+    let kept = complete(&gallery, encoder, heads, stop, &|count| bar.inc(count as u64))?;
+    bar.finish_and_clear();
+    kept.failed.iter().take(LISTED).for_each(|failed| note!("no tokens: {failed}"));
+    note!(
+        "tokens: {} pictures have them, {} computed now, {} could not be read",
+        kept.there,
+        kept.added,
+        kept.failed.len()
+    );
+    let whole = summary.is_success() && kept.failed.is_empty() && !kept.stopped;
+    Ok(if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Looks at all that was named before anything is done.

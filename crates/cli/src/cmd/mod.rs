@@ -7,6 +7,7 @@ pub mod demo;
 pub mod embed;
 pub mod eval;
 pub mod fields;
+pub mod heads;
 pub mod index;
 pub mod mcp;
 pub mod model;

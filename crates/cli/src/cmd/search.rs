@@ -13,6 +13,7 @@ use crate::gallery::{AmongArgs, GalleryArg, note_fields, open, queries};
 use crate::output::{Force, OutputFile};
 use crate::page;
 use crate::query::{TextArgs, Usage, in_words};
+use crate::rerank::RerankArgs;
 use crate::terminal::{note, raw, say};
 
 /// Find pictures or texts by words, by a picture, or by both
@@ -24,6 +25,7 @@ use crate::terminal::{note, raw, say};
     tuwen search a cat --paths -0\n  \
     tuwen search 海滩 --where 'year >= 2020 AND NOT folder = 备份'\n  \
     tuwen search A7M4 --exact-words\n  \
+    tuwen search 'two dogs fight over a stick' --rerank late:128\n  \
     tuwen search 'beach -people year:2020..2023'\n\n\
     --where knows width, height, date, year, camera, folder, tag and others (`tuwen fields` lists those of a \
     gallery), and what caption files bring: =, !=, <, <=, >, >=, IN (…), BETWEEN … AND …, CONTAINS, STARTS WITH, \
@@ -58,6 +60,8 @@ pub struct Args {
     /// Let such words count beside the vectors: by `ranks`, or with a share from 0 to 1
     #[arg(long, value_name = "ranks|SHARE", value_parser = fusion)]
     fuse: Option<Fusion>,
+    #[command(flatten)]
+    again: RerankArgs,
     /// Leave out hits with a lower score, so that nothing may be found
     #[arg(long, value_name = "SCORE", allow_negative_numbers = true)]
     threshold: Option<f32>,
@@ -108,7 +112,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let html = args.html.as_ref().map(plan).transpose()?;
     let search = narrowed(args, &line)?;
     let modality = search.modality;
-    let engine = open(&args.gallery.place().folder, args.model.as_deref(), &args.text_args)?;
+    let (place, heads) = (args.gallery.place(), args.again.heads.clone());
+    let engine = open(&place.folder, args.model.as_deref(), &args.text_args, heads)?;
     for &id in &line.like {
         let known = engine.gallery().item(id)?;
         let Some(item) = known else {
@@ -173,6 +178,7 @@ fn narrowed(args: &Args, line: &language::Line) -> Result<Search> {
     let k = args.k as usize + line.like.len();
     let mut search = Search { words: args.words_count(), ..args.among.search(k)? };
     search.modality = line.modality.unwrap_or(search.modality);
+    search.rerank = args.again.stages()?;
     search.phrases.clone_from(&line.phrases);
     search.filter = match (search.filter.take(), line.filter.clone()) {
         (Some(given), Some(typed)) => Some(Filter::And(vec![given, typed])),
@@ -264,12 +270,23 @@ impl Args {
     }
 }
 
+/// By how much whoever looked again has moved a hit, and who.
+fn moved(hit: &Hit) -> String {
+    let Some(moved) = &hit.reranked else { return String::new() };
+    let by = &moved.by;
+    match moved.from as i64 - hit.rank as i64 {
+        0 => format!("  ({by}: as before)"),
+        up @ 1.. => format!("  ({by}: +{up}, was {})", moved.from),
+        down => format!("  ({by}: {down}, was {})", moved.from),
+    }
+}
+
 /// One line for a hit.
 pub fn print(hit: &Hit) {
     let name = hit.file.to_string();
     let what = hit.text.as_ref().unwrap_or(&name);
     match hit.score {
-        Some(score) => say!("{:>4}  {score:.3}  {what}", hit.rank),
+        Some(score) => say!("{:>4}  {score:.3}  {what}{}", hit.rank, moved(hit)),
         None => say!("{:>4}  {what}", hit.rank),
     }
 }

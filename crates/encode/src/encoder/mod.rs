@@ -1,6 +1,7 @@
 //! [`Encoder`] on the CPU: the way every search, index and evaluation goes without a GPU.
 
 mod texts;
+mod tokens;
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -21,6 +22,7 @@ use crate::{Error, ModelConfig, Result, Tokenizer};
 
 use texts::Lost;
 pub use texts::{DATASET_TEXT, LongText, WINDOW};
+pub use tokens::{TokenProjection, WithTokens};
 
 /// File name of the architecture in a model folder.
 pub const CONFIG_FILE: &str = "config.json";
@@ -358,8 +360,8 @@ fn mean<'v>(mut rows: impl Iterator<Item = &'v [f32]>, unit: bool) -> Vec<f32> {
 }
 
 impl CpuEncoder {
-    /// Pictures to rows of the wanted kind.
-    fn images(&self, images: &[RgbImage], wanted: Output) -> tuwen_files::Result<Vec<f32>> {
+    /// Pictures as the image tower takes them, (B, 3 R R).
+    fn pixels(&self, images: &[RgbImage]) -> tuwen_files::Result<Vec<f32>> {
         let size = self.config.preprocess.size;
         let mut pixels = Vec::with_capacity(images.len() * 3 * (size * size) as usize);
         for image in images {
@@ -373,6 +375,12 @@ impl CpuEncoder {
             }
             self.config.preprocess.normalise_into(image, &mut pixels);
         }
+        Ok(pixels)
+    }
+
+    /// Pictures to rows of the wanted kind.
+    fn images(&self, images: &[RgbImage], wanted: Output) -> tuwen_files::Result<Vec<f32>> {
+        let pixels = self.pixels(images)?;
         let (tower, head) = self.image_tower().map_err(failed)?;
         let features = tower.forward(&pixels, None, Record::No).features;
         let rows = match wanted {

@@ -7,7 +7,7 @@ use tuwen_nn::{Fetched, Spans, Table, Weight, math};
 use tuwen_text::token::unpadded;
 
 use super::words::BagOfWords;
-use super::{Found, Pass, PassGradients, Record, Wanted, cut, run};
+use super::{Found, Pass, PassGradients, Record, Tokens, Wanted, cut, run};
 use crate::arrays::Arrays;
 use crate::block::{Depth, OutputRows, Stack};
 use crate::config::Pool;
@@ -77,6 +77,50 @@ impl<'a> TextTower<'a> {
             pass.features = words.beside(&pass.features, texts);
         }
         Ok(pass)
+    }
+
+    /// The features of [`Self::try_forward`], and beside them the rows of each text's words, (rows, W), with a bag of
+    /// words (rows, W + K): without what the tokenizer and the tower put before and behind a text, but with the end
+    /// where that is what the tower pools.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn try_words(&self, texts: &[&[u32]]) -> Result<(Vec<f32>, Tokens)> {
+        let wanted = Wanted { tokens: true, ..Wanted::default() };
+        let pass = self.try_deep_with(texts, Record::No, &wanted)?;
+        let all = pass.tokens.expect("they were wanted");
+        let mut words = Tokens::default();
+        let wide = self.width + self.words.as_ref().map_or(0, BagOfWords::width);
+        for (ids, span) in self.attended(texts).iter().zip(&all.spans) {
+            let first = words.values.len() / wide;
+            for (place, row) in self.places(ids).into_iter().zip(span.clone()) {
+                if self.is_word(ids, place) {
+                    words.values.extend_from_slice(&all.values[row * self.width..][..self.width]);
+                    let end = words.values.len();
+                    words.values.resize(end - self.width + wide, 0.0);
+                    if let Some(table) = &self.words {
+                        table.add(ids[place] as usize, &mut words.values[end..]);
+                    }
+                }
+            }
+            words.spans.push(first..words.values.len() / wide);
+        }
+        let features = match &self.words {
+            Some(words) => words.beside(&pass.features, texts),
+            None => pass.features,
+        };
+        Ok((features, words))
+    }
+
+    /// Whether the token at a place is one of the text's own.
+    fn is_word(&self, ids: &[u32], place: usize) -> bool {
+        let before = match ids.len() {
+            0 => 0,
+            _ => 1 + self.prefix.len(),
+        };
+        let pools_end = matches!(self.pool, Pool::Last | Pool::End);
+        let last = ids.iter().rposition(|&id| Some(id) != self.pad).unwrap_or(0);
+        place >= before && (place < last || place == last && pools_end)
     }
 
     /// The same of weights in memory.

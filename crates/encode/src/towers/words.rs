@@ -33,6 +33,11 @@ impl<'a> BagOfWords<'a> {
         self.width
     }
 
+    /// Adds a token's row to `out`, (K).
+    pub(super) fn add(&self, id: usize, out: &mut [f32]) {
+        self.table.add(id, out);
+    }
+
     /// # Shapes
     /// `texts`: B. Returns (B, K), zeros for a text without a word.
     fn means(&self, texts: &[&[u32]]) -> Vec<f32> {

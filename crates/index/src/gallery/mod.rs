@@ -228,6 +228,20 @@ impl Gallery {
         if goes_on { change(self) } else { self.transaction(change) }
     }
 
+    /// Whether this may write beside the database.
+    ///
+    /// # Errors
+    /// It is open for reading alone, or its lock was taken away.
+    pub(crate) fn check_writing(&self) -> Result<()> {
+        match &self.lock {
+            Some(_) => self.check_lock(),
+            None => Err(Error::Unwritable {
+                path: self.folder.clone(),
+                what: "the gallery is open for reading alone".into(),
+            }),
+        }
+    }
+
     fn check_lock(&self) -> Result<()> {
         match &self.lock {
             Some(lock) if !lock.is_held() => Err(Error::Unlocked(self.folder.clone())),
@@ -253,6 +267,11 @@ fn prepare(db: &Connection) -> rusqlite::Result<()> {
     db.pragma_update(None, "journal_mode", "WAL")?;
     db.pragma_update(None, "synchronous", "NORMAL")?;
     db.pragma_update(None, "foreign_keys", true)
+}
+
+/// Where a gallery's segments are.
+pub(crate) fn segments_folder(folder: &Path) -> PathBuf {
+    folder.join(segments::FOLDER)
 }
 
 /// Waits until the names in a folder are on the disk.

@@ -20,9 +20,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
 
-pub(crate) use self::codes::complete as complete_codes;
 use self::codes::kernel::Kernel;
 use self::codes::{Queries, WIDTHS, has_code};
+pub(crate) use self::codes::{complete as complete_codes, own};
 pub use self::ids::IdSet;
 pub(crate) use self::segment::{BLOCK, Checks, Segment, Shape, check_files, read_row};
 pub(crate) use self::tail::Tail;

@@ -2,6 +2,7 @@
 
 mod attention;
 mod grid;
+mod late;
 mod linear;
 mod loss;
 mod pictures;

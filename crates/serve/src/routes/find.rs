@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tuwen_index::Modality;
 use tuwen_index::filter::Filter;
 use tuwen_retrieve::language::Line;
+use tuwen_retrieve::rerank::{By, Moved, Stage, parse_stages};
 use tuwen_retrieve::{Fusion, Ranked, Search, UNWANTED, Words, weighted};
 
 use crate::State;
@@ -60,9 +61,12 @@ pub(crate) async fn find(
         && wanted.like.is_none()
         && wanted.not.is_empty();
     let least = wanted.fold.least()?;
+    let rerank = stages(&wanted, modality, &mut remarks)?;
+    let looked = rerank.iter().map(|stage| stage.first).max().unwrap_or(0);
+    let asked_words = wanted.query.clone();
     let narrowed = wanted.sort == Sort::Date || wanted.threshold.is_some() || least.is_some();
     let reach = offset + k + usize::from(wanted.without.is_some());
-    let reach = if narrowed { reach.max(FUSED) } else { reach };
+    let reach = if narrowed { reach.max(FUSED) } else { reach }.max(looked);
     let mut ranked = match vector.clone() {
         Some(vector)
             if filter.is_none() && line.phrases.is_empty() && wanted.words == WordsMode::Off =>
@@ -77,13 +81,19 @@ pub(crate) async fn find(
                 WordsMode::Fuse => (Words::Fused(Fusion::Ranks), FUSED),
             };
             let phrases = line.phrases;
-            let search = Search { modality, k: reach, filter, words, phrases };
+            let all = Search::all(modality, reach);
+            let search = Search { filter, words, phrases, ..all };
             rank(state, open, vector, query, search, wanted.sort).await?
         }
     };
     if let Some(least) = wanted.threshold {
         ranked.items.retain(|&(_, score)| score.is_none_or(|score| score >= least));
         ranked.total = ranked.items.len();
+    }
+    let mut moved = HashMap::new();
+    if let Some(vector) = vector.clone().filter(|_| !rerank.is_empty()) {
+        let again = Looked { vector, words: asked_words, rerank, modality };
+        (ranked, moved) = look_again(state, open, ranked, again, &mut remarks).await?;
     }
     if wanted.sort == Sort::Date && vector.is_some() {
         ranked = newest(state, open, ranked).await?;
@@ -107,17 +117,87 @@ pub(crate) async fn find(
     let (gallery, open) = (state.gallery_part(shelf), Arc::clone(open));
     let read = move || {
         let calibration = open.calibration().filter(|_| of_words && vector.is_some());
-        let best = ranked.items.iter().filter_map(|&(_, score)| score).max_by(f32::total_cmp);
+        // What is calibrated are scores before anybody looked again.
+        let before = |&(id, score): &(i64, Option<f32>)| {
+            moved.get(&id).map_or(score, |moved: &Moved| Some(moved.score_before))
+        };
+        let best = ranked.items.iter().filter_map(before).max_by(f32::total_cmp);
         let verdict = calibration.map(|known| known.verdict(best));
         let items = ranked.items.get(offset..).unwrap_or_default();
         let (ranked, vector) = (&items[..items.len().min(k)], vector.as_deref());
-        let listing =
-            Listing { ranked, folded: &folded, offset, vector, calibration, asked: &asked };
+        let listing = Listing {
+            ranked,
+            folded: &folded,
+            moved: &moved,
+            offset,
+            vector,
+            calibration,
+            asked: &asked,
+        };
         Ok((page(&open, &gallery, &listing)?, verdict))
     };
     let (hits, verdict) = state.reads.run(read).await?;
     let next = Some(offset + k).filter(|&next| next < total && next <= limits.offset);
     Ok(Page { total, next, remarks, verdict, hits })
+}
+
+/// Who looks again.
+fn stages(
+    wanted: &Wanted,
+    modality: Modality,
+    remarks: &mut Vec<String>,
+) -> Result<Vec<Stage>, Problem> {
+    let given = wanted.rerank.as_deref().filter(|rerank| !rerank.trim().is_empty());
+    let Some(given) = given else { return Ok(Vec::new()) };
+    let refuse = |what: &str| Err(Problem::value(format!("rerank: {what}")));
+    if modality == Modality::Text {
+        return refuse("texts are not looked at again: search pictures, or leave it away");
+    }
+    if wanted.sort == Sort::Date {
+        return refuse("the newest first is another order: leave away `sort` or this");
+    }
+    let stages = parse_stages(given).map_err(|error| Problem::value(error.to_string()))?;
+    if stages.iter().any(|stage| matches!(stage.by, By::Endpoint(_))) {
+        return refuse("the server asks no other addresses: give late, itm or both");
+    }
+    if let Some(stage) = stages.iter().find(|stage| stage.first > FUSED) {
+        return refuse(&format!("{} items are too many: {FUSED} are the limit", stage.first));
+    }
+    if wanted.query.as_deref().is_none_or(|words| words.trim().is_empty()) {
+        remarks.push("nobody looked again, for there are no words to look for".into());
+        return Ok(Vec::new());
+    }
+    Ok(stages)
+}
+
+/// What is looked again with.
+struct Looked {
+    vector: Arc<[f32]>,
+    words: Option<String>,
+    rerank: Vec<Stage>,
+    modality: Modality,
+}
+
+/// The items in their new order, and where they were.
+async fn look_again(
+    state: &State,
+    open: &Arc<Open>,
+    ranked: Ranked,
+    looked: Looked,
+    remarks: &mut Vec<String>,
+) -> Result<(Ranked, HashMap<i64, Moved>), Problem> {
+    let open = Arc::clone(open);
+    let work = move || {
+        let Looked { vector, words, rerank, modality } = looked;
+        let search = Search { rerank, ..Search::all(modality, ranked.items.len()) };
+        let found = open.engine.look_again(&ranked, words.as_deref(), &vector, &search)?;
+        Ok((ranked.total, found))
+    };
+    let (total, (again, said)) = state.reads.run(work).await?;
+    remarks.extend(said);
+    let items = again.iter().map(|again| (again.id, Some(again.score))).collect();
+    let moved = again.into_iter().filter_map(|again| Some((again.id, again.moved?))).collect();
+    Ok((Ranked { items, total }, moved))
 }
 
 /// How many hits come before the page: what the cursor of the page before it says, or `offset`.

@@ -83,6 +83,7 @@ async fn list_removed(
         let folded = HashMap::new();
         let listing = Listing {
             ranked: &items,
+            moved: &HashMap::new(),
             folded: &folded,
             offset,
             vector: None,

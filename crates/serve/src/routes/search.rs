@@ -52,6 +52,10 @@ pub(crate) struct Wanted {
     pub threshold: Option<f32>,
     /// Whether hits that are nearly the same as an earlier one become its `duplicates`.
     pub fold: Fold,
+    /// Who looks again at the first hits: `late:128`, `itm:128`, `both:64`, or several one after the other,
+    /// `late:128,itm:32`. Hits say where they were before.
+    #[schemars(length(max = 256))]
+    pub rerank: Option<String>,
     /// How many hits, 20 where it is not said.
     #[schemars(range(min = 1, max = 1000))]
     pub k: Option<usize>,

@@ -268,7 +268,7 @@ impl Config {
             _ => LongText::Cut,
         };
         let products = products(self.precision.as_deref().unwrap_or("auto"));
-        let options = Options { model: self.model.clone(), long_text, products };
+        let options = Options { model: self.model.clone(), long_text, products, heads: None };
         let one = |given: &PathBuf| Source { options: options.clone(), ..source(given) };
         self.gallery.iter().map(one).collect()
     }

@@ -13,4 +13,4 @@ mod store;
 
 pub(crate) use self::query::{ABREAST, Bounds, Queries, bounds, has_code};
 pub(crate) use self::record::{PANELS, Record, WIDTHS};
-pub(crate) use self::store::{Store, complete, path};
+pub(crate) use self::store::{Store, complete, own, path};

@@ -166,7 +166,7 @@ impl Store {
 }
 
 /// Takes away a link, soft or hard, that stands where codes are written: what it leads to is somebody else's.
-fn own(path: &Path) -> std::io::Result<()> {
+pub(crate) fn own(path: &Path) -> std::io::Result<()> {
     let Ok(found) = std::fs::symlink_metadata(path) else { return Ok(()) };
     #[cfg(unix)]
     let shared = std::os::unix::fs::MetadataExt::nlink(&found) > 1 && found.is_file();

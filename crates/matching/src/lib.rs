@@ -1,0 +1,29 @@
+//! Heads that look again at what a dual encoder found: words look at patches (late interaction), and a small network
+//! says whether a text and a photo belong together (matching).
+//!
+//! A dual encoder compares one vector with one vector. These compare the tokens that the vectors were pooled from, and
+//! are handed them: nothing here knows a tower. A photo's patches are projected once to 64 values of 8 bits
+//! ([`Patches`]), which both heads read.
+//!
+//! Shapes: P patches, L words, K values of a stored patch.
+
+mod config;
+mod error;
+mod first;
+mod heads;
+mod itm;
+mod kernel;
+mod patches;
+mod weights;
+
+pub use config::{HeadsConfig, Itm, Late, Pooling};
+pub use error::{Error, Result};
+pub use first::first_values;
+pub use heads::{Heads, Question, spans_of};
+pub use itm::{Matcher, Pair};
+pub use patches::{Patches, Room, Words};
+
+/// The instructions that late interaction is made of on this processor.
+pub fn instructions() -> &'static str {
+    kernel::Kernel::best(64).name()
+}
