@@ -37,10 +37,10 @@ pub enum Error {
     },
     /// The gallery was made with another model.
     #[error(
-        "the gallery {} was made with the model {} ({}), this one is {} ({}): use `--model {}`, or make \
+        "the gallery {} was made with the model {} ({}), this one is {} ({}): {}make \
          the gallery anew with `tuwen index PATH --rebuild --gallery {} --model {}`",
         path.display(), found.name, found.fingerprint, wanted.name, wanted.fingerprint,
-        quoted(Path::new(&found.name)), quoted(path), quoted(Path::new(&wanted.name))
+        other_model(found, wanted), quoted(path), quoted(Path::new(&wanted.name))
     )]
     OtherModel {
         /// The gallery's folder.
@@ -124,6 +124,14 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// The gallery of a file of vectors.
 fn gallery_of(path: &Path) -> &Path {
     path.ancestors().nth(2).unwrap_or(path)
+}
+
+/// The first half of an advice: the gallery's own model, where another one has another name.
+fn other_model(found: &ModelId, wanted: &ModelId) -> String {
+    match found.name == wanted.name {
+        true => "that model has changed since, and its vectors with it; ".to_owned(),
+        false => format!("use `--model {}`, or ", quoted(Path::new(&found.name))),
+    }
 }
 
 /// A path as a shell takes it, so that an advice can be pasted.

@@ -301,19 +301,28 @@ impl CpuEncoder {
 }
 
 impl CpuEncoder {
-    /// Whether all values of some vectors are numbers: with one that is not, every distance is wrong.
-    fn finite(
+    /// Whether all values of some vectors are numbers, and none has only zeros: with such a one every distance is
+    /// wrong.
+    fn sound(
         &self,
         vectors: &[f32],
         rows: usize,
         item: impl Fn(usize) -> String,
     ) -> tuwen_files::Result<()> {
         let width = (vectors.len() / rows.max(1)).max(1);
-        let row = vectors.chunks_exact(width).position(|v| v.iter().any(|v| !v.is_finite()));
-        row.map_or(Ok(()), |row| {
+        let fault = |vector: &[f32]| {
+            let finite = vector.iter().all(|value| value.is_finite());
+            match (finite, vector.iter().all(|value| *value == 0.0)) {
+                (false, _) => Some("is not finite (NaN or infinity)"),
+                (_, true) => Some("has only zeros"),
+                _ => None,
+            }
+        };
+        let mut faults = vectors.chunks_exact(width).map(fault).enumerate();
+        faults.find_map(|(row, fault)| Some((row, fault?))).map_or(Ok(()), |(row, fault)| {
             Err(DataError::Encode(format!(
-                "{}: the vector of {} is not finite (NaN or infinity): its weights are damaged; \
-                 fetch or convert the model again, or train it with a lower learning rate",
+                "{}: the vector of {} {fault}: its weights are damaged; fetch or convert the model again, or train \
+                 it with a lower learning rate",
                 self.config.name,
                 item(row)
             )))
@@ -390,7 +399,7 @@ impl CpuEncoder {
             }),
             Output::Feature => features,
         };
-        self.finite(&rows, images.len(), |row| format!("picture {} of {}", row + 1, images.len()))?;
+        self.sound(&rows, images.len(), |row| format!("picture {} of {}", row + 1, images.len()))?;
         Ok(rows)
     }
 
@@ -406,7 +415,7 @@ impl CpuEncoder {
             }
             Output::Feature => features,
         };
-        self.finite(&rows, ids.len(), |row| {
+        self.sound(&rows, ids.len(), |row| {
             let owners = texts.iter().enumerate().flat_map(|(at, t)| vec![at; t.pieces.len()]);
             let at = owners.into_iter().nth(row).unwrap_or(0);
             format!("text {} of {} (`{}`)", at + 1, texts.len(), texts[at].text)
@@ -439,7 +448,8 @@ impl Encoder for CpuEncoder {
     }
 
     fn tokenise(&self, text: &str) -> tuwen_files::Result<TextInput> {
-        let (pieces, lost) = self.pieces(text)?;
+        // What is typed, pasted and read from files is the same text whether white space stands around it or not.
+        let (pieces, lost) = self.pieces(text.trim())?;
         Ok(TextInput { text: text.to_owned(), pieces, lost })
     }
 

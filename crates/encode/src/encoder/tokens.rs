@@ -91,7 +91,7 @@ impl CpuEncoder {
             None => features.clone(),
         });
         let name = |row: usize| format!("picture {} of {}", row + 1, images.len());
-        self.finite(&vectors, images.len(), name)?;
+        self.sound(&vectors, images.len(), name)?;
         let width = self.patch_width();
         let tokens = pass.tokens.unwrap_or_default();
         // A tower of convolutions has the mean of its grid where others have a class token.
@@ -111,7 +111,7 @@ impl CpuEncoder {
         let mut vectors =
             project(features, ids.len(), |tape, features| head.project(tape, features));
         let name = |row: usize| format!("text {} of {}", row + 1, ids.len());
-        self.finite(&vectors, ids.len(), name)?;
+        self.sound(&vectors, ids.len(), name)?;
         let mut tokens = Tokens { values: words.values, spans: Vec::with_capacity(texts.len()) };
         let mut pieces = words.spans.iter();
         for text in texts {
