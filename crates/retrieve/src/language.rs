@@ -325,7 +325,7 @@ mod tests {
             ("a dog folde:holiday", "folder"),
             ("-widht:200", "width"),
             ("cameraa:sony", "camera"),
-            ("文件甲:旅行", "文件夹"),
+            ("文夹件:旅行", "文件夹"),
         ] {
             let line = Line::parse(text).expect("a line");
             assert_eq!(line.misspelt.len(), 1, "{text}");
