@@ -148,9 +148,10 @@ fn the_words_of_a_search_may_be_a_line_of_the_language() {
     assert!(names(&["a dog width:<1"]).is_empty());
     assert_eq!(names(&["a dog", "--where", "width < 1"]), Vec::<String>::new());
     let like = names(&["image:1"]);
-    assert_eq!(like.len(), all.len());
-    let own = search(home, &["image:1"]);
-    assert_eq!(own[0]["id"], 1, "an item is the nearest to itself");
+    assert_eq!(like.len(), all.len() - 1);
+    let others = search(home, &["image:1", "-k", "2"]);
+    assert!(others.iter().all(|hit| hit["id"] != 1), "a picture is not like itself");
+    assert_eq!((others.len(), &others[1]["rank"]), (2, &2.into()));
     assert_eq!(names(&["image:photos/cow.png"])[0], "cow.png");
     assert!(names(&["kind:text"]).is_empty());
     assert_eq!(names(&["a dog", "--threshold", "-1"]).len(), all.len());

@@ -58,9 +58,9 @@ fn values_that_a_field_cannot_have_are_told_once_for_each_field() {
     let folder = tempfile::tempdir().expect("a folder");
     let home = folder.path();
     let lines = [
-        r#"{"text": "one", "date": "soon", "year": "two", "price": "free"}"#,
-        r#"{"text": "two", "date": "2020-05-17", "year": ""}"#,
-        r#"{"text": "three", "日期": "32.13.2020"}"#,
+        r#"{"image": "x.png", "text": "one", "date": "soon", "year": "two", "price": "free"}"#,
+        r#"{"image": "x.png", "text": "two", "date": "2020-05-17", "year": ""}"#,
+        r#"{"image": "x.png", "text": "three", "日期": "32.13.2020"}"#,
     ];
     std::fs::write(home.join("c.jsonl"), lines.join("\n")).expect("a file");
     let output = common::tuwen(home, &["index", "--captions", "c.jsonl"]);

@@ -164,12 +164,15 @@ mod tests {
     use super::*;
     use crate::TowerConfig;
 
+    /// What is said of a change, and the change.
+    type Case = (&'static str, fn(&mut ModelConfig));
+
     #[test]
     fn numbers_that_no_model_has_are_named() {
         let tower = || TowerConfig::new(8, 1, 2, 16);
         let good = ModelConfig::new("tiny", tower(), tower(), Preprocess::squash(16));
         assert_eq!(good.check(), Ok(()));
-        let changes: [(&str, fn(&mut ModelConfig)); 8] = [
+        let changes: [Case; 8] = [
             ("preprocess.std has 0: ", |model| model.preprocess.std[1] = 0.0),
             ("preprocess.std has NaN", |model| model.preprocess.std[2] = f32::NAN),
             ("preprocess.mean has inf", |model| model.preprocess.mean[0] = f32::INFINITY),
