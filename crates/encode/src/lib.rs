@@ -13,7 +13,7 @@
 //! let [dog, chinese, invoice] = [0, 1, 2].map(|at| &texts[at * encoder.dim()..][..encoder.dim()]);
 //! let cosine = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
 //! assert!(cosine(dog, chinese) > cosine(dog, invoice));
-//! # Ok::<(), tuwen_encode::Error>(())
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 pub mod arrays;
