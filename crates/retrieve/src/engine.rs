@@ -444,8 +444,11 @@ impl Engine {
             let Some(item) = gallery.item(id)? else { continue };
             hits.push(Hit {
                 rank: hits.len() + 1,
-                // Sums of rounded products may be a little beyond 1.
-                score: score.map(|score| score.clamp(-1.0, 1.0)),
+                // Sums of rounded products may be a little beyond 1; what a reranker says may be anything.
+                score: match reranked {
+                    Some(_) => score,
+                    None => score.map(|score| score.clamp(-1.0, 1.0)),
+                },
                 id: item.id,
                 modality: item.modality,
                 file: path_of(&item.origin).as_path().into(),

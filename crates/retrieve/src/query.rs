@@ -93,10 +93,10 @@ impl Query {
         Self::default().and_picture(path, 1.0)
     }
 
-    /// The same and words.
+    /// The same and words; white space around them makes no other query.
     #[must_use]
     pub fn and_words(mut self, words: impl Into<String>, weight: f32) -> Self {
-        self.parts.push((Part::Words(words.into()), weight));
+        self.parts.push((Part::Words(words.into().trim().to_owned()), weight));
         self
     }
 

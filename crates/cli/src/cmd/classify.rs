@@ -216,12 +216,13 @@ fn given_labels(args: &Args) -> Result<Option<Vec<Label>>> {
     if args.label.iter().any(|label| label.trim().is_empty()) {
         bail!(Usage("a --label is empty: give a word".into()));
     }
-    let mut sorted: Vec<&String> = args.label.iter().collect();
+    let labels: Vec<String> = args.label.iter().map(|label| label.trim().to_owned()).collect();
+    let mut sorted: Vec<&String> = labels.iter().collect();
     sorted.sort_unstable();
     if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
         bail!(Usage(format!("the label `{}` is given twice", pair[0])));
     }
-    Ok(all(args.label.clone()).filter(|_| !args.label.is_empty()))
+    Ok(all(labels).filter(|_| !args.label.is_empty()))
 }
 
 fn templates(args: &Args) -> Result<Templates> {

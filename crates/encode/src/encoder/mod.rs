@@ -448,8 +448,7 @@ impl Encoder for CpuEncoder {
     }
 
     fn tokenise(&self, text: &str) -> tuwen_files::Result<TextInput> {
-        // What is typed, pasted and read from files is the same text whether white space stands around it or not.
-        let (pieces, lost) = self.pieces(text.trim())?;
+        let (pieces, lost) = self.pieces(text)?;
         Ok(TextInput { text: text.to_owned(), pieces, lost })
     }
 
