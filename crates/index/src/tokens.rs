@@ -146,10 +146,10 @@ impl TokenStore {
 
     /// The tokens first and what says that they are there behind them: in between nobody finds half of them.
     fn append(&mut self, hash: [u8; HASH], check: u32, tokens: &[u8]) -> std::io::Result<()> {
-        if self.file.is_none() {
-            if let Some(folder) = self.path.parent() {
-                std::fs::create_dir_all(folder)?;
-            }
+        if self.file.is_none()
+            && let Some(folder) = self.path.parent()
+        {
+            std::fs::create_dir_all(folder)?;
         }
         if self.records == 0 || self.file.is_none() {
             own(&self.path)?;

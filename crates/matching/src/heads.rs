@@ -235,7 +235,7 @@ impl<'a> Heads<'a> {
         let mut tape = Tape::forward_only();
         let x = tape.leaf(rows.clone(), self.config.word_width, false);
         let unit = self.word_rows(&mut tape, &x);
-        let shares = self.shares(&mut tape, &x, &Spans::from([0..count]));
+        let shares = self.shares(&mut tape, &x, &spans_of([count]));
         let even = || vec![1.0 / count as f32; count];
         let shares = shares.map_or_else(even, Value::into_vec);
         Question { words: Words::new(&unit, self.config.dim, shares), rows }

@@ -49,7 +49,7 @@ impl Patches {
     /// # Panics
     /// When they are no whole number of columns by fours.
     pub fn from_codes(codes: Vec<u8>, count: usize) -> Self {
-        assert!(count > 0 && codes.len() % (count * COLUMNS) == 0, "columns by fours");
+        assert!(count > 0 && codes.len().is_multiple_of(count * COLUMNS), "columns by fours");
         let mut inverse = vec![0.0; count];
         lengths(&codes, &mut inverse);
         Self { codes, count, inverse }

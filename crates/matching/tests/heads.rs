@@ -37,6 +37,14 @@ fn weights(config: &HeadsConfig) -> Arrays {
     weights
 }
 
+/// Why it is refused.
+fn refused<T>(found: tuwen_matching::Result<T>) -> Error {
+    match found {
+        Err(error) => error,
+        Ok(_) => panic!("it should be refused"),
+    }
+}
+
 fn photos(heads: &Heads<'_>, count: usize) -> Vec<Patches> {
     let all: Vec<Vec<f32>> = (0..count).map(|at| numbers(5 * 6, 0.37 + at as f32 * 0.1)).collect();
     heads.store(&all.iter().map(Vec::as_slice).collect::<Vec<_>>()).expect("five patches each")
@@ -142,27 +150,27 @@ fn what_does_not_fit_is_named() {
     let good = weights(&config);
     let mut missing = good.clone();
     missing.0.remove("itm.match.bias");
-    let error = Heads::new(config.clone(), &missing).err().expect("an error").to_string();
+    let error = refused(Heads::new(config.clone(), &missing)).to_string();
     assert!(error.contains("itm.match.bias"), "{error}");
     let mut other = good.clone();
     other.0.get_mut("patch.proj.weight").expect("a weight").shape = vec![4, 12];
-    let error = Heads::new(config.clone(), &other).err().expect("an error").to_string();
+    let error = refused(Heads::new(config.clone(), &other)).to_string();
     assert!(error.contains("[4, 12]") && error.contains("[8, 6]"), "{error}");
     let mut broken = good.clone();
     broken.0.get_mut("late.scale").expect("a weight").data[0] = f32::NAN;
     assert!(Heads::new(config.clone(), &broken).is_err());
 
     let heads = Heads::new(config.clone(), &good).expect("weights that fit");
-    let error = heads.store(&[&[0.0; 24]]).err().expect("an error").to_string();
+    let error = refused(heads.store(&[&[0.0; 24]])).to_string();
     assert!(error.contains("4 patches") && error.contains('5'), "{error}");
     assert!(heads.check_model("toy-model").is_ok());
-    let error = heads.check_model("another").err().expect("an error");
+    let error = refused(heads.check_model("another"));
     assert!(matches!(&error, Error::OtherModel { found, .. } if found == "another"));
 
     for (key, value) in [("dim", "6"), ("dim", "0"), ("patches", "0"), ("colour", "1")] {
         let mut json = serde_json::to_value(&config).expect("JSON");
         json[key] = serde_json::from_str(value).expect("a number");
-        let error = HeadsConfig::parse(&json.to_string()).err().expect("an error").to_string();
+        let error = refused(HeadsConfig::parse(&json.to_string())).to_string();
         assert!(error.contains(key), "{error}");
     }
     let json = serde_json::to_string(&config).expect("JSON");

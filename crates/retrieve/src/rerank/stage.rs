@@ -54,7 +54,7 @@ fn one(part: &str) -> Result<Stage> {
         Some((name, number))
             if !number.is_empty()
                 && number.bytes().all(|b| b.is_ascii_digit())
-                && name.splitn(2, "//").nth(1).is_some_and(|rest| rest.contains(['/', ':'])) =>
+                && name.split_once("//").is_some_and(|(_, rest)| rest.contains(['/', ':'])) =>
         {
             (name, Some(number))
         }

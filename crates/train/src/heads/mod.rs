@@ -115,7 +115,7 @@ impl Run<'_> {
     fn all(&mut self, encoder: &CpuEncoder) -> Result<(HeadsConfig, Arrays)> {
         let mut heads = self.first(encoder);
         let mut weights = self.first_weights(&heads);
-        self.from_the_towers(encoder, &heads, &mut weights)?;
+        self.begin_with_the_towers(encoder, &heads, &mut weights)?;
         self.late(&heads, &mut weights)?;
         weights = rounded(weights);
         let share = self.judge(&heads, &weights, Which::Late)?;
@@ -167,7 +167,7 @@ impl Run<'_> {
 
     /// Lets tokens begin where the dual encoder's own projections put them, cut to the axes that its vectors lie along:
     /// a text's vector is the mean of its words', so that these know already where they belong.
-    fn from_the_towers(
+    fn begin_with_the_towers(
         &self,
         encoder: &CpuEncoder,
         heads: &HeadsConfig,
