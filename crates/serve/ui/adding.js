@@ -65,10 +65,16 @@ export function createAdding(added) {
 			...failed.map((file) => el("p", { class: "quiet", text: `${file.path}: ${file.detail}` })));
 	}
 
+	/// A small folder is done before it is looked at for the first time.
+	function begun() {
+		going += 1;
+		return poll();
+	}
+
 	on("#adding-folder", "submit", (event) => {
 		event.preventDefault();
 		const path = $("#folder").value.trim();
-		if (path) api.post("/v1/folders", { gallery: current().gallery || undefined, path }).then(poll, complain);
+		if (path) api.post("/v1/folders", { gallery: current().gallery || undefined, path }).then(begun, complain);
 	});
 	on("#add-pictures", "click", () => $("#added").click());
 	on("#added", "change", (event) => {
