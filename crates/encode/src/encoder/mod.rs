@@ -1,25 +1,27 @@
 //! [`Encoder`] on the CPU: the way every search, index and evaluation goes without a GPU.
 
+mod source;
 mod texts;
 mod tokens;
 
-use std::borrow::Cow;
 use std::path::Path;
 use std::sync::OnceLock;
 
 use crate::{Batch, Encoder, Output, TextInput};
 use tuwen_files::Error as DataError;
 use tuwen_image::{Preprocess, RgbImage};
-use tuwen_nn::{Linear, Rows, Table, Tape, Value, math};
+use tuwen_nn::{Linear, Tape, Value, math};
 use tuwen_text::token::Tokens;
 
-use crate::arrays::{Array, Arrays, Int8};
+use crate::arrays::Arrays;
 use crate::checkpoint::digest::{description, digits};
 use crate::checkpoint::{Checkpoint, TokenizerFile};
-use crate::layers::{Weights, linear};
+use crate::layers::linear;
 use crate::towers::{AnyImageTower, Record, TextHead, TextTower};
 use crate::{Error, ModelConfig, Result, Tokenizer};
 
+pub use source::Products;
+use source::{Multiplied, Source};
 use texts::Lost;
 pub use texts::{DATASET_TEXT, LongText, WINDOW};
 pub use tokens::{TokenProjection, WithTokens};
@@ -49,94 +51,6 @@ pub struct CpuEncoder {
     dataset_text: bool,
     lost: Lost,
     notes: Vec<String>,
-}
-
-/// Where the weights come from.
-enum Source {
-    Memory(Arrays),
-    File(Checkpoint),
-}
-
-/// What the towers' blocks multiply. Everything else of a model is f32.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Products {
-    /// Bytes where the matrices are stored in 8 bits, f32 where they are not.
-    #[default]
-    AsStored,
-    /// f32, also with matrices that are stored in 8 bits.
-    F32,
-    /// Bytes: matrices in more bits are rounded to 8 when they are read.
-    Int8,
-}
-
-/// A source of weights, and what is made of its matrices.
-struct Multiplied<'s> {
-    source: &'s Source,
-    products: Products,
-}
-
-impl Weights<'static> for Multiplied<'_> {
-    fn find(&self, name: &str) -> Result<(Vec<usize>, Cow<'static, [f32]>)> {
-        self.source.find(name)
-    }
-
-    fn rows(&self, name: &str) -> Result<(Vec<usize>, Rows<'static>)> {
-        self.source.rows(name)
-    }
-
-    fn table(&self, name: &str) -> Result<(Vec<usize>, Table<'static>)> {
-        self.source.table(name)
-    }
-
-    fn matrix(&self, name: &str) -> Result<(Vec<usize>, Rows<'static>)> {
-        if self.products == Products::F32 {
-            let (shape, values) = self.source.find(name)?;
-            return Ok((shape, Rows::Floats(values)));
-        }
-        let (shape, rows) = self.source.rows(name)?;
-        let Rows::Floats(values) = rows else { return Ok((shape, rows)) };
-        if self.products == Products::AsStored {
-            return Ok((shape, Rows::Floats(values)));
-        }
-        let array = Array { shape, data: values.into_owned() };
-        let rows = match Int8::of(&array) {
-            Some(Int8 { bytes, scales }) => Rows::Bytes { values: bytes.into(), scales },
-            None => Rows::Floats(array.data.into()),
-        };
-        Ok((array.shape, rows))
-    }
-}
-
-impl Source {
-    fn find(&self, name: &str) -> Result<(Vec<usize>, Cow<'static, [f32]>)> {
-        match self {
-            Source::Memory(arrays) => {
-                let array = arrays.get(name)?;
-                Ok((array.shape.clone(), Cow::Owned(array.data.clone())))
-            }
-            Source::File(checkpoint) => (&checkpoint).find(name),
-        }
-    }
-
-    fn rows(&self, name: &str) -> Result<(Vec<usize>, Rows<'static>)> {
-        match self {
-            Source::Memory(_) => {
-                let (shape, values) = self.find(name)?;
-                Ok((shape, Rows::Floats(values)))
-            }
-            Source::File(checkpoint) => (&checkpoint).rows(name),
-        }
-    }
-
-    fn table(&self, name: &str) -> Result<(Vec<usize>, Table<'static>)> {
-        match self {
-            Source::Memory(_) => {
-                let (shape, rows) = self.rows(name)?;
-                Ok((shape, Table::Here(rows)))
-            }
-            Source::File(checkpoint) => (&checkpoint).table(name),
-        }
-    }
 }
 
 impl CpuEncoder {

@@ -1,0 +1,98 @@
+//! Where an encoder's weights come from, and what its blocks multiply.
+
+use std::borrow::Cow;
+
+use tuwen_nn::{Rows, Table};
+
+use crate::Result;
+use crate::arrays::{Array, Arrays, Int8};
+use crate::checkpoint::Checkpoint;
+use crate::layers::Weights;
+
+/// Where the weights come from.
+pub(super) enum Source {
+    Memory(Arrays),
+    File(Checkpoint),
+}
+
+/// What the towers' blocks multiply. Everything else of a model is f32.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Products {
+    /// Bytes where the matrices are stored in 8 bits, f32 where they are not.
+    #[default]
+    AsStored,
+    /// f32, also with matrices that are stored in 8 bits.
+    F32,
+    /// Bytes: matrices in more bits are rounded to 8 when they are read.
+    Int8,
+}
+
+/// A source of weights, and what is made of its matrices.
+pub(super) struct Multiplied<'s> {
+    pub(super) source: &'s Source,
+    pub(super) products: Products,
+}
+
+impl Weights<'static> for Multiplied<'_> {
+    fn find(&self, name: &str) -> Result<(Vec<usize>, Cow<'static, [f32]>)> {
+        self.source.find(name)
+    }
+
+    fn rows(&self, name: &str) -> Result<(Vec<usize>, Rows<'static>)> {
+        self.source.rows(name)
+    }
+
+    fn table(&self, name: &str) -> Result<(Vec<usize>, Table<'static>)> {
+        self.source.table(name)
+    }
+
+    fn matrix(&self, name: &str) -> Result<(Vec<usize>, Rows<'static>)> {
+        if self.products == Products::F32 {
+            let (shape, values) = self.source.find(name)?;
+            return Ok((shape, Rows::Floats(values)));
+        }
+        let (shape, rows) = self.source.rows(name)?;
+        let Rows::Floats(values) = rows else { return Ok((shape, rows)) };
+        if self.products == Products::AsStored {
+            return Ok((shape, Rows::Floats(values)));
+        }
+        let array = Array { shape, data: values.into_owned() };
+        let rows = match Int8::of(&array) {
+            Some(Int8 { bytes, scales }) => Rows::Bytes { values: bytes.into(), scales },
+            None => Rows::Floats(array.data.into()),
+        };
+        Ok((array.shape, rows))
+    }
+}
+
+impl Source {
+    pub(super) fn find(&self, name: &str) -> Result<(Vec<usize>, Cow<'static, [f32]>)> {
+        match self {
+            Source::Memory(arrays) => {
+                let array = arrays.get(name)?;
+                Ok((array.shape.clone(), Cow::Owned(array.data.clone())))
+            }
+            Source::File(checkpoint) => (&checkpoint).find(name),
+        }
+    }
+
+    fn rows(&self, name: &str) -> Result<(Vec<usize>, Rows<'static>)> {
+        match self {
+            Source::Memory(_) => {
+                let (shape, values) = self.find(name)?;
+                Ok((shape, Rows::Floats(values)))
+            }
+            Source::File(checkpoint) => (&checkpoint).rows(name),
+        }
+    }
+
+    fn table(&self, name: &str) -> Result<(Vec<usize>, Table<'static>)> {
+        match self {
+            Source::Memory(_) => {
+                let (shape, rows) = self.rows(name)?;
+                Ok((shape, Table::Here(rows)))
+            }
+            Source::File(checkpoint) => (&checkpoint).table(name),
+        }
+    }
+}
