@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The heads of the built-in model from its data, in one command: the tokens of the towers once (about half an hour on
-# two cores), then minutes. Needs ../shared (see the configuration) and writes to runs/. After the model was trained
+# The heads of the built-in model from its data, in one command: the tokens of the towers once (the longest part), then
+# late interaction and the matching head. Needs ../shared (see the configuration) and writes to runs/. After the model was trained
 # again, the same command makes its tokens and heads anew.
 #
 #   scripts/train/tuwen-small-heads.sh [PROGRAM]      PROGRAM is target/release/tuwen when not given
