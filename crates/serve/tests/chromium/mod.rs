@@ -3,6 +3,8 @@
 //! Chromium speaks it over two pipes (`--remote-debugging-pipe`): JSON, each message ended by a zero byte. That
 //! needs no port, no WebSocket, and ends with this process.
 
+#![allow(dead_code, reason = "each test file uses its own part")]
+
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
