@@ -211,7 +211,6 @@ impl Page {
     }
 
     /// Drops files onto an element, as from a window of the desktop.
-    #[allow(dead_code, reason = "not every test that drives a browser drops files")]
     pub fn drop_files(&mut self, selector: &str, files: &[&Path]) {
         let (x, y) = self.middle(selector);
         for kind in ["dragEnter", "dragOver", "drop"] {
