@@ -103,11 +103,11 @@ fn panel_of_lines<'m>(
 }
 
 /// Writes `rows` lines as columns of `height`, four by four in registers.
-pub(crate) fn transpose<'l, T: Copy + 'l>(
+pub(crate) fn transpose<'l, T: Copy + 'l, W: Copy>(
     line: impl Fn(usize) -> &'l [T],
-    word: impl Fn(T) -> u32,
+    word: impl Fn(T) -> W,
     rows: usize,
-    target: &mut [u32],
+    target: &mut [W],
     height: usize,
 ) {
     for first in (0..rows / 4 * 4).step_by(4) {

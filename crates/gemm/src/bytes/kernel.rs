@@ -25,8 +25,8 @@ pub(super) fn words_mut(lines: &mut [Line]) -> &mut [u32] {
     unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), lines.len() * 16) }
 }
 
-/// Rows (depth / 4, R) of four unsigned bytes a word, panel (depth / 4, 2) lines, sums that are written over: R of
-/// them.
+/// Rows (depth / 4, R) of four unsigned bytes a word, or (depth / 4, R, 2) of two each ([`Kernel::wide`]), panel
+/// (depth / 4, 2) lines, sums that are written over: R of them.
 type Run = fn(&[u32], &[Line], &mut Sums);
 
 /// A kernel of this processor.
@@ -35,6 +35,9 @@ pub(super) struct Kernel {
     name: &'static str,
     /// For tiles of 1, 2, ... rows.
     runs: &'static [Run],
+    /// Whether it wants its rows in 16 bits: of four values the first and the third in one word, the others in the
+    /// next.
+    wide: bool,
 }
 
 impl std::fmt::Debug for Kernel {
@@ -56,20 +59,21 @@ impl Kernel {
         #[cfg(target_arch = "x86_64")]
         {
             if multiplies_bytes(Level::Avx512) {
-                all.push(Self { name: "AVX-512 VNNI", runs: &x86::AVX512_VNNI });
+                all.push(Self { name: "AVX-512 VNNI", runs: &x86::AVX512_VNNI, wide: false });
             }
             if multiplies_bytes(Level::Avx2) {
-                all.push(Self { name: "AVX-VNNI", runs: &x86::AVX_VNNI });
+                all.push(Self { name: "AVX-VNNI", runs: &x86::AVX_VNNI, wide: false });
             }
             if level() >= Level::Avx2 {
-                all.push(Self { name: "AVX2", runs: &x86::AVX2 });
+                all.push(Self { name: "AVX2", runs: &x86::AVX2, wide: true });
             }
         }
         #[cfg(target_arch = "aarch64")]
-        all.push(Self { name: "NEON", runs: &neon::RUNS });
+        all.push(Self { name: "NEON", runs: &neon::RUNS, wide: false });
         all.push(Self {
             name: "plain code",
             runs: &[plain::<1>, plain::<2>, plain::<3>, plain::<4>],
+            wide: false,
         });
         all
     }
@@ -77,6 +81,11 @@ impl Kernel {
     /// Rows of its largest tile.
     pub(super) fn rows(self) -> usize {
         self.runs.len()
+    }
+
+    /// Whether a word of its rows has two values and not four.
+    pub(super) fn wide(self) -> bool {
+        self.wide
     }
 
     /// The sums of a tile of so many rows.
@@ -120,7 +129,7 @@ mod x86 {
 
     heights!(AVX512_VNNI, avx512_vnni, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12);
     heights!(AVX_VNNI, avx_vnni, 1, 2, 3, 4, 5, 6);
-    heights!(AVX2, avx2, 1, 2, 3, 4, 5, 6);
+    heights!(AVX2, avx2, 1, 2, 3, 4);
 
     /// Words that are fetched ahead: of few rows the panels come from memory as fast as they are multiplied.
     const AHEAD: usize = 2048;
@@ -151,58 +160,72 @@ mod x86 {
         }
     }
 
-    /// Half of the columns after the other, in two vectors: `$step` adds the products of four values.
-    macro_rules! narrow {
-        ($name:ident, $features:literal, $step:ident) => {
-            #[target_feature(enable = $features)]
-            fn $name<const R: usize>(rows: &[u32], panel: &[Line], sums: &mut Sums) {
-                for half in 0..2 {
-                    let mut totals = [[_mm256_setzero_si256(); 2]; R];
-                    for (left, lines) in
-                        rows.as_chunks::<R>().0.iter().zip(panel.as_chunks::<2>().0)
-                    {
-                        let from: *const __m256i = lines[half].0.as_ptr().cast();
-                        let right = [0, 1].map(|at| {
-                            // SAFETY: a line has 64 bytes and begins at a multiple of 64.
-                            unsafe { _mm256_load_si256(from.add(at)) }
-                        });
-                        for row in 0..R {
-                            let left = _mm256_set1_epi32(left[row].cast_signed());
-                            totals[row][0] = $step(totals[row][0], left, right[0]);
-                            totals[row][1] = $step(totals[row][1], left, right[1]);
-                        }
-                    }
-                    for row in 0..R {
-                        for at in 0..2 {
-                            let to = sums[row][half * PANEL / 2 + 8 * at..][..8].as_mut_ptr();
-                            // SAFETY: 8 sums of 32 bits lie there.
-                            unsafe { _mm256_storeu_si256(to.cast(), totals[row][at]) };
-                        }
-                    }
+    /// Half of the columns after the other, in two vectors.
+    #[target_feature(enable = "avx2,avxvnni")]
+    fn avx_vnni<const R: usize>(rows: &[u32], panel: &[Line], sums: &mut Sums) {
+        for half in 0..2 {
+            let mut totals = [[_mm256_setzero_si256(); 2]; R];
+            for (left, lines) in rows.as_chunks::<R>().0.iter().zip(panel.as_chunks::<2>().0) {
+                let right = vectors(&lines[half]);
+                for row in 0..R {
+                    let left = _mm256_set1_epi32(left[row].cast_signed());
+                    totals[row][0] = _mm256_dpbusd_avx_epi32(totals[row][0], left, right[0]);
+                    totals[row][1] = _mm256_dpbusd_avx_epi32(totals[row][1], left, right[1]);
                 }
             }
-        };
+            store(totals, half, sums);
+        }
     }
 
-    narrow!(avx_vnni, "avx2,avxvnni", in_one);
-    narrow!(avx2, "avx2", in_words);
-
-    #[inline]
-    #[target_feature(enable = "avx2,avxvnni")]
-    fn in_one(sum: __m256i, left: __m256i, right: __m256i) -> __m256i {
-        _mm256_dpbusd_avx_epi32(sum, left, right)
+    /// Half of the columns after the other, in products of 16 bits, whose pairs 32 bits hold: those of bytes
+    /// (`vpmaddubsw`) would be saturated. Rows come in 16 bits, columns become so here; eight sums and what they are
+    /// made of stay in 16 registers.
+    #[target_feature(enable = "avx2")]
+    fn avx2<const R: usize>(rows: &[u32], panel: &[Line], sums: &mut Sums) {
+        for half in 0..2 {
+            let mut totals = [[_mm256_setzero_si256(); 2]; R];
+            let rows = rows.as_chunks::<2>().0.as_chunks::<R>().0;
+            for (left, lines) in rows.iter().zip(panel.as_chunks::<2>().0) {
+                let [near, far] = vectors(&lines[half]);
+                // Up and down again with the sign.
+                let near_even = _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(near));
+                let far_even = _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(far));
+                let near_odd = _mm256_srai_epi16::<8>(near);
+                let far_odd = _mm256_srai_epi16::<8>(far);
+                for row in 0..R {
+                    let even = _mm256_set1_epi32(left[row][0].cast_signed());
+                    let odd = _mm256_set1_epi32(left[row][1].cast_signed());
+                    let [near, far] = totals[row];
+                    let near = _mm256_add_epi32(near, _mm256_madd_epi16(even, near_even));
+                    let far = _mm256_add_epi32(far, _mm256_madd_epi16(even, far_even));
+                    totals[row] = [
+                        _mm256_add_epi32(near, _mm256_madd_epi16(odd, near_odd)),
+                        _mm256_add_epi32(far, _mm256_madd_epi16(odd, far_odd)),
+                    ];
+                }
+            }
+            store(totals, half, sums);
+        }
     }
 
-    /// Products of 16 bits, whose pairs 32 bits hold: those of bytes (`vpmaddubsw`) would be saturated.
     #[inline]
     #[target_feature(enable = "avx2")]
-    fn in_words(sum: __m256i, left: __m256i, right: __m256i) -> __m256i {
-        let even = _mm256_and_si256(left, _mm256_set1_epi16(255));
-        let odd = _mm256_srli_epi16::<8>(left);
-        let right_even = _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(right));
-        let right_odd = _mm256_srai_epi16::<8>(right);
-        let sum = _mm256_add_epi32(sum, _mm256_madd_epi16(even, right_even));
-        _mm256_add_epi32(sum, _mm256_madd_epi16(odd, right_odd))
+    fn vectors(line: &Line) -> [__m256i; 2] {
+        let from: *const __m256i = line.0.as_ptr().cast();
+        // SAFETY: a line has 64 bytes and begins at a multiple of 64.
+        [0, 1].map(|at| unsafe { _mm256_load_si256(from.add(at)) })
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn store<const R: usize>(totals: [[__m256i; 2]; R], half: usize, sums: &mut Sums) {
+        for (sums, totals) in sums.iter_mut().zip(totals) {
+            for (at, total) in totals.into_iter().enumerate() {
+                let to = sums[half * PANEL / 2 + 8 * at..][..8].as_mut_ptr();
+                // SAFETY: 8 sums of 32 bits lie there.
+                unsafe { _mm256_storeu_si256(to.cast(), total) };
+            }
+        }
     }
 }
 

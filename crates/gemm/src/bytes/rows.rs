@@ -12,8 +12,10 @@ use crate::pack::transpose;
 /// bytes spans the row's values and 0, which is exact. They lie in tiles of a kernel's height.
 pub struct ByteRows {
     tiles: Vec<Range<usize>>,
-    /// Tile by tile (depth / 4, height) words of four bytes.
+    /// Tile by tile (depth / 4, height) words of four bytes, or twice as many of two 16-bit values.
     words: Vec<u32>,
+    /// Words for four values of a row: 1 or 2.
+    each: usize,
     /// One for each row.
     steps: Vec<Step>,
     depth: usize,
@@ -40,7 +42,8 @@ impl ByteRows {
         assert!(x.col_stride == 1, "rows of neighbouring values");
         let (rows, depth, wide) = (x.rows, x.cols, x.cols.div_ceil(4));
         let mut steps = vec![Step::default(); rows];
-        let mut words = vec![0; rows * wide];
+        let each = if kernel.wide() { 2 } else { 1 };
+        let mut words = vec![0; rows * wide * each];
         let mut bytes = vec![[0u8; 4]; kernel.rows() * wide];
         let tiles = tiles(rows, kernel.rows());
         for tile in &tiles {
@@ -49,11 +52,16 @@ impl ByteRows {
                 steps[row] = round(values, &mut bytes.as_flattened_mut()[..depth]);
             }
             let height = tile.len();
-            let target = &mut words[tile.start * wide..][..height * wide];
+            let target = &mut words[tile.start * wide * each..][..height * wide * each];
             let line = |at: usize| &bytes[at * wide..][..wide];
-            transpose(line, u32::from_le_bytes, height, target, height);
+            if kernel.wide() {
+                let (target, _) = target.as_chunks_mut::<2>();
+                transpose(line, widened, height, target, height);
+            } else {
+                transpose(line, u32::from_le_bytes, height, target, height);
+            }
         }
-        Self { tiles, words, steps, depth }
+        Self { tiles, words, each, steps, depth }
     }
 
     pub(super) fn rows(&self) -> usize {
@@ -71,7 +79,7 @@ impl ByteRows {
     }
 
     pub(super) fn words(&self, tile: &Range<usize>) -> &[u32] {
-        let wide = self.depth.div_ceil(4);
+        let wide = self.depth.div_ceil(4) * self.each;
         &self.words[tile.start * wide..][..tile.len() * wide]
     }
 
@@ -79,6 +87,12 @@ impl ByteRows {
     pub(super) fn steps(&self, tile: &Range<usize>) -> &[Step] {
         &self.steps[tile.clone()]
     }
+}
+
+/// Four values in 16 bits each: 0 and 2, 1 and 3.
+fn widened(bytes: [u8; 4]) -> [u32; 2] {
+    let word = u32::from_le_bytes(bytes);
+    [word & 0x00ff_00ff, word >> 8 & 0x00ff_00ff]
 }
 
 /// Divides rows among as few tiles as can be, as evenly as can be: 13 rows are 7 and 6, not 12 and 1.
