@@ -97,6 +97,8 @@ pub struct AmongArgs {
 enum KindArg {
     Image,
     Text,
+    /// Pictures, each together with its texts (`tuwen index --fuse`)
+    Fused,
 }
 
 impl AmongArgs {
@@ -110,6 +112,7 @@ impl AmongArgs {
         let modality = match self.kind {
             KindArg::Image => Modality::Image,
             KindArg::Text => Modality::Text,
+            KindArg::Fused => Modality::Fused,
         };
         Ok(Search { filter, ..Search::all(modality, k) })
     }

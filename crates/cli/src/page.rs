@@ -34,7 +34,7 @@ pub fn write(output: &OutputFile, title: &str, rows: &[(String, Vec<Hit>)]) -> R
         for hit in hits {
             let label = hit.text.clone().unwrap_or_else(|| hit.file.last());
             let picture = match hit.modality {
-                Modality::Image => thumbnail(hit.file.as_path()),
+                Modality::Image | Modality::Fused => thumbnail(hit.file.as_path()),
                 Modality::Text => String::new(),
             };
             let _ = writeln!(

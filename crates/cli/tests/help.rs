@@ -84,8 +84,14 @@ fn files(home: &Path) {
         .expect("a file");
     fs::write(home.join("photos/captions.csv"), rows("image,caption", ",", true)).expect("a file");
     fs::write(home.join("captions.csv"), rows("image,caption", ",", true)).expect("a file");
+    // Two of each picture: `eval fused` takes one for its text, and `eval composed` asks with what differs.
+    let second = names.iter().map(|name| {
+        let thing = name.trim_end_matches(".png").replace('_', " ");
+        format!("{name}#1\there you can see {thing}\n")
+    });
+    let tokens = rows("", "#0\t", false) + &second.collect::<String>();
     for name in ["captions.en.txt", "captions.zh-native.txt"] {
-        fs::write(home.join(name), rows("", "#0\t", false)).expect("a file");
+        fs::write(home.join(name), &tokens).expect("a file");
     }
     let results = names.iter().map(|name| {
         let id = name.trim_end_matches(".png");

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::filter::Fields;
 
-/// What an item is.
+/// What an item is, and what a search goes through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "lowercase")]
 pub enum Modality {
@@ -13,14 +13,31 @@ pub enum Modality {
     Image,
     /// A text, possibly a caption of a picture.
     Text,
+    /// A picture together with its texts: a second vector of a picture ([`crate::Gallery::fuse`]). No item is one.
+    Fused,
 }
 
 impl Modality {
+    /// What a segment's vectors are.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Image => "image",
             Self::Text => "text",
+            Self::Fused => "fused",
         }
+    }
+
+    /// What the items are whose vectors these are.
+    pub fn of_items(self) -> Self {
+        match self {
+            Self::Image | Self::Fused => Self::Image,
+            Self::Text => Self::Text,
+        }
+    }
+
+    /// As the table of items has it.
+    pub(crate) fn item_name(self) -> &'static str {
+        self.of_items().name()
     }
 }
 

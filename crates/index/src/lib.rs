@@ -55,7 +55,7 @@ pub mod topk;
 mod vectors;
 
 pub use error::{Error, Result};
-pub use gallery::Gallery;
+pub use gallery::{Fused, Gallery, Parts};
 pub use item::{Item, Modality, ModelId, NewItem};
 pub use tokens::TokenStore;
 pub use topk::{Hit, TopK};

@@ -2,6 +2,7 @@
 //! they cannot disagree.
 
 mod again;
+mod sides;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -14,6 +15,7 @@ use tuwen_index::{Gallery, Hit as Scored, IdSet, Modality, TokenStore, Vectors};
 use tuwen_matching::Heads;
 use tuwen_text::for_phrase;
 
+use crate::gap::Gap;
 use crate::model::{as_made, model_id, open_model};
 use crate::origin::path_of;
 use crate::query::{Embedded, Query, Remark};
@@ -112,6 +114,8 @@ pub struct Engine {
     encoder: Arc<CpuEncoder>,
     images: OnceLock<Vectors>,
     texts: OnceLock<Vectors>,
+    fused: OnceLock<Vectors>,
+    gap: OnceLock<Option<Gap>>,
     /// The folder of the heads, where one was named.
     heads_folder: Option<PathBuf>,
     heads: OnceLock<Arc<Heads<'static>>>,
@@ -141,12 +145,24 @@ impl Engine {
     /// The gallery cannot be read.
     pub fn of(gallery: Gallery, encoder: impl Into<Arc<CpuEncoder>>) -> Result<Self> {
         gallery.hold()?;
-        let (images, texts) = (OnceLock::new(), OnceLock::new());
+        let [images, texts, fused] = Default::default();
         let folder = gallery.folder().to_path_buf();
         let (heads, tokens, encoder) = (OnceLock::new(), OnceLock::new(), encoder.into());
         let gallery = Mutex::new(gallery);
         let (heads_folder, send) = (None, None);
-        Ok(Self { folder, gallery, encoder, images, texts, heads_folder, heads, tokens, send })
+        Ok(Self {
+            folder,
+            gallery,
+            encoder,
+            images,
+            texts,
+            fused,
+            gap: OnceLock::new(),
+            heads_folder,
+            heads,
+            tokens,
+            send,
+        })
     }
 
     /// The same with a way to send requests to rerankers at addresses.
@@ -188,7 +204,7 @@ impl Engine {
     /// # Errors
     /// As there.
     pub fn embed(&self, query: &Query) -> Result<Embedded> {
-        query.embed(&self.encoder)
+        query.embed(&self.encoder, || self.gap())
     }
 
     /// The best items for a query; without a query those that the filter is true of, in the order of their
@@ -267,7 +283,12 @@ impl Engine {
         k: usize,
         among: Option<&Items>,
     ) -> Result<Vec<Scored>> {
-        let among = among.map(|items| items.iter().collect::<IdSet>());
+        let findable = match (among, modality) {
+            // What was excluded or removed since still has its fused vector.
+            (None, Modality::Fused) if self.fused_are_old()? => Some(self.gallery().ids(modality)?),
+            _ => None,
+        };
+        let among = among.or(findable.as_ref()).map(|items| items.iter().collect::<IdSet>());
         Ok(self.vectors(modality)?.search(vector, k, among.as_ref())?)
     }
 
@@ -347,19 +368,30 @@ impl Engine {
 
     /// Files of codes in which a search met something that was not as it was written; it went by the vectors.
     pub fn damaged_codes(&self) -> Vec<PathBuf> {
-        let opened = [&self.images, &self.texts].into_iter().filter_map(OnceLock::get);
+        let opened = [&self.images, &self.texts, &self.fused].into_iter().filter_map(OnceLock::get);
         opened.flat_map(Vectors::damaged_codes).collect()
+    }
+
+    /// Whether items have changed since vectors were fused.
+    fn fused_are_old(&self) -> Result<bool> {
+        Ok(self.gallery().fused()?.is_some_and(|fused| fused.is_old))
     }
 
     /// The vectors of a modality, opened when they are first asked for.
     ///
     /// # Errors
-    /// The gallery cannot be read.
+    /// The gallery cannot be read, or has no fused vectors where these are asked for.
     pub fn vectors(&self, modality: Modality) -> Result<&Vectors> {
         let kept = match modality {
             Modality::Image => &self.images,
             Modality::Text => &self.texts,
+            Modality::Fused => &self.fused,
         };
+        if modality == Modality::Fused && self.gallery().fused()?.is_none() {
+            let cure = "`tuwen index --fuse weighted:0.5` makes them";
+            let what = format!("the gallery has no vectors of pictures with their texts: {cure}");
+            return Err(Error::Usage(what));
+        }
         if kept.get().is_none() {
             let _ = kept.set(self.gallery().vectors(modality)?);
         }

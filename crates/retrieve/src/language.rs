@@ -10,6 +10,7 @@
 //! | `-folder:backup` | the field has no such value |
 //! | `before:2024-05`, `after:2020`, `ext:jpg`, `文件夹:旅行` | by date; other names of fields |
 //! | `kind:text`, `image:17`, `image:dog.jpg` | captions instead of pictures; like item 17; like that file |
+//! | `kind:fused` | pictures, each together with its texts |
 //!
 //! Only known fields filter; any other colon is text. Texts under evaluation never come through here.
 
@@ -119,8 +120,10 @@ impl Line {
                 self.modality = Some(match value.as_str() {
                     "image" | "图" | "图片" => Modality::Image,
                     "text" | "文" | "文字" => Modality::Text,
+                    "fused" | "图文" => Modality::Fused,
                     _ => {
-                        return Err(Error::Usage(format!("kind:{value}: it is `image` or `text`")));
+                        let known = "it is `image`, `text` or `fused`";
+                        return Err(Error::Usage(format!("kind:{value}: {known}")));
                     }
                 });
                 return Ok(true);

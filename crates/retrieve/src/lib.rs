@@ -1,8 +1,8 @@
 //! Pictures and texts into a gallery, and queries against it: what the program, a server and the evaluation
 //! share.
 //!
-//! `walk` finds pictures, `indexing` brings a gallery up to date with them, `query` says what is searched for,
-//! `engine` is a gallery with its model and finds hits. Nothing here prints.
+//! `walk` finds pictures, `indexing` brings a gallery up to date with them, `query` says what is searched for, `fusing` makes one vector of a
+//! picture and its texts, `engine` is a gallery with its model and finds hits. Nothing here prints.
 //!
 //! ```
 //! use std::sync::atomic::AtomicBool;
@@ -33,6 +33,8 @@ mod calibration;
 pub mod engine;
 pub mod error;
 mod file_name;
+pub mod fusing;
+pub mod gap;
 mod indexing;
 pub mod language;
 mod model;

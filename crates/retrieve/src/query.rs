@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use tuwen_encode::CpuEncoder;
 use tuwen_encode::Encoder;
 use tuwen_image::{Limits, decode_file};
+use tuwen_index::Modality;
 
+use crate::gap::{self, Gap};
 use crate::{Error, Result};
 
 /// Words, pictures, or both. A part's unit vector counts by its weight; with a weight below 0 its likes are
-/// kept away.
+/// kept away. Between words and pictures the gap of their sides is taken away, where it is known ([`crate::gap`]).
 ///
 /// ```
 /// # use tuwen_retrieve::Query;
@@ -26,8 +28,8 @@ pub struct Query {
 enum Part {
     Words(String),
     Picture(PathBuf),
-    /// An item of a gallery with its vector.
-    Item(i64, Vec<f32>),
+    /// An item of a gallery: what it is, and its vector.
+    Item(i64, Modality, Vec<f32>),
 }
 
 /// What a user should know about how a query was read.
@@ -107,10 +109,24 @@ impl Query {
         self
     }
 
-    /// The same and an item of the gallery, with its unit vector (D).
+    /// The same and an item of the gallery, with what it is and its unit vector (D).
     #[must_use]
-    pub fn and_item(mut self, id: i64, vector: Vec<f32>, weight: f32) -> Self {
-        self.parts.push((Part::Item(id, vector), weight));
+    pub fn and_item(mut self, id: i64, of: Modality, vector: Vec<f32>, weight: f32) -> Self {
+        self.parts.push((Part::Item(id, of, vector), weight));
+        self
+    }
+
+    /// The same with the pictures' share beside words, from 0 to 1: words that are wanted have the rest. Nothing
+    /// changes where there are no words that are wanted, or no pictures.
+    #[must_use]
+    pub fn with_share(mut self, share: f32) -> Self {
+        let is_words = |part: &Part| matches!(part, Part::Words(_));
+        let pictures = self.parts.iter().filter(|(part, _)| !is_words(part)).count();
+        if pictures > 0 && self.wanted_words().is_some() {
+            for (part, weight) in &mut self.parts {
+                *weight *= if is_words(part) { 1.0 - share } else { share / pictures as f32 };
+            }
+        }
         self
     }
 
@@ -132,7 +148,7 @@ impl Query {
             match part {
                 Part::Words(words) => title += words,
                 Part::Picture(path) => title += &path.display().to_string(),
-                Part::Item(id, _) => title += &format!("image:{id}"),
+                Part::Item(id, ..) => title += &format!("image:{id}"),
             }
         }
         title
@@ -146,25 +162,31 @@ impl Query {
         })
     }
 
-    /// The weighted sum of the parts' unit vectors, of length 1.
+    /// The weighted sum of the parts' unit vectors, of length 1; `gap` is asked where there are words and pictures.
     ///
     /// # Errors
     /// Words that are empty, a picture that cannot be read, parts that cancel out, or the encoder's failure.
-    pub fn embed(&self, encoder: &CpuEncoder) -> Result<Embedded> {
+    pub fn embed<'g>(
+        &self,
+        encoder: &CpuEncoder,
+        gap: impl FnOnce() -> Result<Option<&'g Gap>>,
+    ) -> Result<Embedded> {
         let mut remarks = Vec::new();
-        let vector = |(part, weight): &(Part, f32)| -> Result<(Vec<f32>, f32)> {
-            let vector = match part {
+        let part = |(part, weight): &(Part, f32)| -> Result<gap::Part> {
+            Ok(match part {
                 Part::Words(words) => {
                     remarks.append(&mut Remark::on(encoder, words)?);
-                    encoder.encode_texts(&[words])?
+                    gap::Part::words(encoder.encode_texts(&[words])?, *weight)
                 }
-                Part::Picture(path) => picture_vector(encoder, path)?,
-                Part::Item(_, vector) => vector.clone(),
-            };
-            Ok((vector, *weight))
+                Part::Picture(path) => gap::Part::picture(picture_vector(encoder, path)?, *weight),
+                Part::Item(_, side, vector) => {
+                    gap::Part { vector: vector.clone(), weight: *weight, side: *side }
+                }
+            })
         };
-        let parts = self.parts.iter().map(vector).collect::<Result<Vec<_>>>()?;
-        Ok(Embedded { vector: weighted(&parts)?, remarks })
+        let parts = self.parts.iter().map(part).collect::<Result<Vec<_>>>()?;
+        let gap = if gap::is_mixed(&parts) { gap()? } else { None };
+        Ok(Embedded { vector: gap::compose(&parts, gap)?, remarks })
     }
 }
 

@@ -97,6 +97,7 @@ impl Folder<'_> {
         let run = indexer.pause();
         let done = run.summary();
         job.note(done.added + done.updated, &done.failed);
+        tuwen_retrieve::fusing::fuse(&gallery, None)?;
         gallery.finish()?;
         self.shelf.look();
         Ok(run)

@@ -216,7 +216,7 @@ fn read(gallery: &Gallery, part: &str, listing: &Listing<'_>) -> Result<Vec<Read
         let Some(item) = gallery.item(id)? else { continue };
         let owner = item.owner.map(|owner| gallery.item(owner)).transpose()?.flatten();
         let captions = match item.modality {
-            Modality::Image => gallery.captions_of(id)?,
+            Modality::Image | Modality::Fused => gallery.captions_of(id)?,
             Modality::Text => Vec::new(),
         };
         let name = FileName::from(path_of(&item.origin).as_path()).last();

@@ -1,9 +1,14 @@
 //! A bounded queue with a thread behind it, which takes what waits and does it together.
 //!
 //! Nobody waits for a batch to fill: an idle worker begins with the first input, and whatever came while it
-//! worked is the next batch. So one client has the latency of one input, and many share a pass.
+//! worked is the next batch. So one client has the latency of one input, and many share a pass. Who would have to
+//! wait for long is refused at once, as on a machine that has other work to do: places alone do not say how long
+//! waiting is.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::oneshot;
@@ -11,6 +16,10 @@ use tracing::{Instrument, Span};
 
 use crate::problem::{Problem, ProblemType};
 use crate::traces;
+
+/// Work that may wait: who comes then is refused, so that answers come soon, and what waits is done soon after the
+/// last one has asked.
+const LONGEST: Duration = Duration::from_millis(1500);
 
 type Answer<O> = Result<O, Problem>;
 
@@ -25,6 +34,8 @@ struct Job<I, O> {
 pub(crate) struct Queue<I, O> {
     name: &'static str,
     sender: Sender<Job<I, O>>,
+    /// Nanoseconds that an input has taken lately.
+    pace: Arc<AtomicU64>,
 }
 
 impl<I: Send + 'static, O: Send + 'static> Queue<I, O> {
@@ -37,10 +48,21 @@ impl<I: Send + 'static, O: Send + 'static> Queue<I, O> {
         work: impl Fn(Vec<I>) -> Vec<Answer<O>> + Send + 'static,
     ) -> std::io::Result<Self> {
         let (sender, receiver) = channel(waiting.max(1));
+        let pace = Arc::new(AtomicU64::new(0));
+        let measured = Arc::clone(&pace);
+        let timed = move |inputs: Vec<I>| {
+            let (began, count) = (Instant::now(), inputs.len() as u64);
+            let answers = work(inputs);
+            let now = began.elapsed().as_nanos() as u64 / count;
+            let before = measured.load(Ordering::Relaxed);
+            let mean = if before == 0 { now } else { (3 * before + now) / 4 };
+            measured.store(mean, Ordering::Relaxed);
+            answers
+        };
         std::thread::Builder::new()
             .name(name.into())
-            .spawn(move || serve(name, receiver, most, work))?;
-        Ok(Self { name, sender })
+            .spawn(move || serve(name, receiver, most, timed))?;
+        Ok(Self { name, sender, pace })
     }
 
     /// How many wait now.
@@ -61,6 +83,9 @@ impl<I: Send + 'static, O: Send + 'static> Queue<I, O> {
     }
 
     async fn answers(&self, inputs: Vec<I>, span: &Span) -> Answer<Vec<O>> {
+        if self.work_that_waits() > LONGEST {
+            return Err(self.busy());
+        }
         let replies: Vec<_> = {
             let places = self.sender.try_reserve_many(inputs.len()).map_err(|_| self.busy())?;
             let places = places.zip(inputs).map(|(place, input)| {
@@ -78,12 +103,19 @@ impl<I: Send + 'static, O: Send + 'static> Queue<I, O> {
         Ok(answers)
     }
 
+    /// How long what waits now will take.
+    fn work_that_waits(&self) -> Duration {
+        let pace = Duration::from_nanos(self.pace.load(Ordering::Relaxed));
+        pace * u32::try_from(self.len()).unwrap_or(u32::MAX)
+    }
+
     fn busy(&self) -> Problem {
         let detail = format!(
-            "{} of at most {} {} wait: ask again after a second, or ask less at once",
+            "{} of at most {} {} wait, for about {:.1} s: ask again after a second, or ask less at once",
             self.len(),
             self.sender.max_capacity(),
-            self.name
+            self.name,
+            self.work_that_waits().as_secs_f64()
         );
         Problem::new(ProblemType::Busy, detail)
     }
@@ -174,6 +206,38 @@ mod tests {
                 assert_eq!(task.await.expect("a task").expect("an answer"), wanted);
             }
             assert_eq!(*batches.lock().expect("a lock"), [vec![1], vec![2, 3]]);
+        });
+    }
+
+    #[test]
+    fn who_would_wait_for_long_is_refused_although_there_are_places() {
+        run(async {
+            let work = |inputs: Vec<u32>| {
+                std::thread::sleep(LONGEST / 5 * 2 * inputs.len() as u32);
+                inputs.into_iter().map(Ok).collect()
+            };
+            let queue = Arc::new(Queue::start("numbers", 100, 1, work).expect("a thread"));
+            assert_eq!(queue.ask(1).await.expect("an answer"), 1);
+            let ask = |input| {
+                let queue = Arc::clone(&queue);
+                tokio::spawn(async move { queue.ask(input).await })
+            };
+            let first = ask(2);
+            settled().await;
+            // One is being done and three wait, for more than may be; a slow machine refuses one of them already.
+            let taken: Vec<_> = (3..6).map(ask).chain([first]).collect();
+            settled().await;
+            let refused = queue.ask(9).await.expect_err("97 places and a long wait");
+            assert_eq!(refused.kind, ProblemType::Busy);
+            assert!(
+                refused.detail.contains("of at most 100 numbers wait, for"),
+                "{}",
+                refused.detail
+            );
+            taken.into_iter().for_each(|task| task.abort());
+            settled().await;
+            tokio::time::sleep(LONGEST).await;
+            assert_eq!(queue.ask(10).await.expect("an answer"), 10);
         });
     }
 

@@ -28,7 +28,11 @@ fn bodies_that_cannot_be_read_are_explained() {
         ),
         ("{\"query\": \"x\", \"k\": -1}", "invalid-value", "expected a whole number from 0 on"),
         ("{\"query\": \"x\", \"limit\": 3}", "invalid-value", "unknown field `limit`, expected"),
-        ("{\"query\": \"x\", \"kind\": \"video\"}", "invalid-value", "`image` or `text`"),
+        (
+            "{\"query\": \"x\", \"kind\": \"video\"}",
+            "invalid-value",
+            "one of `image`, `text`, `fused`",
+        ),
         ("{\"query\": \"x\", \"without\": 1}", "invalid-value", "unknown field"),
         ("{\"query\": \"width:>=wide\"}", "invalid-value", "number"),
         ("[]", "invalid-value", "it is a list"),

@@ -67,7 +67,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 }
 
 fn embed(encoder: &CpuEncoder, query: &Query) -> Result<Vec<f32>> {
-    let embedded = query.embed(encoder)?;
+    let embedded = query.embed(encoder, || Ok(None))?;
     embedded.remarks.iter().for_each(|remark| note!("note: {remark}"));
     Ok(embedded.vector)
 }

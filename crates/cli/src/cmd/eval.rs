@@ -2,7 +2,10 @@
 
 mod again;
 mod captions;
+mod composed;
 mod ensemble;
+mod fused;
+mod pairs;
 mod report;
 mod write;
 
@@ -116,6 +119,8 @@ pub struct Args {
 #[derive(clap::Subcommand)]
 enum Other {
     Captions(captions::Args),
+    Fused(fused::Args),
+    Composed(composed::Args),
 }
 
 impl Args {
@@ -127,11 +132,22 @@ impl Args {
         ids: PathBuf,
         report: PathBuf,
     ) -> Self {
+        let report = Some(report);
+        Self { report, ..Self::of_set(vec![model], images, vec![captions], Some(ids)) }
+    }
+
+    /// A set and its files of captions, with nothing else asked for.
+    fn of_set(
+        model: Vec<String>,
+        images: PathBuf,
+        captions: Vec<PathBuf>,
+        ids: Option<PathBuf>,
+    ) -> Self {
         Self {
             other: None,
             images: Some(images),
-            captions: vec![captions],
-            ids: Some(ids),
+            captions,
+            ids,
             split: None,
             format: None,
             names: None,
@@ -139,7 +155,7 @@ impl Args {
             image_field: None,
             caption_field: None,
             encoding: None,
-            model: vec![model],
+            model,
             weight: Vec::new(),
             learn_weights: None,
             dataset_text: false,
@@ -147,7 +163,7 @@ impl Args {
             k: Vec::new(),
             labels: None,
             out: None,
-            report: Some(report),
+            report: None,
             font: None,
             json: false,
             force: Force::default(),
@@ -164,6 +180,8 @@ impl Args {
 pub fn run(args: &Args) -> Result<ExitCode> {
     match &args.other {
         Some(Other::Captions(args)) => captions::run(args),
+        Some(Other::Fused(args)) => fused::run(args),
+        Some(Other::Composed(args)) => composed::run(args),
         None => measure(args),
     }
 }

@@ -13,6 +13,7 @@ use tuwen_files::encoding::Encoding;
 use tuwen_index::{Gallery, Modality, ModelId};
 use tuwen_matching::Heads;
 
+use tuwen_retrieve::fusing::{self, Recipe};
 use tuwen_retrieve::rerank::{announce, complete, heads_of};
 use tuwen_retrieve::walk::Walk;
 use tuwen_retrieve::{
@@ -81,11 +82,30 @@ pub struct Args {
     /// With --tokens: the folder of the heads; without it those that belong to the model
     #[arg(long, value_name = "DIR", requires = "tokens")]
     heads: Option<PathBuf>,
+    /// Keep a second vector of each picture, made of its own and its texts', which `--kind fused` searches:
+    /// average, weighted:SHARE or concat:SHARE with the picture's share; none takes them away. Later runs
+    /// keep them up to date
+    #[arg(long, value_name = "RECIPE", value_parser = fusing)]
+    fuse: Option<Fusing>,
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     text_args: TextArgs,
+}
+
+/// What is done about fused vectors.
+#[derive(Clone, Copy, Debug)]
+enum Fusing {
+    By(Recipe),
+    None,
+}
+
+fn fusing(text: &str) -> Result<Fusing, String> {
+    match text {
+        "none" => Ok(Fusing::None),
+        _ => text.parse().map(Fusing::By),
+    }
 }
 
 /// Pictures without tokens that are named.
@@ -112,6 +132,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         false => Gallery::open_for_writing(&place.folder, &id)?,
     };
     let summary = index(args, &gallery, &encoder, &texts, &stop)?;
+    if !summary.stopped {
+        fuse(args, &gallery, &place)?;
+    }
     let replaced = finish(args, gallery, &place, &summary)?;
     note_lost(&encoder);
     if args.json {
@@ -232,6 +255,24 @@ fn index(
     }
     indexer.texts_without_file()?;
     Ok(indexer.finish())
+}
+
+/// Brings the fused vectors up to date; those of a gallery that is built anew are what the old one's were.
+fn fuse(args: &Args, gallery: &Gallery, place: &Place) -> Result<()> {
+    let wanted = match args.fuse {
+        Some(Fusing::None) => return Ok(gallery.unfuse()?),
+        Some(Fusing::By(recipe)) => Some(recipe),
+        None if gallery.replaces_another() => {
+            // A damaged gallery has nothing to say.
+            let old = Gallery::open(&place.folder).and_then(|old| old.fused()).unwrap_or(None);
+            old.and_then(|fused| fused.recipe.parse().ok())
+        }
+        None => None,
+    };
+    if let Some(recipe) = fusing::fuse(gallery, wanted)? {
+        note!("fused: a vector of each picture with its texts, {recipe} (--kind fused)");
+    }
+    Ok(())
 }
 
 /// Puts a rebuilt gallery into its place; false where it was stopped and the old one stays.

@@ -10,6 +10,7 @@ use tuwen_index::filter::Filter;
 use tuwen_retrieve::{Fusion, Hit, Query, Search, UNWANTED, Words, language};
 
 use crate::gallery::{AmongArgs, GalleryArg, note_fields, open, queries};
+use crate::number;
 use crate::output::{Force, OutputFile};
 use crate::page;
 use crate::query::{TextArgs, Usage, in_words};
@@ -43,6 +44,9 @@ pub struct Args {
     /// A picture to search with
     #[arg(long)]
     image: Option<PathBuf>,
+    /// The picture's share beside words, from 0 to 1: half of the query when not given
+    #[arg(long, value_name = "SHARE", value_parser = number::between(0.0f32, 1.0))]
+    image_weight: Option<f32>,
     /// Words for what is not wanted
     #[arg(long, value_name = "WORDS", conflicts_with = "queries")]
     not: Vec<String>,
@@ -120,7 +124,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             bail!(Usage(format!("image:{id}: the gallery has no such item")))
         };
         let vector = engine.gallery().vector(item.id)?;
-        queries = queries.into_iter().map(|q| q.and_item(id, vector.clone(), 1.0)).collect();
+        let and_item = |query: Query| query.and_item(id, item.modality, vector.clone(), 1.0);
+        queries = queries.into_iter().map(and_item).collect();
+    }
+    if let Some(share) = args.image_weight {
+        queries = queries.into_iter().map(|query| query.with_share(share)).collect();
     }
     if engine.len(modality)? == 0 && !args.json {
         note!("{}", if modality == Modality::Image { NO_IMAGES } else { NO_TEXTS });

@@ -56,7 +56,7 @@ impl Gallery {
             let sql = "SELECT id FROM item WHERE kind = ?1 ORDER BY id";
             let mut select = self.db.prepare_cached(sql)?;
             let ids =
-                select.query_map([modality.name()], |row| Ok(row.get::<_, i64>(0)? as u64))?;
+                select.query_map([modality.item_name()], |row| Ok(row.get::<_, i64>(0)? as u64))?;
             Ok(ids.collect::<rusqlite::Result<Items>>()? - self.unfindable()?)
         };
         read().map_err(|e| self.error(e))
@@ -102,10 +102,10 @@ impl Gallery {
             let Some((of, owner)) = owner.query_row(params![id], row).optional()? else {
                 return Ok(ControlFlow::Continue(()));
             };
-            let item = if of == modality.name() {
+            let item = if of == modality.item_name() {
                 Some(id)
             } else {
-                owner.filter(|_| modality == Modality::Image)
+                owner.filter(|_| modality.of_items() == Modality::Image)
             };
             if let Some(id) = item.map(|id| id as u64)
                 && among.is_none_or(|among| among.contains(id))

@@ -69,6 +69,7 @@ impl Gallery {
     }
 
     fn change_one(&self, sql: &str, id: i64) -> Result<bool> {
+        self.fused_are_old()?;
         let changed = self.db.prepare_cached(sql).and_then(|mut change| change.execute([id]));
         Ok(changed.map_err(|e| self.error(e))? > 0)
     }

@@ -13,7 +13,7 @@ impl Gallery {
     /// # Errors
     /// The database cannot be read.
     pub fn from_origin(&self, modality: Modality, origin: &[u8]) -> Result<Vec<Item>> {
-        self.items("origin = ?1 AND kind = ?2", params![origin, modality.name()])
+        self.items("origin = ?1 AND kind = ?2", params![origin, modality.item_name()])
     }
 
     /// Items with that content.
@@ -45,7 +45,7 @@ impl Gallery {
     /// # Errors
     /// The database cannot be read.
     pub fn all(&self, modality: Modality) -> Result<Vec<Item>> {
-        self.items("kind = ?1", params![modality.name()])
+        self.items("kind = ?1", params![modality.item_name()])
     }
 
     /// The files that items of a modality come from, each with the number of its items.
@@ -58,7 +58,7 @@ impl Gallery {
         let read = || {
             let mut statement = self.db.prepare(sql)?;
             let row = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, i64>(1)? as usize));
-            statement.query_map([modality.name()], row)?.collect::<rusqlite::Result<Vec<_>>>()
+            statement.query_map([modality.item_name()], row)?.collect::<rusqlite::Result<Vec<_>>>()
         };
         read().map_err(|e| self.error(e))
     }
@@ -125,10 +125,9 @@ impl Gallery {
     /// The database cannot be read.
     pub fn count(&self, modality: Modality) -> Result<usize> {
         let sql = "SELECT count(*) FROM item WHERE kind = ?1";
-        let count = self
-            .db
-            .prepare_cached(sql)
-            .and_then(|mut select| select.query_row([modality.name()], |row| row.get::<_, i64>(0)));
+        let count = self.db.prepare_cached(sql).and_then(|mut select| {
+            select.query_row([modality.item_name()], |row| row.get::<_, i64>(0))
+        });
         Ok(count.map_err(|e| self.error(e))? as usize)
     }
 
@@ -145,7 +144,7 @@ impl Gallery {
                      segment, row) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
                 )?;
                 statement.insert(params![
-                    item.modality.name(),
+                    item.modality.item_name(),
                     item.origin,
                     item.text,
                     item.owner,
@@ -159,6 +158,7 @@ impl Gallery {
             };
             let id = insert().map_err(|e| gallery.error(e))?;
             gallery.add_row(item.modality, id, &item.vector);
+            gallery.fused_are_old()?;
             gallery.describe(id, &item.fields, &item.words)?;
             Ok(id)
         })
@@ -189,6 +189,7 @@ impl Gallery {
             };
             update().map_err(|e| gallery.error(e))?;
             gallery.add_row(item.modality, id, &item.vector);
+            gallery.fused_are_old()?;
             gallery.describe(id, &item.fields, &item.words)
         })
     }
@@ -215,7 +216,8 @@ impl Gallery {
                 fulltext::remove(&gallery.db, id)?;
                 gallery.db.execute("DELETE FROM item WHERE id = ?1", [id])
             };
-            remove().map(drop).map_err(|e| gallery.error(e))
+            remove().map_err(|e| gallery.error(e))?;
+            gallery.fused_are_old()
         })
     }
 

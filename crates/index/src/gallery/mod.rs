@@ -3,10 +3,11 @@
 //! Write-ahead logging lets any number of readers go on while one writer works; a `lock` keeps a
 //! second writer out with a clear error. What a transaction committed survives a kill; a `new` gallery
 //! takes the place of an old one only when it is whole. `items` reads and changes what is inside, `segments` its
-//! vectors, `describe` their fields and words, `edits` what a person said of them; `migrate` brings galleries of older programs to today's format.
+//! vectors, `describe` their fields and words, `edits` what a person said of them, `fused` second vectors of pictures; `migrate` brings galleries of older programs to today's format.
 
 mod describe;
 mod edits;
+mod fused;
 mod items;
 mod lock;
 mod migrate;
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+pub use self::fused::{Fused, Parts};
 use self::lock::Lock;
 use self::new::Beside;
 use self::segments::Pending;

@@ -17,7 +17,7 @@ use crate::{Error, Result};
 /// The folder of the segments, in the gallery's.
 pub(super) const FOLDER: &str = "vectors";
 /// Rows from which on the next transaction begins another segment.
-const FULL: usize = 1 << 20;
+pub(super) const FULL: usize = 1 << 20;
 /// A segment is written anew when one in so many of its rows is gone, and at least [`MERGE_FROM`] are.
 const MERGE_SHARE: usize = 4;
 const MERGE_FROM: usize = 1000;
@@ -109,7 +109,7 @@ impl Gallery {
     /// Refuses a gallery whose segments are lost or cut: a writer would say that all is well.
     pub(super) fn check_segments(&self) -> Result<()> {
         let dim = self.model()?.dim;
-        for modality in [Modality::Image, Modality::Text] {
+        for modality in [Modality::Image, Modality::Text, Modality::Fused] {
             for (number, rows) in self.numbers(modality).map_err(|e| self.error(e))? {
                 check_files(&self.segments(), number, rows, dim)?;
             }
@@ -154,7 +154,7 @@ impl Gallery {
         Ok(())
     }
 
-    fn append(
+    pub(super) fn append(
         &self,
         modality: Modality,
         tail: &Tail,
@@ -209,7 +209,7 @@ impl Gallery {
     /// Writes codes that are missing: of galleries of older programs, or because a disk was full.
     fn write_codes(&self) -> Result<()> {
         let dim = self.model()?.dim;
-        for modality in [Modality::Image, Modality::Text] {
+        for modality in [Modality::Image, Modality::Text, Modality::Fused] {
             for (number, rows) in self.numbers(modality).map_err(|e| self.error(e))? {
                 let checks = self.checks(number).map_err(|e| self.error(e))?;
                 let full = checks.iter().take(rows / BLOCK).map(|checks| checks.vectors);
@@ -297,14 +297,14 @@ fn tail(db: &Connection, modality: Modality) -> rusqlite::Result<Tail> {
 }
 
 /// Checksums of a segment's last block.
-fn last_checks(db: &Connection, number: i64) -> rusqlite::Result<Checks> {
+pub(super) fn last_checks(db: &Connection, number: i64) -> rusqlite::Result<Checks> {
     let sql = "SELECT vectors, ids FROM block WHERE segment = ?1 ORDER BY number DESC LIMIT 1";
     let row = |row: &rusqlite::Row<'_>| Ok(Checks { vectors: row.get(0)?, ids: row.get(1)? });
     Ok(db.query_row(sql, [number], row).optional()?.unwrap_or_default())
 }
 
 /// A number that no segment has, nor had: readers may still look for the files of one that was merged.
-fn next_number(db: &Connection) -> rusqlite::Result<i64> {
+pub(super) fn next_number(db: &Connection) -> rusqlite::Result<i64> {
     let sql = "UPDATE meta SET value = value + 1 WHERE key = 'segments' RETURNING value";
     db.query_row(sql, [], |row| row.get::<_, String>(0))?
         .parse()

@@ -113,7 +113,7 @@ pub(crate) fn reorder(before: &[Again], scores: &Scores, by: &str) -> Vec<Again>
 /// Which items can be looked at again by words.
 pub(crate) fn check_modality(modality: Modality) -> Result<()> {
     match modality {
-        Modality::Image => Ok(()),
+        Modality::Image | Modality::Fused => Ok(()),
         Modality::Text => Err(crate::Error::Usage(
             "texts are not reranked: their vectors were made to be compared; search pictures, or leave `rerank` away"
                 .into(),

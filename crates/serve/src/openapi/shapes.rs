@@ -33,6 +33,8 @@ pub(crate) enum Kind {
     Image,
     /// A text, possibly a caption of a picture.
     Text,
+    /// A picture together with its texts, where the gallery has such vectors (`tuwen index --fuse`): hits are pictures.
+    Fused,
 }
 
 /// A text, a picture as a data URI, or an item's id.

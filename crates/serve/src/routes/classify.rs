@@ -49,7 +49,7 @@ pub(crate) async fn classify(
             let bytes = fetch::picture(&state, "image", uri).await?;
             state.embedder.picture(encoder, "image".into(), bytes).await?.vector.clone()
         }
-        (None, Some(id)) => of_item(&state, &open, id).await?,
+        (None, Some(id)) => of_item(&state, &open, id).await?.1,
         _ => return Err(Problem::value("give either `image`, a picture, or `like`, an item's id")),
     };
     let prompts = |label: &String| Templates::Auto.prompts(label);

@@ -114,7 +114,7 @@ async fn picture(state: &State, open: &Arc<Open>, id: i64) -> Result<Item, Probl
     let work = move || {
         let item = open.aside().item(id)?.ok_or_else(|| no_item(id))?;
         match item.modality {
-            Modality::Image => Ok(item),
+            Modality::Image | Modality::Fused => Ok(item),
             Modality::Text => {
                 let detail = format!("the item {id} is a text, which has no picture of its own");
                 Err(Problem::new(ProblemType::NotFound, detail))

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use tuwen_index::Modality;
 use tuwen_index::filter::Filter;
+use tuwen_retrieve::gap::{Part, compose, is_mixed};
 use tuwen_retrieve::language::Line;
 use tuwen_retrieve::rerank::{By, Moved, Stage, parse_stages};
-use tuwen_retrieve::{Fusion, Ranked, Search, UNWANTED, Words, weighted};
+use tuwen_retrieve::{Fusion, Ranked, Search, UNWANTED, Words};
 
 use crate::State;
 use crate::extract::{check_text, window};
@@ -330,20 +331,26 @@ async fn vector(
     let (words, of_words): (Vec<String>, Vec<f32>) = texts.into_iter().unzip();
     for (embedded, weight) in state.embedder.texts(encoder, &words).await?.iter().zip(of_words) {
         remarks.extend(embedded.remarks.iter().map(ToString::to_string));
-        parts.push((embedded.vector.clone(), weight));
+        parts.push(Part::words(embedded.vector.clone(), weight));
     }
     if let Some(uri) = &wanted.image {
         let bytes = fetch::picture(state, "image", uri).await?;
         let embedded = state.embedder.picture(encoder, "image".into(), bytes).await?;
-        parts.push((embedded.vector.clone(), for_pictures));
+        parts.push(Part::picture(embedded.vector.clone(), for_pictures));
     }
     if let Some(id) = wanted.like {
-        parts.push((of_item(state, open, id).await?, for_pictures));
+        let (side, vector) = of_item(state, open, id).await?;
+        parts.push(Part { vector, weight: for_pictures, side });
     }
     if parts.is_empty() {
         return Ok(None);
     }
-    Ok(Some(weighted(&parts)?.into()))
+    if !is_mixed(&parts) {
+        return Ok(Some(compose(&parts, None)?.into()));
+    }
+    let open = Arc::clone(open);
+    let work = move || Ok(compose(&parts, open.engine.gap()?)?.into());
+    state.reads.run(work).await.map(Some)
 }
 
 /// What words and what each picture count.
@@ -358,13 +365,17 @@ fn weights(wanted: &Wanted, pictures: usize) -> Result<(f32, f32), Problem> {
     })
 }
 
-/// The vector of an item.
-pub(crate) async fn of_item(state: &State, open: &Arc<Open>, id: i64) -> Result<Vec<f32>, Problem> {
+/// What an item is, and its vector.
+pub(crate) async fn of_item(
+    state: &State,
+    open: &Arc<Open>,
+    id: i64,
+) -> Result<(Modality, Vec<f32>), Problem> {
     let open = Arc::clone(open);
     let work = move || {
         let gallery = open.engine.gallery();
         match gallery.item(id)? {
-            Some(item) => Ok(gallery.vector(item.id)?),
+            Some(item) => Ok((item.modality, gallery.vector(item.id)?)),
             None => Err(no_item(id)),
         }
     };

@@ -122,7 +122,7 @@ pub(crate) async fn embed_all(
                 continue;
             }
             What::Item(id) => {
-                let vector = of_item(state, open, id).await.map_err(|problem| Problem {
+                let (_, vector) = of_item(state, open, id).await.map_err(|problem| Problem {
                     detail: format!("{name}: {}", problem.detail),
                     ..problem
                 })?;

@@ -222,7 +222,7 @@ fn read(gallery: &Gallery, id: i64) -> Result<Option<Described>, Problem> {
         Err(error) => return Err(error.into()),
     }
     let (caption, pictured) = match item.modality {
-        Modality::Image => {
+        Modality::Image | Modality::Fused => {
             let first = gallery.captions_of(id)?.into_iter().next();
             (first.and_then(|caption| caption.text), Some(item))
         }

@@ -1,0 +1,166 @@
+//! One vector for a picture and its texts together: how it is made of both, and made for a gallery.
+
+use std::fmt::{self, Display, Formatter};
+use std::str::FromStr;
+
+use tuwen_index::{Gallery, Parts};
+
+use crate::{Error, Result};
+
+/// How a picture's vector and that of its texts become one. A picture without texts keeps its own vector.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Recipe {
+    /// Their weighted mean, of length 1; the number is the picture's share.
+    Weighted(f32),
+    /// Both beside each other, as long as their shares say: what a query finds by it is the weighted mean of its
+    /// cosines with both. As the query is the same for both halves, D values hold what 2 D would: the weighted sum,
+    /// not brought to length 1.
+    Concatenated(f32),
+}
+
+const KNOWN: &str =
+    "average, weighted:SHARE or concat:SHARE, where SHARE is the picture's, from 0 to 1";
+
+impl FromStr for Recipe {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let (name, share) =
+            text.split_once(':').map_or((text, None), |(name, share)| (name, Some(share)));
+        let number = |share: &str| {
+            let number = share.parse().ok().filter(|number| (0.0..=1.0).contains(number));
+            number.ok_or_else(|| format!("{share:?} is no number from 0 to 1: give {KNOWN}"))
+        };
+        match (name, share) {
+            ("average", None) => Ok(Self::Weighted(0.5)),
+            ("weighted", Some(share)) => number(share).map(Self::Weighted),
+            ("concat", None) => Ok(Self::Concatenated(0.5)),
+            ("concat", Some(share)) => number(share).map(Self::Concatenated),
+            _ => Err(format!("{text:?} is no way to fuse: give {KNOWN}")),
+        }
+    }
+}
+
+impl Display for Recipe {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Weighted(share) => write!(out, "weighted:{share}"),
+            Self::Concatenated(share) => write!(out, "concat:{share}"),
+        }
+    }
+}
+
+impl Recipe {
+    /// The fused vector of a picture and the mean of its texts, both of length 1, (D).
+    pub fn of(self, image: &[f32], text: &[f32]) -> Vec<f32> {
+        let (Self::Weighted(share) | Self::Concatenated(share)) = self;
+        let mut sum: Vec<f32> = image
+            .iter()
+            .zip(text)
+            .map(|(image, text)| share * image + (1.0 - share) * text)
+            .collect();
+        if matches!(self, Self::Weighted(_)) && !to_length_1(&mut sum) {
+            return image.to_vec();
+        }
+        sum
+    }
+
+    /// The fused vectors of some pictures, (N, D).
+    pub fn of_all(self, parts: &Parts, dim: usize) -> Vec<f32> {
+        let pictures = parts.images.chunks_exact(dim).zip(&parts.texts);
+        let fuse = |(image, texts): (&[f32], &Vec<f32>)| match mean(texts, dim) {
+            Some(text) => self.of(image, &text),
+            None => image.to_vec(),
+        };
+        pictures.flat_map(fuse).collect()
+    }
+}
+
+/// The mean of unit vectors, (T, D), of length 1; nothing of none, or where they cancel out.
+pub fn mean(vectors: &[f32], dim: usize) -> Option<Vec<f32>> {
+    let mut sum = vec![0.0; dim];
+    for vector in vectors.chunks_exact(dim) {
+        sum.iter_mut().zip(vector).for_each(|(sum, value)| *sum += value);
+    }
+    to_length_1(&mut sum).then_some(sum)
+}
+
+fn to_length_1(vector: &mut [f32]) -> bool {
+    let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
+    let is_long = length > 1e-6;
+    if is_long {
+        vector.iter_mut().for_each(|value| *value /= length);
+    }
+    is_long
+}
+
+/// Makes a gallery's fused vectors where they are wanted and missing, old, or of another recipe: `wanted`, or where that
+/// is nothing the gallery's own. Gives the recipe that they were made by, if they were.
+///
+/// # Errors
+/// The disk is full or read-only, or the gallery says a recipe that this program does not know.
+pub fn fuse(gallery: &Gallery, wanted: Option<Recipe>) -> Result<Option<Recipe>> {
+    let there = gallery.fused()?;
+    let recipe = match (wanted, &there) {
+        (Some(wanted), _) => wanted,
+        (None, None) => return Ok(None),
+        (None, Some(fused)) => fused.recipe.parse().map_err(|what| {
+            Error::Usage(format!("the gallery's fused vectors: {what}, or `--fuse none`"))
+        })?,
+    };
+    let name = recipe.to_string();
+    if there.is_some_and(|fused| fused.recipe == name && !fused.is_old) {
+        return Ok(None);
+    }
+    let dim = gallery.model()?.dim;
+    gallery.fuse(&name, |parts| recipe.of_all(parts, dim))?;
+    Ok(Some(recipe))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recipe_is_read_as_it_is_written() {
+        for (text, recipe) in [
+            ("average", Recipe::Weighted(0.5)),
+            ("weighted:0.7", Recipe::Weighted(0.7)),
+            ("concat", Recipe::Concatenated(0.5)),
+            ("concat:0", Recipe::Concatenated(0.0)),
+        ] {
+            assert_eq!(text.parse(), Ok(recipe));
+            assert_eq!(recipe.to_string().parse(), Ok(recipe));
+        }
+        for text in ["", "mean", "weighted", "weighted:1.1", "weighted:NaN", "average:0.5"] {
+            let what = text.parse::<Recipe>().expect_err(text);
+            assert!(what.contains("give average, weighted:SHARE or concat:SHARE"), "{what}");
+        }
+    }
+
+    #[test]
+    fn concatenated_scores_are_the_weighted_mean_of_both_and_weighted_ones_have_length_1() {
+        let (image, text, query) = ([0.6, 0.8], [1.0, 0.0], [0.8, 0.6]);
+        let dot = |a: &[f32]| a.iter().zip(&query).map(|(a, b)| a * b).sum::<f32>();
+        let both = Recipe::Concatenated(0.25).of(&image, &text);
+        assert!((dot(&both) - (0.25 * dot(&image) + 0.75 * dot(&text))).abs() < 1e-6);
+        let mean = Recipe::Weighted(0.25).of(&image, &text);
+        assert!((mean.iter().map(|v| v * v).sum::<f32>() - 1.0).abs() < 1e-6);
+        assert!((mean[0] / mean[1] - both[0] / both[1]).abs() < 1e-5);
+        // What cancels out is the picture.
+        assert_eq!(Recipe::Weighted(0.5).of(&image, &[-0.6, -0.8]), image);
+    }
+
+    #[test]
+    fn several_texts_count_as_one_and_a_picture_without_any_keeps_its_own() {
+        let parts = Parts {
+            images: vec![1.0, 0.0, 0.6, 0.8],
+            texts: vec![vec![0.0, 1.0, 1.0, 0.0], Vec::new()],
+        };
+        let found = Recipe::Weighted(0.0).of_all(&parts, 2);
+        let half = std::f32::consts::FRAC_1_SQRT_2;
+        for (found, wanted) in found.iter().zip([half, half, 0.6, 0.8]) {
+            assert!((found - wanted).abs() < 1e-6, "{found} is not {wanted}");
+        }
+    }
+}
