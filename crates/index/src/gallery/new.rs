@@ -44,6 +44,8 @@ impl Drop for Beside {
 /// The empty gallery of a model in a file of its own.
 fn fill(file: &Path, model: &ModelId, last: i64) -> rusqlite::Result<()> {
     let db = Connection::open(file)?;
+    // From its first moment: a reader that holds a database in another mode keeps its writer from changing the mode.
+    db.pragma_update(None, "journal_mode", "WAL")?;
     let transaction = db.unchecked_transaction()?;
     schema::create(&db, last)?;
     let mut insert = db.prepare("INSERT INTO meta VALUES (?1, ?2)")?;
