@@ -77,6 +77,7 @@ fn bad_queries_are_usage_errors_and_long_ones_are_cut_with_a_note() {
     let home = folder.path();
     assert!(fail(home, &["search"], 2).contains("--image"));
     assert!(fail(home, &["search", "   "], 2).contains("empty"));
+    assert!(fail(home, &["search", "\u{200b} \u{feff}"], 2).contains("empty"));
     fail(home, &["search", "--nonsense"], 2);
     assert!(fail(home, &["search", "a dog"], 1).contains("tuwen index"), "no gallery yet");
     copy_pictures(&["cat_sofa.png"], &home.join("pictures"));

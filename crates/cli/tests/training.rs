@@ -138,6 +138,17 @@ fn mistakes_in_a_configuration_are_named() {
         ("smoothing = 0.05", "smoothing = nan", "`loss.smoothing` is NaN"),
         ("\"contrastive\"", "\"sigmoid\"", "`loss.smoothing` is 0.05 and `loss.kind` \"sigmoid\""),
         ("smoothing = 0.05", "teacher = \"t\"\nteacher_weight = 0.0", "`loss.teacher_weight` 0"),
+        ("smoothing = 0.05", "teacher_weight = 0.7", "there is no `loss.teacher` to weigh"),
+        (
+            "heads_lr = 3e-3",
+            "heads_lr = 3e-3\nfrozen_blocks = 40",
+            "`optim.frozen_blocks` is 40, and",
+        ),
+        (
+            "heads_lr = 3e-3",
+            "heads_lr = 3e-3\ntext_frozen_blocks = 41",
+            "`optim.text_frozen_blocks` is 41, and",
+        ),
         (
             "[augment]",
             "[lora]\nrank = 2\nalpha = 1.0\nlr = 1e-3\ntowers = []\n[augment]",

@@ -7,6 +7,7 @@ use tuwen_encode::CpuEncoder;
 use tuwen_encode::Encoder;
 use tuwen_image::{Limits, decode_file};
 use tuwen_index::Modality;
+use tuwen_text::visible;
 
 use crate::gap::{self, Gap};
 use crate::{Error, Result};
@@ -95,10 +96,10 @@ impl Query {
         Self::default().and_picture(path, 1.0)
     }
 
-    /// The same and words; white space around them makes no other query.
+    /// The same and words; white space around them and signs that nobody sees make no other query.
     #[must_use]
     pub fn and_words(mut self, words: impl Into<String>, weight: f32) -> Self {
-        self.parts.push((Part::Words(words.into().trim().to_owned()), weight));
+        self.parts.push((Part::Words(visible(&words.into()).trim().to_owned()), weight));
         self
     }
 
@@ -220,7 +221,7 @@ impl Remark {
     /// # Errors
     /// There are no words, or the tokenizer's own failure.
     pub fn on(encoder: &CpuEncoder, words: &str) -> Result<Vec<Self>> {
-        if words.trim().is_empty() {
+        if visible(words).trim().is_empty() {
             let what = "the query is empty: give some words, or --image FILE";
             return Err(Error::Usage(what.into()));
         }

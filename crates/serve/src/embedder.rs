@@ -192,6 +192,7 @@ fn by_model<T>(inputs: Vec<Input<T>>, forward: impl Fn(&CpuEncoder, Vec<T>) -> A
 fn texts(encoder: &CpuEncoder, texts: Vec<String>) -> Answers {
     let read = |text: &String| -> Result<_, Problem> {
         // As `Query::and_words` has it.
+        let text = tuwen_text::visible(text);
         let text = text.trim();
         let remarks = Remark::on(encoder, text)?;
         Ok((encoder.tokenise(text).map_err(Problem::internal)?, remarks))

@@ -113,7 +113,7 @@ impl Assistant {
         &self,
         Parameters(SearchImages { query, k, filter, gallery }): Parameters<SearchImages>,
     ) -> Result<CallToolResult, ErrorData> {
-        let query = Some(query).filter(|query| !query.trim().is_empty());
+        let query = Some(query).filter(|query| !tuwen_text::visible(query).trim().is_empty());
         if query.is_none() && filter.is_none() {
             return Ok(failed(&Problem::value("query: it is empty: say what the pictures show")));
         }

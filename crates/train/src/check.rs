@@ -18,6 +18,9 @@ use crate::{Result, TrainConfig};
 /// What threads and the allocator need beside the values that are counted: measured, rounded up.
 const MARGIN: f64 = 1.1;
 
+/// A rate above it is a slip of the finger.
+const MOST: f32 = 0.1;
+
 /// What [`check`] found.
 #[derive(Clone, Debug, Default)]
 pub struct Checked {
@@ -55,7 +58,11 @@ pub fn check(config: &TrainConfig) -> Result<Checked> {
     let batches = plan.batches_per_epoch();
     let steps = config.epochs * batches;
     let looked = Looked::at(&samples)?;
-    let memory = memory(config, &model, count);
+    let mut memory = memory(config, &model, count);
+    for name in &config.loss.teacher {
+        // Packed beside its file's own values.
+        memory += 2.0 * 4.0 * tuwen_hub::checkpoint(name)?.0.parameters() as f64;
+    }
 
     let mut found = Checked::default();
     let mut fact = |name, value: String| found.facts.push((name, value));
@@ -181,6 +188,31 @@ fn advice(
                 model.parameters() as f64 / 1e6
             ));
         }
+    }
+    let all = [
+        ("image_lr", optim.image_lr),
+        ("text_lr", optim.text_lr),
+        ("embed_lr", optim.embed_lr),
+        ("words_lr", optim.words_lr),
+        ("heads_lr", optim.heads_lr),
+    ];
+    for (name, rate) in all.into_iter().filter(|(_, rate)| *rate > MOST) {
+        advice.push(format!(
+            "optim.{name} is {rate}: AdamW moves every value by about its rate in each step, so that above {MOST} \
+             nothing is learned; usual rates are 1e-6 to 1e-2"
+        ));
+    }
+    if let (Some(path), Some(start)) = (&config.model, &config.start.model) {
+        advice.push(format!(
+            "model ({}) is not read, for start.model ({start}) says the architecture: remove one",
+            path.display()
+        ));
+    }
+    if config.context > model.context {
+        advice.push(format!(
+            "context is {}, and {} reads {} tokens of a text, which is what counts",
+            config.context, model.name, model.context
+        ));
     }
     if steps <= optim.warmup {
         let warmup = optim.warmup;

@@ -92,6 +92,8 @@ fn check(config: &TrainConfig, model: &Architecture) -> Result<()> {
         format!(
             "`lora.rank` is {rank}, and {matrix} of {name} has rank {most} at most: give {most} or less, such as 8"
         )
+    } else if let Some(what) = frozen_beyond(config, &model.config) {
+        what
     } else if config.token_mask > 0.0 && model.tokens()?.mask().is_none() {
         format!("the tokenizer of {name} has no [MASK]: use `token_drop` instead of `token_mask`")
     } else if !config.loss.teacher.is_empty() && !config.train.iter().any(|set| set.taught) {
@@ -110,6 +112,22 @@ fn check(config: &TrainConfig, model: &Architecture) -> Result<()> {
         return Ok(());
     };
     Err(Error::config(&config.out, wrong))
+}
+
+/// Blocks that are to stay frozen and are not there, in words.
+fn frozen_beyond(config: &TrainConfig, model: &ModelConfig) -> Option<String> {
+    let (optim, name) = (&config.optim, &model.name);
+    let image = if model.has_convolutions() { 0 } else { model.image.layers };
+    let towers = [
+        ("optim.frozen_blocks", "image", optim.frozen_blocks, image),
+        ("optim.text_frozen_blocks", "text", optim.text_frozen_blocks, model.text.layers),
+    ];
+    let (key, tower, frozen, blocks) =
+        towers.into_iter().find(|(.., frozen, blocks)| frozen > blocks)?;
+    Some(format!(
+        "`{key}` is {frozen}, and the {tower} tower of {name} has {blocks} blocks: give that or less; a rate of 0 \
+         freezes the whole tower"
+    ))
 }
 
 /// Interpolates the image tower's weights with another model's.

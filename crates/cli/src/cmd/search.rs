@@ -8,6 +8,7 @@ use serde::Serialize;
 use tuwen_index::Modality;
 use tuwen_index::filter::Filter;
 use tuwen_retrieve::{Fusion, Hit, Query, Search, UNWANTED, Words, language};
+use tuwen_text::visible;
 
 use crate::gallery::{AmongArgs, GalleryArg, note_fields, open, queries};
 use crate::number;
@@ -200,7 +201,7 @@ fn wanted(args: &Args, line: &language::Line) -> Result<Vec<Query>> {
         let all = queries(file)?.into_iter();
         return Ok(all.map(Query::words).collect());
     }
-    if !args.words.is_empty() && args.words.iter().all(|words| words.trim().is_empty()) {
+    if !args.words.is_empty() && args.words.iter().all(|words| visible(words).trim().is_empty()) {
         bail!(Usage("the query is empty: give some words, or --image FILE alone".into()));
     }
     let mut query = Query::default();

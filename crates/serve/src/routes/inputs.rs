@@ -43,7 +43,7 @@ impl Input {
 
     /// A text, whatever it looks like.
     pub fn of_words(limits: &Limits, name: &str, text: String) -> Result<Self, Problem> {
-        if text.trim().is_empty() {
+        if tuwen_text::visible(&text).trim().is_empty() {
             return Err(Problem::value(format!("{name}: the text is empty")));
         }
         check_text(limits, name, &text)?;

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tuwen_index::Modality;
 use tuwen_retrieve::Verdict;
+use tuwen_text::visible;
 
 use crate::State;
 use crate::extract::{Body, Json, Params, Part, item_id};
@@ -101,7 +102,7 @@ pub(crate) async fn search(
     Body(mut wanted): Body<Wanted>,
 ) -> Result<Response, Problem> {
     // An empty box is no query.
-    wanted.query = wanted.query.filter(|query| !query.trim().is_empty());
+    wanted.query = wanted.query.filter(|query| !visible(query).trim().is_empty());
     let nothing = wanted.query.is_none() && wanted.image.is_none() && wanted.like.is_none();
     if nothing && wanted.filter.is_none() {
         let cure =

@@ -100,8 +100,11 @@ fn margin() -> f64 {
     0.2
 }
 
+/// Of a teacher, where nobody says it.
+pub(super) const DEFAULT_WEIGHT: f64 = 0.5;
+
 fn half() -> f64 {
-    0.5
+    DEFAULT_WEIGHT
 }
 
 /// A linear classifier on the image tower's feature, whose knowledge the tower keeps and the text tower gets

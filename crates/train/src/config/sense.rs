@@ -1,5 +1,6 @@
 //! Settings that each make sense and together do not: what would be heard by nobody is refused by name.
 
+use super::parts::DEFAULT_WEIGHT;
 use super::{Lora, LossConfig, LossKind, OptimConfig, TrainConfig};
 
 impl TrainConfig {
@@ -67,6 +68,12 @@ fn of_loss(loss: &LossConfig) -> Option<String> {
         ));
     }
     let teacher = match loss.teacher.as_slice() {
+        [] if *teacher_weight != DEFAULT_WEIGHT => {
+            return Some(format!(
+                "`loss.teacher_weight` is {teacher_weight}, and there is no `loss.teacher` to weigh: name one, or \
+                 remove the weight"
+            ));
+        }
         [] => return None,
         several => several.join("\", \""),
     };
