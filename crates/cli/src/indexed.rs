@@ -2,7 +2,7 @@
 
 use tuwen_index::filter::Type;
 use tuwen_retrieve::walk::{Failure, LeftOut};
-use tuwen_retrieve::{Missing, Summary, UnreadValues};
+use tuwen_retrieve::{Missing, Seconds, Summary, UnreadValues};
 
 use crate::terminal::{note, say};
 use crate::words::counted;
@@ -27,6 +27,15 @@ pub fn print(summary: &Summary, seconds: f64) {
     if summary.stopped {
         say!("stopped before the end; run the same command to go on");
     }
+}
+
+/// Prints where the time of a run went; to where notes go, so that JSON stays what it is.
+pub fn print_profile(seconds: Seconds) {
+    let Seconds { read, decode, fit, network, store } = seconds;
+    note!(
+        "time: reading {read:.2} s, decoding {decode:.2} s, fitting {fit:.2} s (of all threads together); \
+         network {network:.2} s, storing {store:.2} s (beside these)"
+    );
 }
 
 /// What a user should know about what was not done.

@@ -1,12 +1,15 @@
 //! One picture file of a gallery: what does it hold, has it changed, what does it say about itself.
 
 use std::path::Path;
+use std::time::Instant;
 
 use tuwen_encode::Encoder;
 use tuwen_files::Result;
 use tuwen_image::{Exif, Limits, RgbImage, decode_then, read_file};
 use tuwen_index::Item;
 use tuwen_index::filter::{Fields, PictureFacts};
+
+use crate::indexing::{Profile, Stage};
 
 /// A file after reading.
 pub enum Loaded {
@@ -42,16 +45,24 @@ pub struct Description {
 ///
 /// # Errors
 /// The file cannot be read, or is no picture of a size and format that is read.
-pub fn load(path: &Path, known: Option<&Item>, encoder: &dyn Encoder) -> Result<Loaded> {
-    let bytes = read_file(path, Limits::default())?;
-    let hash = *blake3::hash(&bytes).as_bytes();
+pub(crate) fn load(
+    path: &Path,
+    known: Option<&Item>,
+    encoder: &dyn Encoder,
+    profile: &Profile,
+) -> Result<Loaded> {
+    let (bytes, hash) = profile.time(Stage::Read, || {
+        let bytes = read_file(path, Limits::default())?;
+        let hash = *blake3::hash(&bytes).as_bytes();
+        Ok::<_, tuwen_files::Error>((bytes, hash))
+    })?;
     if let Some(item) = known.filter(|item| item.hash == hash) {
         return Ok(match item.described {
             true => Loaded::Same,
             false => Loaded::Described(describe(path, &bytes, size_in(&item.metadata))),
         });
     }
-    Ok(Loaded::Fitted(fitted(path, &bytes, hash, encoder)?))
+    Ok(Loaded::Fitted(timed(path, &bytes, hash, encoder, profile)?))
 }
 
 /// A picture's bytes made ready for the model, and what they say; `path` is where they lie or will lie, `hash` of
@@ -60,10 +71,26 @@ pub fn load(path: &Path, known: Option<&Item>, encoder: &dyn Encoder) -> Result<
 /// # Errors
 /// They are no picture of a size and format that is read.
 pub fn fitted(path: &Path, bytes: &[u8], hash: [u8; 32], encoder: &dyn Encoder) -> Result<Fitted> {
-    let (picture, size) = decode_then(bytes, Limits::default(), |decoded| {
-        (encoder.preprocess().fit(&decoded), decoded.dimensions())
+    timed(path, bytes, hash, encoder, &Profile::default())
+}
+
+fn timed(
+    path: &Path,
+    bytes: &[u8],
+    hash: [u8; 32],
+    encoder: &dyn Encoder,
+    profile: &Profile,
+) -> Result<Fitted> {
+    let began = Instant::now();
+    let (picture, size, fitting) = decode_then(bytes, Limits::default(), |decoded| {
+        let began = Instant::now();
+        let picture = encoder.preprocess().fit(&decoded);
+        (picture, decoded.dimensions(), began.elapsed())
     })?;
-    Ok(Fitted { hash, picture, size, description: describe(path, bytes, Some(size)) })
+    profile.add(Stage::Decode, began.elapsed().saturating_sub(fitting));
+    profile.add(Stage::Fit, fitting);
+    let description = profile.time(Stage::Read, || describe(path, bytes, Some(size)));
+    Ok(Fitted { hash, picture, size, description })
 }
 
 fn describe(path: &Path, bytes: &[u8], size: Option<(u32, u32)>) -> Description {

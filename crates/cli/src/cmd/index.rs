@@ -87,6 +87,9 @@ pub struct Args {
     /// keep them up to date
     #[arg(long, value_name = "RECIPE", value_parser = fusing)]
     fuse: Option<Fusing>,
+    /// Say where the time for pictures went
+    #[arg(long)]
+    profile: bool,
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
@@ -254,6 +257,9 @@ fn index(
         indexer.texts(file, texts)?;
     }
     indexer.texts_without_file()?;
+    if args.profile {
+        indexed::print_profile(indexer.profile().seconds());
+    }
     Ok(indexer.finish())
 }
 

@@ -4,6 +4,7 @@
 
 mod forget;
 mod owners;
+mod profile;
 mod summary;
 mod texts;
 mod uploads;
@@ -23,6 +24,8 @@ use crate::picture::{Description, Fitted, Loaded, load};
 use crate::walk::{Failure, Found, Walk, modified_ns};
 use crate::{Error, Result};
 
+pub(crate) use self::profile::Stage;
+pub use self::profile::{Profile, Seconds};
 pub use self::summary::{Missing, Summary, UnreadValues};
 pub use self::texts::Line;
 pub use self::uploads::{Kept, UPLOAD_CAPTIONS, UPLOADS, Upload, upload_name};
@@ -64,6 +67,7 @@ pub struct Indexer<'a> {
     settings: Settings,
     stop: &'a AtomicBool,
     progress: &'a dyn Fn(usize),
+    profile: Profile,
     run: Run,
 }
 
@@ -89,7 +93,8 @@ impl<'a> Indexer<'a> {
         let last = gallery.last_id()?;
         let (summary, seen, moved) = (Summary::default(), HashSet::new(), HashSet::new());
         let run = Run { summary, seen, moved, last };
-        Ok(Self { gallery, encoder, settings, stop, progress, run })
+        let profile = Profile::default();
+        Ok(Self { gallery, encoder, settings, stop, progress, profile, run })
     }
 
     /// The same, going on with a run that was paused.
@@ -125,13 +130,18 @@ impl<'a> Indexer<'a> {
     /// # Errors
     /// As [`Self::pictures`].
     pub fn files(&mut self, files: Vec<Found>) -> Result<()> {
-        let encoder = self.encoder;
+        let (encoder, profile) = (self.encoder, std::mem::take(&mut self.profile));
         let read = |one: Candidate| {
-            let loaded = load(&one.file.path, one.known.as_ref(), encoder);
+            let loaded = load(&one.file.path, one.known.as_ref(), encoder, &profile);
             (one, loaded)
         };
-        let forward = |pictures: &[RgbImage]| encoder.encode_images(pictures);
-        stream::run(read, forward, &mut Pictures { files: files.into_iter(), indexer: self })
+        let forward = |pictures: &[RgbImage]| {
+            profile.time(Stage::Network, || encoder.encode_images(pictures))
+        };
+        let mut job = Pictures { files: files.into_iter(), indexer: self, profile: &profile };
+        let done = stream::run(read, forward, &mut job);
+        self.profile = profile;
+        done
     }
 
     /// Forgets what is gone from the places of a walk of which all files were indexed.
@@ -236,6 +246,11 @@ impl<'a> Indexer<'a> {
         Ok(())
     }
 
+    /// Where the time for pictures has gone so far.
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
     /// What was done.
     pub fn finish(self) -> Summary {
         self.run.summary
@@ -293,6 +308,7 @@ impl Fresh {
 struct Pictures<'i, 'a> {
     files: IntoIter<Found>,
     indexer: &'i mut Indexer<'a>,
+    profile: &'i Profile,
 }
 
 impl stream::Job for Pictures<'_, '_> {
@@ -335,7 +351,7 @@ impl stream::Job for Pictures<'_, '_> {
     }
 
     fn store(&mut self, kept: Vec<Fresh>, vectors: &[f32]) -> Result<()> {
-        self.indexer.store(&kept, vectors)
+        self.profile.time(Stage::Store, || self.indexer.store(&kept, vectors))
     }
 }
 
