@@ -23,6 +23,8 @@ mod fold;
 pub mod prompt;
 mod signs;
 pub mod token;
+mod units;
 
 pub use analyser::{Query, Tokens, Word, for_index, for_phrase, for_query};
 pub use fold::{fold, simplify};
+pub use units::units;

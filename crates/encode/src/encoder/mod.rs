@@ -3,6 +3,7 @@
 mod source;
 mod texts;
 mod tokens;
+mod traced;
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -25,6 +26,7 @@ use source::{Multiplied, Source};
 use texts::Lost;
 pub use texts::{DATASET_TEXT, LongText, WINDOW};
 pub use tokens::{TokenProjection, WithTokens};
+pub use traced::{TextTrace, Trace};
 
 /// File name of the architecture in a model folder.
 pub const CONFIG_FILE: &str = "config.json";
@@ -37,6 +39,8 @@ pub struct CpuEncoder {
     config: ModelConfig,
     source: Source,
     products: Products,
+    /// Whether the towers keep what gradients of their inputs need.
+    keeps: bool,
     /// Of weights and architecture.
     base: String,
     /// That, and what the user chose for texts.
@@ -109,6 +113,7 @@ impl CpuEncoder {
             config,
             source,
             products: Products::default(),
+            keeps: false,
             fingerprint: base.clone(),
             base,
             image: OnceLock::new(),
@@ -131,6 +136,13 @@ impl CpuEncoder {
     #[must_use]
     pub fn with_products(self, products: Products) -> Self {
         Self { products, ..self }
+    }
+
+    /// The same with towers that have a way back, which explanations need; it takes the memory of their matrices in
+    /// floats.
+    #[must_use]
+    pub fn with_gradients(self) -> Self {
+        Self { keeps: true, image: OnceLock::new(), text: OnceLock::new(), ..self }
     }
 
     /// The weights it was made of, where these are in memory.
@@ -190,7 +202,7 @@ impl CpuEncoder {
     }
 
     fn weights(&self) -> Multiplied<'_> {
-        Multiplied { source: &self.source, products: self.products }
+        Multiplied { source: &self.source, products: self.products, keeps: self.keeps }
     }
 
     fn image_tower(&self) -> Result<&(AnyImageTower<'static>, Option<Linear<'static>>)> {

@@ -31,6 +31,8 @@ pub enum Products {
 pub(super) struct Multiplied<'s> {
     pub(super) source: &'s Source,
     pub(super) products: Products,
+    /// Whether matrices stay at hand for gradients of inputs.
+    pub(super) keeps: bool,
 }
 
 impl Weights<'static> for Multiplied<'_> {
@@ -46,7 +48,32 @@ impl Weights<'static> for Multiplied<'_> {
         self.source.table(name)
     }
 
+    fn keeps(&self) -> bool {
+        self.keeps
+    }
+
     fn matrix(&self, name: &str) -> Result<(Vec<usize>, Rows<'static>)> {
+        let (shape, rows) = self.multiplied(name)?;
+        let rows = match rows {
+            Rows::Floats(values) if self.keeps => Rows::Kept(values),
+            Rows::Bytes { values, scales } if self.keeps => {
+                let wide: usize = shape[1..].iter().product();
+                let row = |(bytes, scale): (&[u8], &f32)| {
+                    bytes.iter().map(|&byte| f32::from(byte as i8) * scale).collect::<Vec<f32>>()
+                };
+                let floats: Vec<f32> =
+                    values.chunks_exact(wide.max(1)).zip(&scales).flat_map(row).collect();
+                Rows::Rounded { floats: floats.into(), values, scales }
+            }
+            rows => rows,
+        };
+        Ok((shape, rows))
+    }
+}
+
+impl Multiplied<'_> {
+    /// A block's matrix in the precision that it is multiplied in.
+    fn multiplied(&self, name: &str) -> Result<(Vec<usize>, Rows<'static>)> {
         if self.products == Products::F32 {
             let (shape, values) = self.source.find(name)?;
             return Ok((shape, Rows::Floats(values)));
