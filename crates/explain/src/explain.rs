@@ -126,9 +126,6 @@ pub struct Explanation {
 ///
 /// # Errors
 /// A method that the model cannot do, settings or texts that make no sense, and the model's.
-///
-/// # Panics
-/// Where the method goes back and the encoder was not made with gradients.
 pub fn explain(
     encoder: &CpuEncoder,
     picture: &RgbImage,
@@ -150,8 +147,7 @@ pub fn explain(
         )));
     }
     let toward = encoder.encode_texts(&[text])?;
-    let own = encoder.encode_images(std::slice::from_ref(picture))?;
-    let subject = Subject { encoder, picture, words: &words, toward: &toward, own: &own };
+    let subject = Subject { encoder, picture, words: &words, toward: &toward };
     let mut found = if settings.method.hides() {
         subject.hiding(settings)?
     } else {
@@ -168,41 +164,45 @@ struct Subject<'s> {
     words: &'s Words,
     /// The text's unit vector.
     toward: &'s [f32],
-    /// The picture's.
-    own: &'s [f32],
 }
 
 impl Subject<'_> {
-    fn score(&self) -> f32 {
-        dots(self.own, self.toward)[0]
+    fn score(&self, own: &[f32]) -> f32 {
+        dots(own, self.toward)[0]
+    }
+
+    /// The picture's unit vector.
+    fn own(&self) -> Result<Vec<f32>> {
+        Ok(self.encoder.encode_images(std::slice::from_ref(self.picture))?)
     }
 
     /// With one pass, or two.
     fn looking(&self, settings: &Settings) -> Result<Explanation> {
         let look = fast::Look { encoder: self.encoder, picture: self.picture, toward: self.toward };
-        let (map, pairs) = match settings.method {
+        let (map, own, pairs) = match settings.method {
             Method::Patches | Method::Surgery => {
                 let (map, pairs) = look.patches(self.words, settings.method == Method::Surgery)?;
-                (map, Some(pairs))
+                (map, self.own()?, Some(pairs))
             }
-            _ => (look.map(settings)?, None),
+            _ => {
+                let (map, own) = look.map(settings)?;
+                (map, own, None)
+            }
         };
         let across = (map.len() as f64).sqrt().round() as usize;
         let (words_by, weights, texts) = match settings.method {
-            Method::Gradient => {
-                (Method::Gradient, fast::words(self.encoder, self.words, self.own)?, 1)
-            }
+            Method::Gradient => (Method::Gradient, fast::words(self.encoder, self.words, &own)?, 1),
             _ => {
                 let game = TextGame::new(self.encoder, self.words);
                 let found =
-                    perturb::occlusion(self.words.len(), &|masks| game.scores(masks, self.own))?;
+                    perturb::occlusion(self.words.len(), &|masks| game.scores(masks, &own))?;
                 (Method::Occlusion, found.players, game.calls())
             }
         };
         Ok(Explanation {
             method: settings.method,
             words_by,
-            score: self.score(),
+            score: self.score(&own),
             across,
             map,
             words: self.weighed(&weights),
@@ -227,7 +227,8 @@ impl Subject<'_> {
         }
         let players = game.regions.count();
         let of_picture = |masks: &[Vec<bool>]| game.scores(masks, self.toward);
-        let of_text = |masks: &[Vec<bool>]| texts.scores(masks, self.own);
+        let own = self.own()?;
+        let of_text = |masks: &[Vec<bool>]| texts.scores(masks, &own);
         let count = self.words.len();
         let few = TEXTS.max(4 * count).min(settings.samples.max(2 * count + 2));
         let Settings { samples, width, seed, .. } = *settings;
@@ -253,7 +254,7 @@ impl Subject<'_> {
         Ok(Explanation {
             method: settings.method,
             words_by: settings.method,
-            score: self.score(),
+            score: self.score(&own),
             across,
             map,
             words: self.weighed(&words.players),
@@ -291,7 +292,7 @@ impl Subject<'_> {
         Ok(Explanation {
             method: settings.method,
             words_by: settings.method,
-            score: self.score(),
+            score: self.score(&self.own()?),
             across: settings.cells,
             map: found.of_patches(),
             words: self.weighed(&found.of_words()),

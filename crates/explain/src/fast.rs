@@ -25,8 +25,8 @@ impl Look<'_> {
         usize::from(self.encoder.config().vision != Vision::Probe)
     }
 
-    /// The patches' map, (across, across).
-    pub(crate) fn map(&self, settings: &Settings) -> Result<Vec<f32>> {
+    /// The patches' map, (across, across), and the picture's unit vector.
+    pub(crate) fn map(&self, settings: &Settings) -> Result<(Vec<f32>, Vec<f32>)> {
         let config = self.encoder.config();
         let (layers, probe) = (config.image.layers, config.vision == Vision::Probe);
         // A probe and a grid's pooling are attentions behind the last block.
@@ -34,7 +34,7 @@ impl Look<'_> {
         let attention =
             |from: usize| Wanted { from: Some(from), attention: true, ..Wanted::default() };
         let pooled = pooled(self.encoder);
-        let rows = match settings.method {
+        let (rows, trace) = match settings.method {
             Method::Gradient => return self.gradient(),
             Method::Gradcam => {
                 let trace = self.trace(&Wanted { from: Some(last), ..Wanted::default() })?;
@@ -45,26 +45,32 @@ impl Look<'_> {
                     _ => self.classes(),
                 };
                 let skip = classes * width;
-                return Ok(gradient::grad_cam(&trace.rows[skip..], &trace.gradient[skip..], width));
+                let map = gradient::grad_cam(&trace.rows[skip..], &trace.gradient[skip..], width);
+                return Ok((map, trace.vector));
             }
-            Method::Rollout => attention::rollout(&self.trace(&attention(0))?.attended, pooled),
+            Method::Rollout => {
+                let trace = self.trace(&attention(0))?;
+                (attention::rollout(&trace.attended, pooled), trace)
+            }
             Method::Chefer => {
                 let blocks = settings.blocks.clamp(1, layers.max(1));
                 let from = if probe { layers + 1 - blocks } else { layers - blocks };
-                attention::chefer(&self.trace(&attention(from))?.attended, pooled)
+                let trace = self.trace(&attention(from))?;
+                (attention::chefer(&trace.attended, pooled), trace)
             }
             Method::Legrad => {
                 let wanted = Wanted { readouts: true, ..attention(0) };
-                attention::legrad(&self.trace(&wanted)?.attended, probe)
+                let trace = self.trace(&wanted)?;
+                (attention::legrad(&trace.attended, probe), trace)
             }
             Method::GradEclip => {
                 let trace = self.trace(&attention(last))?;
                 let Some(attended) = trace.attended.last() else { return Err(no_attention()) };
-                attention::grad_eclip(attended, pooled)
+                (attention::grad_eclip(attended, pooled), trace)
             }
             other => unreachable!("{} takes no single pass back", other.name()),
         };
-        Ok(rows[self.classes().min(rows.len())..].to_vec())
+        Ok((rows[self.classes().min(rows.len())..].to_vec(), trace.vector))
     }
 
     fn trace(&self, wanted: &Wanted) -> Result<Trace> {
@@ -77,13 +83,14 @@ impl Look<'_> {
         }
     }
 
-    fn gradient(&self) -> Result<Vec<f32>> {
+    fn gradient(&self) -> Result<(Vec<f32>, Vec<f32>)> {
         let trace = self.trace(&Wanted { input_gradient: true, ..Wanted::default() })?;
         let config = self.encoder.config();
         let side = config.preprocess.size as usize;
         let mut pixels = Vec::with_capacity(3 * side * side);
         config.preprocess.normalise_into(self.picture, &mut pixels);
-        Ok(gradient::on_patches(&pixels, &trace.gradient, side, side / config.patch))
+        let map = gradient::on_patches(&pixels, &trace.gradient, side, side / config.patch);
+        Ok((map, trace.vector))
     }
 
     /// Each patch's cosine with the text, and with each of its words alone, (words, patches).

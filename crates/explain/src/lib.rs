@@ -11,7 +11,7 @@
 //! use tuwen_explain::{Method, Settings, explain};
 //! use tuwen_image::{Picture, RgbImage};
 //!
-//! let encoder = builtin::open()?.with_gradients();
+//! let encoder = builtin::open()?;
 //! let red = RgbImage::from_fn(64, 64, |x, _| if x < 32 { [200, 20, 20].into() } else { [255; 3].into() });
 //! let square = encoder.preprocess().fit(&Picture::Rgb(red));
 //! let found = explain(&encoder, &square, "a red wall", &Settings::new(Method::Legrad))?;

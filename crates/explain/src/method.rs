@@ -67,7 +67,7 @@ impl Method {
         matches!(self, Self::Occlusion | Self::Lime | Self::Shap | Self::Owen | Self::Fixlip)
     }
 
-    /// Whether it needs gradients ([`tuwen_encode::CpuEncoder::with_gradients`]).
+    /// Whether it needs a way back through the tower.
     pub fn goes_back(self) -> bool {
         !self.hides() && !matches!(self, Self::Patches | Self::Surgery)
     }

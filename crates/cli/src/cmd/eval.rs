@@ -3,6 +3,7 @@
 mod again;
 mod captions;
 mod ensemble;
+mod explain;
 mod report;
 mod write;
 
@@ -116,6 +117,7 @@ pub struct Args {
 #[derive(clap::Subcommand)]
 enum Other {
     Captions(captions::Args),
+    Explain(Box<explain::Args>),
 }
 
 impl Args {
@@ -127,11 +129,16 @@ impl Args {
         ids: PathBuf,
         report: PathBuf,
     ) -> Self {
+        Self { report: Some(report), ..Self::of(model, images, Some(captions), Some(ids)) }
+    }
+
+    /// A set and nothing else.
+    fn of(model: String, images: PathBuf, captions: Option<PathBuf>, ids: Option<PathBuf>) -> Self {
         Self {
             other: None,
             images: Some(images),
-            captions: vec![captions],
-            ids: Some(ids),
+            captions: captions.into_iter().collect(),
+            ids,
             split: None,
             format: None,
             names: None,
@@ -147,7 +154,7 @@ impl Args {
             k: Vec::new(),
             labels: None,
             out: None,
-            report: Some(report),
+            report: None,
             font: None,
             json: false,
             force: Force::default(),
@@ -164,6 +171,7 @@ impl Args {
 pub fn run(args: &Args) -> Result<ExitCode> {
     match &args.other {
         Some(Other::Captions(args)) => captions::run(args),
+        Some(Other::Explain(args)) => explain::run(args),
         None => measure(args),
     }
 }

@@ -114,7 +114,6 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let encoder = open_model(&args.model, &args.text_args)?;
     let method = args.method.unwrap_or_else(|| Method::usual(encoder.config()));
     let settings = args.how.settings(method);
-    let encoder = if method.goes_back() { encoder.with_gradients() } else { encoder };
     let picture = decode_file(&args.image, Limits::default());
     let picture = picture.with_context(|| args.image.display().to_string())?;
     let square = encoder.preprocess().fit(&picture);

@@ -4,7 +4,7 @@
 use tuwen_image::RgbImage;
 use tuwen_nn::{Attended, Linear, Tape, Value, grads};
 
-use super::{CpuEncoder, failed};
+use super::CpuEncoder;
 use crate::params::Part;
 use crate::towers::{AnyImageTower, PassGradients, Record, Wanted};
 use crate::{Error, Result};
@@ -14,6 +14,8 @@ use crate::{Error, Result};
 pub struct Trace {
     /// The cosine with the given vector.
     pub score: f32,
+    /// The unit vector that has it, (D).
+    pub vector: Vec<f32>,
     /// (rows, W) behind the block of [`Wanted::from`], as the tower orders them.
     pub rows: Vec<f32>,
     /// The gradient of these rows, or of the pixels, (3 R R), with [`Wanted::input_gradient`].
@@ -39,19 +41,15 @@ impl CpuEncoder {
     ///
     /// # Errors
     /// What the tower does not give, or a file that cannot be read.
-    ///
-    /// # Panics
-    /// When the encoder was not made [`Self::with_gradients`].
     pub fn trace_image(
         &self,
         picture: &RgbImage,
         toward: &[f32],
         wanted: &Wanted,
     ) -> Result<Trace> {
-        assert!(self.keeps, "an encoder with gradients");
         wanted.check(&self.config, Part::Image)?;
         let pixels = self.pixels(std::slice::from_ref(picture)).map_err(Error::Data)?;
-        let (tower, head) = self.image_tower()?;
+        let (tower, head) = self.image_side(&self.traced_image, true)?;
         if let (AnyImageTower::ResNet(_), true) = (tower, wanted.input_gradient) {
             return Err(Error::NotGiven {
                 tower: format!("the image tower of {}", self.config.name),
@@ -60,16 +58,17 @@ impl CpuEncoder {
             });
         }
         let pass = tower.forward_with(&pixels, None, Record::All, wanted);
-        let (score, dfeatures) = cosine(&pass.features, head.as_ref(), toward);
-        let readout = |features: &Vec<f32>| cosine(features, head.as_ref(), toward).1;
+        let found = cosine(&pass.features, head.as_ref(), toward);
+        let readout = |features: &Vec<f32>| cosine(features, head.as_ref(), toward).dfeature;
         let readouts: Vec<Vec<f32>> = pass.readouts.iter().map(readout).collect();
         let rows = pass.from.as_ref().map_or_else(Vec::new, |from| from.values.clone());
         // What a readout is wanted of ends where the tower's last block does.
-        let features = if wanted.readouts { &[][..] } else { &dfeatures };
+        let features = if wanted.readouts { &[][..] } else { &found.dfeature };
         let of = PassGradients { features, readouts: &readouts, ..Default::default() };
         let told = tower.tell_from(pass, of);
         Ok(Trace {
-            score,
+            score: found.score,
+            vector: found.vector,
             rows,
             gradient: told.gradient.unwrap_or_default(),
             attended: told.attended.into_iter().flatten().collect(),
@@ -80,20 +79,17 @@ impl CpuEncoder {
     ///
     /// # Errors
     /// As [`Self::trace_image`].
-    ///
-    /// # Panics
-    /// As there.
     pub fn trace_text(&self, ids: &[u32], toward: &[f32], wanted: &Wanted) -> Result<TextTrace> {
-        assert!(self.keeps, "an encoder with gradients");
         wanted.check(&self.config, Part::Text)?;
-        let (tower, head) = self.text_tower()?;
+        let (tower, head) = self.text_side(&self.traced_text, true)?;
         let pass = tower.try_told(&[ids], wanted)?;
-        let (score, dfeatures) =
+        let found =
             cosine_of(&pass.features, toward, |tape, features| head.project(tape, features));
         let rows = pass.from.as_ref().map_or_else(Vec::new, |from| from.values.clone());
-        let (told, mut bags) = tower.tell_from(pass, &[ids], &dfeatures);
+        let (told, mut bags) = tower.tell_from(pass, &[ids], &found.dfeature);
         let trace = Trace {
-            score,
+            score: found.score,
+            vector: found.vector,
             rows,
             gradient: told.gradient.unwrap_or_default(),
             attended: told.attended.into_iter().flatten().collect(),
@@ -102,8 +98,16 @@ impl CpuEncoder {
     }
 }
 
-/// The cosine of a feature, (W), with a unit vector, and its gradient.
-fn cosine<'w>(feature: &[f32], head: Option<&'w Linear<'w>>, toward: &[f32]) -> (f32, Vec<f32>) {
+/// The cosine of a feature, (W), with a unit vector.
+struct Cosine {
+    score: f32,
+    /// The feature in the common space.
+    vector: Vec<f32>,
+    /// The cosine's gradient.
+    dfeature: Vec<f32>,
+}
+
+fn cosine<'w>(feature: &[f32], head: Option<&'w Linear<'w>>, toward: &[f32]) -> Cosine {
     cosine_of(feature, toward, |tape, feature| match head {
         Some(head) => tape.linear(feature, head),
         None => feature.clone(),
@@ -114,7 +118,7 @@ fn cosine_of<'w>(
     feature: &[f32],
     toward: &[f32],
     project: impl FnOnce(&mut Tape<'w>, &Value) -> Value,
-) -> (f32, Vec<f32>) {
+) -> Cosine {
     let mut tape = Tape::recording();
     let leaf = tape.leaf(feature.to_vec(), feature.len(), true);
     let projected = project(&mut tape, &leaf);
@@ -123,6 +127,6 @@ fn cosine_of<'w>(
     let (_, mut found) = grads::collect(vec![tape], |tape, grads| {
         tape.backward(vec![(&unit, toward.to_vec())], grads).take(&leaf)
     });
-    let gradient = found.pop().flatten().unwrap_or_else(|| vec![0.0; feature.len()]);
-    (score, gradient)
+    let dfeature = found.pop().flatten().unwrap_or_else(|| vec![0.0; feature.len()]);
+    Cosine { score, vector: unit.into_vec(), dfeature }
 }
