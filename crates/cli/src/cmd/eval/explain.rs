@@ -26,8 +26,10 @@ use crate::terminal::{note, say};
 /// Measure explanations: what becomes of a score where the parts that a map names are hidden or shown first
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  \
-    tuwen eval explain --images flickr8k-val.tar --ids val.ids --captions captions.en.txt\n  \
-    tuwen eval explain --images photos --captions photos.tsv --method fixlip --method lime --samples 256\n  \
+    tuwen eval explain --images flickr8k-val.tar --ids val.ids --captions captions.en.txt \\\n    \
+    --method legrad --method occlusion\n  \
+    tuwen eval explain --images photos --captions photos/captions.csv --pictures 4 --method fixlip \\\n    \
+    --method lime --samples 128\n  \
     tuwen eval explain --scenes configs/data/scenes.toml --pictures 200\n\n\
     A map's order alone counts for insertion and deletion: a random order and the middle of the picture stand beside the \
     methods. `probability` is that of the right caption among those of all pictures that are measured, with the model's own \
