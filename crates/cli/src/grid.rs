@@ -97,6 +97,31 @@ impl Painter {
         mark::png(encode_png(&canvas))
     }
 
+    /// How wide a text is on one line, in pixels.
+    pub fn width(&mut self, text: &str, size: f32) -> f32 {
+        if self.fonts.db().is_empty() {
+            return text.chars().count() as f32 * size * 0.6;
+        }
+        let mut buffer = Buffer::new_empty(Metrics::relative(size, 1.35));
+        let attributes = Attrs::new().family(Family::SansSerif);
+        buffer.set_text(text, &attributes, Shaping::Advanced, None);
+        buffer.shape_until_scroll(&mut self.fonts, false);
+        buffer.layout_runs().map(|run| run.line_w).fold(0.0, f32::max)
+    }
+
+    /// Writes one line of text with its upper left corner at a place.
+    pub fn write(
+        &mut self,
+        canvas: &mut RgbImage,
+        at: [u32; 2],
+        size: f32,
+        [r, g, b]: [u8; 3],
+        text: &str,
+    ) {
+        let (width, color) = (canvas.width().saturating_sub(at[0]), Color::rgb(r, g, b));
+        self.text(canvas, &Field { at, width, lines: 1, size, color }, text);
+    }
+
     /// Says on the error stream which characters could not be drawn.
     pub fn note_missing(&self) {
         let some: String = self.missing.iter().take(20).collect();

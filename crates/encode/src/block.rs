@@ -101,21 +101,21 @@ impl<'a> Stack<'a> {
 
     /// Runs the blocks over `x`, (rows, W); `spans` are the sequences' rows. With an `output` of one row, the last
     /// block computes just that row of each sequence, which saves most of its work in both passes. With
-    /// `recompute`, only the blocks' inputs are kept for the backward pass. `look` is told the rows behind each
-    /// block, from 1, and before the first, 0.
+    /// `recompute`, only the blocks' inputs are kept for the backward pass. `look` is handed the rows behind each
+    /// block, from 1, and before the first, 0, and gives those that the next one takes.
     pub(crate) fn forward<'w>(
         &'w self,
         tape: &mut Tape<'w>,
         mut x: Value,
         spans: &[Range<usize>],
         how: Depth,
-        mut look: impl FnMut(usize, &Value),
+        mut look: impl FnMut(&mut Tape<'w>, usize, Value) -> Value,
     ) -> Value {
         let Depth { output, recompute } = how;
         if let Some(norm) = &self.first_norm {
             x = tape.layer_norm(&x, norm);
         }
-        look(0, &x);
+        x = look(tape, 0, x);
         let (all, last) = (Rows::new(spans, OutputRows::All), Rows::new(spans, output));
         let (all, last) = (Arc::new(all), Arc::new(last));
         for (index, block) in self.blocks.iter().enumerate() {
@@ -126,7 +126,7 @@ impl<'a> Stack<'a> {
                 }),
                 false => block.forward(tape, x, &rows),
             };
-            look(index + 1, &x);
+            x = look(tape, index + 1, x);
         }
         x
     }

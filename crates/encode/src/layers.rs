@@ -50,6 +50,11 @@ pub trait Weights<'a>: Sync {
         Precision::F32
     }
 
+    /// Whether matrices that are not borrowed stay at hand for gradients of their inputs.
+    fn keeps(&self) -> bool {
+        false
+    }
+
     /// Whether a weight learns: what does not costs a backward pass nothing.
     fn learns(&self, _name: &str) -> bool {
         false
@@ -111,7 +116,8 @@ pub(crate) fn linear_with<'a>(
     precision: Precision,
 ) -> Result<Linear<'a>> {
     let (shape, values) = weights.find(&format!("{name}.weight"))?;
-    linear_of(weights, name, (shape, Rows::Floats(values)), bias, precision)
+    let rows = if weights.keeps() { Rows::Kept(values) } else { Rows::Floats(values) };
+    linear_of(weights, name, (shape, rows), bias, precision)
 }
 
 fn linear_of<'a>(

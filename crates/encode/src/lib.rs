@@ -34,8 +34,8 @@ pub use arrays::{Array, Arrays};
 pub use checkpoint::{Checkpoint, TOKENIZER_FILE, TokenizerFile};
 pub use config::{ImagePool, ModelConfig, NormPlace, Pool, ResNet, Tokenizer, TowerConfig, Vision};
 pub use encoder::{
-    CONFIG_FILE, CpuEncoder, DATASET_TEXT, LongText, Products, TokenProjection, WEIGHTS_FILE,
-    WINDOW, WithTokens,
+    CONFIG_FILE, CpuEncoder, DATASET_TEXT, LongText, Products, TextTrace, TokenProjection, Trace,
+    WEIGHTS_FILE, WINDOW, WithTokens,
 };
 pub use error::{Error, Result};
 pub use interface::{Batch, Encoder, Output, TextInput};

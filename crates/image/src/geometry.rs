@@ -88,6 +88,19 @@ pub struct Preprocess {
     pub std: [f32; 3],
 }
 
+/// A rectangle in a picture's own pixels, which may reach beyond it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Window {
+    /// From the picture's left edge.
+    pub left: f64,
+    /// From its upper edge.
+    pub top: f64,
+    /// Above 0.
+    pub width: f64,
+    /// Above 0.
+    pub height: f64,
+}
+
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
@@ -157,15 +170,53 @@ impl Preprocess {
         }
     }
 
+    /// The part of a picture of `width` x `height` that [`Self::fit`] shows in its square, in the picture's own pixels; it
+    /// reaches beyond the picture where the square is filled.
+    pub fn window(&self, width: u32, height: u32) -> Window {
+        let whole = |left, top, width: u32, height: u32| Window {
+            left,
+            top,
+            width: f64::from(width),
+            height: f64::from(height),
+        };
+        let resized = match self.geometry {
+            Geometry::Squash => return whole(0.0, 0.0, width, height),
+            Geometry::TwoToOne => {
+                let keep_width = width.min(height.saturating_mul(2));
+                let keep_height = height.min(width.saturating_mul(2));
+                let (left, top) = ((width - keep_width) / 2, (height - keep_height) / 2);
+                return whole(f64::from(left), f64::from(top), keep_width, keep_height);
+            }
+            Geometry::Pad => longest_edge(width, height, self.size),
+            Geometry::CentreCrop => match self.resize {
+                Resize::Side => shortest_edge(width, height, self.size),
+                Resize::Shortest(side) => shortest_edge(width, height, side),
+                Resize::To(width, height) => (width, height),
+                Resize::Not => (width, height),
+            },
+        };
+        let along = |own: u32, resized: u32| {
+            let scale = f64::from(own) / f64::from(resized.max(1));
+            let (cut, filled) = self.margins(resized);
+            ((f64::from(cut) - f64::from(filled)) * scale, f64::from(self.size) * scale)
+        };
+        let ((left, across), (top, down)) = (along(width, resized.0), along(height, resized.1));
+        Window { left, top, width: across, height: down }
+    }
+
+    /// What is cut off at the start of an axis so long, and what is filled there.
+    fn margins(&self, len: u32) -> (u32, u32) {
+        let size = self.size;
+        match self.centre {
+            Centre::Even => (half_to_even(len.saturating_sub(size)), size.saturating_sub(len) / 2),
+            Centre::First => (len.saturating_sub(size) / 2, size.saturating_sub(len).div_ceil(2)),
+        }
+    }
+
     /// The centre of R x R; what lies outside the picture is filled.
     fn middle(&self, picture: &RgbImage) -> RgbImage {
         let (size, (width, height)) = (self.size, picture.dimensions());
-        // What is cut off at the start of an axis, and what is filled there.
-        let margins = |len: u32| match self.centre {
-            Centre::Even => (half_to_even(len.saturating_sub(size)), size.saturating_sub(len) / 2),
-            Centre::First => (len.saturating_sub(size) / 2, size.saturating_sub(len).div_ceil(2)),
-        };
-        let ((left, before), (top, above)) = (margins(width), margins(height));
+        let ((left, before), (top, above)) = (self.margins(width), self.margins(height));
         let part = crop_imm(picture, left, top, width.min(size), height.min(size));
         if part.dimensions() == (size, size) {
             return part.to_image();
@@ -233,6 +284,34 @@ mod tests {
             for (width, height) in [(1, 1), (200, 1), (1, 200), (8, 8), (33, 57)] {
                 let fitted = preprocess(geometry).fit(&stripes(width, height));
                 assert_eq!(fitted.dimensions(), (8, 8), "{geometry:?} of {width}x{height}");
+            }
+        }
+    }
+
+    /// A picture whose red and green say where a pixel is: the square shows them where the window says.
+    #[test]
+    fn a_window_is_what_the_square_shows() {
+        let crops = [Resize::Side, Resize::Shortest(50), Resize::To(60, 48), Resize::Not];
+        let crops = crops.map(|resize| (Geometry::CentreCrop, resize));
+        let others = [Geometry::Squash, Geometry::TwoToOne, Geometry::Pad];
+        for (geometry, resize) in others.map(|g| (g, Resize::Side)).into_iter().chain(crops) {
+            for (width, height) in [(200, 90), (90, 200), (250, 100), (40, 31), (32, 32)] {
+                let p = Preprocess { resize, fill: 0, geometry, ..Preprocess::squash(32) };
+                let window = p.window(width, height);
+                let fitted = p.fit(&stripes(width, height));
+                for (u, v) in [(4, 4), (16, 16), (27, 9), (12, 28)] {
+                    let x = window.left + (f64::from(u) + 0.5) * window.width / 32.0 - 0.5;
+                    let y = window.top + (f64::from(v) + 0.5) * window.height / 32.0 - 0.5;
+                    let inside = |at: f64, len: u32| (1.0..f64::from(len) - 2.0).contains(&at);
+                    if inside(x, width) && inside(y, height) {
+                        let [red, green, _] = fitted.get_pixel(u, v).0.map(f64::from);
+                        let close = (red - x).abs() < 2.0 && (green - y).abs() < 2.0;
+                        assert!(
+                            close,
+                            "{geometry:?} {resize:?} {width}x{height} at {u},{v}: {x} {y} is {red} {green}"
+                        );
+                    }
+                }
             }
         }
     }

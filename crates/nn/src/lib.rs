@@ -37,7 +37,8 @@ pub use layers::{
     Activation, Adapter, Factor, Fetched, Linear, Norm, Rows, StoredRows, Table, Weight,
 };
 pub use ops::{
-    Attention, AttentionMap, BatchNorm, Convolution, Grid, Pairs, Part, Patches, Sequence, Spans,
+    Attended, Attention, AttentionMap, BatchNorm, Convolution, Grid, Pairs, Part, Patches,
+    Sequence, Spans,
 };
 pub use tape::{LeafGradients, Tape};
 pub use value::Value;

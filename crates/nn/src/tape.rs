@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use crate::grads::Grads;
-use crate::ops::AttentionMap;
+use crate::ops::{Attended, AttentionMap};
 use crate::value::{Buffer, Pool, Slot, Value};
 
 /// From the gradient of an operation's result to those of its inputs and weights.
@@ -24,6 +24,8 @@ pub struct Tape<'w> {
     beside: usize,
     /// Attention maps in the order of the attentions, where they are wanted.
     maps: Option<Vec<AttentionMap>>,
+    /// Whether the way back tells of every attention what passed through it.
+    telling: bool,
 }
 
 impl<'w> Tape<'w> {
@@ -53,6 +55,17 @@ impl<'w> Tape<'w> {
     #[must_use]
     pub fn watching(self) -> Self {
         Self { maps: Some(Vec::new()), ..self }
+    }
+
+    /// The same, whose way back tells of every attention that was recorded what passed through it, see
+    /// [`LeafGradients::attended`].
+    #[must_use]
+    pub fn telling(self) -> Self {
+        Self { telling: true, ..self }
+    }
+
+    pub(crate) fn tells(&self) -> bool {
+        self.telling
     }
 
     /// What the attentions attended to since [`Self::watching`], in their order.
@@ -168,7 +181,8 @@ impl<'w> Tape<'w> {
 
     fn run(self, outputs: Vec<(usize, Buffer)>, grads: &mut Grads<'_>) -> LeafGradients {
         let slots = (0..self.nodes.len()).map(|_| None).collect();
-        let mut back = Back { pool: self.pool, slots, grads, kept: Vec::new(), at: 0 };
+        let (kept, attended) = (Vec::new(), Vec::new());
+        let mut back = Back { pool: self.pool, slots, grads, kept, attended, at: 0 };
         for (node, grad) in outputs {
             back.give(node, grad);
         }
@@ -178,7 +192,9 @@ impl<'w> Tape<'w> {
                 backward(grad, &mut back);
             }
         }
-        LeafGradients { kept: back.kept }
+        // The last one is met first.
+        back.attended.reverse();
+        LeafGradients { kept: back.kept, attended: back.attended }
     }
 }
 
@@ -188,6 +204,7 @@ pub(crate) struct Back<'b, 's> {
     slots: Vec<Option<Buffer>>,
     pub(crate) grads: &'b mut Grads<'s>,
     kept: Vec<(usize, Buffer)>,
+    attended: Vec<Vec<Attended>>,
     at: usize,
 }
 
@@ -224,6 +241,11 @@ impl Back<'_, '_> {
         self.pool.zeros(len)
     }
 
+    /// Of one attention, for each of its sequences.
+    pub(crate) fn tell(&mut self, attended: Vec<Attended>) {
+        self.attended.push(attended);
+    }
+
     fn keep(&mut self, grad: Buffer) {
         self.kept.push((self.at, grad));
     }
@@ -232,6 +254,9 @@ impl Back<'_, '_> {
 /// The gradients of the leaves that learn.
 pub struct LeafGradients {
     kept: Vec<(usize, Buffer)>,
+    /// Of each attention that was recorded, in their order, what each sequence attended to; empty without
+    /// [`Tape::telling`].
+    pub attended: Vec<Vec<Attended>>,
 }
 
 impl LeafGradients {

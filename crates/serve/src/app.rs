@@ -7,8 +7,8 @@ use axum::routing::{delete, get, post};
 
 use crate::problem::{Problem, ProblemType};
 use crate::routes::{
-    changes, classify, compat, duplicates, embeddings, fields, files, items, jobs, rank, search,
-    similarity, status, uploads,
+    changes, classify, compat, duplicates, embeddings, explain, fields, files, items, jobs, rank,
+    search, similarity, status, uploads,
 };
 use crate::{State, guard, mcp, mcp_wire, openapi, ui};
 
@@ -39,6 +39,7 @@ pub fn app(state: State) -> Router {
         .route("/v1/jobs", get(jobs::list))
         .route("/v1/jobs/{id}", delete(jobs::stop))
         .route("/v1/similarity", post(similarity::similarity))
+        .route("/v1/explain", post(explain::explained))
         .route("/v1/rank", post(rank::rank))
         .route("/v1/duplicates", get(duplicates::duplicates))
         .merge(compat::routes())

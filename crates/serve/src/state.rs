@@ -24,6 +24,8 @@ use crate::{calibrate, follow, watch};
 
 /// Pictures that are fetched at once.
 const FETCHES: usize = 8;
+/// Explanations that may wait for another.
+const EXPLANATIONS: usize = 8;
 /// Bytes of the answers that are kept.
 const ANSWERS: usize = 32 << 20;
 
@@ -42,6 +44,8 @@ pub struct Inner {
     pub(crate) reads: Room,
     /// Reading, decoding and shrinking the gallery's pictures.
     pub(crate) pictures: Room,
+    /// Explanations: one may take all processors for seconds.
+    pub(crate) explanations: Room,
     /// Waiting for other servers.
     pub(crate) fetches: Room,
     /// Answers of a generation, by what was asked.
@@ -89,6 +93,7 @@ impl State {
             // Most of a read waits for the disk or for the gallery's connection.
             reads: Room::new("reads", 2 * threads, waiting.reads),
             pictures: Room::new("pictures of the gallery", threads, waiting.reads),
+            explanations: Room::new("explanations", 1, EXPLANATIONS),
             fetches: Room::new("pictures of addresses", FETCHES, waiting.pictures),
             answers: Mutex::new(Lru::new(ANSWERS)),
             thumbnails: Thumbnails::default(),

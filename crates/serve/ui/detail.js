@@ -2,9 +2,10 @@
 
 import { $, button, el, on } from "./dom.js";
 import * as api from "./api.js";
+import { explanation } from "./explain.js";
 import { scores } from "./grid.js";
 import { fieldName, size, t, valueName } from "./i18n.js";
-import { ALL, NO_QUERY, change, closeItem, set } from "./state.js";
+import { ALL, NO_QUERY, change, closeItem, current, set } from "./state.js";
 import { chip, toast } from "./widgets.js";
 import { zoomable } from "./zoom.js";
 
@@ -96,6 +97,7 @@ export function createDetail({ step, has, mayWrite }) {
 				...(owner ? [button("link", t("Caption of {name}", { name: owner.name }), () => open(owner.id))] : []),
 				...section("Near-duplicates", smalls(hit?.duplicates ?? [])),
 				...section("Words of the query", words(hit)),
+				...section("Why this picture", why(owner ?? item, gallery, signal)),
 				...section("Captions", captions.map((text) => el("p", { text }))),
 				...section("Captions of others like it", (item.near ?? []).map(({ text, owner, id: own }) => button("near link", text, () => open(owner ?? own)))),
 				...section("Tags", mayWrite() ? [tags(item)] : []),
@@ -112,6 +114,10 @@ export function createDetail({ step, has, mayWrite }) {
 	const PLACES = { text: "Text", caption: "Caption", name: "Name", tag: "Tags" };
 	const words = (hit) => (hit?.why?.words ?? []).map(({ word, in: places }) =>
 		el("p", {}, word, el("span", { class: "quiet", text: ` ${places.map((place) => t(PLACES[place])).join(", ")}` })));
+
+	// Words alone: of a picture as a query there is nothing to underline.
+	const why = (item, gallery, signal) =>
+		(item.thumbnail && current().q.trim() ? [explanation(item.id, current().q.trim(), gallery, signal)] : []);
 
 	const heading = (item, hit) => [
 		el("h2", { text: item.text ?? item.name ?? "" }),

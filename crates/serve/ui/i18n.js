@@ -30,6 +30,8 @@ Keep one, remove {n}|保留一张，移出 {n} 张
 Open|打开
 More|更多
 Words of the query|查询中的词
+Why this picture|为什么是这张图
+Show what speaks for the words|显示支持这些词的部分
 Captions of others like it|相似图片的描述
 Text|文字
 Caption|描述

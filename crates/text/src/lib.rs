@@ -23,8 +23,10 @@ mod fold;
 pub mod prompt;
 mod signs;
 pub mod token;
+mod units;
 mod visible;
 
 pub use analyser::{Query, Tokens, Word, for_index, for_phrase, for_query};
 pub use fold::{fold, simplify};
+pub use units::units;
 pub use visible::visible;

@@ -6,7 +6,7 @@ mod convert;
 mod doctor;
 mod embed;
 mod sample;
-mod scenes;
+pub mod scenes;
 pub mod split;
 pub mod stats;
 mod translate;

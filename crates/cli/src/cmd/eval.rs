@@ -4,6 +4,7 @@ mod again;
 mod captions;
 mod composed;
 mod ensemble;
+mod explain;
 mod fused;
 mod pairs;
 mod report;
@@ -121,6 +122,7 @@ enum Other {
     Captions(captions::Args),
     Fused(fused::Args),
     Composed(composed::Args),
+    Explain(Box<explain::Args>),
 }
 
 impl Args {
@@ -182,6 +184,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         Some(Other::Captions(args)) => captions::run(args),
         Some(Other::Fused(args)) => fused::run(args),
         Some(Other::Composed(args)) => composed::run(args),
+        Some(Other::Explain(args)) => explain::run(args),
         None => measure(args),
     }
 }

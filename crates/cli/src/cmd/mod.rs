@@ -6,6 +6,7 @@ pub mod data;
 pub mod demo;
 pub mod embed;
 pub mod eval;
+pub mod explain;
 pub mod fields;
 pub mod heads;
 pub mod index;

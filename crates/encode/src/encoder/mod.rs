@@ -3,6 +3,7 @@
 mod source;
 mod texts;
 mod tokens;
+mod traced;
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -25,11 +26,16 @@ use source::{Multiplied, Source};
 use texts::Lost;
 pub use texts::{DATASET_TEXT, LongText, WINDOW};
 pub use tokens::{TokenProjection, WithTokens};
+pub use traced::{TextTrace, Trace};
 
 /// File name of the architecture in a model folder.
 pub const CONFIG_FILE: &str = "config.json";
 /// File name of the weights in a model folder.
 pub const WEIGHTS_FILE: &str = "model.safetensors";
+
+/// A tower and its way into the common space.
+type ImageSide = (AnyImageTower<'static>, Option<Linear<'static>>);
+type TextSide = (TextTower<'static>, TextHead<'static>);
 
 /// A dual encoder that is ready to embed. Each tower is loaded when it is first needed: a search by
 /// words never reads the image tower.
@@ -37,12 +43,17 @@ pub struct CpuEncoder {
     config: ModelConfig,
     source: Source,
     products: Products,
+    /// The towers once more, with a way back: made where an explanation asks for them.
+    traced_image: OnceLock<ImageSide>,
+    traced_text: OnceLock<TextSide>,
+    /// See [`Self::with_random_blocks`].
+    random: Option<(usize, u64)>,
     /// Of weights and architecture.
     base: String,
     /// That, and what the user chose for texts.
     fingerprint: String,
-    image: OnceLock<(AnyImageTower<'static>, Option<Linear<'static>>)>,
-    text: OnceLock<(TextTower<'static>, TextHead<'static>)>,
+    image: OnceLock<ImageSide>,
+    text: OnceLock<TextSide>,
     tokens: OnceLock<Tokens>,
     /// The model's own tokenizer, where it has one.
     tokenizer: Option<TokenizerFile>,
@@ -109,6 +120,9 @@ impl CpuEncoder {
             config,
             source,
             products: Products::default(),
+            traced_image: OnceLock::new(),
+            traced_text: OnceLock::new(),
+            random: None,
             fingerprint: base.clone(),
             base,
             image: OnceLock::new(),
@@ -131,6 +145,15 @@ impl CpuEncoder {
     #[must_use]
     pub fn with_products(self, products: Products) -> Self {
         Self { products, ..self }
+    }
+
+    /// The same with random matrices in the image tower's blocks from `first` on: what an explanation of such a model still
+    /// says is not what the model learned. Its vectors are of no use, and its fingerprint says so.
+    #[must_use]
+    pub fn with_random_blocks(self, first: usize, seed: u64) -> Self {
+        let fingerprint = format!("{}+random-from-{first}-{seed}", self.fingerprint);
+        let (image, traced_image) = (OnceLock::new(), OnceLock::new());
+        Self { random: Some((first, seed)), image, traced_image, fingerprint, ..self }
     }
 
     /// The weights it was made of, where these are in memory.
@@ -189,28 +212,39 @@ impl CpuEncoder {
         self.text_tower().map(|_| ())
     }
 
-    fn weights(&self) -> Multiplied<'_> {
-        Multiplied { source: &self.source, products: self.products }
+    /// With `keeps`, what gradients of inputs need stays at hand.
+    fn weights(&self, keeps: bool) -> Multiplied<'_> {
+        let Self { products, random, .. } = *self;
+        Multiplied { source: &self.source, products, keeps, random }
     }
 
-    fn image_tower(&self) -> Result<&(AnyImageTower<'static>, Option<Linear<'static>>)> {
-        if self.image.get().is_none() {
-            let tower = AnyImageTower::new(&self.config, self.weights())?;
-            let head = |bias| linear(&self.weights(), "heads.image_proj", bias);
+    fn image_tower(&self) -> Result<&ImageSide> {
+        self.image_side(&self.image, false)
+    }
+
+    fn image_side<'s>(&self, place: &'s OnceLock<ImageSide>, keeps: bool) -> Result<&'s ImageSide> {
+        if place.get().is_none() {
+            let weights = self.weights(keeps);
+            let head = |bias| linear(&weights, "heads.image_proj", bias);
             let head = self.config.image_proj_bias().map(head).transpose()?;
+            let tower = AnyImageTower::new(&self.config, self.weights(keeps))?;
             // Another thread may have been faster; then its tower stays.
-            let _ = self.image.set((tower, head));
+            let _ = place.set((tower, head));
         }
-        Ok(self.image.get().expect("just set"))
+        Ok(place.get().expect("just set"))
     }
 
-    fn text_tower(&self) -> Result<&(TextTower<'static>, TextHead<'static>)> {
-        if self.text.get().is_none() {
-            let tower = TextTower::new(&self.config, self.weights())?;
-            let head = TextHead::new(&self.config, &self.weights())?;
-            let _ = self.text.set((tower, head));
+    fn text_tower(&self) -> Result<&TextSide> {
+        self.text_side(&self.text, false)
+    }
+
+    fn text_side<'s>(&self, place: &'s OnceLock<TextSide>, keeps: bool) -> Result<&'s TextSide> {
+        if place.get().is_none() {
+            let tower = TextTower::new(&self.config, self.weights(keeps))?;
+            let head = TextHead::new(&self.config, &self.weights(keeps))?;
+            let _ = place.set((tower, head));
         }
-        Ok(self.text.get().expect("just set"))
+        Ok(place.get().expect("just set"))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use tuwen_image::rng::Rng;
 use tuwen_nn::{Rows, Table};
 
 use crate::Result;
@@ -31,6 +32,10 @@ pub enum Products {
 pub(super) struct Multiplied<'s> {
     pub(super) source: &'s Source,
     pub(super) products: Products,
+    /// Whether matrices stay at hand for gradients of inputs.
+    pub(super) keeps: bool,
+    /// From this block of the image tower on, matrices are random ones of the same spread, by this seed.
+    pub(super) random: Option<(usize, u64)>,
 }
 
 impl Weights<'static> for Multiplied<'_> {
@@ -46,7 +51,53 @@ impl Weights<'static> for Multiplied<'_> {
         self.source.table(name)
     }
 
+    fn keeps(&self) -> bool {
+        self.keeps
+    }
+
     fn matrix(&self, name: &str) -> Result<(Vec<usize>, Rows<'static>)> {
+        let (shape, mut rows) = self.multiplied(name)?;
+        if let Some(random) = self.random.and_then(|random| self.random_of(name, random)) {
+            rows = Rows::Floats(random?.into());
+        }
+        let rows = match rows {
+            Rows::Floats(values) if self.keeps => Rows::Kept(values),
+            Rows::Bytes { values, scales } if self.keeps => {
+                let wide: usize = shape[1..].iter().product();
+                let row = |(bytes, scale): (&[u8], &f32)| {
+                    bytes.iter().map(|&byte| f32::from(byte as i8) * scale).collect::<Vec<f32>>()
+                };
+                let floats: Vec<f32> =
+                    values.chunks_exact(wide.max(1)).zip(&scales).flat_map(row).collect();
+                Rows::Rounded { floats: floats.into(), values, scales }
+            }
+            rows => rows,
+        };
+        Ok((shape, rows))
+    }
+}
+
+impl Multiplied<'_> {
+    /// Random values in the place of a matrix of a block from `first` on.
+    fn random_of(&self, name: &str, (first, seed): (usize, u64)) -> Option<Result<Vec<f32>>> {
+        let block: usize = name.strip_prefix("image.blocks.")?.split('.').next()?.parse().ok()?;
+        if block < first {
+            return None;
+        }
+        let values = match self.source.find(name) {
+            Ok((_, values)) => values,
+            Err(error) => return Some(Err(error)),
+        };
+        let square: f64 = values.iter().map(|&value| f64::from(value).powi(2)).sum();
+        let spread = (square / values.len().max(1) as f64).sqrt() as f32;
+        let digest = blake3::hash(name.as_bytes());
+        let own = digest.as_bytes()[..8].iter().fold(0, |sum, &byte| sum << 8 | u64::from(byte));
+        let mut rng = Rng::new(&[seed, own]);
+        Some(Ok(values.iter().map(|_| rng.normal() * spread).collect()))
+    }
+
+    /// A block's matrix in the precision that it is multiplied in.
+    fn multiplied(&self, name: &str) -> Result<(Vec<usize>, Rows<'static>)> {
         if self.products == Products::F32 {
             let (shape, values) = self.source.find(name)?;
             return Ok((shape, Rows::Floats(values)));

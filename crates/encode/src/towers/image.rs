@@ -70,14 +70,26 @@ impl<'a> ImageTower<'a> {
             let every = self.pools() || wanted.all_rows();
             let output = if every { OutputRows::All } else { OutputRows::First };
             let how = Depth { output, recompute: record == Record::Inputs };
-            let mut hidden = Vec::new();
-            let x = self.stack.forward(tape, x, &spans, how, |block, x| {
+            let (mut hidden, mut from, mut readouts) = (Vec::new(), None, Vec::new());
+            let x = self.stack.forward(tape, x, &spans, how, |tape, block, x| {
                 if wanted.hidden.contains(&block) {
                     hidden.push(x.clone());
                 }
+                let begins = wanted.from == Some(block);
+                let reads = wanted.readouts && from.is_some();
+                if reads {
+                    readouts.push(self.pooled(tape, x.clone(), &spans, true, false).0);
+                }
+                if !begins && !reads {
+                    return x;
+                }
+                let width = x.width();
+                let leaf = tape.leaf(x.into_vec(), width, true);
+                from.get_or_insert_with(|| leaf.clone());
+                leaf
             });
             let (features, tokens) = self.pooled(tape, x, &spans, every, wanted.tokens);
-            Found { input, features, spans, tokens, hidden }
+            Found { input, features, spans, tokens, hidden, from, readouts }
         })
     }
 

@@ -14,7 +14,7 @@ mod words;
 use std::ops::Range;
 
 use rayon::prelude::*;
-use tuwen_nn::{AttentionMap, Tape, Value, grads};
+use tuwen_nn::{Attended, AttentionMap, Tape, Value, grads};
 
 use crate::arrays::Arrays;
 use crate::layers::Weights;
@@ -47,6 +47,14 @@ pub struct Wanted {
     pub maps: bool,
     /// The gradient of the tower's input: pixels, or the rows of embedded tokens.
     pub input_gradient: bool,
+    /// The rows behind this block (0 is the embedding; of convolutions the last grid, whatever the number) and their
+    /// gradient: what comes before is not recorded and costs the way back nothing.
+    pub from: Option<usize>,
+    /// What passes through each attention behind that, see [`Attended`].
+    pub attention: bool,
+    /// The features that a picture would have if the tower ended behind each of the blocks that are recorded; the way
+    /// back from one of these ends where its block begins. Together with [`Self::from`].
+    pub readouts: bool,
 }
 
 impl Wanted {
@@ -63,10 +71,14 @@ impl Wanted {
             let tower = format!("the {tower} of {}", model.name);
             Err(Error::NotGiven { tower, what, cure })
         };
-        let blocks = self.maps || !self.hidden.is_empty();
+        let blocks = self.maps || self.readouts || !self.hidden.is_empty();
         if what == "image tower" && model.has_convolutions() && blocks {
             let cure = "it is one of convolutions: ask for tokens, the pixels of its last grid";
             return refuse("hidden states of blocks or attention maps".into(), cure.into(), what);
+        }
+        if let Some(from) = self.from.filter(|&from| from >= layers && what != "image tower") {
+            let cure = format!("it has {layers} blocks: ask for 0 to {}", layers.saturating_sub(1));
+            return refuse(format!("way back to block {from}"), cure, what);
         }
         match self.hidden.iter().find(|&&block| block > layers) {
             Some(block) => {
@@ -79,7 +91,7 @@ impl Wanted {
 
     /// Whether the last block has to compute all rows.
     fn all_rows(&self) -> bool {
-        self.tokens || self.maps || !self.hidden.is_empty()
+        self.tokens || self.maps || self.readouts || !self.hidden.is_empty()
     }
 }
 
@@ -93,6 +105,9 @@ pub struct Tokens {
     pub spans: Vec<Range<usize>>,
 }
 
+/// The gradient of where a chunk's recording began, and what its attentions attended to.
+type FromChunk = (Option<Vec<f32>>, Vec<Vec<Attended>>);
+
 /// Features of a batch with what else was wanted, and what the backward pass needs.
 #[derive(Default)]
 pub struct Pass<'t> {
@@ -104,6 +119,10 @@ pub struct Pass<'t> {
     pub hidden: Vec<Tokens>,
     /// See [`Wanted::maps`]: for each block and item (H, rows, rows).
     pub maps: Vec<Vec<Vec<f32>>>,
+    /// See [`Wanted::from`].
+    pub from: Option<Tokens>,
+    /// See [`Wanted::readouts`]: for each block (B, W).
+    pub readouts: Vec<Vec<f32>>,
     chunks: Vec<Chunk<'t>>,
 }
 
@@ -116,6 +135,17 @@ pub struct PassGradients<'g> {
     pub tokens: &'g [f32],
     /// Of the hidden states.
     pub hidden: &'g [Vec<f32>],
+    /// Of the readouts.
+    pub readouts: &'g [Vec<f32>],
+}
+
+/// What the way back told of the inside of a tower.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Told {
+    /// The gradient of the input or of the rows of [`Wanted::from`], where one of them was wanted.
+    pub gradient: Option<Vec<f32>>,
+    /// See [`Wanted::attention`]: for each attention, in their order, and item.
+    pub attended: Vec<Vec<Attended>>,
 }
 
 /// Some neighbouring items on one tape.
@@ -134,6 +164,9 @@ struct Found {
     spans: Vec<Range<usize>>,
     tokens: Option<Value>,
     hidden: Vec<Value>,
+    /// The rows where recording began, where it did not begin with the input.
+    from: Option<Value>,
+    readouts: Vec<Value>,
 }
 
 /// Any image tower.
@@ -204,6 +237,11 @@ impl<'a> AnyImageTower<'a> {
         let inputs: Option<Vec<Vec<f32>>> = inputs.into_iter().collect();
         (grads, inputs.map(|inputs| inputs.concat()))
     }
+
+    /// The same for an explanation, of a tower of which nothing learns.
+    pub fn tell_from(&self, pass: Pass<'_>, of: PassGradients<'_>) -> Told {
+        pass.tell(of)
+    }
 }
 
 /// What a forward pass keeps for the backward pass. Of what does not learn, nothing is kept either way.
@@ -255,6 +293,9 @@ fn run<'t>(
         if wanted.maps {
             tape = tape.watching();
         }
+        if wanted.attention {
+            tape = tape.telling();
+        }
         let found = forward(items.clone(), &mut tape);
         (tape.take_maps(), Chunk { items, tape, found })
     };
@@ -280,12 +321,39 @@ impl Pass<'_> {
         for (all, hidden) in self.hidden.iter_mut().zip(&found.hidden) {
             all.extend(hidden, &found.spans);
         }
+        if let Some(from) = &found.from {
+            self.from.get_or_insert_default().extend(from, &found.spans);
+        }
+        self.readouts.resize_with(found.readouts.len(), Vec::new);
+        for (all, readout) in self.readouts.iter_mut().zip(&found.readouts) {
+            all.extend_from_slice(readout);
+        }
         self.maps.resize_with(self.maps.len().max(maps.len()), Vec::new);
         self.maps.iter_mut().zip(maps).for_each(|(all, map)| all.extend(map));
     }
 
     /// Gradients of the weights that learn, by name, and of each chunk's input, where it was wanted.
     fn backward(self, of: PassGradients<'_>) -> (Arrays, Vec<Option<Vec<f32>>>) {
+        let (grads, told) = self.back(of);
+        (grads, told.into_iter().map(|(input, _)| input).collect())
+    }
+
+    /// What an explanation asks for.
+    fn tell(self, of: PassGradients<'_>) -> Told {
+        let mut told = Told::default();
+        let mut gradients = Vec::new();
+        for (gradient, attended) in self.back(of).1 {
+            gradients.push(gradient);
+            told.attended.resize_with(told.attended.len().max(attended.len()), Vec::new);
+            told.attended.iter_mut().zip(attended).for_each(|(all, more)| all.extend(more));
+        }
+        let gradients: Option<Vec<Vec<f32>>> = gradients.into_iter().collect();
+        told.gradient = gradients.map(|gradients| gradients.concat());
+        told
+    }
+
+    /// Gradients of the weights, and of each chunk its input's and what passed through its attentions.
+    fn back(self, of: PassGradients<'_>) -> (Arrays, Vec<FromChunk>) {
         // Where each chunk's rows begin among those of all.
         let mut rows = 0;
         let start = |chunk: &Chunk<'_>| {
@@ -311,8 +379,13 @@ impl Pass<'_> {
             {
                 given.push((hidden, part(hidden, grad, start)));
             }
+            for (readout, grad) in found.readouts.iter().zip(of.readouts) {
+                given.push((readout, part(readout, grad, items.start)));
+            }
             let mut leaves = tape.backward(given, grads);
-            found.input.and_then(|input| leaves.take(&input))
+            let begin = found.from.or(found.input);
+            let gradient = begin.and_then(|begin| leaves.take(&begin));
+            (gradient, std::mem::take(&mut leaves.attended))
         })
     }
 }

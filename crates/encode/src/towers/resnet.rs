@@ -99,11 +99,17 @@ impl<'a> ResNetTower<'a> {
                     _ => block.forward(tape, &x),
                 };
             }
+            let from = wanted.from.map(|_| {
+                let width = x.value.width();
+                x.value = tape.leaf(x.value.to_vec(), width, true);
+                x.value.clone()
+            });
             let (features, tokens) = self.pool.forward(tape, &x);
             let rows = x.area() + 1;
-            let spans = (0..x.pictures()).map(|at| at * rows..(at + 1) * rows).collect();
+            let spans: Vec<Range<usize>> =
+                (0..x.pictures()).map(|at| at * rows..(at + 1) * rows).collect();
             let (input, tokens) = (Some(pixels), wanted.tokens.then_some(tokens));
-            Found { input, features, spans, tokens, hidden: Vec::new() }
+            Found { input, features, spans, tokens, hidden: Vec::new(), from, readouts: Vec::new() }
         })
     }
 

@@ -7,7 +7,7 @@ use tuwen_nn::{Fetched, Spans, Table, Weight, math};
 use tuwen_text::token::unpadded;
 
 use super::words::BagOfWords;
-use super::{Found, Pass, PassGradients, Record, Tokens, Wanted, cut, run};
+use super::{Found, Pass, PassGradients, Record, Tokens, Told, Wanted, cut, run};
 use crate::arrays::Arrays;
 use crate::block::{Depth, OutputRows, Stack};
 use crate::config::Pool;
@@ -153,11 +153,18 @@ impl<'a> TextTower<'a> {
             let every = wanted.all_rows();
             let output = if every { OutputRows::All } else { self.output() };
             let how = Depth { output, recompute: record == Record::Inputs };
-            let mut hidden = Vec::new();
-            let x = self.stack.forward(tape, input.clone(), &spans, how, |block, x| {
+            let (mut hidden, mut from) = (Vec::new(), None);
+            let x = self.stack.forward(tape, input.clone(), &spans, how, |tape, block, x| {
                 if wanted.hidden.contains(&block) {
                     hidden.push(x.clone());
                 }
+                if wanted.from != Some(block) {
+                    return x;
+                }
+                let width = x.width();
+                let leaf = tape.leaf(x.into_vec(), width, true);
+                from = Some(leaf.clone());
+                leaf
             });
             let tokens = wanted.tokens.then(|| self.stack.finish(tape, x.clone()));
             let pooled = match self.output() {
@@ -168,7 +175,8 @@ impl<'a> TextTower<'a> {
                 _ => x,
             };
             let features = self.stack.finish(tape, pooled);
-            Found { input: Some(input), features, spans, tokens, hidden }
+            let readouts = Vec::new();
+            Found { input: Some(input), features, spans, tokens, hidden, from, readouts }
         }))
     }
 
@@ -272,6 +280,59 @@ impl<'a> TextTower<'a> {
         }
         let rows: Option<Vec<Vec<f32>>> = rows.into_iter().collect();
         (grads, rows.map(|rows| rows.concat()))
+    }
+
+    /// The pass of an explanation: the features of [`Self::try_forward`], with a tape.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn try_told(&self, texts: &[&[u32]], wanted: &Wanted) -> Result<Pass<'_>> {
+        let mut pass = self.try_deep_with(texts, Record::All, wanted)?;
+        if let Some(words) = &self.words {
+            pass.features = words.beside(&pass.features, texts);
+        }
+        Ok(pass)
+    }
+
+    /// What passed through the tower on the way back from the features of [`Self::try_told`], (B, W), with a bag of
+    /// words (B, W + K); and for each token of each text how much of the bag's part of the score is its own.
+    pub fn tell_from(
+        &self,
+        pass: Pass<'_>,
+        texts: &[&[u32]],
+        dfeatures: &[f32],
+    ) -> (Told, Vec<Vec<f32>>) {
+        let Some(words) = &self.words else {
+            return (
+                pass.tell(PassGradients { features: dfeatures, ..Default::default() }),
+                vec![],
+            );
+        };
+        let rows = || dfeatures.chunks_exact(self.width + words.width());
+        let deep: Vec<f32> = rows().flat_map(|row| &row[..self.width]).copied().collect();
+        let told = pass.tell(PassGradients { features: &deep, ..Default::default() });
+        let shares =
+            texts.iter().zip(rows()).map(|(ids, row)| words.shares(ids, &row[self.width..]));
+        (told, shares.collect())
+    }
+
+    /// For each row that the tower has of a text, which of its ids it is; None for a prefix of the tower's own.
+    pub fn origins(&self, ids: &[u32]) -> Vec<Option<usize>> {
+        let attended = self.attended(&[ids]);
+        // The prefix aside, what is attended to stands in the order of the ids.
+        let (mut at, mut found) = (0, Vec::new());
+        for (place, &id) in attended[0].iter().enumerate() {
+            if !self.prefix.is_empty() && (1..=self.prefix.len()).contains(&place) {
+                found.push(None);
+                continue;
+            }
+            while ids.get(at).is_some_and(|&other| other != id) {
+                at += 1;
+            }
+            found.push(Some(at).filter(|&at| at < ids.len()));
+            at += 1;
+        }
+        self.places(&attended[0]).into_iter().map(|place| found[place]).collect()
     }
 
     /// The gradients of the tables, from those of the rows.

@@ -60,6 +60,19 @@ impl<'a> BagOfWords<'a> {
         rows.flat_map(|(feature, mean)| feature.iter().chain(mean).copied()).collect()
     }
 
+    /// How much each id's row adds along a direction of the mean, (K); 0 for those that are no words.
+    pub(super) fn shares(&self, ids: &[u32], direction: &[f32]) -> Vec<f32> {
+        let words = inner(ids);
+        let of = |&id: &u32| {
+            let mut row = vec![0.0; self.width];
+            self.table.add(id as usize, &mut row);
+            math::dot(&row, direction) / words.len().max(1) as f32
+        };
+        let mut shares = vec![0.0; ids.len()];
+        shares.iter_mut().skip(1).zip(words).for_each(|(share, id)| *share = of(id));
+        shares
+    }
+
     /// The table's gradient, from that of what [`Self::beside`] gave.
     pub fn backward(&self, texts: &[&[u32]], dfeatures: &[f32]) -> Arrays {
         let mut grads = Arrays::default();

@@ -110,14 +110,18 @@ impl<'a> Linear<'a> {
         let (out, wide) = (shape[0], shape[1..].iter().product());
         let of_bytes =
             |values: &[u8], scales| Factor::Bytes(Arc::new(PackedBytes::new(values, scales)));
+        let pack = |values: &[f32]| {
+            let values = Mat::new(values, out, wide, wide).t();
+            Factor::Floats(Arc::new(Packed::with(precision, values)))
+        };
         let (weight, factor) = match rows {
             Rows::Floats(values) => {
-                let pack = || {
-                    let values = Mat::new(&values, out, wide, wide).t();
-                    Factor::Floats(Arc::new(Packed::with(precision, values)))
-                };
-                let factor = packed.unwrap_or_else(pack);
+                let factor = packed.unwrap_or_else(|| pack(&values));
                 (matches!(values, Cow::Borrowed(_)).then_some(values), factor)
+            }
+            Rows::Kept(values) => {
+                let factor = packed.unwrap_or_else(|| pack(&values));
+                (Some(values), factor)
             }
             Rows::Bytes { values, scales } => {
                 (None, packed.unwrap_or_else(|| of_bytes(&values, scales)))

@@ -9,6 +9,8 @@ use crate::math;
 pub enum Rows<'a> {
     /// All values.
     Floats(Cow<'a, [f32]>),
+    /// All values of a matrix that stay at hand for the way back to its input, whoever has them.
+    Kept(Cow<'a, [f32]>),
     /// Of 8 bits as they are stored: a table of which a query needs ten rows is not converted whole, and a
     /// matrix takes up a quarter of the memory.
     Bytes {
@@ -34,7 +36,7 @@ impl Rows<'_> {
     /// How many values there are.
     pub fn len(&self) -> usize {
         match self {
-            Self::Floats(values) => values.len(),
+            Self::Floats(values) | Self::Kept(values) => values.len(),
             Self::Bytes { values, .. } | Self::Rounded { values, .. } => values.len(),
         }
     }
@@ -48,7 +50,7 @@ impl Rows<'_> {
     pub fn add(&self, row: usize, out: &mut [f32]) {
         let at = row * out.len();
         match self {
-            Self::Floats(values) | Self::Rounded { floats: values, .. } => {
+            Self::Floats(values) | Self::Kept(values) | Self::Rounded { floats: values, .. } => {
                 math::add(out, &values[at..][..out.len()]);
             }
             Self::Bytes { values, scales } => {

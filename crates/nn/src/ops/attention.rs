@@ -55,6 +55,25 @@ impl Sequence {
 /// What was attended to: for each sequence (H, queries, keys), rows summing to 1.
 pub type AttentionMap = Vec<Vec<f32>>;
 
+/// What passed through an attention of one sequence, forwards and back: explanations are made of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Attended {
+    /// H.
+    pub heads: usize,
+    /// (H, queries, keys), rows summing to 1.
+    pub map: Vec<f32>,
+    /// The gradient of that, (H, queries, keys).
+    pub map_gradient: Vec<f32>,
+    /// (queries, W).
+    pub queries: Vec<f32>,
+    /// (keys, W).
+    pub keys: Vec<f32>,
+    /// (keys, W).
+    pub values: Vec<f32>,
+    /// The gradient of what was gathered, (queries, W).
+    pub gradient: Vec<f32>,
+}
+
 /// How the parts lie in memory, without the values.
 #[derive(Clone, Copy)]
 struct Columns {
@@ -152,6 +171,7 @@ impl<'w> Tape<'w> {
             parts,
             values: [query.of, key.of, value.of].map(Value::detached),
             sequences: Arc::clone(sequences),
+            tells: self.tells(),
         };
         self.record(mixed, width, move |grad, back| {
             given.backward(&probs.values, &grad.values, back)
@@ -174,15 +194,20 @@ struct Given {
     parts: [Columns; 3],
     values: [Value; 3],
     sequences: Arc<[Sequence]>,
+    tells: bool,
 }
 
 impl Given {
     fn backward(&self, probs: &[f32], grad: &[f32], back: &mut Back<'_, '_>) {
         let (shape, depth) = (self.shape, self.shape.depth());
-        let mut dscores = Vec::new();
+        let (mut dscores, mut told) = (Vec::new(), Vec::new());
         let (mut at, mut done) = (0, 0);
         for sequence in self.sequences.iter() {
             let (count, len) = (sequence.queries.len(), sequence.keys.len());
+            if self.tells {
+                let (map, gradient) = (&probs[done..], &grad[at * shape.width..]);
+                told.push(self.attended(sequence, map, gradient));
+            }
             for head in 0..shape.heads {
                 let shift = head * depth;
                 let probs = &probs[done..done + count * len];
@@ -192,6 +217,9 @@ impl Given {
                 };
                 dscores.resize(count * len, 0.0);
                 gemm(&mut dscores, len, grad, view(2, &sequence.keys).t(), false);
+                if let Some(attended) = told.last_mut() {
+                    attended.map_gradient.extend_from_slice(&dscores);
+                }
                 // Masked positions have probability 0 and so no gradient.
                 math::softmax_backward(probs, &mut dscores, len, shape.scale());
                 let prob = Mat::new(probs, count, len, len);
@@ -209,6 +237,29 @@ impl Given {
                 done += count * len;
             }
             at += count;
+        }
+        if self.tells {
+            back.tell(told);
+        }
+    }
+
+    /// What a sequence attended to, still without the gradient of its map; the parts that are handed over begin
+    /// with its own.
+    fn attended(&self, sequence: &Sequence, map: &[f32], gradient: &[f32]) -> Attended {
+        let (heads, width) = (self.shape.heads, self.shape.width);
+        let rows = |part: usize, rows: &Range<usize>| -> Vec<f32> {
+            let row = |row: usize| &self.values[part][self.parts[part].at(row, 0)..][..width];
+            rows.clone().flat_map(row).copied().collect()
+        };
+        let (count, len) = (sequence.queries.len(), sequence.keys.len());
+        Attended {
+            heads,
+            map: map[..heads * count * len].to_vec(),
+            map_gradient: Vec::with_capacity(heads * count * len),
+            queries: rows(0, &sequence.queries),
+            keys: rows(1, &sequence.keys),
+            values: rows(2, &sequence.keys),
+            gradient: gradient[..count * width].to_vec(),
         }
     }
 }

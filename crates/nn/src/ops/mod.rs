@@ -8,7 +8,7 @@ mod loss;
 mod pictures;
 mod rows;
 
-pub use attention::{Attention, AttentionMap, Part, Sequence};
+pub use attention::{Attended, Attention, AttentionMap, Part, Sequence};
 pub use grid::{BatchNorm, Convolution, Grid};
 pub use loss::Pairs;
 pub use pictures::Patches;

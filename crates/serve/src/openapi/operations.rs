@@ -8,7 +8,7 @@ use super::shapes as s;
 use crate::problem::ProblemType as P;
 use crate::routes::compat::{clip_as_service, clip_retrieval, text_embeddings};
 use crate::routes::{
-    changes, classify, duplicates, embeddings, fields, files, items, jobs, rank, search,
+    changes, classify, duplicates, embeddings, explain, fields, files, items, jobs, rank, search,
     similarity, uploads,
 };
 
@@ -101,6 +101,10 @@ fn of_models() -> Vec<Operation> {
             .takes::<classify::Wanted>(json!({ "like": 1, "labels": ["dog", "cat", "bus"] }))
             .gives::<s::Classified>("The labels, the most probable first")
             .fails(&PICTURED),
+        post("/v1/explain", "Which parts of a picture and which words of a text make their score")
+            .takes::<explain::Wanted>(json!({ "like": 1, "text": "a dog on the grass" }))
+            .gives::<explain::Answer>("A map over the picture, and the words' weights")
+            .fails(&[P::InvalidPicture, P::UnknownGallery, P::NotFound, P::FileGone]),
     ]
 }
 

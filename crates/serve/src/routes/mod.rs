@@ -5,6 +5,7 @@ pub(crate) mod classify;
 pub(crate) mod compat;
 pub(crate) mod duplicates;
 pub(crate) mod embeddings;
+pub(crate) mod explain;
 pub(crate) mod fields;
 pub(crate) mod files;
 pub(crate) mod find;

@@ -168,6 +168,22 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
+/// The things of a configuration's sets.
+///
+/// # Errors
+/// The file, or a picture of its sets, cannot be read.
+pub fn stock_of(path: &Path) -> Result<Stock> {
+    let args = Args {
+        config: path.to_path_buf(),
+        output: PathBuf::new(),
+        count: None,
+        size: None,
+        seed: None,
+        json: false,
+    };
+    Ok(stock(&Config::load(&args)?)?.0)
+}
+
 /// The things of all sets, cut out.
 fn stock(config: &Config) -> Result<(Stock, Counts)> {
     let (mut stock, mut counts) = (Stock::default(), Counts::default());

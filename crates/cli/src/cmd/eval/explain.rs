@@ -1,0 +1,271 @@
+//! `tuwen eval explain`
+
+mod faith;
+mod pointing;
+mod sane;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use serde::Serialize;
+use tuwen_encode::{CpuEncoder, Encoder, builtin};
+use tuwen_explain::faithful::Mean;
+use tuwen_explain::{Fill, Method};
+use tuwen_image::{Limits, RgbImage, decode};
+
+use crate::cmd::by_name;
+use crate::cmd::explain::How;
+use crate::number;
+use crate::progress;
+use crate::query::{TextArgs, Usage, open_model};
+use crate::terminal::{note, say};
+
+/// Measure explanations: what becomes of a score where the parts that a map names are hidden or shown first
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  \
+    tuwen eval explain --images flickr8k-val.tar --ids val.ids --captions captions.en.txt \\\n    \
+    --method legrad --method occlusion\n  \
+    tuwen eval explain --images photos --captions photos/captions.csv --pictures 4 --method fixlip \\\n    \
+    --method lime --samples 128\n  \
+    tuwen eval explain --scenes configs/data/scenes.toml --pictures 200\n\n\
+    A map's order alone counts for insertion and deletion: a random order and the middle of the picture stand beside the \
+    methods. `probability` is that of the right caption among those of all pictures that are measured, with the model's own \
+    scale; intervals are bootstrap ones of 95% over pictures. With --scenes: whether a map's largest value lies on the thing \
+    that is named, in drawn scenes of several things whose places are known.")]
+pub struct Args {
+    /// A folder or tar archive of pictures
+    #[arg(long, required_unless_present = "scenes", requires = "captions")]
+    images: Option<PathBuf>,
+    /// A file with captions; of several of a picture the first counts
+    #[arg(long)]
+    captions: Option<PathBuf>,
+    /// Only the pictures listed here, one id a line
+    #[arg(long)]
+    ids: Option<PathBuf>,
+    /// A configuration of `tuwen data scenes`: the pointing game on scenes that are drawn now
+    #[arg(long, conflicts_with = "images")]
+    scenes: Option<PathBuf>,
+    /// So many pictures, drawn by the seed
+    #[arg(long, default_value_t = 200, value_parser = number::whole(1..=number::MANY))]
+    pictures: usize,
+    /// The methods; all that the model can do when not given
+    #[arg(long, value_parser = by_name(&Method::NAMES))]
+    method: Vec<Method>,
+    /// What is filled in where a part is hidden, for measuring; several are measured one after the other
+    #[arg(long, value_parser = by_name(&Fill::NAMES))]
+    measure_fill: Vec<Fill>,
+    /// Pictures between nothing and all hidden
+    #[arg(long, default_value_t = 14, value_parser = number::whole(2..=200))]
+    steps: usize,
+    /// Also: maps of the model with random blocks, and of pictures with a little noise; on so many pictures
+    #[arg(long, value_name = "PICTURES", value_parser = number::whole(1..=number::MANY))]
+    sanity: Option<usize>,
+    /// Blocks that chefer goes back through
+    #[arg(long, default_value_t = 1, value_parser = number::whole(1..=1000))]
+    blocks: usize,
+    #[command(flatten)]
+    how: How,
+    /// A name of `tuwen model list`, a folder with weights, or a .pt file
+    #[arg(long, default_value = builtin::BUILT_IN)]
+    model: String,
+    /// Print the numbers as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    text_args: TextArgs,
+}
+
+/// One picture with its text.
+pub struct Case {
+    pub square: RgbImage,
+    pub text: String,
+}
+
+/// What is printed.
+#[derive(Default, Serialize)]
+struct Report {
+    model: String,
+    pictures: usize,
+    /// Milliseconds of one picture's embedding without a way back.
+    forward_ms: f32,
+    /// By what was filled in, then by method.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    faith: BTreeMap<Fill, Vec<faith::Row>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sanity: Vec<sane::Row>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pointing: Vec<pointing::Row>,
+}
+
+/// Measures and prints.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let encoder = open_model(&args.model, &args.text_args)?;
+    let methods = methods(args, &encoder)?;
+    let mut report = Report { model: encoder.name().to_owned(), ..Report::default() };
+    if let Some(config) = &args.scenes {
+        let (rows, pictures) = pointing::measure(args, config, &encoder, &methods)?;
+        report.pointing = rows;
+        report.pictures = pictures;
+    } else {
+        let cases = cases(args, &encoder)?;
+        report.pictures = cases.len();
+        report.forward_ms = forward_ms(&encoder, &cases)?;
+        let fills = match &args.measure_fill[..] {
+            [] => vec![Fill::default()],
+            fills => fills.to_vec(),
+        };
+        let maps = faith::maps(args, &encoder, &methods, &cases)?;
+        for fill in fills {
+            let rows = faith::measure(args, &encoder, &cases, &maps, fill)?;
+            report.faith.insert(fill, rows);
+        }
+        if let Some(count) = args.sanity {
+            let some = &cases[..count.min(cases.len())];
+            report.sanity = sane::measure(args, &encoder, &methods, some)?;
+        }
+    }
+    match args.json {
+        true => say!("{}", serde_json::to_string(&report)?),
+        false => print(&report),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Those asked for, or all that the model can do.
+fn methods(args: &Args, encoder: &CpuEncoder) -> Result<Vec<Method>> {
+    if args.method.is_empty() {
+        let all = Method::NAMES.iter().map(|&(_, method)| method);
+        return Ok(all.filter(|method| method.check(encoder.config()).is_ok()).collect());
+    }
+    for method in &args.method {
+        method.check(encoder.config()).map_err(crate::cmd::explain::usage)?;
+    }
+    let mut methods = args.method.clone();
+    methods.sort_unstable();
+    methods.dedup();
+    Ok(methods)
+}
+
+/// The pictures, drawn by the seed, each with its first caption.
+fn cases(args: &Args, encoder: &CpuEncoder) -> Result<Vec<Case>> {
+    let images = args.images.clone().context("--images or --scenes is needed")?;
+    let set = super::Args::of_set(
+        vec![args.model.clone()],
+        images,
+        args.captions.iter().cloned().collect(),
+        args.ids.clone(),
+    );
+    let mut samples = super::read(&super::set(&set)?)?;
+    samples.retain(|sample| sample.captions.iter().any(|c| !c.text.trim().is_empty()));
+    tuwen_image::rng::Rng::new(&[args.how.seed, 0xca5e]).shuffle(&mut samples);
+    let mut cases = Vec::new();
+    for sample in samples {
+        if cases.len() == args.pictures {
+            break;
+        }
+        let read = || -> Result<RgbImage> {
+            let bytes = sample.image.read()?;
+            Ok(encoder.preprocess().fit(&decode(&bytes, Limits::default())?))
+        };
+        let text = sample.captions.iter().map(|c| c.text.trim()).find(|text| !text.is_empty());
+        match (read(), text) {
+            (Ok(square), Some(text)) => cases.push(Case { square, text: text.to_owned() }),
+            (Err(error), _) => note!("skipped {}: {}", sample.id, crate::words::of_error(&error)),
+            (_, None) => {}
+        }
+    }
+    if cases.is_empty() {
+        bail!(Usage("no picture can be read: there is nothing to measure".into()));
+    }
+    Ok(cases)
+}
+
+/// Of one picture at a time, the median of those that are there, up to 50.
+fn forward_ms(encoder: &CpuEncoder, cases: &[Case]) -> Result<f32> {
+    encoder.load()?;
+    let mut times = Vec::new();
+    for case in cases.iter().chain(cases).take(50) {
+        let begun = Instant::now();
+        encoder.encode_images(std::slice::from_ref(&case.square))?;
+        times.push(begun.elapsed().as_secs_f32() * 1e3);
+    }
+    Ok(median(&mut times))
+}
+
+/// The middle one.
+pub fn median(times: &mut [f32]) -> f32 {
+    times.sort_by(f32::total_cmp);
+    times.get(times.len() / 2).copied().unwrap_or(0.0)
+}
+
+/// A bar over all explanations.
+pub fn bar(count: usize) -> indicatif::ProgressBar {
+    progress::bar(Some(count), "explanations")
+}
+
+fn with_interval(mean: Mean) -> String {
+    format!("{:+.3} ({:+.3} to {:+.3})", mean.mean, mean.interval[0], mean.interval[1])
+}
+
+fn print(report: &Report) {
+    say!(
+        "{}, {} pictures, a forward of one picture {:.1} ms",
+        report.model,
+        report.pictures,
+        report.forward_ms
+    );
+    for (fill, rows) in &report.faith {
+        say!();
+        say!("hidden parts are filled with: {}", name_of(*fill));
+        say!(
+            "  method      insertion  deletion  difference above random order (95%)    of cosines above random     \
+             drop  rise  calls  ms"
+        );
+        for row in rows {
+            say!(
+                "  {:<11} {:>8.3}  {:>8.3}  {:<35}  {:<26}  {:>4.1}%  {:>4.1}%  {:>5}  {:.1}",
+                row.name,
+                row.probability.insertion,
+                row.probability.deletion,
+                with_interval(row.probability.above_random),
+                with_interval(row.cosine.above_random),
+                row.drop * 100.0,
+                row.rise * 100.0,
+                row.calls,
+                row.ms
+            );
+        }
+        if let Some(beside) = rows.iter().find(|row| !row.fixlip_above.is_empty()) {
+            say!("  fixlip above others in insertion minus deletion, paired (probability):");
+            for (name, mean) in &beside.fixlip_above {
+                say!("    {name:<11} {}", with_interval(*mean));
+            }
+        }
+    }
+    if !report.sanity.is_empty() {
+        say!();
+        say!("rank correlation of a picture's map with the same map");
+        say!(
+            "  method      of a model with random blocks (last, half, all)   of a picture with noise"
+        );
+        for row in &report.sanity {
+            let random: Vec<String> =
+                row.random.iter().map(|mean| format!("{:+.2}", mean.mean)).collect();
+            say!("  {:<11} {:<49} {:+.2}", row.name, random.join("  "), row.noise.mean);
+        }
+    }
+    if !report.pointing.is_empty() {
+        say!();
+        say!("the largest value lies on the thing that is named:");
+        for row in &report.pointing {
+            say!("  {:<11} {}   {:.1} ms", row.name, with_interval(row.hits), row.ms);
+        }
+    }
+}
+
+fn name_of(fill: Fill) -> &'static str {
+    Fill::NAMES.iter().find(|(_, other)| *other == fill).map_or("", |(name, _)| name)
+}

@@ -1,0 +1,18 @@
+//! The one error type of this crate.
+
+/// Why there is no explanation.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// What was asked for makes no sense: the method, the family, or the numbers.
+    #[error("{0}")]
+    Refused(String),
+    /// The model failed.
+    #[error(transparent)]
+    Model(#[from] tuwen_encode::Error),
+    /// It failed on a batch.
+    #[error(transparent)]
+    Encoder(#[from] tuwen_files::Error),
+}
+
+/// `Result` with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,0 +1,44 @@
+//! Why a picture and a text score as they do: maps over the picture's parts and weights of the text's words, and how
+//! far these can be trusted.
+//!
+//! `attention` and `gradient` are maps as pure functions of what one way back through a tower told
+//! ([`tuwen_encode::Trace`]); `perturb`, `shapley` and `fixlip` ask a game ([`PictureGame`], [`TextGame`]) for scores of
+//! pictures and texts with parts hidden (`hide`, `regions`); [`explain()`] chooses between them. `faithful` measures what
+//! they say, `render` shows it. Formulas are in the modules, with their papers.
+//!
+//! ```
+//! use tuwen_encode::{Encoder, builtin};
+//! use tuwen_explain::{Method, Settings, explain};
+//! use tuwen_image::{Picture, RgbImage};
+//!
+//! let encoder = builtin::open()?;
+//! let red = RgbImage::from_fn(64, 64, |x, _| if x < 32 { [200, 20, 20].into() } else { [255; 3].into() });
+//! let square = encoder.preprocess().fit(&Picture::Rgb(red));
+//! let found = explain(&encoder, &square, "a red wall", &Settings::new(Method::Legrad))?;
+//! assert_eq!((found.map.len(), found.words.len()), (14 * 14, 3));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod attention;
+mod cividis;
+mod error;
+mod explain;
+pub mod faithful;
+mod fast;
+pub mod fixlip;
+mod game;
+pub mod gradient;
+mod hide;
+mod method;
+pub mod perturb;
+mod regions;
+pub mod render;
+pub mod shapley;
+pub mod solve;
+
+pub use error::{Error, Result};
+pub use explain::{Explanation, MOST_SAMPLES, MOST_WORDS, Settings, Word, explain};
+pub use game::{Mask, PictureGame, TextGame, dots};
+pub use hide::{Fill, Words, mixed};
+pub use method::Method;
+pub use regions::Regions;

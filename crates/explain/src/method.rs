@@ -1,0 +1,148 @@
+//! The methods by name, what each asks of a model, and what is refused.
+
+use serde::Serialize;
+use tuwen_encode::{ModelConfig, Vision};
+
+use crate::{Error, Result};
+
+/// How a score is explained.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// Each part hidden by itself.
+    Occlusion,
+    /// The pixels' gradient times the pixels; the tokens' times the tokens.
+    Gradient,
+    /// Grad-CAM on the patches before the last block.
+    Gradcam,
+    /// Attention rollout, which knows nothing of the text.
+    Rollout,
+    /// Generic attention explainability.
+    Chefer,
+    /// Gradients of every block's attention.
+    #[default]
+    Legrad,
+    /// Values of the last attention along the gradient.
+    GradEclip,
+    /// The cosine of each patch with the text.
+    Patches,
+    /// The same without what patches have in common with texts that say nothing (a part of CLIP Surgery).
+    Surgery,
+    /// A linear model of the score over superpixels.
+    Lime,
+    /// Shapley values by sampling.
+    Shap,
+    /// Owen values along a tree of neighbouring parts.
+    Owen,
+    /// Interactions of patches and words.
+    Fixlip,
+}
+
+impl Method {
+    /// All of them by their names.
+    pub const NAMES: [(&'static str, Self); 13] = [
+        ("occlusion", Self::Occlusion),
+        ("gradient", Self::Gradient),
+        ("gradcam", Self::Gradcam),
+        ("rollout", Self::Rollout),
+        ("chefer", Self::Chefer),
+        ("legrad", Self::Legrad),
+        ("grad-eclip", Self::GradEclip),
+        ("patches", Self::Patches),
+        ("surgery", Self::Surgery),
+        ("lime", Self::Lime),
+        ("shap", Self::Shap),
+        ("owen", Self::Owen),
+        ("fixlip", Self::Fixlip),
+    ];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        let found = Self::NAMES.iter().find(|(_, method)| *method == self);
+        found.map_or("", |(name, _)| name)
+    }
+
+    /// Whether it hides parts and so needs many passes.
+    pub fn hides(self) -> bool {
+        matches!(self, Self::Occlusion | Self::Lime | Self::Shap | Self::Owen | Self::Fixlip)
+    }
+
+    /// Whether it needs a way back through the tower.
+    pub fn goes_back(self) -> bool {
+        !self.hides() && !matches!(self, Self::Patches | Self::Surgery)
+    }
+
+    /// The one to take for a model where nobody says: the fast one that was measured best for its kind of tower.
+    pub fn usual(config: &ModelConfig) -> Self {
+        match Self::default().check(config) {
+            Ok(()) => Self::default(),
+            Err(_) => Self::Gradcam,
+        }
+    }
+
+    /// Whether a model can be explained so.
+    ///
+    /// # Errors
+    /// What it lacks, and which methods it can.
+    pub fn check(self, config: &ModelConfig) -> Result<()> {
+        let refuse = |why: &str| {
+            let can = Self::NAMES.iter().filter(|(_, method)| method.lacks(config).is_none());
+            let can: Vec<&str> = can.map(|(name, _)| *name).collect();
+            Err(Error::Refused(format!(
+                "{} cannot be explained by {}: {why}; what can be used: {}",
+                config.name,
+                self.name(),
+                can.join(", ")
+            )))
+        };
+        self.lacks(config).map_or(Ok(()), refuse)
+    }
+
+    fn lacks(self, config: &ModelConfig) -> Option<&'static str> {
+        let blocks = matches!(self, Self::Rollout | Self::Chefer | Self::Legrad);
+        let in_space = matches!(self, Self::Patches | Self::Surgery);
+        match config.vision {
+            Vision::ResNet(_) if blocks => {
+                Some("its image tower is one of convolutions, which have no attention")
+            }
+            Vision::ResNet(_) if self == Self::Gradient => Some(
+                "the way back through its convolutions is not kept; gradcam goes back to its last grid",
+            ),
+            Vision::Probe if in_space => {
+                Some("a probe pools its patches, which are not in the space that texts are in")
+            }
+            _ if in_space && config.text_hidden > 0 => {
+                Some("a hidden layer lies between its tokens and the common space")
+            }
+            _ if config.image.layers == 0 && self.goes_back() => {
+                Some("its image tower has no blocks")
+            }
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tuwen_encode::{ResNet, TowerConfig, builtin};
+    use tuwen_image::Preprocess;
+
+    #[test]
+    fn what_a_family_cannot_do_is_refused_with_what_it_can() {
+        let tower = || TowerConfig::new(8, 1, 2, 16);
+        let vit = ModelConfig::new("vit", tower(), tower(), Preprocess::squash(16));
+        assert!(Method::NAMES.iter().all(|(_, method)| method.check(&vit).is_ok()));
+        let net = ResNet { stem: 8, blocks: [1; 4] };
+        let net = ModelConfig { vision: Vision::ResNet(net), ..vit.clone() };
+        let said = Method::Rollout.check(&net).expect_err("no attention").to_string();
+        assert!(said.contains("no attention") && said.contains("gradcam"), "{said}");
+        assert!(!said.contains("legrad"), "{said}");
+        assert_eq!(Method::usual(&net), Method::Gradcam);
+        let probe = ModelConfig { vision: Vision::Probe, ..vit };
+        let said = Method::Patches.check(&probe).expect_err("not in the space").to_string();
+        assert!(said.contains("probe") && said.contains("legrad"), "{said}");
+        let (built_in, _) = builtin::checkpoint().expect("the built-in model");
+        assert_eq!(Method::usual(&built_in), Method::default());
+    }
+}

@@ -1,0 +1,197 @@
+//! What a picture is cut into: patches, squares of several patches, or superpixels (SLIC).
+
+use tuwen_image::RgbImage;
+
+/// Each pixel of a square belongs to one region.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Regions {
+    side: usize,
+    of: Vec<u32>,
+    count: usize,
+}
+
+/// Lloyd's iterations of SLIC, as its paper has them.
+const ITERATIONS: usize = 10;
+/// How much nearness counts beside colour, m.
+const COMPACTNESS: f32 = 10.0;
+
+impl Regions {
+    /// A grid of `across` x `across` squares over `side` x `side` pixels, numbered line by line.
+    ///
+    /// # Panics
+    /// When there are none, or more than pixels.
+    pub fn grid(side: usize, across: usize) -> Self {
+        assert!((1..=side).contains(&across), "{across} of {side}");
+        let at = |pixel: usize| pixel * across / side;
+        let of = (0..side * side).map(|p| (at(p / side) * across + at(p % side)) as u32).collect();
+        Self { side, of, count: across * across }
+    }
+
+    /// About `wanted` superpixels of one colour each: SLIC (Achanta et al. 2012, k-means over colour and place), each
+    /// then one connected piece.
+    pub fn slic(picture: &RgbImage, wanted: usize) -> Self {
+        let side = picture.width() as usize;
+        let lab: Vec<[f32; 3]> = picture.pixels().map(|pixel| lab(pixel.0)).collect();
+        let across = (wanted.max(1) as f32).sqrt().round().clamp(1.0, side as f32) as usize;
+        let step = side as f32 / across as f32;
+        let start = |at: usize| {
+            let (y, x) = (at / across, at % across);
+            let (y, x) = ((y as f32 + 0.5) * step, (x as f32 + 0.5) * step);
+            let colour = lab[(y as usize).min(side - 1) * side + (x as usize).min(side - 1)];
+            [colour[0], colour[1], colour[2], x, y]
+        };
+        let mut centres: Vec<[f32; 5]> = (0..across * across).map(start).collect();
+        let mut of = vec![0u32; side * side];
+        for _ in 0..ITERATIONS {
+            assign(&lab, side, step, &centres, &mut of);
+            let mut sums = vec![[0.0f32; 6]; centres.len()];
+            for (pixel, &region) in of.iter().enumerate() {
+                let colour = lab[pixel];
+                let (x, y) = ((pixel % side) as f32, (pixel / side) as f32);
+                let parts = [colour[0], colour[1], colour[2], x, y, 1.0];
+                sums[region as usize].iter_mut().zip(parts).for_each(|(sum, part)| *sum += part);
+            }
+            for (centre, sum) in centres.iter_mut().zip(&sums).filter(|(_, sum)| sum[5] > 0.0) {
+                *centre = [0, 1, 2, 3, 4].map(|at| sum[at] / sum[5]);
+            }
+        }
+        Self::connected(side, &of, (step * step / 4.0) as usize)
+    }
+
+    /// Every connected piece as a region; one smaller than `least` belongs to the piece before it.
+    fn connected(side: usize, of: &[u32], least: usize) -> Self {
+        const NONE: u32 = u32::MAX;
+        let (mut new, mut count) = (vec![NONE; of.len()], 0u32);
+        let mut piece = Vec::new();
+        for start in 0..of.len() {
+            if new[start] != NONE {
+                continue;
+            }
+            piece.clear();
+            piece.push(start);
+            new[start] = count;
+            let (mut at, mut beside) = (0, NONE);
+            while at < piece.len() {
+                let pixel = piece[at];
+                at += 1;
+                for next in neighbours(pixel, side) {
+                    if new[next] == NONE && of[next] == of[start] {
+                        new[next] = count;
+                        piece.push(next);
+                    } else if new[next] != NONE && new[next] != count {
+                        beside = new[next];
+                    }
+                }
+            }
+            match piece.len() < least && beside != NONE {
+                true => piece.iter().for_each(|&pixel| new[pixel] = beside),
+                false => count += 1,
+            }
+        }
+        Self { side, of: new, count: count as usize }
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Pixels along a side.
+    pub fn side(&self) -> usize {
+        self.side
+    }
+
+    /// The region of each pixel, line by line.
+    pub fn of(&self) -> &[u32] {
+        &self.of
+    }
+
+    /// A value of each region at each of its pixels, (R R).
+    pub fn spread(&self, values: &[f32]) -> Vec<f32> {
+        self.of.iter().map(|&region| values[region as usize]).collect()
+    }
+}
+
+fn neighbours(pixel: usize, side: usize) -> impl Iterator<Item = usize> {
+    let (x, y) = (pixel % side, pixel / side);
+    let left = (x > 0).then(|| pixel - 1);
+    let right = (x + 1 < side).then(|| pixel + 1);
+    let above = (y > 0).then(|| pixel - side);
+    let below = (y + 1 < side).then(|| pixel + side);
+    [left, right, above, below].into_iter().flatten()
+}
+
+/// Each pixel to the nearest centre whose window of twice the step it lies in.
+fn assign(lab: &[[f32; 3]], side: usize, step: f32, centres: &[[f32; 5]], of: &mut [u32]) {
+    let mut nearest = vec![f32::INFINITY; of.len()];
+    let weight = (COMPACTNESS / step).powi(2);
+    for (region, centre) in centres.iter().enumerate() {
+        let range = |middle: f32| {
+            let first = (middle - step).floor().max(0.0) as usize;
+            first..((middle + step).ceil() as usize + 1).min(side)
+        };
+        for y in range(centre[4]) {
+            for x in range(centre[3]) {
+                let pixel = y * side + x;
+                let colour: f32 = (0..3).map(|c| (lab[pixel][c] - centre[c]).powi(2)).sum();
+                let place = (x as f32 - centre[3]).powi(2) + (y as f32 - centre[4]).powi(2);
+                let distance = colour + weight * place;
+                if distance < nearest[pixel] {
+                    (nearest[pixel], of[pixel]) = (distance, region as u32);
+                }
+            }
+        }
+    }
+}
+
+/// CIE L*a*b* of an sRGB colour, white point D65.
+fn lab(rgb: [u8; 3]) -> [f32; 3] {
+    let [r, g, b] = rgb.map(|byte| {
+        let value = f32::from(byte) / 255.0;
+        if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+    });
+    let x = (0.412_456_4 * r + 0.357_576_1 * g + 0.180_437_5 * b) / 0.950_47;
+    let y = 0.212_672_9 * r + 0.715_152_2 * g + 0.072_175 * b;
+    let z = (0.019_333_9 * r + 0.119_192 * g + 0.950_304_1 * b) / 1.088_83;
+    let f = |t: f32| if t > 0.008_856 { t.cbrt() } else { 7.787 * t + 16.0 / 116.0 };
+    [116.0 * f(y) - 16.0, 500.0 * (f(x) - f(y)), 200.0 * (f(y) - f(z))]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grid_numbers_its_squares_line_by_line() {
+        let grid = Regions::grid(4, 2);
+        assert_eq!(grid.of(), [0, 0, 1, 1, 0, 0, 1, 1, 2, 2, 3, 3, 2, 2, 3, 3]);
+        // A side that the squares do not divide: each has pixels.
+        let odd = Regions::grid(7, 3);
+        assert!((0..9).all(|region| odd.of().contains(&region)));
+    }
+
+    #[test]
+    fn superpixels_follow_colours_and_are_connected() {
+        let picture = RgbImage::from_fn(60, 60, |x, _| match x {
+            0..23 => [200, 30, 30].into(),
+            _ => [20, 60, 200].into(),
+        });
+        let found = Regions::slic(&picture, 16);
+        assert!((8..=30).contains(&found.count()), "{}", found.count());
+        for region in 0..found.count() as u32 {
+            let pixels: Vec<usize> =
+                (0..3600).filter(|&pixel| found.of()[pixel] == region).collect();
+            assert!(!pixels.is_empty());
+            let red = pixels.iter().filter(|&&pixel| pixel % 60 < 23).count();
+            assert!(red == 0 || red == pixels.len(), "region {region} is of two colours");
+        }
+        let flat = Regions::slic(&RgbImage::from_pixel(32, 32, [9; 3].into()), 1);
+        assert_eq!(flat.count(), 1);
+    }
+
+    #[test]
+    fn white_is_white_in_lab() {
+        let [l, a, b] = lab([255; 3]);
+        assert!((l - 100.0).abs() < 0.1 && a.abs() < 0.1 && b.abs() < 0.1, "{l} {a} {b}");
+    }
+}

@@ -1,0 +1,220 @@
+//! `POST /v1/explain`: which parts of a picture and which words of a text make their score, as `tuwen explain` says it.
+
+use std::sync::Arc;
+
+use axum::extract::State as From;
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tuwen_encode::Encoder;
+use tuwen_explain::render::Map;
+use tuwen_explain::{Error, Method, Settings, explain};
+use tuwen_image::{Filter, RgbImage, Window, decode, encode_jpeg, resize};
+
+use crate::State;
+use crate::extract::{Body, Json, check_text};
+use crate::fetch;
+use crate::openapi::{DATA_URI, WORDS};
+use crate::problem::{Problem, ProblemType};
+use crate::routes::files;
+use crate::thumbnail::original;
+
+/// Pixels of a small picture's longer side.
+const SIDE: u32 = 360;
+/// How much of a map's colour is seen.
+const OPAQUE: f32 = 0.62;
+/// Pictures with hidden parts that one request may ask for.
+const MOST_SAMPLES: usize = 1024;
+
+/// A picture, sent or of the gallery, and a text.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "ExplainRequest")]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Wanted {
+    /// A picture as a data URI: `data:image/png;base64,…`.
+    #[schemars(regex(pattern = DATA_URI))]
+    image: Option<String>,
+    /// An item's id.
+    like: Option<i64>,
+    /// What the picture was found by.
+    #[schemars(regex(pattern = WORDS))]
+    text: String,
+    /// `occlusion`, `gradient`, `gradcam`, `rollout`, `chefer`, `legrad`, `grad-eclip`, `patches`, `surgery`, `lime`, `shap`,
+    /// `owen` or `fixlip`; without it the fast one that is best for the model.
+    method: Option<String>,
+    /// Pictures with hidden parts for `lime`, `shap`, `owen` and `fixlip`.
+    #[schemars(range(min = 2, max = 1024))]
+    samples: Option<usize>,
+    /// Also small JPEGs as data URIs: the picture under its map, and under that of each word that has one.
+    pictures: Option<bool>,
+    /// The gallery, the first one where none is named.
+    gallery: Option<String>,
+}
+
+/// A word of the text.
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "ExplainedWord")]
+struct Word {
+    text: String,
+    /// What it adds to the score.
+    weight: f32,
+    /// (across, across): what it has to do with each part of the picture, of methods that say so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    map: Option<Vec<f32>>,
+    /// The picture under that, where pictures are asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    picture: Option<String>,
+}
+
+/// Why a score is what it is.
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Explanation")]
+pub(crate) struct Answer {
+    model: String,
+    method: &'static str,
+    /// The cosine of picture and text.
+    score: f32,
+    /// Values along a side of the map.
+    across: usize,
+    /// (across, across), line by line, over `window`.
+    map: Vec<f32>,
+    /// The picture under its map, where pictures are asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    picture: Option<String>,
+    /// The part of the picture that the model sees: left, top, width and height in shares of the picture's own.
+    window: [f64; 4],
+    /// In their order.
+    words: Vec<Word>,
+    /// How well the explanation predicts the scores that it was made of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    r2: Option<f32>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
+}
+
+/// `POST /v1/explain`
+pub(crate) async fn explained(
+    From(state): From<State>,
+    Body(wanted): Body<Wanted>,
+) -> Result<Response, Problem> {
+    let limits = &state.settings.limits;
+    check_text(limits, "text", &wanted.text)?;
+    let shelf = state.shelf(wanted.gallery.as_deref())?;
+    let open = shelf.current();
+    let encoder = Arc::clone(open.engine.shared_encoder());
+    let settings = settings(&wanted, &encoder)?;
+    let most = limits.picture;
+    let bytes = match (&wanted.image, wanted.like) {
+        (Some(uri), None) => fetch::picture(&state, "image", uri).await?,
+        (None, Some(id)) => {
+            let item = files::picture(&state, &open, id).await?;
+            state.pictures.run(move || original(&item, most)).await?
+        }
+        _ => return Err(Problem::value("give either `image`, a picture, or `like`, an item's id")),
+    };
+    let (text, pictures) = (wanted.text, wanted.pictures == Some(true));
+    let work = move || {
+        let picture = decode(&bytes, most).map_err(|error| {
+            Problem::new(ProblemType::InvalidPicture, format!("image: {error}"))
+        })?;
+        let square = encoder.preprocess().fit(&picture);
+        let (width, height) = picture.dimensions();
+        let window = encoder.preprocess().window(width, height);
+        let found = explain(&encoder, &square, &text, &settings).map_err(refused)?;
+        let (width, height) = (f64::from(width), f64::from(height));
+        let Window { left, top, width: across, height: down } = window;
+        let window = [left / width, top / height, across / width, down / height];
+        let small = pictures.then(|| Small::new(picture.into_rgb(), window, found.across));
+        let under = |map: &[f32]| small.as_ref().map(|small| small.under(map));
+        let parts = found.across * found.across;
+        let word = |(at, word): (usize, &tuwen_explain::Word)| {
+            let map = found.pairs.as_ref().map(|all| &all[at * parts..][..parts]);
+            Word {
+                text: word.text.clone(),
+                weight: word.weight,
+                map: map.map(rounded),
+                picture: map.and_then(under),
+            }
+        };
+        Ok(Answer {
+            model: encoder.name().to_owned(),
+            method: found.method.name(),
+            score: found.score,
+            across: found.across,
+            map: rounded(&found.map),
+            picture: under(&found.map),
+            window,
+            words: found.words.iter().enumerate().map(word).collect(),
+            r2: found.r2,
+            notes: found.notes.clone(),
+        })
+    };
+    Ok(Json(state.explanations.run(work).await?).into_response())
+}
+
+/// A picture that maps are laid over.
+struct Small {
+    picture: RgbImage,
+    window: Window,
+    across: usize,
+}
+
+impl Small {
+    /// `window` in shares of the picture's sides.
+    fn new(picture: RgbImage, window: [f64; 4], across: usize) -> Self {
+        let (width, height) = picture.dimensions();
+        let longest = width.max(height);
+        let scaled = |side: u32| {
+            (u64::from(side) * u64::from(SIDE.min(longest)) / u64::from(longest)).max(1)
+        };
+        let (width, height) = (scaled(width) as u32, scaled(height) as u32);
+        let picture = resize(&picture, width, height, Filter::Bicubic);
+        let [left, top, wide, high] = window;
+        let (x, y) = (f64::from(width), f64::from(height));
+        let window = Window { left: left * x, top: top * y, width: wide * x, height: high * y };
+        Self { picture, window, across }
+    }
+
+    fn under(&self, values: &[f32]) -> String {
+        let map = Map { across: self.across, values, window: self.window };
+        let jpeg = encode_jpeg(&map.over(&self.picture, OPAQUE), 85);
+        format!("data:image/jpeg;base64,{}", STANDARD.encode(jpeg))
+    }
+}
+
+fn settings(wanted: &Wanted, encoder: &tuwen_encode::CpuEncoder) -> Result<Settings, Problem> {
+    let method = match wanted.method.as_deref() {
+        None => Method::usual(encoder.config()),
+        Some(name) => {
+            let found = Method::NAMES.iter().find(|(known, _)| *known == name);
+            let names = || Method::NAMES.map(|(known, _)| known).join(", ");
+            found
+                .map(|(_, method)| *method)
+                .ok_or_else(|| Problem::value(format!("method: {name:?} is none of {}", names())))?
+        }
+    };
+    method.check(encoder.config()).map_err(refused)?;
+    let usual = Settings::new(method);
+    let samples = wanted.samples.unwrap_or(usual.samples.min(256));
+    if !(2..=MOST_SAMPLES).contains(&samples) {
+        let detail = format!("samples: {samples} is not between 2 and {MOST_SAMPLES}");
+        return Err(Problem::value(detail));
+    }
+    Ok(Settings { samples, ..usual })
+}
+
+fn refused(error: Error) -> Problem {
+    match error {
+        Error::Refused(what) => Problem::value(what),
+        other => Problem::internal(other),
+    }
+}
+
+/// Four digits are more than anybody sees.
+fn rounded(values: &[f32]) -> Vec<f32> {
+    let largest = values.iter().map(|value| value.abs()).fold(1e-12, f32::max);
+    let step = largest / 1e4;
+    values.iter().map(|value| (value / step).round() * step).collect()
+}
