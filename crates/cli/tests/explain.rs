@@ -11,7 +11,7 @@ const DOG: &str = "A dog stands on the beach by the sea.";
 
 fn home() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
-    copy_pictures(&["dog_beach.png", "cat_sofa.png", "boat.png"], folder.path());
+    copy_pictures(&["dog_beach.png", "cat_sofa.png", "sailboat.png"], folder.path());
     folder
 }
 
@@ -188,7 +188,7 @@ fn families_are_explained_by_what_they_can() {
             Some("fixlip"),
         ] {
             let mut args = vec![
-                "explain", "--image", "boat.png", "--text", "a boat", "--model", model, "--json",
+                "explain", "--image", "sailboat.png", "--text", "a boat", "--model", model, "--json",
             ];
             args.extend(["--samples", "80", "--cells", "4"]);
             args.extend(method.iter().flat_map(|method| ["--method", method]));
@@ -229,7 +229,7 @@ fn explanations_are_measured_beside_a_random_order_and_the_middle() {
     let lines = [
         ("dog_beach", DOG),
         ("cat_sofa", "A grey cat sits on a red sofa."),
-        ("boat", "A boat on the water."),
+        ("sailboat", "A boat on the water."),
     ];
     let lines: String =
         lines.iter().map(|(name, text)| format!("{name}.png#0\t{text}\n")).collect();

@@ -18,7 +18,7 @@ const ROWS: [(&str, &str); 8] = [
     ("blue_car_city", "a blue car"),
     ("dog_beach", "the sea"),
     ("bird_branch", "a bird"),
-    ("boat", "a boat"),
+    ("sailboat", "a sailing boat"),
     ("cow", "一头奶牛"),
 ];
 /// From left to right, behind the picture itself.
