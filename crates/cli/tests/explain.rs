@@ -11,7 +11,7 @@ const DOG: &str = "A dog stands on the beach by the sea.";
 
 fn home() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
-    copy_pictures(&["dog_beach.png", "cat_sofa.png", "boat.png"], folder.path());
+    copy_pictures(&["dog_beach.png", "cat_sofa.png", "sailboat.png"], folder.path());
     folder
 }
 
@@ -159,24 +159,19 @@ fn what_makes_no_sense_is_refused_by_name() {
     assert!(said.contains("why.bmp") && said.contains(".png"), "{said}");
     let said = on("dog_beach.png", "a dog", &["--method", "magic"], 2);
     assert!(said.contains("magic") && said.contains("legrad"), "{said}");
-    let net = Path::new(env!("CARGO_MANIFEST_DIR")).join("../encode/tests/golden/open_clip-resnet");
+    let net = Path::new(env!("CARGO_MANIFEST_DIR")).join("../encode/tests/golden/siglip");
     let net = net.to_str().expect("UTF-8");
-    let said = on("dog_beach.png", "a dog", &["--model", net, "--method", "rollout"], 2);
-    assert!(said.contains("no attention") && said.contains("gradcam"), "{said}");
+    let said = on("dog_beach.png", "a dog", &["--model", net, "--method", "patches"], 2);
+    assert!(said.contains("probe") && said.contains("gradcam"), "{said}");
 }
 
-/// Convolutions, a probe, and a class token, of any weights: what each can do works, by its own usual method too.
+/// A probe and a class token, of any weights: what each can do works, by its own usual method too.
 #[test]
 fn families_are_explained_by_what_they_can() {
     let folder = home();
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../encode/tests/golden");
     let small = word_piece_model(&folder.path().join("small"));
-    let models = [
-        golden.join("open_clip-resnet"),
-        golden.join("siglip"),
-        golden.join("chinese-clip"),
-        small,
-    ];
+    let models = [golden.join("siglip"), small];
     for model in models {
         let model = model.to_str().expect("UTF-8");
         for method in [
@@ -188,16 +183,19 @@ fn families_are_explained_by_what_they_can() {
             Some("fixlip"),
         ] {
             let mut args = vec![
-                "explain", "--image", "boat.png", "--text", "a boat", "--model", model, "--json",
+                "explain",
+                "--image",
+                "sailboat.png",
+                "--text",
+                "a boat",
+                "--model",
+                model,
+                "--json",
             ];
             args.extend(["--samples", "80", "--cells", "4"]);
             args.extend(method.iter().flat_map(|method| ["--method", method]));
             let done = tuwen(folder.path(), &args);
             let error = String::from_utf8_lossy(&done.stderr);
-            if model.ends_with("resnet") && matches!(method, Some("gradient" | "legrad")) {
-                assert_eq!(done.status.code(), Some(2), "{model} {method:?}: {error}");
-                continue;
-            }
             assert!(done.status.success(), "{model} {method:?}: {error}");
             let found = json(&String::from_utf8(done.stdout).expect("UTF-8"));
             assert!(
@@ -229,7 +227,7 @@ fn explanations_are_measured_beside_a_random_order_and_the_middle() {
     let lines = [
         ("dog_beach", DOG),
         ("cat_sofa", "A grey cat sits on a red sofa."),
-        ("boat", "A boat on the water."),
+        ("sailboat", "A boat on the water."),
     ];
     let lines: String =
         lines.iter().map(|(name, text)| format!("{name}.png#0\t{text}\n")).collect();

@@ -18,12 +18,14 @@ const ROWS: [(&str, &str); 8] = [
     ("blue_car_city", "a blue car"),
     ("dog_beach", "the sea"),
     ("bird_branch", "a bird"),
-    ("boat", "a boat"),
+    ("sailboat", "a sailing boat"),
     ("cow", "一头奶牛"),
 ];
 /// From left to right, behind the picture itself.
 const COLUMNS: [Method; 5] =
     [Method::Legrad, Method::Gradcam, Method::Occlusion, Method::Shap, Method::Fixlip];
+/// Pictures with hidden parts that shap and fixlip look at.
+const SAMPLES: usize = 128;
 /// Pixels of a picture's side, and between two.
 const SIDE: u32 = 132;
 const GAP: u32 = 6;
@@ -42,7 +44,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         let window = encoder.preprocess().window(SIDE, SIDE);
         paste(&mut sheet, &small, [GAP, GAP + row * step]);
         for (column, method) in (1..).zip(COLUMNS) {
-            let found = explain(&encoder, &square, text, &Settings::new(method))?;
+            let settings = Settings { samples: SAMPLES, ..Settings::new(method) };
+            let found = explain(&encoder, &square, text, &settings)?;
             let map = Map { across: found.across, values: &found.map, window };
             paste(&mut sheet, &map.over(&small, 0.62), [GAP + column * step, GAP + row * step]);
         }
