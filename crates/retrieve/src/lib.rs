@@ -2,7 +2,7 @@
 //! share.
 //!
 //! `walk` finds pictures, `indexing` brings a gallery up to date with them, `query` says what is searched for,
-//! `engine` is a gallery with its model and finds hits. Nothing here prints.
+//! `engine` is a gallery with its model and finds hits, `describe` makes captions. Nothing here prints.
 //!
 //! ```
 //! use std::sync::atomic::AtomicBool;
@@ -30,6 +30,7 @@
 //! ```
 
 mod calibration;
+pub mod describe;
 pub mod engine;
 pub mod error;
 mod file_name;
