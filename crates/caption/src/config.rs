@@ -192,7 +192,11 @@ mod tests {
     use super::*;
 
     fn language(spaces: bool, words: &[&str]) -> Language {
-        Language { name: "x".into(), spaces, words: words.iter().map(ToString::to_string).collect() }
+        Language {
+            name: "x".into(),
+            spaces,
+            words: words.iter().map(ToString::to_string).collect(),
+        }
     }
 
     #[test]

@@ -21,8 +21,8 @@ pub fn first_values(config: &DecoderConfig, mut normal: impl FnMut() -> f32) -> 
         } else if ends(&["places"]) {
             (0..len).map(|_| 0.02 * normal()).collect()
         } else {
-            let branch = name.starts_with("blocks.")
-                && ends(&["proj.weight", "told.weight", "fc2.weight"]);
+            let branch =
+                name.starts_with("blocks.") && ends(&["proj.weight", "told.weight", "fc2.weight"]);
             let by = if branch { branches } else { 1.0 };
             (0..len).map(|_| normal() / wide.sqrt() / by).collect()
         };

@@ -52,7 +52,8 @@ impl Decoder<'_> {
         let (rows, width) = (self.config().rows, self.config().row_width);
         let places: Vec<usize> = (0..rows).collect();
         assert!(pictures.iter().all(|one| one.len() == rows * width), "the rows of each picture");
-        let all: Vec<(&[f32], &[usize])> = pictures.iter().map(|rows| (*rows, &places[..])).collect();
+        let all: Vec<(&[f32], &[usize])> =
+            pictures.iter().map(|rows| (*rows, &places[..])).collect();
         self.look_at_rows(&all)
     }
 

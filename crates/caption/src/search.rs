@@ -79,11 +79,16 @@ impl Control {
             return refuse(format!("a length exponent of {}: give a number from 0", self.length));
         }
         match way {
-            Way::Beams(count) | Way::Nucleus { count, .. } if !(1..=MOST_BEAMS).contains(&count) => {
+            Way::Beams(count) | Way::Nucleus { count, .. }
+                if !(1..=MOST_BEAMS).contains(&count) =>
+            {
                 refuse(format!("{count} captions side by side: give 1 to {MOST_BEAMS}"))
             }
             Way::Nucleus { temperature, share, .. }
-                if !(temperature > 0.0 && temperature.is_finite() && share > 0.0 && share <= 1.0) =>
+                if !(temperature > 0.0
+                    && temperature.is_finite()
+                    && share > 0.0
+                    && share <= 1.0) =>
             {
                 refuse(format!(
                     "a temperature of {temperature} and a share of {share}: give a temperature above 0 and a share \
@@ -143,7 +148,8 @@ impl Decoder<'_> {
         let mut said = match way {
             Way::Beams(width) => self.beams(looked, language, width, control),
             Way::Nucleus { count, temperature, share } => {
-                let mut draw = |log_probs: &[f32]| nucleus(log_probs, temperature, share, uniform());
+                let mut draw =
+                    |log_probs: &[f32]| nucleus(log_probs, temperature, share, uniform());
                 self.together(looked, language, vec![0; count], control, &mut draw)
             }
         };
@@ -187,7 +193,13 @@ impl Decoder<'_> {
         said
     }
 
-    fn beams(&self, looked: &Looked, language: usize, width: usize, control: &Control) -> Vec<Said> {
+    fn beams(
+        &self,
+        looked: &Looked,
+        language: usize,
+        width: usize,
+        control: &Control,
+    ) -> Vec<Said> {
         let mut saying: Saying = self.begin(language, vec![0]);
         let mut live = vec![Said::default()];
         let (mut tokens, mut done) = (vec![BEGIN], Vec::new());
@@ -233,9 +245,7 @@ fn continued(
         log_softmax(row);
         control.forbid(row, &said.tokens);
         let possible = row.iter().enumerate().filter(|(_, value)| **value > f32::NEG_INFINITY);
-        all.extend(
-            possible.map(|(token, value)| (beam, token, said.log_prob + f64::from(*value))),
-        );
+        all.extend(possible.map(|(token, value)| (beam, token, said.log_prob + f64::from(*value))));
     }
     let order = |a: &(usize, usize, f64), b: &(usize, usize, f64)| {
         b.2.total_cmp(&a.2).then(a.0.cmp(&b.0)).then(a.1.cmp(&b.1))

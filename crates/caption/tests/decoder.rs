@@ -2,14 +2,16 @@
 //! say is what it was allowed to.
 
 use tuwen_caption::{
-    BEGIN, Control, Decoder, DecoderConfig, Drop, Language, Text, UNKNOWN, Way, first_values, greedy,
+    BEGIN, Control, Decoder, DecoderConfig, Drop, Language, Text, UNKNOWN, Way, first_values,
+    greedy,
 };
 use tuwen_nn::{Arrays, Tape};
 
 fn numbers(seed: u64) -> impl FnMut() -> f32 {
     let mut state = seed;
     move || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) as f32 / (1u64 << 31) as f32 * 2.0 - 1.0
     }
 }
@@ -54,7 +56,8 @@ fn a_word_at_a_time_gives_the_logits_of_all_at_once() {
     let pictures = [picture(1), picture(2)];
     let places: Vec<usize> = (0..5).collect();
     let rows: Vec<(&[f32], &[usize])> = pictures.iter().map(|p| (&p[..], &places[..])).collect();
-    let text = |language, picture, tokens: &[usize]| Text { language, picture, tokens: tokens.to_vec() };
+    let text =
+        |language, picture, tokens: &[usize]| Text { language, picture, tokens: tokens.to_vec() };
     let texts = [
         text(0, 0, &[2, 9, 4]),
         text(0, 0, &[7]),
@@ -71,7 +74,8 @@ fn a_word_at_a_time_gives_the_logits_of_all_at_once() {
         let said: Vec<usize> = [BEGIN].into_iter().chain(text.tokens.iter().copied()).collect();
         for (at, &token) in said.iter().enumerate() {
             let found = decoder.say(&looked, &mut saying, &[token]);
-            let wanted = &all[text.language][(starts[text.language] + at) * found.len()..][..found.len()];
+            let wanted =
+                &all[text.language][(starts[text.language] + at) * found.len()..][..found.len()];
             let worst = found.iter().zip(wanted).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             assert!(worst < 1e-4, "{text:?}, word {at}: differs by {worst}");
         }
@@ -98,7 +102,10 @@ fn one_beam_is_the_most_probable_word_each_time_and_more_beams_find_no_less() {
             assert!(many.len() >= 2, "several captions");
             assert!(many.is_sorted_by(|a, b| a.log_prob >= b.log_prob));
             for said in many.iter().chain(&plain) {
-                assert!((said.log_prob - again(&decoder, &picture, language, &said.tokens)).abs() < 1e-3);
+                assert!(
+                    (said.log_prob - again(&decoder, &picture, language, &said.tokens)).abs()
+                        < 1e-3
+                );
             }
         }
     }
@@ -128,12 +135,10 @@ fn captions_keep_to_what_is_allowed() {
     let mut uniform = || (next() + 1.0) / 2.001;
     for no_repeat in [1, 2, 3] {
         let control = Control { least: 5, most: 7, no_repeat, length: 0.7 };
-        let ways =
-            [Way::Beams(5), Way::Nucleus { count: 8, temperature: 1.5, share: 0.9 }];
-        for said in ways
-            .into_iter()
-            .flat_map(|way| decoder.describe(&looked, 0, way, &control, &mut uniform).expect("allowed"))
-        {
+        let ways = [Way::Beams(5), Way::Nucleus { count: 8, temperature: 1.5, share: 0.9 }];
+        for said in ways.into_iter().flat_map(|way| {
+            decoder.describe(&looked, 0, way, &control, &mut uniform).expect("allowed")
+        }) {
             assert!((5..=7).contains(&said.tokens.len()), "{said:?}");
             assert!(!said.tokens.contains(&BEGIN) && !said.tokens.contains(&UNKNOWN));
             let runs: Vec<&[usize]> = said.tokens.windows(no_repeat).collect();
@@ -182,7 +187,9 @@ fn what_cannot_be_is_said() {
     let language = decoder.config().language("fr").expect_err("no French").to_string();
     assert!(language.contains("`fr`") && language.contains("en, zh"), "{language}");
     let other = decoder.check_model("model-2").expect_err("another model").to_string();
-    assert!(other.contains("model-1") && other.contains("model-2") && other.contains("captions train"));
+    assert!(
+        other.contains("model-1") && other.contains("model-2") && other.contains("captions train")
+    );
     let mut broken = weights();
     broken.0.get_mut("norm.weight").expect("there").data[3] = f32::NAN;
     assert!(Decoder::new(config(), &broken).is_err());

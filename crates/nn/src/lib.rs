@@ -37,7 +37,8 @@ pub use layers::{
     Activation, Adapter, Factor, Fetched, Linear, Named, Norm, Rows, StoredRows, Table, Weight,
 };
 pub use ops::{
-    Answers, Attention, AttentionMap, BatchNorm, Convolution, Grid, Pairs, Part, Patches, Sequence, Spans,
+    Answers, Attention, AttentionMap, BatchNorm, Convolution, Grid, Pairs, Part, Patches, Sequence,
+    Spans,
 };
 pub use tape::{LeafGradients, Tape};
 pub use value::Value;

@@ -126,7 +126,12 @@ impl Describer {
     ///
     /// # Errors
     /// What is asked for cannot be, or the tower fails.
-    pub fn describe(&self, encoder: &CpuEncoder, picture: &RgbImage, ask: &Ask) -> Result<Vec<Made>> {
+    pub fn describe(
+        &self,
+        encoder: &CpuEncoder,
+        picture: &RgbImage,
+        ask: &Ask,
+    ) -> Result<Vec<Made>> {
         self.check(ask)?;
         let found = encoder.image_tokens(std::slice::from_ref(picture))?;
         let looked = self.decoder.look(&[&found.tokens.values]);
@@ -145,13 +150,18 @@ impl Describer {
             own.retain(|said| texts.insert(language.write(&said.tokens)));
             let cosines = ask.rerank.then(|| cosines(encoder, &found.vectors, language, &own));
             let cosines = cosines.transpose()?;
-            let mut all: Vec<(f64, Made)> = own.iter().enumerate().map(|(place, said)| {
-                let cosine = cosines.as_ref().map(|all| all[place]);
-                let worth = said.score(&ask.control) + COSINE * f64::from(cosine.unwrap_or(0.0));
-                let text = language.write(&said.tokens);
-                let language = language.name.clone();
-                (worth, Made { language, text, log_prob: said.log_prob, cosine })
-            }).collect();
+            let mut all: Vec<(f64, Made)> = own
+                .iter()
+                .enumerate()
+                .map(|(place, said)| {
+                    let cosine = cosines.as_ref().map(|all| all[place]);
+                    let worth =
+                        said.score(&ask.control) + COSINE * f64::from(cosine.unwrap_or(0.0));
+                    let text = language.write(&said.tokens);
+                    let language = language.name.clone();
+                    (worth, Made { language, text, log_prob: said.log_prob, cosine })
+                })
+                .collect();
             all.sort_by(|a, b| b.0.total_cmp(&a.0));
             made.extend(all.into_iter().take(ask.candidates).map(|(_, made)| made));
         }

@@ -14,6 +14,7 @@ use tuwen_index::{Gallery, Hit as Scored, IdSet, Modality, TokenStore, Vectors};
 use tuwen_matching::Heads;
 use tuwen_text::for_phrase;
 
+use crate::describe::Describer;
 use crate::model::{as_made, model_id, open_model};
 use crate::origin::path_of;
 use crate::query::{Embedded, Query, Remark};
@@ -116,6 +117,7 @@ pub struct Engine {
     heads_folder: Option<PathBuf>,
     heads: OnceLock<Arc<Heads<'static>>>,
     tokens: OnceLock<Arc<TokenStore>>,
+    describer: OnceLock<Arc<Describer>>,
     send: Option<Arc<Send>>,
 }
 
@@ -145,8 +147,18 @@ impl Engine {
         let folder = gallery.folder().to_path_buf();
         let (heads, tokens, encoder) = (OnceLock::new(), OnceLock::new(), encoder.into());
         let gallery = Mutex::new(gallery);
-        let (heads_folder, send) = (None, None);
-        Ok(Self { folder, gallery, encoder, images, texts, heads_folder, heads, tokens, send })
+        Ok(Self {
+            folder,
+            gallery,
+            encoder,
+            images,
+            texts,
+            heads_folder: None,
+            heads,
+            tokens,
+            describer: OnceLock::new(),
+            send: None,
+        })
     }
 
     /// The same with a way to send requests to rerankers at addresses.

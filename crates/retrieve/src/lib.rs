@@ -50,8 +50,8 @@ pub use engine::{Engine, Found, Hit, Options, Ranked, Search};
 pub use error::{Error, Result};
 pub use file_name::FileName;
 pub use indexing::{
-    Indexer, Kept, Line, Missing, Run, Settings, Summary, UPLOAD_CAPTIONS, UPLOADS, UnreadValues,
-    Upload, upload_name,
+    Indexer, Kept, Line, MADE_BY, MADE_CAPTIONS, MadeSummary, Missing, Run, Settings, Summary,
+    UPLOAD_CAPTIONS, UPLOADS, UnreadValues, Upload, made_by, upload_name,
 };
 pub use model::{LongText, Products, as_in_gallery, model_id, open_model};
 pub use origin::{bytes_of, path_of};

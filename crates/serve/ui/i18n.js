@@ -31,6 +31,8 @@ Open|打开
 More|更多
 Words of the query|查询中的词
 Captions of others like it|相似图片的描述
+made by {name}|由 {name} 生成
+Describe it|生成描述
 Text|文字
 Caption|描述
 Name|文件名

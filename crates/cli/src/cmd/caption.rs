@@ -25,12 +25,14 @@ const AT_A_TIME: usize = 16;
 
 /// Say in words what pictures show, in English and Chinese
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  tuwen caption dog.jpg\n  tuwen caption photos --lang zh --json > captions.jsonl\n  \
+#[command(
+    after_help = "Examples:\n  tuwen caption dog.jpg\n  tuwen caption photos --lang zh --json > captions.jsonl\n  \
     tuwen caption dog.jpg --candidates 5 --rerank\n  tuwen caption dog.jpg --sample 5 --seed 3 --temperature 0.8\n  \
     tuwen caption photos --lang en --sidecar      # writes dog.txt beside dog.jpg where there is none\n\n\
     A small decoder makes the captions, from what the model's image tower sees: it is often wrong, in well-formed \
     sentences.\nIts words are those of Flickr8k's captions: people, dogs, sports, the open air. docs/captions.md says how \
-    good it is.")]
+    good it is."
+)]
 pub struct Args {
     /// Pictures, or folders of them
     #[arg(required = true)]

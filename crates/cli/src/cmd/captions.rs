@@ -15,11 +15,13 @@ use crate::terminal::say;
 
 /// Train a decoder that says what pictures show (`tuwen caption` uses it)
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  tuwen captions train configs/train/captions/tuwen-small.toml\n  \
+#[command(
+    after_help = "Example:\n  tuwen captions train configs/train/captions/tuwen-small.toml\n  \
     tuwen caption dog.jpg --decoder runs/tuwen-small-captions\n\n\
     The model's image tower stays as it is and gives its rows once, into the folder `cache`, which other trainings \
     share.\nStopped and started again, the same command goes on from where it measured last. Paths in a configuration \
-    are\nrelative to the folder that it lies in.")]
+    are\nrelative to the folder that it lies in."
+)]
 pub struct Args {
     #[command(subcommand)]
     command: Command,

@@ -78,13 +78,15 @@ impl<'w> Tape<'w> {
     pub fn answer_loss(&mut self, logits: Value, answers: Answers<'_>) -> Value {
         let Answers { right, weights, smoothing } = answers;
         let (rows, width, from) = (logits.rows(), logits.width(), logits.node);
-        assert!(right.len() == rows && weights.len() == rows, "an answer and a weight for each row");
+        assert!(
+            right.len() == rows && weights.len() == rows,
+            "an answer and a weight for each row"
+        );
         let records = self.records(&[&logits], false);
         let mut slope = self.owned(logits);
         let mut total = 0.0f64;
         let even = smoothing / width as f32;
-        for ((row, &right), &weight) in
-            slope.values.chunks_exact_mut(width).zip(right).zip(weights)
+        for ((row, &right), &weight) in slope.values.chunks_exact_mut(width).zip(right).zip(weights)
         {
             let (said, largest) = (row[right], row.iter().copied().fold(f32::MIN, f32::max));
             let mean = if smoothing > 0.0 { row.iter().sum::<f32>() / width as f32 } else { 0.0 };

@@ -3,6 +3,7 @@
 //! reported and skipped. `summary` says what was done.
 
 mod forget;
+mod made;
 mod owners;
 mod summary;
 mod texts;
@@ -23,6 +24,7 @@ use crate::picture::{Description, Fitted, Loaded, load};
 use crate::walk::{Failure, Found, Walk, modified_ns};
 use crate::{Error, Result};
 
+pub use self::made::{MADE_BY, MADE_CAPTIONS, MadeSummary, made_by};
 pub use self::summary::{Missing, Summary, UnreadValues};
 pub use self::texts::Line;
 pub use self::uploads::{Kept, UPLOAD_CAPTIONS, UPLOADS, Upload, upload_name};

@@ -8,7 +8,7 @@ use super::shapes as s;
 use crate::problem::ProblemType as P;
 use crate::routes::compat::{clip_as_service, clip_retrieval, text_embeddings};
 use crate::routes::{
-    changes, classify, duplicates, embeddings, fields, files, items, jobs, rank, search,
+    caption, changes, classify, duplicates, embeddings, fields, files, items, jobs, rank, search,
     similarity, uploads,
 };
 
@@ -100,6 +100,10 @@ fn of_models() -> Vec<Operation> {
         post("/v1/classify", "Which of some labels a picture is")
             .takes::<classify::Wanted>(json!({ "like": 1, "labels": ["dog", "cat", "bus"] }))
             .gives::<s::Classified>("The labels, the most probable first")
+            .fails(&PICTURED),
+        post("/v1/caption", "What a picture shows, in words that a small decoder makes")
+            .takes::<caption::Wanted>(json!({ "like": 1, "languages": ["en", "zh"] }))
+            .gives::<s::Described>("Captions, of each language the best first")
             .fails(&PICTURED),
     ]
 }

@@ -109,7 +109,7 @@ pub(crate) async fn image(
 }
 
 /// The picture of that number.
-async fn picture(state: &State, open: &Arc<Open>, id: i64) -> Result<Item, Problem> {
+pub(crate) async fn picture(state: &State, open: &Arc<Open>, id: i64) -> Result<Item, Problem> {
     let open = Arc::clone(open);
     let work = move || {
         let item = open.aside().item(id)?.ok_or_else(|| no_item(id))?;

@@ -44,8 +44,7 @@ pub(super) fn captions(
 
 /// The pictures with captions whose vectors are most alike, of equals the first.
 fn nearest(from: &Items, vector: &[f32], known: &[Vec<String>]) -> Vec<usize> {
-    let cosine =
-        |at: usize| from.vector(at).iter().zip(vector).map(|(a, b)| a * b).sum::<f32>();
+    let cosine = |at: usize| from.vector(at).iter().zip(vector).map(|(a, b)| a * b).sum::<f32>();
     let with_captions = (0..from.len()).filter(|&at| !known[at].is_empty());
     let mut all: Vec<(f32, usize)> = with_captions.map(|at| (cosine(at), at)).collect();
     all.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));

@@ -70,8 +70,11 @@ impl Draw<'_> {
             for (language, texts) in self.texts.iter().enumerate() {
                 for (at, &picture) in pictures.iter().enumerate() {
                     let drawn = self.captions(&texts[picture], &mut rng);
-                    shown.extend(drawn.into_iter().map(|tokens| {
-                        Shown { language, picture: at, tokens: tokens.tokens.clone(), weight: 1.0 }
+                    shown.extend(drawn.into_iter().map(|tokens| Shown {
+                        language,
+                        picture: at,
+                        tokens: tokens.tokens.clone(),
+                        weight: 1.0,
                     }));
                 }
             }

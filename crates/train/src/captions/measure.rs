@@ -21,8 +21,7 @@ pub(super) fn captions(
     let some = |some: &[usize]| {
         let looked = look(decoder, rows, some);
         let each = (0..some.len()).collect();
-        let said =
-            decoder.together(&looked, language, each, &control, &mut |row| greedy(row));
+        let said = decoder.together(&looked, language, each, &control, &mut |row| greedy(row));
         let words = &decoder.config().languages[language];
         said.into_iter().map(|said| words.write(&said.tokens)).collect::<Vec<String>>()
     };

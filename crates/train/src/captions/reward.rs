@@ -46,7 +46,8 @@ pub(super) struct Judge<'k> {
 
 impl<'k> Judge<'k> {
     pub(super) fn new(known: &'k [Known], seed: u64) -> Self {
-        let of = |known: &'k Known| Rarity::of_references(known.references.iter().map(Vec::as_slice));
+        let of =
+            |known: &'k Known| Rarity::of_references(known.references.iter().map(Vec::as_slice));
         Self { known, rarities: known.iter().map(of).collect(), seed }
     }
 
@@ -67,7 +68,8 @@ impl<'k> Judge<'k> {
             let looked = decoder.look_at(&rows);
             let (mut shown, mut sum) = (Vec::new(), 0.0);
             for language in 0..decoder.config().languages.len() {
-                let said = drawn(decoder, &looked, language, pictures.len(), reward.samples, &mut rng);
+                let said =
+                    drawn(decoder, &looked, language, pictures.len(), reward.samples, &mut rng);
                 for (place, (said, &picture)) in
                     said.chunks(reward.samples).zip(pictures).enumerate()
                 {
@@ -87,8 +89,7 @@ impl<'k> Judge<'k> {
             }
             (sum * share, draw.chunk(rows, shown, 0.0, &mut rng))
         };
-        let found: Vec<(f32, Chunk)> =
-            batch.par_chunks(PICTURES).enumerate().map(one).collect();
+        let found: Vec<(f32, Chunk)> = batch.par_chunks(PICTURES).enumerate().map(one).collect();
         let worth = found.iter().map(|(worth, _)| worth).sum();
         Ok((worth, found.into_iter().map(|(_, chunk)| chunk).collect()))
     }
@@ -102,7 +103,9 @@ impl<'k> Judge<'k> {
         said: &[Said],
     ) -> Vec<f32> {
         let words = &decoder.config().languages[language];
-        let ways = || self.known.iter().zip(&self.rarities).filter(|(known, _)| known.language == language);
+        let ways = || {
+            self.known.iter().zip(&self.rarities).filter(|(known, _)| known.language == language)
+        };
         let references: Vec<Vec<Vectors<'_>>> = ways()
             .map(|(known, rarity)| {
                 known.references[picture].iter().map(|words| rarity.vectors(words)).collect()

@@ -12,9 +12,9 @@ use tuwen_sets::Sample;
 
 use super::config::CaptionsTrainConfig;
 use super::draw::Draw;
+use super::reward::{self, Judge};
 use super::step::{self, Noise};
 use super::words::{self, Tokens};
-use super::reward::{self, Judge};
 use super::{CONFIG_FILE, CaptionsEvent, WEIGHTS_FILE, Watch, baselines, measure};
 use crate::checkpoint::{self, Progress};
 use crate::heads::cache::{self, Items};
