@@ -169,7 +169,7 @@ fn bad_pictures_are_skipped_and_what_cannot_be_is_named() {
     refused(&["--sample", "3", "--beam", "3"], "cannot be used with");
 
     word_piece_model(&home.join("model"));
-    refused(&["--model", "model"], "there is no decoder for the model `model`");
+    refused(&["--model", "model"], "there is no decoder of captions for the model `model`");
     let said = fail(home, &["caption", "pictures/pizza.png", "--decoder", "pictures"], 1);
     assert!(said.contains("decoder.json") && said.contains("tuwen captions train"), "{said}");
     // The built-in decoder beside another model.

@@ -15,8 +15,7 @@ use crate::{Error, Result};
 pub const DECODER_CONFIG: &str = "decoder.json";
 /// File name of its weights.
 pub const DECODER_WEIGHTS: &str = "decoder.safetensors";
-/// How much the dual encoder's cosine counts beside a caption's score where candidates are ranked by both. Chosen on
-/// pictures held out from training.
+/// How much the dual encoder's cosine counts beside a caption's score where candidates are ranked by both.
 pub const COSINE: f64 = 4.0;
 
 /// What is asked of a decoder.
@@ -83,8 +82,8 @@ impl Describer {
             None if model == builtin::BUILT_IN => built_in()?,
             None => {
                 return Err(Error::Usage(format!(
-                    "there is no decoder for the model `{model}`: give --decoder DIR (`tuwen captions train` makes \
-                     one), or take the model `{}`",
+                    "there is no decoder of captions for the model `{model}`: `tuwen captions train` makes one, which \
+                     is given as a folder (--decoder DIR) or lies beside the model's files; the model `{}` has one",
                     builtin::BUILT_IN
                 )));
             }
@@ -219,6 +218,6 @@ const WEIGHTS: &[u8] = include_bytes!("../../../models/tuwen-small-captions/deco
 
 /// The decoder inside the program.
 fn built_in() -> Result<Decoder<'static>> {
-    let config = DecoderConfig::parse(CONFIG)?;
-    Ok(Decoder::new(config, &arrays::embedded(WEIGHTS, Path::new(DECODER_WEIGHTS))?)?)
+    let weights = arrays::embedded(WEIGHTS, Path::new(DECODER_WEIGHTS))?;
+    Ok(Decoder::new(DecoderConfig::parse(CONFIG)?, &weights)?)
 }

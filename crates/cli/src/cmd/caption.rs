@@ -1,6 +1,5 @@
 //! `tuwen caption PATH...`
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
@@ -16,7 +15,7 @@ use tuwen_retrieve::describe::{Ask, Describer, Made};
 use tuwen_retrieve::walk::{Failure, Walk};
 
 use crate::indexed::left_out;
-use crate::query::{TextArgs, Usage, in_words, open_model};
+use crate::query::{TextArgs, in_words, open_model};
 use crate::terminal::{note, say};
 use crate::walk::WalkArgs;
 

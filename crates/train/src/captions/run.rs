@@ -179,13 +179,13 @@ impl Run<'_> {
                 _ => self.words_step(&draw, &mut state)?,
             };
             (sum, count) = (sum + loss, count + 1);
-            if state.step.is_multiple_of(LINE) || state.step == steps {
+            let ends = state.step == steps || state.step == words;
+            if state.step.is_multiple_of(LINE) || ends {
                 let what = if state.step > words { "reward" } else { "loss" };
                 let mean = sum / count as f32;
                 (self.watch.tell)(CaptionsEvent::Loss(what, state.step, steps, mean));
                 (sum, count) = (0.0, 0);
             }
-            let ends = state.step == steps || state.step == words;
             if state.step.is_multiple_of(self.config.measure_every) || ends {
                 self.choose(&state, &mut progress, &mut best)?;
                 checkpoint::write(&state, &progress, &self.config.out.join(STATE_FILE))?;

@@ -34,7 +34,8 @@ pub(super) fn write(
     let items = tokens.iter().map(|(candidate, references)| Item { candidate, references });
     let worth = cider(&items.collect::<Vec<_>>());
     let title = format!("captions of {}", counted(set.len(), "picture"));
-    let style = format!("{}.right{{color:#1b7a2a}}ul{{margin:.2em 0;padding-left:1.2em}}", page::STYLE);
+    let style =
+        format!("{}.right{{color:#1b7a2a}}ul{{margin:.2em 0;padding-left:1.2em}}", page::STYLE);
     let mut out = page_start(&title, &style);
     let _ = writeln!(out, "<h1>{}</h1>", escape(&title));
     for By { tokens, report } in by {
