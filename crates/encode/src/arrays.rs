@@ -52,7 +52,19 @@ const LEAST_ROW: usize = 32;
 /// # Errors
 /// The file cannot be read, is no safetensors file, or has a type that no weight has.
 pub fn read(path: &Path) -> Result<Arrays> {
-    let raws = tensors::safetensors(Blob::File(path.to_path_buf()), path)?;
+    of_blob(Blob::File(path.to_path_buf()), path)
+}
+
+/// The same of bytes inside the program; `path` is what errors call them.
+///
+/// # Errors
+/// As [`read`].
+pub fn embedded(bytes: &'static [u8], path: &Path) -> Result<Arrays> {
+    of_blob(Blob::Static(bytes), path)
+}
+
+fn of_blob(blob: Blob, path: &Path) -> Result<Arrays> {
+    let raws = tensors::safetensors(blob, path)?;
     let array = |(name, raw): (String, tensors::Raw)| {
         let data = raw.values(&name)?;
         Ok((name, Array { shape: raw.shape, data }))

@@ -38,3 +38,9 @@ pub enum Error {
 
 /// `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl From<tuwen_nn::Missing> for Error {
+    fn from(tuwen_nn::Missing(name): tuwen_nn::Missing) -> Self {
+        Self::Missing(name)
+    }
+}

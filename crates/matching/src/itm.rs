@@ -15,7 +15,7 @@ use tuwen_nn::{Activation, Attention, Linear, Norm, Part, Sequence, Spans, Tape,
 use crate::Result;
 use crate::config::Itm;
 use crate::heads::spans_of;
-use crate::weights::Source;
+use crate::weights::{EPSILON, Source};
 
 /// Unit vectors of K values become as long as if each value had deviation 1.
 fn stretch(dim: usize) -> f32 {
@@ -68,10 +68,10 @@ impl<'a> Matcher<'a> {
         Ok(Self {
             embed: source.linear("itm.embed", true)?,
             places: source.weight("itm.places")?,
-            memory: source.norm("itm.memory")?,
+            memory: source.norm("itm.memory", EPSILON)?,
             patch_places: source.weight("itm.patch_places")?,
             blocks: (0..config.layers).map(|at| Block::new(at, source)).collect::<Result<_>>()?,
-            norm: source.norm("itm.norm")?,
+            norm: source.norm("itm.norm", EPSILON)?,
             share: source.linear("itm.share", false)?,
             last: source.linear("itm.match", true)?,
             config,
@@ -166,7 +166,7 @@ impl<'a> Matcher<'a> {
 impl<'a> Block<'a> {
     fn new(at: usize, source: Source<'a, '_>) -> Result<Self> {
         let linear = |part: &str| source.linear(&format!("itm.blocks.{at}.{part}"), true);
-        let norm = |part: &str| source.norm(&format!("itm.blocks.{at}.{part}"));
+        let norm = |part: &str| source.norm(&format!("itm.blocks.{at}.{part}"), EPSILON);
         Ok(Self {
             norm1: norm("norm1")?,
             qkv: linear("qkv")?,

@@ -34,10 +34,10 @@ mod value;
 pub use arrays::{Array, Arrays, Missing};
 pub use cache::Cache;
 pub use layers::{
-    Activation, Adapter, Factor, Fetched, Linear, Norm, Rows, StoredRows, Table, Weight,
+    Activation, Adapter, Factor, Fetched, Linear, Named, Norm, Rows, StoredRows, Table, Weight,
 };
 pub use ops::{
-    Attended, Attention, AttentionMap, BatchNorm, Convolution, Grid, Pairs, Part, Patches,
+    Answers, Attended, Attention, AttentionMap, BatchNorm, Convolution, Grid, Pairs, Part, Patches,
     Sequence, Spans,
 };
 pub use tape::{LeafGradients, Tape};

@@ -15,6 +15,7 @@ use tuwen_index::{Gallery, Hit as Scored, IdSet, Modality, TokenStore, Vectors};
 use tuwen_matching::Heads;
 use tuwen_text::for_phrase;
 
+use crate::describe::Describer;
 use crate::gap::Gap;
 use crate::model::{as_made, model_id, open_model};
 use crate::origin::path_of;
@@ -120,6 +121,7 @@ pub struct Engine {
     heads_folder: Option<PathBuf>,
     heads: OnceLock<Arc<Heads<'static>>>,
     tokens: OnceLock<Arc<TokenStore>>,
+    describer: OnceLock<Arc<Describer>>,
     send: Option<Arc<Send>>,
 }
 
@@ -149,7 +151,6 @@ impl Engine {
         let folder = gallery.folder().to_path_buf();
         let (heads, tokens, encoder) = (OnceLock::new(), OnceLock::new(), encoder.into());
         let gallery = Mutex::new(gallery);
-        let (heads_folder, send) = (None, None);
         Ok(Self {
             folder,
             gallery,
@@ -158,10 +159,11 @@ impl Engine {
             texts,
             fused,
             gap: OnceLock::new(),
-            heads_folder,
+            heads_folder: None,
             heads,
             tokens,
-            send,
+            describer: OnceLock::new(),
+            send: None,
         })
     }
 

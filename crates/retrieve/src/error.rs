@@ -45,6 +45,9 @@ pub enum Error {
     /// Heads, or what they were handed.
     #[error(transparent)]
     Heads(#[from] tuwen_matching::Error),
+    /// A decoder, or what it was handed.
+    #[error(transparent)]
+    Caption(#[from] tuwen_caption::Error),
     /// Whoever was asked to look again.
     #[error("the reranker {url}: {what}")]
     Reranker {

@@ -1,8 +1,9 @@
 //! Pictures and texts into a gallery, and queries against it: what the program, a server and the evaluation
 //! share.
 //!
-//! `walk` finds pictures, `indexing` brings a gallery up to date with them, `query` says what is searched for, `fusing` makes one vector of a
-//! picture and its texts, `engine` is a gallery with its model and finds hits. Nothing here prints.
+//! `walk` finds pictures, `indexing` brings a gallery up to date with them, `query` says what is searched for, `fusing`
+//! makes one vector of a picture and its texts, `engine` is a gallery with its model and finds hits, `describe` makes
+//! captions. Nothing here prints.
 //!
 //! ```
 //! use std::sync::atomic::AtomicBool;
@@ -30,6 +31,7 @@
 //! ```
 
 mod calibration;
+pub mod describe;
 pub mod engine;
 pub mod error;
 mod file_name;
@@ -51,8 +53,8 @@ pub use engine::{Engine, Found, Hit, Options, Ranked, Search};
 pub use error::{Error, Result};
 pub use file_name::FileName;
 pub use indexing::{
-    Indexer, Kept, Line, Missing, Profile, Run, Seconds, Settings, Summary, UPLOAD_CAPTIONS,
-    UPLOADS, UnreadValues, Upload, upload_name,
+    Indexer, Kept, Line, MADE_BY, MADE_CAPTIONS, MadeSummary, Missing, Profile, Run, Seconds,
+    Settings, Summary, UPLOAD_CAPTIONS, UPLOADS, UnreadValues, Upload, made_by, upload_name,
 };
 pub use model::{LongText, Products, as_in_gallery, model_id, open_model};
 pub use origin::{bytes_of, path_of};

@@ -7,8 +7,8 @@ use axum::routing::{delete, get, post};
 
 use crate::problem::{Problem, ProblemType};
 use crate::routes::{
-    changes, classify, compat, duplicates, embeddings, explain, fields, files, items, jobs, rank,
-    search, similarity, status, uploads,
+    caption, changes, classify, compat, duplicates, embeddings, explain, fields, files, items,
+    jobs, rank, search, similarity, status, uploads,
 };
 use crate::{State, guard, mcp, mcp_wire, openapi, ui};
 
@@ -35,6 +35,7 @@ pub fn app(state: State) -> Router {
         .route("/v1/fields/{name}", get(fields::values))
         .route("/v1/embeddings", post(embeddings::embed))
         .route("/v1/classify", post(classify::classify))
+        .route("/v1/caption", post(caption::caption))
         .route("/v1/folders", post(jobs::add))
         .route("/v1/jobs", get(jobs::list))
         .route("/v1/jobs/{id}", delete(jobs::stop))

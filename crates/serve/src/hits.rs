@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tuwen_index::{Gallery, IdSet, Item, Modality};
 use tuwen_retrieve::rerank::Moved;
-use tuwen_retrieve::{Calibration, FileName, Verdict, path_of};
+use tuwen_retrieve::{Calibration, FileName, Verdict, made_by, path_of};
 
 use crate::openapi::{File, Kind};
 use crate::problem::Problem;
@@ -61,6 +61,9 @@ pub(crate) struct Hit<'a> {
     thumbnail: Option<String>,
     /// Of a picture's captions the one nearest to the query, the first one where there is no query.
     caption: Option<&'a str>,
+    /// The decoder that made that caption, or the text, where no person did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    made_by: Option<String>,
     /// Why it may be what was asked for, as far as words tell.
     #[serde(skip_serializing_if = "Why::is_empty")]
     why: &'a Why,
@@ -162,7 +165,7 @@ pub(crate) fn page(
         let pictured = pictured(item, owner.as_ref());
         let (width, height) = size_of(item);
         let file = FileName::from(path_of(&item.origin).as_path());
-        let caption = captions.get(&item.id).and_then(|&at| own.get(at));
+        let caption = captions.get(&item.id).and_then(|&at| own.get(at)).or(own.first());
         let moved = listing.moved.get(&item.id);
         let reranked = moved.map(|Moved { by, from, score_before }| Reranked {
             by,
@@ -188,7 +191,8 @@ pub(crate) fn page(
             text: item.text.as_deref(),
             owner: item.owner,
             thumbnail: pictured.map(|item| thumbnail_of(item, gallery)),
-            caption: caption.or(own.first()).and_then(|caption| caption.text.as_deref()),
+            caption: caption.and_then(|caption| caption.text.as_deref()),
+            made_by: made_by(caption.unwrap_or(item)),
             why,
             duplicates,
         };

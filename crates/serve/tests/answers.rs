@@ -255,6 +255,25 @@ fn labels_are_ranked() {
 }
 
 #[test]
+fn a_picture_is_described_as_the_program_does_it() {
+    let server = server();
+    let id = id_of(&server, "cow.png");
+    let answer = server.posted("/v1/caption", &json!({ "like": id, "candidates": 2 }));
+    assert_eq!(answer["made_by"], "tuwen-small-captions");
+    let captions = answer["captions"].as_array().expect("captions");
+    let languages: Vec<&str> =
+        captions.iter().map(|made| made["language"].as_str().expect("a name")).collect();
+    assert_eq!(languages, ["en", "en", "zh", "zh"]);
+    assert!(captions.iter().all(|made| made["log_prob"].as_f64().expect("a number") < 0.0));
+    let sent = json!({ "image": data_uri(&demo_picture("cow.png")), "candidates": 2 });
+    assert_eq!(server.posted("/v1/caption", &sent)["captions"], answer["captions"]);
+    let ranked = json!({ "like": id, "languages": ["zh"], "candidates": 3, "rerank": true });
+    let ranked = server.posted("/v1/caption", &ranked);
+    let ranked = ranked["captions"].as_array().expect("captions");
+    assert!(ranked.len() > 1 && ranked.iter().all(|made| made["cosine"].is_number()));
+}
+
+#[test]
 fn the_server_tells_about_itself() {
     let state = HOME.state(tuwen_serve::Settings::default());
     let server = Server::of(state.clone());

@@ -136,6 +136,15 @@ fn embeddings_and_labels_have_limits_of_their_own() {
     ] {
         server.post("/v1/classify", &body).is_problem(status, kind, says);
     }
+    for (body, kind, says) in [
+        (json!({}), "invalid-value", "either `image`"),
+        (json!({ "like": 1, "languages": ["fr"] }), "invalid-value", "does not speak `fr`"),
+        (json!({ "like": 1, "beams": 1_000_000 }), "invalid-value", "1 to 16"),
+        (json!({ "like": 1, "candidates": 0 }), "invalid-value", "1 to 16"),
+        (json!({ "image": "data:image/png;base64,AAAA" }), "invalid-picture", "image"),
+    ] {
+        server.post("/v1/caption", &body).is_problem(400, kind, says);
+    }
 }
 
 #[test]

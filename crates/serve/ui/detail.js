@@ -92,14 +92,15 @@ export function createDetail({ step, has, mayWrite }) {
 			picture(owner ?? item);
 			image.alt = item.captions?.[0]?.text ?? item.text ?? item.name;
 			// The one that the query is nearest to comes first.
-			const captions = (item.captions ?? []).map(({ text }) => text).sort((a, b) => (b === hit?.caption) - (a === hit?.caption));
+			const captions = (item.captions ?? []).sort((a, b) => (b.text === hit?.caption) - (a.text === hit?.caption));
 			info.replaceChildren(...heading(item, hit),
 				...(owner ? [button("link", t("Caption of {name}", { name: owner.name }), () => open(owner.id))] : []),
 				...section("Near-duplicates", smalls(hit?.duplicates ?? [])),
 				...section("Words of the query", words(hit)),
 				...section("Why this picture", why(owner ?? item, gallery, signal)),
-				...section("Captions", captions.map((text) => el("p", { text }))),
+				...section("Captions", captions.map(caption)),
 				...section("Captions of others like it", (item.near ?? []).map(({ text, owner, id: own }) => button("near link", text, () => open(owner ?? own)))),
+				...(item.kind === "image" ? [describe(item)] : []),
 				...section("Tags", mayWrite() ? [tags(item)] : []),
 				...section("Details", [facts(item)]));
 			const { hits } = await api.get(`/v1/items/${id}/similar`, { k: ALIKE + 1, gallery }, signal);
@@ -110,6 +111,26 @@ export function createDetail({ step, has, mayWrite }) {
 	}
 
 	const section = (title, content) => (content.length ? [el("h3", { text: t(title) }), el("div", { class: title }, ...content)] : []);
+
+	/// What a machine says is told from what people say.
+	const caption = ({ text, made_by: by }) => el("p", {}, text, by && el("span", { class: "quiet", text: ` ${t("made by {name}", { name: by })}` }));
+
+	/// Asks for captions of the picture, and shows them in the button's place.
+	function describe({ id }) {
+		const { gallery } = shown;
+		const place = el("div", { class: "described" });
+		const make = button("button", t("Describe it"), async () => {
+			make.disabled = true;
+			try {
+				const { made_by, captions } = await api.post("/v1/caption", { like: id, gallery: gallery || undefined });
+				place.replaceChildren(...captions.map(({ text }) => caption({ text, made_by })));
+			} catch (error) {
+				place.replaceChildren(el("p", { class: "notice", role: "alert", text: error.message }));
+			}
+		});
+		place.append(make);
+		return place;
+	}
 
 	const PLACES = { text: "Text", caption: "Caption", name: "Name", tag: "Tags" };
 	const words = (hit) => (hit?.why?.words ?? []).map(({ word, in: places }) =>

@@ -9,7 +9,7 @@ export const FORMATS = {
 	CSV: ["tuwen.csv", "text/csv"],
 	HTML: ["tuwen.html", "text/html"],
 };
-const COLUMNS = ["id", "kind", "name", "path", "score", "probability", "width", "height", "caption", "text"];
+const COLUMNS = ["id", "kind", "name", "path", "score", "probability", "width", "height", "caption", "text", "made_by"];
 
 export function save(name, type, content) {
 	const href = URL.createObjectURL(new Blob([content], { type }));
@@ -36,7 +36,7 @@ async function html(hits) {
 	const { body } = document.implementation.createHTMLDocument();
 	for (const hit of hits) {
 		const picture = hit.thumbnail && el("img", { src: await dataUrl(await (await fetch(hit.thumbnail)).blob()), alt: hit.name });
-		const shown = [hit.text ?? hit.caption, hit.name, hit.score?.toFixed(3)].filter(Boolean).join(" · ");
+		const shown = [hit.text ?? hit.caption, hit.made_by && t("made by {name}", { name: hit.made_by }), hit.name, hit.score?.toFixed(3)].filter(Boolean).join(" · ");
 		body.append(el("figure", {}, picture, el("figcaption", { text: shown })));
 	}
 	return `<!doctype html><meta charset="utf-8"><style>img{width:20rem}figure{display:inline-block}</style>${body.innerHTML}`;

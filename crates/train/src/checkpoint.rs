@@ -95,24 +95,8 @@ impl RunFolder {
     /// the last `keep`. A disk that is full is an error before anything old is gone.
     pub(crate) fn save(&self, state: &State, progress: &Progress, keep: usize) -> Result<()> {
         self.is_ours()?;
-        let parts = [&state.weights, &state.mean, &state.square, &state.ema];
-        let named = PREFIXES.iter().zip(parts).flat_map(|(prefix, part)| {
-            part.0.iter().map(move |(name, array)| (format!("{prefix}/{name}"), array))
-        });
-        let mut all: Vec<(String, &Array)> = named.collect();
-        // The order in which they are read.
-        all.sort_by(|a, b| a.0.cmp(&b.0));
-        let mut metadata = BTreeMap::from([
-            ("step".to_owned(), state.step.to_string()),
-            ("best".to_owned(), progress.best.to_string()),
-            ("not_better".to_owned(), progress.not_better.to_string()),
-            ("data".to_owned(), progress.data_hash.clone()),
-            ("blake3".to_owned(), checksum(all.iter().map(|(name, array)| (name, *array)))),
-        ]);
-        metadata.extend(progress.usual.map(|usual| ("usual".to_owned(), usual.to_string())));
-        metadata.extend(progress.unmeasured.clone().map(|line| ("unmeasured".to_owned(), line)));
         let path = self.file(&format!("{STATE}{:08}.safetensors", state.step));
-        arrays::write_named(&all, Precision::F32, &metadata, &path)?;
+        write(state, progress, &path)?;
         let saved = self.saved();
         for old in &saved[..saved.len().saturating_sub(keep)] {
             std::fs::remove_file(old).map_err(|e| Error::io(old, e))?;
@@ -248,7 +232,29 @@ fn lines(config: &TrainConfig) -> Result<String> {
     toml::to_string(config).map_err(|e| Error::config(&config.out, e))
 }
 
-fn read(path: &Path) -> Result<(State, Progress)> {
+/// Writes weights, moments, average and progress, under another name first.
+pub(crate) fn write(state: &State, progress: &Progress, path: &Path) -> Result<()> {
+    let parts = [&state.weights, &state.mean, &state.square, &state.ema];
+    let named = PREFIXES.iter().zip(parts).flat_map(|(prefix, part)| {
+        part.0.iter().map(move |(name, array)| (format!("{prefix}/{name}"), array))
+    });
+    let mut all: Vec<(String, &Array)> = named.collect();
+    // The order in which they are read.
+    all.sort_by(|a, b| a.0.cmp(&b.0));
+    let mut metadata = BTreeMap::from([
+        ("step".to_owned(), state.step.to_string()),
+        ("best".to_owned(), progress.best.to_string()),
+        ("not_better".to_owned(), progress.not_better.to_string()),
+        ("data".to_owned(), progress.data_hash.clone()),
+        ("blake3".to_owned(), checksum(all.iter().map(|(name, array)| (name, *array)))),
+    ]);
+    metadata.extend(progress.usual.map(|usual| ("usual".to_owned(), usual.to_string())));
+    metadata.extend(progress.unmeasured.clone().map(|line| ("unmeasured".to_owned(), line)));
+    Ok(arrays::write_named(&all, Precision::F32, &metadata, path)?)
+}
+
+/// Reads what [`write`] wrote.
+pub(crate) fn read(path: &Path) -> Result<(State, Progress)> {
     let metadata = arrays::metadata(path)?;
     let text = |key: &str| metadata.get(key).cloned().unwrap_or_default();
     let number = |key: &str| text(key).parse::<f64>().ok();

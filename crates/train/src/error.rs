@@ -14,6 +14,9 @@ pub enum Error {
     /// Heads, or what they were handed.
     #[error(transparent)]
     Heads(#[from] tuwen_matching::Error),
+    /// A decoder, or what it was handed.
+    #[error(transparent)]
+    Caption(#[from] tuwen_caption::Error),
     /// A model by its name.
     #[error(transparent)]
     Hub(#[from] tuwen_hub::Error),

@@ -15,6 +15,7 @@
 //! ```
 
 mod architecture;
+pub mod captions;
 mod check;
 mod checkpoint;
 mod config;

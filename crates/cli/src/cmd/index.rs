@@ -13,9 +13,10 @@ use tuwen_files::encoding::Encoding;
 use tuwen_index::{Gallery, Modality, ModelId};
 use tuwen_matching::Heads;
 
+use tuwen_retrieve::describe::{Ask, Describer};
 use tuwen_retrieve::fusing::{self, Recipe};
 use tuwen_retrieve::rerank::{announce, complete, heads_of};
-use tuwen_retrieve::walk::Walk;
+use tuwen_retrieve::walk::{Failure, Walk};
 use tuwen_retrieve::{
     Indexer, Line, Settings, Summary, UPLOAD_CAPTIONS, UPLOADS, as_in_gallery, model_id, path_of,
 };
@@ -90,6 +91,16 @@ pub struct Args {
     /// Say where the time for pictures went
     #[arg(long)]
     profile: bool,
+    /// Make captions of the pictures that nobody has described, so that words find them; they say that a machine
+    /// made them (`--where 'HAS made_by'`)
+    #[arg(long)]
+    caption: bool,
+    /// With --caption: the decoder's folder; without it the one that belongs to the model
+    #[arg(long, value_name = "DIR", requires = "caption")]
+    decoder: Option<PathBuf>,
+    /// With --caption: a language, `en` or `zh`; give several. All that the decoder speaks when none is given
+    #[arg(long = "lang", value_name = "LANGUAGE", requires = "caption")]
+    languages: Vec<String>,
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
@@ -129,12 +140,14 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let stop = super::stop_flag("stopping; everything so far is kept")?;
     let heads = args.tokens.then(|| heads_of(&encoder, &args.model, args.heads.as_deref()));
     let heads = heads.transpose()?;
+    let decoder = args.caption.then(|| describer(args, &encoder)).transpose()?;
     let started = Instant::now();
     let gallery = match args.rebuild {
         true => Gallery::rebuild(&place.folder, &id)?,
         false => Gallery::open_for_writing(&place.folder, &id)?,
     };
-    let summary = index(args, &gallery, &encoder, &texts, &stop)?;
+    let parts = (&texts[..], decoder.as_ref());
+    let summary = index(args, (&gallery, &place.folder), &encoder, parts, &stop)?;
     if !summary.stopped {
         fuse(args, &gallery, &place)?;
     }
@@ -152,6 +165,14 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         note!("stopped: the gallery {} is as it was before --rebuild", place.folder.display());
     }
     Ok(if summary.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Who describes pictures, and how.
+fn describer(args: &Args, encoder: &CpuEncoder) -> Result<(Describer, Ask)> {
+    let describer = Describer::open(encoder, &args.model, args.decoder.as_deref())?;
+    let ask = Ask { languages: args.languages.clone(), ..Ask::default() };
+    describer.check(&ask)?;
+    Ok((describer, ask))
 }
 
 /// Keeps the tokens that the gallery lacks.
@@ -228,9 +249,9 @@ fn some_captions(args: &Args, file: &Path) -> Result<Vec<Line>> {
 
 fn index(
     args: &Args,
-    gallery: &Gallery,
+    (gallery, folder): (&Gallery, &Path),
     encoder: &CpuEncoder,
-    texts: &[Captions<'_>],
+    (texts, decoder): (&[Captions<'_>], Option<&(Describer, Ask)>),
     stop: &AtomicBool,
 ) -> Result<Summary> {
     // The total is known after the walk.
@@ -255,6 +276,22 @@ fn index(
     }
     for (file, texts) in texts {
         indexer.texts(file, texts)?;
+    }
+    if let Some((describer, ask)) = decoder {
+        let bar = progress::bar(None, "pictures described");
+        let made = indexer.made(folder, encoder, describer, ask)?;
+        bar.finish_and_clear();
+        for Failure { file, reason, .. } in made.failed.iter().take(LISTED) {
+            note!("no caption: {file}: {reason}");
+        }
+        note!(
+            "captions by {}: {} pictures described now, {} before, {} described by people, {} could not be read",
+            describer.name(),
+            made.described,
+            made.there,
+            made.said,
+            made.failed.len()
+        );
     }
     indexer.texts_without_file()?;
     if args.profile {

@@ -1,5 +1,7 @@
 //! One file per subcommand: arguments, library calls, output.
 
+pub mod caption;
+pub mod captions;
 pub mod classify;
 pub mod completions;
 pub mod data;

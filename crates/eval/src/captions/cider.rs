@@ -43,14 +43,14 @@ pub fn cider(items: &[Item<'_>]) -> Vec<Cider> {
     items.iter().map(of_item).collect()
 }
 
-/// How many pictures' references have an n-gram.
-struct Rarity<'a> {
+/// How many pictures' references have an n-gram: what captions are weighed by, also those of other pictures.
+pub struct Rarity<'a> {
     pictures: f64,
     having: HashMap<&'a [String], f64>,
 }
 
 /// The vectors of a text, one for each n, with their lengths.
-struct Vectors<'a> {
+pub struct Vectors<'a> {
     // Ordered, so that sums have the same bits every time.
     of_n: [BTreeMap<&'a [String], f64>; 4],
     norms: [f64; 4],
@@ -59,10 +59,15 @@ struct Vectors<'a> {
 
 impl<'a> Rarity<'a> {
     fn of(items: &[Item<'a>]) -> Self {
+        Self::of_references(items.iter().map(|item| item.references))
+    }
+
+    /// Of each picture's references.
+    pub fn of_references(pictures: impl ExactSizeIterator<Item = &'a [Vec<String>]>) -> Self {
         let mut having: HashMap<&[String], f64> = HashMap::new();
-        for item in items {
-            let all: HashSet<&[String]> = item
-                .references
+        let count = pictures.len() as f64;
+        for references in pictures {
+            let all: HashSet<&[String]> = references
                 .iter()
                 .flat_map(|reference| (1..=4).flat_map(|n| reference.windows(n)))
                 .collect();
@@ -70,10 +75,11 @@ impl<'a> Rarity<'a> {
                 *having.entry(ngram).or_default() += 1.0;
             }
         }
-        Self { pictures: items.len() as f64, having }
+        Self { pictures: count, having }
     }
 
-    fn vectors<'t>(&self, tokens: &'t [String]) -> Vectors<'t> {
+    /// A text as CIDEr sees it.
+    pub fn vectors<'t>(&self, tokens: &'t [String]) -> Vectors<'t> {
         let of_n = std::array::from_fn(|at| {
             let weighted = ngrams(tokens, at + 1).into_iter().map(|(ngram, count)| {
                 let having = self.having.get(ngram).copied().unwrap_or(0.0).max(1.0);
@@ -86,6 +92,14 @@ impl<'a> Rarity<'a> {
             of_n.values().map(|value| value * value).sum::<f64>().sqrt()
         });
         Vectors { of_n, norms, bigrams: tokens.len().saturating_sub(1) as f64 }
+    }
+}
+
+impl Vectors<'_> {
+    /// CIDEr of this text against a single reference, from 0 to 10.
+    pub fn against(&self, reference: &Vectors<'_>) -> Cider {
+        let found = alike(self, reference);
+        Cider { plain: 10.0 * found.plain, d: 10.0 * found.d }
     }
 }
 

@@ -16,7 +16,7 @@ mod rouge;
 use std::collections::BTreeMap;
 
 pub use bleu::Bleu;
-pub use cider::{Cider, cider};
+pub use cider::{Cider, Rarity, Vectors, cider};
 pub use clip_score::{clip_score, ref_clip_score};
 pub use distinct::distinct;
 pub use hallucination::Hallucination;

@@ -1,6 +1,7 @@
 //! Weights, ready to be multiplied with: what operations take beside their inputs.
 
 mod linear;
+mod named;
 mod rows;
 mod table;
 
@@ -9,6 +10,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 pub use linear::{Adapter, Factor, Linear};
+pub use named::Named;
 pub use rows::Rows;
 pub use table::{Fetched, StoredRows, Table};
 

@@ -7,9 +7,11 @@ mod linear;
 mod loss;
 mod pictures;
 mod rows;
+mod words;
 
 pub use attention::{Attended, Attention, AttentionMap, Part, Sequence};
 pub use grid::{BatchNorm, Convolution, Grid};
 pub use loss::Pairs;
 pub use pictures::Patches;
 pub use rows::Spans;
+pub use words::Answers;

@@ -6,6 +6,7 @@ use tuwen_index::TokenStore;
 use tuwen_matching::Heads;
 
 use super::{Engine, Ranked, Search};
+use crate::describe::Describer;
 use crate::rerank::{
     Again, Asked, By, Candidate, Endpoint, How, Reranker, Stage, Together, TokenReranker, Which,
     check_modality, heads_of, reorder,
@@ -104,6 +105,18 @@ impl Engine {
                 Ok(Box::new(Endpoint::new(url, None, Box::new(move |url, body| send(url, body)))))
             }
         }
+    }
+
+    /// The decoder that says what pictures show.
+    ///
+    /// # Errors
+    /// The model has none.
+    pub fn describer(&self) -> Result<Arc<Describer>> {
+        if self.describer.get().is_none() {
+            let model = self.gallery().model()?.name;
+            let _ = self.describer.set(Arc::new(Describer::open(&self.encoder, &model, None)?));
+        }
+        Ok(Arc::clone(self.describer.get().expect("just set")))
     }
 
     /// The heads that look again.

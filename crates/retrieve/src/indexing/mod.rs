@@ -3,6 +3,7 @@
 //! reported and skipped. `summary` says what was done.
 
 mod forget;
+mod made;
 mod owners;
 mod profile;
 mod summary;
@@ -24,6 +25,7 @@ use crate::picture::{Description, Fitted, Loaded, load};
 use crate::walk::{Failure, Found, Walk, modified_ns};
 use crate::{Error, Result};
 
+pub use self::made::{MADE_BY, MADE_CAPTIONS, MadeSummary, made_by};
 pub(crate) use self::profile::Stage;
 pub use self::profile::{Profile, Seconds};
 pub use self::summary::{Missing, Summary, UnreadValues};

@@ -8,8 +8,8 @@ use super::shapes as s;
 use crate::problem::ProblemType as P;
 use crate::routes::compat::{clip_as_service, clip_retrieval, text_embeddings};
 use crate::routes::{
-    changes, classify, duplicates, embeddings, explain, fields, files, items, jobs, rank, search,
-    similarity, uploads,
+    caption, changes, classify, duplicates, embeddings, explain, fields, files, items, jobs, rank,
+    search, similarity, uploads,
 };
 
 /// All of them, in the order of their headings.
@@ -105,6 +105,10 @@ fn of_models() -> Vec<Operation> {
             .takes::<explain::Wanted>(json!({ "like": 1, "text": "a dog on the grass" }))
             .gives::<explain::Answer>("A map over the picture, and the words' weights")
             .fails(&[P::InvalidPicture, P::UnknownGallery, P::NotFound, P::FileGone]),
+        post("/v1/caption", "What a picture shows, in words that a small decoder makes")
+            .takes::<caption::Wanted>(json!({ "like": 1, "languages": ["en", "zh"] }))
+            .gives::<s::Described>("Captions, of each language the best first")
+            .fails(&PICTURED),
     ]
 }
 

@@ -250,6 +250,26 @@ pub(super) struct Classified {
     labels: Vec<Label>,
 }
 
+/// A caption that a decoder made.
+#[derive(JsonSchema, Serialize)]
+struct MadeCaption {
+    /// `en` or `zh`.
+    language: String,
+    text: String,
+    /// The natural logarithm of its probability.
+    log_prob: f64,
+    /// The model's cosine with the picture, with `rerank`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cosine: Option<f32>,
+}
+
+#[derive(JsonSchema, Serialize)]
+pub(super) struct Described {
+    /// The decoder.
+    made_by: String,
+    captions: Vec<MadeCaption>,
+}
+
 /// A cosine for each pair, or rows of them.
 #[derive(JsonSchema, Serialize)]
 #[serde(untagged)]

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tuwen_index::{Item, Modality};
-use tuwen_retrieve::{FileName, path_of};
+use tuwen_retrieve::{FileName, made_by, path_of};
 
 use crate::State;
 use crate::extract::{Json, Params, Part, item_id, window};
@@ -114,6 +114,16 @@ pub(crate) struct Of {
 struct Caption {
     id: i64,
     text: Option<String>,
+    /// The decoder that made it, where no person did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    made_by: Option<String>,
+}
+
+impl Caption {
+    fn of(item: Item) -> Self {
+        let made_by = made_by(&item);
+        Self { id: item.id, text: item.text, made_by }
+    }
 }
 
 /// All that is known of an item.
@@ -198,7 +208,7 @@ fn details(open: &Arc<Open>, id: i64, part: &str) -> Result<Details, Problem> {
         height,
         bytes: item.size,
         owner: item.owner,
-        captions: captions.into_iter().map(|Item { id, text, .. }| Caption { id, text }).collect(),
+        captions: captions.into_iter().map(Caption::of).collect(),
         near: Vec::new(),
         fields,
         thumbnail: pictured.map(|item| thumbnail_of(item, part)),

@@ -1,5 +1,6 @@
 //! The questions, one file each; `compat` has those of other programs, `inputs` what several of ours take.
 
+pub(crate) mod caption;
 pub(crate) mod changes;
 pub(crate) mod classify;
 pub(crate) mod compat;

@@ -155,6 +155,9 @@ impl Items {
     }
 }
 
+/// Hears what is computed, how many of how many.
+pub type Tell<'t> = dyn Fn(&str, usize, usize) -> Result<()> + 't;
+
 /// The tokens of a set: out of the folder `cache`, or computed and put there. `tell` hears what is computed.
 ///
 /// # Errors
@@ -163,25 +166,9 @@ pub fn tokens(
     encoder: &CpuEncoder,
     samples: &[Sample],
     cache: &Path,
-    tell: &dyn Fn(&str, usize, usize) -> Result<()>,
+    tell: &Tell<'_>,
 ) -> Result<TokenSet> {
-    std::fs::create_dir_all(cache)
-        .map_err(|source| Error::Io { path: cache.to_path_buf(), source })?;
-    // What a picture's tokens are.
-    let rows = std::iter::once("feature, patches");
-    let key_of_images = key(encoder, rows.chain(samples.iter().map(|s| &*s.id)));
-    let images = cached(cache, "pictures", key_of_images, || {
-        let mut found = Items::default();
-        for some in samples.chunks(BATCH) {
-            let pictures: Vec<_> = some
-                .par_iter()
-                .map(|sample| fitted(encoder, sample))
-                .collect::<tuwen_files::Result<_>>()?;
-            found.push(&encoder.image_tokens(&pictures)?);
-            tell("pictures", found.len(), samples.len())?;
-        }
-        Ok(found)
-    })?;
+    let images = pictures(encoder, samples, cache, tell)?;
     let mut texts = BTreeMap::new();
     for (source, list) in relation::texts(samples) {
         let items =
@@ -200,6 +187,35 @@ pub fn tokens(
         texts.insert(source.to_owned(), Texts { items, truth, words });
     }
     Ok(TokenSet { images, texts })
+}
+
+/// The same of the pictures alone.
+///
+/// # Errors
+/// As [`tokens`].
+pub fn pictures(
+    encoder: &CpuEncoder,
+    samples: &[Sample],
+    cache: &Path,
+    tell: &Tell<'_>,
+) -> Result<Items> {
+    std::fs::create_dir_all(cache)
+        .map_err(|source| Error::Io { path: cache.to_path_buf(), source })?;
+    // What a picture's tokens are.
+    let rows = std::iter::once("feature, patches");
+    let key_of_images = key(encoder, rows.chain(samples.iter().map(|s| &*s.id)));
+    cached(cache, "pictures", key_of_images, || {
+        let mut found = Items::default();
+        for some in samples.chunks(BATCH) {
+            let pictures: Vec<_> = some
+                .par_iter()
+                .map(|sample| fitted(encoder, sample))
+                .collect::<tuwen_files::Result<_>>()?;
+            found.push(&encoder.image_tokens(&pictures)?);
+            tell("pictures", found.len(), samples.len())?;
+        }
+        Ok(found)
+    })
 }
 
 fn number(words: &str) -> u64 {

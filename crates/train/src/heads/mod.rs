@@ -307,7 +307,7 @@ fn first_captions(mut samples: Vec<Sample>, config: &HeadsTrainConfig) -> Vec<Sa
 }
 
 /// Mean and deviation of each column of some rows of each set.
-fn statistics(sets: &[&Items]) -> [Vec<f32>; 2] {
+pub(crate) fn statistics(sets: &[&Items]) -> [Vec<f32>; 2] {
     let width = sets.first().map_or(0, |items| items.width);
     let (mut sum, mut squares, mut count) = (vec![0f64; width], vec![0f64; width], 0f64);
     for items in sets {
@@ -333,7 +333,7 @@ fn statistics(sets: &[&Items]) -> [Vec<f32>; 2] {
 }
 
 /// The weights as a file of 8 bits keeps them.
-fn rounded(weights: Arrays) -> Arrays {
+pub(crate) fn rounded(weights: Arrays) -> Arrays {
     let round = |(name, array): (String, Array)| match Int8::of(&array) {
         Some(kept) => (name, Array { data: kept.values(), ..array }),
         None => (name, array),

@@ -4,6 +4,7 @@ mod clip;
 mod hallucinated;
 mod language;
 mod read;
+mod report;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -17,6 +18,7 @@ use tuwen_text::caption;
 use self::clip::ClipScores;
 use self::read::Described;
 use crate::cmd::by_name;
+use crate::output::{Force, OutputFile};
 use crate::query::TextArgs;
 use crate::terminal::say;
 use crate::words::counted;
@@ -59,6 +61,11 @@ pub struct Args {
     /// What is in the pictures, for made-up objects (CHAIR): `ID,LABEL` a line, or `ID,LABEL|LABEL`
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
+    /// Write a page with 24 of the pictures, drawn by a fixed seed, their captions and what people said
+    #[arg(long, value_name = "FILE", requires = "images")]
+    report: Option<PathBuf>,
+    #[command(flatten)]
+    force: Force,
     /// The files' encoding, such as gbk, when it is not the one that their bytes show
     #[arg(long)]
     encoding: Option<Encoding>,
@@ -95,6 +102,11 @@ type Cut = fn(&str) -> Vec<String>;
 
 /// Measures and prints.
 pub fn run(args: &Args) -> Result<ExitCode> {
+    let page = args.report.as_ref().map(|page| {
+        let inputs = [&*args.predictions, &*args.references];
+        OutputFile::plan(page, &inputs, args.force)
+    });
+    let page = page.transpose()?;
     let set = read::set(args)?;
     let language = language::of(args, &set)?;
     let results = Results {
@@ -114,6 +126,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         clip: args.images.as_ref().map(|images| clip::measure(args, images, &set)).transpose()?,
         left_out: LEFT_OUT,
     };
+    if let (Some(page), Some(images)) = (&page, &args.images) {
+        let cut: Cut = match language {
+            Language::English => caption::english,
+            Language::Chinese => caption::words,
+        };
+        report::write(page, images, &set, cut, &results.by)?;
+    }
     if args.json {
         say!("{}", serde_json::to_string(&results)?);
     } else {

@@ -86,7 +86,7 @@ fn sample(index: &ImageIndex, images: &Path, one: &Described) -> Result<Sample> 
 }
 
 /// The picture of an id; COCO writes numbers with twelve digits in names.
-fn picture(index: &ImageIndex, images: &Path, one: &Described) -> Result<ImageSource> {
+pub(super) fn picture(index: &ImageIndex, images: &Path, one: &Described) -> Result<ImageSource> {
     let number = one.id.parse::<u64>().ok().map(|number| format!("{number:012}"));
     for name in [one.name.as_ref(), Some(&one.id), number.as_ref()].into_iter().flatten() {
         if let Some(found) = index.find(name)? {

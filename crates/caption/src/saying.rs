@@ -1,0 +1,106 @@
+//! A decoder at work: pictures that it has looked at, and captions that grow a word at a time, with the keys and values of
+//! the words before them at hand.
+
+use std::ops::Range;
+
+use tuwen_nn::{Cache, Part, Tape, Value};
+
+use crate::decoder::{Decoder, Drop, looks};
+
+/// Pictures as every block sees them.
+pub struct Looked {
+    /// For each block keys and values, (rows, 2 W).
+    seen: Vec<Value>,
+    spans: Vec<Range<usize>>,
+}
+
+/// Captions that grow together in one language.
+pub struct Saying {
+    language: usize,
+    caches: Vec<Cache>,
+    /// For each caption the picture it is of.
+    pictures: Vec<usize>,
+}
+
+impl Saying {
+    /// Words of each caption so far, the token before the first one among them.
+    pub fn len(&self) -> usize {
+        self.caches.first().map_or(0, Cache::len)
+    }
+
+    /// Whether nothing was said yet.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Each caption becomes a copy of caption `from[i]`, as the beams of a search do.
+    pub fn reorder(&mut self, from: &[usize]) {
+        self.caches.iter_mut().for_each(|cache| cache.reorder(from));
+        self.pictures = from.iter().map(|&at| self.pictures[at]).collect();
+    }
+}
+
+impl Decoder<'_> {
+    /// Looks at pictures, each with all its P rows in their order.
+    ///
+    /// # Shapes
+    /// `pictures`: for each one (P, row width).
+    ///
+    /// # Panics
+    /// When a picture has another number of values.
+    pub fn look(&self, pictures: &[&[f32]]) -> Looked {
+        let (rows, width) = (self.config().rows, self.config().row_width);
+        let places: Vec<usize> = (0..rows).collect();
+        assert!(pictures.iter().all(|one| one.len() == rows * width), "the rows of each picture");
+        let all: Vec<(&[f32], &[usize])> =
+            pictures.iter().map(|rows| (*rows, &places[..])).collect();
+        self.look_at_rows(&all)
+    }
+
+    /// Looks at pictures, each with some of its rows and their places.
+    pub fn look_at(&self, pictures: &[(Vec<f32>, Vec<usize>)]) -> Looked {
+        let all: Vec<(&[f32], &[usize])> =
+            pictures.iter().map(|(rows, places)| (&rows[..], &places[..])).collect();
+        self.look_at_rows(&all)
+    }
+
+    fn look_at_rows(&self, all: &[(&[f32], &[usize])]) -> Looked {
+        let mut tape = Tape::forward_only();
+        let memory = self.memory(&mut tape, all, Drop::default());
+        let seen = self.blocks.iter().map(|block| block.keys(&mut tape, &memory.rows)).collect();
+        Looked { seen, spans: memory.spans }
+    }
+
+    /// Captions of which nothing is said yet, each of one of the pictures that were looked at.
+    pub fn begin(&self, language: usize, pictures: Vec<usize>) -> Saying {
+        let (width, longest) = (2 * self.config().width, self.config().longest + 1);
+        let cache = |_| Cache::new(pictures.len(), longest, width);
+        Saying { language, caches: (0..self.blocks.len()).map(cache).collect(), pictures }
+    }
+
+    /// Says one more token in each caption: logits of what comes next, (captions, V).
+    ///
+    /// # Panics
+    /// When there is not one token for each caption, or a caption has grown to the longest.
+    pub fn say(&self, looked: &Looked, saying: &mut Saying, tokens: &[usize]) -> Vec<f32> {
+        assert_eq!(tokens.len(), saying.pictures.len(), "a token for each caption");
+        let width = self.config().width;
+        let mut tape = Tape::forward_only();
+        let mut x = self.embed_next(&mut tape, saying.language, tokens, saying.len());
+        let each = saying.pictures.iter().enumerate().map(|(at, &picture)| (picture, at..at + 1));
+        let at_rows = looks(each, &looked.spans);
+        for ((block, seen), cache) in self.blocks.iter().zip(&looked.seen).zip(&mut saying.caches) {
+            let own = |tape: &mut Tape<'_>, qkv: &Value| {
+                let keys = qkv.chunks_exact(3 * width).flat_map(|row| &row[width..]).copied();
+                let keys = tape.leaf(keys.collect(), 2 * width, false);
+                cache.push(&keys);
+                let part = |column| Part { of: cache.rows(), column };
+                let query = Part { of: qkv, column: 0 };
+                let sequences = cache.sequences(1);
+                tape.attention(self.attention(true), query, part(0), part(width), &sequences)
+            };
+            x = self.block(&mut tape, block, x, own, (seen, &at_rows), (0.0, [0; 3]));
+        }
+        self.words(&mut tape, &x, saying.language).into_vec()
+    }
+}
