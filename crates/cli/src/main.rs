@@ -59,6 +59,7 @@ enum Command {
     Train(cmd::train::Args),
     Heads(cmd::heads::Args),
     Runs(cmd::runs::Args),
+    Space(cmd::space::Args),
     Model(cmd::model::Args),
     Completions(cmd::completions::Args),
 }
@@ -112,6 +113,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Train(args) => cmd::train::run(&args),
         Command::Heads(args) => cmd::heads::run(&args),
         Command::Runs(args) => cmd::runs::run(&args),
+        Command::Space(args) => cmd::space::run(&args),
         Command::Model(args) => cmd::model::run(&args),
         Command::Completions(args) => cmd::completions::run::<Cli>(&args),
     }

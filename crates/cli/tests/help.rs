@@ -11,7 +11,7 @@ use common::{TUWEN, copy_pictures, demo_pictures, succeed};
 
 /// Parts of examples that are not run: they need sets of others, a model that is fetched, somebody's own model or run, the
 /// time of a training, or nobody who ends them.
-const NOT_RUN: [&str; 16] = [
+const NOT_RUN: [&str; 17] = [
     "caltech101.tar",
     "tuwen data scenes",
     "chinese-clip-vit-base-patch16",
@@ -25,6 +25,7 @@ const NOT_RUN: [&str; 16] = [
     "runs/tuwen-small-heads",
     "tuwen model mix",
     "tuwen score",
+    "tuwen space",
     "tuwen mcp",
     "tuwen serve",
     "tuwen taidi",
