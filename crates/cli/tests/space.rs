@@ -122,9 +122,15 @@ fn one_table_whatever_the_number_of_threads() {
     assert!(map("MASLN", "unseen").expect("a row") < 1.0);
     let better = &one["report"]["better"][0];
     assert!(better["measure"] == "standard" && better["paired"]["better"] == 2, "{better}");
-    succeed(folder.path(), &["space", "bench", "space.toml", "--markdown", "table.md", "--on", "valid"]);
+    succeed(
+        folder.path(),
+        &["space", "bench", "space.toml", "--markdown", "table.md", "--on", "valid"],
+    );
     let text = std::fs::read_to_string(folder.path().join("table.md")).expect("a table");
-    assert!(text.contains("| random |") && text.contains("**animals, standard** (mAP `all`, 2 runs)"), "{text}");
+    assert!(
+        text.contains("| random |") && text.contains("**animals, standard** (mAP `all`, 2 runs)"),
+        "{text}"
+    );
     let again = ["space", "bench", "space.toml", "--markdown", "table.md", "--method", "CCA"];
     assert!(fail(folder.path(), &again, 1).contains("--force"));
 }
@@ -138,7 +144,11 @@ fn a_space_is_learned_measured_and_used() {
     assert!(fail(folder.path(), &train, 1).contains("--force"));
     let once = std::fs::read(folder.path().join("masln.space")).expect("a file");
     succeed(folder.path(), &[&train[..], &["--force"]].concat());
-    assert_eq!(once, std::fs::read(folder.path().join("masln.space")).expect("a file"), "the same bits");
+    assert_eq!(
+        once,
+        std::fs::read(folder.path().join("masln.space")).expect("a file"),
+        "the same bits"
+    );
     let eval = ["space", "eval", "masln.space", "space.toml", "--json"];
     let found: Value = serde_json::from_str(&succeed(folder.path(), &eval)).expect("JSON");
     assert!(found["image_to_text"]["map"]["all"].as_f64().expect("a number") > 0.55, "{found}");
@@ -150,7 +160,8 @@ fn a_space_is_learned_measured_and_used() {
     assert!(succeed(folder.path(), &project).contains("45 codes of 8 values"));
     let wrong = ["space", "project", "masln.space", "--texts", "test.images.csv", "--out", "x.npy"];
     assert!(fail(folder.path(), &wrong, 2).contains("have 8 values; the space was learned from 4"));
-    let plot = ["space", "plot", "space.toml", "--method", "MASLN", "--method", "CCA", "--out", "plots"];
+    let plot =
+        ["space", "plot", "space.toml", "--method", "MASLN", "--method", "CCA", "--out", "plots"];
     succeed(folder.path(), &plot);
     for name in ["masln.svg", "cca.svg", "loss.svg", "valid.svg"] {
         let svg = std::fs::read_to_string(folder.path().join("plots").join(name)).expect(name);
@@ -173,26 +184,55 @@ fn what_cannot_be_learned_from_is_said_with_its_row() {
     };
     let images = whole("train.images.csv");
     let short: String = images.lines().skip(1).map(|line| format!("{line}\n")).collect();
-    assert!(with("train.images.csv", &short).contains("119 rows of images, 120 of texts and 120 labels"));
+    assert!(
+        with("train.images.csv", &short)
+            .contains("119 rows of images, 120 of texts and 120 labels")
+    );
     let nan = images.replacen(images.split(',').next().expect("a cell"), "nan", 1);
     assert!(with("train.images.csv", &nan).contains("row 1, column 1: NaN is not finite"));
-    let constant: String = images.lines().map(|line| format!("1{}\n", &line[line.find(',').expect("cells")..])).collect();
+    let constant: String = images
+        .lines()
+        .map(|line| format!("1{}\n", &line[line.find(',').expect("cells")..]))
+        .collect();
     assert!(with("train.images.csv", &constant).contains("column 1 is constant"));
     let ragged = images.replacen('\n', ",5\n", 1);
     assert!(with("train.images.csv", &ragged).contains("line 2: 8 fields; 9 are wanted"));
-    assert!(with("train.list", &whole("train.list").replacen("cat", "cow", 1)).contains("row 1: label cow"));
-    assert!(with("train.list", &whole("train.list").replace("bird", "cat")).contains("class bird has no member"));
+    assert!(
+        with("train.list", &whole("train.list").replacen("cat", "cow", 1))
+            .contains("row 1: label cow")
+    );
+    assert!(
+        with("train.list", &whole("train.list").replace("bird", "cat"))
+            .contains("class bird has no member")
+    );
     assert!(with("train.images.csv", "").contains("no number inside"));
     let config = whole("space.toml");
     assert!(with("space.toml", &config.replace("hidden = 16", "hiden = 16")).contains("hiden"));
-    assert!(with("space.toml", &config.replace("train.images.csv", "train.images.mat")).contains("train.images.mat"));
-    assert!(fail(folder.path(), &["space", "bench", "space.toml", "--method", "X"], 1).contains("there are random, CCA"));
+    assert!(
+        with("space.toml", &config.replace("train.images.csv", "train.images.mat"))
+            .contains("train.images.mat")
+    );
+    assert!(
+        fail(folder.path(), &["space", "bench", "space.toml", "--method", "X"], 1)
+            .contains("there are random, CCA")
+    );
 }
 
 #[test]
 fn bits_find_what_floats_find() {
     let folder = tempfile::tempdir().expect("a folder");
-    let args = ["space", "hash", "--drawn", "4000", "--queries", "60", "--bits", "64,256", "--how", "itq,pca"];
+    let args = [
+        "space",
+        "hash",
+        "--drawn",
+        "4000",
+        "--queries",
+        "60",
+        "--bits",
+        "64,256",
+        "--how",
+        "itq,pca",
+    ];
     let run = Command::new(TUWEN)
         .args(args)
         .args(["--rescored", "0.01,1", "--json"])
@@ -208,7 +248,12 @@ fn bits_find_what_floats_find() {
         assert_eq!(row["bytes"].as_u64(), row["bits"].as_u64().map(|bits| 4000 * bits / 8));
     }
     let of = |bits: u64| {
-        let wanted = |row: &&Value| row["bits"] == bits && row["how"] == "itq" && row["asked"] == "text" && row["rescored"] == 0.01;
+        let wanted = |row: &&Value| {
+            row["bits"] == bits
+                && row["how"] == "itq"
+                && row["asked"] == "text"
+                && row["rescored"] == 0.01
+        };
         rows.iter().find(wanted).and_then(|row| row["recall_at_10"].as_f64()).expect("a row")
     };
     assert!(of(256) > of(64) && of(256) > 0.6, "{} {}", of(256), of(64));

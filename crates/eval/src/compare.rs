@@ -150,8 +150,14 @@ mod tests {
 
     #[test]
     fn students_t_as_tables_have_it() {
-        for (freedom, wanted) in [(1, 12.7062), (5, 2.5706), (9, 2.2622), (29, 2.0452), (1000, 1.9623)] {
-            assert!((student_t(freedom) - wanted).abs() < 2e-3, "{freedom}: {}", student_t(freedom));
+        for (freedom, wanted) in
+            [(1, 12.7062), (5, 2.5706), (9, 2.2622), (29, 2.0452), (1000, 1.9623)]
+        {
+            assert!(
+                (student_t(freedom) - wanted).abs() < 2e-3,
+                "{freedom}: {}",
+                student_t(freedom)
+            );
         }
     }
 
@@ -160,7 +166,9 @@ mod tests {
         // scipy.stats.ttest_rel([2, 1, 4, 3, 5], [1, 2, 2, 1, 2]).confidence_interval() is (-0.483, 3.283).
         let found = paired(&[1.0, 2.0, 2.0, 1.0, 2.0], &[2.0, 1.0, 4.0, 3.0, 5.0]);
         assert_eq!((found.splits, found.better, found.difference), (5, 4, 1.4));
-        assert!((found.interval[0] + 0.4831).abs() < 2e-3 && (found.interval[1] - 3.2831).abs() < 2e-3);
+        assert!(
+            (found.interval[0] + 0.4831).abs() < 2e-3 && (found.interval[1] - 3.2831).abs() < 2e-3
+        );
         // Sums of 7 of 32 signs reach 7, those of 4 more as well.
         assert_eq!(found.p, Some(6.0 / 32.0));
         let one = paired(&[0.0], &[1.0]);

@@ -69,7 +69,8 @@ pub fn rankings(queries: Labelled<'_>, gallery: Labelled<'_>, distances: bool) -
         false => unit_rows(values, dim),
     };
     let (q, g) = (unit(queries.values), unit(gallery.values));
-    let squares: Vec<f32> = g.chunks(dim.max(1)).map(|row| row.iter().map(|v| v * v).sum()).collect();
+    let squares: Vec<f32> =
+        g.chunks(dim.max(1)).map(|row| row.iter().map(|v| v * v).sum()).collect();
     let block = |(q, labels): (&[f32], &[usize])| {
         let mut scores = vec![0.0; labels.len() * items];
         let left = Mat::new(q, labels.len(), dim, dim);
@@ -77,7 +78,9 @@ pub fn rankings(queries: Labelled<'_>, gallery: Labelled<'_>, distances: bool) -
         if distances {
             // The query's own length changes no order.
             let rows = scores.chunks_mut(items);
-            rows.for_each(|row| row.iter_mut().zip(&squares).for_each(|(s, square)| *s = 2.0 * *s - square));
+            rows.for_each(|row| {
+                row.iter_mut().zip(&squares).for_each(|(s, square)| *s = 2.0 * *s - square)
+            });
         }
         ranked(&scores, labels, gallery.labels)
     };
@@ -129,9 +132,7 @@ pub fn average_precision(ranking: &[bool], convention: Convention, queries: usiz
         sum += f64::from(hits) / (at + 1) as f64;
     }
     let over = match convention {
-        Convention::All | Convention::At50 => {
-            ranking.iter().filter(|hit| **hit).count().min(depth)
-        }
+        Convention::All | Convention::At50 => ranking.iter().filter(|hit| **hit).count().min(depth),
         Convention::Acmr | Convention::Dscmr => hits as usize,
     };
     if over == 0 { 0.0 } else { sum / over as f64 }
@@ -156,7 +157,10 @@ pub fn mean(values: &[f64]) -> f64 {
 /// The mean of each class's queries, by class.
 pub fn by_class(values: &[f64], labels: &[usize]) -> BTreeMap<usize, f64> {
     let mut all: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
-    values.iter().zip(labels).for_each(|(value, label)| all.entry(*label).or_default().push(*value));
+    values
+        .iter()
+        .zip(labels)
+        .for_each(|(value, label)| all.entry(*label).or_default().push(*value));
     all.into_iter().map(|(label, values)| (label, mean(&values))).collect()
 }
 
@@ -205,7 +209,8 @@ mod tests {
     /// Four queries of classes 0, 1, 0, 2 and eight items of classes 0 0 1 1 1 0 3 0.
     const SCORES: [f32; 32] = [
         0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, // 0 0 1 1 1 0 3 0
-        0.9, 0.1, 0.8, 0.1, 0.7, 0.1, 0.1, 0.1, // ties go to the lower place: 0 1 1 then 0 1 0 3 0
+        0.9, 0.1, 0.8, 0.1, 0.7, 0.1, 0.1,
+        0.1, // ties go to the lower place: 0 1 1 then 0 1 0 3 0
         0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, // backwards
         0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, // a class that the gallery lacks
     ];
@@ -256,7 +261,11 @@ mod tests {
         assert_eq!(ndcg(&[3.0, 2.0, 0.0], 3), 1.0);
         assert_eq!(ndcg(&[0.0, 0.0], 2), 0.0);
         // sklearn.metrics.ndcg_score([[7, 1, 0]], [[.1, .9, .5]]): gains 2^3-1, 2^1-1, 0 ranked as 1, 0, 7.
-        assert!((ndcg(&[1.0, 0.0, 3.0], 3) - 0.589_705_3).abs() < 1e-6, "{}", ndcg(&[1.0, 0.0, 3.0], 3));
+        assert!(
+            (ndcg(&[1.0, 0.0, 3.0], 3) - 0.589_705_3).abs() < 1e-6,
+            "{}",
+            ndcg(&[1.0, 0.0, 3.0], 3)
+        );
         assert_eq!((harmonic(1.0, 0.5), harmonic(0.0, 0.7)), (2.0 / 3.0, 0.0));
     }
 }

@@ -109,9 +109,10 @@ impl BitCodes {
         let (code, vector) = query;
         assert_eq!(vectors.len(), self.len() * vector.len(), "a vector for each code");
         let dim = vector.len();
-        let scored = self.nearest(code, candidates).into_iter().map(|row| {
-            (row, exact::score(vector, &vectors[row as usize * dim..][..dim]))
-        });
+        let scored = self
+            .nearest(code, candidates)
+            .into_iter()
+            .map(|row| (row, exact::score(vector, &vectors[row as usize * dim..][..dim])));
         let mut best = TopK::new(k);
         scored.for_each(|(row, score)| best.push(Hit { id: u64::from(row), score }));
         best.into_sorted().into_iter().map(|hit| (hit.id as u32, hit.score)).collect()
@@ -148,7 +149,8 @@ mod tests {
             assert_eq!((codes.len(), codes.bits()), (40, bits));
             let found = codes.distances(BitCodes::of_signs(query, bits).row(0));
             for (row, found) in rows.chunks(bits).zip(found) {
-                let slow = row.iter().zip(query).filter(|(a, b)| (**a > 0.0) != (**b > 0.0)).count();
+                let slow =
+                    row.iter().zip(query).filter(|(a, b)| (**a > 0.0) != (**b > 0.0)).count();
                 assert_eq!(usize::from(found), slow, "{bits} bits");
             }
         }
@@ -172,8 +174,9 @@ mod tests {
         let (rows, dim) = (values(300, 20), 20);
         let codes = BitCodes::of_signs(&rows, dim);
         let query = &rows[7 * dim..8 * dim];
-        let mut slow: Vec<(u32, f32)> =
-            (0..300).map(|row| (row, exact::score(query, &rows[row as usize * dim..][..dim]))).collect();
+        let mut slow: Vec<(u32, f32)> = (0..300)
+            .map(|row| (row, exact::score(query, &rows[row as usize * dim..][..dim])))
+            .collect();
         slow.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         assert_eq!(codes.search((codes.row(7), query), &rows, 300, 10), slow[..10]);
         assert_eq!(codes.search((codes.row(7), query), &rows, 1, 10).len(), 1);

@@ -6,8 +6,8 @@ use crate::{SVG_MARK, escape};
 
 /// As many as a person tells apart (Tableau's ten).
 const COLOURS: [&str; 10] = [
-    "#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22",
-    "#17becf",
+    "#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f",
+    "#bcbd22", "#17becf",
 ];
 /// Sides of a panel in pixels, and what stands around its points.
 const SIDE: f64 = 260.0;
@@ -72,7 +72,8 @@ pub fn scatters(panels: &[Scatter], groups: &[String], note: &[&str]) -> String 
     }
     for (number, text) in note.iter().enumerate() {
         let y = line(groups.len() + 1 + number);
-        let _ = write!(out, "<text x=\"{left:.0}\" y=\"{y:.0}\" fill=\"#555\">{}</text>", escape(text));
+        let _ =
+            write!(out, "<text x=\"{left:.0}\" y=\"{y:.0}\" fill=\"#555\">{}</text>", escape(text));
     }
     out.push_str("</svg>\n");
     out
@@ -114,11 +115,18 @@ mod tests {
     #[test]
     fn points_lie_where_they_belong_and_one_point_alone_is_no_division_by_zero() {
         let dot = |x: f64, y: f64, ring| Dot { at: (x, y), group: 1, ring };
-        let two = Scatter { title: "<a>".into(), dots: vec![dot(-1.0, 0.0, false), dot(1.0, 5.0, true)] };
+        let two =
+            Scatter { title: "<a>".into(), dots: vec![dot(-1.0, 0.0, false), dot(1.0, 5.0, true)] };
         let svg = scatters(&[two], &["x".into(), "y&z".into()], &[]);
         assert!(svg.contains("&lt;a&gt;") && svg.contains("y&amp;z"));
-        assert!(svg.contains("cx=\"20.0\" cy=\"280.0\"") && svg.contains("cx=\"260.0\" cy=\"40.0\""), "{svg}");
-        let one = Scatter { title: String::new(), dots: vec![dot(3.0, 3.0, false), dot(f64::NAN, 0.0, false)] };
+        assert!(
+            svg.contains("cx=\"20.0\" cy=\"280.0\"") && svg.contains("cx=\"260.0\" cy=\"40.0\""),
+            "{svg}"
+        );
+        let one = Scatter {
+            title: String::new(),
+            dots: vec![dot(3.0, 3.0, false), dot(f64::NAN, 0.0, false)],
+        };
         assert!(!scatters(&[one], &[], &[]).contains("NaN"));
     }
 }

@@ -107,8 +107,12 @@ impl Contender<'_> {
         let images = unit(&space.image, &given.train.images);
         let texts = unit(&space.text, &given.train.texts);
         let made = wanted.how.learn(&images, &texts, wanted.bits, given.seed)?;
-        let signs = |chain: Chain, bits: Chain| chain.then([Step::Unit]).then(bits.0).then([Step::Sign]);
-        Ok((Space { image: signs(space.image, made.image), text: signs(space.text, made.text) }, curve))
+        let signs =
+            |chain: Chain, bits: Chain| chain.then([Step::Unit]).then(bits.0).then([Step::Sign]);
+        Ok((
+            Space { image: signs(space.image, made.image), text: signs(space.text, made.text) },
+            curve,
+        ))
     }
 }
 
@@ -200,7 +204,11 @@ fn scores(
         let (g, gl) = pick(1 - from, gallery);
         let of = |f: &Features| f.values.clone();
         let (q, g) = (of(&q), of(&g));
-        rankings(Labelled { values: &q, labels: &ql }, Labelled { values: &g, labels: &gl }, distances)
+        rankings(
+            Labelled { values: &q, labels: &ql },
+            Labelled { values: &g, labels: &gl },
+            distances,
+        )
     };
     let mut found: BTreeMap<Convention, Both> = BTreeMap::new();
     for distances in [false, true] {
@@ -306,7 +314,8 @@ fn one(
         On::Test => None,
         On::Valid => Some(set.train.parted(0.2, 0)),
     };
-    let (all, test) = held_out.as_ref().map_or((&set.train, &set.test), |(rest, part)| (rest, part));
+    let (all, test) =
+        held_out.as_ref().map_or((&set.train, &set.test), |(rest, part)| (rest, part));
     let seen = job.splits.then(|| seen_classes(set.classes.len(), protocol.seen, job.seed));
     let learned_from = seen.as_ref().map_or_else(|| all.clone(), |seen| all.of_classes(seen));
     let (train, valid) = match method.chooses() {
@@ -314,7 +323,8 @@ fn one(
         false => (learned_from.clone(), learned_from.pick(&[])),
     };
     let began = Instant::now();
-    let given = Given { train: &train, valid: &valid, classes: &contender.meanings, seed: job.seed, stop };
+    let given =
+        Given { train: &train, valid: &valid, classes: &contender.meanings, seed: job.seed, stop };
     let (space, curve) = contender.fit(given).map_err(named)?;
     let seconds = began.elapsed().as_secs_f64();
     let codes = codes(method, &space, test, job.seed);
@@ -347,7 +357,9 @@ fn measured(
     };
     let (known, new): (Vec<usize>, Vec<usize>) =
         all.iter().partition(|&&at| seen.contains(&labels[at]));
-    let of = |queries: &[usize], gallery: &[usize]| scores(codes, labels, [queries, gallery], conventions);
+    let of = |queries: &[usize], gallery: &[usize]| {
+        scores(codes, labels, [queries, gallery], conventions)
+    };
     let (mut both, of_new) = (of(&known, &all), of(&new, &all));
     for (convention, found) in &mut both {
         let other = of_new[convention];
@@ -367,7 +379,9 @@ mod tests {
 
     #[test]
     fn splits_have_two_classes_on_either_side_and_follow_the_seed() {
-        for (classes, share, wanted) in [(10, 0.5, 5), (10, 0.99, 8), (10, 0.0, 2), (4, 0.5, 2), (3, 0.5, 1)] {
+        for (classes, share, wanted) in
+            [(10, 0.5, 5), (10, 0.99, 8), (10, 0.0, 2), (4, 0.5, 2), (3, 0.5, 1)]
+        {
             let seen = seen_classes(classes, share, 7);
             assert_eq!(seen.len(), wanted, "{classes} {share}");
             assert_eq!(seen, seen_classes(classes, share, 7));

@@ -138,7 +138,8 @@ fn linear(features: &Features, weight: &[f32], bias: &[f32]) -> Features {
     let (rows, wide, out) = (features.rows(), features.width, bias.len());
     assert_eq!(weight.len(), wide * out, "features of the width that was learned from");
     let mut values = vec![0.0; rows * out];
-    let (left, right) = (Mat::new(&features.values, rows, wide, wide), Mat::new(weight, out, wide, wide));
+    let (left, right) =
+        (Mat::new(&features.values, rows, wide, wide), Mat::new(weight, out, wide, wide));
     gemm(&mut values, out, left, right.t(), false);
     tuwen_nn::math::add_bias(&mut values, bias);
     Features { values, width: out }
@@ -166,12 +167,14 @@ mod tests {
         assert_eq!(step(Step::Sign), [1.0, -1.0, -1.0, -1.0]);
         assert_eq!(step(Step::Rectify), [4.0, 0.0, 0.0, 0.0]);
         assert_eq!(step(Step::standard(&features)), [1.0, -1.0, -1.0, 1.0]);
-        let linear = Step::Linear { weight: vec![1.0, 1.0, 0.5, 0.0, 0.0, 2.0], bias: vec![1.0, 0.0, 0.0] };
+        let linear =
+            Step::Linear { weight: vec![1.0, 1.0, 0.5, 0.0, 0.0, 2.0], bias: vec![1.0, 0.0, 0.0] };
         assert_eq!(step(linear.clone()), [-4.0, 2.0, -18.0, 1.0, 0.0, 0.0]);
         assert_eq!(step(Step::Softmax)[2..], [0.5, 0.5]);
         let unit = step(Step::Unit);
         assert!((unit[0] - 4.0 / 97f32.sqrt()).abs() < 1e-6 && unit[2..] == [0.0, 0.0]);
-        let both = Step::Beside(vec![(2.0, Chain::default()), (-1.0, Chain(vec![linear, Step::Rectify]))]);
+        let both =
+            Step::Beside(vec![(2.0, Chain::default()), (-1.0, Chain(vec![linear, Step::Rectify]))]);
         assert_eq!(step(both), [8.0, -18.0, -0.0, -2.0, -0.0, 0.0, 0.0, -1.0, -0.0, -0.0]);
     }
 

@@ -190,7 +190,8 @@ impl Config {
         let wrong = |what: String| Error::File(FileError::data_set(path, what));
         let mut table: toml::Table = toml::from_str(&text).map_err(|e| wrong(e.to_string()))?;
         resolve(&mut table).map_err(wrong)?;
-        let mut config: Self = table.try_into().map_err(|e: toml::de::Error| wrong(e.to_string()))?;
+        let mut config: Self =
+            table.try_into().map_err(|e: toml::de::Error| wrong(e.to_string()))?;
         config.look().map_err(|e| wrong(e.to_string()))?;
         let folder = path.parent().unwrap_or(Path::new(""));
         config.sources().into_iter().for_each(|file| *file = folder.join(&*file));
@@ -216,7 +217,9 @@ impl Config {
         let protocol = &self.protocol;
         for (name, share) in [("valid", protocol.valid), ("seen", protocol.seen)] {
             if !(0.0..1.0).contains(&share) {
-                return input(format!("protocol.{name} is {share}; a share from 0 to below 1 is wanted"));
+                return input(format!(
+                    "protocol.{name} is {share}; a share from 0 to below 1 is wanted"
+                ));
             }
         }
         if protocol.map.is_empty() {
@@ -258,7 +261,9 @@ impl Config {
     pub fn method(&self, name: &str) -> Result<&MethodConfig> {
         let names = || self.methods.iter().map(|m| m.name.as_str()).collect::<Vec<_>>().join(", ");
         let found = self.methods.iter().find(|method| method.name == name);
-        found.ok_or_else(|| Error::Input(format!("there is no method {name}; there are {}", names())))
+        found.ok_or_else(|| {
+            Error::Input(format!("there is no method {name}; there are {}", names()))
+        })
     }
 }
 
@@ -283,7 +288,9 @@ impl Meanings {
         };
         match found.rows() == count {
             true => Ok(found),
-            false => input(format!("classes.meanings has {} rows for {count} classes", found.rows())),
+            false => {
+                input(format!("classes.meanings has {} rows for {count} classes", found.rows()))
+            }
         }
     }
 }
@@ -298,8 +305,10 @@ fn resolve(table: &mut toml::Table) -> std::result::Result<(), String> {
         let name = like.as_str().ok_or("`like` is the name of a method")?;
         let is_it = |other: &&toml::Value| other.get("name").and_then(|n| n.as_str()) == Some(name);
         let other = before.iter().find(is_it);
-        let other = other.ok_or_else(|| format!("like = \"{name}\": there is no such method before"))?;
-        let mut learn = other.get("learn").cloned().ok_or_else(|| format!("{name} learns nothing"))?;
+        let other =
+            other.ok_or_else(|| format!("like = \"{name}\": there is no such method before"))?;
+        let mut learn =
+            other.get("learn").cloned().ok_or_else(|| format!("{name} learns nothing"))?;
         if let Some(with) = method.remove("with") {
             let with = with.as_table().ok_or("`with` is a table of settings")?.clone();
             let inner = learn.as_table_mut().and_then(|t| t.iter_mut().next());
@@ -382,10 +391,20 @@ mod tests {
     #[test]
     fn meanings_have_a_row_for_each_class() {
         let names = ["cat".to_owned(), "dog".to_owned()];
-        let tower = |names: &[String]| Ok(Features { values: vec![0.5; names.len() * 3], width: 3 });
+        let tower =
+            |names: &[String]| Ok(Features { values: vec![0.5; names.len() * 3], width: 3 });
         assert_eq!(Meanings::Tower.rows(&names, tower).expect("rows").width, 3);
-        assert_eq!(Meanings::OneHot.rows(&names, tower).expect("rows").values, [1.0, 0.0, 0.0, 1.0]);
+        assert_eq!(
+            Meanings::OneHot.rows(&names, tower).expect("rows").values,
+            [1.0, 0.0, 0.0, 1.0]
+        );
         let short = |_: &[String]| Ok(Features { values: vec![0.5; 3], width: 3 });
-        assert!(Meanings::Tower.rows(&names, short).expect_err("one").to_string().contains("1 rows for 2"));
+        assert!(
+            Meanings::Tower
+                .rows(&names, short)
+                .expect_err("one")
+                .to_string()
+                .contains("1 rows for 2")
+        );
     }
 }

@@ -39,13 +39,24 @@ impl Hash {
     ///
     /// # Errors
     /// Widths differ, or there are more bits than values (fewer for `raw`, which has one for each).
-    pub fn learn(self, images: &Features, texts: &Features, bits: usize, seed: u64) -> Result<Space> {
+    pub fn learn(
+        self,
+        images: &Features,
+        texts: &Features,
+        bits: usize,
+        seed: u64,
+    ) -> Result<Space> {
         let dim = images.width;
         if texts.width != dim {
-            return input(format!("images have {dim} values and texts {}: bits are of one space", texts.width));
+            return input(format!(
+                "images have {dim} values and texts {}: bits are of one space",
+                texts.width
+            ));
         }
         if bits == 0 || bits > dim || (self == Self::Raw && bits != dim) {
-            return input(format!("{bits} bits of {dim} values: from 1 to {dim}, and {dim} for `raw`"));
+            return input(format!(
+                "{bits} bits of {dim} values: from 1 to {dim}, and {dim} for `raw`"
+            ));
         }
         let means = [images, texts].map(|side| Matrix::of(&side.values, dim).means());
         let directions = match self {
@@ -126,7 +137,8 @@ fn turn(sides: &[Vec<f32>; 2], bits: usize, seed: u64) -> Vec<f32> {
 /// The orthogonal matrix nearest to one: Newton's and Schulz's iteration, 1.5 X - 0.5 X X^T X, which is products alone
 /// (Higham 1986, <https://doi.org/10.1137/0907079>).
 fn nearest_rotation(matrix: &[f32], size: usize) -> Vec<f32> {
-    let length = matrix.iter().map(|v| f64::from(*v) * f64::from(*v)).sum::<f64>().sqrt().max(1e-30);
+    let length =
+        matrix.iter().map(|v| f64::from(*v) * f64::from(*v)).sum::<f64>().sqrt().max(1e-30);
     // Below 1 by its Frobenius norm; times a factor, for small singular values grow by half each round.
     let mut x: Vec<f32> = matrix.iter().map(|v| (f64::from(*v) / length) as f32).collect();
     let (mut square, mut cube) = (vec![0.0; size * size], vec![0.0; size * size]);
@@ -157,8 +169,18 @@ mod tests {
         let (mut a, mut b) = (Vec::new(), Vec::new());
         for _ in 0..400 {
             let shared: Vec<f32> = (0..16).map(|k| rng.normal() / (1.0 + k as f32)).collect();
-            a.extend(shared.iter().enumerate().map(|(k, s)| s + 0.1 * rng.normal() + if k == 3 { 2.0 } else { 0.0 }));
-            b.extend(shared.iter().enumerate().map(|(k, s)| s + 0.1 * rng.normal() - if k == 5 { 2.0 } else { 0.0 }));
+            a.extend(
+                shared
+                    .iter()
+                    .enumerate()
+                    .map(|(k, s)| s + 0.1 * rng.normal() + if k == 3 { 2.0 } else { 0.0 }),
+            );
+            b.extend(
+                shared
+                    .iter()
+                    .enumerate()
+                    .map(|(k, s)| s + 0.1 * rng.normal() - if k == 5 { 2.0 } else { 0.0 }),
+            );
         }
         [Features { values: a, width: 16 }, Features { values: b, width: 16 }]
     }
@@ -179,14 +201,21 @@ mod tests {
             let square = |f: &Features| f.row(at).iter().map(|v| v * v).sum::<f32>();
             assert!((square(&pca) - square(&itq)).abs() < 1e-3 * square(&pca).max(1.0), "row {at}");
         }
-        assert!(lost(&itq.values) < lost(&pca.values) - 0.1, "{} {}", lost(&itq.values), lost(&pca.values));
+        assert!(
+            lost(&itq.values) < lost(&pca.values) - 0.1,
+            "{} {}",
+            lost(&itq.values),
+            lost(&pca.values)
+        );
     }
 
     #[test]
     fn every_bit_of_either_modality_is_open_once_its_own_mean_is_gone() {
         let [images, texts] = sides();
         let share = |codes: Features| -> Vec<f64> {
-            let on = |at: usize| codes.values.iter().skip(at).step_by(codes.width).filter(|v| **v > 0.0).count();
+            let on = |at: usize| {
+                codes.values.iter().skip(at).step_by(codes.width).filter(|v| **v > 0.0).count()
+            };
             (0..codes.width).map(|at| on(at) as f64 / codes.rows() as f64).collect()
         };
         let raw = Hash::Raw.learn(&images, &texts, 16, 1).expect("bits");
@@ -194,7 +223,10 @@ mod tests {
         for hash in [Hash::Random, Hash::Pca, Hash::Itq] {
             let space = hash.learn(&images, &texts, 16, 1).expect("bits");
             for shares in [share(space.image.apply(&images)), share(space.text.apply(&texts))] {
-                assert!(shares.iter().all(|share| (0.3..0.7).contains(share)), "{hash:?}: {shares:?}");
+                assert!(
+                    shares.iter().all(|share| (0.3..0.7).contains(share)),
+                    "{hash:?}: {shares:?}"
+                );
             }
         }
     }
@@ -205,7 +237,13 @@ mod tests {
         let other = Features { values: vec![0.0; 30], width: 3 };
         assert!(Hash::Itq.learn(&images, &images, 17, 1).is_err());
         assert!(Hash::Raw.learn(&images, &images, 8, 1).is_err());
-        assert!(Hash::Itq.learn(&images, &other, 3, 1).expect_err("two").to_string().contains("16 values and texts 3"));
+        assert!(
+            Hash::Itq
+                .learn(&images, &other, 3, 1)
+                .expect_err("two")
+                .to_string()
+                .contains("16 values and texts 3")
+        );
     }
 
     #[test]
@@ -215,7 +253,11 @@ mod tests {
         (0..12).for_each(|k| stretch.values[k * 13] = 0.05 + k as f64);
         // A positive stretch on the right is taken away by the polar factor.
         let found = nearest_rotation(&turned.times(&stretch).to_floats(), 12);
-        let worst = found.iter().zip(&turned.values).map(|(a, b)| (f64::from(*a) - b).abs()).fold(0.0, f64::max);
+        let worst = found
+            .iter()
+            .zip(&turned.values)
+            .map(|(a, b)| (f64::from(*a) - b).abs())
+            .fold(0.0, f64::max);
         assert!(worst < 1e-3, "{worst}");
     }
 }

@@ -8,8 +8,8 @@
 pub mod bench;
 mod chain;
 pub mod closed;
-pub mod deep;
 pub mod config;
+pub mod deep;
 mod error;
 pub mod hash;
 pub mod linalg;
@@ -22,5 +22,5 @@ pub mod table;
 
 pub use chain::{Chain, Space, Step};
 pub use error::{Error, Result};
-pub use store::Stored;
 pub use set::{Features, Pairs, Part, Set};
+pub use store::Stored;

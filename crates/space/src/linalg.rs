@@ -122,8 +122,9 @@ pub fn cholesky(matrix: &Matrix) -> Option<Matrix> {
     let mut lower = Matrix::zeros(size, size);
     for row in 0..size {
         for column in 0..=row {
-            let dot: f64 =
-                (0..column).map(|k| lower.values[row * size + k] * lower.values[column * size + k]).sum();
+            let dot: f64 = (0..column)
+                .map(|k| lower.values[row * size + k] * lower.values[column * size + k])
+                .sum();
             let rest = matrix.values[row * size + column] - dot;
             lower.values[row * size + column] = match row == column {
                 true if rest > 0.0 => rest.sqrt(),
@@ -168,7 +169,8 @@ pub fn solve_upper(lower: &Matrix, right: &Matrix) -> Matrix {
 /// largest value is positive, so that what is computed from them does not depend on chance.
 pub fn eigen(matrix: &Matrix) -> (Vec<f64>, Matrix) {
     let size = matrix.rows;
-    let (mut vectors, mut diagonal, mut beside) = (matrix.values.clone(), vec![0.0; size], vec![0.0; size]);
+    let (mut vectors, mut diagonal, mut beside) =
+        (matrix.values.clone(), vec![0.0; size], vec![0.0; size]);
     tridiagonal(&mut vectors, &mut diagonal, &mut beside);
     implicit_ql(&mut vectors, &mut diagonal, &mut beside);
     let mut order: Vec<usize> = (0..size).collect();
@@ -177,9 +179,8 @@ pub fn eigen(matrix: &Matrix) -> (Vec<f64>, Matrix) {
     let mut sorted = all.columns_at(&order);
     for column in 0..size {
         let at = |row: usize| row * size + column;
-        let largest = (0..size).max_by(|&a, &b| {
-            sorted.values[at(a)].abs().total_cmp(&sorted.values[at(b)].abs())
-        });
+        let largest = (0..size)
+            .max_by(|&a, &b| sorted.values[at(a)].abs().total_cmp(&sorted.values[at(b)].abs()));
         if largest.is_some_and(|row| sorted.values[at(row)] < 0.0) {
             (0..size).for_each(|row| sorted.values[at(row)] *= -1.0);
         }
@@ -193,7 +194,8 @@ fn tridiagonal(a: &mut [f64], d: &mut [f64], e: &mut [f64]) {
     let n = d.len();
     for i in (1..n).rev() {
         let mut h = 0.0;
-        let scale: f64 = if i > 1 { a[i * n..i * n + i].iter().map(|v| v.abs()).sum() } else { 0.0 };
+        let scale: f64 =
+            if i > 1 { a[i * n..i * n + i].iter().map(|v| v.abs()).sum() } else { 0.0 };
         if scale == 0.0 {
             e[i] = a[i * n + i - 1];
             d[i] = 0.0;

@@ -76,7 +76,12 @@ fn scores(runs: &[Run], method: &str, measure: Measure, convention: Convention) 
 
 impl Report {
     /// Of runs that `bench` gave.
-    pub fn new(set: &str, runs: &[Run], conventions: &[Convention], compare: &[[String; 2]]) -> Self {
+    pub fn new(
+        set: &str,
+        runs: &[Run],
+        conventions: &[Convention],
+        compare: &[[String; 2]],
+    ) -> Self {
         let mut methods: Vec<&str> = Vec::new();
         for run in runs {
             if !methods.contains(&run.method.as_str()) {
@@ -91,9 +96,14 @@ impl Report {
                     if found.is_empty() {
                         continue;
                     }
-                    let at = |at: usize| Spread::of(&found.iter().map(|one| one[at]).collect::<Vec<_>>());
-                    let own: Vec<f64> =
-                        runs.iter().filter(|run| run.method == *method).map(|run| run.seconds).collect();
+                    let at = |at: usize| {
+                        Spread::of(&found.iter().map(|one| one[at]).collect::<Vec<_>>())
+                    };
+                    let own: Vec<f64> = runs
+                        .iter()
+                        .filter(|run| run.method == *method)
+                        .map(|run| run.seconds)
+                        .collect();
                     rows.push(Row {
                         method: (*method).to_owned(),
                         measure,
@@ -115,7 +125,11 @@ impl Report {
                 if first.is_empty() || first.len() != second.len() {
                     continue;
                 }
-                better.push(Better { methods: pair.clone(), measure, paired: paired(&first, &second) });
+                better.push(Better {
+                    methods: pair.clone(),
+                    measure,
+                    paired: paired(&first, &second),
+                });
             }
         }
         Self { set: set.to_owned(), rows, better }
@@ -191,7 +205,10 @@ mod tests {
         ];
         let report = Report::new("tiny", &runs, &[Convention::All], &[["a".into(), "b".into()]]);
         let first = &report.rows[0];
-        assert!((first.map[0].mean - 0.3).abs() < 1e-12 && (first.map[0].deviation - 0.02f64.sqrt()).abs() < 1e-12);
+        assert!(
+            (first.map[0].mean - 0.3).abs() < 1e-12
+                && (first.map[0].deviation - 0.02f64.sqrt()).abs() < 1e-12
+        );
         assert!((report.better[0].paired.difference - 0.1).abs() < 1e-12);
         assert_eq!(report.better[0].paired.better, 2);
         let text = report.to_markdown();

@@ -54,7 +54,8 @@ impl Features {
     /// Columns that say nothing, counted from 1.
     fn constant_columns(&self) -> Vec<usize> {
         let first = self.row(0);
-        let same = |at: &usize| self.values.iter().skip(*at).step_by(self.width).all(|v| *v == first[*at]);
+        let same =
+            |at: &usize| self.values.iter().skip(*at).step_by(self.width).all(|v| *v == first[*at]);
         (0..self.width).filter(same).map(|at| at + 1).collect()
     }
 }
@@ -91,6 +92,20 @@ impl Pairs {
         }
     }
 
+    /// These and others behind them.
+    #[must_use]
+    pub fn and(&self, others: &Self) -> Self {
+        let both = |a: &Features, b: &Features| Features {
+            values: [a.values.as_slice(), &b.values].concat(),
+            width: a.width,
+        };
+        Self {
+            images: both(&self.images, &others.images),
+            texts: both(&self.texts, &others.texts),
+            labels: [self.labels.as_slice(), &others.labels].concat(),
+        }
+    }
+
     /// Those whose class is one of these.
     #[must_use]
     pub fn of_classes(&self, classes: &[usize]) -> Self {
@@ -115,7 +130,6 @@ impl Pairs {
         part.sort_unstable();
         (self.pick(&rest), self.pick(&part))
     }
-
 }
 
 /// A set as it is split by those who made it.
@@ -154,7 +168,11 @@ impl Set {
             given => given.to_vec(),
         };
         if classes.len() < 2 {
-            return input(format!("{} class ({}): two are needed at least", classes.len(), classes.join(", ")));
+            return input(format!(
+                "{} class ({}): two are needed at least",
+                classes.len(),
+                classes.join(", ")
+            ));
         }
         for (at, name) in classes.iter().enumerate() {
             if classes[..at].contains(name) {
@@ -180,7 +198,10 @@ impl Set {
         for (at, what) in ["images", "texts"].iter().enumerate() {
             if a[at] != b[at] {
                 let (a, b) = (a[at], b[at]);
-                return input(format!("{what} have {a} values in {} and {b} in {}", train.name, test.name));
+                return input(format!(
+                    "{what} have {a} values in {} and {b} in {}",
+                    train.name, test.name
+                ));
             }
         }
         for (features, what) in [(&self.train.images, "images"), (&self.train.texts, "texts")] {
@@ -200,7 +221,10 @@ impl Set {
         }
         for (class, name) in self.classes.iter().enumerate() {
             if !self.train.labels.contains(&class) {
-                return input(format!("class {name} has no member in {}: leave it out", train.name));
+                return input(format!(
+                    "class {name} has no member in {}: leave it out",
+                    train.name
+                ));
             }
         }
         Ok(())
@@ -267,7 +291,8 @@ mod tests {
         let (own, test_labels) = (labels(own), labels(&["1", "2"]));
         let (test_images, test_texts) = (table(2, images.columns), table(2, texts.columns));
         let train = Part { name: "train", images, texts, labels: &own };
-        let test = Part { name: "test", images: &test_images, texts: &test_texts, labels: &test_labels };
+        let test =
+            Part { name: "test", images: &test_images, texts: &test_texts, labels: &test_labels };
         Set::new(&train, &test, &labels(classes))
     }
 
@@ -281,23 +306,31 @@ mod tests {
         assert!(counts.contains("4 rows of images, 3 of texts and 4 labels"), "{counts}");
         let mut nan = table(4, 3);
         nan.values[7] = f64::NAN;
-        assert!(wrong(made(&nan, &table(4, 2), &four, &[])).contains("images, row 3, column 2: NaN"));
+        assert!(
+            wrong(made(&nan, &table(4, 2), &four, &[])).contains("images, row 3, column 2: NaN")
+        );
         nan.values[7] = 1e300;
         assert!(wrong(made(&nan, &table(4, 2), &four, &[])).contains("row 3, column 2"));
         let mut constant = table(4, 3);
         (0..4).for_each(|row| constant.values[row * 3 + 1] = 7.0);
-        assert!(wrong(made(&constant, &table(4, 2), &four, &[])).contains("column 2 is constant (7)"));
+        assert!(
+            wrong(made(&constant, &table(4, 2), &four, &[])).contains("column 2 is constant (7)")
+        );
         assert!(wrong(made(&table(2, 3), &table(2, 2), &["1", "1"], &[])).contains("1 class (1)"));
         let missing = wrong(made(&table(4, 3), &table(4, 2), &four, &["a", "b", "c"]));
         assert!(missing.contains("class c has no member in train"), "{missing}");
         let outside = wrong(made(&table(4, 3), &table(4, 2), &["1", "2", "3", "1"], &["a", "b"]));
         assert!(outside.contains("train, row 3: label 3 is none of the 2 classes"), "{outside}");
-        assert!(wrong(made(&table(4, 3), &table(4, 2), &["1", "2", "bird", "1"], &["a", "b"])).contains("bird"));
+        assert!(
+            wrong(made(&table(4, 3), &table(4, 2), &["1", "2", "bird", "1"], &["a", "b"]))
+                .contains("bird")
+        );
     }
 
     #[test]
     fn labels_count_from_one_or_from_zero_and_a_part_holds_every_class() {
-        let set = made(&table(4, 3), &table(4, 2), &["2", "1", "a", "2"], &["a", "b"]).expect("a set");
+        let set =
+            made(&table(4, 3), &table(4, 2), &["2", "1", "a", "2"], &["a", "b"]).expect("a set");
         assert_eq!(set.train.labels, [1, 0, 0, 1]);
         let many = Pairs {
             images: Features { values: (0..60).map(|i| i as f32).collect(), width: 2 },

@@ -35,13 +35,12 @@ impl Step {
         match self {
             Self::Standard { shift, scale } => vec![shift, scale],
             Self::Linear { weight, bias } => vec![weight, bias],
-            Self::Beside(chains) => chains.iter_mut().flat_map(|(_, chain)| chain.arrays()).collect(),
-            Self::Root
-            | Self::Tanh
-            | Self::Rectify
-            | Self::Softmax
-            | Self::Sign
-            | Self::Unit => Vec::new(),
+            Self::Beside(chains) => {
+                chains.iter_mut().flat_map(|(_, chain)| chain.arrays()).collect()
+            }
+            Self::Root | Self::Tanh | Self::Rectify | Self::Softmax | Self::Sign | Self::Unit => {
+                Vec::new()
+            }
         }
     }
 
@@ -51,7 +50,9 @@ impl Step {
             Self::Standard { shift, scale } if shift.len() != width || scale.len() != width => {
                 Err(format!("a step of {} values behind one of {width}", shift.len()))
             }
-            Self::Linear { weight, bias } if bias.is_empty() || weight.len() != width * bias.len() => {
+            Self::Linear { weight, bias }
+                if bias.is_empty() || weight.len() != width * bias.len() =>
+            {
                 Err(format!("a matrix of {} values for {width} x {}", weight.len(), bias.len()))
             }
             Self::Linear { bias, .. } => Ok(bias.len()),
@@ -84,12 +85,16 @@ impl Stored {
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let mut steps = self.clone();
         let values: Vec<Vec<f32>> = steps.arrays().into_iter().map(std::mem::take).collect();
-        let bytes: Vec<Vec<u8>> =
-            values.iter().map(|array| array.iter().flat_map(|v| v.to_le_bytes()).collect()).collect();
-        let wrong = |e: &dyn std::fmt::Display| Error::Input(format!("the space cannot be written: {e}"));
+        let bytes: Vec<Vec<u8>> = values
+            .iter()
+            .map(|array| array.iter().flat_map(|v| v.to_le_bytes()).collect())
+            .collect();
+        let wrong =
+            |e: &dyn std::fmt::Display| Error::Input(format!("the space cannot be written: {e}"));
         let mut views = Vec::new();
         for (at, (array, bytes)) in values.iter().zip(&bytes).enumerate() {
-            let view = TensorView::new(Dtype::F32, vec![array.len()], bytes).map_err(|e| wrong(&e))?;
+            let view =
+                TensorView::new(Dtype::F32, vec![array.len()], bytes).map_err(|e| wrong(&e))?;
             views.push((format!("{at:04}"), view));
         }
         let header = serde_json::to_string(&steps).map_err(|e| wrong(&e))?;
@@ -117,7 +122,8 @@ impl Stored {
             if view.dtype() != Dtype::F32 {
                 return Err(format!("tensor {at:04} is {:?}; F32 is wanted", view.dtype()));
             }
-            *array = view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+            *array =
+                view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
         }
         let [image, text] = stored.widths;
         let (a, b) = (stored.space.image.width(image)?, stored.space.text.width(text)?);
@@ -137,7 +143,10 @@ mod tests {
             weight: (0..out * wide).map(|i| i as f32 * 0.1 - 1.0).collect(),
             bias: vec![0.5; out],
         };
-        let both = Step::Beside(vec![(1.0, Chain(vec![linear(2, 3), Step::Unit])), (0.5, Chain::default())]);
+        let both = Step::Beside(vec![
+            (1.0, Chain(vec![linear(2, 3), Step::Unit])),
+            (0.5, Chain::default()),
+        ]);
         let image = Chain(vec![Step::Standard { shift: vec![1.0; 3], scale: vec![2.0; 3] }, both]);
         let text = Chain(vec![Step::Root, linear(5, 2), Step::Tanh]);
         let space = Space { image, text };

@@ -107,8 +107,9 @@ pub fn pairs(count: usize, seed: u64) -> [Features; 2] {
     let sine = (1.0 - MEANS_COSINE * MEANS_COSINE).sqrt();
     let image_mean: Vec<f32> = first.iter().map(|v| v * MEANS[0] as f32).collect();
     let turned = first.iter().zip(second);
-    let text_mean: Vec<f32> =
-        turned.map(|(a, b)| (MEANS[1] * (MEANS_COSINE * f64::from(*a) + sine * f64::from(*b))) as f32).collect();
+    let text_mean: Vec<f32> = turned
+        .map(|(a, b)| (MEANS[1] * (MEANS_COSINE * f64::from(*a) + sine * f64::from(*b))) as f32)
+        .collect();
     let middles: Vec<f32> = (0..CLUSTERS * DIM).map(|_| rng.normal()).collect();
     let block = |block: usize| -> [Vec<f32>; 2] {
         let mut rng = Rng::new(&[seed, 0x626c_6f63, block as u64]);
@@ -132,7 +133,8 @@ pub fn pairs(count: usize, seed: u64) -> [Features; 2] {
             rows
         })
     };
-    let blocks: Vec<[Vec<f32>; 2]> = (0..count.div_ceil(BLOCK)).into_par_iter().map(block).collect();
+    let blocks: Vec<[Vec<f32>; 2]> =
+        (0..count.div_ceil(BLOCK)).into_par_iter().map(block).collect();
     [0, 1].map(|side| {
         let mut values: Vec<f32> = Vec::with_capacity(count.next_multiple_of(BLOCK) * DIM);
         blocks.iter().for_each(|block| values.extend(&block[side]));
@@ -176,7 +178,9 @@ mod tests {
         for block in 0..3 {
             for own in block * 100..(block + 1) * 100 {
                 let score = |at: usize| tuwen_nn::math::dot(texts.row(own), images.row(at));
-                firsts += usize::from((block * 100..(block + 1) * 100).all(|at| at == own || score(at) < score(own)));
+                firsts += usize::from(
+                    (block * 100..(block + 1) * 100).all(|at| at == own || score(at) < score(own)),
+                );
             }
         }
         assert!((0.73..0.93).contains(&(firsts as f64 / 300.0)), "{firsts} of 300");

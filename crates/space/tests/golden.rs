@@ -23,7 +23,8 @@ fn close(what: &str, found: &[f32], wanted: &[f32], within: f32) {
 fn losses_and_slopes_are_pytorchs() {
     let golden = golden();
     let (a, b) = (floats(&golden["a"]), floats(&golden["b"]));
-    let numbers = |key: &str| -> Vec<usize> { serde_json::from_value(golden[key].clone()).expect("numbers") };
+    let numbers =
+        |key: &str| -> Vec<usize> { serde_json::from_value(golden[key].clone()).expect("numbers") };
     let (labels, negatives) = (numbers("labels"), numbers("negatives"));
     let triple = |alpha| triplets(&a, &b, 4, &negatives, [0.1, alpha]);
     let found: [(&str, Loss); 7] = [
@@ -47,7 +48,9 @@ fn losses_and_slopes_are_pytorchs() {
 /// Columns may differ in their sign.
 fn close_up_to_signs(what: &str, found: &Features, wanted: &[f32]) {
     for column in 0..found.width {
-        let of = |values: &[f32]| values.iter().skip(column).step_by(found.width).copied().collect::<Vec<_>>();
+        let of = |values: &[f32]| {
+            values.iter().skip(column).step_by(found.width).copied().collect::<Vec<_>>()
+        };
         let (mine, other) = (of(&found.values), of(wanted));
         let turned: Vec<f32> = mine.iter().map(|v| -v).collect();
         let dot: f32 = mine.iter().zip(&other).map(|(a, b)| a * b).sum();

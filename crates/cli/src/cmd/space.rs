@@ -73,12 +73,12 @@ impl Opened {
             names => names.iter().map(|name| self.config.method(name)).collect::<Result<_, _>>()?,
         };
         let usual = &self.config.classes.meanings;
-        let contender = |config| -> Result<_> {
-            let MethodConfig { meanings, .. } = config;
-            let meanings = meanings.as_ref().unwrap_or(usual);
-            Ok(Contender { config, meanings: meanings.rows(&self.set.classes, tower)? })
-        };
-        chosen.into_iter().map(contender).collect()
+        let mut found = Vec::new();
+        for config in chosen {
+            let meanings = config.meanings.as_ref().unwrap_or(usual);
+            found.push(Contender { config, meanings: meanings.rows(&self.set.classes, tower)? });
+        }
+        Ok(found)
     }
 }
 

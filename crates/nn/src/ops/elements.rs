@@ -116,7 +116,9 @@ impl<'w> Tape<'w> {
         self.record(y, 1, move |grad, back| {
             for (slot, slope) in &slopes {
                 let Some(into) = back.slot(*slot) else { continue };
-                into.iter_mut().zip(slope).for_each(|(into, slope)| *into += grad.values[0] * slope);
+                into.iter_mut()
+                    .zip(slope)
+                    .for_each(|(into, slope)| *into += grad.values[0] * slope);
             }
         })
     }

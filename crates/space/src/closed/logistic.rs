@@ -56,7 +56,9 @@ impl Problem<'_> {
             let most = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             let total: f64 = scores.iter().map(|score| (score - most).exp()).sum();
             sum += (total.ln() + most - scores[label]) * share;
-            for (class, (score, slopes)) in scores.iter().zip(slopes.chunks_exact_mut(wide)).enumerate() {
+            for (class, (score, slopes)) in
+                scores.iter().zip(slopes.chunks_exact_mut(wide)).enumerate()
+            {
                 let error = (score - most).exp() / total - if class == label { 1.0 } else { 0.0 };
                 let error = error * share;
                 slopes.iter_mut().zip(row).for_each(|(slope, v)| *slope += error * f64::from(*v));
@@ -151,7 +153,8 @@ mod tests {
         let labels: Vec<usize> = (0..300).map(|i| [0, 0, 1, 2, 2, 2][i % 6]).collect();
         let values = labels.iter().flat_map(|&l| [rng.normal() + l as f32, rng.normal()]).collect();
         let features = Features { values, width: 2 };
-        let Step::Linear { weight, bias } = logistic(&features, &labels, 3, 1e-2).expect("settles") else {
+        let Step::Linear { weight, bias } = logistic(&features, &labels, 3, 1e-2).expect("settles")
+        else {
             panic!("a layer")
         };
         let problem = Problem { features: &features, labels: &labels, classes: 3, decay: 1e-2 };

@@ -18,7 +18,13 @@ use crate::set::Features;
 ///
 /// # Errors
 /// A covariance is singular: the ridge is too small.
-pub fn cca(images: &Features, texts: &Features, count: usize, ridge: f64, weighted: bool) -> Result<Space> {
+pub fn cca(
+    images: &Features,
+    texts: &Features,
+    count: usize,
+    ridge: f64,
+    weighted: bool,
+) -> Result<Space> {
     let (x, y) = (Matrix::of(&images.values, images.width), Matrix::of(&texts.values, texts.width));
     let (values, a, b) = correlations(&x, &y, count, ridge)?;
     let by = |weights: Matrix| if weighted { columns_times(weights, &values) } else { weights };
@@ -121,7 +127,9 @@ mod tests {
     }
 
     fn correlation(a: &Features, b: &Features, at: usize) -> f64 {
-        let column = |f: &Features| f.values.iter().skip(at).step_by(f.width).map(|&v| f64::from(v)).collect::<Vec<_>>();
+        let column = |f: &Features| {
+            f.values.iter().skip(at).step_by(f.width).map(|&v| f64::from(v)).collect::<Vec<_>>()
+        };
         let (a, b) = (column(a), column(b));
         let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
         dot(&a, &b) / (dot(&a, &a) * dot(&b, &b)).sqrt()
@@ -163,7 +171,12 @@ mod tests {
         let (a, b) = views();
         let space = pls(&a, &b, 2);
         let Step::Linear { weight, .. } = &space.image.0[0] else { panic!("one projection") };
-        let dot = |i: usize, j: usize| (0..3).map(|k| weight[i * 3 + k] * weight[j * 3 + k]).sum::<f32>();
-        assert!((dot(0, 0) - 1.0).abs() < 1e-5 && dot(0, 1).abs() < 1e-5 && (dot(1, 1) - 1.0).abs() < 1e-5);
+        let dot =
+            |i: usize, j: usize| (0..3).map(|k| weight[i * 3 + k] * weight[j * 3 + k]).sum::<f32>();
+        assert!(
+            (dot(0, 0) - 1.0).abs() < 1e-5
+                && dot(0, 1).abs() < 1e-5
+                && (dot(1, 1) - 1.0).abs() < 1e-5
+        );
     }
 }

@@ -13,10 +13,10 @@ use tuwen_nn::{Arrays, Tape, Value};
 use super::losses::triplets;
 use super::masln::{adversary, between, classes};
 use super::net::{Bend, Layers, Shape};
-use super::{Batch, Objective, Schedule, Sizes, ramp};
+use super::{Batch, From, Objective, Schedule, Sizes, ramp};
 use crate::chain::{Chain, Space};
 use crate::error::Result;
-use crate::set::{Features, Pairs};
+use crate::set::Features;
 
 /// Settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -68,7 +68,8 @@ fn hardest(features: &Features, labels: &[usize]) -> Vec<usize> {
     let lengths: Vec<f32> = (0..labels.len()).map(length).collect();
     let of = |own: usize| {
         let cosine = |other: usize| {
-            let dot: f32 = features.row(own).iter().zip(features.row(other)).map(|(a, b)| a * b).sum();
+            let dot: f32 =
+                features.row(own).iter().zip(features.row(other)).map(|(a, b)| a * b).sum();
             dot / lengths[other]
         };
         let others = (0..labels.len()).filter(|&other| labels[other] != labels[own]);
@@ -120,8 +121,8 @@ impl Objective for Acmr {
         Ok(tape.total(&[(one, triplet), (two, triplet), (label, self.label), (adv, self.adv)]))
     }
 
-    fn space(&self, weights: &Arrays, train: &Pairs, _classes: &Features) -> Result<Space> {
-        let [image, text] = self.encoders([train.images.width, train.texts.width]);
+    fn space(&self, weights: &Arrays, from: &From<'_>) -> Result<Space> {
+        let [image, text] = self.encoders([from.train.images.width, from.train.texts.width]);
         Ok(Space { image: Chain(image.steps(weights)), text: Chain(text.steps(weights)) })
     }
 }

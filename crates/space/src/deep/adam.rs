@@ -75,7 +75,8 @@ impl Adam {
             let stays = rates.average.min((1 + self.steps) as f32 / (10 + self.steps) as f32);
             for (average, weight) in average.0.values_mut().zip(self.weights.0.values()) {
                 let values = average.data.iter_mut().zip(&weight.data);
-                values.for_each(|(average, weight)| *average += (1.0 - stays) * (weight - *average));
+                values
+                    .for_each(|(average, weight)| *average += (1.0 - stays) * (weight - *average));
             }
         }
     }

@@ -19,7 +19,7 @@ use tuwen_image::rng::Rng;
 use tuwen_nn::{Arrays, Pairs as Truth, Tape, Value};
 
 use super::net::{Bend, Layers, Shape, dropped};
-use super::{Batch, Objective, Schedule, Sizes};
+use super::{Batch, From, Objective, Parts, Schedule, Sizes};
 use crate::chain::{Chain, Space, Step};
 use crate::closed;
 use crate::error::Result;
@@ -62,12 +62,22 @@ pub struct Contrast {
     /// Its ridge.
     #[serde(default)]
     pub ridge: f64,
+    /// How much the shares of semantic matching on the CCA's codes count; 0 for none.
+    #[serde(default)]
+    pub semantic: f32,
+    /// Penalty of its regressions.
+    #[serde(default = "little")]
+    pub semantic_decay: f64,
     /// How much the classes' shares count beside the network's code; 0 for none.
     #[serde(default)]
     pub shares: f32,
     /// What cosines with the anchors are divided by for the shares.
     #[serde(default = "one")]
     pub shares_temperature: f32,
+}
+
+fn little() -> f64 {
+    1e-3
 }
 
 fn one() -> f32 {
@@ -79,8 +89,9 @@ const DIRECTIONS: usize = 64;
 
 impl Contrast {
     fn encoders(&self, sizes: [usize; 2]) -> [Shape; 2] {
-        let shape =
-            |name, wide| Shape::new(name, vec![wide, self.hidden, self.code], Bend::Rectify, Bend::None);
+        let shape = |name, wide| {
+            Shape::new(name, vec![wide, self.hidden, self.code], Bend::Rectify, Bend::None)
+        };
         [shape("image", sizes[0]), shape("text", sizes[1])]
     }
 
@@ -184,22 +195,49 @@ impl Objective for Contrast {
         Ok(tape.total(&parts))
     }
 
-    fn space(&self, weights: &Arrays, train: &Pairs, classes: &Features) -> Result<Space> {
-        let [image, text] = self.encoders([train.images.width, train.texts.width]);
-        let of = |shape: Shape| Chain(shape.steps(weights)).then([Step::Unit]);
-        let codes = [of(image), of(text)];
-        let sides = [&train.images, &train.texts];
-        let mut parts = codes.clone().map(|code| vec![(1.0, code)]);
-        if self.shares != 0.0 {
-            let anchors = Chain(self.anchor(classes.width).steps(weights)).then([Step::Unit]).apply(classes);
-            for ((parts, code), side) in parts.iter_mut().zip(codes).zip(sides) {
-                parts.push((self.shares, self.shares_of(code, &anchors, side)));
+    fn beside(&self, train: &Pairs, classes: usize) -> Result<Parts> {
+        let mut parts = Parts::default();
+        if self.linear == 0.0 && self.semantic == 0.0 {
+            return Ok(parts);
+        }
+        let (images, texts) = (&train.images, &train.texts);
+        let cca = closed::cca(images, texts, DIRECTIONS, self.ridge, true)?;
+        if self.semantic != 0.0 {
+            let codes = [cca.image.apply(images), cca.text.apply(texts)];
+            let found = closed::semantic(
+                &codes[0],
+                &codes[1],
+                &train.labels,
+                classes,
+                self.semantic_decay,
+            )?;
+            for ((parts, cca), found) in
+                parts.iter_mut().zip([&cca.image, &cca.text]).zip([found.image, found.text])
+            {
+                parts.push((self.semantic, cca.clone().then(found.0).then([Step::Unit])));
             }
         }
         if self.linear != 0.0 {
-            let cca = closed::cca(sides[0], sides[1], DIRECTIONS, self.ridge, true)?;
-            for (parts, linear) in parts.iter_mut().zip([cca.image, cca.text]) {
-                parts.push((self.linear, linear.then([Step::Unit])));
+            for (parts, cca) in parts.iter_mut().zip([cca.image, cca.text]) {
+                parts.push((self.linear, cca.then([Step::Unit])));
+            }
+        }
+        Ok(parts)
+    }
+
+    fn space(&self, weights: &Arrays, from: &From<'_>) -> Result<Space> {
+        let sides = [&from.train.images, &from.train.texts];
+        let of = |shape: Shape| Chain(shape.steps(weights)).then([Step::Unit]);
+        let codes = self.encoders(sides.map(|side| side.width)).map(of);
+        let mut parts = from.beside.clone();
+        for (parts, code) in parts.iter_mut().zip(&codes) {
+            parts.push((1.0, code.clone()));
+        }
+        if self.shares != 0.0 {
+            let anchors = Chain(self.anchor(from.classes.width).steps(weights)).then([Step::Unit]);
+            let anchors = anchors.apply(from.classes);
+            for ((parts, code), side) in parts.iter_mut().zip(codes).zip(sides) {
+                parts.push((self.shares, self.shares_of(code, &anchors, side)));
             }
         }
         let [image, text] = parts.map(|parts| Chain(vec![Step::Beside(parts)]));

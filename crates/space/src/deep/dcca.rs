@@ -8,11 +8,10 @@ use tuwen_nn::{Arrays, Tape, Value};
 use super::losses::correlation;
 use super::masln::between;
 use super::net::{Bend, Layers, Shape};
-use super::{Batch, Objective, Schedule, Sizes};
+use super::{Batch, From, Objective, Schedule, Sizes};
 use crate::chain::{Chain, Space};
 use crate::closed;
 use crate::error::Result;
-use crate::set::{Features, Pairs};
 
 /// Settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,7 +32,9 @@ pub struct DeepCca {
 
 impl DeepCca {
     fn encoders(&self, sizes: [usize; 2]) -> [Shape; 2] {
-        let shape = |name, wide| Shape::new(name, vec![wide, self.hidden, self.code], Bend::Tanh, Bend::None);
+        let shape = |name, wide| {
+            Shape::new(name, vec![wide, self.hidden, self.code], Bend::Tanh, Bend::None)
+        };
         [shape("image", sizes[0]), shape("text", sizes[1])]
     }
 }
@@ -65,10 +66,10 @@ impl Objective for DeepCca {
         Ok(between(tape, [&a, &b], found))
     }
 
-    fn space(&self, weights: &Arrays, train: &Pairs, _classes: &Features) -> Result<Space> {
-        let [image, text] = self.encoders([train.images.width, train.texts.width]);
+    fn space(&self, weights: &Arrays, from: &From<'_>) -> Result<Space> {
+        let [image, text] = self.encoders([from.train.images.width, from.train.texts.width]);
         let (image, text) = (Chain(image.steps(weights)), Chain(text.steps(weights)));
-        let codes = [image.apply(&train.images), text.apply(&train.texts)];
+        let codes = [image.apply(&from.train.images), text.apply(&from.train.texts)];
         let linear = closed::cca(&codes[0], &codes[1], self.code, self.ridge, self.weighted)?;
         Ok(Space { image: image.then(linear.image.0), text: text.then(linear.text.0) })
     }

@@ -9,10 +9,9 @@ use tuwen_nn::{Arrays, Tape, Value};
 use super::losses::bits;
 use super::masln::between;
 use super::net::{Bend, Layers, Shape};
-use super::{Batch, Objective, Schedule, Sizes};
+use super::{Batch, From, Objective, Schedule, Sizes};
 use crate::chain::{Chain, Space, Step};
 use crate::error::Result;
-use crate::set::{Features, Pairs};
 
 /// Settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,8 +31,9 @@ pub struct Dcmh {
 
 impl Dcmh {
     fn encoders(&self, sizes: [usize; 2]) -> [Shape; 2] {
-        let shape =
-            |name, wide| Shape::new(name, vec![wide, self.hidden, self.bits], Bend::Rectify, Bend::None);
+        let shape = |name, wide| {
+            Shape::new(name, vec![wide, self.hidden, self.bits], Bend::Rectify, Bend::None)
+        };
         [shape("image", sizes[0]), shape("text", sizes[1])]
     }
 }
@@ -65,8 +65,8 @@ impl Objective for Dcmh {
         Ok(between(tape, [&a, &b], found))
     }
 
-    fn space(&self, weights: &Arrays, train: &Pairs, _classes: &Features) -> Result<Space> {
-        let [image, text] = self.encoders([train.images.width, train.texts.width]);
+    fn space(&self, weights: &Arrays, from: &From<'_>) -> Result<Space> {
+        let [image, text] = self.encoders([from.train.images.width, from.train.texts.width]);
         let chain = |shape: Shape| Chain(shape.steps(weights)).then([Step::Sign]);
         Ok(Space { image: chain(image), text: chain(text) })
     }

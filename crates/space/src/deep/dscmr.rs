@@ -10,10 +10,9 @@ use tuwen_nn::{Arrays, Tape, Value};
 use super::losses::{distance, likelihood};
 use super::masln::between;
 use super::net::{Bend, Layers, Shape};
-use super::{Batch, Objective, Schedule, Sizes};
+use super::{Batch, From, Objective, Schedule, Sizes};
 use crate::chain::{Chain, Space};
 use crate::error::Result;
-use crate::set::{Features, Pairs};
 
 /// Settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,7 +32,8 @@ pub struct Dscmr {
 
 impl Dscmr {
     fn own(&self, sizes: [usize; 2]) -> [Shape; 2] {
-        let shape = |name, wide| Shape::new(name, vec![wide, self.hidden], Bend::None, Bend::Rectify);
+        let shape =
+            |name, wide| Shape::new(name, vec![wide, self.hidden], Bend::None, Bend::Rectify);
         [shape("image", sizes[0]), shape("text", sizes[1])]
     }
 
@@ -91,8 +91,8 @@ impl Objective for Dscmr {
         Ok(tape.total(&parts))
     }
 
-    fn space(&self, weights: &Arrays, train: &Pairs, _classes: &Features) -> Result<Space> {
-        let [image, text] = self.own([train.images.width, train.texts.width]);
+    fn space(&self, weights: &Arrays, from: &From<'_>) -> Result<Space> {
+        let [image, text] = self.own([from.train.images.width, from.train.texts.width]);
         let chain = |own: Shape| Chain(own.steps(weights)).then(self.shared().steps(weights));
         Ok(Space { image: chain(image), text: chain(text) })
     }

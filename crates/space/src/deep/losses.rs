@@ -71,7 +71,13 @@ pub fn likelihood(a: &[f32], b: &[f32], labels: [&[usize]; 2]) -> Loss {
 /// ACMR's triplets: for anchors `a` with their partners `b` and, of each anchor, the row of `b` that is its negative,
 /// `max(0, margin + alpha * sum of half the squared distances to partners - that to negatives)`. The sums are of the
 /// whole batch and stand inside the hinge, as in the article's code.
-pub fn triplets(a: &[f32], b: &[f32], width: usize, negatives: &[usize], [margin, alpha]: [f32; 2]) -> Loss {
+pub fn triplets(
+    a: &[f32],
+    b: &[f32],
+    width: usize,
+    negatives: &[usize],
+    [margin, alpha]: [f32; 2],
+) -> Loss {
     let (mut first, mut second) = (vec![0.0; a.len()], vec![0.0; b.len()]);
     let mut value = f64::from(margin);
     for (i, &n) in negatives.iter().enumerate() {

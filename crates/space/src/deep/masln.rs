@@ -14,10 +14,9 @@ use tuwen_nn::{Arrays, Pairs as Truth, Tape, Value};
 
 use super::losses::{Loss, squared};
 use super::net::{Bend, Layers, Shape};
-use super::{Batch, Objective, Schedule, Sizes, ramp};
+use super::{Batch, From, Objective, Schedule, Sizes, ramp};
 use crate::chain::{Chain, Space};
 use crate::error::Result;
-use crate::set::{Features, Pairs};
 
 /// Settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,14 +40,17 @@ pub struct Masln {
 
 impl Masln {
     fn encoders(&self, sizes: [usize; 2]) -> [Shape; 2] {
-        let shape = |name, wide| Shape::new(name, vec![wide, self.hidden, self.code], Bend::Tanh, Bend::Tanh);
+        let shape = |name, wide| {
+            Shape::new(name, vec![wide, self.hidden, self.code], Bend::Tanh, Bend::Tanh)
+        };
         [shape("image", sizes[0]), shape("text", sizes[1])]
     }
 
     /// From a code with the class's embedding to an image's, and to a text's features.
     fn decoders(&self, sizes: [usize; 2], meaning: usize) -> [Shape; 2] {
         let from = self.code + meaning;
-        let shape = |name, wide| Shape::new(name, vec![from, self.hidden, wide], Bend::Tanh, Bend::None);
+        let shape =
+            |name, wide| Shape::new(name, vec![from, self.hidden, wide], Bend::Tanh, Bend::None);
         [shape("to_image", sizes[0]), shape("to_text", sizes[1])]
     }
 
@@ -174,8 +176,8 @@ impl Objective for Masln {
         Ok(tape.total(&parts))
     }
 
-    fn space(&self, weights: &Arrays, train: &Pairs, _classes: &Features) -> Result<Space> {
-        let [image, text] = self.encoders([train.images.width, train.texts.width]);
+    fn space(&self, weights: &Arrays, from: &From<'_>) -> Result<Space> {
+        let [image, text] = self.encoders([from.train.images.width, from.train.texts.width]);
         Ok(Space { image: Chain(image.steps(weights)), text: Chain(text.steps(weights)) })
     }
 }

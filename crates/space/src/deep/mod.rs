@@ -44,6 +44,10 @@ pub struct Schedule {
     /// The rate goes down to 0 along half a cosine.
     #[serde(default)]
     pub cosine: bool,
+    /// Once the epoch is chosen, learn again as long from all pairs, those of the validation part among them: what
+    /// closed forms, which choose nothing, learn from as well.
+    #[serde(default)]
+    pub refit: bool,
 }
 
 /// What is known beside features.
@@ -114,6 +118,19 @@ pub(crate) struct Sizes {
     pub(crate) meaning: usize,
 }
 
+/// Of images and of texts: chains, each with a factor.
+pub(crate) type Parts = [Vec<(f32, Chain)>; 2];
+
+/// What a space is made from, beside the weights.
+pub(crate) struct From<'a> {
+    /// The prepared training pairs.
+    pub(crate) train: &'a Pairs,
+    /// The meanings of those classes that these have.
+    pub(crate) classes: &'a Features,
+    /// See [`Objective::beside`].
+    pub(crate) beside: &'a Parts,
+}
+
 /// A method.
 pub(crate) trait Objective: Sync {
     fn schedule(&self) -> &Schedule;
@@ -135,9 +152,14 @@ pub(crate) trait Objective: Sync {
         rng: &mut Rng,
     ) -> Result<Value>;
 
-    /// The projections of prepared features; `train` are the prepared training pairs, `classes` the meanings of those
-    /// classes that these have.
-    fn space(&self, weights: &Arrays, train: &Pairs, classes: &Features) -> Result<Space>;
+    /// What stands beside the network and does not change while it learns: for each modality chains of prepared features,
+    /// each with a factor.
+    fn beside(&self, _train: &Pairs, _classes: usize) -> Result<Parts> {
+        Ok(Parts::default())
+    }
+
+    /// The projections of prepared features.
+    fn space(&self, weights: &Arrays, from: &From<'_>) -> Result<Space>;
 }
 
 /// The GRL's factor, which grows from 0 to 1 (Ganin and Lempitsky 2015).
@@ -155,6 +177,22 @@ pub fn both_directions(space: &Space, pairs: &Pairs) -> [f64; 2] {
 
 /// Learns; gives the space of the best epoch and what each epoch gave.
 pub(crate) fn learn(objective: &dyn Objective, given: Given<'_>) -> Result<(Space, Vec<Epoch>)> {
+    let schedule = objective.schedule();
+    let (space, curve, best) = course(objective, given, schedule.epochs)?;
+    if !schedule.refit || given.valid.is_empty() {
+        return Ok((space, curve));
+    }
+    let (train, none) = (given.train.and(given.valid), given.valid.pick(&[]));
+    let again = Given { train: &train, valid: &none, ..given };
+    Ok((course(objective, again, best + 1)?.0, curve))
+}
+
+/// The first `epochs` of a training; the best one's space, what each gave, and which was the best.
+fn course(
+    objective: &dyn Objective,
+    given: Given<'_>,
+    epochs: usize,
+) -> Result<(Space, Vec<Epoch>, usize)> {
     let before = Space {
         image: objective.prepared(&given.train.images),
         text: objective.prepared(&given.train.texts),
@@ -173,29 +211,29 @@ pub(crate) fn learn(objective: &dyn Objective, given: Given<'_>) -> Result<(Spac
     };
     let seen = (0..given.classes.rows()).filter(|class| train.labels.contains(class));
     let known = given.classes.pick(&seen.collect::<Vec<_>>());
-    let schedule = objective.schedule();
+    let beside = objective.beside(&train, sizes.classes)?;
+    let from = From { train: &train, classes: &known, beside: &beside };
+    let rates = &objective.schedule().rates;
     let weights = objective.begin(sizes, &mut Rng::new(&[given.seed, 1]));
-    let mut adam = Adam::new(weights, &schedule.rates);
-    let (mut best, mut curve) = (None::<(f64, Space)>, Vec::new());
-    for epoch in 0..schedule.epochs {
+    let mut adam = Adam::new(weights, rates);
+    let (mut best, mut curve) = (None::<(f64, Space, usize)>, Vec::new());
+    for epoch in 0..epochs {
         let loss = one_epoch(objective, &mut adam, &train, given, epoch)?;
-        let measured = if valid.is_empty() { epoch + 1 == schedule.epochs } else { true };
         let mut score = 0.0;
-        if measured {
-            let space = objective.space(adam.measured(), &train, &known)?;
+        if !valid.is_empty() || epoch + 1 == epochs {
+            let space = objective.space(adam.measured(), &from)?;
             score = if valid.is_empty() { 0.0 } else { mean(&both_directions(&space, &valid)) };
-            if best.as_ref().is_none_or(|(before, _)| score > *before) {
-                best = Some((score, space));
+            if best.as_ref().is_none_or(|(before, ..)| score > *before) {
+                best = Some((score, space, epoch));
             }
         }
         curve.push(Epoch { loss, valid: score });
     }
-    let (_, space) = best.ok_or_else(|| Error::Input("`epochs` is 0: nothing is learned".into()))?;
-    let whole = Space {
-        image: before.image.then(space.image.0),
-        text: before.text.then(space.text.0),
-    };
-    Ok((whole, curve))
+    let (_, space, at) =
+        best.ok_or_else(|| Error::Input("`epochs` is 0: nothing is learned".into()))?;
+    let whole =
+        Space { image: before.image.then(space.image.0), text: before.text.then(space.text.0) };
+    Ok((whole, curve, at))
 }
 
 /// One pass over the training pairs; the mean loss of its steps.

@@ -130,5 +130,4 @@ impl<'a> Layers<'a> {
         };
         Self(weights.0.iter().filter_map(layer).collect())
     }
-
 }

@@ -17,11 +17,19 @@ fn pairs(count: usize, seed: u64) -> Pairs {
 
 fn schedule() -> Schedule {
     let rates = Rates { lr: 5e-3, betas: [0.9, 0.999], decay: 1e-3, average: 0.0 };
-    Schedule { epochs: 15, batch: 20, rates, cosine: true }
+    Schedule { epochs: 15, batch: 20, rates, cosine: true, refit: false }
 }
 
 fn objectives() -> Vec<(&'static str, Box<dyn Objective>)> {
-    let masln = Masln { schedule: schedule(), hidden: 16, code: 8, corr: 0.1, rec: 0.1, adv: 0.1, dis: 1.0 };
+    let masln = Masln {
+        schedule: schedule(),
+        hidden: 16,
+        code: 8,
+        corr: 0.1,
+        rec: 0.1,
+        adv: 0.1,
+        dis: 1.0,
+    };
     let acmr = Acmr {
         schedule: schedule(),
         image_hidden: vec![16, 12],
@@ -50,6 +58,8 @@ fn objectives() -> Vec<(&'static str, Box<dyn Objective>)> {
         root: true,
         linear: 0.3,
         ridge: 0.1,
+        semantic: 0.5,
+        semantic_decay: 1e-2,
         shares: 0.5,
         shares_temperature: 0.2,
     };
@@ -86,6 +96,28 @@ fn every_network_learns_and_a_seed_gives_the_same_bits_on_any_number_of_threads(
 }
 
 #[test]
+fn a_refit_learns_from_all_pairs_as_long_as_was_chosen() {
+    let dcmh = |refit, epochs| Dcmh {
+        schedule: Schedule { refit, epochs, ..schedule() },
+        hidden: 8,
+        bits: 8,
+        quantise: 0.1,
+        balance: 0.01,
+    };
+    let (train, valid) = (pairs(120, 1), pairs(30, 2));
+    let (all, none) = (train.and(&valid), valid.pick(&[]));
+    let classes = Features { values: vec![0.0; 3], width: 1 };
+    let given = Given { train: &train, valid: &valid, classes: &classes, seed: 4, stop: &|| false };
+    let (refitted, curve) = learn(&dcmh(true, 8), given).expect("learns");
+    let scores: Vec<f64> = curve.iter().map(|epoch| epoch.valid).collect();
+    let best =
+        scores.iter().position(|s| *s == scores.iter().copied().fold(0.0, f64::max)).expect("one");
+    let of_all = Given { train: &all, valid: &none, ..given };
+    assert_eq!(refitted, course(&dcmh(false, 8), of_all, best + 1).expect("learns").0);
+    assert_ne!(refitted, learn(&dcmh(false, 8), given).expect("learns").0);
+}
+
+#[test]
 fn a_stopped_training_gives_nothing() {
     let (train, valid) = (pairs(60, 1), pairs(30, 2));
     let classes = Features { values: vec![0.0, 1.0, 2.0], width: 1 };
@@ -100,7 +132,8 @@ fn classes_that_nobody_learns_from_change_nothing() {
     let (train, valid) = (pairs(120, 1), pairs(30, 2));
     let learn_with = |meanings: Vec<f32>, objective: &dyn Objective| {
         let classes = Features { values: meanings, width: 1 };
-        let given = Given { train: &train, valid: &valid, classes: &classes, seed: 1, stop: &|| false };
+        let given =
+            Given { train: &train, valid: &valid, classes: &classes, seed: 1, stop: &|| false };
         learn(objective, given).expect("learns").0
     };
     let (_, contrast) = objectives().pop().expect("ours");

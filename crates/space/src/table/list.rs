@@ -48,7 +48,8 @@ pub(super) fn numbers(path: &Path, only: Option<usize>) -> Result<Table> {
     let mut found = Table { rows: 0, columns: 0, values: Vec::new() };
     lines(path, |number, mut fields| {
         if let Some(column) = only {
-            fields = column.checked_sub(1).and_then(|at| fields.get(at)).copied().into_iter().collect();
+            fields =
+                column.checked_sub(1).and_then(|at| fields.get(at)).copied().into_iter().collect();
         }
         if fields.is_empty() || (found.rows > 0 && fields.len() != found.columns) {
             let what = format!("{} fields; {} are wanted", fields.len(), found.columns.max(1));
@@ -57,9 +58,9 @@ pub(super) fn numbers(path: &Path, only: Option<usize>) -> Result<Table> {
         found.columns = fields.len();
         found.rows += 1;
         for field in fields {
-            let value: f64 = field.parse().map_err(|_| {
-                Error::record(path, number, format!("\"{field}\" is no number"))
-            })?;
+            let value: f64 = field
+                .parse()
+                .map_err(|_| Error::record(path, number, format!("\"{field}\" is no number")))?;
             found.values.push(value);
         }
         Ok(())

@@ -111,7 +111,10 @@ fn parse(bytes: &[u8], wanted: Option<&str>) -> Result<Table, String> {
         seen.push(format!("{} ({})", head.name, sizes.join(" x ")));
         if takes {
             if found.is_some() {
-                return Err(format!("several variables: say which `variable` ({})", seen.join(", ")));
+                return Err(format!(
+                    "several variables: say which `variable` ({})",
+                    seen.join(", ")
+                ));
             }
             found = Some(values(&head, &mut parts)?);
         }
@@ -148,7 +151,14 @@ fn head(parts: &mut Elements<'_>) -> Result<Head, String> {
     let sizes = match class {
         // Opaque objects have no sizes.
         17 => Vec::new(),
-        _ => parts.must("sizes")?.data.as_chunks::<4>().0.iter().map(size).collect::<Result<_, _>>()?,
+        _ => parts
+            .must("sizes")?
+            .data
+            .as_chunks::<4>()
+            .0
+            .iter()
+            .map(size)
+            .collect::<Result<_, _>>()?,
     };
     let name = String::from_utf8_lossy(parts.must("name")?.data).into_owned();
     Ok(Head { name, class, complex: bits & 8 != 0, sizes })
@@ -164,7 +174,10 @@ fn refusal(head: &Head) -> Option<String> {
         (None, 6..=15) => return None,
         _ => "of an unknown kind",
     };
-    Some(format!("variable {} is {kind}, which is not read; a matrix of real numbers is", head.name))
+    Some(format!(
+        "variable {} is {kind}, which is not read; a matrix of real numbers is",
+        head.name
+    ))
 }
 
 fn values(head: &Head, parts: &mut Elements<'_>) -> Result<Table, String> {
@@ -172,7 +185,8 @@ fn values(head: &Head, parts: &mut Elements<'_>) -> Result<Table, String> {
         return Err(why);
     }
     let part = parts.must("values")?;
-    let numbers = numbers(&part).ok_or_else(|| format!("values of an unknown type {}", part.kind))?;
+    let numbers =
+        numbers(&part).ok_or_else(|| format!("values of an unknown type {}", part.kind))?;
     let (rows, columns) = (head.sizes[0], head.sizes[1]);
     if rows.checked_mul(columns) != Some(numbers.len()) {
         let there = numbers.len();

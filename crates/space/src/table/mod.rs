@@ -71,7 +71,8 @@ impl Source {
         let table = self.table()?;
         if table.columns != 1 && table.rows != 1 {
             let (rows, columns) = (table.rows, table.columns);
-            let what = format!("labels are one column; this is {rows} x {columns}: say which `column`");
+            let what =
+                format!("labels are one column; this is {rows} x {columns}: say which `column`");
             return Err(Error::data_set(&self.file, what));
         }
         let label = |(at, value): (usize, &f64)| match value.fract() == 0.0 && value.abs() < 1e15 {
@@ -88,7 +89,8 @@ impl Source {
 impl Table {
     fn column(self, path: &Path, column: usize) -> Result<Self> {
         if column == 0 || column > self.columns {
-            let what = format!("there is no column {column}: it has {}, counted from 1", self.columns);
+            let what =
+                format!("there is no column {column}: it has {}, counted from 1", self.columns);
             return Err(Error::data_set(path, what));
         }
         let values = self.values.chunks_exact(self.columns).map(|row| row[column - 1]).collect();

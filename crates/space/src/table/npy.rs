@@ -92,7 +92,8 @@ fn parse(bytes: &[u8]) -> Result<Table, String> {
 
 pub(super) fn write(values: &[f32], columns: usize) -> Vec<u8> {
     let rows = values.len() / columns.max(1);
-    let mut text = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {columns}), }}");
+    let mut text =
+        format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {columns}), }}");
     let len = (MAGIC.len() + 4 + text.len() + 1).next_multiple_of(64) - MAGIC.len() - 4;
     text.extend(std::iter::repeat_n(' ', len - 1 - text.len()));
     text.push('\n');
@@ -109,7 +110,8 @@ mod tests {
     use super::*;
 
     fn made(descr: &str, order: &str, shape: &str, data: &[u8]) -> Vec<u8> {
-        let text = format!("{{'descr': '{descr}', 'fortran_order': {order}, 'shape': {shape}, }}\n");
+        let text =
+            format!("{{'descr': '{descr}', 'fortran_order': {order}, 'shape': {shape}, }}\n");
         let mut out = MAGIC.to_vec();
         out.extend([1, 0]);
         out.extend((text.len() as u16).to_le_bytes());
@@ -120,7 +122,8 @@ mod tests {
 
     #[test]
     fn types_orders_and_axes() {
-        let doubles: Vec<u8> = [1f64, 2.0, 3.0, 4.0, 5.0, 6.0].iter().flat_map(|v| v.to_le_bytes()).collect();
+        let doubles: Vec<u8> =
+            [1f64, 2.0, 3.0, 4.0, 5.0, 6.0].iter().flat_map(|v| v.to_le_bytes()).collect();
         let rows = parse(&made("<f8", "False", "(2, 3)", &doubles)).expect("read");
         assert_eq!((rows.rows, rows.columns, &rows.values[..3]), (2, 3, &[1.0, 2.0, 3.0][..]));
         let columns = parse(&made("<f8", "True", "(2, 3)", &doubles)).expect("read");
@@ -140,7 +143,10 @@ mod tests {
         assert!(wrong(&made("<c8", "False", "(1,)", &[0; 8])).contains("<c8"));
         assert!(wrong(&made("<f8", "False", "(1, 1, 1)", &[0; 8])).contains("(1, 1, 1)"));
         assert!(wrong(&made("<f8", "False", "(2,)", &[0; 8])).contains("8 bytes"));
-        assert!(wrong(&made("<f8", "False", "(9999999999999, 9999999999)", &[0; 8])).contains("8 bytes"));
+        assert!(
+            wrong(&made("<f8", "False", "(9999999999999, 9999999999)", &[0; 8]))
+                .contains("8 bytes")
+        );
         assert!(wrong(&made("<f8", "False", "(2,)", &[0; 8])[..30]).contains("cut"));
     }
 }

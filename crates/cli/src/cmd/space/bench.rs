@@ -78,7 +78,14 @@ fn print(report: &Report) {
             before = Some((row.measure, row.convention));
             let (name, convention) = (name_of(row.measure), row.convention.name());
             say!("{}, {name}: mAP `{convention}`, {} runs", report.set, row.runs);
-            say!("  {:<wide$}{:>16}{:>16}{:>16}{:>8}", "", "image -> text", "text -> image", "mean", "s");
+            say!(
+                "  {:<wide$}{:>16}{:>16}{:>16}{:>8}",
+                "",
+                "image -> text",
+                "text -> image",
+                "mean",
+                "s"
+            );
         }
         let [a, b, both] = row.map.map(|s| format!("{:.3} ± {:.3}", s.mean, s.deviation));
         say!("  {:<wide$}{a:>16}{b:>16}{both:>16}{:>8.1}", row.method, row.seconds);

@@ -111,7 +111,10 @@ fn print(found: &Found) {
     }
     say!("of a class (mAP `all`)");
     for (name, value) in &a.by_class {
-        say!("  {name:<14}{value:>16.3}{:>16.3}", b.by_class.get(name).copied().unwrap_or(f64::NAN));
+        say!(
+            "  {name:<14}{value:>16.3}{:>16.3}",
+            b.by_class.get(name).copied().unwrap_or(f64::NAN)
+        );
     }
     say!("precision at recall");
     for at in 0..POINTS {

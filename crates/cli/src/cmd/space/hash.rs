@@ -122,7 +122,11 @@ fn gallery(args: &Args) -> Result<Gallery> {
     };
     if let Some(count) = args.drawn {
         if count < args.queries {
-            return Err(Usage(format!("--drawn {count}: fewer than the {} --queries", args.queries)).into());
+            return Err(Usage(format!(
+                "--drawn {count}: fewer than the {} --queries",
+                args.queries
+            ))
+            .into());
         }
         // Behind the gallery's pairs: those that bits are learned from, and images to ask.
         let [images, texts] = synthetic::pairs(count + LEARNED + args.queries, args.seed);

@@ -71,7 +71,8 @@ fn plain(name: &str) -> String {
 /// Images alone, texts alone, and both in the space.
 fn planes(pairs: &Pairs, space: &Space, method: &str, classes: &[String]) -> String {
     let dots = |features: &Features, ring: &dyn Fn(usize) -> bool| -> Vec<Dot> {
-        let dot = |(at, place)| Dot { at: place, group: pairs.labels[at % pairs.len()], ring: ring(at) };
+        let dot =
+            |(at, place)| Dot { at: place, group: pairs.labels[at % pairs.len()], ring: ring(at) };
         main_plane(features).into_iter().enumerate().map(dot).collect()
     };
     let unit = |features: Features| Chain(vec![Step::Unit]).apply(&features);

@@ -48,12 +48,16 @@ fn plain_compressed_and_whole_numbers_stored_as_bytes() {
     assert_eq!(parse(&both, Some("labels")).expect("read").values, [7.0, 8.0, 9.0]);
     let several = parse(&both, None).expect_err("two");
     assert!(several.contains("a (2 x 3), labels (3 x 1)"), "{several}");
-    assert!(parse(&both, Some("b")).expect_err("none").contains("no variable b; there is a (2 x 3)"));
+    assert!(
+        parse(&both, Some("b")).expect_err("none").contains("no variable b; there is a (2 x 3)")
+    );
 }
 
 #[test]
 fn cells_structs_objects_and_other_formats_are_refused_by_name() {
-    for (class, word) in [(1, "a cell array"), (2, "a struct"), (3, "an object"), (4, "text"), (5, "sparse")] {
+    for (class, word) in
+        [(1, "a cell array"), (2, "a struct"), (3, "an object"), (4, "text"), (5, "sparse")]
+    {
         let bytes = file(&[variable("x", class, [1, 1], 9, &doubles(&[1.0]))]);
         let why = parse(&bytes, Some("x")).expect_err("refused");
         assert!(why.contains("variable x") && why.contains(word), "{why}");
@@ -80,7 +84,9 @@ fn hostile_lengths_are_errors_and_take_no_memory() {
     let mut bomb = vec![0; 8];
     bomb[0] = MATRIX as u8;
     bomb[4..].copy_from_slice(&u32::MAX.to_le_bytes());
-    assert!(parse(&file(&[compressed(&bomb)]), None).expect_err("a lie").contains("hold 4294967295"));
+    assert!(
+        parse(&file(&[compressed(&bomb)]), None).expect_err("a lie").contains("hold 4294967295")
+    );
     // Every byte of a compressed file may be damaged.
     let packed = file(&[compressed(&variable("a", 6, [1, 2], 9, &doubles(&[1.0, 2.0])))]);
     for at in HEADER..packed.len() {
