@@ -187,7 +187,8 @@ impl Config {
     /// It is missing, is no TOML, has an unknown key, or says what cannot be.
     pub fn load(path: &Path) -> Result<Self> {
         let text = TextFile::read(path)?;
-        let wrong = |what: String| Error::File(FileError::data_set(path, what));
+        let wrong =
+            |what: String| Error::File(FileError::data_set(path, what.trim().replace('\n', " ")));
         let mut table: toml::Table = toml::from_str(&text).map_err(|e| wrong(e.to_string()))?;
         resolve(&mut table).map_err(wrong)?;
         let mut config: Self =

@@ -8,7 +8,7 @@ use tuwen_image::rng::Rng;
 
 use crate::chain::{Chain, Space, Step};
 use crate::error::{Result, input};
-use crate::linalg::{Matrix, eigen};
+use crate::linalg::{Matrix, cholesky, eigen, singular};
 use crate::set::Features;
 
 /// Rounds of ITQ.
@@ -28,12 +28,23 @@ pub enum Hash {
     /// These axes turned so that signs lose least (ITQ, Gong and Lazebnik 2011,
     /// <https://doi.org/10.1109/CVPR.2011.5995432>).
     Itq,
+    /// For codes of `bits` (images) and their queries (texts): axes along which images vary and texts look, turned as ITQ
+    /// does. With covariances C of images and T of texts, `y = A x` and `w = A^-T q` keep every inner product and have
+    /// the same covariance, diagonal and falling (balanced coordinates, Moore 1981,
+    /// <https://doi.org/10.1109/TAC.1981.1102568>): what texts never ask of images comes last and is cut off. Images
+    /// are centred, queries are not: so the score that an image has with all texts stays.
+    Balanced,
 }
 
 impl Hash {
     /// All of them, by the names that users type.
-    pub const NAMES: [(&'static str, Self); 4] =
-        [("raw", Self::Raw), ("random", Self::Random), ("pca", Self::Pca), ("itq", Self::Itq)];
+    pub const NAMES: [(&'static str, Self); 5] = [
+        ("raw", Self::Raw),
+        ("random", Self::Random),
+        ("pca", Self::Pca),
+        ("itq", Self::Itq),
+        ("balanced", Self::Balanced),
+    ];
 
     /// Learns from vectors of both modalities, (N, D) and (M, D).
     ///
@@ -61,6 +72,7 @@ impl Hash {
         let means = [images, texts].map(|side| Matrix::of(&side.values, dim).means());
         let directions = match self {
             Self::Raw => return Ok(Space::default()),
+            Self::Balanced => return balanced(images, texts, bits, seed),
             Self::Random => random_directions(dim, bits, seed),
             Self::Pca => main_axes(&[images, texts], bits),
             Self::Itq => {
@@ -72,6 +84,51 @@ impl Hash {
         let chain = |means: &Vec<f64>| Chain(vec![Step::projection(means, &directions)]);
         Ok(Space { image: chain(&means[0]), text: chain(&means[1]) })
     }
+}
+
+/// See [`Hash::Balanced`].
+fn balanced(images: &Features, texts: &Features, bits: usize, seed: u64) -> Result<Space> {
+    let lower = |side: &Features| {
+        let covariance = covariance(side);
+        let mean =
+            covariance.values.iter().step_by(side.width + 1).sum::<f64>() / side.width as f64;
+        // Few vectors vary along few axes; a little of every axis makes an inverse.
+        cholesky(&covariance.ridged(0.01 * mean))
+    };
+    let (Some(of_images), Some(of_texts)) = (lower(images), lower(texts)) else {
+        return input(
+            "the vectors of a modality are all the same: nothing can be learned from them",
+        );
+    };
+    let (values, left, right) = singular(&of_texts.t().times(&of_images), bits);
+    if values.len() < bits {
+        return input(format!("{bits} bits of vectors that vary along {} axes", values.len()));
+    }
+    let scaled = |matrix: &Matrix, vectors: &Matrix| {
+        let mut out = matrix.times(vectors);
+        for row in out.values.chunks_mut(bits) {
+            row.iter_mut().zip(&values).for_each(|(v, value)| *v /= value.sqrt());
+        }
+        out
+    };
+    let (to_code, to_query) = (scaled(&of_texts, &left), scaled(&of_images, &right));
+    let rotation = Matrix::of(&turn(&[projected(images, &to_code), Vec::new()], bits, seed), bits);
+    let means = Matrix::of(&images.values, images.width).means();
+    let none = vec![0.0; images.width];
+    Ok(Space {
+        image: Chain(vec![Step::projection(&means, &to_code.times(&rotation))]),
+        text: Chain(vec![Step::projection(&none, &to_query.times(&rotation))]),
+    })
+}
+
+/// (D, D).
+fn covariance(side: &Features) -> Matrix {
+    let dim = side.width;
+    let centred = Matrix::of(&side.values, dim).centred().to_floats();
+    let (rows, mut out) = (side.rows(), vec![0.0; dim * dim]);
+    let centred = Mat::new(&centred, rows, dim, dim);
+    gemm(&mut out, dim, centred.t(), centred, false);
+    Matrix::of(&out, dim).scaled(1.0 / rows as f64)
 }
 
 /// (D, bits): random directions at right angles.
@@ -101,12 +158,8 @@ fn main_axes(sides: &[&Features; 2], bits: usize) -> Matrix {
     let dim = sides[0].width;
     let mut spread = Matrix::zeros(dim, dim);
     for side in sides {
-        let centred = Matrix::of(&side.values, dim).centred().to_floats();
-        let (rows, mut own) = (side.rows(), vec![0.0; dim * dim]);
-        let centred = Mat::new(&centred, rows, dim, dim);
-        gemm(&mut own, dim, centred.t(), centred, false);
-        let values = spread.values.iter_mut().zip(own);
-        values.for_each(|(sum, own)| *sum += f64::from(own) / rows as f64);
+        let own = covariance(side);
+        spread.values.iter_mut().zip(own.values).for_each(|(sum, own)| *sum += own);
     }
     eigen(&spread).1.columns_at(&(0..bits).collect::<Vec<_>>())
 }
@@ -229,6 +282,27 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn balanced_coordinates_keep_inner_products_and_have_one_covariance() {
+        let [images, texts] = sides();
+        let space = Hash::Balanced.learn(&images, &texts, 16, 1).expect("bits");
+        let (codes, queries) = (space.image.apply(&images), space.text.apply(&texts));
+        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+        for query in 0..5 {
+            // Up to what the query has with the images' mean, which is the same for all images.
+            let apart = |at: usize| {
+                dot(queries.row(query), codes.row(at)) - dot(texts.row(query), images.row(at))
+            };
+            (1..50).for_each(|at| assert!((apart(at) - apart(0)).abs() < 1e-2, "{query}, {at}"));
+        }
+        let (a, b) = (covariance(&codes), covariance(&queries));
+        let most = a.values.iter().copied().fold(0.0, f64::max);
+        let worst = a.values.iter().zip(&b.values).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(worst < 0.1 * most, "{worst} of {most}");
+        let same = Features { values: vec![1.0; 64], width: 16 };
+        assert!(Hash::Balanced.learn(&same, &texts, 4, 1).is_err());
     }
 
     #[test]

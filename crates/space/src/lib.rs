@@ -6,6 +6,7 @@
 //! `hash` makes codes of bits. What any method gives is a [`Space`]: steps as data.
 
 pub mod bench;
+pub mod bits;
 mod chain;
 pub mod closed;
 pub mod config;

@@ -79,7 +79,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         text_to_image: direction(&stored, pairs, &set.classes, false),
     };
     if args.json {
-        say!("{}", serde_json::to_string_pretty(&found)?);
+        say!("{}", serde_json::to_string(&found)?);
     } else {
         print(&found);
     }

@@ -9,9 +9,10 @@ use rayon::prelude::*;
 use serde::Serialize;
 use tuwen_index::hamming::BitCodes;
 use tuwen_index::{exact, topk};
+use tuwen_space::bits::{BitQuery, Bits};
 use tuwen_space::hash::Hash;
 use tuwen_space::table::Source;
-use tuwen_space::{Chain, Features, Step, synthetic};
+use tuwen_space::{Chain, Features, Space, Step, synthetic};
 
 use super::{stopped, stopper};
 use crate::cmd::by_name;
@@ -45,7 +46,7 @@ pub struct Args {
     #[arg(long, value_delimiter = ',', default_value = "64,128,256,512")]
     bits: Vec<usize>,
     /// How bits are made
-    #[arg(long, value_delimiter = ',', default_value = "raw,random,pca,itq", value_parser = by_name(&Hash::NAMES))]
+    #[arg(long, value_delimiter = ',', default_value = "raw,random,itq,balanced", value_parser = by_name(&Hash::NAMES))]
     how: Vec<Hash>,
     /// Shares of the gallery whose vectors are looked at behind their codes
     #[arg(long, value_delimiter = ',', default_value = "0.001,0.01,0.05")]
@@ -110,7 +111,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         }
     }
     if args.json {
-        say!("{}", serde_json::to_string_pretty(&rows)?);
+        say!("{}", serde_json::to_string(&rows)?);
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -188,6 +189,69 @@ fn timed(asked: &Features, search: impl Fn(usize)) -> f64 {
     began.elapsed().as_secs_f64() * 1000.0 / some as f64
 }
 
+/// A gallery's codes: bits that are counted where they differ, or bits with lengths that estimate.
+enum Codes {
+    Signs(BitCodes),
+    Scaled(Bits),
+}
+
+/// Queries, as these codes want them.
+enum Queries {
+    Signs(BitCodes),
+    Scaled(Vec<BitQuery>),
+}
+
+impl Codes {
+    fn new(how: Hash, space: &Space, images: &Features, bits: usize) -> Self {
+        let values = space.image.apply(images).values;
+        match how {
+            Hash::Balanced => Self::Scaled(Bits::of(&values, bits)),
+            _ => Self::Signs(BitCodes::of_signs(&values, bits)),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Signs(codes) => codes.bytes(),
+            Self::Scaled(codes) => codes.bytes(),
+        }
+    }
+
+    fn queries(&self, space: &Space, asked: &Features, texts: bool) -> Queries {
+        match self {
+            Self::Signs(codes) => {
+                let chain = if texts { &space.text } else { &space.image };
+                Queries::Signs(BitCodes::of_signs(&chain.apply(asked).values, codes.bits()))
+            }
+            // Whoever asks, the way of queries keeps inner products with codes.
+            Self::Scaled(codes) => {
+                let values = space.text.apply(asked);
+                Queries::Scaled((0..values.rows()).map(|at| codes.query(values.row(at))).collect())
+            }
+        }
+    }
+}
+
+impl Queries {
+    fn search(
+        &self,
+        codes: &Codes,
+        (at, vector): (usize, &[f32]),
+        vectors: &[f32],
+        candidates: usize,
+    ) -> Vec<(u32, f32)> {
+        match (self, codes) {
+            (Self::Signs(own), Codes::Signs(codes)) => {
+                codes.search((own.row(at), vector), vectors, candidates, K)
+            }
+            (Self::Scaled(own), Codes::Scaled(codes)) => {
+                codes.search((&own[at], vector), vectors, candidates, K)
+            }
+            _ => unreachable!("queries were made by these codes"),
+        }
+    }
+}
+
 fn measure(
     args: &Args,
     gallery: &Gallery,
@@ -198,18 +262,16 @@ fn measure(
     let began = Instant::now();
     let space = how.learn(&gallery.learned[0], &gallery.learned[1], bits, args.seed)?;
     let seconds_to_learn = began.elapsed().as_secs_f64();
-    let codes = BitCodes::of_signs(&space.image.apply(&gallery.images).values, bits);
+    let codes = Codes::new(how, &space, &gallery.images, bits);
     let name = Hash::NAMES.iter().find(|(_, one)| *one == how).map_or("", |(name, _)| name);
     let mut rows = Vec::new();
     for (side, asked_name) in ["text", "image"].into_iter().enumerate() {
         let asked = &gallery.asked[side];
-        let chain = if side == 0 { &space.text } else { &space.image };
-        let asked_codes = BitCodes::of_signs(&chain.apply(asked).values, bits);
+        let prepared = codes.queries(&space, asked, side == 0);
         for &rescored in &args.rescored {
             let candidates = ((gallery.images.rows() as f64 * rescored).ceil() as usize).max(K);
             let search = |at: usize| {
-                let query = (asked_codes.row(at), asked.row(at));
-                codes.search(query, &gallery.images.values, candidates, K)
+                prepared.search(&codes, (at, asked.row(at)), &gallery.images.values, candidates)
             };
             let hits = |at: usize| {
                 let found = search(at);
