@@ -138,7 +138,6 @@ fn fit(method: &Method, given: Given<'_>) -> Result<(Space, Vec<Epoch>)> {
         let (images, texts) = (chains[0].apply(&train.images), chains[1].apply(&train.texts));
         Ok((behind(chains, form(&images, &texts)?), Vec::new()))
     };
-    let classes = given.classes.rows();
     match method {
         Method::Random => Ok((Space::default(), Vec::new())),
         // As published: the features as they are.
@@ -151,12 +150,12 @@ fn fit(method: &Method, given: Given<'_>) -> Result<(Space, Vec<Epoch>)> {
         }
         Method::Pls { components } => on(false, &|a, b| Ok(closed::pls(a, b, *components))),
         Method::Sm { decay, root } => {
-            on(*root, &|a, b| closed::semantic(a, b, &train.labels, classes, *decay))
+            on(*root, &|a, b| closed::semantic(a, b, &train.labels, *decay))
         }
         Method::Scm { components, ridge, decay } => on(false, &|a, b| {
             let cca = closed::cca(a, b, *components, *ridge, false)?;
             let (codes, words) = (cca.image.apply(a), cca.text.apply(b));
-            let semantic = closed::semantic(&codes, &words, &train.labels, classes, *decay)?;
+            let semantic = closed::semantic(&codes, &words, &train.labels, *decay)?;
             Ok(behind([cca.image, cca.text], semantic))
         }),
         Method::DeepCca(network) => learn(network, given),

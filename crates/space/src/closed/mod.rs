@@ -95,11 +95,16 @@ pub fn semantic(
     images: &Features,
     texts: &Features,
     labels: &[usize],
-    classes: usize,
     decay: f64,
 ) -> Result<Space> {
+    // Classes without a member here have no probability: codes are of those that have.
+    let mut present = labels.to_vec();
+    present.sort_unstable();
+    present.dedup();
+    let place = |label: &usize| present.binary_search(label).expect("one of them");
+    let (dense, classes): (Vec<usize>, usize) = (labels.iter().map(place).collect(), present.len());
     let side = |features: &Features| -> Result<Chain> {
-        let chain = Chain(vec![logistic(features, labels, classes, decay)?, Step::Softmax]);
+        let chain = Chain(vec![logistic(features, &dense, classes, decay)?, Step::Softmax]);
         let shares = chain.apply(features);
         let means = Matrix::of(&shares.values, shares.width).means();
         let shift = means.iter().map(|&mean| mean as f32).collect();

@@ -195,7 +195,7 @@ impl Objective for Contrast {
         Ok(tape.total(&parts))
     }
 
-    fn beside(&self, train: &Pairs, classes: usize) -> Result<Parts> {
+    fn beside(&self, train: &Pairs) -> Result<Parts> {
         let mut parts = Parts::default();
         if self.linear == 0.0 && self.semantic == 0.0 {
             return Ok(parts);
@@ -204,13 +204,7 @@ impl Objective for Contrast {
         let cca = closed::cca(images, texts, DIRECTIONS, self.ridge, true)?;
         if self.semantic != 0.0 {
             let codes = [cca.image.apply(images), cca.text.apply(texts)];
-            let found = closed::semantic(
-                &codes[0],
-                &codes[1],
-                &train.labels,
-                classes,
-                self.semantic_decay,
-            )?;
+            let found = closed::semantic(&codes[0], &codes[1], &train.labels, self.semantic_decay)?;
             for ((parts, cca), found) in
                 parts.iter_mut().zip([&cca.image, &cca.text]).zip([found.image, found.text])
             {

@@ -154,7 +154,7 @@ pub(crate) trait Objective: Sync {
 
     /// What stands beside the network and does not change while it learns: for each modality chains of prepared features,
     /// each with a factor.
-    fn beside(&self, _train: &Pairs, _classes: usize) -> Result<Parts> {
+    fn beside(&self, _train: &Pairs) -> Result<Parts> {
         Ok(Parts::default())
     }
 
@@ -211,7 +211,7 @@ fn course(
     };
     let seen = (0..given.classes.rows()).filter(|class| train.labels.contains(class));
     let known = given.classes.pick(&seen.collect::<Vec<_>>());
-    let beside = objective.beside(&train, sizes.classes)?;
+    let beside = objective.beside(&train)?;
     let from = From { train: &train, classes: &known, beside: &beside };
     let rates = &objective.schedule().rates;
     let weights = objective.begin(sizes, &mut Rng::new(&[given.seed, 1]));
