@@ -147,8 +147,8 @@ mod tests {
         let (values, _, _) = correlations(&x, &y, 2, 0.0).expect("regular");
         let space = cca(&a, &b, 2, 0.0, false).expect("regular");
         let (u, v) = (space.image.apply(&a), space.text.apply(&b));
-        for at in 0..2 {
-            assert!((correlation(&u, &v, at) - values[at]).abs() < 1e-4, "{at}");
+        for (at, value) in values.iter().enumerate() {
+            assert!((correlation(&u, &v, at) - value).abs() < 1e-4, "{at}");
         }
         let code = Matrix::of(&u.values, 2);
         let spread = code.t().times(&code).scaled(1.0 / 4000.0);
