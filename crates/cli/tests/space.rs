@@ -263,6 +263,8 @@ fn bits_find_what_floats_find() {
     };
     assert!(of("balanced", 256) > of("balanced", 64) && of("balanced", 256) > 0.75);
     assert!(of("balanced", 256) > of("itq", 256) + 0.1, "{}", of("itq", 256));
+    let raw = ["space", "hash", "--drawn", "600", "--bits", "64", "--how", "raw"];
+    assert!(fail(folder.path(), &raw, 2).contains("--bits 512"));
     let much = ["space", "hash", "--drawn", "4000", "--bits", "1024", "--how", "itq"];
     assert!(fail(folder.path(), &much, 1).contains("1024 bits of 512 values"));
 }

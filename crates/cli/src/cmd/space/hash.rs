@@ -110,6 +110,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             rows.extend(found);
         }
     }
+    if rows.is_empty() {
+        let dim = gallery.images.width;
+        return Err(
+            Usage(format!("`raw` has a bit for each of the {dim} values: --bits {dim}")).into()
+        );
+    }
     if args.json {
         say!("{}", serde_json::to_string(&rows)?);
     }
