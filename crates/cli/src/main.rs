@@ -62,6 +62,7 @@ enum Command {
     Heads(cmd::heads::Args),
     Captions(cmd::captions::Args),
     Runs(cmd::runs::Args),
+    Space(cmd::space::Args),
     Model(cmd::model::Args),
     Completions(cmd::completions::Args),
 }
@@ -118,6 +119,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Heads(args) => cmd::heads::run(&args),
         Command::Captions(args) => cmd::captions::run(&args),
         Command::Runs(args) => cmd::runs::run(&args),
+        Command::Space(args) => cmd::space::run(&args),
         Command::Model(args) => cmd::model::run(&args),
         Command::Completions(args) => cmd::completions::run::<Cli>(&args),
     }

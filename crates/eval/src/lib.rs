@@ -18,6 +18,7 @@ pub mod classify;
 pub mod compare;
 pub mod conventions;
 pub mod fuse;
+pub mod labelled;
 mod metrics;
 mod ranks;
 mod recall;

@@ -48,6 +48,7 @@ pub mod filter;
 pub mod fulltext;
 pub mod fuse;
 mod gallery;
+pub mod hamming;
 mod item;
 mod schema;
 pub mod tokens;

@@ -1,5 +1,5 @@
 //! HTML and SVG, for the pages of the program and the reports of training: escaped text, the head of a page, and
-//! charts ([`Chart`]).
+//! charts ([`Chart`], [`Scatter`]).
 //!
 //! ```
 //! let page = tuwen_markup::page_start("A & B", "h1{color:green}") + &tuwen_markup::escape("<cats & dogs>");
@@ -7,8 +7,10 @@
 //! ```
 
 mod chart;
+mod scatter;
 
 pub use chart::{Chart, ChartType, Layout, Series, histogram, stacked};
+pub use scatter::{Dot, Scatter, scatters};
 
 /// Stands in the head of every page, and says by which program it was written.
 pub const PAGE_MARK: &str = "<meta name=\"generator\" content=\"tuwen\">";

@@ -18,6 +18,7 @@ pub mod runs;
 pub mod score;
 pub mod search;
 pub mod serve;
+pub mod space;
 pub mod taidi;
 pub mod train;
 

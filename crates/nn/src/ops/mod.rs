@@ -1,6 +1,7 @@
 //! The operations, each forward with its backward pass next to it.
 
 mod attention;
+mod elements;
 mod grid;
 mod late;
 mod linear;

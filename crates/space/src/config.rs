@@ -1,0 +1,411 @@
+//! One TOML for a set, its protocol and the methods to compare. An unknown key is an error; paths are relative to the
+//! folder that the file lies in.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use tuwen_eval::labelled::Convention;
+use tuwen_files::encoding::TextFile;
+use tuwen_files::error::Error as FileError;
+
+use crate::deep::{Acmr, Contrast, Dcmh, DeepCca, Dscmr, Masln};
+use crate::error::{Error, Result, input};
+use crate::hash::Hash;
+use crate::set::{Features, Part, Set};
+use crate::table::Source;
+
+/// See the module.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// What the set is called.
+    pub name: String,
+    /// To learn from.
+    pub train: PartConfig,
+    /// To measure on.
+    pub test: PartConfig,
+    /// What the classes are.
+    #[serde(default)]
+    pub classes: ClassesConfig,
+    /// How is measured.
+    #[serde(default)]
+    pub protocol: Protocol,
+    /// What is compared; `like` is resolved.
+    pub methods: Vec<MethodConfig>,
+    /// Pairs of methods by name: whether the second is better than the first.
+    #[serde(default)]
+    pub compare: Vec<[String; 2]>,
+}
+
+/// Features and labels of one part, row i of each belonging together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartConfig {
+    /// (N, A).
+    pub images: Source,
+    /// (N, B).
+    pub texts: Source,
+    /// (N).
+    pub labels: Source,
+}
+
+/// Classes: their names and what these mean.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClassesConfig {
+    /// In the order of the labels' numbers; where there are none, all labels of the training part.
+    #[serde(default)]
+    pub names: Vec<String>,
+    /// Where a row for each class comes from.
+    #[serde(default)]
+    pub meanings: Meanings,
+}
+
+/// What stands for a class where a method asks for it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Meanings {
+    /// Its name's vector by the built-in model's text tower.
+    #[default]
+    Tower,
+    /// 1 at its own place: says nothing of classes never seen.
+    OneHot,
+    /// A row for each class, such as word vectors of the names.
+    Rows(Source),
+}
+
+/// How methods are measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Protocol {
+    /// Share of every class's training pairs on which networks choose their epoch.
+    pub valid: f64,
+    /// Runs of the standard protocol, each with a seed of its own.
+    pub seeds: u64,
+    /// Random splits of the classes of the extendable protocol, each with a seed of its own.
+    pub splits: u64,
+    /// Share of the classes that are seen.
+    pub seen: f64,
+    /// How average precision is counted; the first is what is compared.
+    pub map: Vec<Convention>,
+}
+
+impl Default for Protocol {
+    fn default() -> Self {
+        Self { valid: 0.2, seeds: 5, splits: 10, seen: 0.5, map: vec![Convention::All] }
+    }
+}
+
+/// A method with its name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MethodConfig {
+    /// As the table calls it.
+    pub name: String,
+    /// What it is, with its settings.
+    pub learn: Method,
+    /// What stands for a class, where it is not what the set says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub meanings: Option<Meanings>,
+    /// Bits that are made of its codes; then these are measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash: Option<HashConfig>,
+    /// Whether it is left out of the extendable protocol, as ablations may be.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub standard_only: bool,
+}
+
+/// Bits of codes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HashConfig {
+    /// How they are made.
+    pub how: Hash,
+    /// How many; no more than the code has values.
+    pub bits: usize,
+}
+
+/// A method and its settings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Method {
+    /// Random codes: what nothing learned gives.
+    Random,
+    /// Canonical correlations.
+    Cca {
+        /// Most directions.
+        components: usize,
+        /// Added to the covariances' diagonals, as a share of their mean.
+        ridge: f64,
+        /// Whether each direction counts as much as its correlation.
+        #[serde(default)]
+        weighted: bool,
+        /// Whether the root of every value comes first.
+        #[serde(default)]
+        root: bool,
+    },
+    /// Partial least squares.
+    Pls {
+        /// Most directions.
+        components: usize,
+    },
+    /// Semantic matching.
+    Sm {
+        /// Penalty of the regressions.
+        decay: f64,
+        /// Whether the root of every value comes first.
+        #[serde(default)]
+        root: bool,
+    },
+    /// Semantic matching of a CCA's codes.
+    Scm {
+        /// Most directions.
+        components: usize,
+        /// See `Cca`.
+        ridge: f64,
+        /// See `Sm`.
+        decay: f64,
+    },
+    /// Deep CCA.
+    DeepCca(DeepCca),
+    /// ACMR.
+    Acmr(Acmr),
+    /// DSCMR.
+    Dscmr(Dscmr),
+    /// DCMH: codes of bits.
+    Dcmh(Dcmh),
+    /// MASLN.
+    Masln(Masln),
+    /// Our variant.
+    Contrast(Contrast),
+}
+
+impl Config {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// It is missing, is no TOML, has an unknown key, or says what cannot be.
+    pub fn load(path: &Path) -> Result<Self> {
+        let text = TextFile::read(path)?;
+        let wrong =
+            |what: String| Error::File(FileError::data_set(path, what.trim().replace('\n', " ")));
+        let mut table: toml::Table = toml::from_str(&text).map_err(|e| wrong(e.to_string()))?;
+        resolve(&mut table).map_err(wrong)?;
+        let mut config: Self =
+            table.try_into().map_err(|e: toml::de::Error| wrong(e.to_string()))?;
+        config.look().map_err(|e| wrong(e.to_string()))?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        config.sources().into_iter().for_each(|file| *file = folder.join(&*file));
+        Ok(config)
+    }
+
+    fn sources(&mut self) -> Vec<&mut PathBuf> {
+        let parts = [&mut self.train, &mut self.test];
+        let mut found: Vec<_> = parts
+            .into_iter()
+            .flat_map(|part| [&mut part.images.file, &mut part.texts.file, &mut part.labels.file])
+            .collect();
+        let methods = self.methods.iter_mut().filter_map(|method| method.meanings.as_mut());
+        for meanings in methods.chain([&mut self.classes.meanings]) {
+            if let Meanings::Rows(source) = meanings {
+                found.push(&mut source.file);
+            }
+        }
+        found
+    }
+
+    fn look(&self) -> Result<()> {
+        let protocol = &self.protocol;
+        for (name, share) in [("valid", protocol.valid), ("seen", protocol.seen)] {
+            if !(0.0..1.0).contains(&share) {
+                return input(format!(
+                    "protocol.{name} is {share}; a share from 0 to below 1 is wanted"
+                ));
+            }
+        }
+        if protocol.map.is_empty() {
+            return input("protocol.map is empty; `all` is the usual convention");
+        }
+        if protocol.seeds == 0 && protocol.splits == 0 {
+            return input("protocol.seeds and protocol.splits are 0: there is nothing to do");
+        }
+        for (at, method) in self.methods.iter().enumerate() {
+            if self.methods[..at].iter().any(|other| other.name == method.name) {
+                return input(format!("two methods are called {}", method.name));
+            }
+        }
+        let known = |name: &&String| !self.methods.iter().any(|method| method.name == **name);
+        match self.compare.iter().flatten().find(known) {
+            Some(name) => input(format!("compare: there is no method {name}")),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads the set.
+    ///
+    /// # Errors
+    /// A file cannot be read, or the set cannot be learned from.
+    pub fn set(&self) -> Result<Set> {
+        let read = |part: &PartConfig| -> Result<_> {
+            Ok((part.images.table()?, part.texts.table()?, part.labels.labels()?))
+        };
+        let (train, test) = (read(&self.train)?, read(&self.test)?);
+        let train = Part { name: "train", images: &train.0, texts: &train.1, labels: &train.2 };
+        let test = Part { name: "test", images: &test.0, texts: &test.1, labels: &test.2 };
+        Set::new(&train, &test, &self.classes.names)
+    }
+
+    /// The method of that name.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn method(&self, name: &str) -> Result<&MethodConfig> {
+        let names = || self.methods.iter().map(|m| m.name.as_str()).collect::<Vec<_>>().join(", ");
+        let found = self.methods.iter().find(|method| method.name == name);
+        found.ok_or_else(|| {
+            Error::Input(format!("there is no method {name}; there are {}", names()))
+        })
+    }
+}
+
+impl Meanings {
+    /// A row for each class; `tower` gives those of names.
+    ///
+    /// # Errors
+    /// There is not a row for each class, or a file or the tower fails.
+    pub fn rows(
+        &self,
+        classes: &[String],
+        tower: impl FnOnce(&[String]) -> Result<Features>,
+    ) -> Result<Features> {
+        let count = classes.len();
+        let found = match self {
+            Self::Tower => tower(classes)?,
+            Self::OneHot => {
+                let value = |at: usize| if at % count == at / count { 1.0 } else { 0.0 };
+                Features { values: (0..count * count).map(value).collect(), width: count }
+            }
+            Self::Rows(source) => Features::of(&source.table()?, "classes.meanings")?,
+        };
+        match found.rows() == count {
+            true => Ok(found),
+            false => {
+                input(format!("classes.meanings has {} rows for {count} classes", found.rows()))
+            }
+        }
+    }
+}
+
+/// Puts for `like = NAME` and `with = { … }` what NAME learns, with these settings.
+fn resolve(table: &mut toml::Table) -> std::result::Result<(), String> {
+    let Some(toml::Value::Array(methods)) = table.get_mut("methods") else { return Ok(()) };
+    for at in 0..methods.len() {
+        let (before, rest) = methods.split_at_mut(at);
+        let Some(method) = rest[0].as_table_mut() else { continue };
+        let Some(like) = method.remove("like") else { continue };
+        let name = like.as_str().ok_or("`like` is the name of a method")?;
+        let is_it = |other: &&toml::Value| other.get("name").and_then(|n| n.as_str()) == Some(name);
+        let other = before.iter().find(is_it);
+        let other =
+            other.ok_or_else(|| format!("like = \"{name}\": there is no such method before"))?;
+        let mut learn =
+            other.get("learn").cloned().ok_or_else(|| format!("{name} learns nothing"))?;
+        if let Some(with) = method.remove("with") {
+            let with = with.as_table().ok_or("`with` is a table of settings")?.clone();
+            let inner = learn.as_table_mut().and_then(|t| t.iter_mut().next());
+            let inner = inner.and_then(|(_, inner)| inner.as_table_mut());
+            inner.ok_or_else(|| format!("{name} has no settings"))?.extend(with);
+        }
+        method.insert("learn".into(), learn);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"
+        name = "tiny"
+        train.images.file = "a.npy"
+        train.texts.file = "b.npy"
+        train.labels = { file = "c.list", column = 3 }
+        test.images.file = "/abs/a.npy"
+        test.texts.file = "b2.npy"
+        test.labels.file = "c2.list"
+        compare = [["CCA", "MASLN"]]
+        [[methods]]
+        name = "CCA"
+        learn.cca = { components = 9, ridge = 1e-3 }
+        [[methods]]
+        name = "MASLN"
+        [methods.learn.masln]
+        schedule = { epochs = 2, batch = 8, rates = { lr = 1e-3 } }
+        hidden = 8
+        code = 4
+        corr = 0.1
+        rec = 0.1
+        adv = 0.1
+        dis = 1.0
+        [[methods]]
+        name = "without L_rec"
+        like = "MASLN"
+        with = { rec = 0.0 }
+    "#;
+
+    fn load(text: &str) -> Result<Config> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("c.toml");
+        std::fs::write(&path, text).expect("written");
+        let mut config = Config::load(&path)?;
+        for file in config.sources() {
+            *file = file.strip_prefix(folder.path()).unwrap_or(file).to_path_buf();
+        }
+        Ok(config)
+    }
+
+    #[test]
+    fn paths_are_the_files_and_like_takes_over() {
+        let config = load(TEXT).expect("a configuration");
+        assert_eq!(config.train.images.file, Path::new("a.npy"));
+        assert_eq!(config.test.images.file, Path::new("/abs/a.npy"));
+        let Method::Masln(whole) = &config.methods[1].learn else { panic!("MASLN") };
+        let Method::Masln(without) = &config.methods[2].learn else { panic!("MASLN") };
+        assert_eq!((whole.rec, without.rec, without.hidden), (0.1, 0.0, 8));
+        assert_eq!(config.protocol, Protocol::default());
+    }
+
+    #[test]
+    fn typos_and_nonsense_are_errors_that_name_them() {
+        let wrong = |from: &str, to: &str| load(&TEXT.replace(from, to)).expect_err(to).to_string();
+        assert!(wrong("hidden = 8", "hiden = 8").contains("hiden"));
+        assert!(wrong("ridge = 1e-3", "rigde = 1e-3").contains("rigde"));
+        assert!(wrong("name = \"tiny\"", "nane = \"tiny\"").contains("nane"));
+        assert!(wrong("[\"CCA\", \"MASLN\"]", "[\"CCA\", \"X\"]").contains("no method X"));
+        assert!(wrong("like = \"MASLN\"", "like = \"Y\"").contains("\"Y\""));
+        assert!(wrong("with = { rec = 0.0 }", "with = { reck = 0.0 }").contains("reck"));
+        assert!(wrong("name = \"without L_rec\"", "name = \"CCA\"").contains("two methods"));
+        let shares = format!("{TEXT}\n[protocol]\nvalid = 1.5\n");
+        assert!(load(&shares).expect_err("too much").to_string().contains("1.5"));
+    }
+
+    #[test]
+    fn meanings_have_a_row_for_each_class() {
+        let names = ["cat".to_owned(), "dog".to_owned()];
+        let tower =
+            |names: &[String]| Ok(Features { values: vec![0.5; names.len() * 3], width: 3 });
+        assert_eq!(Meanings::Tower.rows(&names, tower).expect("rows").width, 3);
+        assert_eq!(
+            Meanings::OneHot.rows(&names, tower).expect("rows").values,
+            [1.0, 0.0, 0.0, 1.0]
+        );
+        let short = |_: &[String]| Ok(Features { values: vec![0.5; 3], width: 3 });
+        assert!(
+            Meanings::Tower
+                .rows(&names, short)
+                .expect_err("one")
+                .to_string()
+                .contains("1 rows for 2")
+        );
+    }
+}
