@@ -23,7 +23,7 @@ fn close(what: &str, found: &[f32], wanted: &Value) {
 }
 
 fn wanted() -> Wanted {
-    Wanted { tokens: true, hidden: vec![1], maps: true, input_gradient: true }
+    Wanted { tokens: true, hidden: vec![1], maps: true, input_gradient: true, ..Wanted::default() }
 }
 
 /// The script's loss: what its gradients are.
@@ -61,7 +61,12 @@ fn towers_give_tokens_hidden_states_maps_and_gradients_of_their_inputs() {
             let pass = tower.forward_with(&pixels(2 * 3 * size * size), None, record, &wanted());
             same_results(&what, &pass, &all[family]["image"]);
             let [features, tokens, hidden] = slopes(&pass);
-            let of = PassGradients { features: &features, tokens: &tokens, hidden: &[hidden] };
+            let of = PassGradients {
+                features: &features,
+                tokens: &tokens,
+                hidden: &[hidden],
+                ..Default::default()
+            };
             let (_, gradient) = tower.backward_from(pass, of);
             let gradient = gradient.expect("it was wanted");
             close(&format!("{what}, pixels"), &gradient, &all[family]["image"]["gradient"]);
@@ -73,7 +78,12 @@ fn towers_give_tokens_hidden_states_maps_and_gradients_of_their_inputs() {
             let pass = tower.deep_with(&[&ids], Record::All, &wanted());
             same_results(&what, &pass, text);
             let [features, tokens, hidden] = slopes(&pass);
-            let of = PassGradients { features: &features, tokens: &tokens, hidden: &[hidden] };
+            let of = PassGradients {
+                features: &features,
+                tokens: &tokens,
+                hidden: &[hidden],
+                ..Default::default()
+            };
             let (_, gradient) = tower.backward_from(pass, &[&ids], of);
             close(&format!("{what}, embeddings"), &gradient.expect("wanted"), &text["gradient"]);
         }

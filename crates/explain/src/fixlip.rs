@@ -266,9 +266,8 @@ mod tests {
                 let mut guess = found.empty;
                 guess += (0..6).map(|i| one(x[i]) * found.patches[i]).sum::<f32>();
                 guess += (0..3).map(|j| one(y[j]) * found.words[j]).sum::<f32>();
-                for j in 0..3 {
-                    guess +=
-                        (0..6).map(|i| one(x[i] && y[j]) * found.pairs[j * 6 + i]).sum::<f32>();
+                for (&word, pairs) in y.iter().zip(found.pairs.chunks_exact(6)) {
+                    guess += (0..6).map(|i| one(x[i] && word) * pairs[i]).sum::<f32>();
                 }
                 guesses.push(guess);
             }

@@ -41,7 +41,7 @@ impl Map<'_> {
     pub fn at(&self, x: u32, y: u32) -> Option<f32> {
         let place = |at: u32, start: f64, length: f64| {
             let share = (f64::from(at) + 0.5 - start) / length;
-            (0.0..1.0).contains(&share).then(|| share * self.across as f64 - 0.5)
+            (0.0..1.0).contains(&share).then_some(share * self.across as f64 - 0.5)
         };
         let across = place(x, self.window.left, self.window.width)?;
         let down = place(y, self.window.top, self.window.height)?;

@@ -18,7 +18,7 @@ pub(super) const SPOKEN: [(&str, Cut); 2] = [("en", caption::english), ("zh", ca
 /// The words of a caption.
 ///
 /// # Panics
-/// When the language is none of [`SPOKEN`], which configurations are checked for.
+/// When the language is none of `SPOKEN`, which configurations are checked for.
 pub fn cut(language: &str, text: &str) -> Vec<String> {
     let (_, cut) = SPOKEN.iter().find(|(known, _)| *known == language).expect("a spoken language");
     cut(text)

@@ -76,6 +76,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// A recipe by its share.
+type Way = fn(f32) -> Recipe;
+
 /// All ways for the same queries.
 fn table(pairs: &Pairs, texts: &[f32], queries: &Queries) -> Table {
     let (dim, mut table) = (pairs.dim(), Table::default());
@@ -92,8 +95,7 @@ fn table(pairs: &Pairs, texts: &[f32], queries: &Queries) -> Table {
     add("the picture alone", &ranked(&pairs.images));
     add("the text alone", &ranked(texts));
     add("average", &fused(Recipe::Weighted(0.5)));
-    let ways: [(&str, fn(f32) -> Recipe); 2] =
-        [("weighted", Recipe::Weighted), ("concat", Recipe::Concatenated)];
+    let ways: [(&str, Way); 2] = [("weighted", Recipe::Weighted), ("concat", Recipe::Concatenated)];
     for (name, recipe) in ways {
         let all: Vec<Vec<Ranked>> = SHARES.iter().map(|&share| fused(recipe(share))).collect();
         let (chosen, [first, second]) = fairly(&all, &queries.pictures);
