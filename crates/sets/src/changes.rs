@@ -4,7 +4,7 @@
 //! water" and "a **brown** dog splashes in the water" ask the first picture together with the word "brown" for the
 //! second. The rule: what stays is at least [`Rule::stays`] tokens and three fifths of both captions, what changes is
 //! between 1 and [`Rule::changes`] tokens on each side, and the phrases share neither their first nor their last token.
-//! Captions of more than [`CROWD`] pictures that stay the same say too little, and are left out.
+//! Captions of more than `CROWD` pictures that stay the same say too little, and are left out.
 
 use std::collections::{BTreeSet, HashMap};
 
