@@ -80,10 +80,11 @@ impl Part {
     }
 }
 
-/// Whether a query has parts of both sides, so that the gap is between them.
+/// Whether parts of both sides count, so that the gap is between them.
 pub fn is_mixed(parts: &[Part]) -> bool {
-    let is_text = |part: &Part| part.side == Modality::Text;
-    parts.iter().any(is_text) && !parts.iter().all(is_text)
+    let counts =
+        |text: bool| move |part: &Part| part.weight != 0.0 && (part.side == Modality::Text) == text;
+    parts.iter().any(counts(true)) && parts.iter().any(counts(false))
 }
 
 /// The unit vector (D) that a query's parts make: their weighted sum, without the gap where they are of both sides and

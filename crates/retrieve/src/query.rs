@@ -117,18 +117,22 @@ impl Query {
         self
     }
 
-    /// The same with the pictures' share beside words, from 0 to 1: words that are wanted have the rest. Nothing
-    /// changes where there are no words that are wanted, or no pictures.
-    #[must_use]
-    pub fn with_share(mut self, share: f32) -> Self {
+    /// The same with the pictures' share beside words, from 0 to 1: words have the rest.
+    ///
+    /// # Errors
+    /// There are no words that are wanted, or no pictures.
+    pub fn with_share(mut self, share: f32) -> Result<Self> {
         let is_words = |part: &Part| matches!(part, Part::Words(_));
         let pictures = self.parts.iter().filter(|(part, _)| !is_words(part)).count();
-        if pictures > 0 && self.wanted_words().is_some() {
-            for (part, weight) in &mut self.parts {
-                *weight *= if is_words(part) { 1.0 - share } else { share / pictures as f32 };
-            }
+        if pictures == 0 || self.wanted_words().is_none() {
+            let what =
+                "a picture's share is its share beside words: give both, or leave the share away";
+            return Err(Error::Usage(what.into()));
         }
-        self
+        for (part, weight) in &mut self.parts {
+            *weight *= if is_words(part) { 1.0 - share } else { share / pictures as f32 };
+        }
+        Ok(self)
     }
 
     /// Whether nothing is searched for.

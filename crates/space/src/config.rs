@@ -61,6 +61,13 @@ pub struct ClassesConfig {
     pub meanings: Meanings,
 }
 
+/// Most runs of a protocol.
+const RUNS: u64 = 1000;
+/// Most directions of a closed form.
+const COMPONENTS: usize = 100_000;
+/// Largest penalty, as a share of what it is added to.
+const PENALTY: f64 = 1e6;
+
 /// What stands for a class where a method asks for it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -229,6 +236,21 @@ impl Config {
         if protocol.seeds == 0 && protocol.splits == 0 {
             return input("protocol.seeds and protocol.splits are 0: there is nothing to do");
         }
+        for (name, count) in [("seeds", protocol.seeds), ("splits", protocol.splits)] {
+            if count > RUNS {
+                return input(format!("protocol.{name} is {count}; give {RUNS} or less"));
+            }
+        }
+        if let Some((at, map)) =
+            protocol.map.iter().enumerate().find(|(at, map)| protocol.map[..*at].contains(map))
+        {
+            return input(format!(
+                "protocol.map[{at}] is {map:?} again: name each convention once"
+            ));
+        }
+        for method in &self.methods {
+            method.look()?;
+        }
         for (at, method) in self.methods.iter().enumerate() {
             if self.methods[..at].iter().any(|other| other.name == method.name) {
                 return input(format!("two methods are called {}", method.name));
@@ -265,6 +287,40 @@ impl Config {
         found.ok_or_else(|| {
             Error::Input(format!("there is no method {name}; there are {}", names()))
         })
+    }
+}
+
+impl MethodConfig {
+    /// Refuses numbers of closed forms that make no sense; NaN lies in no range.
+    fn look(&self) -> Result<()> {
+        let (components, ridge, decay) = match &self.learn {
+            Method::Cca { components, ridge, .. } => (Some(components), Some(ridge), None),
+            Method::Pls { components } => (Some(components), None, None),
+            Method::Sm { decay, .. } => (None, None, Some(decay)),
+            Method::Scm { components, ridge, decay } => {
+                (Some(components), Some(ridge), Some(decay))
+            }
+            _ => (None, None, None),
+        };
+        let name = &self.name;
+        if let Some(components) = components.filter(|count| !(1..=COMPONENTS).contains(*count)) {
+            return input(format!(
+                "{name}: components is {components}; give a number from 1 to {COMPONENTS}"
+            ));
+        }
+        for (what, value) in [("ridge", ridge), ("decay", decay)] {
+            if let Some(value) = value.filter(|value| !(0.0..=PENALTY).contains(*value)) {
+                return input(format!(
+                    "{name}: {what} is {value}; give a number from 0 to {PENALTY}, such as 0.001"
+                ));
+            }
+        }
+        match &self.hash {
+            Some(HashConfig { bits: 0, .. }) => {
+                input(format!("{name}: hash.bits is 0; give 16 or more"))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -15,6 +15,16 @@ use crate::error::{Error, Result};
 /// The header's key.
 const KEY: &str = "space";
 
+/// The checksum of all values, beside the steps.
+const CHECK: &str = "crc32";
+
+/// CRC-32 of the tensors' bytes, in their order.
+fn check<'b>(tensors: impl Iterator<Item = &'b [u8]>) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    tensors.for_each(|bytes| hasher.update(bytes));
+    hasher.finalize()
+}
+
 /// A space with what it was learned from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Stored {
@@ -97,8 +107,9 @@ impl Stored {
                 TensorView::new(Dtype::F32, vec![array.len()], bytes).map_err(|e| wrong(&e))?;
             views.push((format!("{at:04}"), view));
         }
-        let header = serde_json::to_string(&steps).map_err(|e| wrong(&e))?;
-        let header = HashMap::from([(KEY.to_owned(), header)]);
+        let mut header = serde_json::to_value(&steps).map_err(|e| wrong(&e))?;
+        header[CHECK] = check(bytes.iter().map(Vec::as_slice)).into();
+        let header = HashMap::from([(KEY.to_owned(), header.to_string())]);
         safetensors::serialize(views, Some(header)).map_err(|e| wrong(&e))
     }
 
@@ -116,14 +127,21 @@ impl Stored {
         let tensors = SafeTensors::deserialize(bytes).map_err(|e| e.to_string())?;
         let steps = header.metadata().as_ref().and_then(|all| all.get(KEY));
         let steps = steps.ok_or("it holds no common space: `tuwen space train` writes one")?;
-        let mut stored: Self = serde_json::from_str(steps).map_err(|e| e.to_string())?;
+        let header: serde_json::Value = serde_json::from_str(steps).map_err(|e| e.to_string())?;
+        let wanted = header[CHECK].as_u64();
+        let mut stored: Self = serde_json::from_value(header).map_err(|e| e.to_string())?;
+        let mut found = Vec::new();
         for (at, array) in stored.arrays().into_iter().enumerate() {
             let view = tensors.tensor(&format!("{at:04}")).map_err(|e| e.to_string())?;
             if view.dtype() != Dtype::F32 {
                 return Err(format!("tensor {at:04} is {:?}; F32 is wanted", view.dtype()));
             }
+            found.push(view.data());
             *array =
                 view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+        }
+        if wanted != Some(u64::from(check(found.into_iter()))) {
+            return Err("its values are not those that were written: learn the space again".into());
         }
         let [image, text] = stored.widths;
         let (a, b) = (stored.space.image.width(image)?, stored.space.text.width(text)?);
@@ -165,6 +183,12 @@ mod tests {
         for end in 0..bytes.len() {
             assert!(Stored::parse(&bytes[..end]).is_err(), "cut at {end}");
         }
+        // The values stand at the end.
+        let mut changed = bytes.clone();
+        let last = changed.len() - 1;
+        changed[last] ^= 1;
+        let why = Stored::parse(&changed).expect_err("a changed value");
+        assert!(why.contains("learn the space again"), "{why}");
         let mut wide = stored();
         wide.widths = [4, 2];
         let why = Stored::parse(&wide.to_bytes().expect("bytes")).expect_err("too wide");

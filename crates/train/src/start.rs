@@ -117,7 +117,8 @@ fn check(config: &TrainConfig, model: &Architecture) -> Result<()> {
 /// Blocks that are to stay frozen and are not there, in words.
 fn frozen_beyond(config: &TrainConfig, model: &ModelConfig) -> Option<String> {
     let (optim, name) = (&config.optim, &model.name);
-    let image = if model.has_convolutions() { 0 } else { model.image.layers };
+    // Of convolutions they are stages, and more than there are freeze all.
+    let image = if model.has_convolutions() { usize::MAX } else { model.image.layers };
     let towers = [
         ("optim.frozen_blocks", "image", optim.frozen_blocks, image),
         ("optim.text_frozen_blocks", "text", optim.text_frozen_blocks, model.text.layers),

@@ -15,6 +15,7 @@ use tuwen_retrieve::describe::{Ask, Describer, Made};
 use tuwen_retrieve::walk::{Failure, Walk};
 
 use crate::indexed::left_out;
+use crate::number;
 use crate::query::{TextArgs, in_words, open_model};
 use crate::terminal::{note, say};
 use crate::walk::WalkArgs;
@@ -63,7 +64,7 @@ pub struct Args {
 #[derive(Clone, clap::Args)]
 pub struct Choice {
     /// Captions that grow side by side, up to 64; 1 takes the most probable word each time
-    #[arg(long, default_value_t = 3, conflicts_with = "sample")]
+    #[arg(long, default_value_t = 3, conflicts_with = "sample", value_parser = number::whole(1..=64))]
     beam: usize,
     /// Draw so many captions instead, up to 64
     #[arg(long, value_name = "N")]
@@ -77,9 +78,11 @@ pub struct Choice {
     /// With --sample: the same seed, the same captions
     #[arg(long, default_value_t = 0, requires = "sample")]
     seed: u64,
-    /// Show so many captions of each language, with the logarithms of their probabilities
-    #[arg(long, default_value_t = 1)]
-    candidates: usize,
+    /// Show so many captions of each language, with the logarithms of their probabilities: the best one when not
+    /// given, with --sample all that were drawn. The best has the largest logarithm over its words' number to the
+    /// power of --length (with --rerank: and four times its cosine)
+    #[arg(long)]
+    candidates: Option<usize>,
     /// Let the dual encoder have a say in which is best
     #[arg(long)]
     rerank: bool,
@@ -98,6 +101,11 @@ pub struct Choice {
 }
 
 impl Choice {
+    /// Captions of each language.
+    fn shown(&self) -> usize {
+        self.candidates.or(self.sample).unwrap_or(1)
+    }
+
     /// What is asked of a decoder.
     pub fn ask(&self, languages: Vec<String>) -> Ask {
         let way = match self.sample {
@@ -105,7 +113,7 @@ impl Choice {
                 Way::Nucleus { count, temperature: self.temperature, share: self.nucleus }
             }
             // Candidates are found by as many beams.
-            None => Way::Beams(self.beam.max(self.candidates)),
+            None => Way::Beams(self.beam.max(self.shown())),
         };
         let control = Control {
             least: self.min_words,
@@ -113,7 +121,7 @@ impl Choice {
             no_repeat: self.no_repeat,
             length: self.length,
         };
-        let (candidates, rerank, seed) = (self.candidates, self.rerank, self.seed);
+        let (candidates, rerank, seed) = (self.shown(), self.rerank, self.seed);
         Ask { languages, way, control, candidates, rerank, seed }
     }
 }
@@ -124,7 +132,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let encoder = open_model(&args.model, &args.text_args)?;
     let describer = Describer::open(&encoder, &args.model, args.decoder.as_deref())?;
     describer.check(&ask)?;
-    let walk = Walk::of(&args.paths, &args.walk.rules(), &AtomicBool::new(false), &|_| {})?;
+    let (paths, missing): (Vec<PathBuf>, Vec<PathBuf>) =
+        args.paths.iter().cloned().partition(|path| path.exists());
+    for path in &missing {
+        note!("skipped {}: there is no such file or folder", path.display());
+    }
+    let walk = Walk::of(&paths, &args.walk.rules(), &AtomicBool::new(false), &|_| {})?;
     for Failure { file, reason, .. } in &walk.failed {
         note!("skipped {file}: {reason}");
     }
@@ -134,7 +147,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if walk.files.is_empty() {
         bail!("there are no pictures in {}", args.paths[0].display());
     }
-    let mut failed = walk.failed.iter().any(|failure| failure.named);
+    let mut failed = !missing.is_empty() || walk.failed.iter().any(|failure| failure.named);
     let mut described = 0;
     for some in walk.files.chunks(AT_A_TIME) {
         let one = |file: &tuwen_retrieve::walk::Found| {
@@ -145,7 +158,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         for (file, made) in some.iter().zip(found) {
             match made {
                 Ok(made) => {
-                    show(args, &describer, &file.path, &made)?;
+                    failed |= !show(args, &describer, &file.path, &made)?;
                     described += 1;
                 }
                 Err(error) => {
@@ -165,25 +178,30 @@ fn read(encoder: &CpuEncoder, path: &Path) -> Result<RgbImage> {
     fitted.with_context(|| path.display().to_string())
 }
 
-fn show(args: &Args, describer: &Describer, path: &Path, made: &[Made]) -> Result<()> {
-    if args.sidecar {
-        write_beside(path, made)?;
+/// Shows captions; whether they were written too, where that was asked for.
+fn show(args: &Args, describer: &Describer, path: &Path, made: &[Made]) -> Result<bool> {
+    let mut written = true;
+    if args.sidecar
+        && let Err(error) = write_beside(path, made)
+    {
+        note!("not written: {}", in_words(&error));
+        written = false;
     }
     if args.json {
         let mut line = serde_json::to_value(FileName::from(path))?;
         line["captions"] = json!(made);
         line["decoder"] = json!(describer.name());
         say!("{line}");
-        return Ok(());
+        return Ok(written);
     }
     say!("{}", path.display());
-    let details = args.choice.candidates > 1 || args.choice.rerank;
+    let details = args.choice.shown() > 1 || args.choice.rerank;
     for Made { language, text, log_prob, cosine } in made {
         let cosine = cosine.map_or(String::new(), |cosine| format!(", cosine {cosine:.3}"));
         let details = if details { format!("  ({log_prob:.2}{cosine})") } else { String::new() };
         say!("  {language}  {text}{details}");
     }
-    Ok(())
+    Ok(written)
 }
 
 /// Writes `NAME.txt` beside a picture, a caption a line; a file that is there is somebody's.

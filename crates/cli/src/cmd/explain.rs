@@ -106,9 +106,15 @@ pub struct Shown<'s> {
 /// Explains, writes and prints.
 pub fn run(args: &Args) -> Result<ExitCode> {
     for text in std::iter::once(&args.text).chain(&args.against) {
-        if text.trim().is_empty() {
+        if tuwen_text::visible(text).trim().is_empty() {
             bail!(Usage(format!("{text:?}: there is no word in it to explain")));
         }
+    }
+    if args.against.as_ref().is_some_and(|other| other.trim() == args.text.trim()) {
+        bail!(Usage(
+            "--against is the same text, and there is no difference to show: give another one"
+                .into()
+        ));
     }
     let out = args.out.as_ref().map(|path| output(path, args)).transpose()?;
     let encoder = open_model(&args.model, &args.text_args)?;

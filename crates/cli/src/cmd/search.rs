@@ -129,7 +129,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         queries = queries.into_iter().map(and_item).collect();
     }
     if let Some(share) = args.image_weight {
-        queries = queries.into_iter().map(|query| query.with_share(share)).collect();
+        let shared = queries.into_iter().map(|query| query.with_share(share));
+        queries = shared.collect::<Result<_, _>>()?;
     }
     if engine.len(modality)? == 0 && !args.json {
         note!("{}", if modality == Modality::Image { NO_IMAGES } else { NO_TEXTS });

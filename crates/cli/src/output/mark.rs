@@ -10,6 +10,8 @@ use tuwen_markup::{PAGE_MARK, SVG_MARK};
 const PNG: &[u8] = b"\x00\x00\x00\x0etEXtSoftware\x00tuwen\x1b\xdf\xa1K";
 /// A PNG's signature and its first chunk, IHDR.
 const PNG_HEAD: usize = 8 + 25;
+/// What the header of a common space begins with, behind its length.
+const SPACE: &[u8] = b"{\"__metadata__\":{\"space\":";
 /// The mark stands within so many bytes.
 const HEAD: u64 = 4096;
 
@@ -40,4 +42,5 @@ pub fn shows(path: &Path) -> bool {
     (begins("<!doctype html>") && holds(PAGE_MARK))
         || (begins("<svg") && holds(SVG_MARK))
         || head.get(PNG_HEAD..).is_some_and(|rest| rest.starts_with(PNG))
+        || head.get(8..).is_some_and(|rest| rest.starts_with(SPACE))
 }

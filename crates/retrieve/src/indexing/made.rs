@@ -75,16 +75,24 @@ impl Indexer<'_> {
             }
         }
         let mut summary = MadeSummary::default();
+        let languages: Vec<String> = match ask.languages.is_empty() {
+            true => describer.languages().map(str::to_owned).collect(),
+            false => ask.languages.clone(),
+        };
         let (mut kept, mut wanted) = (Vec::new(), Vec::new());
         for item in self.gallery.all(Modality::Image)? {
             let (key, name) = (key(&item), name(&item));
             if self.said_by_people(&item)? {
                 summary.said += 1;
-            } else if let Some(known) = before.get(&key) {
-                summary.there += 1;
-                kept.extend(known.iter().map(|line| Kept { image: name.clone(), ..line.clone() }));
-            } else {
-                wanted.push(item);
+                continue;
+            }
+            let known = before.get(&key).map_or(&[][..], Vec::as_slice);
+            kept.extend(known.iter().map(|line| Kept { image: name.clone(), ..line.clone() }));
+            let is_new = |language: &&String| known.iter().all(|line| line.language != **language);
+            let missing: Vec<String> = languages.iter().filter(is_new).cloned().collect();
+            match missing.is_empty() {
+                true => summary.there += 1,
+                false => wanted.push((item, Ask { languages: missing, ..ask.clone() })),
             }
         }
         for some in wanted.chunks(AT_A_TIME) {
@@ -92,9 +100,11 @@ impl Indexer<'_> {
                 self.run.summary.stopped = true;
                 break;
             }
-            let found: Vec<tuwen_files::Result<Vec<Made>>> =
-                some.par_iter().map(|item| describe(item, encoder, describer, ask)).collect();
-            for (item, found) in some.iter().zip(found) {
+            let found: Vec<tuwen_files::Result<Vec<Made>>> = some
+                .par_iter()
+                .map(|(item, ask)| describe(item, encoder, describer, ask))
+                .collect();
+            for ((item, _), found) in some.iter().zip(found) {
                 match found {
                     Ok(made) => {
                         summary.described += 1;

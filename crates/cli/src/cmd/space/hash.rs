@@ -43,7 +43,7 @@ pub struct Args {
     #[arg(long, default_value_t = 500, value_parser = number::whole(1..=1_000_000))]
     queries: usize,
     /// Bits of a code
-    #[arg(long, value_delimiter = ',', default_value = "64,128,256,512")]
+    #[arg(long, value_delimiter = ',', default_value = "64,128,256,512", value_parser = number::whole(1..=65_536))]
     bits: Vec<usize>,
     /// How bits are made
     #[arg(long, value_delimiter = ',', default_value = "raw,random,itq,balanced", value_parser = by_name(&Hash::NAMES))]

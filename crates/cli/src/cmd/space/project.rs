@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use tuwen_space::table::{Source, npy_bytes};
 use tuwen_space::{Chain, Features, Step, Stored};
 
@@ -53,6 +53,15 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     let codes = chain.apply(&Features::of(&table, &file.display().to_string())?);
     let codes = Chain(vec![Step::Unit]).apply(&codes);
+    let is_wrong = |row: &[f32]| row.iter().any(|value| !value.is_finite());
+    if let Some(row) = codes.values.chunks_exact(codes.width.max(1)).position(is_wrong) {
+        bail!(
+            "{}: row {} becomes values that are no numbers, for its own are too large: give features as those that the \
+             space was learned from",
+            file.display(),
+            row + 1
+        );
+    }
     out.write(&npy_bytes(&codes.values, codes.width))?;
     say!("done: {} codes of {} values in {}", codes.rows(), codes.width, args.out.display());
     Ok(ExitCode::SUCCESS)
