@@ -141,9 +141,12 @@ fn a_space_is_learned_measured_and_used() {
     let train = ["space", "train", "space.toml", "--method", "MASLN", "--out", "masln.space"];
     let told = succeed(folder.path(), &train);
     assert!(told.contains("on the validation part"), "{told}");
-    assert!(fail(folder.path(), &train, 1).contains("--force"));
     let once = std::fs::read(folder.path().join("masln.space")).expect("a file");
-    succeed(folder.path(), &[&train[..], &["--force"]].concat());
+    // What tuwen wrote it may write again; what somebody else did is kept.
+    succeed(folder.path(), &train);
+    std::fs::write(folder.path().join("other.space"), "my notes").expect("a file");
+    let other = [&train[..6], &["other.space"]].concat();
+    assert!(fail(folder.path(), &other, 1).contains("--force"));
     assert_eq!(
         once,
         std::fs::read(folder.path().join("masln.space")).expect("a file"),
@@ -160,6 +163,12 @@ fn a_space_is_learned_measured_and_used() {
     assert!(succeed(folder.path(), &project).contains("45 codes of 8 values"));
     let wrong = ["space", "project", "masln.space", "--texts", "test.images.csv", "--out", "x.npy"];
     assert!(fail(folder.path(), &wrong, 2).contains("have 8 values; the space was learned from 4"));
+    let mut damaged = once.clone();
+    let end = damaged.len();
+    damaged[end - 40..end - 20].fill(0xff);
+    std::fs::write(folder.path().join("damaged.space"), &damaged).expect("a file");
+    let eval = ["space", "eval", "damaged.space", "space.toml"];
+    assert!(fail(folder.path(), &eval, 1).contains("learn the space again"));
     let plot =
         ["space", "plot", "space.toml", "--method", "MASLN", "--method", "CCA", "--out", "plots"];
     succeed(folder.path(), &plot);

@@ -18,9 +18,9 @@ pub enum Method {
     /// Attention rollout, which knows nothing of the text.
     Rollout,
     /// Generic attention explainability.
+    #[default]
     Chefer,
     /// Gradients of every block's attention.
-    #[default]
     Legrad,
     /// Values of the last attention along the gradient.
     GradEclip,

@@ -15,7 +15,6 @@ use tuwen_retrieve::describe::{Ask, Describer, Made};
 use tuwen_retrieve::walk::{Failure, Walk};
 
 use crate::indexed::left_out;
-use crate::number;
 use crate::query::{TextArgs, in_words, open_model};
 use crate::terminal::{note, say};
 use crate::walk::WalkArgs;
@@ -64,7 +63,7 @@ pub struct Args {
 #[derive(Clone, clap::Args)]
 pub struct Choice {
     /// Captions that grow side by side, up to 64; 1 takes the most probable word each time
-    #[arg(long, default_value_t = 3, conflicts_with = "sample", value_parser = number::whole(1..=64))]
+    #[arg(long, default_value_t = 3, conflicts_with = "sample")]
     beam: usize,
     /// Draw so many captions instead, up to 64
     #[arg(long, value_name = "N")]
@@ -112,6 +111,8 @@ impl Choice {
             Some(count) => {
                 Way::Nucleus { count, temperature: self.temperature, share: self.nucleus }
             }
+            // Refused.
+            None if self.beam == 0 => Way::Beams(0),
             // Candidates are found by as many beams.
             None => Way::Beams(self.beam.max(self.shown())),
         };

@@ -27,7 +27,7 @@ use crate::words::counted;
     tuwen explain --image dog.jpg --text \"a dog on the beach\" --out why.png\n  \
     tuwen explain --image dog.jpg --text 沙滩上的狗 --method fixlip --out why.html\n  \
     tuwen explain --image cat.jpg --text \"a dog\" --against \"a cat\" --json\n\n\
-    Without --method the fast one that was measured to be most faithful is taken (docs/explanations.md). occlusion is the \
+    Without --method chefer is taken, which was most faithful for its time among those of one pass (docs/explanations.md). occlusion is the \
     plain one that hides parts one by one; fixlip is the careful one, with what each word has to do with each part.")]
 pub struct Args {
     /// A picture
