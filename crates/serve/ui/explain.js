@@ -6,7 +6,7 @@ import { t } from "./i18n.js";
 
 /// The fast map at once, and then with what each word has to do with each part.
 export function explanation(like, text, gallery, signal) {
-	const place = el("div", { class: "map" }, button("button", t("Show what speaks for the words"), async () => {
+	const place = el("div", { class: "map" }, button("button", t("Show the map"), async () => {
 		try {
 			for (const method of ["", "fixlip"]) {
 				const asked = { like, text, pictures: true, ...(method && { method }), ...(gallery && { gallery }) };
