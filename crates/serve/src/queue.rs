@@ -1,13 +1,14 @@
 //! A bounded queue with a thread behind it, which takes what waits and does it together.
 //!
 //! Nobody waits for a batch to fill: an idle worker begins with the first input, and whatever came while it
-//! worked is the next batch. So one client has the latency of one input, and many share a pass. Who would have to
+//! worked is the next batch. So one client has the latency of one input, and many share a pass; only where others are
+//! known to be about to ask does a worker wait for them, for a moment. Who would have to
 //! wait for long is refused at once, as on a machine that has other work to do: places alone do not say how long
 //! waiting is.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{Receiver, Sender, channel};
@@ -20,6 +21,9 @@ use crate::traces;
 /// Work that may wait: who comes then is refused, so that answers come soon, and what waits is done soon after the
 /// last one has asked.
 const LONGEST: Duration = Duration::from_millis(1500);
+/// How long a worker waits for those who are [`Coming`]: answers that left a worker together come to the next one
+/// within less, and work of which most is the same for all of them is done once.
+const GATHER: Duration = Duration::from_micros(200);
 
 type Answer<O> = Result<O, Problem>;
 
@@ -36,6 +40,17 @@ pub(crate) struct Queue<I, O> {
     sender: Sender<Job<I, O>>,
     /// Nanoseconds that an input has taken lately.
     pace: Arc<AtomicU64>,
+    /// How many will ask soon.
+    coming: Arc<AtomicUsize>,
+}
+
+/// Somebody who will ask soon.
+pub(crate) struct Coming<'q>(&'q AtomicUsize);
+
+impl Drop for Coming<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl<I: Send + 'static, O: Send + 'static> Queue<I, O> {
@@ -59,10 +74,18 @@ impl<I: Send + 'static, O: Send + 'static> Queue<I, O> {
             measured.store(mean, Ordering::Relaxed);
             answers
         };
+        let coming = Arc::new(AtomicUsize::new(0));
+        let near = Arc::clone(&coming);
         std::thread::Builder::new()
             .name(name.into())
-            .spawn(move || serve(name, receiver, most, timed))?;
-        Ok(Self { name, sender, pace })
+            .spawn(move || serve(name, receiver, most, &near, timed))?;
+        Ok(Self { name, sender, pace, coming })
+    }
+
+    /// Says that somebody will ask soon, as long as it is held.
+    pub fn coming(&self) -> Coming<'_> {
+        self.coming.fetch_add(1, Ordering::Relaxed);
+        Coming(&self.coming)
     }
 
     /// How many wait now.
@@ -125,14 +148,22 @@ fn serve<I, O>(
     name: &'static str,
     mut receiver: Receiver<Job<I, O>>,
     most: usize,
+    coming: &AtomicUsize,
     work: impl Fn(Vec<I>) -> Vec<Answer<O>>,
 ) {
     while let Some(first) = receiver.blocking_recv() {
         let mut jobs = vec![first];
-        while jobs.len() < most
-            && let Ok(job) = receiver.try_recv()
-        {
-            jobs.push(job);
+        let mut take = || {
+            while jobs.len() < most
+                && let Ok(job) = receiver.try_recv()
+            {
+                jobs.push(job);
+            }
+        };
+        take();
+        if coming.load(Ordering::Relaxed) > 0 {
+            std::thread::sleep(GATHER);
+            take();
         }
         // Nobody waits for these any more.
         jobs.retain(|job| !job.reply.is_closed());
@@ -206,6 +237,21 @@ mod tests {
                 assert_eq!(task.await.expect("a task").expect("an answer"), wanted);
             }
             assert_eq!(*batches.lock().expect("a lock"), [vec![1], vec![2, 3]]);
+        });
+    }
+
+    #[test]
+    fn a_worker_waits_for_those_who_are_coming_and_for_nobody_else() {
+        run(async {
+            let work = |inputs: Vec<u32>| inputs.into_iter().map(Ok).collect();
+            let queue = Arc::new(Queue::start("numbers", 8, 4, work).expect("a thread"));
+            let coming = queue.coming();
+            assert_eq!(queue.coming.load(Ordering::Relaxed), 1);
+            let began = Instant::now();
+            assert_eq!(queue.ask(1).await.expect("an answer"), 1);
+            assert!(began.elapsed() >= GATHER);
+            drop(coming);
+            assert_eq!(queue.coming.load(Ordering::Relaxed), 0);
         });
     }
 

@@ -4,6 +4,7 @@
 //! tower on one thread. Gradients are summed in a fixed order, so that a run does not depend on the number
 //! of threads.
 
+mod chunks;
 mod heads;
 mod image;
 mod probe;
@@ -21,20 +22,12 @@ use crate::layers::Weights;
 use crate::params::Part;
 use crate::{Error, ModelConfig, Result, Vision};
 
+use chunks::cut;
 pub use heads::{Heads, TextHead};
 pub use image::ImageTower;
 pub use resnet::ResNetTower;
 pub use text::TextTower;
 pub use words::BagOfWords;
-
-/// Sequences of one chunk are gathered until they have this many rows.
-const CHUNK_ROWS: usize = 800;
-/// Fewer when there are few, so that several threads have something to do, but not fewer than this.
-/// Neither depends on the number of threads, nor does the order of summation.
-const LEAST_ROWS: usize = 200;
-/// The same where no gradients are summed, so that nothing depends on it but how long it takes: a few short texts
-/// are divided among threads, which then need not wait for each other at each product.
-const LEAST_UNRECORDED: usize = 48;
 
 /// What is asked of a tower beside its features.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -260,24 +253,6 @@ impl Record {
     fn tape<'t>(self) -> Tape<'t> {
         if self == Self::No { Tape::forward_only() } else { Tape::recording() }
     }
-}
-
-/// Neighbouring items, cut where a chunk has enough rows.
-fn cut(rows: &[usize], record: Record) -> Vec<Range<usize>> {
-    let least = if record == Record::No { LEAST_UNRECORDED } else { LEAST_ROWS };
-    let wanted = (rows.iter().sum::<usize>() / 4).clamp(least, CHUNK_ROWS);
-    let (mut chunks, mut start, mut sum) = (Vec::new(), 0, 0);
-    for (item, rows) in rows.iter().enumerate() {
-        if sum > 0 && sum + rows > wanted {
-            chunks.push(start..item);
-            (start, sum) = (item, 0);
-        }
-        sum += rows;
-    }
-    if sum > 0 {
-        chunks.push(start..rows.len());
-    }
-    chunks
 }
 
 /// Runs every chunk; without a tape nothing but the results stays.

@@ -17,6 +17,7 @@ mod segments;
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 pub use self::fused::{Fused, Parts};
@@ -124,6 +125,10 @@ impl Gallery {
         beside: Option<Beside>,
         lock: Option<Lock>,
     ) -> Result<Self> {
+        // Otherwise SQLite plans a kept statement anew for each value that a partial index might mind, which takes
+        // longer than to run it.
+        db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+            .map_err(|e| sqlite(folder, e))?;
         let path = folder.to_path_buf();
         let format = match version(&db).map_err(|e| sqlite(folder, e))? {
             found @ 1..=FORMAT => found,

@@ -17,8 +17,6 @@ use crate::math;
 const SHARED_ROWS: usize = 200;
 /// Products that are worth another thread: some 20 us of one core.
 const SHARED_PRODUCTS: usize = 1 << 20;
-/// The same of bytes.
-const SHARED_BYTES: usize = 1 << 22;
 /// Columns of a thread's share, at least.
 const SHARED_COLUMNS: usize = 4 * PANEL;
 
@@ -88,7 +86,7 @@ impl Factor {
     fn shared_from(&self) -> usize {
         match self {
             Self::Floats(_) => SHARED_PRODUCTS,
-            Self::Bytes(_) => SHARED_BYTES,
+            Self::Bytes(_) => PackedBytes::shared_from(),
         }
     }
 }

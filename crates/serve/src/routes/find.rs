@@ -51,7 +51,10 @@ pub(crate) async fn find(
     if let Some(filter) = &filter {
         remarks.append(&mut unknown_fields(state, open, filter).await?);
     }
-    let vector = vector(state, open, &wanted, &line.weighted, &mut remarks).await?;
+    let vector = {
+        let _coming = state.scans.coming();
+        vector(state, open, &wanted, &line.weighted, &mut remarks).await?
+    };
     let modality = wanted.kind.unwrap_or(Modality::Image);
     // Scores of words with pictures are what is calibrated, not fused ones nor those of pictures with each other;
     // what has the exact words matches by these.
