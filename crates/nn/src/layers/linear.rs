@@ -15,8 +15,9 @@ use crate::math;
 /// Rows of a batch that the threads share column by column; of more rows there are several chunks, which
 /// keep the threads busy without waiting for each other.
 const SHARED_ROWS: usize = 200;
-/// Products that are worth another thread: some 20 us of one core.
-const SHARED_PRODUCTS: usize = 1 << 20;
+/// Products that are worth another thread: some 300 us of one core, for to wake one that sleeps takes 50 us on a quiet
+/// machine and several times that on a virtual one.
+const SHARED_PRODUCTS: usize = 1 << 24;
 /// Columns of a thread's share, at least.
 const SHARED_COLUMNS: usize = 4 * PANEL;
 
