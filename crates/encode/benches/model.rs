@@ -17,7 +17,9 @@ const FIRST_ID: u32 = 200;
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     let [folder, precision] = &args[..] else {
-        return println!("asked by scripts/bench/embed.py: cargo bench --bench model -- FOLDER f32|int8");
+        return println!(
+            "asked by scripts/bench/embed.py: cargo bench --bench model -- FOLDER f32|int8"
+        );
     };
     let products = match precision.as_str() {
         "f32" => Products::F32,

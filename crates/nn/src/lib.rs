@@ -25,6 +25,7 @@
 mod arrays;
 mod cache;
 pub mod grads;
+mod helpers;
 mod layers;
 pub mod math;
 mod ops;
@@ -33,6 +34,7 @@ mod value;
 
 pub use arrays::{Array, Arrays, Missing};
 pub use cache::Cache;
+pub use helpers::with_helpers;
 pub use layers::{
     Activation, Adapter, Factor, Fetched, Linear, Named, Norm, Rows, StoredRows, Table, Weight,
 };

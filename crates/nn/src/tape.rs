@@ -20,8 +20,8 @@ pub struct Tape<'w> {
     pool: Arc<Pool>,
     recording: bool,
     nodes: Vec<Backward<'w>>,
-    /// Tapes that run at the same time.
-    beside: usize,
+    /// Whether the other threads wait for shares of its operations.
+    helped: bool,
     /// Attention maps in the order of the attentions, where they are wanted.
     maps: Option<Vec<AttentionMap>>,
     /// Whether the way back tells of every attention what passed through it.
@@ -39,16 +39,15 @@ impl<'w> Tape<'w> {
         Self::default()
     }
 
-    /// The same, as one of so many that run at the same time: a product that it leaves to other threads would wait
-    /// for them.
+    /// The same, whose operations are shared among all threads: for a pass within [`crate::with_helpers`].
     #[must_use]
-    pub fn among(self, tapes: usize) -> Self {
-        Self { beside: tapes.saturating_sub(1), ..self }
+    pub fn helped(self) -> Self {
+        Self { helped: true, ..self }
     }
 
-    /// Threads that may share a product.
+    /// Threads that share an operation.
     pub(crate) fn threads(&self) -> usize {
-        (rayon::current_num_threads() / (self.beside + 1)).max(1)
+        if self.helped { rayon::current_num_threads() } else { 1 }
     }
 
     /// The same, keeping what every attention that follows attends to.
@@ -134,15 +133,15 @@ impl<'w> Tape<'w> {
         if !self.records(&[x], learns) {
             return part(self, x);
         }
-        let tapes = self.beside + 1;
-        let mut quiet = Tape { pool: Arc::clone(&self.pool), ..Tape::forward_only() }.among(tapes);
+        let helped = self.helped;
+        let mut quiet = Tape { pool: Arc::clone(&self.pool), helped, ..Tape::forward_only() };
         quiet.maps = self.maps.take();
         let out = part(&mut quiet, &x.detached());
         self.maps = quiet.maps;
         let (width, input) = (out.width(), x.clone());
         let values = self.pool.adopt(out.into_vec());
         self.record(values, width, move |grad, back| {
-            let mut tape = Tape { pool: Arc::clone(&back.pool), ..Tape::recording() }.among(tapes);
+            let mut tape = Tape { pool: Arc::clone(&back.pool), ..Tape::recording() };
             let leaf = Value {
                 node: input.learns().then(|| {
                     tape.nodes.push(Box::new(|grad, back| back.keep(grad)));

@@ -66,8 +66,8 @@ mod tests {
         assert_eq!(evenly(&[13], 2), [0..1]);
         assert_eq!(evenly(&[60, 5, 5, 5], 2), [0..1, 1..4]);
         assert_eq!(evenly(&[5, 5, 5, 60], 2), [0..3, 3..4]);
-        assert_eq!(evenly(&[], 2), []);
-        assert_eq!(evenly(&[0, 0], 2), [], "no rows, no chunk");
+        assert!(evenly(&[], 2).is_empty());
+        assert!(evenly(&[0, 0], 2).is_empty(), "no rows, no chunk");
     }
 
     #[test]

@@ -15,7 +15,7 @@ mod words;
 use std::ops::Range;
 
 use rayon::prelude::*;
-use tuwen_nn::{Attended, AttentionMap, Tape, Value, grads};
+use tuwen_nn::{Attended, AttentionMap, Tape, Value, grads, with_helpers};
 
 use crate::arrays::Arrays;
 use crate::layers::Weights;
@@ -262,9 +262,11 @@ fn run<'t>(
     wanted: &Wanted,
     forward: impl Fn(Range<usize>, &mut Tape<'t>) -> Found + Sync + Send,
 ) -> Pass<'t> {
-    let tapes = chunks.len();
-    let one = |items: Range<usize>| {
-        let mut tape = record.tape().among(tapes);
+    let one = |items: Range<usize>, helped: bool| {
+        let mut tape = record.tape();
+        if helped {
+            tape = tape.helped();
+        }
         if wanted.maps {
             tape = tape.watching();
         }
@@ -274,7 +276,10 @@ fn run<'t>(
         let found = forward(items.clone(), &mut tape);
         (tape.take_maps(), Chunk { items, tape, found })
     };
-    let done: Vec<_> = chunks.into_par_iter().map(one).collect();
+    let done: Vec<_> = match &chunks[..] {
+        [only] => vec![with_helpers(|| one(only.clone(), true))],
+        _ => chunks.into_par_iter().map(|items| one(items, false)).collect(),
+    };
     let mut pass = Pass::default();
     for (maps, chunk) in done {
         pass.take(maps, &chunk.found);

@@ -38,9 +38,6 @@ pub(super) struct Kernel {
     /// Whether it wants its rows in 16 bits: of four values the first and the third in one word, the others in the
     /// next.
     wide: bool,
-    /// Products that another thread is worth: below, waking it takes as long as it saves. Measured with one text at
-    /// a time on two cores, where a third of as many products a second made an eighth of the limit.
-    shared_from: usize,
 }
 
 impl std::fmt::Debug for Kernel {
@@ -58,31 +55,25 @@ impl Kernel {
 
     /// All that this processor has, the fastest first.
     pub(super) fn all() -> Vec<Self> {
-        let (mut all, shared_from) = (Vec::new(), 1 << 22);
+        let mut all = Vec::new();
         #[cfg(target_arch = "x86_64")]
         {
             if multiplies_bytes(Level::Avx512) {
-                all.push(Self {
-                    name: "AVX-512 VNNI",
-                    runs: &x86::AVX512_VNNI,
-                    wide: false,
-                    shared_from: 1 << 25,
-                });
+                all.push(Self { name: "AVX-512 VNNI", runs: &x86::AVX512_VNNI, wide: false });
             }
             if multiplies_bytes(Level::Avx2) {
-                all.push(Self { name: "AVX-VNNI", runs: &x86::AVX_VNNI, wide: false, shared_from });
+                all.push(Self { name: "AVX-VNNI", runs: &x86::AVX_VNNI, wide: false });
             }
             if level() >= Level::Avx2 {
-                all.push(Self { name: "AVX2", runs: &x86::AVX2, wide: true, shared_from });
+                all.push(Self { name: "AVX2", runs: &x86::AVX2, wide: true });
             }
         }
         #[cfg(target_arch = "aarch64")]
-        all.push(Self { name: "NEON", runs: &neon::RUNS, wide: false, shared_from });
+        all.push(Self { name: "NEON", runs: &neon::RUNS, wide: false });
         all.push(Self {
             name: "plain code",
             runs: &[plain::<1>, plain::<2>, plain::<3>, plain::<4>],
             wide: false,
-            shared_from,
         });
         all
     }
@@ -95,11 +86,6 @@ impl Kernel {
     /// Whether a word of its rows has two values and not four.
     pub(super) fn wide(self) -> bool {
         self.wide
-    }
-
-    /// See the field.
-    pub(super) fn shared_from(self) -> usize {
-        self.shared_from
     }
 
     /// The sums of a tile of so many rows.

@@ -73,11 +73,6 @@ impl PackedBytes {
         Self { panels, scales, sums, depth }
     }
 
-    /// How many products (rows * in * out) are worth another thread on this processor.
-    pub fn shared_from() -> usize {
-        Kernel::best().shared_from()
-    }
-
     /// Writes columns `columns` of `x` times this to `c`, row-major with rows `stride` apart. How the columns are
     /// divided among calls makes no difference to a bit.
     ///

@@ -10,16 +10,17 @@ use tuwen_gemm::{ByteRows, Mat, PANEL, Packed, PackedBytes, Precision, gemm, gem
 
 use super::{Rows, Weight};
 use crate::grads::Grads;
+use crate::helpers::by_rows;
 use crate::math;
 
-/// Rows of a batch that the threads share column by column; of more rows there are several chunks, which
-/// keep the threads busy without waiting for each other.
-const SHARED_ROWS: usize = 200;
-/// Products that are worth another thread: some 300 us of one core, for to wake one that sleeps takes 50 us on a quiet
-/// machine and several times that on a virtual one.
-const SHARED_PRODUCTS: usize = 1 << 24;
+/// Rows of a share: of fewer rows the threads share columns, so that each reads its part of the matrix alone.
+const SHARED_ROWS: usize = 48;
+/// Products that are worth another thread that waits for them: some 10 us of one core.
+const SHARED_PRODUCTS: usize = 1 << 19;
+/// The same of bytes.
+const SHARED_BYTES: usize = 1 << 21;
 /// Columns of a thread's share, at least.
-const SHARED_COLUMNS: usize = 4 * PANEL;
+const SHARED_COLUMNS: usize = 2 * PANEL;
 
 /// A matrix (out, in), ready for many products, with its bias.
 pub struct Linear<'a> {
@@ -87,7 +88,7 @@ impl Factor {
     fn shared_from(&self) -> usize {
         match self {
             Self::Floats(_) => SHARED_PRODUCTS,
-            Self::Bytes(_) => PackedBytes::shared_from(),
+            Self::Bytes(_) => SHARED_BYTES,
         }
     }
 }
@@ -160,18 +161,19 @@ impl<'a> Linear<'a> {
         self.learns || bias || self.adapter.is_some()
     }
 
-    /// `x weight^T + bias`, (rows, in) to (rows, out), over the old values of `y`; so many threads may share it.
+    /// `x weight^T + bias`, (rows, in) to (rows, out), over the old values of `y`; so many threads share it.
     pub(crate) fn forward(&self, x: &[f32], y: &mut [f32], threads: usize) {
         let (out, wide) = (self.out, self.wide);
         let rows = x.len() / wide;
+        let pays = threads > 1 && rows * out * wide >= self.factor.shared_from();
+        if pays && rows / SHARED_ROWS >= threads {
+            by_rows(threads, (x, wide), (y, out), |x, y| self.forward(x, y, 1));
+            return;
+        }
         let left = self.factor.left(Mat::new(x, rows, wide, wide));
-        let shares = match rows <= SHARED_ROWS && rows * out * wide >= self.factor.shared_from() {
-            true => threads.min(out / SHARED_COLUMNS),
-            false => 1,
-        };
-        match shares {
+        match if pays { threads.min(out / SHARED_COLUMNS) } else { 1 } {
             0 | 1 => self.factor.multiply(y, out, &left, 0..out),
-            _ => self.multiply_shared(shares, rows, &left, y),
+            shares => self.multiply_shared(shares, rows, &left, y),
         }
         if let Some(adapter) = &self.adapter {
             let low = adapter.low(x, rows, wide);

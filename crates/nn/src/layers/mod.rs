@@ -15,6 +15,7 @@ pub use rows::Rows;
 pub use table::{Fetched, StoredRows, Table};
 
 use crate::grads::Grads;
+use crate::helpers::by_rows;
 use crate::math;
 
 /// A weight that is used as it is.
@@ -93,6 +94,12 @@ impl Norm<'_> {
         let mut stats = vec![[0.0; 2]; x.len() / width];
         math::layer_norm(x, &self.weight.values, &self.bias.values, self.eps, out, &mut stats);
         stats
+    }
+
+    /// The same by so many threads.
+    pub(crate) fn shared(&self, x: &[f32], out: &mut [f32], threads: usize) -> Vec<[f32; 2]> {
+        let width = self.weight.values.len();
+        by_rows(threads, (x, width), (out, width), |x, out| self.forward(x, out)).concat()
     }
 
     /// Adds the input's gradient to `dx` and those of the weights to `grads`.

@@ -3,11 +3,15 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use tuwen_gemm::{Mat, gemm};
 
 use crate::math;
 use crate::tape::{Back, Tape};
 use crate::value::{Slot, Value};
+
+/// Products of a head, or of several, that are worth another thread that waits for them.
+const LEAST_SHARED: usize = 1 << 17;
 
 /// The shape of an attention.
 #[derive(Clone, Copy, Debug)]
@@ -141,6 +145,10 @@ impl<'w> Tape<'w> {
         let keeps = records || self.keeps_maps();
         let rows: usize = sequences.iter().map(|sequence| sequence.queries.len()).sum();
         let mut mixed = self.take(rows * width);
+        if !keeps && self.threads() > 1 {
+            self.shared_attention(shape, [query, key, value], sequences, &mut mixed.values);
+            return self.plain(mixed, width);
+        }
         let of_head = |sequence: &Sequence| sequence.queries.len() * sequence.keys.len();
         let all: usize = sequences.iter().map(|sequence| of_head(sequence) * shape.heads).sum();
         let most = sequences.iter().map(of_head).max().unwrap_or(0);
@@ -176,6 +184,43 @@ impl<'w> Tape<'w> {
         self.record(mixed, width, move |grad, back| {
             given.backward(&probs.values, &grad.values, back)
         })
+    }
+}
+
+impl Tape<'_> {
+    /// The same, head by head on all threads, where nothing is kept.
+    fn shared_attention(
+        &self,
+        shape: Attention,
+        of: [Part<'_>; 3],
+        sequences: &[Sequence],
+        mixed: &mut [f32],
+    ) {
+        let (width, depth) = (shape.width, shape.depth());
+        let mut at = 0;
+        for sequence in sequences {
+            let (count, len) = (sequence.queries.len(), sequence.keys.len());
+            let head = |head: usize| {
+                let view = |part: usize, rows: &Range<usize>| {
+                    Columns::of(of[part]).view(of[part].of, rows, head * depth, depth)
+                };
+                let (mut probs, mut gathered) = (vec![0.0; count * len], vec![0.0; count * depth]);
+                let queries = view(0, &sequence.queries);
+                shape.weigh(queries, view(1, &sequence.keys), sequence, &mut probs);
+                let probs = Mat::new(&probs, count, len, len);
+                gemm(&mut gathered, depth, probs, view(2, &sequence.keys), false);
+                gathered
+            };
+            let least = (LEAST_SHARED / (count * len * depth).max(1)).max(1);
+            let heads = (0..shape.heads).into_par_iter().with_min_len(least);
+            let gathered: Vec<Vec<f32>> = heads.map(head).collect();
+            for (head, gathered) in gathered.iter().enumerate() {
+                for (row, gathered) in gathered.chunks_exact(depth).enumerate() {
+                    mixed[(at + row) * width + head * depth..][..depth].copy_from_slice(gathered);
+                }
+            }
+            at += count;
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Products with matrices, what stands before them, and normalisation.
 
+use crate::helpers::by_rows;
 use crate::layers::{Activation, Linear, Norm};
 use crate::tape::Tape;
 use crate::value::Value;
@@ -27,7 +28,7 @@ impl<'w> Tape<'w> {
     /// them.
     pub fn normed_linear(&mut self, x: &Value, norm: &'w Norm<'w>, layer: &'w Linear<'w>) -> Value {
         let mut normed = self.take(x.len());
-        let stats = norm.forward(x, &mut normed.values);
+        let stats = norm.shared(x, &mut normed.values, self.threads());
         let mut y = self.take(x.rows() * layer.out());
         layer.forward(&normed.values, &mut y.values, self.threads());
         if !self.records(&[x], layer.learns() || norm.learns()) {
@@ -54,7 +55,10 @@ impl<'w> Tape<'w> {
         layer: &'w Linear<'w>,
     ) -> Value {
         let mut active = self.take(x.len());
-        activation.apply(x, &mut active.values);
+        let width = x.width();
+        by_rows(self.threads(), (x, width), (&mut active.values, width), |x, active| {
+            activation.apply(x, active);
+        });
         let mut y = self.take(x.rows() * layer.out());
         layer.forward(&active.values, &mut y.values, self.threads());
         if !self.records(&[x], layer.learns()) {
@@ -76,7 +80,7 @@ impl<'w> Tape<'w> {
     /// LayerNorm of each row.
     pub fn layer_norm(&mut self, x: &Value, norm: &'w Norm<'w>) -> Value {
         let mut normed = self.take(x.len());
-        let stats = norm.forward(x, &mut normed.values);
+        let stats = norm.shared(x, &mut normed.values, self.threads());
         if !self.records(&[x], norm.learns()) {
             return self.plain(normed, x.width());
         }

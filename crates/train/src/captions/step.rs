@@ -16,9 +16,8 @@ pub(super) struct Noise {
 
 /// The sum of the chunks' losses, and its gradients.
 pub(super) fn gradients(decoder: &Decoder<'_>, chunks: &[Chunk], noise: Noise) -> (f32, Arrays) {
-    let count = chunks.len();
     let forward = |(at, chunk): (usize, &Chunk)| {
-        let mut tape = Tape::recording().among(count);
+        let mut tape = Tape::recording();
         let drop = Drop {
             share: noise.dropout,
             seed: noise.seed.wrapping_mul(0x2545_f491_4f6c_dd1d).wrapping_add(at as u64),
