@@ -35,6 +35,18 @@ pub enum Error {
         /// The limit in pixels.
         limit: u64,
     },
+    /// A side of the picture is beyond the limit.
+    #[error(
+        "picture of {width}x{height} has a side beyond the limit of {limit} pixels; cut it into parts first"
+    )]
+    TooLong {
+        /// Width in pixels, as the header claims.
+        width: u32,
+        /// Height in pixels, as the header claims.
+        height: u32,
+        /// The limit in pixels.
+        limit: u32,
+    },
     /// The file is beyond the configured limits.
     #[error("file of {bytes} bytes is beyond the limit of {limit} bytes for one picture")]
     TooManyBytes {

@@ -13,6 +13,10 @@ use super::{FileType, Picture, avif, clean, file_type, tiff};
 use tuwen_files::error::PICTURES;
 use tuwen_files::{Error, Result, file};
 
+/// Longest side, more than any JPEG has: a line of so many pixels becomes as many rows of a model's width while it is
+/// resized.
+const SIDE: u32 = 1 << 16;
+
 /// How large a picture may be before it is refused: a few kilobytes can claim gigabytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -32,6 +36,9 @@ impl Default for Limits {
 impl Limits {
     /// Refuses a picture beyond them, and one without pixels.
     pub(super) fn check(self, width: u32, height: u32) -> Result<()> {
+        if width.max(height) > SIDE {
+            return Err(Error::TooLong { width, height, limit: SIDE });
+        }
         if u64::from(width) * u64::from(height) > self.pixels {
             return Err(Error::TooManyPixels { width, height, limit: self.pixels });
         }

@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 
 use image::imageops::{crop_imm, replace};
-use image::{GenericImageView, Rgb, RgbImage};
+use image::{Rgb, RgbImage};
 use serde::{Deserialize, Serialize};
 
 use super::Picture;
-use super::resize::Filter;
+use super::resize::{Filter, Part};
 
 /// The three ways of the field to make any picture a square.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -151,11 +151,11 @@ impl Preprocess {
                     Resize::To(width, height) => (width, height),
                     Resize::Not => return self.middle(&picture.opaque()),
                 };
-                self.middle(&picture.resize(width, height, self.filter))
+                self.resized_middle(picture, width, height)
             }
             Geometry::Pad => {
                 let (width, height) = longest_edge(width, height, size);
-                self.middle(&picture.resize(width, height, self.filter))
+                self.resized_middle(picture, width, height)
             }
             Geometry::TwoToOne => {
                 let keep_width = width.min(height.saturating_mul(2));
@@ -213,16 +213,30 @@ impl Preprocess {
         }
     }
 
-    /// The centre of R x R; what lies outside the picture is filled.
+    /// The centre of R x R of a picture that is resized to `width` x `height`; only that is computed.
+    fn resized_middle(&self, picture: &Picture, width: u32, height: u32) -> RgbImage {
+        let ((left, _), (top, _)) = (self.margins(width), self.margins(height));
+        let (across, down) = (width.min(self.size), height.min(self.size));
+        let part = Part { whole: (width, height), left, top, width: across, height: down };
+        self.filled(picture.resize_part(part, self.filter), width, height)
+    }
+
+    /// The centre of R x R.
     fn middle(&self, picture: &RgbImage) -> RgbImage {
         let (size, (width, height)) = (self.size, picture.dimensions());
-        let ((left, before), (top, above)) = (self.margins(width), self.margins(height));
+        let ((left, _), (top, _)) = (self.margins(width), self.margins(height));
         let part = crop_imm(picture, left, top, width.min(size), height.min(size));
-        if part.dimensions() == (size, size) {
-            return part.to_image();
+        self.filled(part.to_image(), width, height)
+    }
+
+    /// The centre of a picture of `width` x `height` in a square; what lies outside the picture is filled.
+    fn filled(&self, part: RgbImage, width: u32, height: u32) -> RgbImage {
+        if part.dimensions() == (self.size, self.size) {
+            return part;
         }
-        let mut square = RgbImage::from_pixel(size, size, Rgb([self.fill; 3]));
-        replace(&mut square, &part.to_image(), i64::from(before), i64::from(above));
+        let ((_, before), (_, above)) = (self.margins(width), self.margins(height));
+        let mut square = RgbImage::from_pixel(self.size, self.size, Rgb([self.fill; 3]));
+        replace(&mut square, &part, i64::from(before), i64::from(above));
         square
     }
 
@@ -311,6 +325,48 @@ mod tests {
                             "{geometry:?} {resize:?} {width}x{height} at {u},{v}: {x} {y} is {red} {green}"
                         );
                     }
+                }
+            }
+        }
+    }
+
+    /// A line's short edge becomes the square's, and then it is as long as a hundred thousand squares.
+    #[test]
+    fn lines_cost_no_more_memory_than_other_pictures() {
+        for geometry in GEOMETRIES {
+            for filter in [Filter::Bicubic, Filter::Nearest] {
+                for (width, height) in [(1, 60_000), (60_000, 1)] {
+                    let line = RgbImage::from_pixel(width, height, Rgb([7, 77, 177]));
+                    let p = Preprocess { filter, ..preprocess(geometry) };
+                    let fitted = p.fit(&Picture::Rgb(line.clone()));
+                    let shown = fitted.pixels().any(|pixel| pixel.0 == [7, 77, 177]);
+                    assert!(shown, "{geometry:?} {filter:?}");
+                }
+            }
+        }
+    }
+
+    /// What is computed of the centre alone is what the whole picture has there.
+    #[test]
+    fn a_centre_is_that_of_the_whole_resized_picture() {
+        let sizes = [(90, 31), (31, 90), (33, 57), (8, 40), (40, 8), (7, 7)];
+        let filters = [Filter::Nearest, Filter::Bilinear, Filter::Bicubic, Filter::Lanczos];
+        for ((width, height), filter) in sizes.into_iter().flat_map(|s| filters.map(|f| (s, f))) {
+            for resize in [Resize::Side, Resize::Shortest(13), Resize::To(width, 20)] {
+                let p = Preprocess { resize, filter, ..preprocess(Geometry::CentreCrop) };
+                let noise = |x: u32, y: u32| (x * 7919 ^ y * 104_729) as u8;
+                let rgba = image::RgbaImage::from_fn(width, height, |x, y| {
+                    image::Rgba([noise(x, y), noise(y, x), noise(x, 1), noise(3, y)])
+                });
+                for picture in [stripes(width, height), Picture::Rgba(rgba)] {
+                    let to = match resize {
+                        Resize::Side => shortest_edge(width, height, 8),
+                        Resize::Shortest(side) => shortest_edge(width, height, side),
+                        _ => (width, 20),
+                    };
+                    let whole = p.middle(&picture.resize(to.0, to.1, filter));
+                    let centre = p.resized_middle(&picture, to.0, to.1);
+                    assert_eq!(centre, whole, "{width}x{height} {resize:?} {filter:?}");
                 }
             }
         }

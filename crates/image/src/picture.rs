@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use ::image::imageops::crop_imm;
 use ::image::{Rgb, RgbImage, RgbaImage};
 
-use super::resize::{Filter, nearest, resize};
+use super::resize::{Filter, Part, nearest, resize_part};
 
 /// A decoded picture.
 #[derive(Clone, Debug)]
@@ -71,13 +71,20 @@ impl Picture {
     /// `resize((width, height), filter).convert("RGB")`: a palette by the nearest pixel, transparent
     /// colours multiplied by their opacity.
     pub(super) fn resize(&self, width: u32, height: u32, filter: Filter) -> RgbImage {
+        self.resize_part(Part::whole(width, height), filter)
+    }
+
+    /// The same of a part of the result.
+    pub(super) fn resize_part(&self, part: Part, filter: Filter) -> RgbImage {
         match self {
-            Self::Rgb(picture) => resize(picture, width, height, filter),
-            Self::Palette(picture) => nearest(picture, width, height),
-            Self::Rgba(picture) if filter == Filter::Nearest => nearest(picture, width, height),
+            Self::Rgb(picture) => resize_part(picture, part, filter),
+            Self::Palette(picture) => nearest(picture, part),
+            Self::Rgba(picture) if filter == Filter::Nearest => nearest(picture, part),
             // Pillow returns such a picture as it is.
-            Self::Rgba(picture) if picture.dimensions() == (width, height) => opaque(picture),
-            Self::Rgba(picture) => premultiplied(picture, width, height, filter),
+            Self::Rgba(picture) if picture.dimensions() == part.whole => {
+                resize_part(&opaque(picture), part, filter)
+            }
+            Self::Rgba(picture) => premultiplied(picture, part, filter),
         }
     }
 }
@@ -90,7 +97,7 @@ fn opaque(picture: &RgbaImage) -> RgbImage {
 }
 
 /// Colours and opacity are independent channels, so the three-channel resize does for both.
-fn premultiplied(picture: &RgbaImage, width: u32, height: u32, filter: Filter) -> RgbImage {
+fn premultiplied(picture: &RgbaImage, part: Part, filter: Filter) -> RgbImage {
     let (mut colours, mut alphas) = (opaque(picture), opaque(picture));
     for ((from, colour), alpha) in
         picture.pixels().zip(colours.pixels_mut()).zip(alphas.pixels_mut())
@@ -103,8 +110,8 @@ fn premultiplied(picture: &RgbaImage, width: u32, height: u32, filter: Filter) -
         *colour = Rgb([by_alpha(from[0]), by_alpha(from[1]), by_alpha(from[2])]);
         *alpha = Rgb([from[3]; 3]);
     }
-    let mut out = resize(&colours, width, height, filter);
-    let alphas = resize(&alphas, width, height, filter);
+    let mut out = resize_part(&colours, part, filter);
+    let alphas = resize_part(&alphas, part, filter);
     for (colour, alpha) in out.pixels_mut().zip(alphas.pixels()) {
         let alpha = u32::from(alpha[0]);
         if alpha != 0 && alpha != 255 {

@@ -8,7 +8,9 @@
 
 use std::borrow::Cow;
 use std::f64::consts::PI;
+use std::ops::Range;
 
+use image::imageops::crop_imm;
 use image::{ImageBuffer, Pixel, RgbImage};
 use serde::{Deserialize, Serialize};
 use tuwen_simd::simd;
@@ -85,16 +87,17 @@ struct Taps {
 }
 
 impl Taps {
-    fn new(filter: Filter, from: usize, to: usize) -> Self {
+    /// Those of the positions `of` of `to`.
+    fn new(filter: Filter, from: usize, to: usize, of: Range<u32>) -> Self {
         let scale = from as f64 / to as f64;
         let filter_scale = scale.max(1.0);
         let support = filter.support() * filter_scale;
         let stride = support.ceil() as usize * 2 + 1;
-        let mut bounds = Vec::with_capacity(to);
-        let mut weights = vec![0; to * stride];
+        let mut bounds = Vec::with_capacity(of.len());
+        let mut weights = vec![0; of.len() * stride];
         let mut row = vec![0f64; stride];
-        for at in 0..to {
-            let centre = (at as f64 + 0.5) * scale;
+        for (place, at) in of.enumerate() {
+            let centre = (f64::from(at) + 0.5) * scale;
             let first = (centre - support + 0.5).max(0.0) as usize;
             let last = ((centre + support + 0.5) as usize).min(from);
             let count = last - first;
@@ -108,7 +111,7 @@ impl Taps {
             for (tap, value) in row[..count].iter().enumerate() {
                 let share = if sum == 0.0 { *value } else { value / sum };
                 let fixed = share * f64::from(1u32 << PRECISION_BITS);
-                weights[at * stride + tap] = (fixed + 0.5f64.copysign(share)) as i32;
+                weights[place * stride + tap] = (fixed + 0.5f64.copysign(share)) as i32;
             }
             bounds.push((first, count));
         }
@@ -118,6 +121,43 @@ impl Taps {
     fn at(&self, position: usize) -> (usize, &[i32]) {
         let (first, count) = self.bounds[position];
         (first, &self.weights[position * self.stride..][..count])
+    }
+
+    /// The input positions that any of them reads; from now on counted from the first of these.
+    fn cut(&mut self) -> Range<usize> {
+        let first = self.bounds.iter().map(|&(first, _)| first).min().unwrap_or(0);
+        let end = self.bounds.iter().map(|&(first, count)| first + count).max().unwrap_or(0);
+        self.bounds.iter_mut().for_each(|(start, _)| *start -= first);
+        first..end
+    }
+}
+
+/// A rectangle of what a picture is resized to, all of it inside: what lies outside is not computed, so that a line of
+/// a million pixels, whose short edge becomes a square's, costs no more than others.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Part {
+    /// Width and height of the whole.
+    pub whole: (u32, u32),
+    pub left: u32,
+    pub top: u32,
+    /// Above 0.
+    pub width: u32,
+    /// Above 0.
+    pub height: u32,
+}
+
+impl Part {
+    /// All of it.
+    pub fn whole(width: u32, height: u32) -> Self {
+        Self { whole: (width, height), left: 0, top: 0, width, height }
+    }
+
+    fn columns(&self) -> Range<u32> {
+        self.left..self.left + self.width
+    }
+
+    fn rows(&self) -> Range<u32> {
+        self.top..self.top + self.height
     }
 }
 
@@ -137,19 +177,39 @@ impl Taps {
 /// ```
 pub fn resize(source: &RgbImage, width: u32, height: u32, filter: Filter) -> RgbImage {
     assert!(width > 0 && height > 0, "cannot resize to {width}x{height}");
+    resize_part(source, Part::whole(width, height), filter)
+}
+
+/// The same of a part of the result.
+pub(super) fn resize_part(source: &RgbImage, part: Part, filter: Filter) -> RgbImage {
     if filter == Filter::Nearest {
-        return nearest(source, width, height);
+        return nearest(source, part);
     }
-    let mut picture = Cow::Borrowed(source);
-    if width != source.width() {
-        let taps = Taps::new(filter, source.width() as usize, width as usize);
-        let mut out = RgbImage::new(width, source.height());
+    let (own, (width, height)) = (source.dimensions(), part.whole);
+    let mut taps = Taps::new(filter, own.1 as usize, height as usize, part.rows());
+    // Rows that the vertical pass reads; without one those that stay.
+    let rows = match height == own.1 {
+        true => part.top as usize..(part.top + part.height) as usize,
+        false => taps.cut(),
+    };
+    let mut picture = match rows.len() == own.1 as usize {
+        true => Cow::Borrowed(source),
+        false => {
+            let (top, count) = (rows.start as u32, rows.len() as u32);
+            Cow::Owned(crop_imm(source, 0, top, own.0, count).to_image())
+        }
+    };
+    if width != own.0 {
+        let taps = Taps::new(filter, own.0 as usize, width as usize, part.columns());
+        let mut out = RgbImage::new(part.width, picture.height());
         run(Pass::Horizontal, &picture, &mut out, &taps);
         picture = Cow::Owned(out);
+    } else if part.width != width {
+        let kept = crop_imm(&*picture, part.left, 0, part.width, picture.height()).to_image();
+        picture = Cow::Owned(kept);
     }
-    if height != source.height() {
-        let taps = Taps::new(filter, source.height() as usize, height as usize);
-        let mut out = RgbImage::new(width, height);
+    if height != own.1 {
+        let mut out = RgbImage::new(part.width, part.height);
         run(Pass::Vertical, &picture, &mut out, &taps);
         picture = Cow::Owned(out);
     }
@@ -159,10 +219,9 @@ pub fn resize(source: &RgbImage, width: u32, height: u32, filter: Filter) -> Rgb
 /// Pillow's `ImagingScaleAffine`: places are summed up, not multiplied, which rounds differently.
 pub(super) fn nearest<P: Pixel<Subpixel = u8>>(
     picture: &ImageBuffer<P, Vec<u8>>,
-    width: u32,
-    height: u32,
+    part: Part,
 ) -> RgbImage {
-    let places = |from: u32, to: u32| -> Vec<u32> {
+    let places = |from: u32, to: u32, of: Range<u32>| -> Vec<u32> {
         let step = f64::from(from) / f64::from(to);
         let mut place = step * 0.5;
         let next = |_| {
@@ -170,10 +229,11 @@ pub(super) fn nearest<P: Pixel<Subpixel = u8>>(
             place += step;
             (here as u32).min(from - 1)
         };
-        (0..to).map(next).collect()
+        (0..of.end).map(next).skip(of.start as usize).collect()
     };
-    let (columns, rows) = (places(picture.width(), width), places(picture.height(), height));
-    RgbImage::from_fn(width, height, |x, y| {
+    let columns = places(picture.width(), part.whole.0, part.columns());
+    let rows = places(picture.height(), part.whole.1, part.rows());
+    RgbImage::from_fn(part.width, part.height, |x, y| {
         picture.get_pixel(columns[x as usize], rows[y as usize]).to_rgb()
     })
 }

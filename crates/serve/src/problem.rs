@@ -135,9 +135,9 @@ impl Problem {
     /// Of a picture that a client sent.
     pub fn picture(name: &str, error: &FileError) -> Self {
         let kind = match error {
-            FileError::TooManyPixels { .. } | FileError::TooManyBytes { .. } => {
-                ProblemType::TooLarge
-            }
+            FileError::TooManyPixels { .. }
+            | FileError::TooManyBytes { .. }
+            | FileError::TooLong { .. } => ProblemType::TooLarge,
             _ => ProblemType::InvalidPicture,
         };
         Self::new(kind, format!("{name}: {error}"))

@@ -167,6 +167,18 @@ fn too_much_is_refused_before_it_is_read() {
     server.post("/v1/search", &cow).is_problem(413, "too-large", "256x256");
 }
 
+/// A few kilobytes that are within the limit of pixels, and would be gigabytes on their way to a model's square.
+#[test]
+fn a_line_of_pixels_is_refused_or_costs_what_others_do() {
+    let server = HOME.server();
+    let line = |height: u32| {
+        let png = tuwen_image::encode_png(&tuwen_image::RgbImage::new(1, height));
+        json!({ "image": data_uri(&png) })
+    };
+    server.post("/v1/search", &line(100_000)).is_problem(413, "too-large", "1x100000");
+    assert_eq!(server.post("/v1/search", &line(60_000)).status, 200);
+}
+
 /// A body whose length nobody says.
 fn unsaid(chunks: Vec<String>) -> Body {
     struct Chunks(Vec<String>);
