@@ -50,20 +50,52 @@ fn texts_are_fitted_once_and_applied_to_others() {
         ("word2vec", vec!["--width", "12"]),
         ("sif", vec!["--width", "12", "--words", "words.vec"]),
     ] {
-        let mut args = vec!["features", "text", "--kind", kind, "captions.csv", "--output", "a.npy"];
+        let mut args =
+            vec!["features", "text", "--kind", kind, "captions.csv", "--output", "a.npy"];
         args.extend(["--save", "m", "--by", "image", "--names", "names.txt", "--json", "--force"]);
         args.extend(&more);
         let found: Value = serde_json::from_str(&succeed(home, &args)).expect("JSON");
         assert_eq!(found["rows"], names.len(), "{kind}");
         let (rows, width) = shape(&home.join("a.npy"));
         assert_eq!((rows, width as u64), (names.len(), found["width"].as_u64().expect("a width")));
-        succeed(home, &["features", "text", "--model", "m", "captions.csv", "--output", "b.npy", "--by", "image", "--force"]);
-        assert_eq!(fs::read(home.join("a.npy")).expect("a"), fs::read(home.join("b.npy")).expect("b"), "{kind}");
+        succeed(
+            home,
+            &[
+                "features",
+                "text",
+                "--model",
+                "m",
+                "captions.csv",
+                "--output",
+                "b.npy",
+                "--by",
+                "image",
+                "--force",
+            ],
+        );
+        assert_eq!(
+            fs::read(home.join("a.npy")).expect("a"),
+            fs::read(home.join("b.npy")).expect("b"),
+            "{kind}"
+        );
     }
     let listed = fs::read_to_string(home.join("names.txt")).expect("names");
     assert_eq!(listed.lines().collect::<Vec<_>>(), names);
     // Its own vectors, read again.
-    succeed(home, &["features", "text", "--kind", "word2vec", "--vectors", "words.vec", "captions.csv", "--output", "c.npy"]);
+    succeed(
+        home,
+        &[
+            "features",
+            "text",
+            "--kind",
+            "word2vec",
+            "--vectors",
+            "words.vec",
+            "captions.csv",
+            "--output",
+            "c.npy",
+        ],
+    );
     assert_eq!(shape(&home.join("c.npy")).1, 12);
 }
 
@@ -72,7 +104,24 @@ fn pictures_and_texts_share_their_rows_and_a_space() {
     let home = tempfile::tempdir().expect("a folder");
     let home = home.path();
     let names = set(home, 24);
-    succeed(home, &["features", "text", "--kind", "tfidf", "captions.csv", "--output", "t.npy", "--by", "image", "--names", "names.txt", "--max-words", "8"]);
+    succeed(
+        home,
+        &[
+            "features",
+            "text",
+            "--kind",
+            "tfidf",
+            "captions.csv",
+            "--output",
+            "t.npy",
+            "--by",
+            "image",
+            "--names",
+            "names.txt",
+            "--max-words",
+            "8",
+        ],
+    );
     for (kind, more) in [
         ("colour-hsv", vec![]),
         ("colour-lab", vec![]),
@@ -88,7 +137,10 @@ fn pictures_and_texts_share_their_rows_and_a_space() {
         args.extend(&more);
         succeed(home, &args);
         assert_eq!(shape(&home.join("i.npy")).0, names.len(), "{kind}");
-        assert_eq!(fs::read(home.join("again.txt")).expect("a"), fs::read(home.join("names.txt")).expect("b"));
+        assert_eq!(
+            fs::read(home.join("again.txt")).expect("a"),
+            fs::read(home.join("names.txt")).expect("b")
+        );
     }
     succeed(home, &["features", "image", "--model", "words.model", "photos", "--output", "j.npy"]);
     assert_eq!(shape(&home.join("j.npy")), (names.len(), 8));
@@ -109,7 +161,21 @@ fn keypoints_are_rows_with_their_places() {
     let home = home.path();
     set(home, 2);
     for (kind, width) in [("sift", 128), ("orb", 32)] {
-        succeed(home, &["features", "image", "--kind", kind, "photos", "--output", "k.npy", "--keypoints", "k.tsv", "--force"]);
+        succeed(
+            home,
+            &[
+                "features",
+                "image",
+                "--kind",
+                kind,
+                "photos",
+                "--output",
+                "k.npy",
+                "--keypoints",
+                "k.tsv",
+                "--force",
+            ],
+        );
         let (rows, columns) = shape(&home.join("k.npy"));
         let table = fs::read_to_string(home.join("k.tsv")).expect("a table");
         assert_eq!((table.lines().count() - 1, columns), (rows, width));
@@ -132,8 +198,11 @@ fn the_ladder_is_one_table() {
         rung("both", "[{ kind = \"colour-lab\" }, { kind = \"lbp\" }]", "{ kind = \"bow\" }", cca),
         rung("towers", "{ kind = \"tower\" }", "{ kind = \"tower\" }", ""),
     ];
-    fs::write(home.join("l.toml"), format!("name = \"drawn\"\n[train]\n{part}[valid]\n{part}{}", rungs.concat()))
-        .expect("written");
+    fs::write(
+        home.join("l.toml"),
+        format!("name = \"drawn\"\n[train]\n{part}[valid]\n{part}{}", rungs.concat()),
+    )
+    .expect("written");
     let found: Value = serde_json::from_str(&succeed(
         home,
         &["features", "ladder", "l.toml", "--json", "--markdown", "l.md"],
@@ -149,8 +218,13 @@ fn the_ladder_is_one_table() {
     assert_eq!(fs::read_to_string(home.join("l.md")).expect("a table").lines().count(), 5);
     let one = succeed(home, &["features", "ladder", "l.toml", "--rung", "colours"]);
     assert!(one.contains("colours") && !one.contains("towers"));
-    assert!(fail(home, &["features", "ladder", "l.toml", "--rung", "x"], 2).contains("colours; both; towers"));
-    let typo = fs::read_to_string(home.join("l.toml")).expect("text").replace("rungs]]\nname", "rungs]]\nnane");
+    assert!(
+        fail(home, &["features", "ladder", "l.toml", "--rung", "x"], 2)
+            .contains("colours; both; towers")
+    );
+    let typo = fs::read_to_string(home.join("l.toml"))
+        .expect("text")
+        .replace("rungs]]\nname", "rungs]]\nnane");
     fs::write(home.join("l.toml"), typo).expect("written");
     assert!(fail(home, &["features", "ladder", "l.toml"], 1).contains("nane"));
 }
@@ -166,13 +240,18 @@ fn what_makes_no_sense_is_refused_with_its_reason() {
         fail(home, &args, code)
     };
     assert!(image(&["--kind", "surf", "photos"], 2).contains("patented"));
-    assert!(image(&["--kind", "hog", "photos", "--keypoints", "k.tsv"], 2).contains("sift and orb alone"));
+    assert!(
+        image(&["--kind", "hog", "photos", "--keypoints", "k.tsv"], 2)
+            .contains("sift and orb alone")
+    );
     assert!(image(&["--kind", "sift", "photos", "--save", "m"], 2).contains("nothing is learned"));
     assert!(image(&["--kind", "vlad", "photos", "--words", "60000"], 1).contains("60000 words of"));
     assert!(image(&["--kind", "vlad", "photos", "--step", "0"], 2).contains("step is 0"));
     assert!(image(&["--model", "captions.csv", "photos"], 1).contains("captions.csv"));
     fs::write(home.join("list"), "nothing.png\n").expect("written");
-    assert!(image(&["--kind", "hog", "photos", "--list", "list"], 1).contains("no picture nothing.png"));
+    assert!(
+        image(&["--kind", "hog", "photos", "--list", "list"], 1).contains("no picture nothing.png")
+    );
     // A picture that is none is named, and the others have their rows.
     fs::write(home.join("photos/zz.png"), b"\x89PNG\r\n\x1a\n cut").expect("written");
     let why = image(&["--kind", "lbp", "photos"], 1);
@@ -185,10 +264,15 @@ fn what_makes_no_sense_is_refused_with_its_reason() {
     };
     assert!(text(&["--kind", "bow", "--min-texts", "1000"], 1).contains("--min-texts"));
     assert!(text(&["--kind", "tower", "--save", "m"], 2).contains("learns nothing"));
-    assert!(text(&["--kind", "bow", "--words", "w", "--min-texts", "1"], 2).contains("no word vectors"));
+    assert!(
+        text(&["--kind", "bow", "--words", "w", "--min-texts", "1"], 2).contains("no word vectors")
+    );
     assert!(text(&["--kind", "word2vec", "--vectors", "list"], 1).contains("list"));
     fs::write(home.join("own"), "A7\n").expect("written");
     assert!(text(&["--kind", "bow", "--dictionary", "own"], 1).contains("line 1: `A7`"));
     fs::write(home.join("empty.txt"), "\n\n").expect("written");
-    assert!(fail(home, &["features", "text", "--kind", "bow", "empty.txt", "--output", "z.npy"], 1).contains("no text"));
+    assert!(
+        fail(home, &["features", "text", "--kind", "bow", "empty.txt", "--output", "z.npy"], 1)
+            .contains("no text")
+    );
 }

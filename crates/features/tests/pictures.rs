@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use tuwen_features::image::{
-    Encoding, Grid, ImageModel, Keypoint, Kind, Plane, Settings, Space, gist, histogram, hog, lbp, orb, sift,
+    Encoding, Grid, ImageModel, Keypoint, Kind, Plane, Settings, Space, gist, histogram, hog, lbp,
+    orb, sift,
 };
 use tuwen_image::{Limits, RgbImage, decode_file};
 
@@ -103,7 +104,11 @@ fn sift_is_opencvs() {
         count += 1;
     }
     let far = far / count as f32;
-    println!("{} for {}; {share:.3} matched, descriptors {far:.2} of 512 apart", found.len(), wanted.len());
+    println!(
+        "{} for {}; {share:.3} matched, descriptors {far:.2} of 512 apart",
+        found.len(),
+        wanted.len()
+    );
     assert!(share > 0.97, "{share}");
     assert!((found.len() as f32 / wanted.len() as f32 - 1.0).abs() < 0.03, "{}", found.len());
     assert!(far < 10.0, "{far}");
@@ -138,7 +143,11 @@ fn orb_is_opencvs() {
     });
     let bits: Vec<u32> = bits.collect();
     let mean = bits.iter().sum::<u32>() as f32 / bits.len() as f32;
-    println!("{} for {}; {share:.3} matched, {mean:.2} of 256 bits apart", found.len(), wanted.len());
+    println!(
+        "{} for {}; {share:.3} matched, {mean:.2} of 256 bits apart",
+        found.len(),
+        wanted.len()
+    );
     assert!(share > 0.97, "{share}");
     assert!(mean < 3.0, "{mean}");
 }
@@ -166,7 +175,8 @@ fn a_blank_picture_has_its_colour_and_nothing_else() {
     }
     let thin = RgbImage::from_fn(3, 3000, |x, y| [(x * 90) as u8, (y % 256) as u8, 7].into());
     let grey = Plane::grey(&thin);
-    let _ = (sift::sift(&grey, Default::default()), orb::orb(&grey, 500), lbp(&grey), hog(&grey, 16));
+    let _ =
+        (sift::sift(&grey, Default::default()), orb::orb(&grey, 500), lbp(&grey), hog(&grey, 16));
     assert!(ImageModel::new(Kind::Gist).expect("a model").row(&thin).iter().all(|v| v.is_finite()));
 }
 
@@ -176,9 +186,12 @@ fn codebooks_are_stored_and_know_a_picture_again() {
     let path = folder.path().join("m");
     let (picture, grid) = (drawn(), Grid::default());
     let found = vec![ImageModel::descriptors(&picture, &grid)];
-    let other = RgbImage::from_fn(120, 90, |x, y| [(x * y) as u8, (x * 2) as u8, (y * 3) as u8].into());
+    let other =
+        RgbImage::from_fn(120, 90, |x, y| [(x * y) as u8, (x * 2) as u8, (y * 3) as u8].into());
     let settings = Settings { words: 8, sample: 2000, seed: 1 };
-    for (encoding, width) in [(Encoding::Words, 8), (Encoding::Vlad, 1024), (Encoding::Fisher, 1024)] {
+    for (encoding, width) in
+        [(Encoding::Words, 8), (Encoding::Vlad, 1024), (Encoding::Fisher, 1024)]
+    {
         let learn = |words, stop: bool| {
             let settings = Settings { words, ..settings };
             ImageModel::learn(encoding, grid.clone(), &found, settings, &move || stop)

@@ -41,7 +41,9 @@ impl Dictionary {
             }
             let word = fold(written);
             if !runs(&word).eq([(Script::Han, word.as_str())]) {
-                return wrong("is no word of Chinese characters alone; others are words as they are");
+                return wrong(
+                    "is no word of Chinese characters alone; others are words as they are",
+                );
             }
             let cost = match parts.next().map(str::parse::<u64>) {
                 None => Self::default().parts_cost(&word).saturating_sub(1),

@@ -17,10 +17,12 @@ use tuwen_features::Error;
 
 /// Compute classical features of pictures (colours, HOG, SIFT, …) and texts (TF-IDF, LDA, Word2Vec, …) as .npy files
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  tuwen features text --kind tfidf captions.csv --output texts.npy\n  \
+#[command(
+    after_help = "Examples:\n  tuwen features text --kind tfidf captions.csv --output texts.npy\n  \
     tuwen features image --kind hog photos --output images.npy\n  \
     tuwen features ladder configs/features/flickr8k-cn.toml\n\n\
-    `tuwen space` learns a common space of any two such files. docs/common-space.md has what each kind is.")]
+    `tuwen space` learns a common space of any two such files. docs/common-space.md has what each kind is."
+)]
 pub struct Args {
     #[command(subcommand)]
     command: Command,

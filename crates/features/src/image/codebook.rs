@@ -224,7 +224,8 @@ fn fisher(mixture: &Mixture, rows: &[f32]) -> Vec<f32> {
     }
     let all = (rows.len() / AXES) as f32;
     for (k, share) in mixture.shares.iter().enumerate() {
-        let (by_mean, by_deviation) = (1.0 / (all * share.sqrt()), 1.0 / (all * (2.0 * share).sqrt()));
+        let (by_mean, by_deviation) =
+            (1.0 / (all * share.sqrt()), 1.0 / (all * (2.0 * share).sqrt()));
         first[k * AXES..][..AXES].iter_mut().for_each(|value| *value *= by_mean);
         second[k * AXES..][..AXES].iter_mut().for_each(|value| *value *= by_deviation);
     }

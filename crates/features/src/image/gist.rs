@@ -32,7 +32,8 @@ fn filters() -> &'static Filters {
     FILTERS.get_or_init(|| {
         let width = CUT / 2f32.ln().sqrt();
         let low = over_frame(|x, y| (-(x * x + y * y) / (width * width)).exp());
-        let gabors = (0..SCALES).flat_map(|scale| (0..ANGLES).map(move |angle| gabor(scale, angle)));
+        let gabors =
+            (0..SCALES).flat_map(|scale| (0..ANGLES).map(move |angle| gabor(scale, angle)));
         Filters { fourier: Fourier::new(FRAME), low, gabors: gabors.collect() }
     })
 }

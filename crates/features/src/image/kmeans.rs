@@ -70,10 +70,8 @@ pub fn learn(
         if stop() {
             return Err(Error::Stopped);
         }
-        let near: Vec<(usize, f32)> = rows
-            .par_chunks(PART * width)
-            .flat_map_iter(|part| centres.nearest(part))
-            .collect();
+        let near: Vec<(usize, f32)> =
+            rows.par_chunks(PART * width).flat_map_iter(|part| centres.nearest(part)).collect();
         let mut sums = vec![0f64; centres.values.len()];
         let mut counts = vec![0usize; centres.len()];
         for (row, (at, _)) in rows.chunks_exact(width).zip(&near) {
@@ -153,9 +151,8 @@ mod tests {
     fn heaps_are_found() {
         let mut rng = Rng::new(&[5]);
         let heap = |at: usize| [(at % 3) as f32 * 10.0, (at / 3) as f32 * 10.0];
-        let rows: Vec<f32> = (0..600)
-            .flat_map(|at| heap(at % 9).map(|v| v + 0.3 * rng.normal()))
-            .collect();
+        let rows: Vec<f32> =
+            (0..600).flat_map(|at| heap(at % 9).map(|v| v + 0.3 * rng.normal())).collect();
         let found = learn(&rows, 2, 9, 20, 1, &|| false).expect("centres");
         let mut centres: Vec<[i32; 2]> =
             found.values.chunks(2).map(|c| [c[0].round() as i32, c[1].round() as i32]).collect();

@@ -21,10 +21,8 @@ fn circle(grey: &Plane, points: usize, radius: f64) -> Vec<f32> {
     for y in 0..grey.height {
         for x in 0..grey.width {
             let middle = f64::from(grey.at(x, y));
-            let is_inside = x >= reach
-                && y >= reach
-                && x + reach < grey.width
-                && y + reach < grey.height;
+            let is_inside =
+                x >= reach && y >= reach && x + reach < grey.width && y + reach < grey.height;
             for (bright, sample) in bright.iter_mut().zip(&samples) {
                 let value = match is_inside {
                     true => sample.inside(grey, x, y),

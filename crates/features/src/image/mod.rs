@@ -19,12 +19,12 @@ pub mod orb;
 mod plane;
 pub mod sift;
 
+pub use codebook::Settings;
 pub use colour::{Space, histogram};
 pub use dense::Grid;
 pub use gist::gist;
 pub use hog::hog;
 pub use keypoint::Keypoint;
 pub use lbp::lbp;
-pub use codebook::Settings;
 pub use model::{Encoding, ImageModel, Kind};
 pub use plane::Plane;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use tuwen_files::error::Error as FileError;
 use tuwen_image::{Filter, RgbImage, resize};
 
+pub use super::codebook::Encoding;
 use super::codebook::{Codebook, Settings, root, sampled};
 use super::colour::{Space, histogram};
 use super::dense::Grid;
@@ -13,7 +14,6 @@ use super::gist::{SIDE, gist};
 use super::hog::hog;
 use super::lbp::{CIRCLES, lbp};
 use super::plane::Plane;
-pub use super::codebook::Encoding;
 use crate::error::{Error, Result, input};
 use crate::store;
 
@@ -149,6 +149,7 @@ fn no_longer(picture: &RgbImage) -> std::borrow::Cow<'_, RgbImage> {
     if longest <= LONGEST {
         return std::borrow::Cow::Borrowed(picture);
     }
-    let scaled = |side: u32| (u64::from(side) * u64::from(LONGEST) / u64::from(longest)).max(1) as u32;
+    let scaled =
+        |side: u32| (u64::from(side) * u64::from(LONGEST) / u64::from(longest)).max(1) as u32;
     std::borrow::Cow::Owned(resize(picture, scaled(width), scaled(height), Filter::Bicubic))
 }

@@ -25,6 +25,6 @@ mod window;
 pub mod word2vec;
 
 pub use bag::Weighting;
-pub use model::{Kind, TextModel};
+pub use model::{Kind, Source, TextModel};
 pub use sentence::SMOOTH;
 pub use vocabulary::{Kept, Vocabulary};

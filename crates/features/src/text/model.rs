@@ -107,10 +107,9 @@ impl TextModel {
             }
             Kind::Words { vectors, sif } => {
                 let (values, width) = match vectors {
-                    Source::Learned(settings) => (
-                        word2vec::train(&cut, &vocabulary, *settings, stop)?,
-                        settings.width,
-                    ),
+                    Source::Learned(settings) => {
+                        (word2vec::train(&cut, &vocabulary, *settings, stop)?, settings.width)
+                    }
                     Source::File(file) => {
                         let found = from_file(file, &vocabulary)?;
                         vocabulary = vocabulary.of(&found.words);
@@ -242,9 +241,7 @@ impl TextModel {
             _ if !header.vocabulary.is_whole() => return Err("its vocabulary is not whole".into()),
             (Stored::Bag(weighting), []) => Fitted::Bag(weighting),
             (Stored::Topics, [size])
-                if *size > 0
-                    && size % count == 0
-                    && arrays[0].iter().all(is_weight) =>
+                if *size > 0 && size % count == 0 && arrays[0].iter().all(is_weight) =>
             {
                 Fitted::Topics(Topics::of(arrays.pop().expect("one"), count))
             }

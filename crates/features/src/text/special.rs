@@ -12,7 +12,8 @@ pub fn ln_gamma(mut x: f64) -> f64 {
     }
     let square = 1.0 / (x * x);
     let series = 1.0 / 12.0
-        - square * (1.0 / 360.0 - square * (1.0 / 1260.0 - square * (1.0 / 1680.0 - square / 1188.0)));
+        - square
+            * (1.0 / 360.0 - square * (1.0 / 1260.0 - square * (1.0 / 1680.0 - square / 1188.0)));
     (x - 0.5) * x.ln() - x + 0.5 * std::f64::consts::TAU.ln() + series / x - product.ln()
 }
 

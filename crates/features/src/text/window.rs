@@ -97,8 +97,7 @@ mod tests {
             let mut sum = 0.0;
             for input in inputs.chunks(width) {
                 for (at, output) in outputs.chunks(width).enumerate() {
-                    let score: f64 =
-                        input.iter().zip(output).map(|(a, b)| f64::from(a * b)).sum();
+                    let score: f64 = input.iter().zip(output).map(|(a, b)| f64::from(a * b)).sum();
                     sum -= (1.0 + (if at == 0 { -score } else { score }).exp()).ln();
                 }
             }

@@ -24,11 +24,13 @@ use crate::{progress, stop};
 
 /// Features of pictures, a row each: colours, textures, gradients, words of SIFT, a tower's vectors
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  tuwen features image --kind hog photos --output hog.npy --names hog.txt\n  \
+#[command(
+    after_help = "Examples:\n  tuwen features image --kind hog photos --output hog.npy --names hog.txt\n  \
     tuwen features image --kind sift-words photos --output train-images.npy --save words.model\n  \
     tuwen features image --model words.model images --output test-images.npy  with the same words\n  \
     tuwen features image --kind sift dog.jpg --output dog.npy --keypoints dog.tsv\n\n\
-    A blank picture is its one colour, zeros of gradients, and has no keypoint.")]
+    A blank picture is its one colour, zeros of gradients, and has no keypoint."
+)]
 pub struct Args {
     /// Pictures and folders; with --list one folder or tar archive
     #[arg(required = true)]
@@ -209,7 +211,7 @@ fn sparse(args: &Args, pictures: &[Named], watch: &Watch<'_>) -> Result<Option<M
         let grey = Plane::grey(&picture);
         if is_orb {
             let (keypoints, bytes) = orb::orb(&grey, args.most.unwrap_or(500));
-            return (keypoints, bytes.into_iter().map(f32::from).collect());
+            return (keypoints, bytes.into_iter().map(f32::from).collect::<Vec<f32>>());
         }
         sift::sift(&grey, settings)
     })?;

@@ -143,11 +143,8 @@ impl Images {
         let of = |picture| ImageModel::descriptors(&picture, &grid);
         let Some(found) = each(&some, &watch, of)? else { return Ok(None) };
         let found: Vec<Vec<f32>> = found.into_iter().flatten().collect();
-        let settings = Settings {
-            words: self.words.unwrap_or(words),
-            sample: self.sample,
-            seed: self.seed,
-        };
+        let settings =
+            Settings { words: self.words.unwrap_or(words), sample: self.sample, seed: self.seed };
         let model = ImageModel::learn(encoding, grid, &found, settings, watch.stop);
         Ok(unless_stopped(model)?.map(|model| Fitted::Model(Box::new(model))))
     }
@@ -198,7 +195,10 @@ fn tower(
         let Some(fitted) = each(part, &quiet, fit)? else { return Ok(None) };
         let read: Vec<bool> = fitted.iter().map(Option::is_some).collect();
         let fitted: Vec<RgbImage> = fitted.into_iter().flatten().collect();
-        let vectors = encoder.forward(Batch::Images(&fitted), layer.output())?;
+        let vectors = match fitted.is_empty() {
+            true => Vec::new(),
+            false => encoder.forward(Batch::Images(&fitted), layer.output())?,
+        };
         let mut vectors = vectors.chunks_exact((vectors.len() / fitted.len().max(1)).max(1));
         let row = |read: bool| if read { vectors.next().map(<[f32]>::to_vec) } else { None };
         rows.extend(read.into_iter().map(row));

@@ -28,8 +28,10 @@ use config::{Config, Rung};
 
 /// Measure pairs of picture and text features on a captioned set, each with its common space, in one table
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  tuwen features ladder configs/features/flickr8k-cn.toml --markdown ladder.md\n\n\
-    The configuration names a part to learn from, one to measure on, and the rungs.")]
+#[command(
+    after_help = "Example:\n  tuwen features ladder configs/features/flickr8k-cn.toml --markdown ladder.md\n\n\
+    The configuration names a part to learn from, one to measure on, and the rungs."
+)]
 pub struct Args {
     /// The configuration: two parts of a set, and rungs
     config: PathBuf,
@@ -82,8 +84,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let parts = [part(&config.train)?, part(&config.valid)?];
     let flag = stop_flag("stopping; rungs that are measured were printed")?;
     let stop = move || flag.load(Relaxed);
-    let mut ladder =
-        Ladder { args, parts, stop: &stop, images: Vec::new(), texts: Vec::new() };
+    let mut ladder = Ladder { args, parts, stop: &stop, images: Vec::new(), texts: Vec::new() };
     let [train, valid] = &ladder.parts;
     if !args.json {
         say!(
@@ -102,7 +103,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         if !args.json {
             let three = |r: [f64; 3]| format!("{:.1} {:.1} {:.1}", r[0], r[1], r[2]);
             let (a, b) = (three(row.text_to_image), three(row.image_to_text));
-            let (mean, seconds) = (format!("{:.1}", row.mean_recall), format!("{:.1}", row.seconds));
+            let (mean, seconds) =
+                (format!("{:.1}", row.mean_recall), format!("{:.1}", row.seconds));
             say!("{}", line(&row.name, &a, &b, &mean, &seconds));
         }
         rows.push(row);
@@ -207,8 +209,7 @@ impl Ladder<'_> {
         texts: &Features,
     ) -> Result<Option<Space>> {
         let of = &self.parts[0].of;
-        let train =
-            Pairs { images: images.pick(of), texts: texts.clone(), labels: of.clone() };
+        let train = Pairs { images: images.pick(of), texts: texts.clone(), labels: of.clone() };
         let config = MethodConfig {
             name: rung.name.clone(),
             learn: method.clone(),
@@ -235,13 +236,14 @@ impl Ladder<'_> {
         let count = self.parts.iter().map(|part| part.pictures.len()).sum();
         let bar = progress::bar(Some(count), "pictures");
         let before = self.parts[0].pictures.len();
-        let watch = |done| Watch { stop: self.stop, done, unread: Unread::Error };
         let (pictures, args) = (&self.parts[0].pictures, &self.args.text_args);
-        let Some(fitted) = side.fit(pictures, args, &watch(&|_| {}))? else { return Ok(None) };
+        let Some(fitted) = side.fit(pictures, args, &self.watch(&|_| {}))? else {
+            return Ok(None);
+        };
         let fitting = begin.elapsed().as_secs_f64();
         let rows = |part: usize| {
             let done = |count: usize| bar.set_position((part * before + count) as u64);
-            fitted.rows(&self.parts[part].pictures, &watch(&done))
+            fitted.rows(&self.parts[part].pictures, &self.watch(&done))
         };
         let (Some(train), Some(valid)) = (rows(0)?, rows(1)?) else { return Ok(None) };
         bar.finish_and_clear();
@@ -254,6 +256,10 @@ impl Ladder<'_> {
         let rows = [train.features, valid.features];
         self.images.push((side.clone(), rows.clone()));
         Ok(Some(rows))
+    }
+
+    fn watch<'w>(&'w self, done: &'w dyn Fn(usize)) -> Watch<'w> {
+        Watch { stop: self.stop, done, unread: Unread::Error }
     }
 
     fn text_rows(&mut self, side: &Texts) -> Result<Option<Rows>> {

@@ -44,10 +44,8 @@ pub fn below(paths: &[PathBuf], walk: &WalkArgs) -> Result<Vec<Named>> {
     if walk.files.is_empty() {
         bail!("there are no pictures in {}", paths[0].display());
     }
-    let named = |path: PathBuf| Named {
-        name: path.display().to_string(),
-        source: ImageSource::File(path),
-    };
+    let named =
+        |path: PathBuf| Named { name: path.display().to_string(), source: ImageSource::File(path) };
     Ok(walk.files.into_iter().map(|file| named(file.path)).collect())
 }
 

@@ -25,10 +25,12 @@ use crate::terminal::{note, say};
 
 /// Features of texts, a row each: bags of words, topics, means of word vectors, a tower's vectors
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  tuwen features text --kind tfidf captions.csv --output train-texts.npy --save tfidf.model\n  \
+#[command(
+    after_help = "Examples:\n  tuwen features text --kind tfidf captions.csv --output train-texts.npy --save tfidf.model\n  \
     tuwen features text --model tfidf.model captions.csv --output test-texts.npy  as it was fitted\n  \
     tuwen features text --kind sif --vectors glove.6B.100d.txt captions.csv --output sif.npy\n\n\
-    A text without a known word is a row of zeros; of topics, as much of each.")]
+    A text without a known word is a row of zeros; of topics, as much of each."
+)]
 pub struct Args {
     /// Captions (.csv, .tsv, .jsonl, Flickr8k's .txt), or one text a line
     captions: PathBuf,
@@ -212,13 +214,7 @@ fn as_text(vectors: &WordVectors) -> String {
     text
 }
 
-fn report(
-    args: &Args,
-    rows: &Features,
-    model: Option<&TextModel>,
-    texts: &[String],
-    seconds: f64,
-) {
+fn report(args: &Args, rows: &Features, model: Option<&TextModel>, texts: &[String], seconds: f64) {
     let is_zero = |row: &&[f32]| row.iter().all(|value| *value == 0.0);
     let zeros = rows.values.chunks_exact(rows.width).filter(is_zero).count();
     let perplexity = model.and_then(|model| model.perplexity(texts));

@@ -178,7 +178,8 @@ fn tower(encoder: &CpuEncoder, layer: Layer, texts: &[String]) -> Result<Feature
     let mut vectors: Vec<f32> = Vec::new();
     let some: Vec<&String> = texts.iter().filter(said).collect();
     for part in some.chunks(256) {
-        let tokens = part.iter().map(|text| encoder.tokenise(text)).collect::<Result<Vec<_>, _>>()?;
+        let tokens =
+            part.iter().map(|text| encoder.tokenise(text)).collect::<Result<Vec<_>, _>>()?;
         vectors.extend(encoder.forward(Batch::Texts(&tokens), layer.output())?);
     }
     let width = vectors.len() / some.len().max(1);

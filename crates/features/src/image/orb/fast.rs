@@ -5,8 +5,22 @@ use super::bytes::Bytes;
 
 /// The circle, from below on.
 const CIRCLE: [(isize, isize); 16] = [
-    (0, 3), (1, 3), (2, 2), (3, 1), (3, 0), (3, -1), (2, -2), (1, -3),
-    (0, -3), (-1, -3), (-2, -2), (-3, -1), (-3, 0), (-3, 1), (-2, 2), (-1, 3),
+    (0, 3),
+    (1, 3),
+    (2, 2),
+    (3, 1),
+    (3, 0),
+    (3, -1),
+    (2, -2),
+    (1, -3),
+    (0, -3),
+    (-1, -3),
+    (-2, -2),
+    (-3, -1),
+    (-3, 0),
+    (-3, 1),
+    (-2, 2),
+    (-1, 3),
 ];
 /// Its radius, and how many of its pixels are one corner.
 const RADIUS: usize = 3;
@@ -31,8 +45,7 @@ pub fn corners(picture: &Bytes, threshold: i32) -> Vec<Corner> {
         for x in RADIUS..width.saturating_sub(RADIUS) {
             let own = scores[y * width + x];
             let mut around = (y - 1..=y + 1).flat_map(|v| (x - 1..=x + 1).map(move |u| (u, v)));
-            let is_most =
-                |(u, v): (usize, usize)| (u, v) == (x, y) || own > scores[v * width + u];
+            let is_most = |(u, v): (usize, usize)| (u, v) == (x, y) || own > scores[v * width + u];
             if own > 0 && around.all(is_most) {
                 found.push((x, y, own));
             }
@@ -56,7 +69,8 @@ fn score(values: &[u8], at: usize, steps: &[isize; 16], threshold: i32) -> i32 {
     let mut best = threshold;
     for start in 0..16 {
         let arc = (start..start + ARC).map(|k| all[k % 16]);
-        let (low, high) = arc.fold((i32::MAX, i32::MIN), |(low, high), v| (low.min(v), high.max(v)));
+        let (low, high) =
+            arc.fold((i32::MAX, i32::MIN), |(low, high), v| (low.min(v), high.max(v)));
         best = best.max(low).max(-high);
     }
     if best > threshold { best - 1 } else { 0 }

@@ -118,7 +118,8 @@ fn harris(picture: &Bytes, corner: &Corner) -> f32 {
     for dy in -BLOCK / 2..=BLOCK / 2 {
         for dx in -BLOCK / 2..=BLOCK / 2 {
             let at = |i: isize, j: isize| {
-                let (x, y) = (corner.x.wrapping_add_signed(dx + i), corner.y.wrapping_add_signed(dy + j));
+                let (x, y) =
+                    (corner.x.wrapping_add_signed(dx + i), corner.y.wrapping_add_signed(dy + j));
                 picture.at(x, y)
             };
             let x = (at(1, 0) - at(-1, 0)) * 2 + at(1, -1) - at(-1, -1) + at(1, 1) - at(-1, 1);
@@ -177,8 +178,10 @@ fn describe(blurred: &Bytes, corner: &Corner, angle: f32, to: &mut Vec<u8>) {
     };
     for byte in PAIRS.chunks_exact(8) {
         let bits = byte.iter().enumerate();
-        to.push(bits.fold(0, |byte, (at, &[a, b, c, d])| {
-            byte | u8::from(value(a, b) < value(c, d)) << at
-        }));
+        to.push(
+            bits.fold(0, |byte, (at, &[a, b, c, d])| {
+                byte | u8::from(value(a, b) < value(c, d)) << at
+            }),
+        );
     }
 }

@@ -121,8 +121,7 @@ mod tests {
                     for dy in -reach..=reach {
                         for dx in -reach..=reach {
                             let factor = half[dy.unsigned_abs()] * half[dx.unsigned_abs()];
-                            let value = plane
-                                .at(mirrored(x + dx, width), mirrored(y + dy, height));
+                            let value = plane.at(mirrored(x + dx, width), mirrored(y + dy, height));
                             sum += f64::from(factor * value);
                         }
                     }

@@ -74,10 +74,17 @@ fn gather(plane: &Plane, (x, y): (f32, f32), angle: f32, scale: f32, room: &mut 
             plane.row((y + i) as usize),
             plane.row((y + i + 1) as usize),
         );
-        let (low, high) = between(i as f32 * sin, cos, reach, between(-(i as f32) * cos, sin, reach, (
-            (-radius).max(1 - x),
-            radius.min(width - 2 - x),
-        )));
+        let (low, high) = between(
+            i as f32 * sin,
+            cos,
+            reach,
+            between(
+                -(i as f32) * cos,
+                sin,
+                reach,
+                ((-radius).max(1 - x), radius.min(width - 2 - x)),
+            ),
+        );
         for j in low..=high {
             let column = j as f32 * cos - i as f32 * sin;
             let row = j as f32 * sin + i as f32 * cos;
@@ -143,9 +150,7 @@ fn share(sums: &mut [f32; SUMS], first: usize, [row, column, bin]: [f32; 3], len
     let r0 = length - r1;
     let (r11, r01) = (r1 * column, r0 * column);
     let (r10, r00) = (r1 - r11, r0 - r01);
-    for (start, value) in
-        [(0, r00), (BINS, r01), (NEXT, r10), (NEXT + BINS, r11)]
-    {
+    for (start, value) in [(0, r00), (BINS, r01), (NEXT, r10), (NEXT + BINS, r11)] {
         let behind = value * bin;
         let pair = &mut sums[first + start..][..2];
         pair[0] += value - behind;

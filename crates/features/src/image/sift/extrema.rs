@@ -118,8 +118,18 @@ fn refine(
             here.at(x + 1, y - 1),
             here.at(x - 1, y - 1),
         );
-        let xs = cross(behind.at(x + 1, y), behind.at(x - 1, y), before.at(x + 1, y), before.at(x - 1, y));
-        let ys = cross(behind.at(x, y + 1), behind.at(x, y - 1), before.at(x, y + 1), before.at(x, y - 1));
+        let xs = cross(
+            behind.at(x + 1, y),
+            behind.at(x - 1, y),
+            before.at(x + 1, y),
+            before.at(x - 1, y),
+        );
+        let ys = cross(
+            behind.at(x, y + 1),
+            behind.at(x, y - 1),
+            before.at(x, y + 1),
+            before.at(x, y - 1),
+        );
         let offset = solved([[xx, xy, xs], [xy, yy, ys], [xs, ys, ss]], slope).map(|v| -v);
         if offset.iter().all(|value| value.abs() < 0.5) {
             let along: f32 = slope.iter().zip(&offset).map(|(a, b)| a * b).sum();

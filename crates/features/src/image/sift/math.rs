@@ -22,7 +22,8 @@ pub fn exp(x: f32) -> f32 {
                     * (0.5
                         + rest
                             * (0.166_666_65
-                                + rest * (0.041_665_795 + rest * (0.008_333_452 + rest * 0.001_39)))));
+                                + rest
+                                    * (0.041_665_795 + rest * (0.008_333_452 + rest * 0.001_39)))));
     series * f32::from_bits((shifted.to_bits() << 23).wrapping_add(0x3f80_0000))
 }
 

@@ -13,7 +13,9 @@ pub fn read(
 ) -> Result<WordVectors, String> {
     let Header { words, width, .. } = header;
     if !(1..=WIDTH).contains(&width) {
-        return Err(format!("its vectors are said to have {width} values; from 1 to {WIDTH} are read"));
+        return Err(format!(
+            "its vectors are said to have {width} values; from 1 to {WIDTH} are read"
+        ));
     }
     let mut line = Vec::new();
     reader.read_until(b'\n', &mut line).map_err(cut)?;

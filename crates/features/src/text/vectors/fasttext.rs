@@ -10,6 +10,9 @@ use super::{Kept, WIDTH, WORD, Wanted, WordVectors, cut, floats};
 const MAGIC: i32 = 793_712_314;
 /// Most rows of the matrix.
 const ROWS: i64 = 1 << 31;
+/// Most parts of all kept words, and characters of one.
+const PARTS: usize = 200_000_000;
+const LONGEST: i32 = 64;
 
 /// Whether a file begins as such a model.
 pub fn is_it(head: &[u8]) -> bool {
@@ -28,29 +31,47 @@ struct Settings {
 pub fn read(reader: &mut impl BufRead, wanted: Wanted<'_>) -> Result<WordVectors, String> {
     let settings = settings(reader)?;
     let mut kept = Kept::new(wanted, settings.width);
-    // Which kept words a row of the matrix is part of.
-    let mut uses: HashMap<u32, Vec<u32>> = HashMap::new();
-    let (mut parts, words) = (Vec::new(), words(reader)?);
-    let count = words.len() as u32;
+    let words = words(reader)?;
+    // Which word a kept one is; one that is written in the one form takes the place of another.
+    let mut chosen: Vec<usize> = Vec::new();
     for (at, word) in words.iter().enumerate() {
-        let Some(place) = kept.place(word)? else { continue };
-        // A word that is written in the one form takes the place of another.
-        if place < parts.len() {
-            uses.values_mut().for_each(|users| users.retain(|&user| user != place as u32));
+        match kept.place(word)? {
+            Some(place) if place < chosen.len() => chosen[place] = at,
+            Some(_) => chosen.push(at),
+            None => {}
         }
-        let mut rows = vec![at as u32];
-        rows.extend(hashes(word, &settings).iter().map(|hash| count + hash % settings.buckets));
-        for row in &rows {
-            uses.entry(*row).or_default().push(place as u32);
-        }
-        parts.resize(parts.len().max(place + 1), 0);
-        parts[place] = rows.len();
     }
+    let (uses, parts) = uses(&words, &chosen, &settings)?;
     matrix(reader, &mut kept, &uses)?;
     for (row, count) in kept.found.values.chunks_mut(settings.width).zip(parts) {
-        row.iter_mut().for_each(|value| *value /= count.max(1) as f32);
+        row.iter_mut().for_each(|value| *value /= count as f32);
     }
     Ok(kept.found)
+}
+
+/// Which kept words a row of the matrix is part of.
+type Uses = HashMap<u32, Vec<u32>>;
+
+/// Those of all kept words, and of how many rows each word is made.
+fn uses(
+    words: &[String],
+    chosen: &[usize],
+    settings: &Settings,
+) -> Result<(Uses, Vec<usize>), String> {
+    let (mut uses, mut parts, mut all) = (Uses::new(), Vec::new(), 0);
+    for (place, &at) in chosen.iter().enumerate() {
+        let hashes = hashes(&words[at], settings);
+        all += hashes.len();
+        if all > PARTS {
+            return Err(format!("its words have more than {PARTS} parts: give fewer words"));
+        }
+        let rows = hashes.iter().map(|hash| words.len() as u32 + hash % settings.buckets);
+        for row in rows.chain([at as u32]) {
+            uses.entry(row).or_default().push(place as u32);
+        }
+        parts.push(hashes.len() + 1);
+    }
+    Ok((uses, parts))
 }
 
 fn settings(reader: &mut impl Read) -> Result<Settings, String> {
@@ -63,9 +84,11 @@ fn settings(reader: &mut impl Read) -> Result<Settings, String> {
         return Err(format!("a fastText model of version {version}; 12 is read"));
     }
     if !(1..=WIDTH as i32).contains(&width) {
-        return Err(format!("its vectors are said to have {width} values; from 1 to {WIDTH} are read"));
+        return Err(format!(
+            "its vectors are said to have {width} values; from 1 to {WIDTH} are read"
+        ));
     }
-    if buckets < 0 || shortest < 0 || longest < 0 || longest > WORD as i32 {
+    if buckets < 0 || shortest < 0 || longest < 0 || longest > LONGEST {
         return Err(format!(
             "it says {buckets} buckets for parts of {shortest} to {longest} characters: that cannot be"
         ));
@@ -106,11 +129,7 @@ fn words(reader: &mut impl BufRead) -> Result<Vec<String>, String> {
     Ok(words)
 }
 
-fn matrix(
-    reader: &mut impl Read,
-    kept: &mut Kept<'_>,
-    uses: &HashMap<u32, Vec<u32>>,
-) -> Result<(), String> {
+fn matrix(reader: &mut impl Read, kept: &mut Kept<'_>, uses: &Uses) -> Result<(), String> {
     if byte(reader)? != 0 {
         return Err("its matrix is quantised (.ftz); a `.bin` or a `.vec` is read".into());
     }
@@ -125,7 +144,8 @@ fn matrix(
     let last = uses.keys().max().copied().unwrap_or(0);
     let (mut room, mut values) = (Vec::new(), vec![0.0; width]);
     for row in 0..rows.min(i64::from(last) + 1) {
-        floats(reader, &mut room, &mut values).map_err(|what| format!("row {}: {what}", row + 1))?;
+        floats(reader, &mut room, &mut values)
+            .map_err(|what| format!("row {}: {what}", row + 1))?;
         for &place in uses.get(&(row as u32)).into_iter().flatten() {
             let to = kept.row(place as usize).iter_mut();
             to.zip(&values).for_each(|(to, value)| *to += value);
@@ -153,9 +173,8 @@ fn hashes(word: &str, settings: &Settings) -> Vec<u32> {
 
 /// FNV-1a over signed bytes, as fastText has it.
 fn hash(bytes: &[u8]) -> u32 {
-    let step = |hash: u32, byte: &u8| {
-        (hash ^ i32::from(*byte as i8) as u32).wrapping_mul(16_777_619)
-    };
+    let step =
+        |hash: u32, byte: &u8| (hash ^ i32::from(*byte as i8) as u32).wrapping_mul(16_777_619);
     bytes.iter().fold(2_166_136_261, step)
 }
 

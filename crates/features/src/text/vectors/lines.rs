@@ -17,7 +17,7 @@ pub struct Header {
 
 /// The first line, where it is `COUNT WIDTH`.
 pub fn header(head: &[u8]) -> Option<Header> {
-    let end = head.iter().position(|&byte| byte == b'\n')?;
+    let end = head.iter().position(|&byte| byte == b'\n').unwrap_or(head.len());
     let line = std::str::from_utf8(&head[..end]).ok()?;
     let numbers: Vec<usize> = line.split_whitespace().map_while(|n| n.parse().ok()).collect();
     let [words, width] = numbers[..] else { return None };
@@ -25,7 +25,7 @@ pub fn header(head: &[u8]) -> Option<Header> {
         return None;
     }
     // Behind a word of a text file stand digits; behind one of a binary file anything.
-    let rest = &head[end + 1..];
+    let rest = head.get(end + 1..).unwrap_or_default();
     let line = &rest[..rest.iter().position(|&byte| byte == b'\n').unwrap_or(rest.len())];
     let values = line.iter().position(|&byte| byte == b' ').map_or(&[][..], |at| &line[at..]);
     let plain = |byte: &u8| byte.is_ascii_digit() || b" .-+eEinfaINFA\t\r".contains(byte);
@@ -43,7 +43,9 @@ pub fn read(
     if let Some(Header { width, .. }) = header
         && !(1..=WIDTH).contains(&width)
     {
-        return Err(format!("its vectors are said to have {width} values; from 1 to {WIDTH} are read"));
+        return Err(format!(
+            "its vectors are said to have {width} values; from 1 to {WIDTH} are read"
+        ));
     }
     let (mut line, mut at, mut values) = (Vec::new(), 0, Vec::new());
     loop {

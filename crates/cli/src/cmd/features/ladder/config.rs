@@ -4,7 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize};
 use tuwen_files::encoding::TextFile;
 use tuwen_sets::import::DataSet;
 use tuwen_space::config::Method;
@@ -41,11 +42,23 @@ pub struct Rung {
 }
 
 /// One kind, or several side by side.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 enum OneOrMore<T> {
     More(Vec<T>),
     One(T),
+}
+
+/// By hand, for an untagged enum's error does not say which key is wrong.
+impl<'de, T: DeserializeOwned> Deserialize<'de> for OneOrMore<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let value = toml::Value::deserialize(from)?;
+        let found = match value.is_array() {
+            true => value.try_into().map(Self::More),
+            false => value.try_into().map(Self::One),
+        };
+        found.map_err(|e| D::Error::custom(e.to_string().trim()))
+    }
 }
 
 impl<T> OneOrMore<T> {
@@ -112,7 +125,9 @@ impl Config {
         let named = |name: &String| {
             let all = || self.rungs.iter().map(|r| r.name.as_str()).collect::<Vec<_>>().join("; ");
             let found = self.rungs.iter().find(|rung| rung.name == *name);
-            found.ok_or_else(|| Usage(format!("there is no rung {name}; there are {}", all())).into())
+            found.ok_or_else(|| {
+                Usage(format!("there is no rung {name}; there are {}", all())).into()
+            })
         };
         names.iter().map(named).collect()
     }
