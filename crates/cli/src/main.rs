@@ -63,6 +63,7 @@ enum Command {
     Captions(cmd::captions::Args),
     Runs(cmd::runs::Args),
     Space(cmd::space::Args),
+    Features(cmd::features::Args),
     Model(cmd::model::Args),
     Completions(cmd::completions::Args),
 }
@@ -120,6 +121,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Captions(args) => cmd::captions::run(&args),
         Command::Runs(args) => cmd::runs::run(&args),
         Command::Space(args) => cmd::space::run(&args),
+        Command::Features(args) => cmd::features::run(&args),
         Command::Model(args) => cmd::model::run(&args),
         Command::Completions(args) => cmd::completions::run::<Cli>(&args),
     }

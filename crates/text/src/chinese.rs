@@ -6,10 +6,20 @@
 //! words that jieba saw less than five times are left out (names, above all); their characters are found
 //! side by side anyway. `tests/golden/words.tsv` is what jieba itself makes of the same words.
 
+use crate::dictionary::Dictionary;
+
 /// See `write_words` in `scripts/golden/words.py`.
 static WORDS: &[u8] = include_bytes!("words.bin");
+/// Units of a cost in one of the natural logarithm.
+const SCALE: f64 = 2048.0;
 /// Of a character that is in no word: as rare as can be, ln(total) in the units of the table.
 const UNKNOWN: u32 = 36_661;
+
+/// The cost of a word that is seen so often among all of the dictionary.
+pub(crate) fn cost_of(frequency: u64) -> u32 {
+    // Floats saturate: a frequency beyond the total costs nothing.
+    (f64::from(UNKNOWN) - (frequency.max(1) as f64).ln() * SCALE).round() as u32
+}
 
 fn number(at: usize) -> Option<u32> {
     WORDS.get(at..)?.first_chunk().map(|&bytes| u32::from_le_bytes(bytes))
@@ -52,12 +62,17 @@ fn is_word(text: &str) -> bool {
 
 /// Cuts a run of Chinese characters into the words that are most likely.
 pub(crate) fn cut(run: &str) -> Vec<&str> {
+    cut_with(run, &Dictionary::default()).0
+}
+
+/// The same with a user's words beside, and what the whole run costs.
+pub(crate) fn cut_with<'r>(run: &'r str, own: &Dictionary) -> (Vec<&'r str>, u32) {
     // From the end: the least cost from each character on, and the end of the word that begins there.
     let mut best: Vec<(u32, usize)> = vec![(0, run.len()); run.len() + 1];
     for (at, c) in run.char_indices().rev() {
         let single = at + c.len_utf8();
         let mut found = (best[single].0.saturating_add(UNKNOWN), single);
-        for (length, cost) in prefixes(&run[at..]) {
+        for (length, cost) in prefixes(&run[at..]).chain(own.prefixes(&run[at..])) {
             let end = at + length;
             let cost = cost.saturating_add(best[end].0);
             // Of equal ones the longer, as jieba has it: it comes later in the order of bytes.
@@ -73,7 +88,7 @@ pub(crate) fn cut(run: &str) -> Vec<&str> {
         words.push(&run[at..end]);
         at = end;
     }
-    words
+    (words, best[0].0)
 }
 
 /// A word and the words of two and three characters within it, shorter ones first, as jieba's search mode

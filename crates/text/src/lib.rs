@@ -3,7 +3,8 @@
 //! [`Query`] that is looked for. The index (`tuwen_index::fulltext`) knows both and nothing of languages.
 //!
 //! `fold` makes one form of what is the same (case, accents, full width, traditional characters), `signs`
-//! cuts a text into what cannot be cut further, `chinese` finds words as jieba does, `english` knows plurals,
+//! cuts a text into what cannot be cut further, `chinese` finds words as jieba does, `dictionary` with a user's own
+//! beside them, `english` knows plurals,
 //! `analyser` puts them together.
 //!
 //! ```
@@ -18,6 +19,7 @@
 mod analyser;
 pub mod caption;
 mod chinese;
+mod dictionary;
 mod english;
 mod fold;
 pub mod prompt;
@@ -27,6 +29,7 @@ mod units;
 mod visible;
 
 pub use analyser::{Query, Tokens, Word, for_index, for_phrase, for_query};
+pub use dictionary::{Dictionary, words};
 pub use fold::{fold, simplify};
 pub use units::units;
 pub use visible::visible;

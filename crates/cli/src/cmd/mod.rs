@@ -9,6 +9,7 @@ pub mod demo;
 pub mod embed;
 pub mod eval;
 pub mod explain;
+pub mod features;
 pub mod fields;
 pub mod heads;
 pub mod index;

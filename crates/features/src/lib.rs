@@ -1,0 +1,14 @@
+//! Features that no network is trained for, as the field's articles began: of texts ([`text`]: bags of words, topics,
+//! word vectors) and of pictures ([`image`]: colours, textures, gradients, SIFT and ORB, their words). What comes out
+//! are rows of numbers, which `space` learns from as it does from a tower's.
+//!
+//! What is learned from a training part (a vocabulary, topics, word vectors, a codebook) is a model that is stored and
+//! applied to other parts. Knows no network and no gallery; of `space` the rows and the linear algebra alone.
+
+mod error;
+pub mod image;
+mod store;
+pub mod text;
+
+pub use error::{Error, Result};
+pub use tuwen_space::Features;
