@@ -10,6 +10,7 @@ pub mod embed;
 pub mod eval;
 pub mod explain;
 pub mod fields;
+pub mod gallery;
 pub mod heads;
 pub mod index;
 pub mod mcp;
