@@ -1,7 +1,8 @@
 //! Search in cells, in galleries of vectors like CLIP's (`like_clip`).
 //!
 //! `cargo bench --workspace --bench cells -- make OUT ROWS` makes a gallery in OUT/ROWS with cells, and, up to a million
-//! rows, OUT/ROWS.fbin for other programs, with OUT/queries.fbin: 2,000 captions of other pictures.
+//! rows, OUT/ROWS.fbin for other programs, with OUT/queries.fbin: 2,000 captions of other pictures. Files that are there are taken instead, OUT/captions.fbin too: so real
+//! vectors are measured.
 //! `… search OUT ROWS` opens it and prints, in JSON, how long that and the first answer take, and for queries one by one and all at
 //! once recall, queries for each second of CPU time, and memory. `… filters OUT ROWS` does it for some of the rows.
 //! `… check IMAGES.npy TEXTS.npy` compares the generator with real vectors, five texts to a picture in a row.
@@ -52,21 +53,35 @@ fn model() -> ModelId {
 fn make(out: &Path, rows: usize) {
     let world = World::new(SEED);
     std::fs::create_dir_all(out).expect("a folder");
-    let (_, queries) = world.make(BEYOND, QUERIES, 1);
-    write(&out.join("queries.fbin"), QUERIES, |put| put(&queries));
+    if !out.join("queries.fbin").is_file() {
+        let (_, queries) = world.make(BEYOND, QUERIES, 1);
+        write(&out.join("queries.fbin"), QUERIES, |put| put(&queries));
+    }
     let gallery = Gallery::open_for_writing(&out.join(rows.to_string()), &model()).expect("a gallery");
     let begun = Instant::now();
-    let (_, captions) = world.make(BEYOND + 1_000_000, CAPTIONS, 1);
+    let captions = match out.join("captions.fbin") {
+        file if file.is_file() => read(&file),
+        _ => world.make(BEYOND + 1_000_000, CAPTIONS, 1).1,
+    };
     add(&gallery, Modality::Text, 0, &captions);
-    let all = |put: &mut dyn FnMut(&[f32])| {
+    let file = out.join(format!("{rows}.fbin"));
+    let theirs = file.is_file().then(|| std::fs::File::open(&file).expect("a file"));
+    let mut theirs = theirs.map(std::io::BufReader::new);
+    let mut bytes = [0; 8];
+    theirs.iter_mut().for_each(|file| std::io::Read::read_exact(file, &mut bytes).expect("a head"));
+    let mut all = |put: &mut dyn FnMut(&[f32])| {
         for first in (0..rows).step_by(PORTION) {
-            let some = world.pictures(first, PORTION.min(rows - first));
+            let count = PORTION.min(rows - first);
+            let some = match &mut theirs {
+                Some(file) => some_of(file, count),
+                None => world.pictures(first, count),
+            };
             add(&gallery, Modality::Image, first, &some);
             put(&some);
         }
     };
-    match rows <= SHARED {
-        true => write(&out.join(format!("{rows}.fbin")), rows, all),
+    match rows <= SHARED && !file.is_file() {
+        true => write(&file, rows, all),
         false => all(&mut |_| {}),
     }
     let added = begun.elapsed().as_secs_f64();
@@ -297,6 +312,13 @@ fn write(path: &Path, rows: usize, all: impl FnOnce(&mut dyn FnMut(&[f32]))) {
     let mut put = |bytes: &[u8]| std::io::Write::write_all(&mut file, bytes).expect("written");
     [rows, DIM].iter().for_each(|&number| put(&(number as u32).to_le_bytes()));
     all(&mut |values| values.iter().for_each(|value| put(&value.to_le_bytes())));
+}
+
+/// The next rows of a file.
+fn some_of(file: &mut impl std::io::Read, rows: usize) -> Vec<f32> {
+    let mut bytes = vec![0; rows * DIM * 4];
+    file.read_exact(&mut bytes).expect("as many rows as its head says");
+    bytes.as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b)).collect()
 }
 
 fn read(path: &Path) -> Vec<f32> {

@@ -19,8 +19,8 @@ use tuwen_index::Modality;
     tuwen gallery compact\n  \
     tuwen gallery recall --target 0.95\n  \
     tuwen gallery verify\n  \
-    tuwen gallery export vectors --to fbin\n  \
-    tuwen gallery import vectors --gallery copy\n\n\
+    tuwen gallery export rows --to fbin\n  \
+    tuwen gallery import rows --gallery copy\n\n\
     From 100,000 items on `compact` puts vectors into cells, and searches look into the nearest of them instead of at \
     all: `recall` says what that misses, `search --exact` misses nothing, `search --explain` says which way a search went.")]
 pub struct Args {

@@ -56,6 +56,8 @@ pub struct Vectors {
     dim: usize,
     segments: Vec<Segment>,
     cells: Option<Cells>,
+    /// Full blocks of each segment whose rows are in cells, and how many of these rows can be found.
+    covered: (Vec<usize>, usize),
     /// The file of cells that cannot be used, and what is wrong with it.
     without: Option<(PathBuf, String)>,
     bounded: AtomicU64,
@@ -85,13 +87,20 @@ impl Vectors {
             segments.iter_mut().for_each(|segment| segment.store().of_file_only());
         }
         let [bounded, rescored] = Default::default();
-        Self { dim, segments, cells: None, without: None, bounded, rescored }
+        let covered = (vec![0; segments.len()], 0);
+        Self { dim, segments, cells: None, covered, without: None, bounded, rescored }
     }
 
     /// With the cells of a file, where there is one and it can be used.
     pub(crate) fn with_cells(mut self, path: PathBuf) -> Self {
         match Cells::open(path.clone(), self.dim, &self.segments) {
-            Ok(cells) => self.cells = cells,
+            Ok(cells) => {
+                let blocks = cells.as_ref().map(|cells| cells.covered(self.segments.len()));
+                let blocks = blocks.unwrap_or_else(|| vec![0; self.segments.len()]);
+                let rows = blocks.iter().zip(&self.segments);
+                let rows = rows.map(|(blocks, segment)| segment.live_before(blocks * BLOCK)).sum();
+                (self.cells, self.covered) = (cells, (blocks, rows));
+            }
             Err(what) => self.without = Some((path, what)),
         }
         self
@@ -155,8 +164,7 @@ impl Vectors {
         among: Option<&IdSet>,
     ) -> Result<Vec<Vec<Hit>>> {
         assert_eq!(queries.len() % self.dim, 0, "a query of another width");
-        let first = queries.chunks(self.dim).next().unwrap_or_default();
-        if !first.is_empty() && self.plan(first, k, among).way == Way::Cells {
+        if !queries.is_empty() && self.other_way(k, among).is_none() {
             let ask = Ask { dim: self.dim, k, among };
             if let Some(found) = self.in_cells(queries, ask, None)? {
                 return Ok(found);
@@ -201,7 +209,7 @@ impl Vectors {
     /// How many cells there are, how many rows are in them, and how many of them searches look into.
     pub fn cells(&self) -> Option<(usize, usize, Widths)> {
         let cells = self.cells.as_ref()?;
-        Some((cells.count(), self.covered(), cells.widths()))
+        Some((cells.count(), self.covered.1, cells.widths()))
     }
 
     /// Whether all of the file of cells is as it was written.
@@ -209,12 +217,6 @@ impl Vectors {
         self.cells.as_ref().is_some_and(|cells| cells.verify().is_ok())
     }
 
-    /// Rows that can be found and are in cells.
-    fn covered(&self) -> usize {
-        let Some(cells) = &self.cells else { return 0 };
-        let covered = cells.covered(self.segments.len()).into_iter().zip(&self.segments);
-        covered.map(|(blocks, segment)| segment.live_before(blocks * BLOCK)).sum()
-    }
 
     /// Reads what the first search would have to wait for: codes and items' numbers, with their checksums. Codes that
     /// no writer has made yet are made in memory.
@@ -273,7 +275,7 @@ impl Vectors {
         if cells.wrong().is_some() {
             return Ok(None);
         }
-        let rest = self.blocks_behind(&cells.covered(self.segments.len()));
+        let rest = self.blocks_behind(&self.covered.0);
         let others = match rest.is_empty() {
             true => vec![Vec::new(); looked.len()],
             false => {

@@ -71,43 +71,52 @@ impl Plan {
 impl Vectors {
     /// How the `k` best rows for a query (D) are searched, among all or some.
     pub fn plan(&self, query: &[f32], k: usize, among: Option<&IdSet>) -> Plan {
-        let (rows, left) = (self.len(), among.map_or(self.len(), |set| set.len().min(self.len())));
-        let few = left < FEW || left.saturating_mul(SELDOM) < rows;
-        let many = k.saturating_mul(MANY) > left;
-        let plan = |way, why: String| {
-            Plan { way, exact: way != Way::Cells, rows, among: left, cells: None, why }
-        };
-        let other = |because: String| match WIDTHS.contains(&self.dim) && !many {
-            true => plan(Way::Codes, because),
-            false => plan(Way::Scan, because),
-        };
-        if left == 0 || (among.is_some() && few) {
-            return plan(Way::Scan, format!("{left} of {rows} rows are left: they are scored alone"));
+        if let Some(plan) = self.other_way(k, among) {
+            return plan;
         }
-        let cells = match &self.cells {
-            None => return other(self.no_cells(rows)),
-            Some(cells) => cells,
+        let cells = self.cells.as_ref().expect("there is no other way");
+        let (rows, left) = self.rows_among(among);
+        let (all, kind, covered) = (cells.count(), cells.kind(query), self.covered.1);
+        let width = cells.widths().of(kind, self.depth(k, left)).min(all);
+        let kind = match kind {
+            Kind::Text => "words",
+            Kind::Picture => "a picture",
         };
+        let why = format!("{covered} of {rows} rows are in {all} cells, and a query of {kind} looks into {width} of them");
+        let cells = Some([width, all]);
+        Plan { way: Way::Cells, exact: false, rows, among: left, cells, why }
+    }
+
+    /// How a search goes that does not look into cells.
+    pub(super) fn other_way(&self, k: usize, among: Option<&IdSet>) -> Option<Plan> {
+        let (rows, left) = self.rows_among(among);
+        let plan = |way, why| Some(Plan { way, exact: true, rows, among: left, cells: None, why });
+        let many = k.saturating_mul(MANY) > left;
+        let other = |why: String| match WIDTHS.contains(&self.dim) && !many {
+            true => plan(Way::Codes, why),
+            false => plan(Way::Scan, why),
+        };
+        if among.is_some() && (left < FEW || left.saturating_mul(SELDOM) < rows) {
+            return plan(Way::Scan, format!("{left} of {rows} rows are left, and scored alone"));
+        }
+        let Some(cells) = &self.cells else { return other(self.no_cells(rows)) };
         if let Some(what) = cells.wrong() {
             return other(format!("{} is damaged ({what})", cells.path().display()));
         }
-        let covered = self.covered();
+        let covered = self.covered.1;
         if 2 * covered < rows {
-            return other(format!("{covered} of {rows} rows are in cells: `tuwen gallery compact` puts all there"));
+            let cure = "`tuwen gallery compact` puts all there";
+            return other(format!("{covered} of {rows} rows are in cells: {cure}"));
         }
         if many {
             return other(format!("{k} of {left} rows are wanted"));
         }
-        let width = cells.widths().of(cells.kind(query), self.depth(k, left)).min(cells.count());
-        let kind = match cells.kind(query) {
-            Kind::Text => "words",
-            Kind::Picture => "a picture",
-        };
-        let why = format!(
-            "{covered} of {rows} rows are in {} cells, {width} of which are near enough to a query of {kind}",
-            cells.count()
-        );
-        Plan { cells: Some([width, cells.count()]), ..plan(Way::Cells, why) }
+        None
+    }
+
+    fn rows_among(&self, among: Option<&IdSet>) -> (usize, usize) {
+        let rows = self.len();
+        (rows, among.map_or(rows, |set| set.len().min(rows)))
     }
 
     /// Of how many hits of all rows the `k` best of `left` rows are about the best.

@@ -18,7 +18,7 @@ use crate::words::counted;
 
 /// What is written where.
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  tuwen gallery export vectors --to npy\n\n\
+#[command(after_help = "Examples:\n  tuwen gallery export rows-npy --to npy\n\n\
     Into the new folder come images.npy or images.fbin with a row for each picture, images.jsonl with a line for each \
     row (path, and what else is known), and texts.* the same of captions and other texts.")]
 pub struct Args {
@@ -63,7 +63,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     gallery.hold()?;
     let dim = gallery.model()?.dim;
     let begin = || StagedFolder::create(&args.output);
-    let (_announced, staged) = StagedOutput::begin(&args.output, &[&folder], begin)?;
+    let (_announced, staged) = StagedOutput::begin(&args.output, &[folder.as_path()], begin)?;
     let end = match args.to {
         To::Npy => "npy",
         To::Fbin => "fbin",

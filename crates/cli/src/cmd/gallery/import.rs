@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use tuwen_encode::{Encoder, builtin};
 use tuwen_index::filter::Fields;
-use tuwen_index::{Gallery, Modality, ModelId, NewItem};
+use tuwen_index::{Gallery, Item, Modality, ModelId, NewItem};
 use tuwen_retrieve::{bytes_of, model_id};
 use tuwen_sets::vectors::VectorReader;
 
@@ -23,7 +23,7 @@ const PORTION: usize = 10_000;
 
 /// Which vectors, of which model.
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  tuwen gallery import vectors --gallery copy\n\n\
+#[command(after_help = "Examples:\n  tuwen gallery import rows --gallery copy\n\n\
     The folder is one that `tuwen gallery export` wrote, or has files like these: images.npy or images.fbin, and images.jsonl \
     or images.txt with a path for each row; texts.* with jsonl lines such as {\"path\": \"captions.csv\", \"text\": \"a dog\", \
     \"image\": \"dog.jpg\"} where there are texts. Vectors must be the named model's: nobody can see that they are not.")]
@@ -86,51 +86,41 @@ fn add(
     numbers: &mut HashMap<String, i64>,
 ) -> Result<(usize, usize)> {
     let mut vectors = VectorReader::open(path)?;
-    let (mut row, mut added, mut known, mut is_last) = (Vec::new(), 0, 0, false);
-    while !is_last {
-        let put = |gallery: &Gallery| -> tuwen_index::Result<Result<()>> {
-            for _ in 0..PORTION {
-                let line = match next(&mut vectors, &mut row, lines) {
-                    Ok(Some(line)) => line,
-                    Ok(None) => {
-                        is_last = true;
-                        break;
-                    }
-                    Err(error) => return Ok(Err(error)),
-                };
-                let item = item(modality, &line, &row, numbers);
+    let (mut added, mut known) = (0, 0);
+    loop {
+        let mut some = Vec::new();
+        let mut row = Vec::new();
+        while some.len() < PORTION && vectors.next(&mut row)? {
+            let line = lines.next()?;
+            let fewer = || format!("{}: it has fewer lines than {} has rows", lines.path.display(), path.display());
+            some.push((line.with_context(fewer)?, row.clone()));
+        }
+        if some.is_empty() {
+            break;
+        }
+        let put = |gallery: &Gallery| {
+            for (line, row) in &some {
+                let item = item(modality, line, row, numbers);
                 let same = gallery.from_origin(modality, &item.origin)?;
-                let same = same.into_iter().find(|old| old.text == item.text && old.owner == item.owner);
-                let id = match same {
-                    Some(old) => {
-                        known += 1;
-                        old.id
-                    }
-                    None => {
-                        added += 1;
-                        gallery.insert(&item)?
-                    }
+                let is_same = |old: &Item| old.text == item.text && old.owner == item.owner;
+                let old = same.into_iter().find(is_same);
+                let id = match &old {
+                    Some(old) => old.id,
+                    None => gallery.insert(&item)?,
                 };
+                *if old.is_some() { &mut known } else { &mut added } += 1;
                 if modality == Modality::Image {
-                    numbers.insert(line.path, id);
+                    numbers.insert(line.path.clone(), id);
                 }
             }
-            Ok(Ok(()))
+            Ok(())
         };
-        gallery.transaction(put)??;
+        gallery.transaction(put)?;
     }
     if lines.next()?.is_some() {
         bail!("{}: it has more lines than {} has rows", lines.path.display(), path.display());
     }
     Ok((added, known))
-}
-
-fn next(vectors: &mut VectorReader, row: &mut Vec<f32>, lines: &mut Lines) -> Result<Option<Line>> {
-    if !vectors.next(row)? {
-        return Ok(None);
-    }
-    let line = lines.next()?;
-    line.map(Some).with_context(|| format!("{}: it has fewer lines than there are rows", lines.path.display()))
 }
 
 fn item(modality: Modality, line: &Line, vector: &[f32], numbers: &HashMap<String, i64>) -> NewItem {

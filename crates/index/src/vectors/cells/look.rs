@@ -49,8 +49,8 @@ struct Look<'a> {
 }
 
 impl Cells {
-    /// The best rows for a query (D) that are in the nearest cells; as many as there are where they are fewer than
-    /// asked for. `depth` is of how many hits of all rows these are the best. Nothing where the file is damaged.
+    /// The best rows for a query (D) that are in the nearest cells. `depth` is of how many hits of all rows these are the best. Nothing where the file is damaged, or
+    /// where fewer were found.
     ///
     /// # Errors
     /// A segment is damaged.
@@ -99,7 +99,9 @@ impl Cells {
                 }
             }
         }
-        look.end(values).map(Some)
+        let looked = look.end(values)?;
+        // Fewer than there may be: a file that makes no sense, though its checksums fit.
+        Ok(Some(looked).filter(|looked| looked.hits.len() == ask.k))
     }
 
     /// Words or a picture.

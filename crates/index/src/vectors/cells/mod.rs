@@ -76,7 +76,7 @@ impl Cells {
         if std::fs::symlink_metadata(&path).is_err() {
             return Ok(None);
         }
-        let file = Written::open(path, 0).map_err(|e| e.to_string())?;
+        let file = Written::open(path, 0).map_err(|e| what(&e))?;
         let len = file.there().map_err(|e| e.to_string())?;
         let mut page = vec![0u8; PAGE.min(len as usize)];
         file.read(0, &mut page).map_err(|e| what(&e))?;
