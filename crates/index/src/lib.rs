@@ -56,8 +56,8 @@ pub mod topk;
 mod vectors;
 
 pub use error::{Error, Result};
-pub use gallery::{Fused, Gallery, Parts};
+pub use gallery::{Cells, CellsOptions, Fused, Gallery, Parts, Stored, Wrong};
 pub use item::{Item, Modality, ModelId, NewItem};
 pub use tokens::TokenStore;
 pub use topk::{Hit, TopK};
-pub use vectors::{IdSet, Vectors, Work};
+pub use vectors::{Asked, IdSet, Kind, Plan, Recall, Vectors, Way, Widths, Work};

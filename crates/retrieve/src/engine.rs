@@ -11,7 +11,7 @@ use serde::Serialize;
 use tuwen_encode::CpuEncoder;
 use tuwen_index::filter::{Filter, Items};
 use tuwen_index::fulltext::Match;
-use tuwen_index::{Gallery, Hit as Scored, IdSet, Modality, TokenStore, Vectors};
+use tuwen_index::{Gallery, Hit as Scored, IdSet, Modality, Plan, TokenStore, Vectors};
 use tuwen_matching::Heads;
 use tuwen_text::for_phrase;
 
@@ -80,13 +80,16 @@ pub struct Search {
     pub phrases: Vec<String>,
     /// Who looks again at the first items, one after the other.
     pub rerank: Vec<Stage>,
+    /// Whether the best are wanted for certain, where a gallery is so large that searches look into cells.
+    pub exact: bool,
 }
 
 impl Search {
     /// The `k` best of all items of a modality.
     pub fn all(modality: Modality, k: usize) -> Self {
         let (filter, words) = (None, Words::Ignored);
-        Self { modality, k, filter, words, phrases: Vec::new(), rerank: Vec::new() }
+        let (phrases, rerank, exact) = (Vec::new(), Vec::new(), false);
+        Self { modality, k, filter, words, phrases, rerank, exact }
     }
 }
 
@@ -243,7 +246,7 @@ impl Engine {
     /// # Errors
     /// As [`Self::search`].
     pub fn rank(&self, vector: &[f32], words: Option<&str>, search: &Search) -> Result<Ranked> {
-        let Search { modality, k, .. } = *search;
+        let Search { modality, k, exact, .. } = *search;
         let mut among = self.among(search)?;
         if search.words != Words::Ignored && words.is_none() {
             let what = "there are no words in the query whose exact words could be looked for";
@@ -251,18 +254,18 @@ impl Engine {
         }
         let words = words.unwrap_or_default();
         let scored = match search.words {
-            Words::Ignored => self.by_vector(vector, modality, k, among.as_ref())?,
+            Words::Ignored => self.by_vector(vector, (modality, exact), k, among.as_ref())?,
             Words::Exact => {
                 let wanted = Wanted::exact(words);
                 let all = usize::MAX;
                 let having =
                     self.gallery().with_words(wanted.as_match(), modality, all, among.as_ref())?;
                 among = Some(having.into_iter().map(|hit| hit.id).collect());
-                self.by_vector(vector, modality, k, among.as_ref())?
+                self.by_vector(vector, (modality, exact), k, among.as_ref())?
             }
             Words::Fused(fusion) => {
                 let candidates = k.saturating_mul(FUSED_OVER).max(FUSED_LEAST);
-                let near = self.by_vector(vector, modality, candidates, among.as_ref())?;
+                let near = self.by_vector(vector, (modality, exact), candidates, among.as_ref())?;
                 let any = Wanted::any(words);
                 let named = self.gallery().with_words(
                     any.as_match(),
@@ -281,17 +284,35 @@ impl Engine {
     fn by_vector(
         &self,
         vector: &[f32],
-        modality: Modality,
+        (modality, exact): (Modality, bool),
         k: usize,
         among: Option<&Items>,
     ) -> Result<Vec<Scored>> {
+        let (vectors, among) = (self.vectors(modality)?, self.findable(modality, among)?);
+        if exact {
+            let found = vectors.search_all_exact(vector, k, among.as_ref())?;
+            return Ok(found.into_iter().flatten().collect());
+        }
+        Ok(vectors.search(vector, k, among.as_ref())?)
+    }
+
+    fn findable(&self, modality: Modality, among: Option<&Items>) -> Result<Option<IdSet>> {
         let findable = match (among, modality) {
             // What was excluded or removed since still has its fused vector.
             (None, Modality::Fused) if self.fused_are_old()? => Some(self.gallery().ids(modality)?),
             _ => None,
         };
-        let among = among.or(findable.as_ref()).map(|items| items.iter().collect::<IdSet>());
-        Ok(self.vectors(modality)?.search(vector, k, among.as_ref())?)
+        Ok(among.or(findable.as_ref()).map(|items| items.iter().collect()))
+    }
+
+    /// Which way a search by a vector (D) goes, and why.
+    ///
+    /// # Errors
+    /// As [`Self::search`].
+    pub fn plan(&self, vector: &[f32], search: &Search) -> Result<Plan> {
+        let among = self.findable(search.modality, self.among(search)?.as_ref())?;
+        let plan = self.vectors(search.modality)?.plan(vector, search.k, among.as_ref());
+        Ok(if search.exact { plan.exactly() } else { plan })
     }
 
     /// The items that the filter is true of and that have the phrases, where there are such conditions.
@@ -372,6 +393,13 @@ impl Engine {
     pub fn damaged_codes(&self) -> Vec<PathBuf> {
         let opened = [&self.images, &self.texts, &self.fused].into_iter().filter_map(OnceLock::get);
         opened.flat_map(Vectors::damaged_codes).collect()
+    }
+
+    /// Files of cells that are not as they were written, and what is wrong: searches went without them.
+    pub fn damaged_cells(&self) -> Vec<(PathBuf, String)> {
+        let opened = [&self.images, &self.texts, &self.fused].into_iter().filter_map(OnceLock::get);
+        let damaged = opened.filter_map(Vectors::damaged_cells);
+        damaged.map(|(path, what)| (path.to_path_buf(), what.to_owned())).collect()
     }
 
     /// Whether items have changed since vectors were fused.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use serde::Serialize;
-use tuwen_index::Modality;
+use tuwen_index::{Modality, Plan};
 use tuwen_index::filter::Filter;
 use tuwen_retrieve::{Fusion, Hit, Query, Search, UNWANTED, Words, language};
 use tuwen_text::visible;
@@ -28,7 +28,8 @@ use crate::terminal::{note, raw, say};
     tuwen search 海滩 --where 'year >= 2020 AND NOT folder = 备份'\n  \
     tuwen search A7M4 --exact-words\n  \
     tuwen search 'two dogs fight over a stick' --rerank late:128\n  \
-    tuwen search 'beach -people year:2020..2023'\n\n\
+    tuwen search 'beach -people year:2020..2023'\n  \
+    tuwen search 海滩 --explain\n\n\
     --where knows width, height, date, year, camera, folder, tag and others (`tuwen fields` lists those of a \
     gallery), and what caption files bring: =, !=, <, <=, >, >=, IN (…), BETWEEN … AND …, CONTAINS, STARTS WITH, \
     HAS, AND, OR, NOT, parentheses.\n\n\
@@ -67,6 +68,12 @@ pub struct Args {
     fuse: Option<Fusion>,
     #[command(flatten)]
     again: RerankArgs,
+    /// Find the best for certain, also where a gallery is so large that searches look into cells
+    #[arg(long)]
+    exact: bool,
+    /// Say which way the search went and why: all rows, codes or cells; with --json beside the hits
+    #[arg(long, conflicts_with = "queries")]
+    explain: bool,
     /// Leave out hits with a lower score, so that nothing may be found
     #[arg(long, value_name = "SCORE", allow_negative_numbers = true)]
     threshold: Option<f32>,
@@ -155,13 +162,23 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         if let Some(least) = args.threshold {
             found.hits.retain(|hit| hit.score.is_none_or(|score| score >= least));
         }
-        args.print(query, &found.hits)?;
+        let plan = match args.explain && !query.is_empty() {
+            true => Some(engine.plan(&engine.embed(query)?.vector, &search)?),
+            false => None,
+        };
+        args.print(query, &found.hits, plan.as_ref())?;
         if found.hits.is_empty() && !args.json && !args.paths {
             note!("nothing was found");
         }
         if html.is_some() {
             rows.push((query.title(), found.hits));
         }
+    }
+    for (file, what) in engine.damaged_cells() {
+        note!(
+            "note: {}: it is damaged ({what}), and the search went without it: `tuwen gallery compact` writes it anew",
+            file.display()
+        );
     }
     for file in engine.damaged_codes() {
         note!(
@@ -189,6 +206,7 @@ fn narrowed(args: &Args, line: &language::Line) -> Result<Search> {
     let mut search = Search { words: args.words_count(), ..args.among.search(k)? };
     search.modality = line.modality.unwrap_or(search.modality);
     search.rerank = args.again.stages()?;
+    search.exact = args.exact;
     search.phrases.clone_from(&line.phrases);
     search.filter = match (search.filter.take(), line.filter.clone()) {
         (Some(given), Some(typed)) => Some(Filter::And(vec![given, typed])),
@@ -225,6 +243,13 @@ fn wanted(args: &Args, line: &language::Line) -> Result<Vec<Query>> {
     Ok(vec![unwanted.into_iter().fold(query, |query, words| query.and_words(words, UNWANTED))])
 }
 
+/// What --explain and --json print.
+#[derive(Serialize)]
+struct Explained<'a> {
+    plan: &'a Plan,
+    hits: &'a [Hit],
+}
+
 /// What --json prints for each of several queries.
 #[derive(Serialize)]
 struct Line<'a> {
@@ -256,7 +281,15 @@ impl Args {
         }
     }
 
-    fn print(&self, query: &Query, hits: &[Hit]) -> Result<()> {
+    fn print(&self, query: &Query, hits: &[Hit], plan: Option<&Plan>) -> Result<()> {
+        if let Some(plan) = plan {
+            if self.json {
+                say!("{}", serde_json::to_string(&Explained { plan, hits })?);
+                return Ok(());
+            }
+            let exact = if plan.exact { "exact" } else { "approximate" };
+            note!("search by {}, {exact}: {}", plan.way.name(), plan.why);
+        }
         match (&self.queries, self.json) {
             (Some(_), true) => {
                 let line = Line { query: query.wanted_words(), hits };

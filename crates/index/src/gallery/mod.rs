@@ -5,6 +5,7 @@
 //! takes the place of an old one only when it is whole. `items` reads and changes what is inside, `segments` its
 //! vectors, `describe` their fields and words, `edits` what a person said of them, `fused` second vectors of pictures; `migrate` brings galleries of older programs to today's format.
 
+mod cells;
 mod describe;
 mod edits;
 mod fused;
@@ -20,6 +21,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+pub use self::cells::{Cells, CellsOptions, Stored, Wrong};
 pub use self::fused::{Fused, Parts};
 use self::lock::Lock;
 use self::new::Beside;
@@ -294,7 +296,7 @@ fn take_lock(folder: &Path) -> Result<Lock> {
     lock.ok_or_else(|| Error::Busy(folder.to_path_buf()))
 }
 
-fn unwritable(folder: &Path, error: &std::io::Error) -> Error {
+pub(crate) fn unwritable(folder: &Path, error: &std::io::Error) -> Error {
     match error.kind() {
         std::io::ErrorKind::StorageFull => Error::Full(folder.to_path_buf()),
         _ => Error::Unwritable { path: folder.to_path_buf(), what: error.to_string() },

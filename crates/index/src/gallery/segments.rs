@@ -70,7 +70,8 @@ impl Gallery {
             segments.push(Segment::open(&folder, number, Shape { rows, dim }, checks, dead)?);
         }
         drop(transaction);
-        Ok(Vectors::new(dim, segments))
+        let cells = crate::vectors::cells_path(&folder, modality);
+        Ok(Vectors::new(dim, segments).with_cells(cells))
     }
 
     /// Vectors of the first format, which kept them in rows.
@@ -86,7 +87,7 @@ impl Gallery {
     }
 
     /// Numbers and rows of a modality's segments.
-    fn numbers(&self, modality: Modality) -> rusqlite::Result<Vec<(i64, usize)>> {
+    pub(super) fn numbers(&self, modality: Modality) -> rusqlite::Result<Vec<(i64, usize)>> {
         let sql = "SELECT number, rows FROM segment WHERE kind = ?1 ORDER BY number";
         let mut statement = self.db.prepare_cached(sql)?;
         let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get::<_, i64>(1)? as usize));

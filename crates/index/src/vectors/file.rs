@@ -26,6 +26,11 @@ impl Written {
         }
     }
 
+    /// How many bytes there are now.
+    pub(super) fn there(&self) -> std::io::Result<u64> {
+        self.file.metadata().map(|data| data.len())
+    }
+
     /// Reads what lies from `at` on, as many numbers as fit.
     ///
     /// # Errors

@@ -29,6 +29,13 @@ impl IdSet {
         self.words[at] |= bit;
     }
 
+    /// How many items with a lower number are in it.
+    pub(crate) fn below(&self, id: u64) -> usize {
+        let whole = (id / 64) as usize;
+        let words = self.words.iter().take(whole).map(|word| word.count_ones() as usize);
+        words.sum::<usize>() + (self.word(whole) & ((1 << (id % 64)) - 1)).count_ones() as usize
+    }
+
     /// How many items are in it.
     pub fn len(&self) -> usize {
         self.len

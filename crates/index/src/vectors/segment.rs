@@ -28,6 +28,7 @@ pub(crate) struct Checks {
 /// A segment's committed rows.
 #[derive(Debug)]
 pub(crate) struct Segment {
+    number: i64,
     dim: usize,
     rows: usize,
     data: Data,
@@ -47,6 +48,8 @@ enum Data {
         ids: Written,
         vectors: Written,
         blocks: Vec<Block>,
+        /// The vectors of the last block, where it is not full: it has no codes and is scored in every search.
+        last: OnceLock<Box<[f32]>>,
     },
     /// Files without a committed row are not opened.
     Nothing,
@@ -90,17 +93,38 @@ impl Segment {
                 ids: Written::open(ids, rows * 8)?,
                 vectors: Written::open(vectors, rows * dim * 4)?,
                 blocks: checks.iter().map(|_| Block::default()).collect(),
+                last: OnceLock::new(),
             },
         };
         let codes = Store::new(Some(codes::path(folder, number)), rows / BLOCK, dim);
-        Ok(Self { dim, rows, data, dead, checks, codes })
+        Ok(Self { number, dim, rows, data, dead, checks, codes })
     }
 
     pub(crate) fn in_memory(dim: usize, ids: Vec<u64>, values: Vec<f32>) -> Self {
         let rows = ids.len();
         let (dead, checks) = (IdSet::default(), Vec::new());
         let codes = Store::new(None, rows / BLOCK, dim);
-        Self { dim, rows, data: Data::Memory { ids, values }, dead, checks, codes }
+        Self { number: 0, dim, rows, data: Data::Memory { ids, values }, dead, checks, codes }
+    }
+
+    /// Its number, 0 in memory.
+    pub(crate) fn number(&self) -> i64 {
+        self.number
+    }
+
+    /// Rows, those whose item is gone among them.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// What says which vectors its first full blocks have: the checksum of their checksums. Nothing where there are not
+    /// so many.
+    pub(crate) fn stamp(&self, blocks: usize) -> Option<u32> {
+        let mut hasher = crc32fast::Hasher::new();
+        for checks in self.checks.get(..blocks).filter(|_| blocks <= self.rows / BLOCK)? {
+            hasher.update(&checks.vectors.to_le_bytes());
+        }
+        Some(hasher.finalize())
     }
 
     pub(crate) fn blocks(&self) -> usize {
@@ -110,6 +134,11 @@ impl Segment {
     /// Rows whose item is there.
     pub(crate) fn live(&self) -> usize {
         self.rows - self.dead.len()
+    }
+
+    /// Rows before a place whose item is there.
+    pub(crate) fn live_before(&self, rows: usize) -> usize {
+        rows - self.dead.below(rows as u64)
     }
 
     pub(crate) fn is_alive(&self, row: usize) -> bool {
@@ -143,7 +172,11 @@ impl Segment {
         let rows = self.rows_of(block);
         match &self.data {
             Data::Memory { values, .. } => Ok(&values[rows.start * self.dim..rows.end * self.dim]),
-            Data::Files { vectors: file, blocks, .. } => {
+            Data::Files { vectors: file, blocks, last, .. } => {
+                let is_last = rows.len() < BLOCK;
+                if let Some(values) = last.get().filter(|_| is_last) {
+                    return Ok(values);
+                }
                 buffer.resize(rows.len() * self.dim, 0.0);
                 file.read(rows.start * self.dim * 4, buffer)?;
                 let is_verified = &blocks[block].is_verified;
@@ -151,6 +184,9 @@ impl Segment {
                     let check = self.checks[block].vectors;
                     verify(file, block, bytemuck::cast_slice(buffer), check)?;
                     is_verified.store(true, Ordering::Relaxed);
+                }
+                if is_last {
+                    return Ok(last.get_or_init(|| buffer[..].into()));
                 }
                 Ok(buffer)
             }
@@ -225,6 +261,24 @@ impl Segment {
     /// # Errors
     /// It does not fit.
     pub(crate) fn row(&self, block: usize, at: usize, rows: &mut Vec<f32>) -> Result<()> {
+        self.row_as(block, at, None, rows)
+    }
+
+    /// The same of a row whose checksum is known to somebody else.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn known_row(&self, row: usize, check: u32, rows: &mut Vec<f32>) -> Result<()> {
+        self.row_as(row / BLOCK, row % BLOCK, Some(check), rows)
+    }
+
+    fn row_as(
+        &self,
+        block: usize,
+        at: usize,
+        known: Option<u32>,
+        rows: &mut Vec<f32>,
+    ) -> Result<()> {
         let place = (block * BLOCK + at) * self.dim;
         let (vectors, blocks) = match &self.data {
             Data::Memory { values, .. } => {
@@ -239,7 +293,8 @@ impl Segment {
         vectors.read(place * 4, &mut rows[start..])?;
         let check = crc32fast::hash(bytemuck::cast_slice(&rows[start..]));
         let is_verified = &blocks[block].is_verified;
-        if is_verified.load(Ordering::Relaxed) || self.codes.row_check(block, at) == Some(check) {
+        let fits = known == Some(check) || self.codes.row_check(block, at) == Some(check);
+        if is_verified.load(Ordering::Relaxed) || fits {
             return Ok(());
         }
         // The row or what is known of it is wrong: the database knows which.

@@ -4,9 +4,11 @@
 mod fbin;
 mod jsonl;
 mod npy;
+mod rows;
 mod write;
 
-pub use write::{Layout, VectorWriter};
+pub use rows::VectorReader;
+pub use write::{Layout, VectorFile, VectorWriter};
 
 use std::path::{Path, PathBuf};
 

@@ -15,7 +15,16 @@ pub(super) fn read(path: &Path) -> Result<Vectors> {
     parse(&bytes).map_err(|what| Error::data_set(path, what))
 }
 
-fn parse(bytes: &[u8]) -> Result<Vectors, String> {
+/// What a head says: rows, columns, whether values have 16 bits, and where they begin.
+pub(super) struct Shape {
+    pub(super) rows: usize,
+    pub(super) dim: usize,
+    pub(super) half: bool,
+    pub(super) start: usize,
+}
+
+/// Reads the head of a file from its first bytes.
+pub(super) fn head(bytes: &[u8]) -> Result<Shape, String> {
     let rest = bytes.strip_prefix(MAGIC).ok_or("no .npy file")?;
     let (len, start) = match rest {
         [1, _, a, b, ..] => (usize::from(u16::from_le_bytes([*a, *b])), 10),
@@ -39,10 +48,15 @@ fn parse(bytes: &[u8]) -> Result<Vectors, String> {
     if !half && !header.contains("'<f4'") {
         return Err("its values are not f4 or f2".into());
     }
-    let data = &bytes[start + len..];
+    Ok(Shape { rows, dim, half, start: start + len })
+}
+
+fn parse(bytes: &[u8]) -> Result<Vectors, String> {
+    let Shape { rows, dim, half, start } = head(bytes)?;
+    let data = &bytes[start..];
     let wanted = rows.checked_mul(dim).and_then(|n| n.checked_mul(if half { 2 } else { 4 }));
     if dim == 0 || wanted != Some(data.len()) {
-        return Err(format!("it is cut short: {} bytes for a shape of ({shape})", data.len()));
+        return Err(format!("it is cut short: {} bytes for a shape of ({rows}, {dim})", data.len()));
     }
     let values = if half {
         data.as_chunks::<2>().0.iter().map(|&b| half::f16::from_le_bytes(b).to_f32()).collect()

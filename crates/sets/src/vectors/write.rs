@@ -157,6 +157,37 @@ impl VectorWriter {
     }
 }
 
+/// One file of vectors, written row by row: `.npy` or `.fbin`, as its name says.
+pub struct VectorFile(Rows);
+
+impl VectorFile {
+    /// Begins a file of vectors of `dim` values.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn create(path: PathBuf, dim: usize) -> Result<Self> {
+        let is_npy = path.extension().is_some_and(|end| end == "npy");
+        let format = if is_npy { RowFormat::Npy } else { RowFormat::Fbin };
+        Rows::create(path, format, dim).map(Self)
+    }
+
+    /// Adds a row (D).
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub fn add(&mut self, row: &[f32]) -> Result<()> {
+        self.0.add(row, 0)
+    }
+
+    /// Completes the file; how many rows it has.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub fn finish(mut self) -> Result<usize> {
+        self.0.finish().map(|()| self.0.rows)
+    }
+}
+
 /// How rows are written down.
 #[derive(Clone, Copy)]
 enum RowFormat {

@@ -119,11 +119,21 @@ impl<'q> Queries<'q> {
 
     /// Sums of d and c for the rows of a panel and so many queries from `first` on, at most [`ABREAST`].
     pub(crate) fn sums(&self, first: usize, rows: Rows<'_>, sums: &mut [Sums]) {
+        self.sums_of(first, rows.codes, sums);
+    }
+
+    /// The same for the codes of a panel, (words, 64, 4).
+    pub(crate) fn sums_of(&self, first: usize, codes: &[u8], sums: &mut [Sums]) {
         let words = words(self.dim);
         let planes = &self.planes[2 * first * words..][..sums.len() * words];
         let starts = self.coded[first..].iter().flat_map(|coded| coded.starts);
         sums.iter_mut().zip(starts).for_each(|(sums, start)| sums.fill(start));
-        self.kernel.add(rows.codes, planes, sums);
+        self.kernel.add(codes, planes, sums);
+    }
+
+    /// What a sum of 1 stands for: of the planes' sums, 128 times the first and the second.
+    pub(crate) fn scale(&self, query: usize) -> f32 {
+        self.coded[query].scale
     }
 }
 

@@ -1,0 +1,61 @@
+//! `tuwen gallery info | recall | compact | verify | export | import`
+
+mod compact;
+mod export;
+mod import;
+mod info;
+mod recall;
+mod verify;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Subcommand;
+use tuwen_index::Modality;
+
+/// Look at a gallery as a whole, keep a large one fast, check its files, and move its vectors
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  tuwen gallery info\n  \
+    tuwen gallery compact\n  \
+    tuwen gallery recall --target 0.95\n  \
+    tuwen gallery verify\n  \
+    tuwen gallery export rows --to fbin\n  \
+    tuwen gallery import rows --gallery copy\n\n\
+    From 100,000 items on `compact` puts vectors into cells, and searches look into the nearest of them instead of at \
+    all: `recall` says what that misses, `search --exact` misses nothing, `search --explain` says which way a search went.")]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Say what is in a gallery, how large its files are and which way searches go
+    Info(info::Args),
+    /// Compare searches in cells with exact ones, and choose how many cells they look into
+    Recall(recall::Args),
+    /// Put a gallery in order: without rows of items that are gone, and a large one with cells
+    Compact(compact::Args),
+    /// Read every file and compare the checksums; the exit code is 1 where one does not fit
+    Verify(verify::Args),
+    /// Write vectors with their files and captions, into a new folder for other programs
+    Export(export::Args),
+    /// Make a gallery of vectors that are there already, or add them to one
+    Import(import::Args),
+}
+
+/// Does what was asked for.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    match &args.command {
+        Command::Info(args) => info::run(args),
+        Command::Recall(args) => recall::run(args),
+        Command::Compact(args) => compact::run(args),
+        Command::Verify(args) => verify::run(args),
+        Command::Export(args) => export::run(args),
+        Command::Import(args) => import::run(args),
+    }
+}
+
+/// All that have vectors.
+const MODALITIES: [(Modality, &str); 3] =
+    [(Modality::Image, "image"), (Modality::Text, "text"), (Modality::Fused, "fused")];

@@ -1,0 +1,180 @@
+//! `tuwen gallery import`
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use tuwen_encode::{Encoder, builtin};
+use tuwen_index::filter::Fields;
+use tuwen_index::{Gallery, Item, Modality, ModelId, NewItem};
+use tuwen_retrieve::{bytes_of, model_id};
+use tuwen_sets::vectors::VectorReader;
+
+use super::export::{FILES, Line};
+use crate::gallery::GalleryArg;
+use crate::query::{TextArgs, Usage, open_model};
+use crate::terminal::{note, say};
+use crate::words::counted;
+
+/// Rows of a transaction.
+const PORTION: usize = 10_000;
+
+/// Which vectors, of which model.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  tuwen gallery import rows --gallery copy\n\n\
+    The folder is one that `tuwen gallery export` wrote, or has files like these: images.npy or images.fbin, and images.jsonl \
+    or images.txt with a path for each row; texts.* with jsonl lines such as {\"path\": \"captions.csv\", \"text\": \"a dog\", \
+    \"image\": \"dog.jpg\"} where there are texts. Vectors must be the named model's: nobody can see that they are not.")]
+pub struct Args {
+    /// The folder with vectors
+    folder: PathBuf,
+    #[command(flatten)]
+    gallery: GalleryArg,
+    /// The model that made them; a gallery that is there knows its own
+    #[arg(long, default_value = builtin::BUILT_IN)]
+    model: String,
+    #[command(flatten)]
+    text_args: TextArgs,
+}
+
+/// Adds what the gallery does not have.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let folder = args.gallery.place().folder;
+    let model = match Gallery::is_in(&folder) {
+        true => Gallery::open(&folder)?.model()?,
+        false => model_id(&args.model, &open_model(&args.model, &args.text_args)?)?,
+    };
+    let files = FILES.map(|(modality, name)| (modality, name, vectors_of(&args.folder, name)));
+    if files.iter().all(|(.., found)| found.is_none()) {
+        let at = args.folder.display();
+        bail!(Usage(format!("{at}: there is no images.npy, images.fbin, texts.npy or texts.fbin in it")));
+    }
+    // Before a gallery is made for nothing.
+    for path in files.iter().filter_map(|(.., path)| path.as_ref()) {
+        let dim = VectorReader::open(path)?.dim();
+        if dim != model.dim {
+            let (path, ModelId { name, dim: wanted, .. }) = (path.display(), &model);
+            bail!(Usage(format!("{path}: vectors of {dim} values, those of the model {name} have {wanted}: name theirs with --model")));
+        }
+    }
+    let gallery = Gallery::open_for_writing(&folder, &model)?;
+    let mut numbers = HashMap::new();
+    for (modality, name, path) in files {
+        let Some(path) = path else { continue };
+        let mut lines = Lines::open(&args.folder, name)?;
+        let (added, known) = add(&gallery, modality, &path, &mut lines, &mut numbers)?;
+        say!("{}: {} added, {known} there before", path.display(), counted(added, "vector"));
+    }
+    gallery.finish()?;
+    note!("note: `tuwen index` with the pictures' folders reads their dates, sizes and fields, and embeds them again");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn vectors_of(folder: &Path, name: &str) -> Option<PathBuf> {
+    let ends = ["npy", "fbin"].map(|end| folder.join(format!("{name}.{end}")));
+    ends.into_iter().find(|path| path.is_file())
+}
+
+/// Adds the rows of a file; how many, and how many were there.
+fn add(
+    gallery: &Gallery,
+    modality: Modality,
+    path: &Path,
+    lines: &mut Lines,
+    numbers: &mut HashMap<String, i64>,
+) -> Result<(usize, usize)> {
+    let mut vectors = VectorReader::open(path)?;
+    let (mut added, mut known) = (0, 0);
+    loop {
+        let mut some = Vec::new();
+        let mut row = Vec::new();
+        while some.len() < PORTION && vectors.next(&mut row)? {
+            let line = lines.next()?;
+            let fewer = || format!("{}: it has fewer lines than {} has rows", lines.path.display(), path.display());
+            some.push((line.with_context(fewer)?, row.clone()));
+        }
+        if some.is_empty() {
+            break;
+        }
+        let put = |gallery: &Gallery| {
+            for (line, row) in &some {
+                let item = item(modality, line, row, numbers);
+                let same = gallery.from_origin(modality, &item.origin)?;
+                let is_same = |old: &Item| old.text == item.text && old.owner == item.owner;
+                let old = same.into_iter().find(is_same);
+                let id = match &old {
+                    Some(old) => old.id,
+                    None => gallery.insert(&item)?,
+                };
+                *if old.is_some() { &mut known } else { &mut added } += 1;
+                if modality == Modality::Image {
+                    numbers.insert(line.path.clone(), id);
+                }
+            }
+            Ok(())
+        };
+        gallery.transaction(put)?;
+    }
+    if lines.next()?.is_some() {
+        bail!("{}: it has more lines than {} has rows", lines.path.display(), path.display());
+    }
+    Ok((added, known))
+}
+
+fn item(modality: Modality, line: &Line, vector: &[f32], numbers: &HashMap<String, i64>) -> NewItem {
+    let origin = bytes_of(Path::new(&line.path)).to_vec();
+    let text = line.text.clone();
+    let content: Vec<u8> = match &text {
+        Some(text) => text.clone().into_bytes(),
+        None => vector.iter().flat_map(|value| value.to_le_bytes()).collect(),
+    };
+    let words = text.clone().unwrap_or_else(|| line.path.replace(['/', '\\'], "\n"));
+    let metadata = if line.metadata.is_object() { line.metadata.to_string() } else { "{}".into() };
+    NewItem {
+        modality,
+        origin,
+        owner: line.image.as_ref().and_then(|image| numbers.get(image)).copied(),
+        hash: *blake3::hash(&content).as_bytes(),
+        size: text.as_ref().map_or(0, |text| text.len() as u64),
+        mtime_ns: 0,
+        metadata,
+        fields: Fields::default(),
+        words,
+        vector: vector.to_vec(),
+        text,
+    }
+}
+
+/// What stands beside the rows: JSON lines, or paths.
+struct Lines {
+    path: PathBuf,
+    lines: std::io::Lines<BufReader<std::fs::File>>,
+    is_json: bool,
+    number: usize,
+}
+
+impl Lines {
+    fn open(folder: &Path, name: &str) -> Result<Self> {
+        let ends = ["jsonl", "txt"].map(|end| folder.join(format!("{name}.{end}")));
+        let Some(path) = ends.iter().find(|path| path.is_file()).cloned() else {
+            let [jsonl, txt] = ends.map(|path| path.display().to_string());
+            bail!(Usage(format!("neither {jsonl} nor {txt} is there: a line for each row says which file it is of")));
+        };
+        let file = std::fs::File::open(&path).with_context(|| path.display().to_string())?;
+        let is_json = path.extension().is_some_and(|end| end == "jsonl");
+        Ok(Self { path, lines: BufReader::new(file).lines(), is_json, number: 0 })
+    }
+
+    fn next(&mut self) -> Result<Option<Line>> {
+        let Some(line) = self.lines.next() else { return Ok(None) };
+        self.number += 1;
+        let what = || format!("{}: line {}", self.path.display(), self.number);
+        let line = line.with_context(what)?;
+        match self.is_json {
+            true => Ok(Some(serde_json::from_str(&line).with_context(what)?)),
+            false => Ok(Some(Line { path: line, ..Line::default() })),
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! `tuwen gallery`: vectors in and out, cells, recall, files that are checked.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use common::{copy_pictures, fail, index, search, succeed, tuwen};
+use serde_json::Value;
+
+const DIM: usize = 256;
+const ROWS: usize = 6000;
+
+/// Seeded numbers: <https://prng.di.unimi.it/splitmix64.c>.
+fn number(at: u64) -> f32 {
+    let z = at.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    ((z ^ (z >> 31)) >> 40) as f32 / (1u64 << 24) as f32 - 0.5
+}
+
+/// Vectors around 50 centres, as other programs write them, and a list of their files.
+fn vectors(folder: &Path) {
+    fs::create_dir_all(folder).expect("a folder");
+    let mut bytes: Vec<u8> = [ROWS, DIM].iter().flat_map(|&n| (n as u32).to_le_bytes()).collect();
+    for row in 0..ROWS as u64 {
+        let value = |column: u64| number(row % 50 * 1000 + column) + 0.5 * number((row << 20) + column);
+        bytes.extend((0..DIM as u64).flat_map(|column| value(column).to_le_bytes()));
+    }
+    fs::write(folder.join("images.fbin"), bytes).expect("a file");
+    let names: String = (0..ROWS).map(|row| format!("照片/{row}.jpg\n")).collect();
+    fs::write(folder.join("images.txt"), names).expect("a file");
+}
+
+fn json(home: &Path, args: &[&str]) -> Value {
+    serde_json::from_str(&succeed(home, args)).expect("JSON")
+}
+
+#[test]
+fn vectors_of_others_become_a_gallery_whose_searches_look_into_cells() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path();
+    vectors(&home.join("theirs"));
+    let said = succeed(home, &["gallery", "import", "theirs"]);
+    assert!(said.contains("6000 vectors added, 0 there before"), "{said}");
+    let said = succeed(home, &["gallery", "import", "theirs"]);
+    assert!(said.contains("0 vectors added, 6000 there before"), "{said}");
+    let exact = search(home, &["a dog", "--exact"]);
+    assert_eq!(search(home, &["a dog"]), exact);
+
+    let info = json(home, &["gallery", "info", "--json"]);
+    assert_eq!((&info["kinds"][0]["items"], &info["kinds"][0]["search"]), (&6000.into(), &"codes".into()), "{info}");
+    let compact = |cells: &str| json(home, &["gallery", "compact", "--cells", cells, "--json"]);
+    assert_eq!(compact("auto")[0]["cells"], 0);
+    assert_eq!(compact("always")[0]["cells"], ROWS / 256);
+    assert_eq!(compact("auto")[0]["made"], false);
+    let explained = json(home, &["search", "a dog", "--explain", "--json"]);
+    assert_eq!(explained["plan"]["way"], "cells", "{explained}");
+    assert_eq!(explained["hits"].as_array().map(Vec::len), Some(10));
+    let explained = json(home, &["search", "a dog", "--explain", "--exact", "--json"]);
+    assert_eq!((&explained["plan"]["exact"], &explained["hits"]), (&true.into(), &Value::from(exact.clone())));
+    let people = tuwen(home, &["search", "a dog", "--explain"]);
+    let said = String::from_utf8_lossy(&people.stderr);
+    assert!(said.contains("search by cells, approximate") && said.contains("words"), "{said}");
+
+    fs::write(home.join("asked.txt"), "a dog\n一只猫\nthe sea\n海滩\na red car\n披萨\n").expect("a file");
+    let tuned = json(home, &["gallery", "recall", "--queries", "asked.txt", "--target", "0.9", "--json"]);
+    let measured = tuned["measured"].as_array().expect("what was measured");
+    assert!(measured.iter().any(|one| one["queries"] == "text") && measured.len() >= 2, "{tuned}");
+    let stored = json(home, &["gallery", "info", "--json"]);
+    assert_eq!(stored["kinds"][0]["cells"]["looked_into"], tuned["looked_into"]);
+
+    // Damage is met, named, and mended.
+    assert!(succeed(home, &["gallery", "verify"]).contains("as it was written"));
+    let cells = home.join(".tuwen/vectors/image.cells");
+    let mut bytes = fs::read(&cells).expect("the file");
+    let from = bytes.len() / 4;
+    bytes[from..].iter_mut().step_by(60).for_each(|byte| *byte ^= 1);
+    fs::write(&cells, bytes).expect("written");
+    let wrong = tuwen(home, &["gallery", "verify"]);
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&wrong.stdout).contains("nothing is lost"), "{wrong:?}");
+    let found = tuwen(home, &["search", "a dog", "--json"]);
+    assert_eq!(serde_json::from_slice::<Vec<Value>>(&found.stdout).expect("hits"), exact);
+    assert!(String::from_utf8_lossy(&found.stderr).contains("image.cells: it is damaged"), "{found:?}");
+    assert_eq!(compact("auto")[0]["made"], true);
+    assert!(succeed(home, &["gallery", "verify"]).contains("as it was written"));
+    assert_eq!(compact("never")[0]["cells"], 0);
+    assert!(!cells.exists());
+}
+
+#[test]
+fn what_is_exported_comes_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path();
+    copy_pictures(&["red_car.png", "pizza.png", "sunset.png"], &home.join("旅行"));
+    fs::write(home.join("captions.csv"), "image,caption\nred_car.png,A red car\npizza.png,番茄披萨\n").expect("a file");
+    index(home, &["旅行", "--captions", "captions.csv"]);
+    for to in ["npy", "fbin"] {
+        succeed(home, &["gallery", "export", to, "--to", to]);
+        succeed(home, &["gallery", "import", to, "--gallery", &format!("from-{to}")]);
+        for kind in ["image", "text"] {
+            let hits = |gallery: &str| -> Vec<(Value, Value, Value)> {
+                let hits = search(home, &["a car", "--kind", kind, "--gallery", gallery]);
+                hits.into_iter().map(|hit| (hit["path"].clone(), hit["score"].clone(), hit["text"].clone())).collect()
+            };
+            assert_eq!(hits(&format!("from-{to}")), hits(".tuwen"), "{to} {kind}");
+        }
+    }
+    assert!(fail(home, &["gallery", "export", "npy"], 1).contains("npy"));
+}
+
+#[test]
+fn files_that_do_not_fit_are_named_and_no_gallery_is_made() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path();
+    fs::create_dir(home.join("theirs")).expect("a folder");
+    assert!(fail(home, &["gallery", "import", "theirs"], 2).contains("images.npy"));
+    let fbin = |rows: u32, dim: u32, values: usize| {
+        let mut bytes: Vec<u8> = [rows, dim].iter().flat_map(|n| n.to_le_bytes()).collect();
+        (0..values).for_each(|at| bytes.extend((at as f32 + 1.0).to_le_bytes()));
+        fs::write(home.join("theirs/images.fbin"), bytes).expect("a file");
+    };
+    fbin(2, 512, 1024);
+    let said = fail(home, &["gallery", "import", "theirs"], 2);
+    assert!(said.contains("512") && said.contains("256") && said.contains("--model"), "{said}");
+    fbin(u32::MAX, u32::MAX, 10);
+    assert!(fail(home, &["gallery", "import", "theirs"], 1).contains("images.fbin"));
+    fbin(2, 256, 512);
+    assert!(fail(home, &["gallery", "import", "theirs"], 2).contains("images.jsonl"));
+    fs::write(home.join("theirs/images.txt"), "a.jpg\n").expect("a file");
+    assert!(fail(home, &["gallery", "import", "theirs"], 1).contains("fewer lines"));
+    fs::write(home.join("theirs/images.txt"), "a.jpg\nb.jpg\nc.jpg\n").expect("a file");
+    assert!(fail(home, &["gallery", "import", "theirs"], 1).contains("more lines"));
+    assert!(fail(home, &["gallery", "info", "--gallery", "nowhere"], 1).contains("no gallery"));
+}
