@@ -129,8 +129,20 @@ export function createGrid(root, { open, more, leave, address, marks }) {
 		link?.focus({ preventScroll: true });
 	}
 
+	const isSeen = (tile) => {
+		const { top } = tile.getBoundingClientRect();
+		return top >= 0 && top < innerHeight;
+	};
+
+	/// The tile that had the keyboard last, or the first one in the window, where that one is far away.
+	function enter() {
+		const tiles = [...root.children];
+		if (tiles.length) focus(isSeen(tiles[focused]) ? focused : Math.max(0, tiles.findIndex(isSeen)));
+	}
+
 	return {
 		focus,
+		enter,
 		hits: () => hits,
 		isDone: () => isDone,
 		indexOf: (id) => hits.findIndex((hit) => hit.id === id),
