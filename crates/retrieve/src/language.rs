@@ -166,7 +166,8 @@ impl Piece {
     /// Its key, where it looks like a field's: letters, and a value behind them that is no address.
     fn unknown(&self) -> Option<String> {
         let key = self.key.as_ref().filter(|_| !self.value.is_empty())?;
-        let is_word = key.chars().count() >= 2 && key.chars().all(|c| c.is_alphabetic() || c == '_');
+        let is_word =
+            key.chars().count() >= 2 && key.chars().all(|c| c.is_alphabetic() || c == '_');
         (is_word && !self.value.starts_with("//")).then(|| key.clone())
     }
 

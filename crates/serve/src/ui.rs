@@ -100,7 +100,9 @@ fn tight(line: &[u8]) -> Vec<u8> {
             Some(quote) if byte == quote => inside = None,
             Some(_) => {}
             None if matches!(byte, b'"' | b'\'') => inside = Some(byte),
-            None if byte == b' ' && matches!(out.last(), Some(b'{' | b'}' | b';' | b',')) => continue,
+            None if byte == b' ' && matches!(out.last(), Some(b'{' | b'}' | b';' | b',')) => {
+                continue;
+            }
             None if matches!(byte, b'{' | b'}') && out.last() == Some(&b' ') => drop(out.pop()),
             None => {}
         }

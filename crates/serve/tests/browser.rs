@@ -181,7 +181,10 @@ fn the_keyboard_alone(page: &mut Page, address: &str) {
 /// By date only what matches is there, and that some is left out is said where the count is.
 fn newest_first(page: &mut Page, address: &str) {
     page.open(&format!("{address}?q=a+dog+on+the+grass&sort=date"));
-    page.wait("/ · the best \\d+ of \\d+$/.test(document.querySelector('#count').textContent)", true);
+    page.wait(
+        "/ · the best \\d+ of \\d+$/.test(document.querySelector('#count').textContent)",
+        true,
+    );
     page.wait("document.querySelector('.foot').textContent.startsWith('The list ends here')", true);
     page.wait("document.querySelectorAll('.remarks .notice').length <= 1", true);
     page.open(&format!("{address}?q=width:300..200"));

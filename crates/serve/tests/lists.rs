@@ -44,7 +44,8 @@ fn a_list_that_ends_before_all_items_says_where() {
         assert!(answer["total"].as_u64().is_some_and(|total| total <= first), "{answer}");
     }
     // The same hundred on each page, and no others behind them.
-    let pages = [0, 50, 100].map(|offset| ask(json!({ "sort": "date", "k": 50, "offset": offset })));
+    let pages =
+        [0, 50, 100].map(|offset| ask(json!({ "sort": "date", "k": 50, "offset": offset })));
     assert_eq!(pages.each_ref().map(|page| names(page).len()), [50, 50, 0]);
     assert!(pages.iter().all(|page| page["total"] == 100), "{}", pages[1]["total"]);
     // Whoever gives a threshold has said what matches.
@@ -105,7 +106,10 @@ fn models_are_listed_as_openai_lists_them() {
     assert_eq!(models["object"], "list");
     assert_eq!(models["data"].as_array().map(Vec::len), Some(1));
     let model = &models["data"][0];
-    assert_eq!((&model["id"], &model["object"]), (&stats["galleries"][0]["model"], &json!("model")));
+    assert_eq!(
+        (&model["id"], &model["object"]),
+        (&stats["galleries"][0]["model"], &json!("model"))
+    );
     assert!(model["created"].as_u64().is_some_and(|at| at > 1_700_000_000), "{model}");
     let body = json!({ "model": model["id"], "input": "a dog" });
     assert_eq!(server.posted("/v1/embeddings", &body)["model"], model["id"]);

@@ -181,8 +181,7 @@ impl Makers {
     /// The answer that says one of some problems.
     fn problem(&mut self, kinds: &[P]) -> Value {
         let problem = self.answered.subschema_for::<shapes::Problem>();
-        let kinds_named: Vec<_> =
-            kinds.iter().map(|kind| type_of(kind.described().1)).collect();
+        let kinds_named: Vec<_> = kinds.iter().map(|kind| type_of(kind.described().1)).collect();
         let one_of = json!({ "properties": { "type": { "enum": kinds_named } } });
         let schema = json!({ "allOf": [problem, one_of] });
         let mut described = json!({

@@ -18,7 +18,9 @@ pub(crate) async fn filter_remarks(
     let mut empty = Vec::new();
     empty_ranges(filter, &mut empty);
     let turned = |name| {
-        format!("`{name}`: the range ends before it begins and has nothing in it: write its lower end first")
+        format!(
+            "`{name}`: the range ends before it begins and has nothing in it: write its lower end first"
+        )
     };
     let mut remarks: Vec<String> = empty.into_iter().map(turned).collect();
     let names: Vec<String> = filter.fields().into_iter().map(|name| name.to_string()).collect();
