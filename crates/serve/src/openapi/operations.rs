@@ -55,7 +55,7 @@ fn searching() -> Vec<Operation> {
         get("/v1/fields/{name}", "A field's values with their counts")
             .query::<fields::Among>()
             .gives::<s::Values>("Values, of a field that no item has none")
-            .fails(&[P::NotFound])
+            .fails(&[P::NotFound, P::TooLarge])
             .fails(&FILTERED),
     ]
 }
