@@ -328,15 +328,23 @@ impl Engine {
         Ok(among)
     }
 
+    /// The items that the filter is true of and that have the phrases; all of the modality without such conditions.
+    ///
+    /// # Errors
+    /// The gallery cannot be read.
+    pub fn items(&self, search: &Search) -> Result<Items> {
+        match self.among(search)? {
+            Some(items) => Ok(items),
+            None => Ok(self.gallery().ids(search.modality)?),
+        }
+    }
+
     /// The items that the filter is true of, all without one, the newest first.
     ///
     /// # Errors
     /// The gallery cannot be read.
     pub fn list_newest(&self, search: &Search) -> Result<Ranked> {
-        let items = match self.among(search)? {
-            Some(items) => items,
-            None => self.gallery().ids(search.modality)?,
-        };
+        let items = self.items(search)?;
         let ids = self.gallery().newest(&items, search.k)?;
         let total = items.len() as usize;
         Ok(Ranked { items: ids.into_iter().map(|id| (id, None)).collect(), total })
@@ -347,10 +355,7 @@ impl Engine {
     /// # Errors
     /// The gallery cannot be read.
     pub fn list(&self, search: &Search) -> Result<Ranked> {
-        let items = match self.among(search)? {
-            Some(items) => items,
-            None => self.gallery().ids(search.modality)?,
-        };
+        let items = self.items(search)?;
         let total = items.len() as usize;
         let items = items.into_iter().take(search.k).map(|id| (id as i64, None)).collect();
         Ok(Ranked { items, total })

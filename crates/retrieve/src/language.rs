@@ -43,6 +43,8 @@ pub struct Line {
     pub images: Vec<String>,
     /// What stands before a colon, is no field and looks like one, with that field: it was read as words.
     pub misspelt: Vec<(String, &'static str)>,
+    /// What stands before a colon as a field does, and is like none: it was read as words too.
+    pub unknown: Vec<String>,
 }
 
 /// A piece of the line between spaces.
@@ -76,7 +78,10 @@ impl Line {
             {
                 continue;
             }
-            line.misspelt.extend(piece.misspelt());
+            match piece.misspelt() {
+                Some(slip) => line.misspelt.push(slip),
+                None => line.unknown.extend(piece.unknown()),
+            }
             let whole = match &piece.key {
                 Some(key) => format!("{key}:{}", piece.value),
                 None => piece.value.clone(),
@@ -102,14 +107,19 @@ impl Line {
     /// Whether it is nothing but words.
     pub fn is_plain(&self) -> bool {
         let (words, misspelt) = (self.words.clone(), self.misspelt.clone());
-        *self == Self { words, misspelt, ..Self::default() }
+        let unknown = self.unknown.clone();
+        *self == Self { words, misspelt, unknown, ..Self::default() }
     }
 
     /// What was understood otherwise than it may have been meant.
     pub fn remarks(&self) -> impl Iterator<Item = String> {
-        self.misspelt.iter().map(|(written, field)| {
+        let misspelt = self.misspelt.iter().map(|(written, field)| {
             format!("`{written}:` is no field and was read as words: did you mean `{field}:`?")
-        })
+        });
+        let unknown = self.unknown.iter().map(|written| {
+            format!("`{written}:` is no field of this language and was read as words; a `where` has any field")
+        });
+        misspelt.chain(unknown)
     }
 
     /// Takes a piece with a key, where the key is known.
@@ -153,6 +163,14 @@ impl Line {
 }
 
 impl Piece {
+    /// Its key, where it looks like a field's: letters, and a value behind them that is no address.
+    fn unknown(&self) -> Option<String> {
+        let key = self.key.as_ref().filter(|_| !self.value.is_empty())?;
+        let is_word =
+            key.chars().count() >= 2 && key.chars().all(|c| c.is_alphabetic() || c == '_');
+        (is_word && !self.value.starts_with("//")).then(|| key.clone())
+    }
+
     /// Its key, where that is a letter away from a field's name and somebody seems to mean that.
     fn misspelt(&self) -> Option<(String, &'static str)> {
         let key = self.key.as_ref().filter(|_| !self.value.is_empty())?;
@@ -340,6 +358,20 @@ mod tests {
             assert!(Line::parse(text).expect("a line").misspelt.is_empty(), "{text}");
         }
         assert!(Line::parse("yaer:2020").expect("a line").is_plain());
+    }
+
+    #[test]
+    fn an_unknown_field_is_text_and_told() {
+        for text in ["colour:red a dog", "-source:web", "来源:网络"] {
+            let line = Line::parse(text).expect("a line");
+            let said: Vec<String> = line.remarks().collect();
+            assert_eq!((said.len(), line.filter), (1, None), "{said:?}");
+            assert!(said[0].contains("no field of this language"), "{said:?}");
+        }
+        for text in ["re: hello", "http://a.b", "16:9", "a:b", "year:2020", "2:红色"] {
+            assert!(Line::parse(text).expect("a line").unknown.is_empty(), "{text}");
+        }
+        assert!(Line::parse("colour:red").expect("a line").is_plain());
     }
 
     #[test]

@@ -18,7 +18,10 @@ pub fn refusal_of(kind: u8, body: &[u8]) -> Option<String> {
             find::read_line(&limits, &mut wanted)?;
             uri.map_or(Ok(()), |uri| bytes_of("image", &uri).map(drop))
         }),
-        1 => parse::<uploads::NewPictures>(body).and_then(|pictures| pictures.check(&limits)),
+        1 => parse::<uploads::NewPictures>(body).and_then(|pictures| {
+            pictures.check_count()?;
+            pictures.check_each(&limits)
+        }),
         2 => parse::<changes::Tags>(body).and_then(|tags| tags.check()),
         3 => parse::<embeddings::Wanted>(body).and_then(|wanted| {
             Input::texts(&limits, "input", wanted.input.0)

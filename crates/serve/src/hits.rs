@@ -11,6 +11,7 @@ use tuwen_retrieve::{Calibration, FileName, Verdict, made_by, path_of};
 
 use crate::openapi::{File, Kind};
 use crate::problem::Problem;
+use crate::routes::within::Within;
 use crate::shelf::Open;
 use crate::why::{Asked, Why, near};
 
@@ -20,6 +21,8 @@ const NEAR: usize = 100;
 /// One page of an answer, as it is kept.
 pub(crate) struct Page {
     pub total: usize,
+    /// Where these are only the best of a search.
+    pub within: Option<Within>,
     /// How many hits come before the next page, where there is one.
     pub next: Option<usize>,
     pub remarks: Vec<String>,

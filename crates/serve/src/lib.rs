@@ -46,6 +46,7 @@ mod mcp;
 mod mcp_wire;
 mod metrics;
 mod openapi;
+mod patience;
 mod places;
 mod problem;
 mod queue;

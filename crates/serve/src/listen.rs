@@ -1,5 +1,5 @@
 //! A socket, and the connections of it: as many as there is memory for, not all of one client (`places`), none that sends
-//! its header forever; what cannot be read is answered in words (`wire`).
+//! its header forever or reads no answer (`patience`); what cannot be read is answered in words (`wire`).
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,11 +14,14 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::Result;
+use crate::patience::Patience;
 use crate::places::{Connections, Places};
 use crate::wire::{Explained, FAREWELL, HEADER_BYTES, raw};
 
 /// A header that is not whole by then was never meant to be; a connection that is kept open ends so as well.
 const HEADER: Duration = Duration::from_secs(20);
+/// A client that takes nothing of its answers for so long, although there is more, reads none.
+const UNREAD: Duration = Duration::from_secs(10);
 /// How long requests may go on after the server was told to end.
 const GRACE: Duration = Duration::from_secs(10);
 /// What the system refuses now it may allow soon: too many open files, a connection that ended already.
@@ -101,14 +104,16 @@ async fn refuse(mut stream: TcpStream, answer: Vec<u8>) -> std::io::Result<()> {
     tokio::io::copy(&mut stream, &mut tokio::io::sink()).await.map(drop)
 }
 
-type Connection = http1::Connection<TokioIo<Explained<TcpStream>>, TowerToHyperService<Router>>;
+type Wire = TokioIo<Explained<Patience<TcpStream>>>;
+type Connection = http1::Connection<Wire, TowerToHyperService<Router>>;
 
 fn serve(stream: TcpStream, app: Router) -> Connection {
     // Answers are whole when they are sent: there is nothing to wait for.
     let _ = stream.set_nodelay(true);
+    let wire = Explained::new(Patience::new(stream, UNREAD));
     http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER)
         .max_buf_size(HEADER_BYTES)
-        .serve_connection(TokioIo::new(Explained::new(stream)), TowerToHyperService::new(app))
+        .serve_connection(TokioIo::new(wire), TowerToHyperService::new(app))
 }

@@ -41,7 +41,37 @@ pub(crate) enum ProblemType {
 }
 
 impl ProblemType {
-    /// Its status, its name behind `about:blank#`, and its title.
+    /// All of them, for those who describe them; a test compares.
+    pub const ALL: [Self; 26] = [
+        Self::MalformedJson,
+        Self::InvalidValue,
+        Self::InvalidFilter,
+        Self::InvalidPicture,
+        Self::MalformedRequest,
+        Self::Unauthorised,
+        Self::Forbidden,
+        Self::UnknownGallery,
+        Self::UnknownModel,
+        Self::NotFound,
+        Self::FileGone,
+        Self::MethodNotAllowed,
+        Self::NotAcceptable,
+        Self::Locked,
+        Self::TooLarge,
+        Self::AddressTooLong,
+        Self::MediaType,
+        Self::WrongHost,
+        Self::Busy,
+        Self::Crowded,
+        Self::HeaderTooLarge,
+        Self::Internal,
+        Self::NotReady,
+        Self::Full,
+        Self::Deadline,
+        Self::Unwritable,
+    ];
+
+    /// Its status, its name in [`type_of`], and its title.
     pub fn described(self) -> (StatusCode, &'static str, &'static str) {
         use StatusCode as S;
         match self {
@@ -98,6 +128,11 @@ impl ProblemType {
     }
 }
 
+/// Where a kind of problem is described, relative to the server: a line of `/docs`.
+pub(crate) fn type_of(name: &str) -> String {
+    format!("/docs#problem-{name}")
+}
+
 /// An answer that says what is wrong and how to mend it.
 #[derive(Clone, Debug)]
 pub(crate) struct Problem {
@@ -118,7 +153,7 @@ impl Problem {
     pub fn json(&self) -> Value {
         let (status, name, title) = self.kind.described();
         json!({
-            "type": format!("about:blank#{name}"),
+            "type": type_of(name),
             "title": title,
             "status": status.as_u16(),
             "detail": self.detail,

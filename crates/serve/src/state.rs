@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::UNIX_EPOCH;
 
 use tuwen_encode::CpuEncoder;
 
@@ -55,6 +56,8 @@ pub struct Inner {
     pub(crate) metrics: Metrics,
     pub(crate) writer: Arc<Writer>,
     pub(crate) jobs: Jobs,
+    /// In seconds since 1970.
+    pub(crate) began: u64,
     ready: AtomicBool,
 }
 
@@ -101,6 +104,7 @@ impl State {
             metrics: Metrics::default(),
             writer: Arc::default(),
             jobs: Jobs::default(),
+            began: UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs()),
             ready: AtomicBool::new(false),
             shelves,
             settings,

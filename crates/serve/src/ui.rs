@@ -75,8 +75,8 @@ fn sent(name: &str, bytes: &[u8]) -> Vec<u8> {
     sent
 }
 
-/// Operators of which the spaces around say nothing; no text of the page has one, as a test looks.
-const OPERATORS: [&str; 5] = ["=>", "===", "!==", "&&", "||"];
+/// Operators of which the spaces around say nothing; no text of the page has one with spaces, as a test looks.
+const OPERATORS: [&str; 9] = ["=>", "===", "!==", "&&", "||", "??", "=", "?", ":"];
 
 /// A line of a program without the spaces around some operators and before the brace that ends it.
 fn closer(line: &[u8]) -> Vec<u8> {
@@ -90,8 +90,8 @@ fn closer(line: &[u8]) -> Vec<u8> {
     }
 }
 
-/// A line of a style sheet without the spaces that say nothing: those around braces and behind semicolons, outside of
-/// texts. One behind a colon stays, which may stand in a selector.
+/// A line of a style sheet without the spaces that say nothing: those around braces and behind semicolons and commas,
+/// outside of texts. One behind a colon stays, which may stand in a selector.
 fn tight(line: &[u8]) -> Vec<u8> {
     let mut out: Vec<u8> = Vec::with_capacity(line.len());
     let mut inside = None;
@@ -100,7 +100,9 @@ fn tight(line: &[u8]) -> Vec<u8> {
             Some(quote) if byte == quote => inside = None,
             Some(_) => {}
             None if matches!(byte, b'"' | b'\'') => inside = Some(byte),
-            None if byte == b' ' && matches!(out.last(), Some(b'{' | b'}' | b';')) => continue,
+            None if byte == b' ' && matches!(out.last(), Some(b'{' | b'}' | b';' | b',')) => {
+                continue;
+            }
             None if matches!(byte, b'{' | b'}') && out.last() == Some(&b' ') => drop(out.pop()),
             None => {}
         }
@@ -213,7 +215,8 @@ mod tests {
                 );
                 // Between quotation marks stand texts; one in a pattern is told from these by its line.
                 let is_text = |(at, part): &(usize, &str)| {
-                    at % 2 == 1 && OPERATORS.iter().any(|operator| part.contains(operator))
+                    let has = |operator: &&str| part.contains(&format!(" {operator} "));
+                    at % 2 == 1 && OPERATORS.iter().any(has)
                 };
                 let has_pattern = line.contains("/[");
                 let found = line.split('"').enumerate().find(is_text).filter(|_| !has_pattern);
@@ -222,8 +225,9 @@ mod tests {
             }
             assert!(!inside, "{name}: a text does not end");
         }
-        assert_eq!(sent("a.js", b"// why\n\n\tx = `//`; // y\n"), b"x = `//`; // y\n");
-        assert_eq!(sent("a.js", b"const f = (a) => {\n\ta && b\n"), b"const f = (a)=>{\na&&b\n");
+        assert_eq!(sent("a.js", b"// why\n\n\tx = `//`; // y\n"), b"x=`//`; // y\n");
+        assert_eq!(sent("a.js", b"const f = (a) => {\n\ta && b\n"), b"const f=(a)=>{\na&&b\n");
+        assert_eq!(sent("a.js", b"x = a ? b ?? 1 : \"?\";\n"), b"x=a?b??1:\"?\";\n");
         assert_eq!(sent("a.css", b"/* a */\n\tb { c: d } /* e */\n"), b"b{c: d}/* e */\n");
         assert_eq!(
             tight(b"a b { c: \" { ; } \"; & d { e: f } }"),

@@ -70,12 +70,15 @@ fn the_page_does_what_people_ask_of_it() {
             let mut page = Page::new(&program);
             words(&mut page, &address);
             an_open_item(&mut page, &address);
+            the_keyboard_alone(&mut page, &address);
             a_picture(&mut page, &home, &demo);
             the_whole_list(&mut page, &address, names.len() + 1);
             a_folder(&mut page, &home, names.len() + 2);
             tags_and_removal(&mut page, &address);
             duplicates(&mut page, &address);
+            newest_first(&mut page, &address);
             language_and_phone(&mut page, &address);
+            narrow(&mut page, &address);
             assert_eq!(page.complaints, Vec::<String>::new());
             let inside = ["data:", "blob:", "about:"];
             let ours = |url: &&String| {
@@ -141,6 +144,79 @@ fn an_open_item(page: &mut Page, address: &str) {
     page.wait(DETAIL, serde_json::Value::Null);
     page.open(address);
     page.wait(&format!("{TILES} >= 50"), true);
+}
+
+/// Where nothing has the keyboard, arrows go into the grid; in an open item they go on when a button is gone that had it.
+fn the_keyboard_alone(page: &mut Page, address: &str) {
+    page.open(&format!("{address}?q=a+dog+on+the+grass"));
+    page.wait(FIRST, "A brown dog is running on the green grass.");
+    page.call("Page.reload", serde_json::json!({}));
+    page.wait(FIRST, "A brown dog is running on the green grass.");
+    page.wait("document.activeElement === document.body", true);
+    let second = page.value("new URL(document.querySelectorAll('.tile a')[1].href).search");
+    page.press("ArrowRight");
+    page.press("ArrowRight");
+    page.press("Enter");
+    page.wait("location.search", second);
+    page.press("ArrowLeft");
+    page.wait(DETAIL, "dog_grass.png");
+    page.wait("Boolean(document.querySelector('#info .map button'))", true);
+    page.value("document.querySelector('#info .map button').focus()");
+    page.press("Enter");
+    page.wait("Boolean(document.querySelector('#info .map img'))", true);
+    page.wait("document.querySelector('#detail').contains(document.activeElement)", true);
+    page.press("ArrowRight");
+    page.wait(&format!("{DETAIL} !== 'dog_grass.png'"), true);
+    page.wait("document.querySelectorAll('#info .Similar img').length > 3", true);
+    // The button that had the keyboard is replaced by those of the next item.
+    page.value("document.querySelector('#info .actions button').focus()");
+    page.press("ArrowLeft");
+    page.wait(DETAIL, "dog_grass.png");
+    page.press("ArrowRight");
+    page.wait(&format!("{DETAIL} !== 'dog_grass.png'"), true);
+    page.press("Escape");
+    page.wait(DETAIL, serde_json::Value::Null);
+}
+
+/// By date only what matches is there, and that some is left out is said where the count is.
+fn newest_first(page: &mut Page, address: &str) {
+    page.open(&format!("{address}?q=a+dog+on+the+grass&sort=date"));
+    page.wait(
+        "/ · the best \\d+ of \\d+$/.test(document.querySelector('#count').textContent)",
+        true,
+    );
+    page.wait("document.querySelector('.foot').textContent.startsWith('The list ends here')", true);
+    page.wait("document.querySelectorAll('.remarks .notice').length <= 1", true);
+    page.open(&format!("{address}?q=width:300..200"));
+    page.wait("document.querySelector('.remarks').textContent.includes('range')", true);
+    page.press("f");
+    page.wait("document.querySelector('#counts').checkVisibility()", true);
+    page.wait("document.querySelectorAll('#groups .choice').length", 0);
+    page.press("f");
+}
+
+/// On small phones every control lies in the window, in both languages, also those of a selection.
+fn narrow(page: &mut Page, address: &str) {
+    let outside = "[...document.querySelectorAll('.bar :is(a, button, input, select), .strip > *, #selection > *')]\
+        .filter((node) => node.checkVisibility()).map((node) => [node.id || node.textContent, node.getBoundingClientRect()])\
+        .filter(([, box]) => box.width && (box.left < 0 || box.right > innerWidth)).map(([name]) => name).join()";
+    for width in [320, 390] {
+        page.be_a_phone_of(width);
+        page.open(&format!("{address}?q=a+dog+on+the+grass"));
+        page.wait(FIRST, "A brown dog is running on the green grass.");
+        page.wait("document.querySelector('#add').checkVisibility()", true);
+        page.wait("innerWidth", width);
+        page.wait("document.documentElement.scrollWidth", width);
+        page.wait("document.querySelector('#count').textContent.length > 3", true);
+        page.wait(outside, "");
+        page.click("#select");
+        page.click(".tile .mark");
+        page.wait("document.querySelectorAll('#selection button').length > 7", true);
+        page.wait(outside, "");
+        page.click("#language");
+        page.wait(outside, "");
+        page.wait("document.documentElement.scrollWidth", width);
+    }
 }
 
 /// Drops a picture, which is a query and can be added; loading the page again keeps it.

@@ -85,6 +85,23 @@ fn the_server_sends_its_description_and_a_page_of_it() {
     assert!(!text.contains("http:") && !text.contains("https:"), "it needs no network");
 }
 
+#[test]
+fn every_kind_of_problem_leads_somewhere() {
+    let source = include_str!("../src/problem.rs");
+    let kinds = source.split_once("enum ProblemType {").and_then(|(_, rest)| rest.split_once('}'));
+    let kinds = kinds.expect("the kinds").0.split(',').map(str::trim).filter(|k| !k.is_empty());
+    let document = openapi();
+    let listed = document["x-problems"].as_array().expect("a list");
+    assert_eq!(listed.len(), kinds.count(), "ProblemType::ALL has every kind");
+    let types: BTreeSet<&str> =
+        listed.iter().map(|one| one["type"].as_str().expect("an address")).collect();
+    assert_eq!(types.len(), listed.len());
+    assert!(types.iter().all(|address| address.starts_with("/docs#problem-")));
+    let used = document.to_string();
+    let mut used = used.split('"').filter(|text| text.starts_with("/docs#problem-"));
+    assert!(used.all(|address| types.contains(address)));
+}
+
 /// Whether a value is what a schema says; where it is not, where and why.
 fn check(document: &Value, schema: &Value, value: &Value, at: &str) -> Result<(), String> {
     if let Some(name) = schema["$ref"].as_str() {
@@ -195,7 +212,13 @@ fn every_question_is_answered_as_described() {
         ("/v1/search", json!({ "query": "dog", "words": "fuse", "where": "width > 1" })),
         ("/v1/embeddings", json!({ "input": picture, "encoding_format": "base64" })),
         ("/v1/similarity", json!({ "rows": ["dog", 1], "columns": [picture] })),
-        ("/v1/items", json!({ "items": [{ "name": "a.png", "image": picture }] })),
+        (
+            "/v1/items",
+            json!({ "items": [
+                { "name": "a.png", "image": picture },
+                { "name": "b.png", "image": picture, "tags": ["\u{202e}"] },
+            ] }),
+        ),
     ] {
         assert_eq!(ask(&server, "post", path, path, Some(body)), 200, "{path}");
     }

@@ -62,6 +62,17 @@ fn with_captions_scores_become_probabilities() {
         (probability(&here, 0).expect("a number"), probability(&here, 7).expect("a number"));
     assert!(1.0 >= first && first > last && last >= 0.0, "{here}");
     assert!(probability(&absent, 0).expect("a number") < first);
+    // By date only what matches, however few these are.
+    for (query, most) in [("a bus", 7), ("a tax invoice", 7)] {
+        let [by_score, by_date] =
+            ["relevance", "date"].map(|sort| ask(json!({ "query": query, "k": 8, "sort": sort })));
+        let good = (0..8).filter(|&at| probability(&by_score, at) >= Some(0.1)).count();
+        assert!(good <= most, "{by_score}");
+        assert_eq!((&by_date["total"], &by_date["within"]["first"]), (&json!(good), &json!(good)));
+        assert!((0..good).all(|at| probability(&by_date, at) >= Some(0.1)), "{by_date}");
+        assert_eq!(by_date["match"], by_score["match"]);
+        assert!(by_date["remarks"][0].as_str().is_some_and(|said| said.contains("relevance")));
+    }
     for other in [
         json!({ "like": 1 }),
         json!({ "query": "\"a bus\"" }),

@@ -1,5 +1,5 @@
 //! What a connection is refused for, over real sockets: a flood of headers, too long an address, no request at all, more
-//! connections than one client may have.
+//! connections than one client may have, answers that nobody reads.
 
 mod common;
 
@@ -71,7 +71,7 @@ fn is_problem(answer: &(String, Value), status: u16, kind: &str, says: &str) {
     assert!(head.contains("content-type: application/problem+json"), "{head}");
     assert_eq!(
         (&body["type"], &body["status"]),
-        (&format!("about:blank#{kind}").into(), &status.into())
+        (&format!("/docs#problem-{kind}").into(), &status.into())
     );
     assert!(body["detail"].as_str().is_some_and(|detail| detail.contains(says)), "{body}");
 }
@@ -126,4 +126,34 @@ fn a_client_has_its_share_of_connections_and_no_more() {
     let refused = server.answer(closing);
     is_problem(&refused, 503, "full", "6 connections are open");
     drop(held);
+}
+
+#[test]
+fn who_reads_no_answer_takes_no_place_for_long() {
+    let server = Listening::start(Connections { all: 6, each: 2, proxies: Vec::new() });
+    let asked = b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(600);
+    let closing = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    // Answers of many megabytes, which fill all buffers between the two.
+    let unread = [server.connect(), server.connect()];
+    for mut stream in &unread {
+        stream.write_all(&asked).expect("the server reads");
+    }
+    is_problem(&server.answer(closing), 429, "crowded", "2 connections");
+    let began = Instant::now();
+    while server.answer(closing).1["status"] != "ok" {
+        assert!(began.elapsed() < Duration::from_secs(60), "who reads nothing is never ended");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    assert!(began.elapsed() > Duration::from_secs(2), "a pause is no end");
+    drop(unread);
+    // Who reads slowly is given all of it: slower than the limit for who reads nothing.
+    let mut slow = server.connect();
+    slow.write_all(&asked).expect("the server reads");
+    let (began, mut some, mut read) = (Instant::now(), vec![0; 1 << 20], 0);
+    while began.elapsed() < Duration::from_secs(14) {
+        let taken = slow.read(&mut some).expect("the connection is open");
+        assert!(taken > 0, "ended after {read} bytes");
+        read += taken;
+        std::thread::sleep(Duration::from_millis(500));
+    }
 }

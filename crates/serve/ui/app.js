@@ -229,7 +229,10 @@ function wire() {
 		const isTyping = event.target.matches?.("select, input:not([type=checkbox], [type=range])");
 		if (event.ctrlKey || event.metaKey || event.altKey || isTyping || $("dialog[open], .sheet:popover-open")) return;
 		const escape = selection.marks.isOn() ? selection.clear : isPanelOpen && toggle;
-		const act = { "/": box.focus, "?": () => $("#keys").showPopover(), f: toggle, v: pair.cross, Escape: escape }[event.key];
+		// Where nothing has the keyboard, as on a page that was just opened, arrows go into the grid; upwards the page scrolls.
+		const isLoose = [document.body, $("#results")].includes(event.target);
+		const enter = isLoose && grid.hits().length && grid.enter;
+		const act = { ArrowRight: enter, ArrowLeft: enter, ArrowDown: enter, "/": box.focus, "?": () => $("#keys").showPopover(), f: toggle, v: pair.cross, Escape: escape }[event.key];
 		if (!act) return;
 		event.preventDefault();
 		act();

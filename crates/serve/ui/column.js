@@ -47,6 +47,7 @@ export function createColumn(name, { opened, open, leave, failed, shown, marks }
 	const remarks = el("div", { class: "remarks", role: "status" });
 	const empty = el("div", { class: "message", role: "status" });
 	const list = el("ul", { class: "grid" });
+	const foot = el("p", { class: "quiet foot" });
 	const root = el("section", { class: "column" }, title, sum, remarks, empty, list);
 	const answers = createAnswers(name, {
 		busy: (isBusy) => (root.ariaBusy = isBusy),
@@ -60,6 +61,7 @@ export function createColumn(name, { opened, open, leave, failed, shown, marks }
 		address: (hit) => toAddress({ ...current(), ...opened(hit) }),
 		marks,
 	});
+	root.append(foot);
 	let min = 0; // the threshold that is shown
 
 	/// Shows the hits that reach the threshold.
@@ -76,17 +78,22 @@ export function createColumn(name, { opened, open, leave, failed, shown, marks }
 		const done = answer.done || (isScored && isOrdered && hits.length < answer.hits.length);
 		grid.show(hits, done, how === "more");
 		nothing(state, hits.length === 0 && done, answer);
+		const within = answer.within && t(state.sort === "date" ? "the best {first} of {of}" : "the first {first} of {of}", { first: count(answer.within.first), of: count(answer.within.of) });
+		foot.textContent = within && done && hits.length ? t("The list ends here: {within}.", { within }) : "";
 		const n = count(hits.length) + (done ? "" : "+");
 		const counted = isScored
 			? t("{n} of {total} score {min} or more", { n, total: count(answer.total), min: min.toFixed(2) })
 			: t(answer.total === 1 ? "{n} item" : "{n} items", { n: count(answer.total) });
-		shown({ how, answer, best: best(answer), counted });
+		shown({ how, answer, best: best(answer), counted: [counted, within].filter(Boolean).join(" · ") });
 	}
 
 	function notices(answer, state) {
 		// The best guesses are still shown, but not as if they were what was asked for.
-		const doubt = hasQuery(state) && answer.hits.length && { none: "Nothing here matches. These come nearest.", unsure: "Perhaps nothing here matches. These come nearest." }[answer.match];
-		const all = [doubt && t(doubt), ...answer.remarks].filter(Boolean).map((text) => el("p", { class: "notice", text }));
+		const doubt = hasQuery(state) && answer.hits.length && { none: "Nothing here matches.", unsure: "Perhaps nothing here matches." }[answer.match];
+		const order = state.sort === "date" ? "The newest of what comes nearest stands first." : "These come nearest.";
+		// Where the list ends is said beside the count, in the page's language.
+		const told = answer.remarks.filter((text) => !answer.within || !/ of \d+ items/u.test(text));
+		const all = [doubt && `${t(doubt)} ${t(order)}`, ...told].filter(Boolean).map((text) => el("p", { class: "notice", text }));
 		if (answer.hasChanged) all.push(el("p", { class: "notice" }, t("The gallery has changed."), " ", button("link", t("Reload"), answers.again)));
 		remarks.replaceChildren(...all);
 	}
@@ -100,7 +107,8 @@ export function createColumn(name, { opened, open, leave, failed, shown, marks }
 		if (answer.hits.length) {
 			const text = t("No score reaches {min}; the best is {best}.", { min: min.toFixed(2), best: best(answer).toFixed(3) });
 			say(none, text, "Show the best anyway", { min: 0 });
-		} else if (state.filters.length) say(none, t("Nothing passes these filters."), "Clear the filters", { filters: [] });
+		} else if (answer.within) say(none, "", "Show the best anyway", { sort: "relevance" });
+		else if (state.filters.length) say(none, t("Nothing passes these filters."), "Clear the filters", { filters: [] });
 		else if (hasQuery(state) || state.removed) say(none, "");
 		else say("This gallery is empty", t("Add a folder of pictures: tuwen index FOLDER"));
 	}

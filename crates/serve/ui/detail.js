@@ -1,6 +1,6 @@
 // The open item: the picture to look at closely, what is known of it, and ways on from there.
 
-import { $, button, el, on } from "./dom.js";
+import { $, button, el, on, replace } from "./dom.js";
 import * as api from "./api.js";
 import { explanation } from "./explain.js";
 import { scores } from "./grid.js";
@@ -38,8 +38,9 @@ export function createDetail({ step, has, mayWrite }) {
 		event.preventDefault(); // the address closes it
 		closeItem();
 	});
-	on(dialog, "keydown", (event) => {
-		if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input") || !keys[event.key]) return;
+	// Of the window, for nothing in the dialog has the keyboard when what had it is gone.
+	on(window, "keydown", (event) => {
+		if (!dialog.open || $("#ask").open || event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input") || !keys[event.key]) return;
 		event.preventDefault();
 		keys[event.key]();
 	});
@@ -120,12 +121,12 @@ export function createDetail({ step, has, mayWrite }) {
 		const { gallery } = shown;
 		const place = el("div", { class: "described" });
 		const make = button("button", t("Describe it"), async () => {
-			make.disabled = true;
+			replace(place, el("p", { class: "quiet", role: "status", text: "…" }));
 			try {
 				const { made_by, captions } = await api.post("/v1/caption", { like: id, gallery: gallery || undefined });
-				place.replaceChildren(...captions.map(({ text }) => caption({ text, made_by })));
+				replace(place, ...captions.map(({ text }) => caption({ text, made_by })));
 			} catch (error) {
-				place.replaceChildren(el("p", { class: "notice", role: "alert", text: error.message }));
+				replace(place, el("p", { class: "notice", role: "alert", text: error.message }));
 			}
 		});
 		place.append(make);

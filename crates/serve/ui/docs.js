@@ -157,6 +157,15 @@ for (const [path, methods] of Object.entries(api.paths))
 main.append(
 	el("h1", { text: `${api.info.title} ${api.info.version}` }), el("p", { text: api.info.description }),
 	el("p", {}, el("a", { href: "/", text: say("Search", "搜索") }), " · ", el("a", { href: "/openapi.json", text: "openapi.json" })),
-	...[...groups].flatMap(([tag, all]) => [el("h2", { text: tag }), ...all]));
-const chosen = document.getElementById(location.hash.slice(1));
-if (chosen) chosen.open = true;
+	...[...groups].flatMap(([tag, all]) => [el("h2", { text: tag }), ...all]),
+	el("h2", { text: say("Problems", "问题类型") }),
+	table(api["x-problems"].map(({ type, status, title }) =>
+		el("tr", { id: type.split("#")[1] }, el("th", { scope: "row", text: status }), el("td", {}, el("code", { text: type })), el("td", { text: title })))));
+/// What the address names, which was not there when the browser looked.
+function go() {
+	const chosen = document.getElementById(location.hash.slice(1));
+	if (chosen?.matches("details")) chosen.open = true;
+	chosen?.scrollIntoView();
+}
+on(window, "hashchange", go);
+go();

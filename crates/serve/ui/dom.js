@@ -24,6 +24,14 @@ export function el(tag, props = {}, ...children) {
 export const button = (className, text, click, ...children) =>
 	el("button", { type: "button", class: className, text: text ?? "", click }, ...children);
 
+/// Puts nodes in the place of others. Where one of these has the keyboard, the place has it then, and not nobody.
+export function replace(place, ...nodes) {
+	const isHeld = place.contains(document.activeElement);
+	place.replaceChildren(...nodes);
+	place.tabIndex = -1;
+	if (isHeld) place.focus({ preventScroll: true });
+}
+
 const RING = "M20.5 12a8.5 8.5 0 1 1-17 0 8.5 8.5 0 0 1 17 0";
 const ICONS = {
 	search: "M17.5 11a6.5 6.5 0 1 1-13 0 6.5 6.5 0 0 1 13 0m-1.5 5 4.5 4.5",

@@ -1,6 +1,6 @@
 // Why a picture was found: its map, and the words underlined by what they add; a word under the pointer lights its parts.
 
-import { button, el } from "./dom.js";
+import { button, el, replace } from "./dom.js";
 import * as api from "./api.js";
 import { t } from "./i18n.js";
 
@@ -13,7 +13,7 @@ export function explanation(like, text, gallery, signal) {
 				const { picture, words } = await api.post("/v1/explain", asked, signal);
 				const image = el("img", { src: picture, alt: "" });
 				const most = Math.max(...words.map(({ weight }) => Math.abs(weight)));
-				place.replaceChildren(image, ...words.map(({ text: word, weight, picture: own = picture }) => {
+				replace(place, image, ...words.map(({ text: word, weight, picture: own = picture }) => {
 					const [light, dark] = [own, picture].map((shown) => () => (image.src = shown));
 					const one = el("span", { text: word, class: weight < 0 && "against", tabindex: 0, pointerenter: light, pointerleave: dark, focus: light, blur: dark });
 					one.style.borderBottomWidth = `${(6 * Math.abs(weight)) / most}px`;

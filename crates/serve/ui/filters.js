@@ -4,7 +4,7 @@
 import { $, $$, el, on } from "./dom.js";
 import * as api from "./api.js";
 import { count, fieldName, valueName } from "./i18n.js";
-import { change, whereOf } from "./state.js";
+import { change, hasQuery, whereOf } from "./state.js";
 
 const FIRST = ["year", "tag", "camera", "folder", "extension", "orientation"];
 // Hardly two items share one of these; the query has words and ranges for them.
@@ -50,7 +50,7 @@ export function createFilters(known) {
 	async function fill(details) {
 		const name = details.dataset.field;
 		const body = $(".group-body", details);
-		const about = { where: whereOf(state, name), kind: state.kind, k: MOST, gallery };
+		const about = { where: whereOf(state, name), query: typed(), kind: state.kind, k: MOST, gallery };
 		const { values } = await api.get(`/v1/fields/${encodeURIComponent(name)}`, about, asked.signal).catch(() => ({ values: [] }));
 		const chosen = state.filters.filter((filter) => filter.name === name).map(({ value }) => value);
 		const shown = values.map(({ value, items }) => [String(value), items]);
@@ -77,7 +77,9 @@ export function createFilters(known) {
 	const isWithin = (name, one, other) => name === "folder" && (above(one, other) || above(other, one));
 	const above = (upper, lower) => /[/\\]/u.test(lower) && (lower.split(/[/\\]/u).includes(upper) || lower.startsWith(`${upper}/`));
 
-	const counted = () => JSON.stringify([whereOf(state), state.kind]);
+	/// A query that may have filters of its own.
+	const typed = () => (/[:："“「]/u.test(state.q) ? state.q.trim() : "");
+	const counted = () => JSON.stringify([whereOf(state), typed(), state.kind]);
 
 	function refresh() {
 		asked.abort();
@@ -98,6 +100,7 @@ export function createFilters(known) {
 		show(next, open) {
 			state = next;
 			isOpen = open;
+			$("#counts").hidden = !hasQuery(state);
 			$("#words").checked = state.words === "fuse";
 			$("#fold").checked = state.fold === "on";
 			$("#again").checked = state.again === "on";

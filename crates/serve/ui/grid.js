@@ -129,19 +129,35 @@ export function createGrid(root, { open, more, leave, address, marks }) {
 		link?.focus({ preventScroll: true });
 	}
 
+	const isSeen = (tile) => {
+		const { top } = tile.getBoundingClientRect();
+		return top >= 0 && top < innerHeight;
+	};
+
+	/// The tile that had the keyboard last, or the first one in the window, where that one is far away.
+	function enter() {
+		const tiles = [...root.children];
+		if (tiles.length) focus(isSeen(tiles[focused]) ? focused : Math.max(0, tiles.findIndex(isSeen)));
+	}
+
 	return {
 		focus,
+		enter,
 		hits: () => hits,
 		isDone: () => isDone,
 		indexOf: (id) => hits.findIndex((hit) => hit.id === id),
 		/// Shows an answer; with `isMore` it is the same one with more hits.
 		show(next, done, isMore) {
 			const from = isMore ? root.children.length : 0;
+			const held = !isMore && root.contains(document.activeElement) && hits[focused].id;
 			if (!isMore) focused = anchor = 0;
 			[hits, isDone] = [next, done];
 			const shown = hits.slice(from).map((hit, at) => tileOf(hit, from + at));
 			if (from) root.append(...shown);
 			else root.replaceChildren(...shown);
+			// A reload shows the answer that was kept, then the server's: who goes through the one stays there in the other.
+			const at = held ? hits.findIndex(({ id }) => id === held) : -1;
+			if (at >= 0) focus(at);
 			for (const [id, tile] of tiles) if (!tile.isConnected) tiles.delete(id);
 			// Nothing crosses the end of the window where a page is too short to reach it.
 			if (!isDone && end.getBoundingClientRect().top < innerHeight + 2000) queueMicrotask(more);

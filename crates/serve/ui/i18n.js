@@ -38,8 +38,14 @@ Describe it|生成描述
 Text|文字
 Caption|描述
 Name|文件名
-Nothing here matches. These come nearest.|没有匹配的结果，以下是最接近的。
-Perhaps nothing here matches. These come nearest.|可能没有匹配的结果，以下是最接近的。
+Nothing here matches.|没有匹配的结果。
+Perhaps nothing here matches.|可能没有匹配的结果。
+These come nearest.|以下是最接近的。
+The newest of what comes nearest stands first.|以下是最接近的，最新的在前。
+the first {first} of {of}|仅前 {first} 项，共 {of} 项
+the best {first} of {of}|最匹配的 {first} 项，共 {of} 项
+The list ends here: {within}.|到此为止：{within}。
+Counts are of all that the filters leave, however well it matches.|数量按筛选条件统计，与匹配程度无关。
 Search by words or a picture|用文字或图片搜索
 Describe a picture, or drop one here|描述一张图片，或把图片拖到这里
 Search with a picture|用图片搜索

@@ -269,7 +269,7 @@ impl Args {
         if !line.is_plain() {
             return Ok(line);
         }
-        plain.misspelt = line.misspelt;
+        (plain.misspelt, plain.unknown) = (line.misspelt, line.unknown);
         Ok(plain)
     }
 

@@ -21,7 +21,7 @@ pub(crate) use self::shapes::{
     DATA_URI, Documents, FieldValue, File, Kind, Match, OLD_TAG, TAG, Texts, Thing, WORDS,
 };
 use crate::keys::Scope;
-use crate::problem::{Problem, ProblemType as P};
+use crate::problem::{Problem, ProblemType as P, type_of};
 use crate::routes::compat;
 use crate::ui;
 
@@ -53,6 +53,7 @@ pub fn document() -> Value {
             "license": { "name": "MIT OR Apache-2.0" },
         },
         "servers": [{ "url": "/" }],
+        "x-problems": problems(),
         "paths": paths,
         "components": {
             "schemas": makers.schemas(),
@@ -65,6 +66,15 @@ pub fn document() -> Value {
             },
         },
     })
+}
+
+/// Every `type` that a problem may have: also those that no question has of its own, as of what is no request.
+fn problems() -> Vec<Value> {
+    let one = |kind: P| {
+        let (status, name, title) = kind.described();
+        json!({ "type": type_of(name), "status": status.as_u16(), "title": title })
+    };
+    P::ALL.into_iter().map(one).collect()
 }
 
 const DESCRIPTION: &str = "Search in galleries of pictures by words in Chinese and English and by pictures. A key is \
@@ -171,8 +181,7 @@ impl Makers {
     /// The answer that says one of some problems.
     fn problem(&mut self, kinds: &[P]) -> Value {
         let problem = self.answered.subschema_for::<shapes::Problem>();
-        let kinds_named: Vec<_> =
-            kinds.iter().map(|kind| format!("about:blank#{}", kind.described().1)).collect();
+        let kinds_named: Vec<_> = kinds.iter().map(|kind| type_of(kind.described().1)).collect();
         let one_of = json!({ "properties": { "type": { "enum": kinds_named } } });
         let schema = json!({ "allOf": [problem, one_of] });
         let mut described = json!({

@@ -9,7 +9,7 @@ use crate::problem::ProblemType as P;
 use crate::routes::compat::{clip_as_service, clip_retrieval, text_embeddings};
 use crate::routes::{
     caption, changes, classify, duplicates, embeddings, explain, fields, files, items, jobs, rank,
-    search, similarity, uploads,
+    search, similarity, status, uploads,
 };
 
 /// All of them, in the order of their headings.
@@ -55,7 +55,7 @@ fn searching() -> Vec<Operation> {
         get("/v1/fields/{name}", "A field's values with their counts")
             .query::<fields::Among>()
             .gives::<s::Values>("Values, of a field that no item has none")
-            .fails(&[P::NotFound])
+            .fails(&[P::NotFound, P::TooLarge])
             .fails(&FILTERED),
     ]
 }
@@ -85,6 +85,8 @@ fn of_items() -> Vec<Operation> {
 
 fn of_models() -> Vec<Operation> {
     vec![
+        get("/v1/models", "The galleries' models, as OpenAI's clients ask")
+            .gives::<status::Models>("Each once"),
         post("/v1/embeddings", "Vectors of texts and pictures, as OpenAI's clients ask")
             .takes::<embeddings::Wanted>(json!({ "input": ["a dog", "一只狗"] }))
             .gives::<s::Embeddings>("A vector for each input")

@@ -112,7 +112,7 @@ pub(crate) enum Match {
 /// An answer that says what is wrong and how to mend it (RFC 9457).
 #[derive(JsonSchema, Serialize)]
 pub(super) struct Problem {
-    /// `about:blank#` and the kind of problem.
+    /// The kind of problem, as the address of its line in `/docs`.
     r#type: String,
     /// The kind in words.
     title: String,

@@ -22,7 +22,7 @@ use crate::hits::{Brief, brief, cosine};
 use crate::lru::Lru;
 use crate::problem::{Problem, ProblemType};
 use crate::room::Room;
-use crate::routes::find::unknown_fields;
+use crate::routes::doubts::filter_remarks;
 use crate::shelf::Open;
 
 /// Groups where nobody says how many.
@@ -58,7 +58,7 @@ struct Found {
 }
 
 #[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_filter_remarks)]
 pub(crate) struct Wanted {
     /// The least cosine of two pictures that are nearly the same, 0.93 where it is not said.
     #[schemars(range(min = 0.8, max = 1))]
@@ -112,7 +112,7 @@ pub(crate) async fn duplicates(
     key.update(shelf.source.name.as_bytes()).update(b"\0").update(&open.generation.to_le_bytes());
     let key = *key.update(filter.unwrap_or_default().as_bytes()).finalize().as_bytes();
     let remarks = match &parsed {
-        Some(filter) => unknown_fields(&state, &open, filter).await?,
+        Some(filter) => filter_remarks(&state, &open, filter).await?,
         None => Vec::new(),
     };
     let inner = state.clone();

@@ -7,11 +7,14 @@ use serde::Deserialize;
 use serde_json::json;
 use tuwen_index::Modality;
 use tuwen_index::filter::{Facet, Filter, Value, field_name};
+use tuwen_retrieve::Search;
 
 use crate::State;
 use crate::extract::{Json, Params, Part, window};
 use crate::openapi::Kind;
 use crate::problem::Problem;
+use crate::routes::find::{both, read_line};
+use crate::routes::search::Wanted;
 
 /// Values where nobody says how many.
 const K: usize = 20;
@@ -39,6 +42,9 @@ pub(crate) struct Among {
     /// A filter, as `year >= 2020 and tag = 狗`: values of the items that it is true of.
     #[serde(rename = "where")]
     filter: Option<String>,
+    /// A query: values of the items that its filters, exact words and `kind:` leave. Its other words leave all.
+    #[schemars(length(max = 8192))]
+    query: Option<String>,
     /// Of which items: pictures, where it is not said.
     #[schemars(with = "Option<Kind>")]
     kind: Option<Modality>,
@@ -53,18 +59,19 @@ pub(crate) struct Among {
 pub(crate) async fn values(
     From(state): From<State>,
     Part(name): Part,
-    Params(Among { filter, kind, k, gallery }): Params<Among>,
+    Params(Among { filter, query, kind, k, gallery }): Params<Among>,
 ) -> Result<Response, Problem> {
     let k = window(&state.settings.limits, k, K, 0)?;
     let filter = filter.as_deref().filter(|filter| !filter.trim().is_empty());
-    let filter = filter.map(Filter::parse).transpose()?;
+    let given = filter.map(Filter::parse).transpose()?;
+    let mut asked = Wanted { query, kind, ..Wanted::default() };
+    let line = read_line(&state.settings.limits, &mut asked)?;
+    let filter = both(given, line.filter);
     let open = state.shelf(gallery.as_deref())?.current();
     let count = move || {
-        let (gallery, kind) = (open.aside(), kind.unwrap_or(Modality::Image));
-        let within = match &filter {
-            Some(filter) => gallery.select(filter, kind)?,
-            None => gallery.ids(kind)?,
-        };
+        let kind = asked.kind.unwrap_or(Modality::Image);
+        let search = Search { filter, phrases: line.phrases, ..Search::all(kind, 0) };
+        let (within, gallery) = (open.engine.items(&search)?, open.aside());
         let values = gallery.facet(&field_name(&name), Some(&within), k)?;
         let value =
             |Facet { value, items }: &Facet| json!({ "value": value_of(value), "items": items });

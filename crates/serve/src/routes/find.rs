@@ -15,8 +15,10 @@ use crate::extract::{check_text, window};
 use crate::fetch;
 use crate::hits::{Listing, Page, page};
 use crate::problem::{Problem, ProblemType};
+use crate::routes::doubts::filter_remarks;
 use crate::routes::fold::fold;
 use crate::routes::search::{K, Sort, Wanted, WordsMode};
+use crate::routes::within::Making;
 use crate::scans::Scan;
 use crate::settings::Limits;
 use crate::shelf::{Open, Shelf};
@@ -44,12 +46,9 @@ pub(crate) async fn find(
     let line = read_line(&state.settings.limits, &mut wanted)?;
     remarks.extend(line.remarks());
     let asked = asked(&line);
-    let filter = match (filter, line.filter) {
-        (Some(given), Some(typed)) => Some(Filter::And(vec![given, typed])),
-        (given, typed) => given.or(typed),
-    };
+    let filter = both(filter, line.filter);
     if let Some(filter) = &filter {
-        remarks.append(&mut unknown_fields(state, open, filter).await?);
+        remarks.append(&mut filter_remarks(state, open, filter).await?);
     }
     let vector = {
         let _coming = state.scans.coming();
@@ -68,7 +67,15 @@ pub(crate) async fn find(
     let rerank = stages(&wanted, modality, &mut remarks)?;
     let looked = rerank.iter().map(|stage| stage.first).max().unwrap_or(0);
     let asked_words = wanted.query.clone();
-    let narrowed = wanted.sort == Sort::Date || wanted.threshold.is_some() || least.is_some();
+    let making = Making {
+        by_date: wanted.sort == Sort::Date,
+        is_folded: least.is_some(),
+        is_fused: wanted.words == WordsMode::Fuse,
+        is_exact: wanted.words == WordsMode::Exact || !line.phrases.is_empty(),
+        threshold: wanted.threshold,
+        calibration: open.calibration().filter(|_| of_words),
+    };
+    let narrowed = making.ends() || making.threshold.is_some();
     let reach = offset + k + usize::from(wanted.without.is_some());
     let reach = if narrowed { reach.max(FUSED) } else { reach }.max(looked);
     let mut ranked = match vector.clone() {
@@ -90,16 +97,14 @@ pub(crate) async fn find(
             rank(state, open, vector, query, search, wanted.sort).await?
         }
     };
-    if let Some(least) = wanted.threshold {
-        ranked.items.retain(|&(_, score)| score.is_none_or(|score| score >= least));
-        ranked.total = ranked.items.len();
-    }
+    let within = vector.as_ref().and_then(|_| making.cut(&mut ranked));
+    remarks.extend(within.map(|within| making.remark(within)));
     let mut moved = HashMap::new();
     if let Some(vector) = vector.clone().filter(|_| !rerank.is_empty()) {
         let again = Looked { vector, words: asked_words, rerank, modality };
         (ranked, moved) = look_again(state, open, ranked, again, &mut remarks).await?;
     }
-    if wanted.sort == Sort::Date && vector.is_some() {
+    if making.by_date && vector.is_some() {
         ranked = newest(state, open, ranked).await?;
     }
     if let Some(itself) = wanted.without {
@@ -142,7 +147,7 @@ pub(crate) async fn find(
     };
     let (hits, verdict) = state.reads.run(read).await?;
     let next = Some(offset + k).filter(|&next| next < total && next <= limits.offset);
-    Ok(Page { total, next, remarks, verdict, hits })
+    Ok(Page { total, within, next, remarks, verdict, hits })
 }
 
 /// Who looks again.
@@ -237,12 +242,7 @@ async fn rank(
                 Sort::Date => open.engine.list_newest(&search)?,
             });
         };
-        let mut ranked = open.engine.rank(&vector, words.as_deref(), &search)?;
-        if matches!(search.words, Words::Fused(_)) {
-            // Behind the list there is nothing to page to.
-            ranked.total = ranked.items.len();
-        }
-        Ok(ranked)
+        Ok(open.engine.rank(&vector, words.as_deref(), &search)?)
     };
     state.reads.run(work).await
 }
@@ -258,6 +258,14 @@ async fn newest(state: &State, open: &Arc<Open>, ranked: Ranked) -> Result<Ranke
         Ok(Ranked { total: items.len(), items })
     };
     state.reads.run(work).await
+}
+
+/// The filter that was given and that of a query's line as one.
+pub(crate) fn both(given: Option<Filter>, typed: Option<Filter>) -> Option<Filter> {
+    match (given, typed) {
+        (Some(given), Some(typed)) => Some(Filter::And(vec![given, typed])),
+        (given, typed) => given.or(typed),
+    }
 }
 
 /// Reads the words as the language of queries; what of it has a place in the request goes there.
@@ -284,24 +292,6 @@ fn asked(line: &Line) -> Asked {
     let weighted = line.weighted.iter().filter(|(_, weight)| *weight > 0.0);
     let words = std::iter::once(&line.words).chain(weighted.map(|(words, _)| words));
     Asked::of(&words.chain(&line.phrases).map(String::as_str).collect::<Vec<_>>().join("\n"))
-}
-
-/// A misspelt field finds nothing, and somebody should say why.
-pub(crate) async fn unknown_fields(
-    state: &State,
-    open: &Arc<Open>,
-    filter: &Filter,
-) -> Result<Vec<String>, Problem> {
-    let names: Vec<String> = filter.fields().into_iter().map(|name| name.to_string()).collect();
-    let open = Arc::clone(open);
-    let work = move || {
-        let known = open.fields()?;
-        let unknown = names.iter().filter(|name| !known.iter().any(|field| field.name == **name));
-        let remark =
-            |name| format!("no item of the gallery has the field `{name}` (see /v1/fields)");
-        Ok(unknown.map(remark).collect())
-    };
-    state.reads.run(work).await
 }
 
 /// The vector of all parts; nothing where there are none.

@@ -18,6 +18,7 @@ use crate::openapi::{DATA_URI, Kind, Match};
 use crate::problem::Problem;
 use crate::routes::find::find;
 use crate::routes::fold::Fold;
+use crate::routes::within::Within;
 
 /// Hits where nobody says how many.
 pub(crate) const K: usize = 20;
@@ -79,7 +80,8 @@ pub(crate) enum Sort {
     /// The best first.
     #[default]
     Relevance,
-    /// The newest first, of a query the newest of its best hits; what has no date comes last.
+    /// The newest first; what has no date comes last. Of a query only hits that match: those of the best 1,000 that are
+    /// not `none`, the best 100 where nobody knows that, and what reaches the `threshold` where one is given.
     Date,
 }
 
@@ -156,6 +158,9 @@ pub(crate) struct Answer<'a> {
     generation: u64,
     /// How many there are on all pages.
     total: usize,
+    /// Where the list holds only the best items of a search: folded, fused or by date.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    within: Option<Within>,
     took_ms: f64,
     /// What was understood otherwise than it may have been meant.
     remarks: &'a [String],
@@ -195,6 +200,7 @@ pub(crate) async fn answer(state: &State, wanted: Wanted) -> Result<Response, Pr
     Ok(Json(Answer {
         generation: open.generation,
         total: page.total,
+        within: page.within,
         took_ms: milliseconds(began),
         remarks: &page.remarks,
         verdict: page.verdict,

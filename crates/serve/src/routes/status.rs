@@ -1,4 +1,4 @@
-//! `GET /v1/stats`, `/health`, `/ready`, `/metrics`
+//! `GET /v1/stats`, `/v1/models`, `/health`, `/ready`, `/metrics`
 
 use std::sync::Arc;
 
@@ -87,6 +87,39 @@ async fn galleries(state: &State) -> Result<Vec<Gallery>, Problem> {
         open.into_iter().map(one).collect()
     };
     state.reads.run(count).await
+}
+
+/// A model, as OpenAI's clients list them.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Model {
+    /// What `POST /v1/embeddings` takes as `model`.
+    id: String,
+    /// `model`.
+    object: &'static str,
+    /// When this server began, in seconds since 1970.
+    created: u64,
+    owned_by: &'static str,
+}
+
+/// The models of all galleries.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Models {
+    /// `list`.
+    object: &'static str,
+    data: Vec<Model>,
+}
+
+/// `GET /v1/models`: each model once, that of the first gallery first.
+pub(crate) async fn models(From(state): From<State>) -> Response {
+    let mut data: Vec<Model> = Vec::new();
+    for shelf in &state.shelves {
+        let id = shelf.current().engine.encoder().name().to_owned();
+        if data.iter().all(|known| known.id != id) {
+            let created = state.began;
+            data.push(Model { id, object: "model", created, owned_by: "tuwen" });
+        }
+    }
+    Json(Models { object: "list", data }).into_response()
 }
 
 /// `GET /metrics`, for Prometheus.

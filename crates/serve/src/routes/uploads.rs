@@ -49,17 +49,22 @@ pub(crate) struct NewPictures {
 }
 
 impl NewPictures {
-    /// Refuses too many of them, and names, captions and tags that are none.
-    pub fn check(&self, limits: &Limits) -> Result<(), Problem> {
-        check_count("items", self.items.len(), PICTURES)?;
-        for item in &self.items {
-            check_tags("tags", &item.tags)?;
-            check_text(limits, "name", &item.name)?;
-            if let Some(caption) = &item.caption {
-                check_text(limits, "caption", caption)?;
-            }
-        }
-        Ok(())
+    /// Refuses none and too many of them.
+    pub fn check_count(&self) -> Result<(), Problem> {
+        check_count("items", self.items.len(), PICTURES)
+    }
+
+    /// Refuses the first one whose name, caption or tags are none.
+    pub fn check_each(&self, limits: &Limits) -> Result<(), Problem> {
+        self.items.iter().try_for_each(|item| item.check(limits))
+    }
+}
+
+impl NewPicture {
+    fn check(&self, limits: &Limits) -> Result<(), Problem> {
+        check_tags("tags", &self.tags)?;
+        check_text(limits, "name", &self.name)?;
+        self.caption.as_ref().map_or(Ok(()), |caption| check_text(limits, "caption", caption))
     }
 }
 
@@ -76,14 +81,15 @@ pub(crate) struct Outcome {
     detail: Option<String>,
 }
 
-/// `POST /v1/items`: each picture becomes an item, or is the one of the same content; one that cannot be read is said.
+/// `POST /v1/items`: each picture becomes an item, or is the one of the same content; one that cannot
+/// be read, or whose name, caption or tags are none, is refused alone.
 pub(crate) async fn add(
     _: MayWrite,
     From(state): From<State>,
     Body(pictures): Body<NewPictures>,
 ) -> Result<Response, Problem> {
     let at = state.shelf_at(pictures.gallery.as_deref())?;
-    pictures.check(&state.settings.limits)?;
+    pictures.check_count()?;
     let items = pictures.items;
     let mut ready = Vec::with_capacity(items.len());
     for item in items {
@@ -118,6 +124,7 @@ struct Ready {
 }
 
 async fn read(state: &State, shelf: &Shelf, item: NewPicture) -> Result<Ready, Problem> {
+    item.check(&state.settings.limits)?;
     let bytes = fetch::picture(state, "image", &item.image).await?;
     let encoder: Arc<CpuEncoder> = Arc::clone(shelf.current().engine.shared_encoder());
     let path = shelf.source.folder.join(UPLOADS).join(upload_name(&item.name, &bytes));

@@ -194,6 +194,8 @@ impl Page {
         let code = match key {
             "Enter" => 13,
             "Escape" => 27,
+            "ArrowLeft" => 37,
+            "ArrowRight" => 39,
             _ => 0,
         };
         let text = if key == "Enter" {
@@ -224,7 +226,12 @@ impl Page {
 
     /// Makes the window that of a phone.
     pub fn be_a_phone(&mut self) {
-        let size = json!({ "width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": true });
+        self.be_a_phone_of(390);
+    }
+
+    /// The same of so many pixels' width.
+    pub fn be_a_phone_of(&mut self, width: usize) {
+        let size = json!({ "width": width, "height": 844, "deviceScaleFactor": 2, "mobile": true });
         self.call("Emulation.setDeviceMetricsOverride", size);
     }
 }

@@ -127,7 +127,7 @@ impl Answer {
         assert_eq!(self.status.as_u16(), status, "{shown}");
         assert_eq!(self.header("content-type"), "application/problem+json");
         let json = self.json();
-        assert_eq!(json["type"], format!("about:blank#{kind}"), "{shown}");
+        assert_eq!(json["type"], format!("/docs#problem-{kind}"), "{shown}");
         assert_eq!(json["status"], status);
         assert!(json["detail"].as_str().expect("a detail").contains(says), "{shown}");
     }
