@@ -58,7 +58,7 @@ struct Found {
 }
 
 #[derive(Deserialize, JsonSchema)]
-#[serde(deny_filter_remarks)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
     /// The least cosine of two pictures that are nearly the same, 0.93 where it is not said.
     #[schemars(range(min = 0.8, max = 1))]
