@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use tuwen_image::{Filter, Limits, decode, encode_jpeg, read_file, resize};
+use tuwen_image::{Limits, decode, encode_jpeg, read_file, shrink};
 use tuwen_index::Modality;
 use tuwen_markup::{escape, page_start};
 use tuwen_retrieve::Hit;
@@ -61,10 +61,6 @@ pub fn picture(bytes: Option<Vec<u8>>) -> String {
     let decoded = bytes.and_then(|bytes| decode(&bytes, Limits::default()).ok());
     let Some(picture) = decoded else { return "<img alt=\"not readable\">".into() };
     let picture = picture.into_rgb();
-    let longest = picture.width().max(picture.height());
-    let scaled =
-        |side: u32| (u64::from(side) * u64::from(SIDE.min(longest)) / u64::from(longest)).max(1);
-    let (width, height) = (scaled(picture.width()) as u32, scaled(picture.height()) as u32);
-    let jpeg = encode_jpeg(&resize(&picture, width, height, Filter::Bicubic), 85);
+    let jpeg = encode_jpeg(&shrink(&picture, SIDE), 85);
     format!("<img alt=\"\" src=\"data:image/jpeg;base64,{}\">", STANDARD.encode(jpeg))
 }

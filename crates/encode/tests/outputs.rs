@@ -52,7 +52,7 @@ fn towers_give_tokens_hidden_states_maps_and_gradients_of_their_inputs() {
     let all = json("gradients.json");
     for family in ["clip", "chinese-clip", "siglip"] {
         let (config, checkpoint) = Checkpoint::open(&golden(family)).expect("a checkpoint");
-        // In memory, as a training has them: what is read from files for inference has no way back.
+        // In memory, as a training has them: what is read from files for inference has no backward pass.
         let arrays = checkpoint.to_arrays(&config).expect("all weights");
         let tower = AnyImageTower::new(&config, &arrays).expect("the image tower");
         let size = config.preprocess.size;

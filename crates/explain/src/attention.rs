@@ -1,4 +1,4 @@
-//! Maps from attention and its gradients, as pure functions of what the way back told ([`Attended`]): rollout, GAE
+//! Maps from attention and its gradients, as pure functions of what the backward pass told ([`Attended`]): rollout, GAE
 //! (Chefer), LeGrad and Grad-ECLIP.
 //!
 //! An attention has one query where a class token or a probe asks, and as many as keys where rows ask each other. A map

@@ -1,4 +1,4 @@
-//! Explanations from one pass through the towers, with or without a way back.
+//! Explanations from one pass through the towers, with or without a backward pass.
 
 use tuwen_encode::towers::Wanted;
 use tuwen_encode::{CpuEncoder, Encoder, Trace, Vision};

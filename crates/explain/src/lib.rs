@@ -1,7 +1,7 @@
 //! Why a picture and a text score as they do: maps over the picture's parts and weights of the text's words, and how
 //! far these can be trusted.
 //!
-//! `attention` and `gradient` are maps as pure functions of what one way back through a tower told
+//! `attention` and `gradient` are maps as pure functions of what one backward pass through a tower told
 //! ([`tuwen_encode::Trace`]); `perturb`, `shapley` and `fixlip` ask a game ([`PictureGame`], [`TextGame`]) for scores of
 //! pictures and texts with parts hidden (`hide`, `regions`); [`explain()`] chooses between them. `faithful` measures what
 //! they say, `render` shows it. Formulas are in the modules, with their papers.

@@ -67,7 +67,7 @@ impl Method {
         matches!(self, Self::Occlusion | Self::Lime | Self::Shap | Self::Owen | Self::Fixlip)
     }
 
-    /// Whether it needs a way back through the tower.
+    /// Whether it needs a backward pass through the tower.
     pub fn goes_back(self) -> bool {
         !self.hides() && !matches!(self, Self::Patches | Self::Surgery)
     }
@@ -106,7 +106,7 @@ impl Method {
                 Some("its image tower is one of convolutions, which have no attention")
             }
             Vision::ResNet(_) if self == Self::Gradient => Some(
-                "the way back through its convolutions is not kept; gradcam goes back to its last grid",
+                "the backward pass through its convolutions is not kept; gradcam goes back to its last grid",
             ),
             Vision::Probe if in_space => {
                 Some("a probe pools its patches, which are not in the space that texts are in")

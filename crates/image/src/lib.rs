@@ -43,6 +43,6 @@ pub use hash::{PerceptualHash, duplicate_groups};
 pub use picture::Picture;
 pub use png::encode_png;
 pub use rand_augment::RandAugment;
-pub use resize::{Filter, resize};
+pub use resize::{Filter, resize, shrink};
 
 pub use ::image::RgbImage;

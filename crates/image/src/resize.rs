@@ -79,6 +79,28 @@ fn sinc(x: f64) -> f64 {
     if x == 0.0 { 1.0 } else { x.sin() / x }
 }
 
+/// A picture whose longer side is `side` at most; one that is smaller stays as it is.
+///
+/// ```
+/// use tuwen_image::{RgbImage, shrink};
+///
+/// assert_eq!(shrink(&RgbImage::new(1000, 500), 320).dimensions(), (320, 160));
+/// assert_eq!(shrink(&RgbImage::new(90, 20), 320).dimensions(), (90, 20));
+/// assert_eq!(shrink(&RgbImage::new(3, 9000), 320).dimensions(), (1, 320));
+/// ```
+pub fn shrink(picture: &RgbImage, side: u32) -> RgbImage {
+    let (width, height) = picture.dimensions();
+    let longer = width.max(height);
+    if longer <= side {
+        return picture.clone();
+    }
+    let scaled = |length: u32| {
+        let exact = u64::from(length) * u64::from(side) / u64::from(longer);
+        (exact as u32).max(1)
+    };
+    resize(picture, scaled(width), scaled(height), Filter::Bicubic)
+}
+
 /// For each output position: where its taps start, how many there are, and their weights.
 struct Taps {
     bounds: Vec<(usize, usize)>,

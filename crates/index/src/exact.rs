@@ -5,7 +5,7 @@
 //! [`scores`] with the same shapes.
 
 use tuwen_gemm::{Mat, Packed, gemm};
-use tuwen_simd::{Level, level, simd};
+use tuwen_simd::{fuses, simd};
 
 /// Inner products of queries (Q, D) and rows (N, D) into `out`, (Q, N) with rows `stride` apart.
 ///
@@ -13,7 +13,7 @@ use tuwen_simd::{Level, level, simd};
 /// When a slice is too short.
 pub fn scores(queries: &[f32], rows: &[f32], dim: usize, out: &mut [f32], stride: usize) {
     // A product of matrices packs its rows first, which for few queries costs more than the product.
-    if queries.len() <= FEW * dim && level() >= Level::Avx2 {
+    if queries.len() <= FEW * dim && fuses() {
         for (query, out) in queries.chunks_exact(dim.max(1)).zip(out.chunks_mut(stride.max(1))) {
             one_by_one(query, rows, out);
         }

@@ -94,19 +94,19 @@ impl BitCodes {
         found
     }
 
-    /// The `k` best of the `candidates` nearest rows, by the inner products of a vector (D) with the rows' vectors (N, D):
+    /// Of the `candidates` rows nearest to a code the `k` best by the inner products of its vector (D) with theirs (N, D):
     /// places and scores, the best first, equal ones by the lower place.
     ///
     /// # Panics
     /// When there are not as many vectors as codes.
     pub fn search(
         &self,
-        query: (&[u64], &[f32]),
+        code: &[u64],
+        vector: &[f32],
         vectors: &[f32],
         candidates: usize,
         k: usize,
     ) -> Vec<(u32, f32)> {
-        let (code, vector) = query;
         assert_eq!(vectors.len(), self.len() * vector.len(), "a vector for each code");
         let dim = vector.len();
         let scored = self
@@ -178,7 +178,7 @@ mod tests {
             .map(|row| (row, exact::score(query, &rows[row as usize * dim..][..dim])))
             .collect();
         slow.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-        assert_eq!(codes.search((codes.row(7), query), &rows, 300, 10), slow[..10]);
-        assert_eq!(codes.search((codes.row(7), query), &rows, 1, 10).len(), 1);
+        assert_eq!(codes.search(codes.row(7), query, &rows, 300, 10), slow[..10]);
+        assert_eq!(codes.search(codes.row(7), query, &rows, 1, 10).len(), 1);
     }
 }

@@ -16,6 +16,15 @@ const PHOTOS: usize = 4;
 /// Pairs of a text and a photo that go through the matching head on one thread at a time.
 const PAIRS: usize = 8;
 
+/// Rows of several sequences, and where each of them lies.
+#[derive(Clone, Copy)]
+pub struct Spanned<'v> {
+    /// (all rows, K).
+    pub rows: &'v Value,
+    /// One for each sequence.
+    pub spans: &'v Spans,
+}
+
 /// See the module. Heads that learn borrow their weights; those that are used own what they need.
 pub struct Heads<'a> {
     config: HeadsConfig,
@@ -175,25 +184,25 @@ impl<'a> Heads<'a> {
     pub fn late_scores<'w>(
         &'w self,
         tape: &mut Tape<'w>,
-        words: (&Value, &Spans),
+        words: Spanned<'_>,
         shares: Option<&Value>,
-        patches: (&Value, &Spans),
+        patches: Spanned<'_>,
     ) -> Value {
         let late = self.config.late.expect("a head of late interaction");
-        let best = tape.best_products(words.0, patches.0, patches.1);
+        let best = tape.best_products(words.rows, patches.rows, patches.spans);
         match (late.pooling, shares) {
-            (Pooling::Shares, Some(shares)) => tape.shared_sums(&best, shares, words.1),
-            (Pooling::LogSum(beta), _) => tape.log_sums(&best, beta, words.1),
+            (Pooling::Shares, Some(shares)) => tape.shared_sums(&best, shares, words.spans),
+            (Pooling::LogSum(beta), _) => tape.log_sums(&best, beta, words.spans),
             (Pooling::BothWays, _) => {
-                let forward = tape.means(&best, words.1);
-                let back = tape.best_products(patches.0, words.0, words.1);
-                let back = tape.means(&back, patches.1);
+                let forward = tape.means(&best, words.spans);
+                let back = tape.best_products(patches.rows, words.rows, words.spans);
+                let back = tape.means(&back, patches.spans);
                 let back = tape.transpose(&back);
                 let sum = tape.add(forward, &back);
                 let half = tape.leaf(vec![0.5f32.ln()], 1, false);
                 tape.scale(&sum, &half)
             }
-            _ => tape.means(&best, words.1),
+            _ => tape.means(&best, words.spans),
         }
     }
 

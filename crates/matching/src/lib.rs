@@ -6,6 +6,18 @@
 //! ([`Patches`]), which both heads read.
 //!
 //! Shapes: P patches, L words, K values of a stored patch.
+//!
+//! ```
+//! use tuwen_matching::{Patches, Room, Words};
+//!
+//! // Two patches and one word of four values: the word is the second patch's direction.
+//! let patches = Patches::new(&[1.0, 0.0, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0], 4);
+//! let words = Words::new(&[0.0, 1.0, 0.0, 0.0], 4, vec![1.0]);
+//! let mut room = Room::default();
+//! words.best(&patches, &mut room);
+//! assert!((room.of_words[0] - 1.0).abs() < 1e-6);
+//! assert_eq!(room.of_patches.iter().map(|best| best.round()).collect::<Vec<_>>(), [0.0, 1.0]);
+//! ```
 
 mod config;
 mod error;
@@ -19,7 +31,7 @@ mod weights;
 pub use config::{HeadsConfig, Itm, Late, Pooling};
 pub use error::{Error, Result};
 pub use first::first_values;
-pub use heads::{Heads, Question, spans_of};
+pub use heads::{Heads, Question, Spanned, spans_of};
 pub use itm::{Matcher, Pair};
 pub use patches::{Patches, Room, Words};
 

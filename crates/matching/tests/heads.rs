@@ -1,7 +1,7 @@
 //! What heads promise: the same score in any company, gradients that are slopes, refusals that name what is wrong.
 
 use tuwen_matching::{
-    Error, Heads, HeadsConfig, Itm, Late, Pair, Patches, Pooling, first_values, spans_of,
+    Error, Heads, HeadsConfig, Itm, Late, Pair, Patches, Pooling, Spanned, first_values, spans_of,
 };
 use tuwen_nn::{Arrays, Tape, grads};
 
@@ -87,8 +87,10 @@ fn used_heads_score_as_learning_ones_do() {
         let w = learning.word_rows(&mut tape, &x);
         let texts = spans_of([3]);
         let shares = learning.shares(&mut tape, &x, &texts);
+        let words_there = Spanned { rows: &w, spans: &texts };
+        let patches_there = Spanned { rows: &p, spans: &spans_of([5]) };
         let wanted =
-            learning.late_scores(&mut tape, (&w, &texts), shares.as_ref(), (&p, &spans_of([5])))[0];
+            learning.late_scores(&mut tape, words_there, shares.as_ref(), patches_there)[0];
         let stored = used.store(&[&patches]).expect("five patches");
         let found = used.late(&used.question(&words), &[&stored[0]])[0];
         assert!((found - wanted).abs() < 0.02, "{pooling:?}: {found} and {wanted}");

@@ -24,7 +24,7 @@ pub struct Tape<'w> {
     helped: bool,
     /// Attention maps in the order of the attentions, where they are wanted.
     maps: Option<Vec<AttentionMap>>,
-    /// Whether the way back tells of every attention what passed through it.
+    /// Whether the backward pass tells of every attention what passed through it.
     telling: bool,
 }
 
@@ -56,7 +56,7 @@ impl<'w> Tape<'w> {
         Self { maps: Some(Vec::new()), ..self }
     }
 
-    /// The same, whose way back tells of every attention that was recorded what passed through it, see
+    /// The same, whose backward pass tells of every attention that was recorded what passed through it, see
     /// [`LeafGradients::attended`].
     #[must_use]
     pub fn telling(self) -> Self {

@@ -53,7 +53,7 @@ fn linear(all: &Json, name: &str) -> Linear<'static> {
     let values = weight(all, &format!("{name}.weight")).values.into_owned();
     let (out, wide) = (bias.values.len(), values.len() / bias.values.len());
     let turned = (0..out * wide).map(|at| values[at % wide * out + at / wide]).collect::<Vec<_>>();
-    // Leaked, so that it is borrowed: what is owned has no way back.
+    // Leaked, so that it is borrowed: what is owned has no backward pass.
     let rows = Rows::Floats((&*turned.leak()).into());
     Linear::new(name.into(), &[out, wide], rows, Some(bias), Default::default(), None)
 }

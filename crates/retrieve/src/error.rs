@@ -24,6 +24,9 @@ pub enum Error {
         /// The operating system's answer.
         source: std::io::Error,
     },
+    /// A picture is not there any more as it was indexed: what happened, and the cure.
+    #[error("{0}")]
+    Gone(String),
     /// The gallery's texts were read with another option.
     #[error(
         "{}: this gallery was made with `--long-text {option}`, and its vectors differ from those without: \

@@ -58,7 +58,7 @@ pub use indexing::{
 };
 pub use model::{LongText, Products, as_in_gallery, model_id, open_model};
 pub use origin::{bytes_of, path_of};
-pub use picture::{Fitted, fitted};
+pub use picture::{Fitted, fitted, original};
 pub use query::{Embedded, Query, Remark, UNWANTED, weighted};
 pub use spelling::{misleads, tag};
 pub use words::{Fusion, Words};

@@ -9,7 +9,9 @@ use tuwen_image::{Exif, Limits, RgbImage, decode_then, read_file};
 use tuwen_index::Item;
 use tuwen_index::filter::{Fields, PictureFacts};
 
+use crate::Error;
 use crate::indexing::{Profile, Stage};
+use crate::origin::path_of;
 
 /// A file after reading.
 pub enum Loaded {
@@ -63,6 +65,25 @@ pub(crate) fn load(
         });
     }
     Ok(Loaded::Fitted(timed(path, &bytes, hash, encoder, profile)?))
+}
+
+/// The bytes of an item's picture, which are those that were indexed: a link or a file that took its place meanwhile
+/// is refused.
+///
+/// # Errors
+/// [`Error::Gone`], also where the file is another one.
+pub fn original(item: &Item, limits: Limits) -> Result<Vec<u8>, Error> {
+    let path = path_of(&item.origin);
+    let bytes = read_file(&path, limits).map_err(|error| {
+        Error::Gone(format!("{error}: bring it back, or run `tuwen index` with its folder again"))
+    })?;
+    if blake3::hash(&bytes).as_bytes()[..] != item.hash {
+        return Err(Error::Gone(format!(
+            "{}: it has changed since it was indexed: run `tuwen index` with its folder again",
+            path.display()
+        )));
+    }
+    Ok(bytes)
 }
 
 /// A picture's bytes made ready for the model, and what they say; `path` is where they lie or will lie, `hash` of

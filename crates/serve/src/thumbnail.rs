@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use tuwen_files::file;
-use tuwen_image::{Filter, Limits, RgbImage, decode_then, encode_jpeg, read_file, resize};
+use tuwen_image::{Limits, decode_then, encode_jpeg, shrink};
 use tuwen_index::Item;
-use tuwen_retrieve::path_of;
 
 use crate::hits::hex;
 use crate::lru::Lru;
@@ -99,36 +98,10 @@ fn make(bytes: &[u8], side: u32, limits: Limits) -> Result<Vec<u8>, Problem> {
     Ok(encode_jpeg(&small.map_err(gone)?, QUALITY))
 }
 
-/// The longer side to `side`; a picture that is smaller stays as it is.
-fn shrink(picture: &RgbImage, side: u32) -> RgbImage {
-    let (width, height) = picture.dimensions();
-    let longer = width.max(height);
-    if longer <= side {
-        return picture.clone();
-    }
-    let scaled = |length: u32| {
-        let exact = u64::from(length) * u64::from(side) / u64::from(longer);
-        (exact as u32).max(1)
-    };
-    resize(picture, scaled(width), scaled(height), Filter::Bicubic)
-}
-
-/// The bytes of an item's picture, which are those that were indexed: a link or a file that took its place
-/// meanwhile is not served. Blocks.
+/// The bytes of an item's picture, as they were indexed. Blocks.
 pub(crate) fn original(item: &Item, limits: Limits) -> Result<Vec<u8>, Problem> {
-    let path = path_of(&item.origin);
-    let bytes = read_file(&path, limits).map_err(|error| {
-        let detail = format!("{error}: bring it back, or run `tuwen index` with its folder again");
-        Problem::new(ProblemType::FileGone, detail)
-    })?;
-    if blake3::hash(&bytes).as_bytes()[..] != item.hash {
-        let detail = format!(
-            "{}: it has changed since it was indexed: run `tuwen index` with its folder again",
-            path.display()
-        );
-        return Err(Problem::new(ProblemType::FileGone, detail));
-    }
-    Ok(bytes)
+    tuwen_retrieve::original(item, limits)
+        .map_err(|error| Problem::new(ProblemType::FileGone, error.to_string()))
 }
 
 #[cfg(test)]
@@ -136,18 +109,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sides_are_rounded_up_and_proportions_stay() {
+    fn sides_are_rounded_up() {
         for (wish, side) in [(1, 160), (160, 160), (161, 320), (1024, 1024)] {
             assert_eq!(side_for(wish).expect("a side"), side);
         }
         assert!(side_for(0).is_err() && side_for(1025).is_err());
-        for ((width, height), wanted) in [
-            ((1000, 500), (320, 160)),
-            ((500, 1000), (160, 320)),
-            ((90, 20), (90, 20)),
-            ((9000, 3), (320, 1)),
-        ] {
-            assert_eq!(shrink(&RgbImage::new(width, height), 320).dimensions(), wanted);
-        }
     }
 }

@@ -54,6 +54,19 @@ fn detect() -> Level {
     Level::Baseline
 }
 
+/// Whether a multiplication and an addition are one instruction with one rounding: with AVX2, and on every aarch64.
+/// Without it `mul_add` is a call that takes as long as dozens of both.
+///
+/// ```
+/// use tuwen_simd::{Level, fuses, level};
+///
+/// assert!(fuses() || level() == Level::Baseline);
+/// ```
+#[inline]
+pub fn fuses() -> bool {
+    cfg!(target_arch = "aarch64") || level() >= Level::Avx2
+}
+
 /// Whether the processor multiplies pairs of bf16: AVX512_BF16 besides [`Level::Avx512`].
 pub fn multiplies_bf16() -> bool {
     #[cfg(target_arch = "x86_64")]

@@ -92,7 +92,8 @@ impl Bits {
     /// When there are not as many vectors as codes.
     pub fn search(
         &self,
-        (query, vector): (&BitQuery, &[f32]),
+        query: &BitQuery,
+        vector: &[f32],
         vectors: &[f32],
         candidates: usize,
         k: usize,
@@ -176,10 +177,10 @@ mod tests {
         let error = found.iter().zip(&exact).map(|(a, b)| (a - b).powi(2)).sum::<f32>();
         let all = exact.iter().map(|v| v * v).sum::<f32>();
         assert!(error < 0.65 * all, "{}", error / all);
-        let search = codes.search((&codes.query(&query), &query), &rows, 400, 5);
+        let search = codes.search(&codes.query(&query), &query, &rows, 400, 5);
         let mut slow: Vec<(u32, f32)> = (0..).zip(exact).collect();
         slow.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         assert_eq!(search, slow[..5]);
-        assert_eq!(codes.search((&codes.query(&query), &query), &rows, 3, 5).len(), 3);
+        assert_eq!(codes.search(&codes.query(&query), &query, &rows, 3, 5).len(), 3);
     }
 }

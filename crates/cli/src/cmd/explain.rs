@@ -182,14 +182,14 @@ pub fn usage(error: Error) -> anyhow::Error {
 }
 
 /// What a file is.
-enum Kind {
+enum Output {
     Png,
     Svg,
     Page,
     Json,
 }
 
-impl Kind {
+impl Output {
     fn of(path: &Path) -> Result<Self> {
         let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
         Ok(match extension.as_deref() {
@@ -214,8 +214,8 @@ impl Kind {
     }
 }
 
-fn output(path: &Path, args: &Args) -> Result<(OutputFile, Kind)> {
-    let kind = Kind::of(path)?;
+fn output(path: &Path, args: &Args) -> Result<(OutputFile, Output)> {
+    let kind = Output::of(path)?;
     let mut inputs = vec![args.image.as_path()];
     inputs.extend(args.font.as_deref());
     Ok((OutputFile::plan(path, &inputs, args.force)?, kind))

@@ -146,8 +146,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         true => Gallery::rebuild(&place.folder, &id)?,
         false => Gallery::open_for_writing(&place.folder, &id)?,
     };
-    let parts = (&texts[..], decoder.as_ref());
-    let summary = index(args, (&gallery, &place.folder), &encoder, parts, &stop)?;
+    let (folder, decoder) = (&place.folder, decoder.as_ref());
+    let given = Given { gallery: &gallery, folder, encoder: &encoder, texts: &texts, decoder };
+    let summary = index(args, given, &stop)?;
     if !summary.stopped {
         fuse(args, &gallery, &place)?;
     }
@@ -247,13 +248,17 @@ fn some_captions(args: &Args, file: &Path) -> Result<Vec<Line>> {
     Ok(texts)
 }
 
-fn index(
-    args: &Args,
-    (gallery, folder): (&Gallery, &Path),
-    encoder: &CpuEncoder,
-    (texts, decoder): (&[Captions<'_>], Option<&(Describer, Ask)>),
-    stop: &AtomicBool,
-) -> Result<Summary> {
+/// What is brought together by indexing.
+struct Given<'a> {
+    gallery: &'a Gallery,
+    folder: &'a Path,
+    encoder: &'a CpuEncoder,
+    texts: &'a [Captions<'a>],
+    decoder: Option<&'a (Describer, Ask)>,
+}
+
+fn index(args: &Args, given: Given<'_>, stop: &AtomicBool) -> Result<Summary> {
+    let Given { gallery, folder, encoder, texts, decoder } = given;
     // The total is known after the walk.
     let bar: OnceCell<ProgressBar> = OnceCell::new();
     let progress = |count| {

@@ -43,7 +43,7 @@ pub struct CpuEncoder {
     config: ModelConfig,
     source: Source,
     products: Products,
-    /// The towers once more, with a way back: made where an explanation asks for them.
+    /// The towers once more, with a backward pass: made where an explanation asks for them.
     traced_image: OnceLock<ImageSide>,
     traced_text: OnceLock<TextSide>,
     /// See [`Self::with_random_blocks`].

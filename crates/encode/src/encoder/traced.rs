@@ -1,4 +1,4 @@
-//! One score's way back: a picture or a text goes through its tower once, and the gradient of its cosine with a given
+//! One score's backward pass: a picture or a text goes through its tower once, and the gradient of its cosine with a given
 //! vector goes back through it. Explanations are made of what is met there.
 
 use tuwen_image::RgbImage;
@@ -20,7 +20,7 @@ pub struct Trace {
     pub rows: Vec<f32>,
     /// The gradient of these rows, or of the pixels, (3 R R), with [`Wanted::input_gradient`].
     pub gradient: Vec<f32>,
-    /// With [`Wanted::attention`], of each attention that was passed on the way back.
+    /// With [`Wanted::attention`], of each attention that was passed in the backward pass.
     pub attended: Vec<Attended>,
 }
 

@@ -41,7 +41,7 @@ pub struct Wanted {
     /// The gradient of the tower's input: pixels, or the rows of embedded tokens.
     pub input_gradient: bool,
     /// The rows behind this block (0 is the embedding; of convolutions the last grid, whatever the number) and their
-    /// gradient: what comes before is not recorded and costs the way back nothing.
+    /// gradient: what comes before is not recorded and costs the backward pass nothing.
     pub from: Option<usize>,
     /// What passes through each attention behind that, see [`Attended`].
     pub attention: bool,
@@ -71,7 +71,7 @@ impl Wanted {
         }
         if let Some(from) = self.from.filter(|&from| from >= layers && what != "image tower") {
             let cure = format!("it has {layers} blocks: ask for 0 to {}", layers.saturating_sub(1));
-            return refuse(format!("way back to block {from}"), cure, what);
+            return refuse(format!("backward pass to block {from}"), cure, what);
         }
         match self.hidden.iter().find(|&&block| block > layers) {
             Some(block) => {
@@ -132,7 +132,7 @@ pub struct PassGradients<'g> {
     pub readouts: &'g [Vec<f32>],
 }
 
-/// What the way back told of the inside of a tower.
+/// What the backward pass told of the inside of a tower.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Told {
     /// The gradient of the input or of the rows of [`Wanted::from`], where one of them was wanted.

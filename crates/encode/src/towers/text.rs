@@ -294,7 +294,7 @@ impl<'a> TextTower<'a> {
         Ok(pass)
     }
 
-    /// What passed through the tower on the way back from the features of [`Self::try_told`], (B, W), with a bag of
+    /// What passed through the tower in the backward pass from the features of [`Self::try_told`], (B, W), with a bag of
     /// words (B, W + K); and for each token of each text how much of the bag's part of the score is its own.
     pub fn tell_from(
         &self,

@@ -30,7 +30,7 @@ pub struct Linear<'a> {
     out: usize,
     wide: usize,
     learns: bool,
-    /// None where nothing needs the rows but the product: then there is no way back to the input.
+    /// None where nothing needs the rows but the product: then there is no backward pass to the input.
     weight: Option<Cow<'a, [f32]>>,
     bias: Option<Weight<'a>>,
     factor: Factor,
@@ -234,7 +234,7 @@ impl<'a> Linear<'a> {
     /// The input's gradient, (rows, in), over the old values of `dx`.
     ///
     /// # Panics
-    /// Where the matrix is not at hand: what was read from a file for inference has no way back.
+    /// Where the matrix is not at hand: what was read from a file for inference has no backward pass.
     pub(crate) fn backward_input(&self, grad: &[f32], dx: &mut [f32]) {
         let (out, wide) = (self.out, self.wide);
         let rows = grad.len() / out;

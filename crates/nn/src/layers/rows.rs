@@ -9,7 +9,7 @@ use crate::math;
 pub enum Rows<'a> {
     /// All values.
     Floats(Cow<'a, [f32]>),
-    /// All values of a matrix that stay at hand for the way back to its input, whoever has them.
+    /// All values of a matrix that stay at hand for the backward pass to its input, whoever has them.
     Kept(Cow<'a, [f32]>),
     /// Of 8 bits as they are stored: a table of which a query needs ten rows is not converted whole, and a
     /// matrix takes up a quarter of the memory.

@@ -88,7 +88,7 @@ impl<'a> Convolution<'a> {
             }
             shifts.push(bias.values[at] - mean[at] * scale);
         }
-        // Borrowed weights are those of a training: then the matrix is needed on the way back.
+        // Borrowed weights are those of a training: then the matrix is needed in the backward pass.
         let kept = matches!(weight.values, Cow::Borrowed(_));
         let copy = if kept { folded.clone() } else { Vec::new() };
         let shift =
@@ -301,7 +301,7 @@ impl<'w> Tape<'w> {
         if !records {
             return Grid { value: self.plain(values, width), side };
         }
-        // Which of them stayed: a bit of each is all that the way back needs.
+        // Which of them stayed: a bit of each is all that the backward pass needs.
         let stayed: Vec<u8> = values.values.chunks(8).map(bits).collect();
         let value = self.record(values, width, move |mut grad, back| {
             for (at, grad) in grad.values.iter_mut().enumerate() {

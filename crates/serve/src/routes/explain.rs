@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tuwen_encode::Encoder;
 use tuwen_explain::render::Map;
 use tuwen_explain::{Error, Method, Settings, explain};
-use tuwen_image::{Filter, RgbImage, Window, decode, encode_jpeg, resize};
+use tuwen_image::{RgbImage, Window, decode, encode_jpeg, shrink};
 
 use crate::State;
 use crate::extract::{Body, Json, check_text};
@@ -164,13 +164,8 @@ struct Small {
 impl Small {
     /// `window` in shares of the picture's sides.
     fn new(picture: RgbImage, window: [f64; 4], across: usize) -> Self {
+        let picture = shrink(&picture, SIDE);
         let (width, height) = picture.dimensions();
-        let longest = width.max(height);
-        let scaled = |side: u32| {
-            (u64::from(side) * u64::from(SIDE.min(longest)) / u64::from(longest)).max(1)
-        };
-        let (width, height) = (scaled(width) as u32, scaled(height) as u32);
-        let picture = resize(&picture, width, height, Filter::Bicubic);
         let [left, top, wide, high] = window;
         let (x, y) = (f64::from(width), f64::from(height));
         let window = Window { left: left * x, top: top * y, width: wide * x, height: high * y };

@@ -1,8 +1,8 @@
 //! One training step of each head, up to the gradients.
 
 use rayon::prelude::*;
-use tuwen_matching::{Heads, Pair, Patches, spans_of};
-use tuwen_nn::{Arrays, Pairs, Spans, Tape, Value, grads};
+use tuwen_matching::{Heads, Pair, Patches, Spanned, spans_of};
+use tuwen_nn::{Arrays, Pairs, Tape, Value, grads};
 
 use super::config::ItmLoss;
 
@@ -65,7 +65,10 @@ pub(super) fn late(heads: &Heads<'_>, batch: &LateBatch, margin: Margin) -> (f32
         scale: tape.leaf(heads.scale().expect("a late head").values.to_vec(), 1, true),
     };
     let photo_spans = spans_of(batch.photos.lengths.iter().copied());
-    let loss = late_loss(heads, &mut tape, &leaves, (&text_spans, &photo_spans), batch, margin);
+    let texts = Spanned { rows: &leaves.words, spans: &text_spans };
+    let patches = Spanned { rows: &leaves.patches, spans: &photo_spans };
+    let scores = heads.late_scores(&mut tape, texts, leaves.shares.as_ref(), patches);
+    let loss = late_loss(&mut tape, &scores, &leaves.scale, batch, margin);
     let number = loss[0];
     let (mut sums, mut found) = grads::collect(vec![tape], |tape, grads| {
         let mut found = tape.backward(vec![(&loss, vec![1.0])], grads);
@@ -102,22 +105,19 @@ struct Leaves {
     scale: Value,
 }
 
-fn late_loss<'w>(
-    heads: &'w Heads<'_>,
-    tape: &mut Tape<'w>,
-    leaves: &Leaves,
-    (texts, photos): (&Spans, &Spans),
+fn late_loss(
+    tape: &mut Tape<'_>,
+    scores: &Value,
+    scale: &Value,
     batch: &LateBatch,
     margin: Margin,
 ) -> Value {
-    let shares = leaves.shares.as_ref();
-    let scores = heads.late_scores(tape, (&leaves.words, texts), shares, (&leaves.patches, photos));
-    let logits = tape.scale(&scores, &leaves.scale);
+    let logits = tape.scale(scores, scale);
     let contrastive = tape.contrastive(&logits, &batch.pairs, 0.0);
     if margin.weight == 0.0 {
         return contrastive;
     }
-    let triplet = tape.triplet(&scores, &batch.pairs, margin.by);
+    let triplet = tape.triplet(scores, &batch.pairs, margin.by);
     tape.total(&[(contrastive, 1.0), (triplet, margin.weight)])
 }
 

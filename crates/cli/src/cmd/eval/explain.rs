@@ -89,7 +89,7 @@ pub struct Case {
 struct Report {
     model: String,
     pictures: usize,
-    /// Milliseconds of one picture's embedding without a way back.
+    /// Milliseconds of one picture's embedding without a backward pass.
     forward_ms: f32,
     /// By what was filled in, then by method.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]

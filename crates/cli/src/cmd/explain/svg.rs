@@ -5,7 +5,7 @@ use std::fmt::Write;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use tuwen_explain::render::{Map, colour, range};
-use tuwen_image::{Filter, RgbImage, encode_jpeg, resize};
+use tuwen_image::{RgbImage, encode_jpeg, shrink};
 use tuwen_markup::{SVG_MARK, escape};
 
 use super::Shown;
@@ -32,21 +32,9 @@ pub fn overlay(shown: &Shown<'_>, opaque: f32) -> (String, [u32; 2]) {
 
 /// A picture as a data URI, not larger than is of use.
 pub fn inside(picture: &RgbImage) -> (String, [u32; 2]) {
-    let (width, height) = picture.dimensions();
-    let longest = width.max(height);
-    let (width, height) = match longest > LONGEST {
-        true => {
-            let scaled =
-                |side: u32| (u64::from(side) * u64::from(LONGEST) / u64::from(longest)).max(1);
-            (scaled(width) as u32, scaled(height) as u32)
-        }
-        false => (width, height),
-    };
-    let fits = (width, height) == picture.dimensions();
-    let jpeg = match fits {
-        true => encode_jpeg(picture, 90),
-        false => encode_jpeg(&resize(picture, width, height, Filter::Bicubic), 90),
-    };
+    let small = shrink(picture, LONGEST);
+    let (width, height) = small.dimensions();
+    let jpeg = encode_jpeg(&small, 90);
     (format!("data:image/jpeg;base64,{}", STANDARD.encode(jpeg)), [width, height])
 }
 

@@ -242,16 +242,17 @@ impl Queries {
     fn search(
         &self,
         codes: &Codes,
-        (at, vector): (usize, &[f32]),
+        at: usize,
+        vector: &[f32],
         vectors: &[f32],
         candidates: usize,
     ) -> Vec<(u32, f32)> {
         match (self, codes) {
             (Self::Signs(own), Codes::Signs(codes)) => {
-                codes.search((own.row(at), vector), vectors, candidates, K)
+                codes.search(own.row(at), vector, vectors, candidates, K)
             }
             (Self::Scaled(own), Codes::Scaled(codes)) => {
-                codes.search((&own[at], vector), vectors, candidates, K)
+                codes.search(&own[at], vector, vectors, candidates, K)
             }
             _ => unreachable!("queries were made by these codes"),
         }
@@ -277,7 +278,7 @@ fn measure(
         for &rescored in &args.rescored {
             let candidates = ((gallery.images.rows() as f64 * rescored).ceil() as usize).max(K);
             let search = |at: usize| {
-                prepared.search(&codes, (at, asked.row(at)), &gallery.images.values, candidates)
+                prepared.search(&codes, at, asked.row(at), &gallery.images.values, candidates)
             };
             let hits = |at: usize| {
                 let found = search(at);
