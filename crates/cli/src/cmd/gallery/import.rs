@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use tuwen_encode::{Encoder, builtin};
+use tuwen_encode::builtin;
 use tuwen_index::filter::Fields;
 use tuwen_index::{Gallery, Item, Modality, ModelId, NewItem};
 use tuwen_retrieve::{bytes_of, model_id};
