@@ -370,7 +370,9 @@ mod tests {
             assert_eq!((said.len(), line.filter), (1, None), "{said:?}");
             assert!(said[0].contains("no field of this language"), "{said:?}");
         }
-        for text in ["re: hello", "http://a.b", "16:9", "a:b", "year:2020", "2:红色", "tag:,", "-kind:text"] {
+        for text in
+            ["re: hello", "http://a.b", "16:9", "a:b", "year:2020", "2:红色", "tag:,", "-kind:text"]
+        {
             assert!(Line::parse(text).expect("a line").unknown.is_empty(), "{text}");
         }
         assert!(Line::parse("colour:red").expect("a line").is_plain());
