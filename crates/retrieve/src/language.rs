@@ -168,7 +168,9 @@ impl Piece {
         let key = self.key.as_ref().filter(|_| !self.value.is_empty())?;
         let is_word =
             key.chars().count() >= 2 && key.chars().all(|c| c.is_alphabetic() || c == '_');
-        (is_word && !self.value.starts_with("//")).then(|| key.clone())
+        let (name, others) = (field_name(key), ["ext", "before", "after", "kind", "image", "like"]);
+        let is_known = others.contains(&&*name) || KNOWN.iter().any(|known| known.name == name);
+        (is_word && !is_known && !self.value.starts_with("//")).then(|| key.clone())
     }
 
     /// Its key, where that is a letter away from a field's name and somebody seems to mean that.
@@ -368,7 +370,9 @@ mod tests {
             assert_eq!((said.len(), line.filter), (1, None), "{said:?}");
             assert!(said[0].contains("no field of this language"), "{said:?}");
         }
-        for text in ["re: hello", "http://a.b", "16:9", "a:b", "year:2020", "2:红色"] {
+        for text in
+            ["re: hello", "http://a.b", "16:9", "a:b", "year:2020", "2:红色", "tag:,", "-kind:text"]
+        {
             assert!(Line::parse(text).expect("a line").unknown.is_empty(), "{text}");
         }
         assert!(Line::parse("colour:red").expect("a line").is_plain());
