@@ -23,7 +23,7 @@ fn main() {
     let folder = tempfile::tempdir().expect("a folder");
     let (mut known, mut in_cells, mut parts) = (BTreeSet::new(), 0, 0);
     for round in 0..ROUNDS {
-        let moment = Duration::from_micros(2000 + round * 791_929 % 500_000);
+        let moment = Duration::from_micros(2000 + round * 791_929 % 1_500_000);
         for line in killed_after(folder.path(), moment) {
             let mut words = line.split(' ');
             let (sign, id) = (words.next(), words.next().and_then(|word| word.parse::<i64>().ok()));
