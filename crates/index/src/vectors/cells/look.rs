@@ -13,8 +13,8 @@ use crate::vectors::segment::{BLOCK, Segment};
 use crate::vectors::{Ask, IdSet};
 use crate::{Result, exact};
 
-/// How many standard deviations of an estimate from four bits a row may be from it; chosen by measurement,
-/// `docs/scale.md`.
+/// How many standard deviations of an estimate from four bits a row may be from it; chosen with drawn vectors
+/// like those of `docs/scale.md`.
 const CODES_MARGIN: f32 = 2.5;
 /// Rows that are scored from f32 before others are left out by what these score.
 const FIRST: usize = 16;

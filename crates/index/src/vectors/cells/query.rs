@@ -9,7 +9,7 @@ use crate::vectors::codes::Queries;
 use crate::vectors::codes::kernel::{Kernel as Products, PANEL, Sums};
 
 /// How many standard deviations of an estimate from signs a row may be below the best ones seen and is still looked
-/// at again; chosen by measurement, `docs/scale.md`.
+/// at again; chosen with drawn vectors like those of `docs/scale.md`.
 const SIGNS_MARGIN: f32 = 2.3;
 /// How many spreads a cell counts for more than its centre: rows of wide cells may be nearer.
 const SPREADS: f32 = 4.0;
