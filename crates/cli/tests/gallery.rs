@@ -24,7 +24,8 @@ fn vectors(folder: &Path) {
     fs::create_dir_all(folder).expect("a folder");
     let mut bytes: Vec<u8> = [ROWS, DIM].iter().flat_map(|&n| (n as u32).to_le_bytes()).collect();
     for row in 0..ROWS as u64 {
-        let value = |column: u64| number(row % 50 * 1000 + column) + 0.5 * number((row << 20) + column);
+        let value =
+            |column: u64| number(row % 50 * 1000 + column) + 0.5 * number((row << 20) + column);
         bytes.extend((0..DIM as u64).flat_map(|column| value(column).to_le_bytes()));
     }
     fs::write(folder.join("images.fbin"), bytes).expect("a file");
@@ -49,7 +50,11 @@ fn vectors_of_others_become_a_gallery_whose_searches_look_into_cells() {
     assert_eq!(search(home, &["a dog"]), exact);
 
     let info = json(home, &["gallery", "info", "--json"]);
-    assert_eq!((&info["kinds"][0]["items"], &info["kinds"][0]["search"]), (&6000.into(), &"codes".into()), "{info}");
+    assert_eq!(
+        (&info["kinds"][0]["items"], &info["kinds"][0]["search"]),
+        (&6000.into(), &"codes".into()),
+        "{info}"
+    );
     let compact = |cells: &str| json(home, &["gallery", "compact", "--cells", cells, "--json"]);
     assert_eq!(compact("auto")[0]["cells"], 0);
     assert_eq!(compact("always")[0]["cells"], ROWS / 256);
@@ -58,13 +63,18 @@ fn vectors_of_others_become_a_gallery_whose_searches_look_into_cells() {
     assert_eq!(explained["plan"]["way"], "cells", "{explained}");
     assert_eq!(explained["hits"].as_array().map(Vec::len), Some(10));
     let explained = json(home, &["search", "a dog", "--explain", "--exact", "--json"]);
-    assert_eq!((&explained["plan"]["exact"], &explained["hits"]), (&true.into(), &Value::from(exact.clone())));
+    assert_eq!(
+        (&explained["plan"]["exact"], &explained["hits"]),
+        (&true.into(), &Value::from(exact.clone()))
+    );
     let people = tuwen(home, &["search", "a dog", "--explain"]);
     let said = String::from_utf8_lossy(&people.stderr);
     assert!(said.contains("search by cells, approximate") && said.contains("words"), "{said}");
 
-    fs::write(home.join("asked.txt"), "a dog\n一只猫\nthe sea\n海滩\na red car\n披萨\n").expect("a file");
-    let tuned = json(home, &["gallery", "recall", "--queries", "asked.txt", "--target", "0.9", "--json"]);
+    fs::write(home.join("asked.txt"), "a dog\n一只猫\nthe sea\n海滩\na red car\n披萨\n")
+        .expect("a file");
+    let tuned =
+        json(home, &["gallery", "recall", "--queries", "asked.txt", "--target", "0.9", "--json"]);
     let measured = tuned["measured"].as_array().expect("what was measured");
     assert!(measured.iter().any(|one| one["queries"] == "text") && measured.len() >= 2, "{tuned}");
     let stored = json(home, &["gallery", "info", "--json"]);
@@ -82,7 +92,10 @@ fn vectors_of_others_become_a_gallery_whose_searches_look_into_cells() {
     assert!(String::from_utf8_lossy(&wrong.stdout).contains("nothing is lost"), "{wrong:?}");
     let found = tuwen(home, &["search", "a dog", "--json"]);
     assert_eq!(serde_json::from_slice::<Vec<Value>>(&found.stdout).expect("hits"), exact);
-    assert!(String::from_utf8_lossy(&found.stderr).contains("image.cells: it is damaged"), "{found:?}");
+    assert!(
+        String::from_utf8_lossy(&found.stderr).contains("image.cells: it is damaged"),
+        "{found:?}"
+    );
     assert_eq!(compact("auto")[0]["made"], true);
     assert!(succeed(home, &["gallery", "verify"]).contains("as it was written"));
     assert_eq!(compact("never")[0]["cells"], 0);
@@ -94,7 +107,11 @@ fn what_is_exported_comes_back() {
     let folder = tempfile::tempdir().expect("a folder");
     let home = folder.path();
     copy_pictures(&["red_car.png", "pizza.png", "sunset.png"], &home.join("旅行"));
-    fs::write(home.join("captions.csv"), "image,caption\nred_car.png,A red car\npizza.png,番茄披萨\n").expect("a file");
+    fs::write(
+        home.join("captions.csv"),
+        "image,caption\nred_car.png,A red car\npizza.png,番茄披萨\n",
+    )
+    .expect("a file");
     index(home, &["旅行", "--captions", "captions.csv"]);
     for to in ["npy", "fbin"] {
         succeed(home, &["gallery", "export", to, "--to", to]);
@@ -102,7 +119,9 @@ fn what_is_exported_comes_back() {
         for kind in ["image", "text"] {
             let hits = |gallery: &str| -> Vec<(Value, Value, Value)> {
                 let hits = search(home, &["a car", "--kind", kind, "--gallery", gallery]);
-                hits.into_iter().map(|hit| (hit["path"].clone(), hit["score"].clone(), hit["text"].clone())).collect()
+                hits.into_iter()
+                    .map(|hit| (hit["path"].clone(), hit["score"].clone(), hit["text"].clone()))
+                    .collect()
             };
             assert_eq!(hits(&format!("from-{to}")), hits(".tuwen"), "{to} {kind}");
         }

@@ -13,9 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use like_clip::{DIM, World, dot};
-use tuwen_index::{
-    CellsOptions, Gallery, Hit, IdSet, Modality, ModelId, NewItem, Vectors,
-};
+use tuwen_index::{CellsOptions, Gallery, Hit, IdSet, Modality, ModelId, NewItem, Vectors};
 
 const K: usize = 10;
 const SEED: u64 = 7;
@@ -57,7 +55,8 @@ fn make(out: &Path, rows: usize) {
         let (_, queries) = world.make(BEYOND, QUERIES, 1);
         write(&out.join("queries.fbin"), QUERIES, |put| put(&queries));
     }
-    let gallery = Gallery::open_for_writing(&out.join(rows.to_string()), &model()).expect("a gallery");
+    let gallery =
+        Gallery::open_for_writing(&out.join(rows.to_string()), &model()).expect("a gallery");
     let begun = Instant::now();
     let captions = match out.join("captions.fbin") {
         file if file.is_file() => read(&file),
@@ -88,12 +87,8 @@ fn make(out: &Path, rows: usize) {
     drop(gallery);
     let gallery = Gallery::open(&out.join(rows.to_string())).expect("a gallery");
     let (begun, cpu) = (Instant::now(), cpu_seconds());
-    let options = CellsOptions {
-        always: true,
-        texts: Vec::new(),
-        target: target(),
-        goes_on: &|_| true,
-    };
+    let options =
+        CellsOptions { always: true, texts: Vec::new(), target: target(), goes_on: &|_| true };
     let made = gallery.make_cells(Modality::Image, &options).expect("cells").expect("cells");
     println!(
         "{{\"rows\": {rows}, \"added_s\": {added:.1}, \"cells\": {}, \"built_s\": {:.1}, \"built_cpu_s\": {:.1}, \
@@ -184,13 +179,19 @@ fn filters(out: &Path, rows: &str) {
     let queries = &queries[DIM..201 * DIM];
     for share in [0.001, 0.01, 0.1, 0.5] {
         let some = (count as f64 * share) as usize;
-        let evenly: IdSet = by_topic.iter().copied().filter(|id| id * 2_654_435_761 % 100_003 < (share * 100_003.0) as u64).collect();
+        let evenly: IdSet = by_topic
+            .iter()
+            .copied()
+            .filter(|id| id * 2_654_435_761 % 100_003 < (share * 100_003.0) as u64)
+            .collect();
         let near: IdSet = by_topic[..some].iter().copied().collect();
         let far: IdSet = by_topic[count - some..].iter().copied().collect();
         for (name, among) in [("evenly", evenly), ("near a topic", near), ("far from it", far)] {
             let wanted = vectors.search_all_exact(queries, K, Some(&among)).expect("hits");
             let cpu = cpu_seconds();
-            let found = queries.chunks_exact(DIM).map(|query| vectors.search(query, K, Some(&among)).expect("hits"));
+            let found = queries
+                .chunks_exact(DIM)
+                .map(|query| vectors.search(query, K, Some(&among)).expect("hits"));
             let found: Vec<Vec<Hit>> = found.collect();
             let each = (cpu_seconds() - cpu) * 1000.0 / 200.0;
             let cpu = cpu_seconds();
@@ -201,7 +202,11 @@ fn filters(out: &Path, rows: &str) {
             let plan = vectors.plan(&queries[..DIM], K, Some(&among));
             println!(
                 "{:.1} % {name}: {} rows, {:?} {:?}, recall {:.3}, {each:.2} ms CPU a query, exact {exact:.2}, short {}",
-                share * 100.0, among.len(), plan.way, plan.cells, recall(&wanted, &found),
+                share * 100.0,
+                among.len(),
+                plan.way,
+                plan.cells,
+                recall(&wanted, &found),
                 found.iter().filter(|hits| hits.len() < K.min(among.len())).count()
             );
         }
@@ -211,9 +216,13 @@ fn filters(out: &Path, rows: &str) {
 /// The best for certain, remembered in a file.
 fn truth(file: &PathBuf, vectors: &Vectors, queries: &[f32]) -> Vec<Vec<Hit>> {
     if let Ok(bytes) = std::fs::read(file) {
-        let numbers: Vec<u64> = bytes.as_chunks::<8>().0.iter().map(|&b| u64::from_le_bytes(b)).collect();
+        let numbers: Vec<u64> =
+            bytes.as_chunks::<8>().0.iter().map(|&b| u64::from_le_bytes(b)).collect();
         let hit = |pair: &[u64]| Hit { id: pair[0], score: f32::from_bits(pair[1] as u32) };
-        return numbers.chunks_exact(2 * K).map(|hits| hits.chunks_exact(2).map(hit).collect()).collect();
+        return numbers
+            .chunks_exact(2 * K)
+            .map(|hits| hits.chunks_exact(2).map(hit).collect())
+            .collect();
     }
     let hits = vectors.search_all_exact(queries, K, None).expect("hits");
     let numbers = hits.iter().flatten().flat_map(|hit| [hit.id, u64::from(hit.score.to_bits())]);
@@ -234,7 +243,8 @@ fn recall(wanted: &[Vec<Hit>], found: &[Vec<Hit>]) -> f64 {
 /// Figures of real vectors and of made ones.
 fn check(images: &Path, texts: &Path) {
     let (images, texts) = (npy(images), npy(texts));
-    let pictures: Vec<f32> = images.chunks_exact(5 * DIM).flat_map(|five| &five[..DIM]).copied().collect();
+    let pictures: Vec<f32> =
+        images.chunks_exact(5 * DIM).flat_map(|five| &five[..DIM]).copied().collect();
     let (made, captions) = World::new(SEED).make(BEYOND, 1000, 5);
     println!("{:<44} {:>8} {:>8}", "", "real", "made");
     let count = pictures.len() / DIM;
@@ -254,15 +264,21 @@ fn figures(pictures: &[f32], texts: &[f32]) -> Vec<(&'static str, f32)> {
         nearest.push(cosines.iter().fold(f32::MIN, |most, c| most.max(*c)));
         pairs.extend(cosines);
     }
-    let (mut own, mut other, mut first, mut same, mut apart) = (vec![], vec![], vec![], vec![], vec![]);
+    let (mut own, mut other, mut first, mut same, mut apart) =
+        (vec![], vec![], vec![], vec![], vec![]);
     for (at, text) in texts.chunks_exact(DIM).enumerate() {
-        let cosines: Vec<f32> = pictures.chunks_exact(DIM).map(|picture| dot(text, picture)).collect();
+        let cosines: Vec<f32> =
+            pictures.chunks_exact(DIM).map(|picture| dot(text, picture)).collect();
         own.push(cosines[at / 5]);
         let best = cosines.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).map(|(at, _)| at);
         first.push(f32::from(u8::from(best == Some(at / 5))));
         other.extend(cosines.iter().enumerate().filter(|(of, _)| *of != at / 5).map(|(_, c)| *c));
         for (with, text2) in texts.chunks_exact(DIM).enumerate().filter(|(with, _)| *with != at) {
-            if with / 5 == at / 5 { same.push(dot(text, text2)) } else { apart.push(dot(text, text2)) }
+            if with / 5 == at / 5 {
+                same.push(dot(text, text2))
+            } else {
+                apart.push(dot(text, text2))
+            }
         }
     }
     let [pair, spread] = mean_and_deviation(&pairs);
@@ -296,8 +312,13 @@ fn mean_and_deviation(values: &[f32]) -> [f32; 2] {
 fn filled(vectors: &[f32]) -> f32 {
     let count = vectors.len() / DIM;
     let mut mean = vec![0f32; DIM];
-    vectors.chunks_exact(DIM).for_each(|row| mean.iter_mut().zip(row).for_each(|(m, v)| *m += v / count as f32));
-    let rows: Vec<Vec<f32>> = vectors.chunks_exact(DIM).map(|row| row.iter().zip(&mean).map(|(v, m)| v - m).collect()).collect();
+    vectors
+        .chunks_exact(DIM)
+        .for_each(|row| mean.iter_mut().zip(row).for_each(|(m, v)| *m += v / count as f32));
+    let rows: Vec<Vec<f32>> = vectors
+        .chunks_exact(DIM)
+        .map(|row| row.iter().zip(&mean).map(|(v, m)| v - m).collect())
+        .collect();
     let (mut trace, mut squares) = (0.0, 0.0);
     for a in &rows {
         trace += dot(a, a);

@@ -103,7 +103,8 @@ fn recall(vectors: &Vectors, among: Option<&IdSet>) -> f64 {
 /// The same hits, bits and order as without cells.
 fn is_exact(vectors: &Vectors) {
     for at in 0..5 {
-        let wanted: Vec<Hit> = vectors.search_all_exact(&query(at), K, None).expect("hits").remove(0);
+        let wanted: Vec<Hit> =
+            vectors.search_all_exact(&query(at), K, None).expect("hits").remove(0);
         assert_eq!(vectors.search(&query(at), K, None).expect("hits"), wanted);
     }
 }
@@ -127,7 +128,12 @@ fn cells_find_nearly_all_also_with_filters_new_rows_and_rows_that_are_gone() {
 
     // A new row is found at once, one that is gone is not.
     let new = query(7);
-    let item = NewItem { origin: b"new".into(), metadata: "{}".into(), vector: new.clone(), ..NewItem::default() };
+    let item = NewItem {
+        origin: b"new".into(),
+        metadata: "{}".into(),
+        vector: new.clone(),
+        ..NewItem::default()
+    };
     let id = gallery.transaction(|gallery| gallery.insert(&item)).expect("committed");
     let opened = vectors(folder.path());
     assert_eq!(way(&opened, None), Way::Cells);
@@ -239,14 +245,19 @@ fn a_hostile_head_is_refused() {
     };
     // Of this file, by its numbers: stamp, mean, kinds, table, scales and codes of the centres.
     let cells = ROWS / 256;
-    let len = (4096 + 24 + 12 * 128 + 32 * cells + cells.next_multiple_of(64) * (4 + 128)).next_multiple_of(64);
+    let len = (4096 + 24 + 12 * 128 + 32 * cells + cells.next_multiple_of(64) * (4 + 128))
+        .next_multiple_of(64);
     let mut same = whole.clone();
     head(&mut same, len);
     assert!(same == whole, "the head is as this test thinks");
     for round in 0..400 {
         let mut bytes = whole.clone();
         let draw = mixed(7000 + round);
-        let at = if round % 2 == 0 { 12 + draw as usize % 20 } else { 4096 + draw as usize % (len - 4096) };
+        let at = if round % 2 == 0 {
+            12 + draw as usize % 20
+        } else {
+            4096 + draw as usize % (len - 4096)
+        };
         let value = [0u8, 1, 0x7f, 0x80, 0xff, (draw >> 32) as u8][(draw >> 24) as usize % 6];
         bytes[at] = value;
         head(&mut bytes, len);
@@ -267,7 +278,8 @@ fn a_read_only_folder_and_a_second_builder_are_named() {
     let folder = tempfile::tempdir().expect("a folder");
     let gallery = filled(folder.path());
     let part = folder.path().join("vectors/image.cells.part");
-    let held = OpenOptions::new().write(true).create(true).truncate(false).open(&part).expect("a file");
+    let held =
+        OpenOptions::new().write(true).create(true).truncate(false).open(&part).expect("a file");
     held.try_lock().expect("locked");
     let busy = gallery.make_cells(Modality::Image, &options()).expect_err("another builds");
     assert!(busy.to_string().contains("being written by another"), "{busy}");

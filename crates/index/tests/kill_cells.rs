@@ -49,7 +49,9 @@ fn main() {
     }
     assert!(in_cells > WANTED.0, "only {in_cells} of {rounds} states were searched in cells");
     assert!(parts > WANTED.1, "only {parts} of {rounds} were killed while they made cells");
-    println!("test result: ok. {rounds} kills, {parts} while cells were made, {in_cells} states searched in cells");
+    println!(
+        "test result: ok. {rounds} kills, {parts} while cells were made, {in_cells} states searched in cells"
+    );
 }
 
 fn model() -> ModelId {

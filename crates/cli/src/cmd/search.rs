@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use serde::Serialize;
-use tuwen_index::{Modality, Plan};
 use tuwen_index::filter::Filter;
+use tuwen_index::{Modality, Plan};
 use tuwen_retrieve::{Fusion, Hit, Query, Search, UNWANTED, Words, language};
 use tuwen_text::visible;
 

@@ -171,9 +171,11 @@ impl Draw {
         let weight = |at: usize| (at as f32 + 3.0).powf(-0.8);
         let all: f32 = (0..count).map(weight).sum();
         let mut left = (self.bits() >> 40) as f32 / (1u64 << 24) as f32 * all;
-        (0..count).find(|&at| {
-            left -= weight(at);
-            left < 0.0
-        }).unwrap_or(count - 1)
+        (0..count)
+            .find(|&at| {
+                left -= weight(at);
+                left < 0.0
+            })
+            .unwrap_or(count - 1)
     }
 }

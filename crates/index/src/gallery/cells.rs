@@ -49,7 +49,11 @@ impl Gallery {
     ///
     /// # Errors
     /// A segment is damaged, the disk is full or read-only, or another program makes them.
-    pub fn make_cells(&self, modality: Modality, options: &CellsOptions<'_>) -> Result<Option<Cells>> {
+    pub fn make_cells(
+        &self,
+        modality: Modality,
+        options: &CellsOptions<'_>,
+    ) -> Result<Option<Cells>> {
         let vectors = self.vectors(modality)?;
         if self.format < 2 || (vectors.len() < CELLS_FROM && !options.always) {
             return Ok(None);
@@ -59,7 +63,10 @@ impl Gallery {
         let (_, own) = vectors.sample(SAMPLE)?;
         let kinds = match modality {
             // Texts are found by pictures as well, which lie apart from them.
-            Modality::Text => [mean_of(&own, dim), mean_of(&self.vectors(Modality::Image)?.sample(SAMPLE)?.1, dim)],
+            Modality::Text => [
+                mean_of(&own, dim),
+                mean_of(&self.vectors(Modality::Image)?.sample(SAMPLE)?.1, dim),
+            ],
             _ => [mean_of(&texts.vectors, dim), mean_of(&own, dim)],
         };
         let goes_on = |share: f32| (options.goes_on)(0.9 * share);

@@ -17,9 +17,9 @@ mod segment;
 mod tail;
 mod through;
 mod tune;
-mod whole;
 #[cfg(test)]
 mod twin;
+mod whole;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -217,7 +217,6 @@ impl Vectors {
         self.cells.as_ref().is_some_and(|cells| cells.verify().is_ok())
     }
 
-
     /// Reads what the first search would have to wait for: codes and items' numbers, with their checksums. Codes that
     /// no writer has made yet are made in memory.
     ///
@@ -280,7 +279,8 @@ impl Vectors {
             true => vec![Vec::new(); looked.len()],
             false => {
                 let some = |queries: &[f32]| self.search_some(&rest, queries, ask, Kernel::best());
-                let all = queries.chunks(TOGETHER * self.dim).map(some).collect::<Result<Vec<_>>>()?;
+                let all =
+                    queries.chunks(TOGETHER * self.dim).map(some).collect::<Result<Vec<_>>>()?;
                 all.into_iter().flatten().collect()
             }
         };

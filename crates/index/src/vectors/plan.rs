@@ -82,7 +82,9 @@ impl Vectors {
             Kind::Text => "words",
             Kind::Picture => "a picture",
         };
-        let why = format!("{covered} of {rows} rows are in {all} cells, and a query of {kind} looks into {width} of them");
+        let why = format!(
+            "{covered} of {rows} rows are in {all} cells, and a query of {kind} looks into {width} of them"
+        );
         let cells = Some([width, all]);
         Plan { way: Way::Cells, exact: false, rows, among: left, cells, why }
     }

@@ -39,7 +39,11 @@ impl Vectors {
     ///
     /// # Errors
     /// A segment is damaged.
-    pub fn tune(&mut self, asked: [&Asked; 2], target: f32) -> Result<Option<(Widths, Vec<Recall>)>> {
+    pub fn tune(
+        &mut self,
+        asked: [&Asked; 2],
+        target: f32,
+    ) -> Result<Option<(Widths, Vec<Recall>)>> {
         let Some(cells) = &self.cells else { return Ok(None) };
         let mut widths = cells.widths();
         (widths.target, widths.recall) = (target, [None; 2]);
@@ -79,7 +83,9 @@ impl Vectors {
     /// # Errors
     /// A segment is damaged.
     pub fn recall(&self, asked: &Asked, kind: Kind, k: usize) -> Result<Option<Recall>> {
-        let Some(widths) = self.cells.as_ref().map(super::cells::Cells::widths) else { return Ok(None) };
+        let Some(widths) = self.cells.as_ref().map(super::cells::Cells::widths) else {
+            return Ok(None);
+        };
         let cells = widths.of(kind, k as f64);
         let recall = self.recall_at(asked, k, cells)?;
         Ok(Some(Recall { queries: kind, asked: asked.count(self.dim), k, recall, cells }))
@@ -124,7 +130,8 @@ impl Vectors {
 
     /// The best for certain.
     fn wanted(&self, asked: &Asked, k: usize) -> Result<Vec<Vec<Hit>>> {
-        let hits = self.search_all_exact(&asked.vectors, k + usize::from(!asked.own.is_empty()), None)?;
+        let hits =
+            self.search_all_exact(&asked.vectors, k + usize::from(!asked.own.is_empty()), None)?;
         Ok(asked.others(hits, k))
     }
 

@@ -122,7 +122,9 @@ fn the_same_hits_bits_and_order_as_sorting_whatever_the_vectors_and_the_processo
                 for k in [1, 2, 10, 1 + draw.below(rows / MANY), rows / 2, rows] {
                     for kernel in Kernel::all() {
                         let ask = Ask { dim, k, among };
-                        let found = vectors.search_some(&vectors.blocks(), &asked, ask, kernel).expect("hits");
+                        let found = vectors
+                            .search_some(&vectors.blocks(), &asked, ask, kernel)
+                            .expect("hits");
                         assert_eq!(found.len(), queries);
                         for (found, all) in found.iter().zip(&all) {
                             let wanted = &all[..k.min(all.len())];

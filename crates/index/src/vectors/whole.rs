@@ -45,7 +45,10 @@ impl Vectors {
     ///
     /// # Errors
     /// A block whose checksum does not fit, or what `take` says.
-    pub fn each<E: From<Error>>(&self, mut take: impl FnMut(u64, &[f32]) -> Result<(), E>) -> Result<(), E> {
+    pub fn each<E: From<Error>>(
+        &self,
+        mut take: impl FnMut(u64, &[f32]) -> Result<(), E>,
+    ) -> Result<(), E> {
         let mut buffer = Vec::new();
         for (segment, block) in self.blocks() {
             let ids = segment.ids(block)?;
@@ -80,7 +83,8 @@ impl Vectors {
                 let _ = segment.codes(block, &mut Vec::new());
                 Ok(())
             };
-            let failed: Vec<Error> = some.par_iter().filter_map(|block| read(block).err()).collect();
+            let failed: Vec<Error> =
+                some.par_iter().filter_map(|block| read(block).err()).collect();
             for error in failed {
                 match error {
                     Error::DamagedSegment { path, what } => say(path, what, false),

@@ -56,7 +56,10 @@ fn parse(bytes: &[u8]) -> Result<Vectors, String> {
     let data = &bytes[start..];
     let wanted = rows.checked_mul(dim).and_then(|n| n.checked_mul(if half { 2 } else { 4 }));
     if dim == 0 || wanted != Some(data.len()) {
-        return Err(format!("it is cut short: {} bytes for a shape of ({rows}, {dim})", data.len()));
+        return Err(format!(
+            "it is cut short: {} bytes for a shape of ({rows}, {dim})",
+            data.len()
+        ));
     }
     let values = if half {
         data.as_chunks::<2>().0.iter().map(|&b| half::f16::from_le_bytes(b).to_f32()).collect()

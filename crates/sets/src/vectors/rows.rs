@@ -48,7 +48,9 @@ impl VectorReader {
         };
         let wanted = rows.checked_mul(dim).and_then(|n| n.checked_mul(if half { 2 } else { 4 }));
         if dim == 0 || wanted.and_then(|n| n.checked_add(start)) != Some(len as usize) {
-            return Err(wrong(format!("{len} bytes for {rows} rows of {dim}: it is cut or no such file")));
+            return Err(wrong(format!(
+                "{len} bytes for {rows} rows of {dim}: it is cut or no such file"
+            )));
         }
         file.seek(SeekFrom::Start(start as u64)).map_err(failed)?;
         let file = BufReader::with_capacity(1 << 20, file);
@@ -81,7 +83,9 @@ impl VectorReader {
                 let values = self.bytes.as_chunks::<2>().0.iter();
                 row.extend(values.map(|&b| half::f16::from_le_bytes(b).to_f32()));
             }
-            false => row.extend(self.bytes.as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b))),
+            false => {
+                row.extend(self.bytes.as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b)))
+            }
         }
         let length = row.iter().map(|v| v * v).sum::<f32>().sqrt();
         if !length.is_finite() || length == 0.0 {

@@ -19,7 +19,9 @@ const NEW: usize = 20;
 
 /// Which gallery, and what about its cells.
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  tuwen gallery compact\n  tuwen gallery compact --cells always --target 0.95")]
+#[command(
+    after_help = "Examples:\n  tuwen gallery compact\n  tuwen gallery compact --cells always --target 0.95"
+)]
 pub struct Args {
     #[command(flatten)]
     gallery: GalleryArg,
@@ -72,7 +74,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
                     !stop.load(Ordering::Relaxed)
                 };
                 let (always, texts) = (args.cells == CellsArg::Always, Vec::new());
-                let options = CellsOptions { always, texts, target: args.target, goes_on: &goes_on };
+                let options =
+                    CellsOptions { always, texts, target: args.target, goes_on: &goes_on };
                 let made = gallery.make_cells(modality, &options)?;
                 bar.finish_and_clear();
                 made.is_some()

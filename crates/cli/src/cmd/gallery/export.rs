@@ -72,7 +72,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     for (modality, name) in FILES {
         let at = |end: &str| staged.path().join(format!("{name}.{end}"));
         let mut file = VectorFile::create(at(end), dim)?;
-        let lines = std::fs::File::create(at("jsonl")).with_context(|| at("jsonl").display().to_string())?;
+        let lines = std::fs::File::create(at("jsonl"))
+            .with_context(|| at("jsonl").display().to_string())?;
         let mut lines = BufWriter::new(lines);
         gallery.vectors(modality)?.each(|id, row| {
             let Some(item) = gallery.item(id as i64)? else { return Ok(()) };
@@ -95,5 +96,10 @@ fn line(gallery: &Gallery, item: &Item) -> Result<Line> {
     let metadata = serde_json::from_str(&item.metadata).unwrap_or_default();
     let is_nothing = matches!(&metadata, serde_json::Value::Object(map) if map.is_empty());
     let metadata = if is_nothing { serde_json::Value::Null } else { metadata };
-    Ok(Line { path: path(item), text: item.text.clone(), image: owner.as_ref().map(path), metadata })
+    Ok(Line {
+        path: path(item),
+        text: item.text.clone(),
+        image: owner.as_ref().map(path),
+        metadata,
+    })
 }

@@ -49,14 +49,18 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let files = FILES.map(|(modality, name)| (modality, name, vectors_of(&args.folder, name)));
     if files.iter().all(|(.., found)| found.is_none()) {
         let at = args.folder.display();
-        bail!(Usage(format!("{at}: there is no images.npy, images.fbin, texts.npy or texts.fbin in it")));
+        bail!(Usage(format!(
+            "{at}: there is no images.npy, images.fbin, texts.npy or texts.fbin in it"
+        )));
     }
     // Before a gallery is made for nothing.
     for path in files.iter().filter_map(|(.., path)| path.as_ref()) {
         let dim = VectorReader::open(path)?.dim();
         if dim != model.dim {
             let (path, ModelId { name, dim: wanted, .. }) = (path.display(), &model);
-            bail!(Usage(format!("{path}: vectors of {dim} values, those of the model {name} have {wanted}: name theirs with --model")));
+            bail!(Usage(format!(
+                "{path}: vectors of {dim} values, those of the model {name} have {wanted}: name theirs with --model"
+            )));
         }
     }
     let gallery = Gallery::open_for_writing(&folder, &model)?;
@@ -68,7 +72,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         say!("{}: {} added, {known} there before", path.display(), counted(added, "vector"));
     }
     gallery.finish()?;
-    note!("note: `tuwen index` with the pictures' folders reads their dates, sizes and fields, and embeds them again");
+    note!(
+        "note: `tuwen index` with the pictures' folders reads their dates, sizes and fields, and embeds them again"
+    );
     Ok(ExitCode::SUCCESS)
 }
 
@@ -92,7 +98,13 @@ fn add(
         let mut row = Vec::new();
         while some.len() < PORTION && vectors.next(&mut row)? {
             let line = lines.next()?;
-            let fewer = || format!("{}: it has fewer lines than {} has rows", lines.path.display(), path.display());
+            let fewer = || {
+                format!(
+                    "{}: it has fewer lines than {} has rows",
+                    lines.path.display(),
+                    path.display()
+                )
+            };
             some.push((line.with_context(fewer)?, row.clone()));
         }
         if some.is_empty() {
@@ -123,7 +135,12 @@ fn add(
     Ok((added, known))
 }
 
-fn item(modality: Modality, line: &Line, vector: &[f32], numbers: &HashMap<String, i64>) -> NewItem {
+fn item(
+    modality: Modality,
+    line: &Line,
+    vector: &[f32],
+    numbers: &HashMap<String, i64>,
+) -> NewItem {
     let origin = bytes_of(Path::new(&line.path)).to_vec();
     let text = line.text.clone();
     let content: Vec<u8> = match &text {
@@ -160,7 +177,9 @@ impl Lines {
         let ends = ["jsonl", "txt"].map(|end| folder.join(format!("{name}.{end}")));
         let Some(path) = ends.iter().find(|path| path.is_file()).cloned() else {
             let [jsonl, txt] = ends.map(|path| path.display().to_string());
-            bail!(Usage(format!("neither {jsonl} nor {txt} is there: a line for each row says which file it is of")));
+            bail!(Usage(format!(
+                "neither {jsonl} nor {txt} is there: a line for each row says which file it is of"
+            )));
         };
         let file = std::fs::File::open(&path).with_context(|| path.display().to_string())?;
         let is_json = path.extension().is_some_and(|end| end == "jsonl");

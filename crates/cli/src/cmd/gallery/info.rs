@@ -63,7 +63,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             continue;
         }
         let plan = vectors.plan(&vec![0.0; vectors.dim()], 10, None);
-        let cells = vectors.cells().map(|(count, items, looked_into)| Cells { count, items, looked_into });
+        let cells =
+            vectors.cells().map(|(count, items, looked_into)| Cells { count, items, looked_into });
         let (search, why, items) = (plan.way.name().to_owned(), plan.why, vectors.len());
         kinds.push(Kind { kind, items, stored, search, why, cells });
     }
@@ -84,12 +85,23 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 
 fn print(info: &Info) {
     say!("{}: vectors of {} values, made by {}", info.gallery, info.dim, info.model);
-    say!("{:<8} {:>10} {:>10} {:>8} {:>10} {:>10} {:>10}", "kind", "items", "gone", "segments", "vectors", "codes", "cells");
+    say!(
+        "{:<8} {:>10} {:>10} {:>8} {:>10} {:>10} {:>10}",
+        "kind",
+        "items",
+        "gone",
+        "segments",
+        "vectors",
+        "codes",
+        "cells"
+    );
     for Kind { kind, items, stored, .. } in &info.kinds {
         let Stored { segments, rows, vectors_bytes, codes_bytes, cells_bytes } = *stored;
         let [vectors, codes, cells] = [vectors_bytes, codes_bytes, cells_bytes].map(size);
         let gone = rows - items.min(&rows);
-        say!("{kind:<8} {items:>10} {gone:>10} {segments:>8} {vectors:>10} {codes:>10} {cells:>10}");
+        say!(
+            "{kind:<8} {items:>10} {gone:>10} {segments:>8} {vectors:>10} {codes:>10} {cells:>10}"
+        );
     }
     say!("the database has {}", size(info.database_bytes));
     for Kind { kind, search, why, cells, .. } in &info.kinds {
@@ -97,7 +109,11 @@ fn print(info: &Info) {
         let Some(Cells { looked_into: widths, .. }) = cells else { continue };
         for (name, recall) in ["words", "a picture"].into_iter().zip(widths.recall) {
             if let Some(recall) = recall {
-                say!("{kind}: a query of {name} finds {:.1} % of the ten best (asked for: {:.0} %)", 100.0 * recall, 100.0 * widths.target);
+                say!(
+                    "{kind}: a query of {name} finds {:.1} % of the ten best (asked for: {:.0} %)",
+                    100.0 * recall,
+                    100.0 * widths.target
+                );
             }
         }
     }

@@ -15,10 +15,12 @@ use crate::terminal::{note, say};
 
 /// What is measured.
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  tuwen gallery recall\n  tuwen gallery recall --target 0.95 --json\n  \
+#[command(
+    after_help = "Examples:\n  tuwen gallery recall\n  tuwen gallery recall --target 0.95 --json\n  \
     tuwen gallery recall --queries queries.txt --dry-run\n\n\
     Half of the queries choose how many cells searches look into, the other half is measured. Queries are the gallery's own \
-    texts and pictures; --queries brings words that people asked for, which lie elsewhere than captions do.")]
+    texts and pictures; --queries brings words that people asked for, which lie elsewhere than captions do."
+)]
 pub struct Args {
     #[command(flatten)]
     gallery: GalleryArg,
@@ -67,7 +69,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     };
     let gallery = Gallery::open(&folder)?;
     let options = CellsOptions { always: true, texts, target: args.target, goes_on: &|_| true };
-    let Some((looked_into, measured)) = gallery.tune_cells(modality, &options, !args.dry_run)? else {
+    let Some((looked_into, measured)) = gallery.tune_cells(modality, &options, !args.dry_run)?
+    else {
         let vectors = gallery.vectors(modality)?;
         let why = vectors.plan(&vec![0.0; vectors.dim()], 10, None).why;
         match args.json {
@@ -77,7 +80,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     };
     if !measured.iter().any(|recall| recall.queries == tuwen_index::Kind::Text) {
-        note!("note: no words were asked for, and such queries need more cells than pictures: --queries FILE has some");
+        note!(
+            "note: no words were asked for, and such queries need more cells than pictures: --queries FILE has some"
+        );
     }
     if args.json {
         say!("{}", serde_json::to_string(&Tuned { looked_into, measured })?);
@@ -88,7 +93,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             tuwen_index::Kind::Text => "words",
             tuwen_index::Kind::Picture => "pictures",
         };
-        say!("{asked:>4} queries of {kind:<9} {k:>5} best: {:.2} % found, in {cells} cells", 100.0 * recall);
+        say!(
+            "{asked:>4} queries of {kind:<9} {k:>5} best: {:.2} % found, in {cells} cells",
+            100.0 * recall
+        );
     }
     Ok(ExitCode::SUCCESS)
 }

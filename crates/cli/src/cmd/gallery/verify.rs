@@ -39,7 +39,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     for wrong in wrong.iter().filter(|_| !args.json) {
         let cure = match wrong.derived {
-            true => "nothing is lost: it is made of other files, and `tuwen gallery compact` makes it anew",
+            true => {
+                "nothing is lost: it is made of other files, and `tuwen gallery compact` makes it anew"
+            }
             false => "make the gallery anew with `tuwen index PATH --rebuild`",
         };
         say!("{}: {}; {cure}", wrong.path.display(), wrong.what);

@@ -152,7 +152,9 @@ impl Work<'_> {
     fn nearest(&self, centres: &Centres) -> Result<Option<Vec<u32>>> {
         let (width, mut nearest) = (self.rotation.width(), Vec::with_capacity(self.rows()));
         for (at, blocks) in self.blocks.chunks(BLOCKS).enumerate() {
-            if !(self.building.goes_on)(0.35 + 0.35 * (at * BLOCKS) as f32 / self.blocks.len() as f32) {
+            if !(self.building.goes_on)(
+                0.35 + 0.35 * (at * BLOCKS) as f32 / self.blocks.len() as f32,
+            ) {
                 return Ok(None);
             }
             let read = |&(segment, block): &(usize, usize)| {
@@ -174,7 +176,12 @@ impl Work<'_> {
     }
 
     /// Writes the cells and then the head; whether it was not stopped.
-    fn write(&self, file: &mut File, centres: &Centres, nearest: &[u32]) -> Result<std::io::Result<bool>> {
+    fn write(
+        &self,
+        file: &mut File,
+        centres: &Centres,
+        nearest: &[u32],
+    ) -> Result<std::io::Result<bool>> {
         let count = centres.values.len() / self.rotation.width();
         let mut places = vec![Place::default(); count];
         nearest.iter().for_each(|&cell| places[cell as usize].rows += 1);
@@ -203,7 +210,8 @@ impl Work<'_> {
                 last += 1;
             }
             let share = [done as f32 / len as f32, (done + bytes) as f32 / len as f32];
-            let some = Group { first, places: &mut places[first..last], sizes, share, mean: &head.mean };
+            let some =
+                Group { first, places: &mut places[first..last], sizes, share, mean: &head.mean };
             match some.write(self, file, centres, nearest)? {
                 Ok(true) => {}
                 other => return Ok(other),
@@ -227,7 +235,8 @@ impl Work<'_> {
         let stamp = |segment: &Segment| {
             let blocks = segment.rows() / BLOCK;
             let check = segment.stamp(blocks)?;
-            Some(Stamp { segment: segment.number(), blocks, check }).filter(|stamp| stamp.blocks > 0)
+            Some(Stamp { segment: segment.number(), blocks, check })
+                .filter(|stamp| stamp.blocks > 0)
         };
         self.segments.iter().filter_map(stamp).collect()
     }
@@ -308,13 +317,19 @@ impl Group<'_> {
                 work.code(block, from, &nearest[from..][..BLOCK], cells.clone(), centres, mean)
             };
             let coded: Result<Vec<Vec<Coded>>> = blocks.par_iter().enumerate().map(coded).collect();
-            for Coded { cell, squares: square, signs: row_signs, row } in coded?.into_iter().flatten() {
+            for Coded { cell, squares: square, signs: row_signs, row } in
+                coded?.into_iter().flatten()
+            {
                 let cell = cell as usize - first;
                 let (place, nth) = (places[cell], filled[cell]);
                 let block = (place.signs - from_signs) as usize
                     + 4 * width
                     + nth / BLOCK_ROWS * code::block_len(width);
-                put_signs(&row_signs, nth % BLOCK_ROWS, &mut signs[block..][..code::block_len(width)]);
+                put_signs(
+                    &row_signs,
+                    nth % BLOCK_ROWS,
+                    &mut signs[block..][..code::block_len(width)],
+                );
                 let to = (place.codes - from_codes) as usize + nth * row.len();
                 codes[to..][..row.len()].copy_from_slice(&row);
                 squares[cell] += f64::from(square);

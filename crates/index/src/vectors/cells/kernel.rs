@@ -66,14 +66,16 @@ impl Kernel {
             if multiplies_bytes(Level::Avx512) {
                 // SAFETY: the processor has the features that the functions are compiled for; `level` says that
                 // AVX-512 comes with BW.
-                let signs: Signs = |codes, tables, sums| unsafe { x86::signs_512(codes, tables, sums) };
+                let signs: Signs =
+                    |codes, tables, sums| unsafe { x86::signs_512(codes, tables, sums) };
                 // SAFETY: as above, and VNNI was asked for.
                 let nibbles: Nibbles = |codes, query| unsafe { x86::nibbles_512(codes, query) };
                 all.push(Self::new("AVX-512 VNNI", signs, nibbles));
             }
             if level() >= Level::Avx2 {
                 // SAFETY: the processor has the feature that the function is compiled for.
-                let signs: Signs = |codes, tables, sums| unsafe { x86::signs_256(codes, tables, sums) };
+                let signs: Signs =
+                    |codes, tables, sums| unsafe { x86::signs_256(codes, tables, sums) };
                 // SAFETY: as above.
                 let nibbles: Nibbles = |codes, query| unsafe { x86::nibbles_256(codes, query) };
                 all.push(Self::new("AVX2", signs, nibbles));
@@ -285,7 +287,12 @@ mod tests {
                     let mut found = [9; 64];
                     kernel.signs(&codes, &tables, &mut found);
                     assert_eq!(found, wanted, "{}, {width}", kernel.name);
-                    assert_eq!(kernel.nibbles(&codes[..width / 2], &query), product, "{}", kernel.name);
+                    assert_eq!(
+                        kernel.nibbles(&codes[..width / 2], &query),
+                        product,
+                        "{}",
+                        kernel.name
+                    );
                 }
             }
         }

@@ -160,7 +160,8 @@ impl Head {
         let mut rest = Rest(bytes);
         let width = wide(sizes.dim);
         let stamps = (0..sizes.stamps).map(|_| {
-            let stamp = Stamp { segment: rest.i64(), blocks: rest.u64() as usize, check: rest.u32() };
+            let stamp =
+                Stamp { segment: rest.i64(), blocks: rest.u64() as usize, check: rest.u32() };
             rest.u32();
             stamp
         });

@@ -126,7 +126,8 @@ impl Look<'_> {
     }
 
     fn cell(&mut self, cell: usize, signs: &[u8]) -> Result<bool> {
-        let (width, rows) = (self.query.tables.len() / 4, self.cells.head.places[cell].rows as usize);
+        let (width, rows) =
+            (self.query.tables.len() / 4, self.cells.head.places[cell].rows as usize);
         let (centre, blocks) = signs.split_at(4 * width);
         let base = self.query.with(bytemuck::cast_slice(centre));
         let mut sums: Sums = [0; BLOCK_ROWS];

@@ -72,7 +72,11 @@ impl Cells {
     ///
     /// # Errors
     /// What is wrong with the file.
-    pub(crate) fn open(path: PathBuf, dim: usize, segments: &[Segment]) -> Result<Option<Self>, String> {
+    pub(crate) fn open(
+        path: PathBuf,
+        dim: usize,
+        segments: &[Segment],
+    ) -> Result<Option<Self>, String> {
         if std::fs::symlink_metadata(&path).is_err() {
             return Ok(None);
         }
@@ -95,18 +99,26 @@ impl Cells {
         Ok(Some(Self::of(file, sizes, head, widths, segments)))
     }
 
-    fn of(file: Written, sizes: Sizes, head: Head, widths: Option<Widths>, segments: &[Segment]) -> Self {
+    fn of(
+        file: Written,
+        sizes: Sizes,
+        head: Head,
+        widths: Option<Widths>,
+        segments: &[Segment],
+    ) -> Self {
         let mut starts = vec![0];
         for stamp in &head.stamps {
             starts.push(starts[starts.len() - 1] + stamp.blocks * BLOCK);
         }
         let same = |stamp: &Stamp| {
             segments.iter().position(|segment| {
-                segment.number() == stamp.segment && segment.stamp(stamp.blocks) == Some(stamp.check)
+                segment.number() == stamp.segment
+                    && segment.stamp(stamp.blocks) == Some(stamp.check)
             })
         };
         let codes: usize = sizes.codes_len(sizes.rows);
-        let signs: usize = head.places.iter().map(|place| sizes.signs_len(place.rows as usize)).sum();
+        let signs: usize =
+            head.places.iter().map(|place| sizes.signs_len(place.rows as usize)).sum();
         Self {
             file,
             sizes,
@@ -178,7 +190,8 @@ impl Cells {
     pub(crate) fn verify(&self) -> Result<(), String> {
         let (mut signs, mut codes) = (Vec::new(), Vec::new());
         for cell in 0..self.sizes.cells {
-            let whole = self.read_signs(cell, &mut signs).and_then(|()| self.read_codes(cell, &mut codes));
+            let whole =
+                self.read_signs(cell, &mut signs).and_then(|()| self.read_codes(cell, &mut codes));
             if whole.is_err() {
                 return Err(self.wrong().unwrap_or_default().to_owned());
             }
@@ -214,12 +227,19 @@ impl Cells {
     fn read(&self, at: u64, buffer: &mut [u64], check: u32, cell: usize) -> Result<(), Damaged> {
         let read = self.file.read(at as usize, buffer).map_err(|e| what(&e));
         let fits = crc32fast::hash(bytemuck::cast_slice(buffer)) == check;
-        read.and_then(|()| if fits { Ok(()) } else { Err(format!("the checksum of cell {cell} does not fit")) })
-            .map_err(|what| self.is_damaged(what))
+        read.and_then(|()| {
+            if fits { Ok(()) } else { Err(format!("the checksum of cell {cell} does not fit")) }
+        })
+        .map_err(|what| self.is_damaged(what))
     }
 
     /// A row of a cell with its code of four bits, in `buffer` where it is not in memory.
-    fn row<'b>(&'b self, cell: usize, at: usize, buffer: &'b mut Vec<u64>) -> Result<Row<'b>, Damaged> {
+    fn row<'b>(
+        &'b self,
+        cell: usize,
+        at: usize,
+        buffer: &'b mut Vec<u64>,
+    ) -> Result<Row<'b>, Damaged> {
         let len = row_len(self.rotation.width());
         let slot = &self.slots[cell].codes;
         if self.keeps_codes && slot.get().is_none() {
@@ -237,7 +257,10 @@ impl Cells {
         let row = Row::new(bytemuck::cast_slice(buffer));
         match row.is_whole() {
             true => Ok(row),
-            false => Err(self.is_damaged(format!("the checksum of row {at} of cell {cell} does not fit"))),
+            false => {
+                Err(self
+                    .is_damaged(format!("the checksum of row {at} of cell {cell} does not fit")))
+            }
         }
     }
 

@@ -30,7 +30,12 @@ impl Centres {
     ///
     /// # Errors
     /// It was stopped.
-    pub(super) fn train(rows: &[f32], width: usize, count: usize, stop: &dyn Fn(usize) -> bool) -> Option<Self> {
+    pub(super) fn train(
+        rows: &[f32],
+        width: usize,
+        count: usize,
+        stop: &dyn Fn(usize) -> bool,
+    ) -> Option<Self> {
         let all = rows.len() / width;
         // Evenly, each from its own part of the rows.
         let first = |at: usize| {

@@ -78,7 +78,8 @@ impl Widths {
     /// None where it was not written as it is.
     pub(super) fn read(bytes: &[u8], cells: usize) -> Option<Self> {
         let bytes: &[u8; LEN] = bytes.first_chunk()?;
-        let word = |at: usize| u32::from_le_bytes(*bytes[4 * at..].first_chunk().expect("64 bytes"));
+        let word =
+            |at: usize| u32::from_le_bytes(*bytes[4 * at..].first_chunk().expect("64 bytes"));
         if crc32fast::hash(&bytes[4..]) != word(0) || word(1) == 0 {
             return None;
         }
@@ -96,7 +97,8 @@ mod tests {
     #[test]
     fn widths_come_back_and_lie_between_those_measured() {
         let recall = [Some(0.981), None];
-        let widths = Widths { sequence: 7, target: 0.98, text: [10, 40, 90], picture: [2, 4, 8], recall };
+        let widths =
+            Widths { sequence: 7, target: 0.98, text: [10, 40, 90], picture: [2, 4, 8], recall };
         assert_eq!(Widths::read(&widths.bytes(), 4096), Some(widths));
         let mut torn = widths.bytes();
         torn[20] ^= 1;
