@@ -354,7 +354,7 @@ mod tests {
         for ((width, height), filter) in sizes.into_iter().flat_map(|s| filters.map(|f| (s, f))) {
             for resize in [Resize::Side, Resize::Shortest(13), Resize::To(width, 20)] {
                 let p = Preprocess { resize, filter, ..preprocess(Geometry::CentreCrop) };
-                let noise = |x: u32, y: u32| (x * 7919 ^ y * 104_729) as u8;
+                let noise = |x: u32, y: u32| ((x * 7919) ^ (y * 104_729)) as u8;
                 let rgba = image::RgbaImage::from_fn(width, height, |x, y| {
                     image::Rgba([noise(x, y), noise(y, x), noise(x, 1), noise(3, y)])
                 });

@@ -118,10 +118,10 @@ fn cells_find_nearly_all_also_with_filters_new_rows_and_rows_that_are_gone() {
     assert!(opened.plan(&query(0), K, None).why.contains("words"));
     assert!(opened.plan(&vector(3, 0), K, None).why.contains("a picture"));
     assert!(recall(&opened, None) > 0.95, "{}", recall(&opened, None));
-    let half: IdSet = (0..ROWS as u64).filter(|id| mixed(*id) % 2 == 0).collect();
+    let half: IdSet = (0..ROWS as u64).filter(|id| mixed(*id).is_multiple_of(2)).collect();
     assert_eq!(way(&opened, Some(&half)), Way::Cells);
     assert!(recall(&opened, Some(&half)) > 0.9, "{}", recall(&opened, Some(&half)));
-    let few: IdSet = (0..ROWS as u64).filter(|id| mixed(*id) % 40 == 0).collect();
+    let few: IdSet = (0..ROWS as u64).filter(|id| mixed(*id).is_multiple_of(40)).collect();
     assert_eq!(way(&opened, Some(&few)), Way::Scan);
     assert_eq!(recall(&opened, Some(&few)), 1.0);
     assert_eq!(opened.search(&query(1), ROWS, None).expect("hits").len(), ROWS);

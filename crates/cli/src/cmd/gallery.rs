@@ -11,7 +11,12 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Subcommand;
-use tuwen_index::Modality;
+use tuwen_encode::Encoder;
+use tuwen_index::{Gallery, Modality};
+use tuwen_retrieve::Calibration;
+
+use crate::gallery::open;
+use crate::query::TextArgs;
 
 /// Look at a gallery as a whole, keep a large one fast, check its files, and move its vectors
 #[derive(clap::Args)]
@@ -59,3 +64,17 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 /// All that have vectors.
 const MODALITIES: [(Modality, &str); 3] =
     [(Modality::Image, "image"), (Modality::Text, "text"), (Modality::Fused, "fused")];
+
+/// A gallery's own texts are asked for where it has so many.
+const TEXTS: usize = 50;
+
+/// What stands for people's words where a gallery has few texts of its own: names of things, (N, D). Nothing where it has
+/// enough. Words lie apart from pictures, and need other widths.
+fn words_for(gallery: &Gallery, model: Option<&str>, text: &TextArgs) -> Result<Vec<f32>> {
+    if gallery.count(Modality::Text)? >= TEXTS {
+        return Ok(Vec::new());
+    }
+    let names = Calibration::background();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    Ok(open(gallery.folder(), model, text, None)?.encoder().encode_texts(&names)?)
+}

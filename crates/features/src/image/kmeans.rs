@@ -153,7 +153,7 @@ mod tests {
         let heap = |at: usize| [(at % 3) as f32 * 10.0, (at / 3) as f32 * 10.0];
         let rows: Vec<f32> =
             (0..600).flat_map(|at| heap(at % 9).map(|v| v + 0.3 * rng.normal())).collect();
-        let found = learn(&rows, 2, 9, 20, 1, &|| false).expect("centres");
+        let found = learn(&rows, 2, 9, 20, 2, &|| false).expect("centres");
         let mut centres: Vec<[i32; 2]> =
             found.values.chunks(2).map(|c| [c[0].round() as i32, c[1].round() as i32]).collect();
         centres.sort_unstable();

@@ -59,12 +59,12 @@ impl Mixture {
             for k in 0..count {
                 let weight = sum(&|s| s.counts[k]).max(1e-9);
                 found.shares[k] = (weight / all) as f32;
-                for d in 0..width {
+                for (d, spread) in spread.iter().enumerate() {
                     let at = k * width + d;
                     let mean = sum(&|s| s.first[at]) / weight;
                     let square = sum(&|s| s.second[at]) / weight - mean * mean;
                     found.means[at] = mean as f32;
-                    found.deviations[at] = square.max(LEAST * spread[d]).sqrt() as f32;
+                    found.deviations[at] = square.max(LEAST * spread).sqrt() as f32;
                 }
             }
         }

@@ -44,6 +44,6 @@ mod tests {
         assert!((ln_gamma(0.5) - std::f64::consts::PI.sqrt().ln()).abs() < 1e-12);
         assert!((ln_gamma(6.0) - 120f64.ln()).abs() < 1e-12);
         assert!((ln_gamma(1e-3) - 6.907_178_885_383_853).abs() < 1e-11);
-        assert!((ln_gamma(300.0) - 1_408.874_343_683_929).abs() < 1e-9);
+        assert!((ln_gamma(300.0) - 1_409.202_067_470_412).abs() < 1e-9);
     }
 }

@@ -7,11 +7,12 @@ use anyhow::Result;
 use serde::Serialize;
 use tuwen_index::{CellsOptions, Gallery, Modality};
 
-use super::MODALITIES;
+use super::{MODALITIES, words_for};
 use crate::cmd::stop_flag;
 use crate::gallery::GalleryArg;
 use crate::number;
 use crate::progress;
+use crate::query::TextArgs;
 use crate::terminal::say;
 
 /// Where more than one in so many rows are in no cell, cells are made anew.
@@ -34,6 +35,11 @@ pub struct Args {
     /// Print as JSON
     #[arg(long)]
     json: bool,
+    /// The model, for words where the gallery has no texts; the gallery knows its own
+    #[arg(long)]
+    model: Option<String>,
+    #[command(flatten)]
+    text_args: TextArgs,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -60,6 +66,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     // Others may write while cells are made.
     let gallery = Gallery::open(&folder)?;
     let mut done = Vec::new();
+    let mut words = None;
     for (modality, kind) in MODALITIES {
         let is_made = match args.cells {
             CellsArg::Never => {
@@ -73,7 +80,14 @@ pub fn run(args: &Args) -> Result<ExitCode> {
                     bar.set_position((100.0 * share) as u64);
                     !stop.load(Ordering::Relaxed)
                 };
-                let (always, texts) = (args.cells == CellsArg::Always, Vec::new());
+                let always = args.cells == CellsArg::Always;
+                let texts = match &words {
+                    Some(texts) => texts,
+                    None => {
+                        words.insert(words_for(&gallery, args.model.as_deref(), &args.text_args)?)
+                    }
+                };
+                let texts = texts.clone();
                 let options =
                     CellsOptions { always, texts, target: args.target, goes_on: &goes_on };
                 let made = gallery.make_cells(modality, &options)?;

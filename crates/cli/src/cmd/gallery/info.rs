@@ -123,8 +123,8 @@ fn print(info: &Info) {
 fn size(bytes: u64) -> String {
     match bytes {
         0 => "-".into(),
-        ..1_000_000 => format!("{:.0} kB", bytes as f64 / 1e3),
-        ..1_000_000_000 => format!("{:.0} MB", bytes as f64 / 1e6),
+        1..1_000_000 => format!("{:.0} kB", bytes as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.0} MB", bytes as f64 / 1e6),
         _ => format!("{:.2} GB", bytes as f64 / 1e9),
     }
 }

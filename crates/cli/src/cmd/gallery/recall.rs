@@ -8,6 +8,7 @@ use serde::Serialize;
 use tuwen_encode::Encoder;
 use tuwen_index::{CellsOptions, Gallery, Recall, Widths};
 
+use super::words_for;
 use crate::gallery::{AmongArgs, GalleryArg, open, queries};
 use crate::number;
 use crate::query::{TextArgs, Usage};
@@ -19,7 +20,7 @@ use crate::terminal::{note, say};
     after_help = "Examples:\n  tuwen gallery recall\n  tuwen gallery recall --target 0.95 --json\n  \
     tuwen gallery recall --queries queries.txt --dry-run\n\n\
     Half of the queries choose how many cells searches look into, the other half is measured. Queries are the gallery's own \
-    texts and pictures; --queries brings words that people asked for, which lie elsewhere than captions do."
+    texts (names of things where it has few) and pictures; --queries brings words that people asked for, which lie elsewhere than captions do."
 )]
 pub struct Args {
     #[command(flatten)]
@@ -38,7 +39,7 @@ pub struct Args {
     /// Print as JSON
     #[arg(long)]
     json: bool,
-    /// The model, for --queries; the gallery knows its own
+    /// The model, for words; the gallery knows its own
     #[arg(long)]
     model: Option<String>,
     #[command(flatten)]
@@ -65,7 +66,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
             engine.encoder().encode_texts(&lines)?
         }
-        None => Vec::new(),
+        None if Gallery::open(&folder)?.vectors(modality)?.cells().is_none() => Vec::new(),
+        None => words_for(&Gallery::open(&folder)?, args.model.as_deref(), &args.text_args)?,
     };
     let gallery = Gallery::open(&folder)?;
     let options = CellsOptions { always: true, texts, target: args.target, goes_on: &|_| true };

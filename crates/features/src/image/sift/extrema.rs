@@ -44,8 +44,8 @@ pub fn find(octave: &Octave, number: i32, settings: Settings, to: &mut Vec<Found
         for y in BORDER..height - BORDER {
             let plane = &octave.differences[layer];
             mark(&mut marks, plane.row(y - 1), plane.row(y), plane.row(y + 1), least);
-            for x in BORDER..width - BORDER {
-                if marks[x] == 0 || !is_extremum(octave, layer, x, y) {
+            for (x, &mark) in marks.iter().enumerate().take(width - BORDER).skip(BORDER) {
+                if mark == 0 || !is_extremum(octave, layer, x, y) {
                     continue;
                 }
                 if let Some(refined) = refine(octave, layer, x, y, settings) {

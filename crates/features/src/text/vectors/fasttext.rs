@@ -88,7 +88,7 @@ fn settings(reader: &mut impl Read) -> Result<Settings, String> {
             "its vectors are said to have {width} values; from 1 to {WIDTH} are read"
         ));
     }
-    if buckets < 0 || shortest < 0 || longest < 0 || longest > LONGEST {
+    if buckets < 0 || shortest < 0 || !(0..=LONGEST).contains(&longest) {
         return Err(format!(
             "it says {buckets} buckets for parts of {shortest} to {longest} characters: that cannot be"
         ));
