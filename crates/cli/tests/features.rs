@@ -267,7 +267,8 @@ fn what_makes_no_sense_is_refused_with_its_reason() {
     assert!(
         text(&["--kind", "bow", "--words", "w", "--min-texts", "1"], 2).contains("no word vectors")
     );
-    assert!(text(&["--kind", "word2vec", "--vectors", "list"], 1).contains("list"));
+    let why = text(&["--kind", "word2vec", "--vectors", "list"], 1);
+    assert!(why.contains("list"), "{why}");
     fs::write(home.join("own"), "A7\n").expect("written");
     assert!(text(&["--kind", "bow", "--dictionary", "own"], 1).contains("line 1: `A7`"));
     fs::write(home.join("empty.txt"), "\n\n").expect("written");

@@ -176,6 +176,8 @@ fn the_keyboard_alone(page: &mut Page, address: &str) {
     page.wait(&format!("{DETAIL} !== 'dog_grass.png'"), true);
     page.press("Escape");
     page.wait(DETAIL, serde_json::Value::Null);
+    page.open(address);
+    page.wait(&format!("{TILES} >= 50"), true);
 }
 
 /// By date only what matches is there, and that some is left out is said where the count is.

@@ -61,7 +61,8 @@ fn a_list_that_ends_before_all_items_says_where() {
 
 #[test]
 fn a_filter_that_can_find_nothing_says_why() {
-    let server = Home::new(&PICTURES[..2]).server();
+    let home = Home::new(&PICTURES[..2]);
+    let server = home.server();
     let asked = |query: &str| {
         let answer = server.posted("/v1/search", &json!({ "query": query }));
         (answer["total"].as_u64().expect("a number"), remarks(&answer))
@@ -83,7 +84,8 @@ fn a_filter_that_can_find_nothing_says_why() {
 
 #[test]
 fn counts_are_those_of_the_querys_filters() {
-    let server = Home::new(&PICTURES[..4]).server();
+    let home = Home::new(&PICTURES[..4]);
+    let server = home.server();
     let counted = |query: &str| -> u64 {
         let values = server.got(&format!("/v1/fields/extension?query={query}"));
         let values = values["values"].as_array().expect("values");
@@ -100,7 +102,8 @@ fn counts_are_those_of_the_querys_filters() {
 
 #[test]
 fn models_are_listed_as_openai_lists_them() {
-    let server: Server = Home::new(&PICTURES[..1]).server();
+    let home = Home::new(&PICTURES[..1]);
+    let server: Server = home.server();
     let models = server.got("/v1/models");
     let stats = server.got("/v1/stats");
     assert_eq!(models["object"], "list");

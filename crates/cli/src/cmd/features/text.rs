@@ -138,6 +138,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         Fitted::Tower(..) => None,
     };
     let seconds = begin.elapsed().as_secs_f64();
+    // Before anything is written.
+    let vectors = model.filter(|_| words.is_some()).map(|model| model.word_vectors());
+    if let Some(None) = vectors {
+        bail!(Usage("--words: this kind has no word vectors; word2vec and sif have".into()));
+    }
     let rows = fitted.rows(&texts)?;
     output.write(&npy_bytes(&rows.values, rows.width))?;
     if let (Some(file), Some(model)) = (save, model) {
@@ -146,10 +151,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if let Some(file) = names {
         file.write((images.join("\n") + "\n").as_bytes())?;
     }
-    if let (Some(file), Some(model)) = (words, model) {
-        let Some(vectors) = model.word_vectors() else {
-            bail!(Usage("--words: this kind has no word vectors; word2vec and sif have".into()));
-        };
+    if let (Some(file), Some(Some(vectors))) = (words, vectors) {
         file.write(as_text(&vectors).as_bytes())?;
     }
     report(args, &rows, model, &texts, seconds);

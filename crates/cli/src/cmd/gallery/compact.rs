@@ -80,7 +80,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
                     bar.set_position((100.0 * share) as u64);
                     !stop.load(Ordering::Relaxed)
                 };
-                let always = args.cells == CellsArg::Always;
+                // Who had cells although there are few items keeps them.
+                let has = gallery.vectors(modality)?.cells().is_some();
+                let always = args.cells == CellsArg::Always || has;
                 let texts = match &words {
                     Some(texts) => texts,
                     None => {
