@@ -10,7 +10,7 @@
 //!
 //! // Texts say the first value of their picture, and something of their own.
 //! let (mut images, mut texts) = (Vec::new(), Vec::new());
-//! for at in 0..40u8 {
+//! for at in 0..40u16 {
 //!     let [shared, seen, said] = [7, 11, 13].map(|step| f32::from(at * step % 17) - 8.0);
 //!     images.extend([shared, seen]);
 //!     texts.extend([said, -2.0 * shared]);

@@ -42,12 +42,12 @@ fn circle(grey: &Plane, points: usize, radius: f64) -> Vec<f32> {
     counts.iter().map(|&count| count as f32 / all).collect()
 }
 
-/// A point beside the middle: the pixel above and to the left of it, and how far it lies behind.
+/// A point beside the middle: the pixel above and to the left of it.
 struct Sample {
     left: isize,
     top: isize,
-    dx: f64,
-    dy: f64,
+    /// How far it lies from the middle.
+    away: [f64; 2],
     /// Where its second column and row are.
     right: isize,
     bottom: isize,
@@ -61,17 +61,20 @@ impl Sample {
         Self {
             left: x.floor() as isize,
             top: y.floor() as isize,
-            dx: x - x.floor(),
-            dy: y - y.floor(),
+            away: [x, y],
             right: x.ceil() as isize,
             bottom: y.ceil() as isize,
         }
     }
 
-    fn between(&self, [a, b, c, d]: [f64; 4]) -> f64 {
-        let top = (1.0 - self.dx) * a + self.dx * b;
-        let bottom = (1.0 - self.dx) * c + self.dx * d;
-        (1.0 - self.dy) * top + self.dy * bottom
+    /// Between four pixels, by where the point lies in the whole picture: from there scikit-image rounds, which decides
+    /// where all of them are equal.
+    fn between(&self, (x, y): (usize, usize), [a, b, c, d]: [f64; 4]) -> f64 {
+        let behind = |middle: usize, away: f64| (middle as f64 + away).rem_euclid(1.0);
+        let (dx, dy) = (behind(x, self.away[0]), behind(y, self.away[1]));
+        let top = (1.0 - dx) * a + dx * b;
+        let bottom = (1.0 - dx) * c + dx * d;
+        (1.0 - dy) * top + dy * bottom
     }
 
     fn inside(&self, grey: &Plane, x: usize, y: usize) -> f64 {
@@ -79,7 +82,8 @@ impl Sample {
             f64::from(grey.at(x.wrapping_add_signed(dx), y.wrapping_add_signed(dy)))
         };
         let Self { left, top, right, bottom, .. } = *self;
-        self.between([at(left, top), at(right, top), at(left, bottom), at(right, bottom)])
+        let four = [at(left, top), at(right, top), at(left, bottom), at(right, bottom)];
+        self.between((x, y), four)
     }
 
     fn anywhere(&self, grey: &Plane, x: usize, y: usize) -> f64 {
@@ -91,6 +95,7 @@ impl Sample {
             }
         };
         let Self { left, top, right, bottom, .. } = *self;
-        self.between([at(left, top), at(right, top), at(left, bottom), at(right, bottom)])
+        let four = [at(left, top), at(right, top), at(left, bottom), at(right, bottom)];
+        self.between((x, y), four)
     }
 }
