@@ -54,7 +54,7 @@ pub struct Args {
     /// One row for each `caption`, or for all captions of an `image` together
     #[arg(long, default_value = "caption", value_parser = ["caption", "image"])]
     by: String,
-    /// Words of Chinese beside those that are known, as jieba's user dictionary: WORD [FREQUENCY] lines
+    /// Words of Chinese beside those that are known, as jieba's user dictionary: lines of a word and, where wanted, its frequency
     #[arg(long)]
     dictionary: Option<PathBuf>,
     /// Words in fewer texts are left out
