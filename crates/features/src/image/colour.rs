@@ -33,7 +33,7 @@ pub fn histogram(picture: &RgbImage, space: Space) -> Vec<f32> {
             Space::Hsv => hsv([*r, *g, *b_]),
             Space::Lab => lab([*r, *g, *b_].map(|value| linear[usize::from(value)])),
         };
-        let place = |at: usize, boxes: usize| ((colour[at] * boxes as f32) as usize).min(boxes - 1);
+        let place = |at: usize, boxes: usize| ((colour[at] * boxes as f64) as usize).min(boxes - 1);
         counts[(place(0, a) * b + place(1, b)) * c + place(2, c)] += 1;
     }
     let all = f64::from(counts.iter().sum::<u32>().max(1));
@@ -41,8 +41,8 @@ pub fn histogram(picture: &RgbImage, space: Space) -> Vec<f32> {
 }
 
 /// Each from 0 to 1.
-fn hsv(rgb: [u8; 3]) -> [f32; 3] {
-    let [r, g, b] = rgb.map(|value| f32::from(value) / 255.0);
+fn hsv(rgb: [u8; 3]) -> [f64; 3] {
+    let [r, g, b] = rgb.map(|value| f64::from(value) / 255.0);
     let (most, least) = (r.max(g).max(b), r.min(g).min(b));
     let reach = most - least;
     if reach == 0.0 {
@@ -59,23 +59,22 @@ fn hsv(rgb: [u8; 3]) -> [f32; 3] {
 }
 
 /// Light of each 8-bit value, sRGB's curve taken away.
-fn linear() -> [f32; 256] {
+fn linear() -> [f64; 256] {
     std::array::from_fn(|value| {
         let value = value as f64 / 255.0;
-        let light = match value > 0.04045 {
+        match value > 0.04045 {
             true => ((value + 0.055) / 1.055).powf(2.4),
             false => value / 12.92,
-        };
-        light as f32
+        }
     })
 }
 
 /// L* from 0 to 100, a* and b* from -100 to 100, each brought to 0 to 1.
-fn lab([r, g, b]: [f32; 3]) -> [f32; 3] {
+fn lab([r, g, b]: [f64; 3]) -> [f64; 3] {
     let x = 0.412_453 * r + 0.357_58 * g + 0.180_423 * b;
     let y = 0.212_671 * r + 0.715_16 * g + 0.072_169 * b;
     let z = 0.019_334 * r + 0.119_193 * g + 0.950_227 * b;
-    let curve = |value: f32| match value > 0.008_856 {
+    let curve = |value: f64| match value > 0.008_856 {
         true => value.cbrt(),
         false => 7.787 * value + 16.0 / 116.0,
     };
