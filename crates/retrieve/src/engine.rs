@@ -246,7 +246,7 @@ impl Engine {
     /// # Errors
     /// As [`Self::search`].
     pub fn rank(&self, vector: &[f32], words: Option<&str>, search: &Search) -> Result<Ranked> {
-        let Search { modality, k, exact, .. } = *search;
+        let Search { modality, k, .. } = *search;
         let mut among = self.among(search)?;
         if search.words != Words::Ignored && words.is_none() {
             let what = "there are no words in the query whose exact words could be looked for";
@@ -254,18 +254,18 @@ impl Engine {
         }
         let words = words.unwrap_or_default();
         let scored = match search.words {
-            Words::Ignored => self.by_vector(vector, (modality, exact), k, among.as_ref())?,
+            Words::Ignored => self.by_vector(vector, search, k, among.as_ref())?,
             Words::Exact => {
                 let wanted = Wanted::exact(words);
                 let all = usize::MAX;
                 let having =
                     self.gallery().with_words(wanted.as_match(), modality, all, among.as_ref())?;
                 among = Some(having.into_iter().map(|hit| hit.id).collect());
-                self.by_vector(vector, (modality, exact), k, among.as_ref())?
+                self.by_vector(vector, search, k, among.as_ref())?
             }
             Words::Fused(fusion) => {
                 let candidates = k.saturating_mul(FUSED_OVER).max(FUSED_LEAST);
-                let near = self.by_vector(vector, (modality, exact), candidates, among.as_ref())?;
+                let near = self.by_vector(vector, search, candidates, among.as_ref())?;
                 let any = Wanted::any(words);
                 let named = self.gallery().with_words(
                     any.as_match(),
@@ -284,7 +284,7 @@ impl Engine {
     fn by_vector(
         &self,
         vector: &[f32],
-        (modality, exact): (Modality, bool),
+        &Search { modality, exact, .. }: &Search,
         k: usize,
         among: Option<&Items>,
     ) -> Result<Vec<Scored>> {
