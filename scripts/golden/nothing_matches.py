@@ -4,7 +4,7 @@
 
 FOLDER has the photos (`ID.jpg`); the captions are Flickr8k's (`ID.jpg#N<TAB or space>text`). Every other photo goes into the gallery with
 all captions but its last; asked are the last captions of photos that are there, of photos that are not, and names of things that no
-photo of Flickr8k shows. Prints precision and recall of `none`, with Wilson's intervals of 95%."""
+photo of Flickr8k shows; pictures are searched, then captions. Prints precision and recall of `none`, with Wilson's intervals of 95%."""
 import argparse
 import csv
 import http.client
@@ -80,21 +80,22 @@ def main():
             address = server.stdout.readline().strip().removeprefix("http://").rstrip("/")
             while "match" not in ask(address, {"query": "a dog", "k": 1}):
                 time.sleep(0.2)
-            for language, texts in known.items():
-                told(address, language, texts, there, elsewhere)
+            for kind in ("image", "text"):
+                for language, texts in known.items():
+                    told(address, kind, language, texts, there, elsewhere)
         finally:
             server.terminate()
             server.wait()
 
 
-def told(address, language, texts, there, elsewhere):
+def told(address, kind, language, texts, there, elsewhere):
     asked = {"captions of photos that are there": [texts[photo][-1] for photo in there if photo in texts],
              "captions of photos that are not": [texts[photo][-1] for photo in elsewhere if photo in texts],
              "names of things that no photo shows": ABSENT[language].split(", ")}
     # Quoted and signed words are a language of their own, which captions do not mean.
     plain = lambda text: re.sub(r'["“”:-]', " ", text)
-    said = {what: [ask(address, {"query": plain(text), "k": 1})["match"] for text in lines] for what, lines in asked.items()}
-    print(f"{language}:")
+    said = {what: [ask(address, {"query": plain(text), "k": 1, "kind": kind})["match"] for text in lines] for what, lines in asked.items()}
+    print(f"{language}, {kind}:")
     for what, words in said.items():
         counts = ", ".join(f"{word} {words.count(word)}" for word in ("none", "unsure", "yes"))
         print(f"  {what}: {counts} of {len(words)}")

@@ -3,13 +3,13 @@
 //!
 //! A cosine is another number in each model and each gallery. So it is compared with what texts that mean other
 //! things reach here: a fixed list of names of things, in both languages. Their scores with the gallery's items give
-//! a mean and a deviation, in whose units a score is measured; a logistic curve over that is fitted between the
+//! a mean and a deviation, in whose units a score is measured (its z); a logistic curve over that is fitted between the
 //! best scores of captions, whose pictures the gallery has, and the best scores of the names, most of which it has
-//! not. Where there are few captions, nobody knows: a curve of other pictures was tried, and called dogs "none" among
-//! drawings.
+//! not. Among texts a caption's best score is that with any other one, where its picture has another one. Where there
+//! are few captions, nobody knows, and there is no curve: one of other pictures was tried, and called dogs "none"
+//! among drawings.
 
-use tuwen_encode::Encoder;
-use tuwen_index::{IdSet, Modality};
+use tuwen_index::{Hit, IdSet, Modality};
 use tuwen_sets::names;
 
 use crate::{Engine, Result};
@@ -33,14 +33,13 @@ struct Curve {
     offset: f32,
 }
 
-/// How scores of texts with items of one modality become probabilities.
+/// How scores of texts with items of one modality become units of the background and, where captions tell,
+/// probabilities.
 #[derive(Clone, Debug)]
 pub struct Calibration {
     mean: f32,
     deviation: f32,
-    curve: Curve,
-    /// Captions that the curve was fitted to.
-    pub captions: usize,
+    curve: Option<Curve>,
 }
 
 /// The word for a search's best probability.
@@ -67,26 +66,25 @@ impl Calibration {
         texts.collect()
     }
 
-    /// Whether a gallery has captions enough to say what scores mean.
+    /// Whether a gallery has captions enough to say how probable a match is.
     ///
     /// # Errors
     /// The gallery cannot be read.
-    pub fn is_possible(engine: &Engine) -> Result<bool> {
-        Ok(captions(engine)?.len() >= FEWEST * engine.encoder().dim())
+    pub fn tells(engine: &Engine, modality: Modality) -> Result<bool> {
+        Ok(present(engine, modality)?.0.len() >= FEWEST)
     }
 
-    /// Of a gallery's pictures; `background` holds the vectors (B, D) of [`Self::background`] by its model. Nothing
-    /// where there are too few captions to say what scores mean.
+    /// Of a gallery's items of that modality; `background` holds the vectors (B, D) of [`Self::background`] by its
+    /// model. Nothing where there are no such items.
     ///
     /// # Errors
     /// The gallery cannot be read.
-    pub fn of(engine: &Engine, background: &[f32]) -> Result<Option<Self>> {
-        let vectors = engine.vectors(Modality::Image)?;
-        let captions = captions(engine)?;
-        if captions.len() < FEWEST * vectors.dim() {
+    pub fn of(engine: &Engine, modality: Modality, background: &[f32]) -> Result<Option<Self>> {
+        let vectors = engine.vectors(modality)?;
+        let sample = sample(engine, modality)?;
+        if sample.is_empty() {
             return Ok(None);
         }
-        let sample = sample(engine)?;
         let scores: Vec<f64> = vectors
             .search_all(background, sample.len(), Some(&sample))?
             .iter()
@@ -97,31 +95,46 @@ impl Calibration {
         let mean = scores.iter().sum::<f64>() / count;
         let deviation = (scores.iter().map(|s| (s - mean).powi(2)).sum::<f64>() / count).sqrt();
         let (mean, deviation) = (mean as f32, (deviation as f32).max(1e-6));
-        let best = |queries: &[f32]| -> Result<Vec<f32>> {
-            let best = vectors.search_all(queries, 1, None)?;
-            Ok(best.iter().flatten().map(|hit| (hit.score - mean) / deviation).collect())
-        };
-        let (present, absent) = (best(&captions)?, best(background)?);
-        let curve = Curve::between(&present, &absent);
-        Ok(Some(Self { mean, deviation, curve, captions: present.len() }))
+        let (ids, captions) = present(engine, modality)?;
+        if ids.len() < FEWEST {
+            return Ok(Some(Self { mean, deviation, curve: None }));
+        }
+        let units = |score: f32| (score - mean) / deviation;
+        // Two, for among texts the first one is the caption itself.
+        let present = vectors.search_all(&captions, 2, None)?;
+        let others = present.iter().zip(&ids).filter_map(|(hits, &id)| {
+            let other = |hit: &&Hit| modality == Modality::Image || hit.id != id;
+            hits.iter().find(other).map(|hit| units(hit.score))
+        });
+        let absent = vectors.search_all(background, 1, None)?;
+        let absent = absent.iter().flatten().map(|hit| units(hit.score));
+        let curve = Curve::between(&others.collect::<Vec<_>>(), &absent.collect::<Vec<_>>());
+        Ok(Some(Self { mean, deviation, curve: Some(curve) }))
     }
 
-    fn units(&self, score: f32) -> f32 {
+    /// A score in deviations of the background's scores above their mean.
+    pub fn z(&self, score: f32) -> f32 {
         (score - self.mean) / self.deviation
     }
 
-    /// How probable it is that an item of that score shows what the words say.
-    pub fn probability(&self, score: f32) -> f32 {
-        self.curve.at(self.units(score))
+    /// Whether it says how probable a match is.
+    pub fn has_probabilities(&self) -> bool {
+        self.curve.is_some()
     }
 
-    /// The word for the best hit of a search.
-    pub fn verdict(&self, best: Option<f32>) -> Verdict {
-        match best.map(|score| self.probability(score)) {
+    /// How probable it is that an item of that score shows what the words say, where captions tell.
+    pub fn probability(&self, score: f32) -> Option<f32> {
+        self.curve.map(|curve| curve.at(self.z(score)))
+    }
+
+    /// The word for the best hit of a search, where captions tell.
+    pub fn verdict(&self, best: Option<f32>) -> Option<Verdict> {
+        let curve = self.curve?;
+        Some(match best.map(|score| curve.at(self.z(score))) {
             Some(probability) if probability >= YES => Verdict::Yes,
             Some(probability) if probability >= NONE => Verdict::Unsure,
             _ => Verdict::None,
-        }
+        })
     }
 }
 
@@ -168,25 +181,28 @@ impl Curve {
     }
 }
 
-/// Pictures all over the gallery.
-fn sample(engine: &Engine) -> Result<IdSet> {
-    let ids = engine.gallery().ids(Modality::Image)?;
+/// Items all over the gallery.
+fn sample(engine: &Engine, modality: Modality) -> Result<IdSet> {
+    let ids = engine.gallery().ids(modality)?;
     let step = (ids.len() as usize).div_ceil(SAMPLE).max(1);
     Ok(ids.iter().step_by(step).collect())
 }
 
-/// Vectors of captions of pictures, (N, D), from all over the gallery.
-fn captions(engine: &Engine) -> Result<Vec<f32>> {
+/// Captions from all over the gallery whose meaning an item of that modality has, besides the caption itself: their
+/// numbers and vectors, (N, D).
+fn present(engine: &Engine, modality: Modality) -> Result<(Vec<u64>, Vec<f32>)> {
     let gallery = engine.gallery();
     let ids = gallery.ids(Modality::Text)?;
     let step = (ids.len() as usize).div_ceil(CAPTIONS).max(1);
-    let mut vectors = Vec::new();
-    for id in ids.iter().step_by(step).map(|id| id as i64) {
-        if gallery.item(id)?.is_some_and(|item| item.owner.is_some()) {
-            vectors.extend(gallery.vector(id)?);
+    let (mut found, mut vectors) = (Vec::new(), Vec::new());
+    for id in ids.iter().step_by(step) {
+        let Some(owner) = gallery.item(id as i64)?.and_then(|item| item.owner) else { continue };
+        if modality == Modality::Image || gallery.captions_of(owner)?.len() > 1 {
+            found.push(id);
+            vectors.extend(gallery.vector(id as i64)?);
         }
     }
-    Ok(vectors)
+    Ok((found, vectors))
 }
 
 #[cfg(test)]
@@ -213,10 +229,14 @@ mod tests {
     #[test]
     fn the_word_goes_with_the_best_probability() {
         let curve = Curve { slope: 2.0, offset: -4.0 };
-        let known = Calibration { mean: 0.1, deviation: 0.05, curve, captions: 0 };
-        assert!((known.probability(0.2) - 0.5).abs() < 1e-6, "two units above the mean");
+        let known = Calibration { mean: 0.1, deviation: 0.05, curve: Some(curve) };
+        let half = known.probability(0.2).expect("a curve");
+        assert!((half - 0.5).abs() < 1e-6, "two units above the mean");
+        let without = Calibration { curve: None, ..known.clone() };
+        assert_eq!((without.probability(0.2), without.verdict(Some(0.2))), (None, None));
+        assert!((without.z(0.2) - 2.0).abs() < 1e-6);
         let words = [Some(0.3), Some(0.17), Some(0.1), None].map(|best| known.verdict(best));
-        assert_eq!(words, [Verdict::Yes, Verdict::Unsure, Verdict::None, Verdict::None]);
+        assert_eq!(words, [Verdict::Yes, Verdict::Unsure, Verdict::None, Verdict::None].map(Some));
     }
 
     #[test]

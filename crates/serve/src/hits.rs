@@ -47,6 +47,9 @@ pub(crate) struct Hit<'a> {
     /// Where it was before somebody looked again.
     #[serde(skip_serializing_if = "Option::is_none")]
     reranked: Option<Reranked<'a>>,
+    /// The score in deviations above what names of other things reach in this gallery, where the query is words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    z: Option<f32>,
     /// How probable it is that it shows what the words say.
     #[serde(skip_serializing_if = "Option::is_none")]
     probability: Option<f32>,
@@ -110,6 +113,10 @@ pub(crate) fn cosine(score: f32) -> f32 {
     score.clamp(-1.0, 1.0)
 }
 
+fn rounded(value: f32) -> f32 {
+    (value * 1000.0).round() / 1000.0
+}
+
 /// What an item looks like: itself, or the picture of a caption.
 fn pictured<'a>(item: &'a Item, owner: Option<&'a Item>) -> Option<&'a Item> {
     if item.modality == Modality::Image { Some(item) } else { owner }
@@ -146,7 +153,7 @@ pub(crate) struct Listing<'a> {
     pub offset: usize,
     /// The query's vector, (D).
     pub vector: Option<&'a [f32]>,
-    /// Where scores mean a probability.
+    /// What scores mean, where that is known.
     pub calibration: Option<&'a Calibration>,
     /// The query's words.
     pub asked: &'a Asked,
@@ -176,6 +183,7 @@ pub(crate) fn page(
             score_before: *score_before,
         });
         let before = moved.map_or(*score, |moved| Some(moved.score_before));
+        let calibrated = listing.calibration.zip(before);
         let hit = Hit {
             rank: listing.offset + at + 1,
             id: item.id,
@@ -183,10 +191,10 @@ pub(crate) fn page(
             // What a head adds to a cosine may be beyond 1.
             score: if moved.is_some() { *score } else { score.map(cosine) },
             reranked,
-            probability: listing
-                .calibration
-                .zip(before)
-                .map(|(known, score)| (known.probability(score) * 1000.0).round() / 1000.0),
+            z: calibrated.map(|(known, score)| rounded(known.z(score))),
+            probability: calibrated
+                .and_then(|(known, score)| known.probability(score))
+                .map(rounded),
             name: file.last(),
             file: &file,
             width,

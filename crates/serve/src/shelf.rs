@@ -44,7 +44,16 @@ pub(crate) struct Open {
     /// A connection of its own, so that counting values keeps no search waiting.
     aside: Mutex<Gallery>,
     fields: OnceLock<Vec<FieldSummary>>,
-    calibration: OnceLock<Option<Calibration>>,
+    /// Whether captions tell what matches; looked up first.
+    tells: OnceLock<bool>,
+    calibrations: OnceLock<Calibrations>,
+}
+
+/// What scores of words mean, with pictures and with texts.
+#[derive(Clone, Debug)]
+struct Calibrations {
+    images: Option<Calibration>,
+    texts: Option<Calibration>,
 }
 
 impl Open {
@@ -52,30 +61,40 @@ impl Open {
         let aside = Gallery::open(engine.folder())?;
         aside.hold()?;
         let aside = Mutex::new(aside);
-        let (fields, calibration) = (OnceLock::new(), OnceLock::new());
-        Ok(Self { engine, generation, aside, fields, calibration })
+        let (fields, tells, calibrations) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        Ok(Self { engine, generation, aside, fields, tells, calibrations })
     }
 
-    /// What scores mean here, where that is known by now.
-    pub fn calibration(&self) -> Option<&Calibration> {
-        self.calibration.get()?.as_ref()
+    /// What scores of words with items of that modality mean here, where that is known by now.
+    pub fn calibration(&self, modality: Modality) -> Option<&Calibration> {
+        let known = self.calibrations.get()?;
+        match modality {
+            Modality::Image => known.images.as_ref(),
+            Modality::Text => known.texts.as_ref(),
+            Modality::Fused => None,
+        }
     }
 
-    /// Whether it is still being learned what scores mean here.
+    /// Whether it has been learned what scores mean here.
+    pub fn is_calibrated(&self) -> bool {
+        self.calibrations.get().is_some()
+    }
+
+    /// Whether it is still being learned how probable hits are, and will be known.
     pub fn calibration_is_pending(&self) -> bool {
-        self.calibration.get().is_none()
+        self.calibrations.get().is_none() && self.tells.get() != Some(&false)
     }
 
     /// Takes over what scores meant, where the gallery is nearly the same.
     fn calibrate_as(&self, before: &Self) -> tuwen_retrieve::Result<()> {
-        let Some(known) = before.calibration.get() else { return Ok(()) };
+        let Some(known) = before.calibrations.get() else { return Ok(()) };
         for kind in [Modality::Image, Modality::Text] {
             let (now, then) = (self.engine.len(kind)?, before.engine.len(kind)?);
             if now.abs_diff(then) * 10 > then {
                 return Ok(());
             }
         }
-        let _ = self.calibration.set(known.clone());
+        let _ = self.calibrations.set(known.clone());
         Ok(())
     }
 
@@ -139,16 +158,15 @@ impl Shelf {
         background: impl FnOnce(&Arc<CpuEncoder>) -> tuwen_retrieve::Result<Arc<[f32]>>,
     ) -> tuwen_retrieve::Result<()> {
         let open = self.current();
-        if open.calibration.get().is_some() {
+        if open.calibrations.get().is_some() {
             return Ok(());
         }
-        if !Calibration::is_possible(&open.engine)? {
-            let _ = open.calibration.set(None);
-            return Ok(());
-        }
-        let made = Calibration::of(&open.engine, &background(open.engine.shared_encoder())?)?;
+        let _ = open.tells.set(Calibration::tells(&open.engine, Modality::Image)?);
+        let background = background(open.engine.shared_encoder())?;
+        let of = |modality| Calibration::of(&open.engine, modality, &background);
+        let made = Calibrations { images: of(Modality::Image)?, texts: of(Modality::Text)? };
         tracing::debug!(gallery = self.source.name, ?made, "scores are calibrated");
-        let _ = open.calibration.set(made);
+        let _ = open.calibrations.set(made);
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! What a score means: probabilities where captions tell, and nothing where nobody knows.
+//! What a score means: its distance from what other words reach, and probabilities where captions tell.
 
 mod common;
 
@@ -11,9 +11,17 @@ fn without_captions_that_tell_nobody_says_what_matches() {
     let state = home.state(tuwen_serve::Settings::default());
     let server = Server::of(state.clone());
     state.warm().expect("a model");
-    std::thread::sleep(std::time::Duration::from_secs(3));
-    let found = server.posted("/v1/search", &json!({ "query": "a cow" }));
+    let ask = || server.posted("/v1/search", &json!({ "query": "a cow" }));
+    let began = std::time::Instant::now();
+    while ask()["hits"][0].get("z").is_none() {
+        assert!(began.elapsed().as_secs() < 60, "nobody learns what scores mean");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let found = ask();
     assert!(found.get("match").is_none() && found["hits"][0].get("probability").is_none());
+    assert!(found.get("remarks").is_none_or(|remarks| !remarks.to_string().contains("learned")));
+    let z = |at: usize| found["hits"][at]["z"].as_f64().expect("a number");
+    assert!(z(0) > 1.0 && z(0) > z(7), "the cow is far above what other names reach: {found}");
     assert_eq!(server.got("/v1/stats")["galleries"][0]["calibrated"], false);
 }
 
@@ -62,6 +70,13 @@ fn with_captions_scores_become_probabilities() {
         (probability(&here, 0).expect("a number"), probability(&here, 7).expect("a number"));
     assert!(1.0 >= first && first > last && last >= 0.0, "{here}");
     assert!(probability(&absent, 0).expect("a number") < first);
+    // Among texts too: each caption has others of the same picture.
+    let of_texts = |query: &str| ask(json!({ "query": query, "kind": "text", "k": 56 }));
+    let (here, absent) = (of_texts("a bus on the road"), of_texts("a tax invoice"));
+    assert_eq!((&here["match"], here["hits"].as_array().map(Vec::len)), (&json!("yes"), Some(56)));
+    assert!(probability(&here, 0) > probability(&absent, 0), "{absent}");
+    assert!(probability(&here, 0) > probability(&here, 55), "{here}");
+    assert!(here["hits"][0]["z"].as_f64() > absent["hits"][0]["z"].as_f64());
     // By date only what matches, however few these are.
     for (query, most) in [("a bus", 7), ("a tax invoice", 7)] {
         let [by_score, by_date] =

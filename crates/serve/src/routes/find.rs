@@ -55,9 +55,9 @@ pub(crate) async fn find(
         vector(state, open, &wanted, &line.weighted, &mut remarks).await?
     };
     let modality = wanted.kind.unwrap_or(Modality::Image);
-    // Scores of words with pictures are what is calibrated, not fused ones nor those of pictures with each other;
+    // Scores of words alone are what is calibrated, not fused ones nor those of pictures with each other;
     // what has the exact words matches by these.
-    let of_words = modality == Modality::Image
+    let of_words = modality != Modality::Fused
         && wanted.words == WordsMode::Off
         && line.phrases.is_empty()
         && wanted.image.is_none()
@@ -73,7 +73,7 @@ pub(crate) async fn find(
         is_fused: wanted.words == WordsMode::Fuse,
         is_exact: wanted.words == WordsMode::Exact || !line.phrases.is_empty(),
         threshold: wanted.threshold,
-        calibration: open.calibration().filter(|_| of_words),
+        calibration: open.calibration(modality).filter(|_| of_words),
     };
     let narrowed = making.ends() || making.threshold.is_some();
     let reach = offset + k + usize::from(wanted.without.is_some());
@@ -125,13 +125,13 @@ pub(crate) async fn find(
     let total = ranked.total;
     let (gallery, open) = (state.gallery_part(shelf), Arc::clone(open));
     let read = move || {
-        let calibration = open.calibration().filter(|_| of_words && vector.is_some());
+        let calibration = open.calibration(modality).filter(|_| of_words && vector.is_some());
         // What is calibrated are scores before anybody looked again.
         let before = |&(id, score): &(i64, Option<f32>)| {
             moved.get(&id).map_or(score, |moved: &Moved| Some(moved.score_before))
         };
         let best = ranked.items.iter().filter_map(before).max_by(f32::total_cmp);
-        let verdict = calibration.map(|known| known.verdict(best));
+        let verdict = calibration.and_then(|known| known.verdict(best));
         let items = ranked.items.get(offset..).unwrap_or_default();
         let (ranked, vector) = (&items[..items.len().min(k)], vector.as_deref());
         let listing = Listing {

@@ -183,7 +183,7 @@ pub(crate) async fn answer(state: &State, wanted: Wanted) -> Result<Response, Pr
     let asked = serde_json::to_vec(&wanted).map_err(Problem::internal)?;
     let mut key = blake3::Hasher::new();
     key.update(shelf.source.name.as_bytes()).update(b"\0").update(&open.generation.to_le_bytes());
-    key.update(&[u8::from(open.calibration().is_some()), u8::from(open.calibration_is_pending())]);
+    key.update(&[u8::from(open.is_calibrated()), u8::from(open.calibration_is_pending())]);
     let key = *key.update(&asked).finalize().as_bytes();
     let answers = || state.answers.lock().unwrap_or_else(PoisonError::into_inner);
     let kept = answers().get(&key);

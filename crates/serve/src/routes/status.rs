@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 use tuwen_encode::Encoder;
 use tuwen_index::Modality;
+use tuwen_retrieve::Calibration;
 
 use crate::State;
 use crate::extract::Json;
@@ -49,7 +50,7 @@ pub(crate) struct Gallery {
     removed: usize,
     /// Whether this client may change it.
     writable: bool,
-    /// Whether hits have probabilities.
+    /// Whether pictures that words find have probabilities.
     calibrated: bool,
 }
 
@@ -81,7 +82,9 @@ async fn galleries(state: &State) -> Result<Vec<Gallery>, Problem> {
                 generation: open.generation,
                 removed: open.aside().excluded()?.len(),
                 writable: false,
-                calibrated: open.calibration().is_some(),
+                calibrated: open
+                    .calibration(Modality::Image)
+                    .is_some_and(Calibration::has_probabilities),
             })
         };
         open.into_iter().map(one).collect()

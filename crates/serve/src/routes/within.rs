@@ -29,7 +29,7 @@ pub(crate) struct Making<'a> {
     pub is_exact: bool,
     /// Hits below it are left out.
     pub threshold: Option<f32>,
-    /// Where scores mean a probability.
+    /// What scores mean, where that is known.
     pub calibration: Option<&'a Calibration>,
 }
 
@@ -53,9 +53,9 @@ impl Making<'_> {
         let goes_on = ranked.items.len() == looked_at && looked_at < of;
         let reached = ranked.items.len();
         if self.by_date && self.threshold.is_none() && !self.is_exact {
-            match self.calibration {
+            match self.calibration.filter(|known| known.has_probabilities()) {
                 Some(known) => {
-                    ranked.items.retain(|&(_, score)| known.verdict(score) != Verdict::None);
+                    ranked.items.retain(|&(_, score)| known.verdict(score) != Some(Verdict::None));
                 }
                 None => ranked.items.truncate(NEWEST),
             }
