@@ -134,7 +134,14 @@ pub fn note_fields(gallery: &Gallery, search: &Search) -> Result<()> {
             counted(undescribed, "item")
         );
     }
-    let Some(filter) = &search.filter else { return Ok(()) };
+    match &search.filter {
+        Some(filter) => note_filter(gallery, filter),
+        None => Ok(()),
+    }
+}
+
+/// Says which fields of a filter no item has.
+pub fn note_filter(gallery: &Gallery, filter: &Filter) -> Result<()> {
     let known = gallery.fields(None)?;
     for name in filter.fields() {
         if !known.iter().any(|field| field.name == name) {

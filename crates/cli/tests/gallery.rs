@@ -103,6 +103,37 @@ fn vectors_of_others_become_a_gallery_whose_searches_look_into_cells() {
 }
 
 #[test]
+fn near_duplicates_are_listed_and_nothing_is_removed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path();
+    let photos = home.join("photos");
+    copy_pictures(&["cow.png", "bus.png", "cake.png"], &photos);
+    let cow = fs::read(photos.join("cow.png")).expect("a picture");
+    let decoded = tuwen_image::decode(&cow, tuwen_image::Limits::default()).expect("a picture");
+    let mut cow = decoded.into_rgb();
+    cow.get_pixel_mut(0, 0).0 = [1, 2, 3];
+    fs::write(photos.join("牛.png"), tuwen_image::encode_png(&cow)).expect("a file");
+    index(home, &["photos"]);
+    let said = succeed(home, &["gallery", "dedup"]);
+    assert!(said.contains("牛.png") && said.contains("cow.png") && !said.contains("bus"), "{said}");
+    assert!(said.ends_with("1 group; 3 of 4 pictures would be left with one of each\n"), "{said}");
+    let group = json(home, &["gallery", "dedup", "--threshold", "0.97", "--json"]);
+    assert_eq!(group["items"].as_array().map(Vec::len), Some(2), "{group}");
+    assert!(group["score"].as_f64() > Some(0.97), "{group}");
+    assert!(
+        group["items"][1]["path"].as_str().is_some_and(|path| path.ends_with(".png")),
+        "{group}"
+    );
+    let some = succeed(home, &["gallery", "dedup", "--where", "name = bus"]);
+    assert_eq!(some, "0 groups; 1 of 1 picture would be left with one of each\n");
+    let said = fail(home, &["gallery", "dedup", "--threshold", "0.5"], 2);
+    assert!(said.contains("a number from 0.8 to 1"), "{said}");
+    let said = fail(home, &["gallery", "dedup", "--where", "name ="], 2);
+    assert!(said.contains("--where"), "{said}");
+    assert_eq!(json(home, &["gallery", "info", "--json"])["kinds"][0]["items"], 4);
+}
+
+#[test]
 fn what_is_exported_comes_back() {
     let folder = tempfile::tempdir().expect("a folder");
     let home = folder.path();

@@ -30,6 +30,7 @@
 //! # }
 //! ```
 
+pub mod alike;
 mod calibration;
 pub mod describe;
 pub mod engine;

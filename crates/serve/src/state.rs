@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::UNIX_EPOCH;
 
 use tuwen_encode::CpuEncoder;
@@ -109,11 +109,16 @@ impl State {
             shelves,
             settings,
         }));
-        watch::start(Arc::downgrade(&state.0))?;
-        calibrate::start(Arc::downgrade(&state.0))?;
-        Writer::start(Arc::downgrade(&state.0), &state.writer)?;
-        follow::start(&state, Arc::downgrade(&state.0))?;
+        watch::start(state.downgrade())?;
+        calibrate::start(state.downgrade())?;
+        Writer::start(state.downgrade(), &state.writer)?;
+        follow::start(&state, state.downgrade())?;
         Ok(state)
+    }
+
+    /// For threads that end with the last clone.
+    pub(crate) fn downgrade(&self) -> Weak<Inner> {
+        Arc::downgrade(&self.0)
     }
 
     /// Ends what goes on in the background and waits for it; what was done so far stays.

@@ -1,5 +1,5 @@
 //! Where the line between a copy and another photo lies: of photos of Flickr8k and changed copies of them, how many copies
-//! each similarity folds, and how many pairs of different photos. The numbers stand beside `ALIKE` in `src/alike.rs`.
+//! each similarity folds, and how many pairs of different photos. The numbers stand beside `tuwen_retrieve::alike::ALIKE`.
 //!
 //! Needs the development data: `TUWEN_SHARED` (default `../shared`).
 
@@ -9,12 +9,11 @@ use std::path::{Path, PathBuf};
 use tuwen_encode::{CpuEncoder, Encoder, builtin};
 use tuwen_image::{Filter, Limits, Picture, RgbImage, decode, encode_jpeg, resize};
 use tuwen_index::exact;
+use tuwen_retrieve::alike::ALIKE;
 
 /// Photos, and those of them that are changed.
 const PHOTOS: usize = 1_000;
 const CHANGED: usize = 200;
-/// As in `src/alike.rs`.
-const ALIKE: f32 = 0.93;
 /// Photos that become vectors at once.
 const TOGETHER: usize = 32;
 

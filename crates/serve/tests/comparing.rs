@@ -180,6 +180,61 @@ fn near_duplicates_are_grouped_and_paged() {
     assert_eq!(HOME.server().got("/v1/duplicates")["total"], 0);
 }
 
+/// A vector of one direction among many, with some of another one's.
+fn direction(at: u64, dim: usize, other: Option<u64>) -> Vec<f32> {
+    let random = |at: u64| {
+        let mut rng = tuwen_image::rng::Rng::new(&[at]);
+        (0..dim).map(|_| rng.unit() - 0.5).collect::<Vec<f32>>()
+    };
+    let mut vector = random(at);
+    if let Some(other) = other {
+        vector.iter_mut().zip(random(other)).for_each(|(own, other)| *own = 0.05 * *own + other);
+    }
+    let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
+    vector.into_iter().map(|value| value / length).collect()
+}
+
+#[test]
+fn many_pictures_are_compared_in_the_background() {
+    const ALL: u64 = 20_100;
+    let home = Home::new(&["cow.png"]);
+    let model = tuwen_retrieve::model_id(tuwen_encode::builtin::BUILT_IN, &home.encoder);
+    let gallery = tuwen_index::Gallery::open_for_writing(&home.gallery(), &model.expect("a name"));
+    let gallery = gallery.expect("a gallery");
+    let put = |gallery: &tuwen_index::Gallery| {
+        (0..ALL).try_for_each(|at| {
+            // 100 copies of one picture, and two of another.
+            let of = (20_000..20_100).contains(&at).then_some(7).or((at == 5_000).then_some(9));
+            let item = tuwen_index::NewItem {
+                origin: format!("/photos/{at}.jpg").into(),
+                hash: *blake3::hash(&at.to_le_bytes()).as_bytes(),
+                vector: direction(at, 256, of),
+                ..tuwen_index::NewItem::default()
+            };
+            gallery.insert(&item).map(drop)
+        })
+    };
+    gallery.transaction(put).expect("written");
+    gallery.finish().expect("finished");
+    let server = home.server();
+    server.get("/v1/duplicates").is_problem(503, "not-ready", "pictures are compared: ask again");
+    let began = std::time::Instant::now();
+    let answer = loop {
+        let answer = server.get("/v1/duplicates?threshold=0.95");
+        if answer.status == 200 {
+            break answer.json();
+        }
+        answer.is_problem(503, "not-ready", "of 20101 pictures are compared");
+        assert!(began.elapsed().as_secs() < 120, "they are never compared");
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    };
+    let sizes = answer["groups"].as_array().expect("groups").iter();
+    let sizes: Vec<usize> =
+        sizes.map(|group| group["items"].as_array().map_or(0, Vec::len)).collect();
+    assert_eq!(sizes, [101, 2], "{answer}");
+    assert_eq!(server.got("/v1/duplicates?threshold=1")["total"], 0);
+}
+
 #[test]
 fn thresholds_and_pages_of_duplicates_have_bounds() {
     let server = HOME.server();

@@ -8,7 +8,7 @@ import { t } from "./i18n.js";
 import { ask } from "./widgets.js";
 
 /// What was refused, with the words to show.
-const problem = (title, detail) => Object.assign(new Error(detail), { title: t(title) });
+const problem = (title, detail, status) => Object.assign(new Error(detail), { title: t(title), status });
 
 let asking = null; // many requests, one question
 
@@ -39,7 +39,7 @@ async function request(method, path, body, signal) {
 		if ((status === 401 || status === 403) && (await askKey(detail)) && session.get("key") !== key) {
 			return await request(method, path, body, signal);
 		}
-		throw problem(status === 429 || status === 503 ? "The server is busy" : "The server cannot do this", detail);
+		throw problem(status === 429 || status === 503 ? "The server is busy" : "The server cannot do this", detail, status);
 	} catch (error) {
 		if (error.title || error.name === "AbortError") throw error;
 		throw problem("The server does not answer", t("Is tuwen serve still running, and is this device on its network?"));

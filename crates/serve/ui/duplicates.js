@@ -35,7 +35,9 @@ export function createDuplicates({ mayWrite, open, gone, back }) {
 			list.append(...groups.map(group));
 			tell();
 		} catch (error) {
-			if (!signal.aborted) told.textContent = error.message;
+			if (signal.aborted) return;
+			told.textContent = error.message;
+			if (error.status === 503 && dialog.open) pause = setTimeout(load, 2000, more);
 		}
 		if (!signal.aborted) dialog.ariaBusy = false;
 	}

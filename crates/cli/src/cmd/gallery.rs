@@ -1,6 +1,7 @@
-//! `tuwen gallery info | recall | compact | verify | export | import`
+//! `tuwen gallery info | recall | compact | verify | dedup | export | import`
 
 mod compact;
+mod dedup;
 mod export;
 mod import;
 mod info;
@@ -43,6 +44,8 @@ enum Command {
     Compact(compact::Args),
     /// Read every file and compare the checksums; the exit code is 1 where one does not fit
     Verify(verify::Args),
+    /// List groups of pictures that are nearly the same
+    Dedup(dedup::Args),
     /// Write vectors with their files and captions, into a new folder for other programs
     Export(export::Args),
     /// Make a gallery of vectors that are there already, or add them to one
@@ -56,6 +59,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         Command::Recall(args) => recall::run(args),
         Command::Compact(args) => compact::run(args),
         Command::Verify(args) => verify::run(args),
+        Command::Dedup(args) => dedup::run(args),
         Command::Export(args) => export::run(args),
         Command::Import(args) => import::run(args),
     }

@@ -1,10 +1,14 @@
 //! `GET /v1/duplicates`: groups of pictures of a gallery that are nearly the same, by their vectors.
 //!
 //! What holds pictures together is found once for a generation and kept; a group for each threshold follows from
-//! it at once.
+//! it at once. Where there are many pictures, that takes longer than a client waits: it goes on in the background,
+//! and clients are told how far it is.
 
+use std::cell::Cell;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Instant;
 
 use axum::extract::State as From;
 use axum::response::{IntoResponse, Response};
@@ -14,9 +18,10 @@ use tuwen_encode::Encoder;
 use tuwen_index::Modality;
 use tuwen_index::filter::Filter;
 use tuwen_retrieve::Search;
+use tuwen_retrieve::alike::{ALIKE, COMPARED, Link, groups, links_among, lowest};
 
 use crate::State;
-use crate::alike::{ALIKE, Link, groups, links, lowest, thousandths, vectors_of};
+use crate::alike::{thousandths, vectors_of};
 use crate::extract::{Json, Params, window};
 use crate::hits::{Brief, brief, cosine};
 use crate::lru::Lru;
@@ -24,17 +29,20 @@ use crate::problem::{Problem, ProblemType};
 use crate::room::Room;
 use crate::routes::doubts::filter_remarks;
 use crate::shelf::Open;
+use crate::state::Inner;
 
 /// Groups where nobody says how many.
 const K: usize = 20;
-/// Pictures that are compared with each other; the time grows with their square.
-const MOST: usize = 20_000;
+/// Pictures whose links are kept at once.
+const MOST: usize = 2_000_000;
 /// Bytes of what is kept.
-const KEPT: usize = 16 << 20;
+const KEPT: usize = 128 << 20;
 
 /// What was found in each gallery.
 pub(crate) struct Duplicates {
     kept: Mutex<Lru<[u8; 32], Arc<Found>>>,
+    /// What is being found in the background.
+    going: Mutex<Option<Going>>,
     /// One at a time, so that what two ask for is found once.
     room: Room,
 }
@@ -43,9 +51,18 @@ impl Duplicates {
     pub fn new(waiting: usize) -> Self {
         Self {
             kept: Mutex::new(Lru::new(KEPT)),
+            going: Mutex::default(),
             room: Room::new("searches for duplicates", 1, waiting),
         }
     }
+}
+
+/// Pictures that are being compared in the background.
+#[derive(Clone)]
+struct Going {
+    key: [u8; 32],
+    done: Arc<AtomicUsize>,
+    all: usize,
 }
 
 /// Pictures, and the links between them by their places.
@@ -117,7 +134,7 @@ pub(crate) async fn duplicates(
     };
     let inner = state.clone();
     let work = move || {
-        let found = inner.duplicates.found(&open, key, parsed)?;
+        let found = inner.duplicates.found(&inner, &open, key, parsed)?;
         let groups = groups(found.ids.len(), &found.links, least);
         let total = groups.len();
         let some = groups.iter().skip(offset).take(k);
@@ -129,34 +146,111 @@ pub(crate) async fn duplicates(
 }
 
 impl Duplicates {
+    fn kept(&self) -> MutexGuard<'_, Lru<[u8; 32], Arc<Found>>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn going(&self) -> MutexGuard<'_, Option<Going>> {
+        self.going.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Of the pictures that the filter is true of, all without one. Blocks.
     fn found(
         &self,
-        open: &Open,
+        state: &State,
+        open: &Arc<Open>,
         key: [u8; 32],
         filter: Option<Filter>,
     ) -> Result<Arc<Found>, Problem> {
-        let kept = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = kept().get(&key) {
+        if let Some(found) = self.kept().get(&key) {
             return Ok(found);
+        }
+        if let Some(going) = self.going().clone() {
+            return Err(going.problem(key));
         }
         let search = Search { filter, ..Search::all(Modality::Image, MOST) };
         let listed = open.engine.list(&search)?;
         if listed.total > MOST {
             let detail = format!(
-                "{} pictures are too many to compare each with each, {MOST} are the limit: narrow them down with \
-                 `where`, or ask for `/v1/items/ID/similar`",
+                "{} pictures are too many to compare here, {MOST} are the limit: narrow them down with `where`, or run \
+                 `tuwen gallery dedup`",
                 listed.total
             );
             return Err(Problem::new(ProblemType::TooLarge, detail));
         }
         let ids: Vec<i64> = listed.items.into_iter().map(|(id, _)| id).collect();
-        let links = links(&vectors_of(open, &ids)?, open.engine.encoder().dim());
+        if ids.len() > COMPARED {
+            return Err(self.begin(state, open, key, ids).problem(key));
+        }
+        let links = compare(open, &ids, &|_| true)?.expect("nobody says no");
+        Ok(self.keep(key, ids, links))
+    }
+
+    fn keep(&self, key: [u8; 32], ids: Vec<i64>, links: Vec<Link>) -> Arc<Found> {
         // With as many scores as pictures beside them.
         let weight = 40 * ids.len() + 12 * links.len() + 256;
         let found = Arc::new(Found { ids, links, scores: Mutex::default() });
-        kept().put(key, Arc::clone(&found), weight);
-        Ok(found)
+        self.kept().put(key, Arc::clone(&found), weight);
+        found
+    }
+
+    /// Compares in the background, until the server ends.
+    fn begin(&self, state: &State, open: &Arc<Open>, key: [u8; 32], ids: Vec<i64>) -> Going {
+        let mut slot = self.going();
+        // Another one may have come first.
+        if let Some(going) = slot.clone() {
+            return going;
+        }
+        let going = Going { key, done: Arc::default(), all: ids.len() };
+        let (state, open, done) = (state.downgrade(), Arc::clone(open), Arc::clone(&going.done));
+        let run = move || {
+            let links = compare(&open, &ids, &in_turn(&state, &done));
+            let Some(state) = state.upgrade() else { return };
+            match links {
+                Ok(Some(links)) => drop(state.duplicates.keep(key, ids, links)),
+                Ok(None) => {}
+                Err(error) => tracing::warn!(%error, "pictures cannot be compared"),
+            }
+            *state.duplicates.going() = None;
+        };
+        match std::thread::Builder::new().name("duplicates".into()).spawn(run) {
+            Ok(_) => *slot = Some(going.clone()),
+            Err(error) => tracing::warn!(%error, "no thread compares pictures"),
+        }
+        going
+    }
+}
+
+fn compare(
+    open: &Open,
+    ids: &[i64],
+    goes_on: &dyn Fn(usize) -> bool,
+) -> tuwen_retrieve::Result<Option<Vec<Link>>> {
+    let read = |ids: &[i64]| open.aside().vectors_of(ids);
+    links_among(open.engine.vectors(Modality::Image)?, ids, &read, goes_on)
+}
+
+/// After each portion searches have the processor for as long as that took; it ends with the server.
+fn in_turn(state: &Weak<Inner>, done: &AtomicUsize) -> impl Fn(usize) -> bool {
+    let began = Cell::new(Instant::now());
+    move |so_many| {
+        done.store(so_many, Ordering::Relaxed);
+        std::thread::sleep(began.get().elapsed());
+        began.set(Instant::now());
+        state.strong_count() > 0
+    }
+}
+
+impl Going {
+    fn problem(&self, key: [u8; 32]) -> Problem {
+        let (done, all) = (self.done.load(Ordering::Relaxed), self.all);
+        let detail = match self.key == key {
+            true => format!("{done} of {all} pictures are compared: ask again in a while"),
+            false => format!(
+                "other pictures are being compared, {done} of {all} are done: ask again after them"
+            ),
+        };
+        Problem::new(ProblemType::NotReady, detail)
     }
 }
 

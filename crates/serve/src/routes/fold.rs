@@ -7,9 +7,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tuwen_encode::Encoder;
 use tuwen_retrieve::Ranked;
+use tuwen_retrieve::alike::{ALIKE, repeats};
 
 use crate::State;
-use crate::alike::{ALIKE, repeats, thousandths, vectors_of};
+use crate::alike::{thousandths, vectors_of};
 use crate::problem::Problem;
 use crate::routes::find::FUSED;
 use crate::shelf::Open;
