@@ -99,7 +99,7 @@ pub(crate) fn weight_of<'a>(weights: &dyn Weights<'a>, name: String) -> Result<W
 /// those of bytes.
 pub(crate) fn block_linear<'a>(weights: &dyn Weights<'a>, name: &str) -> Result<Linear<'a>> {
     let (shape, rows) = weights.matrix(&format!("{name}.weight"))?;
-    linear_of(weights, name, (shape, rows), true, weights.precision())
+    linear_of(weights, name, &shape, rows, true, weights.precision())
 }
 
 /// Weight and, where wanted, bias under `name`, of a layer at a tower's beginning or end: it costs little, and what
@@ -117,13 +117,14 @@ pub(crate) fn linear_with<'a>(
 ) -> Result<Linear<'a>> {
     let (shape, values) = weights.find(&format!("{name}.weight"))?;
     let rows = if weights.keeps() { Rows::Kept(values) } else { Rows::Floats(values) };
-    linear_of(weights, name, (shape, rows), bias, precision)
+    linear_of(weights, name, &shape, rows, bias, precision)
 }
 
 fn linear_of<'a>(
     weights: &dyn Weights<'a>,
     name: &str,
-    (shape, rows): (Vec<usize>, Rows<'a>),
+    shape: &[usize],
+    rows: Rows<'a>,
     bias: bool,
     precision: Precision,
 ) -> Result<Linear<'a>> {
@@ -134,7 +135,7 @@ fn linear_of<'a>(
     let packs = weights.packs().filter(|_| !learns);
     let known = packs.and_then(|packs| packs.lock().ok()?.get(&weight).cloned());
     let adapter = weights.adapter(&weight)?;
-    let linear = Linear::new(weight.clone(), &shape, rows, bias, precision, known);
+    let linear = Linear::new(weight.clone(), shape, rows, bias, precision, known);
     if let Some(Ok(mut packs)) = packs.map(Mutex::lock) {
         packs.insert(weight, linear.packed());
     }

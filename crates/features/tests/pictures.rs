@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use tuwen_features::image::{
-    Encoding, Grid, ImageModel, Keypoint, Kind, Plane, Settings, Space, gist, histogram, hog, lbp,
-    orb, sift,
+    Encoding, Grid, ImageFeature, ImageModel, Keypoint, Plane, Settings, Space, gist, histogram,
+    hog, lbp, orb, sift,
 };
 use tuwen_image::{Limits, RgbImage, decode_file};
 
@@ -167,7 +167,12 @@ fn a_blank_picture_has_its_colour_and_nothing_else() {
         assert!(sift::sift(&grey, Default::default()).0.is_empty());
         assert!(orb::orb(&grey, 500).0.is_empty());
         assert!(ImageModel::descriptors(&blank, &Grid::default()).is_empty());
-        for kind in [Kind::Colour(Space::Hsv), Kind::Lbp, Kind::Hog, Kind::Gist] {
+        for kind in [
+            ImageFeature::Colour(Space::Hsv),
+            ImageFeature::Lbp,
+            ImageFeature::Hog,
+            ImageFeature::Gist,
+        ] {
             let model = ImageModel::new(kind).expect("a model");
             let row = model.row(&blank);
             assert!(row.len() == model.width() && row.iter().all(|value| value.is_finite()));
@@ -177,7 +182,13 @@ fn a_blank_picture_has_its_colour_and_nothing_else() {
     let grey = Plane::grey(&thin);
     let _ =
         (sift::sift(&grey, Default::default()), orb::orb(&grey, 500), lbp(&grey), hog(&grey, 16));
-    assert!(ImageModel::new(Kind::Gist).expect("a model").row(&thin).iter().all(|v| v.is_finite()));
+    assert!(
+        ImageModel::new(ImageFeature::Gist)
+            .expect("a model")
+            .row(&thin)
+            .iter()
+            .all(|v| v.is_finite())
+    );
 }
 
 #[test]

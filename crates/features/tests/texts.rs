@@ -8,7 +8,7 @@ use serde_json::Value;
 use tuwen_features::Error;
 use tuwen_features::text::topics::{self, Topics};
 use tuwen_features::text::vectors::{Wanted, read};
-use tuwen_features::text::{Kept, Kind, Source, TextModel, Vocabulary, Weighting, word2vec};
+use tuwen_features::text::{Kept, Source, TextFeature, TextModel, Vocabulary, Weighting, word2vec};
 
 const ALL: Kept = Kept { least_texts: 1, most: 10_000 };
 const GO: &(dyn Fn() -> bool + Sync) = &|| false;
@@ -37,7 +37,7 @@ fn close(found: &[f32], wanted: &[f32], within: f32) {
     }
 }
 
-fn fitted(texts: &[String], kind: &Kind) -> TextModel {
+fn fitted(texts: &[String], kind: &TextFeature) -> TextModel {
     TextModel::fit(texts, "", kind, ALL, GO).expect("a model")
 }
 
@@ -53,14 +53,14 @@ fn counted(texts: &[String]) -> (Vocabulary, Vec<topics::Counts>) {
 fn bags_are_scikit_learns() {
     let golden = golden();
     let texts = strings(&golden["texts"]);
-    let bag = fitted(&texts, &Kind::Bag(Weighting::Counts));
+    let bag = fitted(&texts, &TextFeature::Bag(Weighting::Counts));
     assert_eq!(bag.columns(), strings(&golden["words"]));
     let rows: Vec<Vec<f32>> = serde_json::from_value(golden["counts"].clone()).expect("rows");
     close(&bag.apply(&texts).expect("rows").values, &rows.concat(), 0.0);
     for (key, weighting) in
         [("tfidf", Weighting::TfIdf), ("bm25", Weighting::Bm25 { k1: 1.2, b: 0.75 })]
     {
-        let model = fitted(&texts, &Kind::Bag(weighting));
+        let model = fitted(&texts, &TextFeature::Bag(weighting));
         close(&model.apply(&texts).expect("rows").values, &floats(&golden[key]), 2e-6);
     }
 }
@@ -87,7 +87,7 @@ fn two_topics_are_found() {
     let texts = strings(&golden()["texts"]);
     for batch in [8, 1000] {
         let settings = topics::Settings { topics: 2, epochs: 30, batch, seed: 1 };
-        let model = fitted(&texts, &Kind::Topics(settings));
+        let model = fitted(&texts, &TextFeature::Topics(settings));
         let rows =
             model.apply(&["dog cat horse beach", "child bird ball snow", ""].map(str::to_owned));
         let rows = rows.expect("rows").values;
@@ -101,7 +101,7 @@ fn words_that_stand_in_the_same_places_are_near() {
     let texts: Vec<String> =
         std::iter::repeat_n(strings(&golden()["texts"]), 30).flatten().collect();
     let settings = word2vec::Settings { width: 16, epochs: 10, sample: 0.0, ..Default::default() };
-    let kind = |threads| Kind::Words {
+    let kind = |threads| TextFeature::Words {
         vectors: Source::Learned(word2vec::Settings { threads, ..settings }),
         sif: false,
     };
@@ -129,13 +129,13 @@ fn words_that_stand_in_the_same_places_are_near() {
 fn sentences_lose_what_all_have_in_common() {
     let texts = strings(&golden()["texts"]);
     let vectors = Source::File(golden_file("word2vec.txt"));
-    let plain = fitted(&texts, &Kind::Words { vectors: vectors.clone(), sif: false });
+    let plain = fitted(&texts, &TextFeature::Words { vectors: vectors.clone(), sif: false });
     assert_eq!(plain.columns(), ["dog", "cat", "beach"]);
     let rows = plain.apply(&["dog dog beach".into(), "boat".into()]).expect("rows");
     close(&rows.values[..6], &[-5.0 / 3.0, -1.0, -1.0 / 3.0, 1.0 / 3.0, 1.0, 5.0 / 3.0], 1e-5);
     assert_eq!(rows.values[6..], [0.0; 6], "no known word");
     // All of these vectors are multiples of one.
-    let sif = fitted(&texts, &Kind::Words { vectors, sif: true });
+    let sif = fitted(&texts, &TextFeature::Words { vectors, sif: true });
     let rows = sif.apply(&texts).expect("rows");
     assert!(rows.values.iter().all(|value| value.abs() < 1e-5), "{:?}", &rows.values[..6]);
 }
@@ -199,20 +199,21 @@ fn cut_and_changed_files_are_errors_and_no_panics() {
 
 #[test]
 fn texts_that_say_nothing_are_errors_that_name_them() {
-    let wrong = |texts: &[&str], kind: &Kind| {
+    let wrong = |texts: &[&str], kind: &TextFeature| {
         let texts: Vec<String> = texts.iter().map(|&text| text.to_owned()).collect();
         TextModel::fit(&texts, "", kind, ALL, GO).expect_err("wrong").to_string()
     };
-    let bag = Kind::Bag(Weighting::TfIdf);
+    let bag = TextFeature::Bag(Weighting::TfIdf);
     assert!(wrong(&["", "，。"], &bag).contains("no word is in 1 of 2 texts"));
-    let learned = Kind::Words { vectors: Source::Learned(Default::default()), sif: true };
+    let learned = TextFeature::Words { vectors: Source::Learned(Default::default()), sif: true };
     assert!(wrong(&["狗 狗", "狗"], &learned).contains("1 word alone (狗)"));
-    let topics = |topics| Kind::Topics(topics::Settings { topics, epochs: 1, batch: 1, seed: 1 });
+    let topics =
+        |topics| TextFeature::Topics(topics::Settings { topics, epochs: 1, batch: 1, seed: 1 });
     assert!(wrong(&["a dog"], &topics(0)).contains("0 topics"));
     assert!(wrong(&["a dog"], &topics(1_000_000)).contains("1000000 topics of 2 words"));
-    let bm25 = Kind::Bag(Weighting::Bm25 { k1: f32::NAN, b: 0.5 });
+    let bm25 = TextFeature::Bag(Weighting::Bm25 { k1: f32::NAN, b: 0.5 });
     assert!(wrong(&["a dog"], &bm25).contains("k1 is NaN"));
-    let wide = Kind::Words {
+    let wide = TextFeature::Words {
         vectors: Source::Learned(word2vec::Settings { width: 0, ..Default::default() }),
         sif: false,
     };
@@ -227,9 +228,9 @@ fn what_is_read_is_what_was_written() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("m");
     let kinds = [
-        Kind::Bag(Weighting::Bm25 { k1: 1.5, b: 0.5 }),
-        Kind::Topics(topics::Settings { topics: 3, epochs: 2, batch: 16, seed: 1 }),
-        Kind::Words { vectors: Source::Learned(Default::default()), sif: true },
+        TextFeature::Bag(Weighting::Bm25 { k1: 1.5, b: 0.5 }),
+        TextFeature::Topics(topics::Settings { topics: 3, epochs: 2, batch: 16, seed: 1 }),
+        TextFeature::Words { vectors: Source::Learned(Default::default()), sif: true },
     ];
     for kind in kinds {
         let model = TextModel::fit(&texts, "图文检索 5\n", &kind, ALL, GO).expect("a model");

@@ -60,4 +60,4 @@ pub use gallery::{Cells, CellsOptions, Fused, Gallery, Parts, Stored, Wrong};
 pub use item::{Item, Modality, ModelId, NewItem};
 pub use tokens::TokenStore;
 pub use topk::{Hit, TopK};
-pub use vectors::{Asked, IdSet, Kind, Plan, Recall, Vectors, Way, Widths, Work};
+pub use vectors::{Asked, IdSet, Plan, QueryKind, Recall, Vectors, Way, Widths, Work};

@@ -9,7 +9,7 @@ use tuwen_index::{Gallery, IdSet, Item, Modality};
 use tuwen_retrieve::rerank::Moved;
 use tuwen_retrieve::{Calibration, FileName, Verdict, made_by, path_of};
 
-use crate::openapi::{File, Kind};
+use crate::openapi::{File, ItemKind};
 use crate::problem::Problem;
 use crate::routes::within::Within;
 use crate::shelf::Open;
@@ -39,7 +39,7 @@ pub(crate) struct Hit<'a> {
     /// From 1, over all pages.
     rank: usize,
     id: i64,
-    #[schemars(with = "Kind")]
+    #[schemars(with = "ItemKind")]
     kind: Modality,
     /// The cosine with the query, or what the last who looked again said.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use tuwen_image::rng::Rng;
 use tuwen_image::{Picture, RgbImage};
-use tuwen_sets::scenes::things::{self, Kind};
+use tuwen_sets::scenes::things::{self, ThingKind};
 use tuwen_sets::scenes::words::{Relation, SizeWord};
 use tuwen_sets::scenes::{Placed, Scene, Stock, scene};
 
@@ -143,13 +143,19 @@ fn kinds_are_where_they_belong() {
         let (text, kinds) = (&scene.captions.english, scene.phrases.iter().map(|p| p.thing.kind));
         for kind in kinds {
             if text.contains("on the sea") || text.contains("on a lake") {
-                assert!(!matches!(kind, Kind::Vehicle | Kind::Person | Kind::Food), "{text}");
+                assert!(
+                    !matches!(kind, ThingKind::Vehicle | ThingKind::Person | ThingKind::Food),
+                    "{text}"
+                );
             }
             if text.contains("under water") || text.contains("at the bottom of the sea") {
-                assert_eq!(kind, Kind::Fish, "{text}");
+                assert_eq!(kind, ThingKind::Fish, "{text}");
             }
             if text.contains("on the street") || text.contains("on the road") {
-                assert!(!matches!(kind, Kind::Boat | Kind::Food | Kind::Fish), "{text}");
+                assert!(
+                    !matches!(kind, ThingKind::Boat | ThingKind::Food | ThingKind::Fish),
+                    "{text}"
+                );
             }
         }
     }

@@ -6,7 +6,7 @@ use tuwen_encode::Encoder;
 use tuwen_encode::stream;
 use tuwen_eval::{Report, evaluate};
 use tuwen_image::rng::Rng;
-use tuwen_image::{Limits, RgbImage, decode};
+use tuwen_image::{Limits, RgbImage};
 use tuwen_sets::{Sample, relation};
 
 use crate::config::BestBy;
@@ -95,9 +95,9 @@ pub fn embed_set(encoder: &dyn Encoder, samples: &[Sample], watch: &Watch<'_>) -
 /// # Errors
 /// It cannot be read; the set's name for it is said.
 pub fn fitted(encoder: &dyn Encoder, sample: &Sample) -> tuwen_files::Result<RgbImage> {
-    let picture = sample.image.read().and_then(|bytes| decode(&bytes, Limits::default()));
-    let picture = picture.map_err(|e| tuwen_files::Error::data_set(&sample.id, e.to_string()))?;
-    Ok(encoder.preprocess().fit(&picture))
+    let fit = |bytes: Vec<u8>| encoder.preprocess().decode(&bytes, Limits::default());
+    let picture = sample.image.read().and_then(fit);
+    picture.map_err(|e| tuwen_files::Error::data_set(&sample.id, e.to_string()))
 }
 
 impl Embedded {

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use serde_json::json;
 use tuwen_caption::{Control, Way};
 use tuwen_encode::{CpuEncoder, Encoder, builtin};
-use tuwen_image::{Limits, RgbImage, decode_then, read_file};
+use tuwen_image::{Limits, RgbImage, read_file};
 use tuwen_retrieve::FileName;
 use tuwen_retrieve::describe::{Ask, Describer, Made};
 use tuwen_retrieve::walk::{Failure, Walk};
@@ -174,8 +174,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 
 fn read(encoder: &CpuEncoder, path: &Path) -> Result<RgbImage> {
     let limits = Limits::default();
-    let fit = |picture| encoder.preprocess().fit(&picture);
-    let fitted = read_file(path, limits).and_then(|bytes| decode_then(&bytes, limits, fit));
+    let fitted =
+        read_file(path, limits).and_then(|bytes| encoder.preprocess().decode(&bytes, limits));
     fitted.with_context(|| path.display().to_string())
 }
 

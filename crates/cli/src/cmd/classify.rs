@@ -12,7 +12,7 @@ use tuwen_encode::Encoder;
 use tuwen_encode::{CpuEncoder, builtin, stream};
 use tuwen_eval::classify::{Probability, classifier};
 use tuwen_files::encoding::TextFile;
-use tuwen_image::{Limits, RgbImage, decode_then, read_file};
+use tuwen_image::{Limits, RgbImage, read_file};
 use tuwen_retrieve::walk::{Failure, Walk};
 use tuwen_sets::import::{ClassSet, read_labels};
 use tuwen_sets::names::{self, Names};
@@ -292,8 +292,8 @@ fn classify(
     let (mut found, mut skipped) = (Vec::new(), 0);
     let read = |(path, _): &(PathBuf, Option<usize>)| -> Result<RgbImage> {
         let limits = Limits::default();
-        let fit = |picture| encoder.preprocess().fit(&picture);
-        let fitted = read_file(path, limits).and_then(|b| decode_then(&b, limits, fit));
+        let fitted =
+            read_file(path, limits).and_then(|bytes| encoder.preprocess().decode(&bytes, limits));
         fitted.with_context(|| path.display().to_string())
     };
     stream::each(encoder, pictures, read, |(path, truth), vector| {

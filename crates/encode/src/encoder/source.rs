@@ -57,7 +57,9 @@ impl Weights<'static> for Multiplied<'_> {
 
     fn matrix(&self, name: &str) -> Result<(Vec<usize>, Rows<'static>)> {
         let (shape, mut rows) = self.multiplied(name)?;
-        if let Some(random) = self.random.and_then(|random| self.random_of(name, random)) {
+        if let Some(random) =
+            self.random.and_then(|(first, seed)| self.random_of(name, first, seed))
+        {
             rows = Rows::Floats(random?.into());
         }
         let rows = match rows {
@@ -79,7 +81,7 @@ impl Weights<'static> for Multiplied<'_> {
 
 impl Multiplied<'_> {
     /// Random values in the place of a matrix of a block from `first` on.
-    fn random_of(&self, name: &str, (first, seed): (usize, u64)) -> Option<Result<Vec<f32>>> {
+    fn random_of(&self, name: &str, first: usize, seed: u64) -> Option<Result<Vec<f32>>> {
         let block: usize = name.strip_prefix("image.blocks.")?.split('.').next()?.parse().ok()?;
         if block < first {
             return None;

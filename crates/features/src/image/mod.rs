@@ -26,5 +26,5 @@ pub use gist::gist;
 pub use hog::hog;
 pub use keypoint::Keypoint;
 pub use lbp::lbp;
-pub use model::{Encoding, ImageModel, Kind};
+pub use model::{Encoding, ImageFeature, ImageModel};
 pub use plane::Plane;

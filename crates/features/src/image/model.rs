@@ -20,7 +20,7 @@ use crate::store;
 /// What is made of a picture.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Kind {
+pub enum ImageFeature {
     /// A colour histogram.
     Colour(Space),
     /// Local binary patterns.
@@ -38,14 +38,14 @@ pub enum Kind {
     },
 }
 
-/// Pixels of a cell of [`Kind::Hog`].
+/// Pixels of a cell of [`ImageFeature::Hog`].
 const CELL: usize = 16;
 /// Pictures whose longest side is longer are made smaller before their textures are looked at.
 const LONGEST: u32 = 512;
 
 /// See the module.
 pub struct ImageModel {
-    kind: Kind,
+    kind: ImageFeature,
     codebook: Option<Codebook>,
 }
 
@@ -54,9 +54,9 @@ impl ImageModel {
     ///
     /// # Errors
     /// The kind needs a codebook: [`Self::learn`].
-    pub fn new(kind: Kind) -> Result<Self> {
+    pub fn new(kind: ImageFeature) -> Result<Self> {
         match kind {
-            Kind::Dense { .. } => input("a codebook is learned from pictures first"),
+            ImageFeature::Dense { .. } => input("a codebook is learned from pictures first"),
             kind => Ok(Self { kind, codebook: None }),
         }
     }
@@ -74,7 +74,7 @@ impl ImageModel {
     ) -> Result<Self> {
         let sample = sampled(pictures, settings.sample, settings.seed);
         let codebook = Codebook::learn(encoding, &sample, settings, stop)?;
-        Ok(Self { kind: Kind::Dense { encoding, grid }, codebook: Some(codebook) })
+        Ok(Self { kind: ImageFeature::Dense { encoding, grid }, codebook: Some(codebook) })
     }
 
     /// A picture's dense descriptors (RootSIFT, 128 values each); none of a blank one.
@@ -88,10 +88,10 @@ impl ImageModel {
     pub fn width(&self) -> usize {
         match (&self.kind, &self.codebook) {
             (_, Some(codebook)) => codebook.width(),
-            (Kind::Colour(space), _) => space.boxes().iter().product(),
-            (Kind::Lbp, _) => CIRCLES.iter().map(|(points, _)| points + 2).sum(),
-            (Kind::Hog, _) => (SIDE / CELL - 1) * (SIDE / CELL - 1) * 36,
-            (Kind::Gist | Kind::Dense { .. }, _) => 512,
+            (ImageFeature::Colour(space), _) => space.boxes().iter().product(),
+            (ImageFeature::Lbp, _) => CIRCLES.iter().map(|(points, _)| points + 2).sum(),
+            (ImageFeature::Hog, _) => (SIDE / CELL - 1) * (SIDE / CELL - 1) * 36,
+            (ImageFeature::Gist | ImageFeature::Dense { .. }, _) => 512,
         }
     }
 
@@ -102,13 +102,13 @@ impl ImageModel {
             Plane::grey(&resize(picture, side, side, Filter::Bicubic))
         };
         match (&self.kind, &self.codebook) {
-            (Kind::Dense { grid, .. }, Some(codebook)) => {
+            (ImageFeature::Dense { grid, .. }, Some(codebook)) => {
                 codebook.encode(&Self::descriptors(picture, grid))
             }
-            (Kind::Colour(space), _) => histogram(picture, *space),
-            (Kind::Lbp, _) => lbp(&Plane::grey(&no_longer(picture))),
-            (Kind::Hog, _) => hog(&squashed(), CELL),
-            (Kind::Gist | Kind::Dense { .. }, _) => gist(&squashed()),
+            (ImageFeature::Colour(space), _) => histogram(picture, *space),
+            (ImageFeature::Lbp, _) => lbp(&Plane::grey(&no_longer(picture))),
+            (ImageFeature::Hog, _) => hog(&squashed(), CELL),
+            (ImageFeature::Gist | ImageFeature::Dense { .. }, _) => gist(&squashed()),
         }
     }
 
@@ -126,10 +126,10 @@ impl ImageModel {
     /// # Errors
     /// It is missing, damaged, or no model of pictures.
     pub fn load(path: &Path) -> Result<Self> {
-        let (kind, arrays) = store::load::<Kind>(path)?;
+        let (kind, arrays) = store::load::<ImageFeature>(path)?;
         let wrong = |what: String| Error::File(FileError::data_set(path, what));
         let codebook = match &kind {
-            Kind::Dense { encoding, grid } => {
+            ImageFeature::Dense { encoding, grid } => {
                 let is_good = |size: &f32| (0.1..=1000.0).contains(size);
                 if grid.step == 0 || grid.sizes.is_empty() || !grid.sizes.iter().all(is_good) {
                     return Err(wrong("its grid has no places".into()));

@@ -3,11 +3,11 @@
 //! them, fitted on one part and applied to others.
 //!
 //! ```
-//! use tuwen_features::text::{Kind, Kept, TextModel, Weighting};
+//! use tuwen_features::text::{TextFeature, Kept, TextModel, Weighting};
 //!
 //! let texts = ["a dog runs", "a cat sleeps", ""].map(str::to_owned);
 //! let kept = Kept { least_texts: 1, most: 100 };
-//! let model = TextModel::fit(&texts, "", &Kind::Bag(Weighting::Counts), kept, &|| false)?;
+//! let model = TextModel::fit(&texts, "", &TextFeature::Bag(Weighting::Counts), kept, &|| false)?;
 //! assert_eq!(model.columns(), ["a", "cat", "dog", "runs", "sleeps"]);
 //! let rows = model.apply(&["a cat, a dog".to_owned()])?;
 //! assert_eq!(rows.values, [2.0, 1.0, 1.0, 0.0, 0.0]);
@@ -25,6 +25,6 @@ mod window;
 pub mod word2vec;
 
 pub use bag::Weighting;
-pub use model::{Kind, Source, TextModel};
+pub use model::{Source, TextFeature, TextModel};
 pub use sentence::SMOOTH;
 pub use vocabulary::{Kept, Vocabulary};

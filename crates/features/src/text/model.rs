@@ -20,7 +20,7 @@ use crate::store;
 
 /// What is made of a text.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Kind {
+pub enum TextFeature {
     /// A column for each word.
     Bag(Weighting),
     /// The shares of topics.
@@ -88,7 +88,7 @@ impl TextModel {
     pub fn fit(
         texts: &[String],
         dictionary: &str,
-        kind: &Kind,
+        kind: &TextFeature,
         kept: Kept,
         stop: &(dyn Fn() -> bool + Sync),
     ) -> Result<Self> {
@@ -97,15 +97,15 @@ impl TextModel {
             texts.par_iter().map(|text| tuwen_text::words(text, &own)).collect();
         let mut vocabulary = Vocabulary::count(&cut, kept)?;
         let fitted = match kind {
-            Kind::Bag(weighting) => {
+            TextFeature::Bag(weighting) => {
                 look_at(*weighting)?;
                 Fitted::Bag(*weighting)
             }
-            Kind::Topics(settings) => {
+            TextFeature::Topics(settings) => {
                 let counts: Vec<Counts> = cut.iter().map(|text| vocabulary.counts(text)).collect();
                 Fitted::Topics(Topics::learn(&counts, vocabulary.len(), *settings, stop)?)
             }
-            Kind::Words { vectors, sif } => {
+            TextFeature::Words { vectors, sif } => {
                 let (values, width) = match vectors {
                     Source::Learned(settings) => {
                         (word2vec::train(&cut, &vocabulary, *settings, stop)?, settings.width)
@@ -123,9 +123,10 @@ impl TextModel {
         let stored = match (&fitted, kind) {
             (Fitted::Bag(weighting), _) => Stored::Bag(*weighting),
             (Fitted::Topics(_), _) => Stored::Topics,
-            (Fitted::Words { width, .. }, kind) => {
-                Stored::Words { width: *width, sif: matches!(kind, Kind::Words { sif: true, .. }) }
-            }
+            (Fitted::Words { width, .. }, kind) => Stored::Words {
+                width: *width,
+                sif: matches!(kind, TextFeature::Words { sif: true, .. }),
+            },
         };
         let header = Header { kind: stored, dictionary: dictionary.to_owned(), vocabulary };
         let mut model = Self { header, dictionary: own, fitted };

@@ -28,7 +28,7 @@ use rayon::prelude::*;
 
 use self::cells::Cells;
 pub(crate) use self::cells::{Building, build as build_cells, mean_of, path as cells_path};
-pub use self::cells::{Kind, Widths};
+pub use self::cells::{QueryKind, Widths};
 use self::codes::kernel::Kernel;
 use self::codes::{Queries, WIDTHS, has_code};
 pub(crate) use self::codes::{complete as complete_codes, own};

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::codes::WIDTHS;
-use super::{IdSet, Kind, MANY, Vectors};
+use super::{IdSet, MANY, QueryKind, Vectors};
 
 /// Where a filter leaves fewer rows, these are scored one by one.
 const FEW: usize = 4096;
@@ -79,8 +79,8 @@ impl Vectors {
         let (all, kind, covered) = (cells.count(), cells.kind(query), self.covered.1);
         let width = cells.widths().of(kind, self.depth(k, left)).min(all);
         let kind = match kind {
-            Kind::Text => "words",
-            Kind::Picture => "a picture",
+            QueryKind::Text => "words",
+            QueryKind::Picture => "a picture",
         };
         let why = format!(
             "{covered} of {rows} rows are in {all} cells, and a query of {kind} looks into {width} of them"

@@ -1,7 +1,7 @@
 //! How many cells a search must look into: measured against exact search, by queries of which one half chooses and the
 //! other is measured.
 
-use super::cells::{DEPTHS, Kind, Widths};
+use super::cells::{DEPTHS, QueryKind, Widths};
 use super::{Ask, Vectors};
 use crate::Result;
 use crate::topk::Hit;
@@ -22,7 +22,7 @@ pub struct Asked {
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Recall {
     /// Words or pictures.
-    pub queries: Kind,
+    pub queries: QueryKind,
     /// How many queries were measured: none of those that chose the width.
     pub asked: usize,
     /// Hits of each query.
@@ -48,10 +48,10 @@ impl Vectors {
         let mut widths = cells.widths();
         (widths.target, widths.recall) = (target, [None; 2]);
         let mut recalls = Vec::new();
-        for (at, kind) in [Kind::Text, Kind::Picture].into_iter().enumerate() {
+        for (at, kind) in [QueryKind::Text, QueryKind::Picture].into_iter().enumerate() {
             let mut found = match kind {
-                Kind::Text => widths.text,
-                Kind::Picture => widths.picture,
+                QueryKind::Text => widths.text,
+                QueryKind::Picture => widths.picture,
             };
             for (depth, (&k, &queries)) in DEPTHS.iter().zip(&QUERIES).enumerate() {
                 let (choose, measure) = self.halves(asked[at], queries);
@@ -68,8 +68,8 @@ impl Vectors {
                 }
             }
             match kind {
-                Kind::Text => widths.text = found,
-                Kind::Picture => widths.picture = found,
+                QueryKind::Text => widths.text = found,
+                QueryKind::Picture => widths.picture = found,
             }
         }
         if let Some(cells) = &mut self.cells {
@@ -82,7 +82,7 @@ impl Vectors {
     ///
     /// # Errors
     /// A segment is damaged.
-    pub fn recall(&self, asked: &Asked, kind: Kind, k: usize) -> Result<Option<Recall>> {
+    pub fn recall(&self, asked: &Asked, kind: QueryKind, k: usize) -> Result<Option<Recall>> {
         let Some(widths) = self.cells.as_ref().map(super::cells::Cells::widths) else {
             return Ok(None);
         };

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tuwen_encode::{CpuEncoder, Encoder};
 use tuwen_files::encoding::TextFile;
 use tuwen_files::file;
-use tuwen_image::{Limits, decode_then, read_file};
+use tuwen_image::{Limits, read_file};
 use tuwen_index::{Item, Modality};
 
 use super::Indexer;
@@ -144,7 +144,7 @@ fn describe(
 ) -> tuwen_files::Result<Vec<Made>> {
     let limits = Limits::default();
     let bytes = read_file(&path_of(&item.origin), limits)?;
-    let picture = decode_then(&bytes, limits, |decoded| encoder.preprocess().fit(&decoded))?;
+    let picture = encoder.preprocess().decode(&bytes, limits)?;
     let made = describer.describe(encoder, &picture, ask);
     made.map_err(|error| tuwen_files::Error::Encode(error.to_string()))
 }

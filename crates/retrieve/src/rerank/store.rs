@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
 use tuwen_encode::{CpuEncoder, Encoder};
-use tuwen_image::{Limits, RgbImage, decode_file};
+use tuwen_image::{Limits, RgbImage};
 use tuwen_index::tokens::token_bytes;
 use tuwen_index::{Gallery, Item, Modality, TokenStore};
 use tuwen_matching::{Heads, Patches};
@@ -131,6 +131,6 @@ fn fitted(encoder: &CpuEncoder, item: &Item) -> Result<RgbImage, String> {
             "it is another picture than the one that was indexed: index again".into(),
         ));
     }
-    let picture = decode_file(&path, Limits::default()).map_err(|e| said(e.to_string()))?;
-    Ok(encoder.preprocess().fit(&picture))
+    let picture = encoder.preprocess().decode(&bytes, Limits::default());
+    picture.map_err(|e| said(e.to_string()))
 }

@@ -27,8 +27,9 @@ pub(crate) const OLD_TAG: &str = r"^\s*\S([\s\S]{0,98}\S)?\s*$";
 
 /// What an item is.
 #[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Kind")]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Kind {
+pub(crate) enum ItemKind {
     /// A picture.
     Image,
     /// A text, possibly a caption of a picture.

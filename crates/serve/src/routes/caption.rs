@@ -7,7 +7,6 @@ use serde::Deserialize;
 use serde_json::json;
 use tuwen_caption::Way;
 use tuwen_encode::Encoder;
-use tuwen_image::decode_then;
 use tuwen_retrieve::describe::Ask;
 
 use crate::State;
@@ -69,8 +68,7 @@ pub(crate) async fn caption(
             Err(item) => original(&item, limits)?,
         };
         let encoder = open.engine.shared_encoder();
-        let fit = |decoded| encoder.preprocess().fit(&decoded);
-        let picture = decode_then(&bytes, limits, fit);
+        let picture = encoder.preprocess().decode(&bytes, limits);
         let picture = picture.map_err(|error| Problem::picture("image", &error))?;
         let made = describer.describe(encoder, &picture, &ask)?;
         Ok(json!({ "made_by": describer.name(), "captions": made }))

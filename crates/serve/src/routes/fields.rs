@@ -11,7 +11,7 @@ use tuwen_retrieve::Search;
 
 use crate::State;
 use crate::extract::{Json, Params, Part, window};
-use crate::openapi::Kind;
+use crate::openapi::ItemKind;
 use crate::problem::Problem;
 use crate::routes::find::{both, read_line};
 use crate::routes::search::Wanted;
@@ -46,7 +46,7 @@ pub(crate) struct Among {
     #[schemars(length(max = 8192))]
     query: Option<String>,
     /// Of which items: pictures, where it is not said.
-    #[schemars(with = "Option<Kind>")]
+    #[schemars(with = "Option<ItemKind>")]
     kind: Option<Modality>,
     /// How many values, 20 where it is not said.
     #[schemars(range(min = 1, max = 1000))]

@@ -15,7 +15,7 @@ use tuwen_retrieve::{FileName, made_by, path_of};
 use crate::State;
 use crate::extract::{Json, Params, Part, item_id, window};
 use crate::hits::{Listing, page, size_of, thumbnail_of};
-use crate::openapi::{FieldValue, File, Kind};
+use crate::openapi::{FieldValue, File, ItemKind};
 use crate::problem::Problem;
 use crate::routes::fields::value_of;
 use crate::routes::find::no_item;
@@ -33,7 +33,7 @@ pub(crate) struct Listed {
     #[serde(rename = "where")]
     filter: Option<String>,
     /// What is listed: pictures, where it is not said.
-    #[schemars(with = "Option<Kind>")]
+    #[schemars(with = "Option<ItemKind>")]
     kind: Option<Modality>,
     /// How many items, 20 where it is not said.
     #[schemars(range(min = 1, max = 1000))]
@@ -131,7 +131,7 @@ impl Caption {
 #[schemars(rename = "Item")]
 pub(crate) struct Details {
     id: i64,
-    #[schemars(with = "Kind")]
+    #[schemars(with = "ItemKind")]
     kind: Modality,
     #[schemars(with = "File")]
     #[serde(flatten)]

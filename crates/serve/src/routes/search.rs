@@ -14,7 +14,7 @@ use tuwen_text::visible;
 use crate::State;
 use crate::extract::{Body, Json, Params, Part, item_id};
 use crate::hits::Hit;
-use crate::openapi::{DATA_URI, Kind, Match};
+use crate::openapi::{DATA_URI, ItemKind, Match};
 use crate::problem::Problem;
 use crate::routes::find::find;
 use crate::routes::fold::Fold;
@@ -46,7 +46,7 @@ pub(crate) struct Wanted {
     #[serde(rename = "where")]
     pub filter: Option<String>,
     /// What is found: pictures, where it is not said.
-    #[schemars(with = "Option<Kind>")]
+    #[schemars(with = "Option<ItemKind>")]
     pub kind: Option<Modality>,
     pub words: WordsMode,
     pub sort: Sort,
@@ -122,7 +122,7 @@ pub(crate) async fn search(
 #[serde(deny_unknown_fields)]
 pub(crate) struct Similar {
     /// What is found: pictures, where it is not said.
-    #[schemars(with = "Option<Kind>")]
+    #[schemars(with = "Option<ItemKind>")]
     kind: Option<Modality>,
     /// How many hits, 20 where it is not said.
     #[schemars(range(min = 1, max = 1000))]

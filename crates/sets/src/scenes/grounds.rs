@@ -8,7 +8,7 @@ use tuwen_image::rng::Rng;
 use Backdrop::Drawn;
 
 use super::backdrop as draw;
-use super::things::Kind::{self, *};
+use super::things::ThingKind::{self, *};
 
 /// Where a thing is on a ground.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,11 +37,11 @@ pub struct Ground {
     /// The same for what flies above it; none where nothing does.
     pub sky: Option<[&'static str; 2]>,
     /// What stands, or swims, on it.
-    pub stands: &'static [Kind],
+    pub stands: &'static [ThingKind],
     /// What flies above it.
-    pub flies: &'static [Kind],
+    pub flies: &'static [ThingKind],
     /// What is anywhere in it.
-    pub anywhere: &'static [Kind],
+    pub anywhere: &'static [ThingKind],
     /// Where sky, or wall, ends, as shares of the height: least and most.
     pub horizon: [f32; 2],
     /// How often it is drawn, beside the others.
@@ -54,7 +54,7 @@ pub struct Ground {
 
 impl Ground {
     /// What may be at a place of it.
-    pub fn kinds(&self, place: Place) -> &'static [Kind] {
+    pub fn kinds(&self, place: Place) -> &'static [ThingKind] {
         match place {
             Place::Stands => self.stands,
             Place::Flies => self.flies,
@@ -63,16 +63,16 @@ impl Ground {
     }
 }
 
-const OUTSIDE: &[Kind] =
+const OUTSIDE: &[ThingKind] =
     &[Animal, Animal, Bird, Person, Plant, Building, Vehicle, Toy, Flower, Swimmer];
-const WILD: &[Kind] = &[Animal, Animal, Bird, Person, Plant, Building, Vehicle];
-const AIR: &[Kind] = &[Flyer, Aircraft, Sky];
-const THINGS: &[Kind] = &[Food, Food, Object, Toy, Wear, Flower];
-const ALL: &[Kind] = &[
+const WILD: &[ThingKind] = &[Animal, Animal, Bird, Person, Plant, Building, Vehicle];
+const AIR: &[ThingKind] = &[Flyer, Aircraft, Sky];
+const THINGS: &[ThingKind] = &[Food, Food, Object, Toy, Wear, Flower];
+const ALL: &[ThingKind] = &[
     Animal, Bird, Flyer, Swimmer, Fish, Person, Vehicle, Boat, Aircraft, Building, Plant, Flower,
     Food, Furniture, Object, Toy, Wear, Sky, Moon,
 ];
-const NONE: &[Kind] = &[];
+const NONE: &[ThingKind] = &[];
 
 /// What most grounds have in common.
 const OPEN: Ground = Ground {

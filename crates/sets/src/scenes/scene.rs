@@ -8,7 +8,7 @@ use super::captions::{Captions, Facts};
 use super::grounds::{Backdrop, GROUNDS, Ground, PLAINS, Place};
 use super::layout::{Pick, Placed, Room, SMALLEST};
 use super::stock::{Actor, Stock};
-use super::things::{Kind, Thing};
+use super::things::{Thing, ThingKind};
 use super::words::{MOST, Phrase, Relation, SizeWord};
 
 /// So often a scene is begun again before there is none: what was drawn may not fit together.
@@ -113,7 +113,7 @@ impl<'s> Plan<'s> {
             let size =
                 [placed.width, placed.height].map(|share| (pixels(share).round() as u32).max(1));
             let mut thing = placed.actor.cutout.resized(size[0], size[1]);
-            if placed.actor.thing.kind != Kind::Wear && rng.chance(0.5) {
+            if placed.actor.thing.kind != ThingKind::Wear && rng.chance(0.5) {
                 thing = thing.mirrored();
             }
             let factor = rng.range(0.94, 1.06);
@@ -130,7 +130,7 @@ impl<'s> Plan<'s> {
 
 impl<'s> Cast<'s> {
     /// One to three things, or several of one, or a big one and a small one.
-    fn groups(stock: &'s Stock, kinds: &[Kind], rng: &mut Rng) -> Option<Self> {
+    fn groups(stock: &'s Stock, kinds: &[ThingKind], rng: &mut Rng) -> Option<Self> {
         let counts: &[usize] = match rng.unit() {
             share if share < 0.22 => &[1],
             share if share < 0.6 => &[1, 1],
@@ -154,14 +154,14 @@ impl<'s> Cast<'s> {
         Some(cast)
     }
 
-    fn several(stock: &'s Stock, kinds: &[Kind], count: usize, rng: &mut Rng) -> Option<Self> {
+    fn several(stock: &'s Stock, kinds: &[ThingKind], count: usize, rng: &mut Rng) -> Option<Self> {
         let actors = stock.draw(kinds, |thing| thing.plural.is_some(), rng)?;
         let mut cast = Self { phrases: Vec::new(), picks: Vec::new() };
         cast.add(actors, count.min(MOST), rng);
         Some(cast)
     }
 
-    fn big_and_small(stock: &'s Stock, kinds: &[Kind], rng: &mut Rng) -> Option<Self> {
+    fn big_and_small(stock: &'s Stock, kinds: &[ThingKind], rng: &mut Rng) -> Option<Self> {
         // 大大象 and 小小鸡 are not said.
         let named = |thing: &Thing| thing.chinese.starts_with(['大', '小', '老', '长', '巨']);
         let fits = |thing: &Thing| {
@@ -186,19 +186,19 @@ impl<'s> Cast<'s> {
     ) -> Option<Self> {
         let there = ground.kinds(place);
         let over = if place == Place::Stands { ground.flies } else { there };
-        let among = |kinds: &[Kind], wanted: &[Kind]| -> Vec<Kind> {
+        let among = |kinds: &[ThingKind], wanted: &[ThingKind]| -> Vec<ThingKind> {
             kinds.iter().copied().filter(|kind| wanted.contains(kind)).collect()
         };
         let tree = relation == Relation::Under && rng.chance(0.5);
-        let second: Vec<Kind> = match relation {
+        let second: Vec<ThingKind> = match relation {
             Relation::NextTo => there.to_vec(),
             Relation::Above => among(there, NOT_IN_THE_AIR),
-            Relation::Under if tree => among(there, &[Kind::Plant]),
+            Relation::Under if tree => among(there, &[ThingKind::Plant]),
             Relation::Under => among(over, IN_THE_AIR),
             Relation::InFrontOf => among(there, LARGE),
             Relation::On => among(there, FLAT),
         };
-        let first: Vec<Kind> = match relation {
+        let first: Vec<ThingKind> = match relation {
             Relation::NextTo => there.to_vec(),
             Relation::Above => among(over, IN_THE_AIR),
             Relation::Under => among(there, NOT_IN_THE_AIR),
@@ -236,26 +236,44 @@ impl<'s> Cast<'s> {
     }
 }
 
-const IN_THE_AIR: &[Kind] = &[Kind::Flyer, Kind::Aircraft, Kind::Sky, Kind::Moon];
-const NOT_IN_THE_AIR: &[Kind] = &[
-    Kind::Animal,
-    Kind::Bird,
-    Kind::Person,
-    Kind::Vehicle,
-    Kind::Boat,
-    Kind::Building,
-    Kind::Plant,
-    Kind::Swimmer,
-    Kind::Flower,
-    Kind::Toy,
+const IN_THE_AIR: &[ThingKind] =
+    &[ThingKind::Flyer, ThingKind::Aircraft, ThingKind::Sky, ThingKind::Moon];
+const NOT_IN_THE_AIR: &[ThingKind] = &[
+    ThingKind::Animal,
+    ThingKind::Bird,
+    ThingKind::Person,
+    ThingKind::Vehicle,
+    ThingKind::Boat,
+    ThingKind::Building,
+    ThingKind::Plant,
+    ThingKind::Swimmer,
+    ThingKind::Flower,
+    ThingKind::Toy,
 ];
-const LARGE: &[Kind] =
-    &[Kind::Building, Kind::Building, Kind::Plant, Kind::Vehicle, Kind::Furniture];
-const IN_FRONT: &[Kind] =
-    &[Kind::Animal, Kind::Bird, Kind::Person, Kind::Toy, Kind::Object, Kind::Flower];
-const FLAT: &[Kind] = &[Kind::Furniture, Kind::Furniture, Kind::Object];
-const ON_TOP: &[Kind] =
-    &[Kind::Animal, Kind::Bird, Kind::Food, Kind::Toy, Kind::Object, Kind::Flower];
+const LARGE: &[ThingKind] = &[
+    ThingKind::Building,
+    ThingKind::Building,
+    ThingKind::Plant,
+    ThingKind::Vehicle,
+    ThingKind::Furniture,
+];
+const IN_FRONT: &[ThingKind] = &[
+    ThingKind::Animal,
+    ThingKind::Bird,
+    ThingKind::Person,
+    ThingKind::Toy,
+    ThingKind::Object,
+    ThingKind::Flower,
+];
+const FLAT: &[ThingKind] = &[ThingKind::Furniture, ThingKind::Furniture, ThingKind::Object];
+const ON_TOP: &[ThingKind] = &[
+    ThingKind::Animal,
+    ThingKind::Bird,
+    ThingKind::Food,
+    ThingKind::Toy,
+    ThingKind::Object,
+    ThingKind::Flower,
+];
 
 /// Whether two things could be taken for each other by their names: `apple` and `red apple`.
 fn alike(a: &Thing, b: &Thing) -> bool {

@@ -6,7 +6,7 @@ use tuwen_image::rng::Rng;
 use tuwen_image::{Cutout, Picture};
 
 use super::colours::colour;
-use super::things::{Kind, Thing, all, find};
+use super::things::{Thing, ThingKind, all, find};
 use super::words::ColourWord;
 
 /// One picture of a thing.
@@ -71,16 +71,16 @@ impl Stock {
     /// likely as any other. None where there is no such thing.
     pub fn draw(
         &self,
-        kinds: &[Kind],
+        kinds: &[ThingKind],
         fits: impl Fn(&Thing) -> bool,
         rng: &mut Rng,
     ) -> Option<&[Actor]> {
-        let of = |kind: Kind| {
+        let of = |kind: ThingKind| {
             let fits = &fits;
             let things = self.things.values().map(Vec::as_slice);
             things.filter(move |actors| actors[0].thing.kind == kind && fits(actors[0].thing))
         };
-        let there: Vec<Kind> =
+        let there: Vec<ThingKind> =
             kinds.iter().copied().filter(|&kind| of(kind).next().is_some()).collect();
         if there.is_empty() {
             return None;
@@ -96,17 +96,17 @@ fn says_colour(thing: &Thing) -> bool {
     let first = thing.english.split(' ').next().unwrap_or_default();
     let kind = matches!(
         thing.kind,
-        Kind::Vehicle
-            | Kind::Boat
-            | Kind::Aircraft
-            | Kind::Flower
-            | Kind::Food
-            | Kind::Furniture
-            | Kind::Object
-            | Kind::Toy
-            | Kind::Wear
-            | Kind::Bird
-            | Kind::Flyer
+        ThingKind::Vehicle
+            | ThingKind::Boat
+            | ThingKind::Aircraft
+            | ThingKind::Flower
+            | ThingKind::Food
+            | ThingKind::Furniture
+            | ThingKind::Object
+            | ThingKind::Toy
+            | ThingKind::Wear
+            | ThingKind::Bird
+            | ThingKind::Flyer
     );
     kind && !NAMED.contains(&first) && !thing.english.contains(" of ")
 }

@@ -10,7 +10,7 @@ const TABLE: &str = include_str!("things.tsv");
 
 /// What a thing is, which decides where it can be and how large.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum ThingKind {
     /// On the ground.
     Animal,
     /// Birds that are drawn standing.
@@ -51,7 +51,7 @@ pub enum Kind {
     Wear,
 }
 
-impl Kind {
+impl ThingKind {
     const NAMES: [(&'static str, Self); 19] = [
         ("animal", Self::Animal),
         ("bird", Self::Bird),
@@ -95,7 +95,7 @@ impl Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Thing {
     /// What it is.
-    pub kind: Kind,
+    pub kind: ThingKind,
     /// The Chinese classifier, as in 一只狗.
     pub classifier: &'static str,
     /// English noun without an article.
@@ -113,7 +113,7 @@ impl Thing {
         let cells: Vec<&str> = line.split('\t').collect();
         let &[kind, classifier, english, plural, labels, chinese] = &cells[..] else { return None };
         Some(Self {
-            kind: Kind::parse(kind)?,
+            kind: ThingKind::parse(kind)?,
             classifier,
             english,
             plural: (plural != "-").then_some(plural),
@@ -173,6 +173,6 @@ mod tests {
             let [small, large] = thing.kind.size();
             assert!(0.24 < small && small < large && large < 0.8, "{thing:?}");
         }
-        assert_eq!(kinds.len(), Kind::NAMES.len(), "a kind without a thing");
+        assert_eq!(kinds.len(), ThingKind::NAMES.len(), "a kind without a thing");
     }
 }

@@ -14,7 +14,7 @@ use serde::Serialize;
 use tuwen_encode::{CpuEncoder, Encoder, builtin};
 use tuwen_explain::faithful::Mean;
 use tuwen_explain::{Fill, Method};
-use tuwen_image::{Limits, RgbImage, decode};
+use tuwen_image::{Limits, RgbImage};
 
 use crate::cmd::by_name;
 use crate::cmd::explain::How;
@@ -168,7 +168,7 @@ fn cases(args: &Args, encoder: &CpuEncoder) -> Result<Vec<Case>> {
         }
         let read = || -> Result<RgbImage> {
             let bytes = sample.image.read()?;
-            Ok(encoder.preprocess().fit(&decode(&bytes, Limits::default())?))
+            Ok(encoder.preprocess().decode(&bytes, Limits::default())?)
         };
         let text = sample.captions.iter().map(|c| c.text.trim()).find(|text| !text.is_empty());
         match (read(), text) {

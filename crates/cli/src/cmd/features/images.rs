@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 use tuwen_encode::{Batch, CpuEncoder, Encoder, builtin};
 use tuwen_features::Features;
-use tuwen_features::image::{Encoding, Grid, ImageModel, Kind, Settings, Space};
+use tuwen_features::image::{Encoding, Grid, ImageFeature, ImageModel, Settings, Space};
 use tuwen_image::{Picture, RgbImage};
 
 use super::pictures::{Named, Unread, Watch, each};
@@ -98,13 +98,13 @@ impl Images {
         })
     }
 
-    fn kind(&self) -> Result<Kind> {
+    fn kind(&self) -> Result<ImageFeature> {
         Ok(match self.kind {
-            Name::ColourHsv => Kind::Colour(Space::Hsv),
-            Name::ColourLab => Kind::Colour(Space::Lab),
-            Name::Lbp => Kind::Lbp,
-            Name::Hog => Kind::Hog,
-            Name::Gist => Kind::Gist,
+            Name::ColourHsv => ImageFeature::Colour(Space::Hsv),
+            Name::ColourLab => ImageFeature::Colour(Space::Lab),
+            Name::Lbp => ImageFeature::Lbp,
+            Name::Hog => ImageFeature::Hog,
+            Name::Gist => ImageFeature::Gist,
             Name::Surf => bail!(surf()),
             _ => bail!(Usage(
                 "sift and orb find as many keypoints as a picture has, which is no row: sift-words, vlad and fisher make \

@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use tuwen_encode::{Batch, CpuEncoder, Encoder, builtin};
 use tuwen_features::Features;
-use tuwen_features::text::{Kept, Kind, Source, TextModel, Weighting, topics, word2vec};
+use tuwen_features::text::{Kept, Source, TextFeature, TextModel, Weighting, topics, word2vec};
 use tuwen_files::encoding::TextFile;
 
 use super::{Layer, unless_stopped};
@@ -115,7 +115,7 @@ pub enum Fitted {
 }
 
 impl Texts {
-    fn what(&self) -> Kind {
+    fn what(&self) -> TextFeature {
         let vectors = || match &self.vectors {
             Some(file) => Source::File(file.clone()),
             None => Source::Learned(word2vec::Settings {
@@ -129,17 +129,17 @@ impl Texts {
             }),
         };
         match self.kind {
-            Name::Bow | Name::Tower => Kind::Bag(Weighting::Counts),
-            Name::Tfidf => Kind::Bag(Weighting::TfIdf),
-            Name::Bm25 => Kind::Bag(Weighting::Bm25 { k1: self.k1, b: self.b }),
-            Name::Lda => Kind::Topics(topics::Settings {
+            Name::Bow | Name::Tower => TextFeature::Bag(Weighting::Counts),
+            Name::Tfidf => TextFeature::Bag(Weighting::TfIdf),
+            Name::Bm25 => TextFeature::Bag(Weighting::Bm25 { k1: self.k1, b: self.b }),
+            Name::Lda => TextFeature::Topics(topics::Settings {
                 topics: self.topics,
                 epochs: self.epochs.unwrap_or(10),
                 batch: self.batch,
                 seed: self.seed,
             }),
-            Name::Word2vec => Kind::Words { vectors: vectors(), sif: false },
-            Name::Sif => Kind::Words { vectors: vectors(), sif: true },
+            Name::Word2vec => TextFeature::Words { vectors: vectors(), sif: false },
+            Name::Sif => TextFeature::Words { vectors: vectors(), sif: true },
         }
     }
 

@@ -28,11 +28,11 @@ struct Info {
     fingerprint: String,
     dim: usize,
     database_bytes: u64,
-    kinds: Vec<Kind>,
+    kinds: Vec<PerKind>,
 }
 
 #[derive(Serialize)]
-struct Kind {
+struct PerKind {
     kind: &'static str,
     items: usize,
     #[serde(flatten)]
@@ -66,7 +66,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         let cells =
             vectors.cells().map(|(count, items, looked_into)| Cells { count, items, looked_into });
         let (search, why, items) = (plan.way.name().to_owned(), plan.why, vectors.len());
-        kinds.push(Kind { kind, items, stored, search, why, cells });
+        kinds.push(PerKind { kind, items, stored, search, why, cells });
     }
     let info = Info {
         gallery: folder.display().to_string(),
@@ -95,7 +95,7 @@ fn print(info: &Info) {
         "codes",
         "cells"
     );
-    for Kind { kind, items, stored, .. } in &info.kinds {
+    for PerKind { kind, items, stored, .. } in &info.kinds {
         let Stored { segments, rows, vectors_bytes, codes_bytes, cells_bytes } = *stored;
         let [vectors, codes, cells] = [vectors_bytes, codes_bytes, cells_bytes].map(size);
         let gone = rows - items.min(&rows);
@@ -104,7 +104,7 @@ fn print(info: &Info) {
         );
     }
     say!("the database has {}", size(info.database_bytes));
-    for Kind { kind, search, why, cells, .. } in &info.kinds {
+    for PerKind { kind, search, why, cells, .. } in &info.kinds {
         say!("{kind}: searched by {search}: {why}");
         let Some(Cells { looked_into: widths, .. }) = cells else { continue };
         for (name, recall) in ["words", "a picture"].into_iter().zip(widths.recall) {

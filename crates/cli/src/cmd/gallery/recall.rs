@@ -81,7 +81,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     };
-    if !measured.iter().any(|recall| recall.queries == tuwen_index::Kind::Text) {
+    if !measured.iter().any(|recall| recall.queries == tuwen_index::QueryKind::Text) {
         note!(
             "note: no words were asked for, and such queries need more cells than pictures: --queries FILE has some"
         );
@@ -92,8 +92,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     for Recall { queries, asked, k, recall, cells } in &measured {
         let kind = match queries {
-            tuwen_index::Kind::Text => "words",
-            tuwen_index::Kind::Picture => "pictures",
+            tuwen_index::QueryKind::Text => "words",
+            tuwen_index::QueryKind::Picture => "pictures",
         };
         say!(
             "{asked:>4} queries of {kind:<9} {k:>5} best: {:.2} % found, in {cells} cells",

@@ -1,5 +1,7 @@
 //! The directions around a keypoint in 4 x 4 parts of 8 each, turned with it.
 
+use std::ops::RangeInclusive;
+
 use super::{WIDTH, math};
 use crate::image::plane::Plane;
 
@@ -74,18 +76,9 @@ fn gather(plane: &Plane, (x, y): (f32, f32), angle: f32, scale: f32, room: &mut 
             plane.row((y + i) as usize),
             plane.row((y + i + 1) as usize),
         );
-        let (low, high) = between(
-            i as f32 * sin,
-            cos,
-            reach,
-            between(
-                -(i as f32) * cos,
-                sin,
-                reach,
-                ((-radius).max(1 - x), radius.min(width - 2 - x)),
-            ),
-        );
-        for j in low..=high {
+        let inside = (-radius).max(1 - x)..=radius.min(width - 2 - x);
+        let columns = between(-(i as f32) * cos, sin, reach, inside);
+        for j in between(i as f32 * sin, cos, reach, columns) {
             let column = j as f32 * cos - i as f32 * sin;
             let row = j as f32 * sin + i as f32 * cos;
             let (r, c) = (row + middle, column + middle);
@@ -101,13 +94,19 @@ fn gather(plane: &Plane, (x, y): (f32, f32), angle: f32, scale: f32, room: &mut 
     }
 }
 
-/// The j of `low..=high` with `|j slope - shift| < reach`, and perhaps one more at either end.
-fn between(shift: f32, slope: f32, reach: f32, (low, high): (isize, isize)) -> (isize, isize) {
+/// The j of `among` with `|j slope - shift| < reach`, and perhaps one more at either end.
+fn between(
+    shift: f32,
+    slope: f32,
+    reach: f32,
+    among: RangeInclusive<isize>,
+) -> RangeInclusive<isize> {
     if slope.abs() < 1e-6 {
-        return if shift.abs() < reach + 0.01 { (low, high) } else { (0, -1) };
+        return if shift.abs() < reach + 0.01 { among } else { 1..=0 };
     }
     let (a, b) = ((shift - reach) / slope, (shift + reach) / slope);
-    (low.max(a.min(b).floor() as isize), high.min(a.max(b).ceil() as isize))
+    let (low, high) = among.into_inner();
+    low.max(a.min(b).floor() as isize)..=high.min(a.max(b).ceil() as isize)
 }
 
 tuwen_simd::simd! {

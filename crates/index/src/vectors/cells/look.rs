@@ -6,7 +6,7 @@ use tuwen_simd::simd;
 use super::code::{FOUR_BITS, block_len};
 use super::kernel::{BLOCK_ROWS, Kernel, Sums};
 use super::query::{Near, Query};
-use super::{Cells, Damaged, Kind};
+use super::{Cells, Damaged, QueryKind};
 use crate::topk::{Hit, TopK};
 use crate::vectors::scan::Bits;
 use crate::vectors::segment::{BLOCK, Segment};
@@ -105,7 +105,7 @@ impl Cells {
     }
 
     /// Words or a picture.
-    pub(crate) fn kind(&self, values: &[f32]) -> Kind {
+    pub(crate) fn kind(&self, values: &[f32]) -> QueryKind {
         Query::new(self, values).kind(self)
     }
 }

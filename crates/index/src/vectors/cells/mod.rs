@@ -25,7 +25,7 @@ pub(crate) use self::build::{Building, build, mean_of};
 use self::code::{Row, row_len};
 use self::layout::{Head, PAGE, Sizes, Stamp, WIDTHS_AT};
 use self::rotate::Rotation;
-pub use self::widths::{DEPTHS, Kind, Widths};
+pub use self::widths::{DEPTHS, QueryKind, Widths};
 use super::file::Written;
 use super::segment::Segment;
 use super::{BLOCK, MEMORY};

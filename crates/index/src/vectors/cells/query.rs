@@ -4,7 +4,7 @@ use tuwen_simd::simd;
 
 use super::code::{MIDDLE, ONE_BIT};
 use super::kernel::{LARGEST, TABLE};
-use super::{Cells, Kind};
+use super::{Cells, QueryKind};
 use crate::vectors::codes::Queries;
 use crate::vectors::codes::kernel::{Kernel as Products, PANEL, Sums};
 
@@ -68,10 +68,10 @@ impl Query {
     }
 
     /// Words or a picture: whose mean is nearer.
-    pub(super) fn kind(&self, cells: &Cells) -> Kind {
+    pub(super) fn kind(&self, cells: &Cells) -> QueryKind {
         let (text, picture) = cells.head.kinds.split_at(self.turned.len());
         let far = |mean: &[f32]| dot(mean, mean) - 2.0 * dot(mean, &self.turned);
-        if far(picture) < far(text) { Kind::Picture } else { Kind::Text }
+        if far(picture) < far(text) { QueryKind::Picture } else { QueryKind::Text }
     }
 
     /// All cells that have rows, in no order.

@@ -11,7 +11,7 @@ pub(super) const LEN: usize = 64;
 /// A query's kind: those of words lie apart from pictures, and need more cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum QueryKind {
     /// Words.
     Text,
     /// A picture, or another item of the gallery.
@@ -48,10 +48,10 @@ impl Widths {
     }
 
     /// Cells for `k` hits: between those that were measured by their logarithms.
-    pub(crate) fn of(&self, kind: Kind, k: f64) -> usize {
+    pub(crate) fn of(&self, kind: QueryKind, k: f64) -> usize {
         let widths = match kind {
-            Kind::Text => self.text,
-            Kind::Picture => self.picture,
+            QueryKind::Text => self.text,
+            QueryKind::Picture => self.picture,
         };
         let [low, middle, high] = widths.map(|width| f64::from(width.max(1)).ln());
         let at = (k.max(1.0) / DEPTHS[0] as f64).log10().max(0.0);
@@ -104,7 +104,7 @@ mod tests {
         torn[20] ^= 1;
         assert_eq!(Widths::read(&torn, 4096), None);
         assert_eq!(Widths::read(&[0; LEN], 4096), None);
-        let of = |k: f64| widths.of(Kind::Text, k);
+        let of = |k: f64| widths.of(QueryKind::Text, k);
         assert_eq!([of(1.0), of(10.0), of(100.0), of(1000.0)], [10, 10, 40, 90]);
         assert!((19..=21).contains(&of(31.6)) && of(10_000.0) > 90);
     }

@@ -18,7 +18,7 @@ use tuwen_retrieve::{FileName, Ranked, path_of};
 
 use crate::State;
 use crate::extract::{Json, Untyped};
-use crate::openapi::Kind;
+use crate::openapi::ItemKind;
 use crate::problem::{Problem, ProblemType};
 use crate::routes::fields::value_of;
 use crate::routes::find::no_item;
@@ -50,7 +50,7 @@ pub(crate) struct Wanted {
     image: Option<String>,
     image_url: Option<String>,
     embedding_input: Option<Vec<f32>>,
-    #[schemars(with = "Option<Kind>")]
+    #[schemars(with = "Option<ItemKind>")]
     modality: Option<Modality>,
     /// How many hits are described.
     #[schemars(range(min = 1, max = 1000))]
