@@ -6,18 +6,19 @@ mod composed;
 mod ensemble;
 mod explain;
 mod fused;
+mod labels;
 mod pairs;
 mod report;
 mod write;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use tuwen_encode::builtin;
 use tuwen_eval::{Captioned, Classified, Direction, Ranking, Report, Ties, by_class};
-use tuwen_files::encoding::{Encoding, TextFile};
+use tuwen_files::encoding::Encoding;
 use tuwen_sets::import::{self, CaptionFile, DataSet, Format, Part, Source};
 use tuwen_sets::{Sample, relation};
 
@@ -195,7 +196,7 @@ fn measure(args: &Args) -> Result<ExitCode> {
     let (mut out, mut page) = folders(args)?;
     let samples = read(&set)?;
     let relation = relation::texts(&samples);
-    let classes = args.labels.as_ref().map(|path| labels(path, &samples)).transpose()?;
+    let classes = args.labels.as_ref().map(|path| labels::classes(path, &samples)).transpose()?;
     if let Some(classes) = &classes {
         one_class_each(&relation, classes)?;
     }
@@ -356,29 +357,6 @@ fn one_class_each(
         }
     }
     Ok(())
-}
-
-/// The class of each picture, from lines of its id or file name and its class.
-fn labels(path: &Path, samples: &[Sample]) -> Result<Vec<String>> {
-    let mut found: HashMap<String, String> = HashMap::new();
-    for (number, line) in TextFile::read_document(path)?.lines().enumerate() {
-        if line.trim().is_empty() {
-            continue;
-        }
-        let place = || format!("{}, line {}", path.display(), number + 1);
-        let parts = line.split_once('\t').or_else(|| line.rsplit_once(','));
-        let (id, class) = parts.with_context(|| format!("{}: expected `ID,CLASS`", place()))?;
-        let (id, class) = (import::picture_id(id.trim()), class.trim().to_owned());
-        if let Some(other) = found.insert(id.clone(), class.clone()).filter(|o| *o != class) {
-            bail!("{}: `{id}` has the classes `{other}` and `{class}`", place());
-        }
-    }
-    let class = |sample: &Sample| {
-        let class = found.get(&import::picture_id(&sample.id));
-        let missing = || format!("{}: no class for the picture `{}`", path.display(), sample.id);
-        class.cloned().with_context(missing)
-    };
-    samples.iter().map(class).collect()
 }
 
 /// A table for people.

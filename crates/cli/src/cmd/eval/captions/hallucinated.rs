@@ -1,16 +1,14 @@
 //! Objects that captions make up.
 
-use std::collections::HashMap;
-use std::io::BufRead;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use tuwen_eval::captions::{Hallucination, Language};
-use tuwen_files::encoding::{Encoding, TextFile};
-use tuwen_sets::import::picture_id;
+use tuwen_files::encoding::Encoding;
 use tuwen_sets::objects::Objects;
 use tuwen_text::caption;
 
+use super::super::labels::several;
 use super::read::Described;
 
 /// Counts the mentions of the labels' objects, and those that are not in the picture.
@@ -24,7 +22,7 @@ pub(super) fn measure(
     set: &[Described],
     language: Language,
 ) -> Result<Hallucination> {
-    let labels = labels(path, encoding)?;
+    let labels = several(path, encoding)?;
     let chinese = language == Language::Chinese;
     let objects = Objects::new(labels.values().flatten().map(String::as_str), chinese);
     let mut captions = Vec::with_capacity(set.len());
@@ -46,34 +44,4 @@ pub(super) fn measure(
         captions.push(objects.mentions(&tokens).into_iter().map(is_true).collect());
     }
     Ok(Hallucination::new(&captions))
-}
-
-/// The labels of each picture; several lines of one add up.
-fn labels(path: &Path, encoding: Option<Encoding>) -> Result<HashMap<String, Vec<String>>> {
-    let mut all: HashMap<String, Vec<String>> = HashMap::new();
-    for (number, line) in TextFile::look_as(path, encoding)?.open()?.lines().enumerate() {
-        let line = line.with_context(|| path.display().to_string())?;
-        if line.trim().is_empty() {
-            continue;
-        }
-        let parts = line.split_once('\t').or_else(|| line.split_once(','));
-        let (id, labels) = parts.with_context(|| {
-            format!("{}, line {}: expected `ID,LABEL`, found {line:?}", path.display(), number + 1)
-        })?;
-        let labels: Vec<String> = labels
-            .split('|')
-            .map(|label| label.trim().to_owned())
-            .filter(|l| !l.is_empty())
-            .collect();
-        // A header names columns.
-        let is_header =
-            number == 0 && labels.iter().any(|label| ["label", "labels"].contains(&&**label));
-        if !is_header {
-            all.entry(picture_id(id.trim())).or_default().extend(labels);
-        }
-    }
-    if all.values().all(Vec::is_empty) {
-        bail!("{}: there is no label in it: write `ID,LABEL` a line", path.display());
-    }
-    Ok(all)
 }
