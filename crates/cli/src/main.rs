@@ -4,9 +4,11 @@
 //! 2 wrong usage, 130 stopped by a signal; `data doctor` has 3 and 4 of its own.
 
 mod chart;
+mod chat;
 mod cmd;
 mod contest;
 mod demo_assets;
+mod endpoint;
 #[cfg(test)]
 mod examples;
 mod gallery;
@@ -54,6 +56,7 @@ enum Command {
     Demo(cmd::demo::Args),
     Classify(cmd::classify::Args),
     Caption(cmd::caption::Args),
+    Ask(cmd::ask::Args),
     Embed(cmd::embed::Args),
     Explain(Box<cmd::explain::Args>),
     Eval(Box<cmd::eval::Args>),
@@ -113,6 +116,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Demo(args) => cmd::demo::run(&args),
         Command::Classify(args) => cmd::classify::run(&args),
         Command::Caption(args) => cmd::caption::run(&args),
+        Command::Ask(args) => cmd::ask::run(&args),
         Command::Embed(args) => cmd::embed::run(&args),
         Command::Explain(args) => cmd::explain::run(&args),
         Command::Eval(args) => cmd::eval::run(&args),

@@ -1,36 +1,20 @@
-//! Translation by whatever speaks OpenAI's chat completions
-//! (<https://platform.openai.com/docs/api-reference/chat>): a server on this machine (llama.cpp, vLLM,
-//! Ollama) or a service.
-
-use std::time::Duration;
+//! Translation by a model that talks.
 
 use anyhow::{Error, Result, anyhow};
-use serde_json::{Value, json};
-use ureq::Agent;
+use serde_json::json;
 
-/// A model may think for so long.
-const PATIENCE: Duration = Duration::from_secs(300);
-const TRIES: usize = 4;
+use crate::chat::{Chat, short};
 
 /// Translates texts.
 pub struct Translator {
-    agent: Agent,
-    url: String,
-    key: Option<String>,
-    model: String,
+    chat: Chat,
     language: String,
 }
 
 impl Translator {
-    /// `url` is the API's, such as `http://localhost:8080/v1`; `language` a name the model understands.
-    pub fn new(url: &str, key: Option<String>, model: &str, language: &str) -> Self {
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(PATIENCE))
-            .build();
-        let url = format!("{}/chat/completions", url.trim_end_matches('/'));
-        let (model, language) = (model.to_owned(), language.to_owned());
-        Self { agent: config.into(), url, key, model, language }
+    /// `language` is a name that the model understands.
+    pub fn new(chat: Chat, language: &str) -> Self {
+        Self { chat, language: language.to_owned() }
     }
 
     /// As many texts as are given, in their order.
@@ -57,61 +41,17 @@ impl Translator {
              JSON array of as many strings, in the same order, and nothing else.",
             self.language
         );
-        let body = json!({
-            "model": self.model,
-            "temperature": 0,
-            "messages": [
-                { "role": "system", "content": system },
-                { "role": "user", "content": json!(texts).to_string() },
-            ],
-        });
-        let mut last = String::new();
-        for attempt in 0..TRIES {
-            if attempt > 0 {
-                std::thread::sleep(Duration::from_millis(200 << attempt));
-            }
-            match self.send(&body) {
-                Ok((200, answer)) => {
-                    let content = answer["choices"][0]["message"]["content"].as_str();
-                    return content.map(str::to_owned).ok_or_else(|| {
-                        self.failed(format!(
-                            "no chat completion but `{}`",
-                            short(&answer.to_string())
-                        ))
-                    });
-                }
-                // Asking again changes nothing.
-                Ok((status @ (400..=407 | 410..=428), answer)) => {
-                    let cure = match status {
-                        401 | 403 => ": is the key right?",
-                        404 => ": do URL (with its /v1) and model exist?",
-                        _ => "",
-                    };
-                    let what = short(&answer.to_string());
-                    return Err(self.failed(format!("it answers {status} `{what}`{cure}")));
-                }
-                Ok((status, _)) => last = format!("it answers {status}"),
-                Err(error) => last = error,
-            }
-        }
-        Err(self.failed(format!("{last} (tried {TRIES} times)")))
-    }
-
-    fn send(&self, body: &Value) -> Result<(u16, Value), String> {
-        let mut request = self.agent.post(&self.url).header("content-type", "application/json");
-        if let Some(key) = &self.key {
-            request = request.header("authorization", format!("Bearer {key}"));
-        }
-        let mut response = request.send(body.to_string()).map_err(|e| e.to_string())?;
-        let text = response.body_mut().read_to_string().map_err(|e| e.to_string())?;
-        let answer = serde_json::from_str(&text).unwrap_or(Value::String(text));
-        Ok((response.status().as_u16(), answer))
+        let messages = [
+            json!({ "role": "system", "content": system }),
+            json!({ "role": "user", "content": json!(texts).to_string() }),
+        ];
+        self.chat.complete(&messages).map_err(|what| self.failed(what))
     }
 
     fn failed(&self, what: String) -> Error {
         anyhow!(
             "{}: {what}; what is translated is kept, the same command goes on from there",
-            self.url
+            self.chat.url()
         )
     }
 }
@@ -120,8 +60,4 @@ impl Translator {
 fn strings(answer: &str) -> Option<Vec<String>> {
     let (start, end) = (answer.find('[')?, answer.rfind(']')?);
     serde_json::from_str(answer.get(start..=end)?).ok()
-}
-
-fn short(text: &str) -> String {
-    text.chars().take(200).collect()
 }

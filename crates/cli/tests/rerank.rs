@@ -2,9 +2,7 @@
 
 mod common;
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
-
+use common::http::{Request, server};
 use common::{copy_pictures, fail, index, search, succeed, tuwen, word_piece_model};
 use serde_json::{Value, json};
 
@@ -139,45 +137,19 @@ fn what_cannot_be_looked_at_is_refused_by_name() {
 }
 
 /// Answers rerank requests: a document's score is its length; `/backwards` names a document that is not there.
-fn answer(stream: &mut TcpStream) {
-    let mut reader = BufReader::new(stream.try_clone().expect("a socket"));
-    let (mut length, mut path) = (0, String::new());
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line).unwrap_or(0) == 0 {
-            return;
-        }
-        if path.is_empty() {
-            path = line.split(' ').nth(1).unwrap_or_default().to_owned();
-        }
-        let line = line.trim().to_lowercase();
-        if let Some(value) = line.strip_prefix("content-length: ") {
-            length = value.parse().expect("a length");
-        }
-        if line.is_empty() {
-            break;
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).expect("a body");
-    let body: Value = serde_json::from_slice(&body).expect("JSON");
+fn answer(Request { path, body, .. }: &Request) -> (u16, String) {
     let documents = body["documents"].as_array().expect("documents");
     assert!(body["query"].is_string() && body["top_n"] == documents.len());
     let one = |(index, document): (usize, &Value)| {
-        let index = if path == "/backwards" { index + 100 } else { index };
+        let index = if *path == "/backwards" { index + 100 } else { index };
         json!({ "index": index, "relevance_score": document.as_str().expect("text").len() })
     };
     let results: Vec<Value> = documents.iter().enumerate().map(one).rev().collect();
-    let (status, text) = match &*path {
+    match &**path {
         "/broken" => (500, "out of order".to_owned()),
         "/words" => (200, "no JSON".to_owned()),
         _ => (200, json!({ "id": "x", "results": results }).to_string()),
-    };
-    let head = format!(
-        "HTTP/1.1 {status} x\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-        text.len()
-    );
-    let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(text.as_bytes()));
+    }
 }
 
 #[test]
@@ -188,11 +160,7 @@ fn a_server_that_speaks_coheres_json_reranks_by_captions() {
         sunset.png,the sun sets over the sea\n";
     std::fs::write(home.join("captions.csv"), captions).expect("a file");
     gallery(home, &["--captions", "captions.csv"]);
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let url = format!("http://{}", listener.local_addr().expect("an address"));
-    std::thread::spawn(move || {
-        listener.incoming().for_each(|stream| answer(&mut stream.expect("a connection")));
-    });
+    let url = server(answer);
     let rerank = format!("{url}/rerank:4");
     let hits = search(home, &["food", "--model", "model", "--rerank", &rerank]);
     let found: Vec<String> = names(&hits);

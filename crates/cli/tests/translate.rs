@@ -3,35 +3,11 @@
 
 mod common;
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
-
+use common::http::{self, Request};
 use common::{fail, succeed};
-use serde_json::{Value, json};
+use serde_json::json;
 
-/// Answers one request; `turn` counts them.
-fn answer(stream: &mut TcpStream, turn: usize) {
-    let mut reader = BufReader::new(stream.try_clone().expect("a socket"));
-    let (mut length, mut key) = (0, String::new());
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line).unwrap_or(0) == 0 {
-            return;
-        }
-        let line = line.trim().to_lowercase();
-        if let Some(value) = line.strip_prefix("content-length: ") {
-            length = value.parse().expect("a length");
-        }
-        if let Some(value) = line.strip_prefix("authorization: ") {
-            key = value.to_owned();
-        }
-        if line.is_empty() {
-            break;
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).expect("a body");
-    let body: Value = serde_json::from_slice(&body).expect("JSON");
+fn answer(Request { turn, key, body, .. }: &Request) -> (u16, String) {
     let texts: Vec<String> =
         serde_json::from_str(body["messages"][1]["content"].as_str().expect("texts"))
             .expect("texts");
@@ -39,33 +15,21 @@ fn answer(stream: &mut TcpStream, turn: usize) {
     if body["model"] == "mute" {
         translated.iter_mut().for_each(String::clear);
     }
-    if texts.len() > 1 && turn == 1 {
+    if texts.len() > 1 && *turn == 1 {
         // It loses count.
         translated.pop();
     }
     let content = format!("Here you are:\n{}", json!(translated));
     let (status, text) = match turn {
         0 => (503, json!({ "error": "busy" })),
-        _ if key == "bearer wrong" => (401, json!({ "error": "who are you?" })),
+        _ if *key == "bearer wrong" => (401, json!({ "error": "who are you?" })),
         _ => (200, json!({ "choices": [{ "message": { "content": content } }] })),
     };
-    let text = text.to_string();
-    let head = format!(
-        "HTTP/1.1 {status} x\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-        text.len()
-    );
-    let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(text.as_bytes()));
+    (status, text.to_string())
 }
 
 fn server() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let url = format!("http://{}/v1", listener.local_addr().expect("an address"));
-    std::thread::spawn(move || {
-        for (turn, stream) in listener.incoming().enumerate() {
-            answer(&mut stream.expect("a connection"), turn);
-        }
-    });
-    url
+    http::server(answer) + "/v1"
 }
 
 #[test]

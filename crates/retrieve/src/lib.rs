@@ -31,6 +31,7 @@
 //! ```
 
 pub mod alike;
+pub mod asking;
 mod calibration;
 pub mod describe;
 pub mod engine;

@@ -1,5 +1,7 @@
 //! `tuwen caption PATH...`
 
+mod talked;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
@@ -12,8 +14,9 @@ use tuwen_encode::{CpuEncoder, Encoder, builtin};
 use tuwen_image::{Limits, RgbImage, read_file};
 use tuwen_retrieve::FileName;
 use tuwen_retrieve::describe::{Ask, Describer, Made};
-use tuwen_retrieve::walk::{Failure, Walk};
+use tuwen_retrieve::walk::{Failure, Found, Walk};
 
+use crate::endpoint::EndpointArgs;
 use crate::indexed::left_out;
 use crate::query::{TextArgs, in_words, open_model};
 use crate::terminal::{note, say};
@@ -27,7 +30,8 @@ const AT_A_TIME: usize = 16;
 #[command(
     after_help = "Examples:\n  tuwen caption dog.jpg\n  tuwen caption photos --lang zh --json > captions.jsonl\n  \
     tuwen caption dog.jpg --candidates 5 --rerank\n  tuwen caption dog.jpg --sample 5 --seed 3 --temperature 0.8\n  \
-    tuwen caption photos --lang en --sidecar      # writes dog.txt beside dog.jpg where there is none\n\n\
+    tuwen caption photos --lang en --sidecar      # writes dog.txt beside dog.jpg where there is none\n  \
+    tuwen caption photos --endpoint http://localhost:11434/v1 --endpoint-model qwen3-vl\n\n\
     A small decoder makes the captions, from what the model's image tower sees: it is often wrong, in well-formed \
     sentences.\nIts words are those of Flickr8k's captions: people, dogs, sports, the open air. docs/captions.md says how \
     good it is."
@@ -49,6 +53,8 @@ pub struct Args {
     /// The decoder's folder, from `tuwen captions train`; without it the one that belongs to the model
     #[arg(long, value_name = "DIR")]
     decoder: Option<PathBuf>,
+    #[command(flatten)]
+    endpoint: EndpointArgs,
     /// Write each picture's captions into a file of its name with `.txt`; one that is there is left as it is
     #[arg(long)]
     sidecar: bool,
@@ -129,29 +135,19 @@ impl Choice {
 
 /// Describes and prints.
 pub fn run(args: &Args) -> Result<ExitCode> {
+    if let Some(chat) = args.endpoint.open()? {
+        talked::questions(args)?;
+        let (files, failed) = pictures(args)?;
+        return talked::describe(args, &chat, &files, failed);
+    }
     let ask = args.choice.ask(args.languages.clone());
     let encoder = open_model(&args.model, &args.text_args)?;
     let describer = Describer::open(&encoder, &args.model, args.decoder.as_deref())?;
     describer.check(&ask)?;
-    let (paths, missing): (Vec<PathBuf>, Vec<PathBuf>) =
-        args.paths.iter().cloned().partition(|path| path.exists());
-    for path in &missing {
-        note!("skipped {}: there is no such file or folder", path.display());
-    }
-    let walk = Walk::of(&paths, &args.walk.rules(), &AtomicBool::new(false), &|_| {})?;
-    for Failure { file, reason, .. } in &walk.failed {
-        note!("skipped {file}: {reason}");
-    }
-    for line in left_out(&walk.left_out) {
-        note!("{line}");
-    }
-    if walk.files.is_empty() {
-        bail!("there are no pictures in {}", args.paths[0].display());
-    }
-    let mut failed = !missing.is_empty() || walk.failed.iter().any(|failure| failure.named);
+    let (files, mut failed) = pictures(args)?;
     let mut described = 0;
-    for some in walk.files.chunks(AT_A_TIME) {
-        let one = |file: &tuwen_retrieve::walk::Found| {
+    for some in files.chunks(AT_A_TIME) {
+        let one = |file: &Found| {
             let picture = read(&encoder, &file.path)?;
             Ok(describer.describe(&encoder, &picture, &ask)?)
         };
@@ -172,6 +168,27 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     Ok(if described == 0 || failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
+/// The pictures, and whether one that was named is not there.
+fn pictures(args: &Args) -> Result<(Vec<Found>, bool)> {
+    let (paths, missing): (Vec<PathBuf>, Vec<PathBuf>) =
+        args.paths.iter().cloned().partition(|path| path.exists());
+    for path in &missing {
+        note!("skipped {}: there is no such file or folder", path.display());
+    }
+    let walk = Walk::of(&paths, &args.walk.rules(), &AtomicBool::new(false), &|_| {})?;
+    for Failure { file, reason, .. } in &walk.failed {
+        note!("skipped {file}: {reason}");
+    }
+    for line in left_out(&walk.left_out) {
+        note!("{line}");
+    }
+    if walk.files.is_empty() {
+        bail!("there are no pictures in {}", args.paths[0].display());
+    }
+    let failed = !missing.is_empty() || walk.failed.iter().any(|failure| failure.named);
+    Ok((walk.files, failed))
+}
+
 fn read(encoder: &CpuEncoder, path: &Path) -> Result<RgbImage> {
     let limits = Limits::default();
     let fitted =
@@ -183,7 +200,7 @@ fn read(encoder: &CpuEncoder, path: &Path) -> Result<RgbImage> {
 fn show(args: &Args, describer: &Describer, path: &Path, made: &[Made]) -> Result<bool> {
     let mut written = true;
     if args.sidecar
-        && let Err(error) = write_beside(path, made)
+        && let Err(error) = write_beside(path, made.iter().map(|made| made.text.as_str()))
     {
         note!("not written: {}", in_words(&error));
         written = false;
@@ -206,9 +223,9 @@ fn show(args: &Args, describer: &Describer, path: &Path, made: &[Made]) -> Resul
 }
 
 /// Writes `NAME.txt` beside a picture, a caption a line; a file that is there is somebody's.
-fn write_beside(picture: &Path, made: &[Made]) -> Result<()> {
+fn write_beside<'a>(picture: &Path, texts: impl Iterator<Item = &'a str>) -> Result<()> {
     let path = picture.with_extension("txt");
-    let text: String = made.iter().map(|made| made.text.clone() + "\n").collect();
+    let text: String = texts.flat_map(|text| [text, "\n"]).collect();
     let opened = std::fs::OpenOptions::new().write(true).create_new(true).open(&path);
     match opened {
         Ok(mut file) => {

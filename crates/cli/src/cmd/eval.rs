@@ -1,6 +1,7 @@
 //! `tuwen eval`
 
 mod again;
+mod ask;
 mod captions;
 mod composed;
 mod ensemble;
@@ -123,6 +124,7 @@ enum Other {
     Captions(captions::Args),
     Fused(fused::Args),
     Composed(composed::Args),
+    Ask(ask::Args),
     Explain(Box<explain::Args>),
 }
 
@@ -185,6 +187,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         Some(Other::Captions(args)) => captions::run(args),
         Some(Other::Fused(args)) => fused::run(args),
         Some(Other::Composed(args)) => composed::run(args),
+        Some(Other::Ask(args)) => ask::run(args),
         Some(Other::Explain(args)) => explain::run(args),
         None => measure(args),
     }

@@ -1,5 +1,6 @@
 //! One file per subcommand: arguments, library calls, output.
 
+pub mod ask;
 pub mod caption;
 pub mod captions;
 pub mod classify;

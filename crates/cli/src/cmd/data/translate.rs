@@ -11,6 +11,7 @@ use tuwen_files::file;
 
 use tuwen_retrieve::Line;
 
+use crate::chat::Chat;
 use crate::query::captions;
 use crate::terminal::say;
 use crate::translator::Translator;
@@ -62,7 +63,8 @@ pub fn run(args: &Args) -> Result<()> {
     let _lock = output::lock(&args.output, &[&args.captions])?;
     let done = done(&args.output, &all)?;
     let key = std::env::var(&args.key_variable).ok();
-    let translator = Translator::new(&args.url, key, &args.model, &args.to);
+    let chat = Chat::new(&args.url, key, &args.model);
+    let translator = Translator::new(chat, &args.to);
     let mut output = OpenOptions::new().create(true).append(true).open(&args.output);
     let output = output.as_mut().map_err(|e| anyhow::anyhow!("{}: {e}", named()))?;
     let bar = progress::bar(Some(all.len()), "captions");
