@@ -134,6 +134,46 @@ fn near_duplicates_are_listed_and_nothing_is_removed() {
 }
 
 #[test]
+fn a_gallery_is_drawn_with_topics_and_captions_in_doubt() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path();
+    let names: Vec<String> = fs::read_dir(common::demo_pictures())
+        .expect("the demo")
+        .map(|entry| entry.expect("a file").file_name().to_string_lossy().into_owned())
+        .collect();
+    copy_pictures(&names.iter().map(String::as_str).collect::<Vec<_>>(), &home.join("photos"));
+    index(home, &["photos"]);
+    // Without captions names of things say what topics are.
+    let drawn = json(home, &["gallery", "map", "map.html", "--json"]);
+    let pictures = drawn["pictures"].as_array().expect("pictures");
+    assert_eq!(pictures.len(), names.len());
+    let topics = drawn["topics"].as_array().expect("topics");
+    let sum: u64 = topics.iter().map(|topic| topic["pictures"].as_u64().expect("a count")).sum();
+    assert_eq!((sum as usize, topics.len()), (names.len(), 5), "{drawn}");
+    let name = topics[0]["names"][0].as_str().expect("a name");
+    assert!(name.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c)), "{name}");
+    assert_eq!((&drawn["gap"], &drawn["doubted"]), (&Value::Null, &serde_json::json!([])));
+    let place = |at: usize| [&pictures[at]["x"], &pictures[at]["y"]];
+    assert_ne!(place(0), place(1));
+    let page = fs::read_to_string(home.join("map.html")).expect("a page");
+    assert!(page.contains("data:image/jpeg;base64,") && !page.contains("src=\"http"));
+
+    // One caption is of another picture.
+    let captions = "image,caption\npizza.png,two cows on a green field\ncow.png,a cow on a meadow\n\
+        red_car.png,a red car\n";
+    fs::write(home.join("captions.csv"), captions).expect("a file");
+    index(home, &["photos", "--captions", "captions.csv"]);
+    let drawn = json(home, &["gallery", "map", "map.html", "--json", "--topics", "3"]);
+    let doubted = drawn["doubted"].to_string();
+    assert!(doubted.contains("two cows") && !doubted.contains("a red car"), "{doubted}");
+    assert!(drawn["gap"].as_f64().is_some_and(|gap| gap > 0.1), "{drawn}");
+    assert_eq!(drawn["topics"].as_array().map(Vec::len), Some(3));
+    fs::write(home.join("mine.html"), "mine").expect("a file");
+    let said = fail(home, &["gallery", "map", "mine.html"], 1);
+    assert!(said.contains("mine.html"), "{said}");
+}
+
+#[test]
 fn what_is_exported_comes_back() {
     let folder = tempfile::tempdir().expect("a folder");
     let home = folder.path();

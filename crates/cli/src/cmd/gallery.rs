@@ -1,10 +1,11 @@
-//! `tuwen gallery info | recall | compact | verify | dedup | export | import`
+//! `tuwen gallery info | recall | compact | verify | dedup | map | export | import`
 
 mod compact;
 mod dedup;
 mod export;
 mod import;
 mod info;
+mod map;
 mod recall;
 mod verify;
 
@@ -46,6 +47,8 @@ enum Command {
     Verify(verify::Args),
     /// List groups of pictures that are nearly the same
     Dedup(dedup::Args),
+    /// Draw all pictures by likeness, with topics, the gap to texts, and captions that hardly fit
+    Map(map::Args),
     /// Write vectors with their files and captions, into a new folder for other programs
     Export(export::Args),
     /// Make a gallery of vectors that are there already, or add them to one
@@ -60,6 +63,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         Command::Compact(args) => compact::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Dedup(args) => dedup::run(args),
+        Command::Map(args) => map::run(args),
         Command::Export(args) => export::run(args),
         Command::Import(args) => import::run(args),
     }

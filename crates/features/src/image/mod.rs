@@ -11,7 +11,7 @@ mod fft;
 mod gist;
 mod hog;
 mod keypoint;
-mod kmeans;
+pub mod kmeans;
 mod lbp;
 mod mixture;
 mod model;
