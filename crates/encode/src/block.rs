@@ -48,7 +48,7 @@ pub(crate) struct Stack<'a> {
 }
 
 /// One block's weights.
-struct Block<'a> {
+pub(crate) struct Block<'a> {
     norm1: Norm<'a>,
     qkv: Linear<'a>,
     proj: Linear<'a>,
@@ -58,6 +58,23 @@ struct Block<'a> {
     attention: Attention,
     place: NormPlace,
     activation: Activation,
+}
+
+/// The layers by which a block's rows also attend to a picture's: a step between attention and MLP, normalised behind its
+/// sum as all of a BERT's.
+pub(crate) struct Cross<'a> {
+    ask: Linear<'a>,
+    seen: Linear<'a>,
+    told: Linear<'a>,
+    norm: Norm<'a>,
+}
+
+/// A picture's rows as one block sees them.
+struct Across<'c, 'w> {
+    cross: &'w Cross<'w>,
+    /// Keys and values, (rows, 2 W).
+    seen: Value,
+    sequences: &'c Arc<[Sequence]>,
 }
 
 /// Who attends to whom, and which rows come out.
@@ -112,9 +129,7 @@ impl<'a> Stack<'a> {
         mut look: impl FnMut(&mut Tape<'w>, usize, Value) -> Value,
     ) -> Value {
         let Depth { output, recompute } = how;
-        if let Some(norm) = &self.first_norm {
-            x = tape.layer_norm(&x, norm);
-        }
+        x = self.begin(tape, x);
         x = look(tape, 0, x);
         let (all, last) = (Rows::new(spans, OutputRows::All), Rows::new(spans, output));
         let (all, last) = (Arc::new(all), Arc::new(last));
@@ -122,13 +137,25 @@ impl<'a> Stack<'a> {
             let rows = Arc::clone(if index + 1 == self.blocks.len() { &last } else { &all });
             x = match recompute {
                 true => tape.checkpoint(&x, block.learns(), move |tape, x| {
-                    block.forward(tape, x.clone(), &rows)
+                    block.forward(tape, x.clone(), &rows, None)
                 }),
-                false => block.forward(tape, x, &rows),
+                false => block.forward(tape, x, &rows, None),
             };
             x = look(tape, index + 1, x);
         }
         x
+    }
+
+    /// The LayerNorm before the blocks, where there is one.
+    pub(crate) fn begin<'w>(&'w self, tape: &mut Tape<'w>, x: Value) -> Value {
+        match &self.first_norm {
+            Some(norm) => tape.layer_norm(&x, norm),
+            None => x,
+        }
+    }
+
+    pub(crate) fn blocks(&self) -> &[Block<'a>] {
+        &self.blocks
     }
 
     /// The final LayerNorm, where there is one.
@@ -140,8 +167,56 @@ impl<'a> Stack<'a> {
     }
 }
 
+impl<'a> Cross<'a> {
+    /// The weights under `NAME.cross`.
+    pub(crate) fn new(weights: &dyn Weights<'a>, name: &str, eps: f32) -> Result<Self> {
+        let find = |part: &str| block_linear(weights, &format!("{name}.cross.{part}"));
+        Ok(Self {
+            ask: find("ask")?,
+            seen: find("seen")?,
+            told: find("told")?,
+            norm: norm(weights, &format!("{name}.cross.norm"), eps)?,
+        })
+    }
+}
+
+/// Texts beside the pictures that they look at.
+pub(crate) struct Looking<'v> {
+    /// Rows of each text.
+    pub(crate) spans: &'v [Range<usize>],
+    /// Rows of all pictures.
+    pub(crate) pictures: &'v Value,
+    /// Of each text the rows of its picture.
+    pub(crate) looks: &'v [Range<usize>],
+}
+
+/// Runs blocks over texts and the pictures that they look at; of the last one only the texts' first rows come out.
+pub(crate) fn fuse<'w>(
+    blocks: &[(&'w Block<'w>, &'w Cross<'w>)],
+    tape: &mut Tape<'w>,
+    mut x: Value,
+    looking: &Looking<'_>,
+) -> Value {
+    let at_pictures = |queries: &dyn Fn(usize, &Range<usize>) -> Range<usize>| -> Arc<[Sequence]> {
+        let one = |(at, (text, keys)): (usize, (&Range<usize>, &Range<usize>))| Sequence {
+            queries: queries(at, text),
+            keys: keys.clone(),
+            first: 0,
+        };
+        looking.spans.iter().zip(looking.looks).enumerate().map(one).collect()
+    };
+    let all = (Rows::new(looking.spans, OutputRows::All), at_pictures(&|_, text| text.clone()));
+    let last = (Rows::new(looking.spans, OutputRows::First), at_pictures(&|at, _| at..at + 1));
+    for (index, (block, cross)) in blocks.iter().enumerate() {
+        let (rows, sequences) = if index + 1 == blocks.len() { &last } else { &all };
+        let seen = tape.linear(looking.pictures, &cross.seen);
+        x = block.forward(tape, x, rows, Some(Across { cross, seen, sequences }));
+    }
+    x
+}
+
 impl<'a> Block<'a> {
-    fn new(
+    pub(crate) fn new(
         config: &TowerConfig,
         causal: bool,
         weights: &dyn Weights<'a>,
@@ -162,12 +237,28 @@ impl<'a> Block<'a> {
         })
     }
 
+    /// All rows of sequences that see nothing but themselves.
+    pub(crate) fn among<'w>(
+        &'w self,
+        tape: &mut Tape<'w>,
+        x: Value,
+        spans: &[Range<usize>],
+    ) -> Value {
+        self.forward(tape, x, &Rows::new(spans, OutputRows::All), None)
+    }
+
     fn learns(&self) -> bool {
         let linears = [&self.qkv, &self.proj, &self.fc1, &self.fc2];
         linears.iter().any(|l| l.learns()) || self.norm1.learns() || self.norm2.learns()
     }
 
-    fn forward<'w>(&'w self, tape: &mut Tape<'w>, x: Value, rows: &Rows) -> Value {
+    fn forward<'w>(
+        &'w self,
+        tape: &mut Tape<'w>,
+        x: Value,
+        rows: &Rows,
+        across: Option<Across<'_, 'w>>,
+    ) -> Value {
         match self.place {
             NormPlace::Pre => {
                 let qkv = tape.normed_linear(&x, &self.norm1, &self.qkv);
@@ -179,13 +270,29 @@ impl<'a> Block<'a> {
             NormPlace::Post => {
                 let qkv = tape.linear(&x, &self.qkv);
                 let middle = self.attend(tape, qkv, x, rows);
-                let middle = tape.layer_norm(&middle, &self.norm1);
+                let mut middle = tape.layer_norm(&middle, &self.norm1);
+                if let Some(across) = across {
+                    middle = self.look(tape, middle, across);
+                }
                 let hidden = tape.linear(&middle, &self.fc1);
                 let branch = tape.active_linear(&hidden, self.activation, &self.fc2);
                 let sum = tape.add(branch, &middle);
                 tape.layer_norm(&sum, &self.norm2)
             }
         }
+    }
+
+    /// `x` and what its rows gather of the picture's, normalised.
+    fn look<'w>(&'w self, tape: &mut Tape<'w>, x: Value, across: Across<'_, 'w>) -> Value {
+        let Across { cross, seen, sequences } = across;
+        let shape = Attention { causal: false, ..self.attention };
+        let asked = tape.linear(&x, &cross.ask);
+        let query = Part { of: &asked, column: 0 };
+        let part = |column| Part { of: &seen, column };
+        let told = tape.attention(shape, query, part(0), part(shape.width), sequences);
+        let branch = tape.linear(&told, &cross.told);
+        let sum = tape.add(branch, &x);
+        tape.layer_norm(&sum, &cross.norm)
     }
 
     /// The residual stream `x` and what attention adds to it, of the rows that come out.

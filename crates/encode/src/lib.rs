@@ -32,7 +32,9 @@ pub mod towers;
 
 pub use arrays::{Array, Arrays};
 pub use checkpoint::{Checkpoint, TOKENIZER_FILE, TokenizerFile};
-pub use config::{ImagePool, ModelConfig, NormPlace, Pool, ResNet, Tokenizer, TowerConfig, Vision};
+pub use config::{
+    Fusion, ImagePool, ModelConfig, NormPlace, Pool, ResNet, Tokenizer, TowerConfig, Vision,
+};
 pub use encoder::{
     CONFIG_FILE, CpuEncoder, DATASET_TEXT, LongText, Products, TextTrace, TokenProjection, Trace,
     WEIGHTS_FILE, WINDOW, WithTokens,

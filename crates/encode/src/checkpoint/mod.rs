@@ -148,7 +148,10 @@ impl Checkpoint {
     fn open_described(folder: &Path, json: &serde_json::Value) -> Result<(ModelConfig, Self)> {
         let config_path = folder.join(CONFIG_FILE);
         let (layout, (mut config, text)) = match json["model_type"].as_str() {
-            Some(kind) => (Layout::Hf, family::from_hf(kind, json, &config_path)?),
+            Some(kind) => {
+                let layout = if kind == family::BLIP { Layout::Blip } else { Layout::Hf };
+                (layout, family::from_hf(kind, json, &config_path)?)
+            }
             // Which has one way to name each weight.
             None => (Layout::Tuwen, (ModelConfig::load(&config_path)?, TextNames::Clip)),
         };
@@ -162,9 +165,12 @@ impl Checkpoint {
             // A CLIP of ours that was trained with a sigmoid loss: transformers' has no such weight.
             config.sigmoid = config.vision != Vision::Probe && raws.contains_key("logit_bias");
         }
+        if layout == Layout::Blip {
+            family::for_retrieval(&raws).map_err(|what| Error::malformed(folder, what))?;
+        }
         let names = Names::new(layout, &config, text);
         let blobs = files.into_iter().map(Blob::File).collect();
-        let torchvision = layout == Layout::Hf && family::names_torchvision(folder);
+        let torchvision = layout != Layout::Tuwen && family::names_torchvision(folder);
         let checkpoint = Self { torchvision, ..Self::new(raws, names, blobs) };
         Ok((config.clone(), checkpoint.noted(note).with_tokenizer(&config, folder)))
     }
@@ -331,7 +337,7 @@ fn squeezed(shape: &[usize]) -> Vec<usize> {
 impl Weights<'static> for &Checkpoint {
     fn find(&self, name: &str) -> Result<(Vec<usize>, Cow<'static, [f32]>)> {
         let Some(origin) = self.names.origin(name) else {
-            return Ok((vec![1], Cow::Owned(vec![0.0])));
+            return Ok((vec![1], Cow::Owned(vec![self.names.unsaid(name)])));
         };
         let (parts, shape) = self.parts(name, &origin)?;
         let mut values = parts[0].values(&origin.parts[0])?;

@@ -34,8 +34,14 @@ pub struct ModelConfig {
     /// Whether the patch projection has a bias; CLIP's has none.
     #[serde(default = "yes")]
     pub patch_bias: bool,
+    /// Whether the projection of a class token has a bias (BLIP).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub class_proj_bias: bool,
     /// The text tower.
     pub text: TowerConfig,
+    /// The blocks in which a text looks at a picture, where the model has such.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fusion: Option<Fusion>,
     /// Width of a bag of words beside the text tower: a row for each token, whose mean stands behind the
     /// tower's feature; 0 is none.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -122,6 +128,25 @@ pub struct TowerConfig {
     /// Whether a LayerNorm follows the embedding, as in CLIP's image tower and in BERT.
     #[serde(default)]
     pub first_norm: bool,
+}
+
+/// A matching head of the model's own (ITM of ALBEF, Li et al. 2021, <https://arxiv.org/abs/2107.07651>, and BLIP,
+/// <https://arxiv.org/abs/2201.12086>): blocks of the text tower's kind whose rows also attend to a picture's, and two
+/// logits, of no match and of a match, behind the first row.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fusion {
+    /// The first block that attends to the picture. BLIP's are the text tower's own blocks, from 0 on; ALBEF's lie behind
+    /// them.
+    pub from: usize,
+    /// Blocks in all, the text tower's among them.
+    pub blocks: usize,
+    /// What stands in the place of a text's first token (`[ENC]` in BLIP's own program).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<u32>,
+    /// How much the cosine counts beside the logit of a match where pictures are ranked: BLIP's own program adds it.
+    #[serde(default)]
+    pub cosine: f32,
 }
 
 /// The kind of an image tower.
@@ -244,7 +269,9 @@ impl ModelConfig {
             image_pool: ImagePool::Class,
             patch: 16,
             patch_bias: true,
+            class_proj_bias: false,
             text,
+            fusion: None,
             words: 0,
             prefix: Vec::new(),
             vocab: 21_128,
@@ -313,7 +340,7 @@ impl ModelConfig {
     /// Whether the image's projection has a bias; none where it is not projected.
     pub fn image_proj_bias(&self) -> Option<bool> {
         match self.vision {
-            Vision::ClassToken => Some(false),
+            Vision::ClassToken => Some(self.class_proj_bias),
             Vision::Probe => None,
             Vision::ResNet(_) => Some(true),
         }
@@ -365,6 +392,17 @@ impl ModelConfig {
             rows: self.vocab,
         };
         let tokens = FileTokenizer::parse(&file.bytes()?, path, settings).map_err(Error::Data)?;
+        if self.pool == Pool::First && self.pad.is_none() {
+            let around = tokens.encode("").map_err(Error::Data)?.0;
+            if around.len() < 2 {
+                let what = format!(
+                    "it puts {} tokens around a text, and the model takes a text's feature at `[CLS]`, which stands \
+                     before it as `[SEP]` does behind it: put the tokenizer.json that belongs to the model beside it",
+                    around.len()
+                );
+                return Err(Error::malformed(path, what));
+            }
+        }
         if let Some(end) = self.end {
             let (ids, _) = tokens.encode("a").map_err(Error::Data)?;
             let last = ids.iter().rev().find(|&&id| Some(id) != self.pad || id == end);

@@ -180,6 +180,22 @@ impl<'a> TextTower<'a> {
         }))
     }
 
+    /// The embedded tokens of texts, (rows, W), before anything else, and where each text's are.
+    pub(super) fn try_embed(&self, texts: &[&[u32]]) -> Result<(Vec<f32>, Vec<Range<usize>>)> {
+        let texts = self.attended(texts);
+        let ids = texts.iter().flat_map(|ids| ids.iter().map(|&id| id as usize));
+        let table = self.token_embed.fetch(ids, self.width).map_err(Error::Row)?;
+        Ok(self.embed(&table, &texts))
+    }
+
+    pub(super) fn stack(&self) -> &Stack<'a> {
+        &self.stack
+    }
+
+    pub(super) fn width(&self) -> usize {
+        self.width
+    }
+
     fn embeddings_learn(&self) -> bool {
         let types = self.type_embed.as_ref().is_some_and(|types| types.learns);
         self.tokens_learn || self.pos_embed.learns || types

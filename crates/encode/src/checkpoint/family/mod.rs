@@ -3,6 +3,7 @@
 //! of the tensors (`shapes`), as OpenAI's and cn_clip's own loaders do it. `keys` has a table of all
 //! keys of these files.
 
+mod blip;
 mod hf;
 mod keys;
 mod open_clip;
@@ -16,6 +17,7 @@ use tuwen_image::{Filter, Geometry, Preprocess, ToRgb};
 use super::names::TextNames;
 use crate::{ModelConfig, Pool, Tokenizer, TowerConfig, Vision};
 
+pub(crate) use blip::{BLIP, for_retrieval};
 pub(crate) use hf::from_hf;
 pub use keys::known_keys;
 pub(crate) use open_clip::{from_open_clip, needs_configuration};

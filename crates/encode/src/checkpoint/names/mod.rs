@@ -4,10 +4,14 @@
 //! cn_clip's: <https://github.com/openai/CLIP/blob/main/clip/model.py>,
 //! <https://github.com/OFA-Sys/Chinese-CLIP/blob/master/cn_clip/clip/model.py>.
 
+mod blip;
 mod hf;
 mod open_ai;
 
 use crate::{ModelConfig, Vision};
+
+/// The logarithm of 1 / 0.07.
+const BLIP_SCALE: f32 = 2.659_26;
 
 /// A layout of names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +22,8 @@ pub(crate) enum Layout {
     Hf,
     /// OpenAI's, open_clip's and cn_clip's.
     OpenAi,
+    /// transformers' BLIP.
+    Blip,
 }
 
 /// Whose names the text tower's weights have.
@@ -53,7 +59,11 @@ impl Origin {
     }
 
     fn several(parts: [String; 3]) -> Self {
-        Self { parts: parts.to_vec(), transposed: false }
+        Self::of(parts.to_vec())
+    }
+
+    fn of(parts: Vec<String>) -> Self {
+        Self { parts, transposed: false }
     }
 }
 
@@ -84,6 +94,15 @@ impl Names {
         }
     }
 
+    /// The value of a weight of one value that the layout does not have.
+    pub(crate) fn unsaid(&self, name: &str) -> f32 {
+        match (self.layout, name) {
+            // BLIP's temperature is in none of transformers' files: it learns to begin with this.
+            (Layout::Blip, "heads.logit_scale") => BLIP_SCALE,
+            _ => 0.0,
+        }
+    }
+
     /// The origin of the weight `name`. None for a weight that the layout does not have and no
     /// forward needs.
     pub(crate) fn origin(&self, name: &str) -> Option<Origin> {
@@ -96,6 +115,7 @@ impl Names {
         }
         match self.layout {
             Layout::Hf => hf::origin(self, name),
+            Layout::Blip => blip::origin(name),
             _ => open_ai::origin(self, name),
         }
     }

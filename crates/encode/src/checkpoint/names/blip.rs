@@ -1,0 +1,61 @@
+//! The names of BLIP's parts in transformers (`models/blip/modeling_blip.py`): a ViT, a BERT without token types whose blocks
+//! have a step of cross-attention, both projections and the matching head.
+
+use super::{Origin, bert_text, block};
+
+pub(super) fn origin(name: &str) -> Option<Origin> {
+    if let Some(rest) = name.strip_prefix("image.") {
+        return image(rest);
+    }
+    if let Some(rest) = name.strip_prefix("text.") {
+        return cross("text_encoder", rest).or_else(|| bert_text("text_encoder", rest));
+    }
+    let (head, kind) = name.strip_prefix("heads.")?.rsplit_once('.')?;
+    let head = match head {
+        "image_proj" => "vision_proj",
+        "text_proj" => "text_proj",
+        "match" => "itm_head",
+        _ => return None,
+    };
+    Some(Origin::one(format!("{head}.{kind}")))
+}
+
+fn image(rest: &str) -> Option<Origin> {
+    if let Some((index, part, kind)) = block(rest) {
+        let part = match part {
+            "attn.qkv" => "self_attn.qkv",
+            "attn.proj" => "self_attn.projection",
+            "norm1" => "layer_norm1",
+            "norm2" => "layer_norm2",
+            other => other,
+        };
+        return Some(Origin::one(format!("vision_model.encoder.layers.{index}.{part}.{kind}")));
+    }
+    let part = match rest {
+        "cls_token" => "embeddings.class_embedding",
+        "pos_embed" => "embeddings.position_embedding",
+        "patch_embed.weight" => "embeddings.patch_embedding.weight",
+        "patch_embed.bias" => "embeddings.patch_embedding.bias",
+        "norm.weight" => "post_layernorm.weight",
+        "norm.bias" => "post_layernorm.bias",
+        _ => return None,
+    };
+    Some(Origin::one(format!("vision_model.{part}")))
+}
+
+/// A block's step of cross-attention.
+fn cross(tower: &str, rest: &str) -> Option<Origin> {
+    let (index, part, kind) = block(rest)?;
+    let layer = format!("{tower}.encoder.layer.{index}.crossattention");
+    let part = match part {
+        "cross.ask" => "self.query",
+        "cross.seen" => {
+            let part = |part: &str| format!("{layer}.self.{part}.{kind}");
+            return Some(Origin::of(["key", "value"].map(part).to_vec()));
+        }
+        "cross.told" => "output.dense",
+        "cross.norm" => "output.LayerNorm",
+        _ => return None,
+    };
+    Some(Origin::one(format!("{layer}.{part}.{kind}")))
+}

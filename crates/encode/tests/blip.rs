@@ -1,0 +1,185 @@
+//! BLIP for retrieval against transformers (`scripts/golden/blip.py`).
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use common::{close, golden, ids, json, outputs, pixels};
+use serde_json::Value;
+use tuwen_encode::arrays::Precision;
+use tuwen_encode::checkpoint::{Target, write};
+use tuwen_encode::towers::{AnyImageTower, FusionTower, Record, TextTower, Wanted};
+use tuwen_encode::{Checkpoint, CpuEncoder, Encoder, Fusion, Pool, Tokenizer};
+use tuwen_image::{Geometry, Limits, decode_file};
+
+const BOUND: f32 = 1e-5;
+
+fn wanted() -> Value {
+    json("blip.json")["retrieval"].clone()
+}
+
+/// The logits of all pairs: for each of two pictures a row for each text.
+fn matches(folder: &Path, change: impl Fn(&mut Fusion), ids: &[Vec<u32>]) -> Vec<Vec<Vec<f32>>> {
+    let (mut config, checkpoint) = Checkpoint::open(folder).expect("a checkpoint");
+    change(config.fusion.as_mut().expect("a matching head"));
+    let size = config.preprocess.size;
+    let image = AnyImageTower::new(&config, &checkpoint).expect("the image tower");
+    let wanted = Wanted { tokens: true, ..Wanted::default() };
+    let pass = image.forward_with(&pixels(2 * 3 * size * size), None, Record::No, &wanted);
+    let rows = pass.tokens.expect("they were wanted").values;
+    let pictures: Vec<&[f32]> = rows.chunks_exact(rows.len() / 2).collect();
+    let text = TextTower::new(&config, &checkpoint).expect("the text tower");
+    let fusion = FusionTower::find(&config, &checkpoint).expect("weights").expect("a head");
+    let ids: Vec<&[u32]> = ids.iter().map(Vec::as_slice).collect();
+    let pairs: Vec<(usize, usize)> =
+        (0..2).flat_map(|picture| (0..ids.len()).map(move |text| (text, picture))).collect();
+    let found = fusion.try_logits(&text, &ids, &pictures, &pairs).expect("logits");
+    found.chunks_exact(ids.len()).map(|rows| rows.iter().map(|row| row.to_vec()).collect()).collect()
+}
+
+/// A copy of a golden folder that may be changed.
+fn copied(name: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    for entry in std::fs::read_dir(golden(name)).expect("a golden folder") {
+        let path: PathBuf = entry.expect("an entry").path();
+        std::fs::copy(&path, folder.path().join(path.file_name().expect("a name")))
+            .expect("a copy");
+    }
+    folder
+}
+
+/// What opening the folder says once `from` is `to` in one of its files.
+fn refused(folder: &Path, file: &str, from: &str, to: &str) -> String {
+    let path = folder.join(file);
+    let text = std::fs::read_to_string(&path).expect("a file");
+    assert!(text.contains(from), "{from}");
+    std::fs::write(&path, text.replace(from, to)).expect("a file");
+    let opened = CpuEncoder::open(folder).map_err(tuwen_files_error);
+    let error = opened.and_then(|encoder| encoder.encode_texts(&["a dog"]).map_err(|e| e.to_string()));
+    std::fs::write(&path, text).expect("a file");
+    error.expect_err("it does not fit")
+}
+
+fn tuwen_files_error(error: tuwen_encode::Error) -> String {
+    error.to_string()
+}
+
+#[test]
+fn both_towers_have_the_vectors_of_transformers() {
+    let wanted = wanted();
+    for record in [Record::No, Record::All] {
+        let found = outputs(&golden("blip"), 2, &ids(&wanted), record);
+        close("image", &found.image, &wanted["image"], BOUND);
+        close(&format!("text, {record:?}"), &found.text, &wanted["text"], BOUND);
+    }
+    let (config, _) = Checkpoint::open(&golden("blip")).expect("a checkpoint");
+    assert_eq!((config.pool, config.tokenizer, config.context), (Pool::First, Tokenizer::File, 40));
+    assert_eq!((config.preprocess.geometry, config.preprocess.size), (Geometry::Squash, 32));
+    let fusion = Fusion { from: 0, blocks: 2, first: None, cosine: 1.0 };
+    assert_eq!(config.fusion, Some(fusion));
+    let encoder = CpuEncoder::open(&golden("blip")).expect("a model");
+    let (scale, bias) = encoder.logits().expect("a scale");
+    assert!((scale - 1.0 / 0.07).abs() < 1e-3 && bias == 0.0, "{scale}, {bias}");
+}
+
+#[test]
+fn the_matching_head_has_the_logits_of_transformers() {
+    let wanted = wanted();
+    let found = matches(&golden("blip"), |_| {}, &ids(&wanted));
+    for (picture, found) in found.iter().enumerate() {
+        close("as it is", found, &wanted["match"][picture], BOUND);
+    }
+    // BLIP's own evaluation puts [ENC] in the first place.
+    let first = wanted["enc"].as_u64().expect("an id") as u32;
+    let found = matches(&golden("blip"), |fusion| fusion.first = Some(first), &ids(&wanted));
+    for (picture, found) in found.iter().enumerate() {
+        close("with [ENC]", found, &wanted["match_enc"][picture], BOUND);
+    }
+}
+
+#[test]
+fn texts_have_its_tokens_and_a_picture_its_pixels() {
+    let wanted = wanted();
+    let encoder = CpuEncoder::open(&golden("blip")).expect("a model");
+    let texts: Vec<String> = serde_json::from_value(wanted["texts"].clone()).expect("texts");
+    let tokens: Vec<Vec<u32>> = serde_json::from_value(wanted["tokens"].clone()).expect("ids");
+    for (text, tokens) in texts.iter().zip(&tokens) {
+        assert_eq!(&encoder.tokenise(text).expect("tokens").pieces[0], tokens, "{text}");
+    }
+    let path = golden("../../../cli/tests/golden/model_files/picture.png");
+    let picture = decode_file(&path, Limits::default()).expect("a picture");
+    let mut found = Vec::new();
+    encoder.preprocess().normalise_into(&encoder.preprocess().fit(&picture), &mut found);
+    close("pixels", &[found], &Value::Array(vec![wanted["pixels"].clone()]), BOUND);
+}
+
+/// Pairs alone, in any order and among others have the same logits, through the encoder.
+#[test]
+fn a_pair_is_the_same_alone_and_among_others() {
+    let encoder = CpuEncoder::open(&golden("blip")).expect("a model");
+    let texts = ["a dog", "two children play football outside", "", "a woman in a red coat"];
+    let texts: Vec<_> = texts.iter().map(|text| encoder.tokenise(text).expect("tokens")).collect();
+    let values: Vec<f32> = (0..3 * 17 * 32).map(|at| (at as f32 * 0.7).sin()).collect();
+    let pictures: Vec<&[f32]> = values.chunks_exact(17 * 32).collect();
+    let pairs = [(0, 0), (1, 0), (2, 0), (3, 1), (0, 1), (1, 2), (1, 0), (3, 2), (2, 2)];
+    let found = encoder.match_logits(&texts, &pictures, &pairs).expect("logits");
+    for (pair, found) in pairs.iter().zip(&found) {
+        let alone = encoder.match_logits(&texts, &pictures, &[*pair]).expect("logits")[0];
+        assert!(alone.iter().zip(found).all(|(a, b)| (a - b).abs() < 1e-5), "{pair:?}");
+    }
+    assert!((found[0][1] - found[4][1]).abs() > 1e-3, "another picture, another logit");
+    assert_eq!(encoder.match_logits(&texts, &pictures, &[]).expect("nothing"), Vec::<[f32; 2]>::new());
+}
+
+#[test]
+fn our_own_layout_keeps_the_matching_head_and_no_other_has_a_place_for_it() {
+    let wanted = wanted();
+    let (config, checkpoint) = Checkpoint::open(&golden("blip")).expect("a checkpoint");
+    let folder = tempfile::tempdir().expect("a folder");
+    let target = |target| write(&config, &&checkpoint, target, Precision::F32, folder.path());
+    let error = target(Target::Hf).expect_err("no place").to_string();
+    assert!(error.contains("matching head") && error.contains("--layout"), "{error}");
+    target(Target::Tuwen).expect("written");
+    let found = matches(folder.path(), |_| {}, &ids(&wanted));
+    close("converted", &found[0], &wanted["match"][0], BOUND);
+}
+
+#[test]
+fn what_does_not_fit_is_named() {
+    let folder = copied("blip");
+    let said = |file: &str, from: &str, to: &str, words: &[&str]| {
+        let error = refused(folder.path(), file, from, to);
+        assert!(words.iter().all(|word| error.contains(word)), "{error}");
+    };
+    let config = "config.json";
+    said(config, "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3", &["layers.2"]);
+    said(config, "\"is_decoder\": true", "\"is_decoder\": false", &["is_decoder", "attention to pictures"]);
+    said(config, "\"image_text_hidden_size\": 16", "\"image_text_hidden_size\": 17", &["16", "17"]);
+    said(config, "\"hidden_size\": 48", "\"hidden_size\": 51", &["48", "51"]);
+    let gone = ("\"post_processor\": {", "\"post_processor\": null, \"gone\": {");
+    said("tokenizer.json", gone.0, gone.1, &["tokenizer.json", "`[CLS]`", "`[SEP]`"]);
+    let error = refused(folder.path(), "tokenizer.json", "\"a\": ", "\"q\": 9999, \"a\": ");
+    assert!(error.contains("9999") || error.contains("tokens"), "{error}");
+
+    let weights = folder.path().join("model.safetensors");
+    let whole = std::fs::read(&weights).expect("weights");
+    for cut in [0, 7, 500, whole.len() / 2, whole.len() - 1] {
+        std::fs::write(&weights, &whole[..cut]).expect("a file");
+        let error = Checkpoint::open(folder.path()).expect_err("it is cut").to_string();
+        assert!(error.contains("model.safetensors"), "{error}");
+    }
+    std::fs::remove_file(folder.path().join("tokenizer.json")).expect("our own copy");
+    let error = Checkpoint::open(folder.path()).expect_err("no tokenizer").to_string();
+    assert!(error.contains("tokenizer.json"), "{error}");
+}
+
+#[test]
+fn a_model_of_captions_and_one_of_another_family_are_named() {
+    let error = Checkpoint::open(&golden("blip-captions")).expect_err("no search").to_string();
+    assert!(error.contains("captions") && error.contains("tuwen caption"), "{error}");
+    let folder = copied("blip");
+    std::fs::copy(golden("clip/model.safetensors"), folder.path().join("model.safetensors"))
+        .expect("a copy");
+    let error = Checkpoint::open(folder.path()).expect_err("CLIP's weights").to_string();
+    assert!(error.contains("blip"), "{error}");
+}

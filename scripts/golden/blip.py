@@ -1,0 +1,117 @@
+"""Tiny seeded BLIP models as transformers saves them: for retrieval (vectors, logits of the matching head) and for
+captions (logits, what greedy and beam search say), with the tokens of some texts and the pixels of a picture."""
+import json, pathlib, re
+import torch
+from PIL import Image
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+from transformers import BlipConfig, BlipForConditionalGeneration, BlipForImageTextRetrieval, PreTrainedTokenizerFast
+from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
+
+HERE = pathlib.Path(__file__).parent
+OUT = HERE / "../../crates/encode/tests/golden"
+PICTURE = HERE / "../../crates/cli/tests/golden/model_files/picture.png"
+SIZE = 32
+ENGLISH = ["a brown dog runs on the grass", "two children play football outside", "the cat on the sill, looking at the rain",
+           "a cup of coffee and three books", "a woman in a red coat rides a bicycle", "sea gulls at the beach at sunset!",
+           "this shop sells phones, computers & cameras", "old men play chess in the park"]
+ODD = ["", "  A Photo   of\ta CAT \n", "café naïve, ÅNGSTRÖM", "[SEP] a dog [CLS]", "狗 and 🐕", "don't", "a dog " * 40]
+
+
+def tokenizer():
+    """Of bert-base-uncased's shape; BLIP's `[DEC]` and `[ENC]` are rows of the table behind its entries."""
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    words = sorted(set(re.findall(r"\w+|[^\w\s]", " ".join(ENGLISH))))
+    signs = sorted({c for word in words for c in word})
+    entries = special + signs + ["##" + c for c in signs if c.isalpha()] + [word for word in words if len(word) > 1]
+    t = Tokenizer(models.WordPiece({entry: i for i, entry in enumerate(entries)}, unk_token="[UNK]"))
+    t.normalizer, t.pre_tokenizer = normalizers.BertNormalizer(lowercase=True), pre_tokenizers.BertPreTokenizer()
+    t.decoder = decoders.WordPiece()
+    t.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    names = dict(zip(["pad_token", "unk_token", "cls_token", "sep_token", "mask_token"], special))
+    return PreTrainedTokenizerFast(tokenizer_object=t, model_max_length=40, do_lower_case=True, **names)
+
+
+def pictures(count=2):
+    i = torch.arange(count * 3 * SIZE * SIZE, dtype=torch.float64)
+    return (torch.sin(i * 0.37) * 0.8).float().reshape(count, 3, SIZE, SIZE)
+
+
+def seeded(model, seed):
+    """Random weights that half precision holds exactly."""
+    torch.manual_seed(seed)
+    for name, p in model.named_parameters():
+        mean = 1.0 if "norm" in name.lower() and name.endswith("weight") else 0.0
+        torch.nn.init.normal_(p, mean=mean, std=0.25)
+        p.data = p.data.half().float()
+    return model.eval()
+
+
+def config(words):
+    sizes = dict(num_hidden_layers=2, intermediate_size=40)
+    text = dict(sizes, hidden_size=48, num_attention_heads=3, vocab_size=len(words) + 2, max_position_embeddings=64,
+                bos_token_id=len(words), sep_token_id=words.sep_token_id, pad_token_id=0)
+    vision = dict(sizes, hidden_size=32, num_attention_heads=2, image_size=SIZE, patch_size=8)
+    return BlipConfig(text_config=text, vision_config=vision, image_text_hidden_size=16)
+
+
+def save(model, words, name):
+    model.half().save_pretrained(OUT / name)
+    model.float()
+    side = {"height": SIZE, "width": SIZE}
+    processor = BlipImageProcessorPil(size=side)
+    processor.save_pretrained(OUT / name)
+    words.save_pretrained(OUT / name)
+    return processor
+
+
+def rounded(rows):
+    return [[round(value, 8) for value in row] for row in rows.tolist()]
+
+
+@torch.no_grad()
+def retrieval(words):
+    model = seeded(BlipForImageTextRetrieval(config(words)), 0)
+    processor = save(model, words, "blip")
+    texts = words(ENGLISH[:4] + ["a dog", ""], return_tensors="pt", padding=True)
+    ids, mask, shown = texts.input_ids, texts.attention_mask, pictures()
+    states = model.vision_model(shown).last_hidden_state
+    image = torch.nn.functional.normalize(model.vision_proj(states[:, 0]), dim=-1)
+    hidden = model.text_encoder(ids, attention_mask=mask).last_hidden_state
+    text = torch.nn.functional.normalize(model.text_proj(hidden[:, 0]), dim=-1)
+    cosines = model(ids, shown, use_itm_head=False, attention_mask=mask).itm_score
+    assert torch.allclose(cosines, image @ text.T, atol=1e-6)
+    match = [model(ids, one[None].expand(len(ids), -1, -1, -1), attention_mask=mask).itm_score for one in shown]
+    # As BLIP's own evaluation asks, with [ENC] in the place of the first token.
+    begun = ids.clone()
+    begun[:, 0] = len(words) + 1
+    own = [model(begun, one[None].expand(len(ids), -1, -1, -1), attention_mask=mask).itm_score for one in shown]
+    pixels = processor(Image.open(PICTURE).convert("RGB"), return_tensors="pt").pixel_values
+    return {"ids": ids.tolist(), "image": rounded(image), "text": rounded(text), "match": [rounded(x) for x in match],
+            "match_enc": [rounded(x) for x in own], "enc": len(words) + 1,
+            "pixels": [round(x, 6) for x in pixels.flatten().tolist()],
+            "texts": ENGLISH + ODD, "tokens": [words(t, truncation=True).input_ids for t in ENGLISH + ODD]}
+
+
+@torch.no_grad()
+def captions(words):
+    model = seeded(BlipForConditionalGeneration(config(words)), 8)
+    # Sentences end now and then.
+    model.text_decoder.cls.predictions.bias[words.sep_token_id] = 3.0
+    save(model, words, "blip-captions")
+    shown = 1.5 * pictures(6)
+    begun = torch.tensor([[len(words), 7, 60, 9, 30, 11]]).expand(len(shown), -1)
+    logits = model(shown, begun).logits
+    said = lambda **how: [model.generate(one[None], max_length=20, no_repeat_ngram_size=2, **how)[0].tolist() for one in shown]
+    beams = lambda width: said(num_beams=width, early_stopping=True, length_penalty=0.7)
+    return {"begun": begun[0].tolist(), "logits": [rounded(x) for x in logits], "greedy": said(do_sample=False),
+            "beams": beams(3), "wide": beams(5), "begin": len(words), "end": words.sep_token_id}
+
+
+def main():
+    words = tokenizer()
+    golden = {"retrieval": retrieval(words), "captions": captions(words)}
+    (OUT / "blip.json").write_text(json.dumps(golden, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    main()
