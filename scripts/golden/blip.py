@@ -10,10 +10,12 @@ from transformers.models.blip.image_processing_pil_blip import BlipImageProcesso
 HERE = pathlib.Path(__file__).parent
 OUT = HERE / "../../crates/encode/tests/golden"
 PICTURE = HERE / "../../crates/cli/tests/golden/model_files/picture.png"
+DEMO = HERE / "../../assets/demo/png"
 SIZE = 32
 ENGLISH = ["a brown dog runs on the grass", "two children play football outside", "the cat on the sill, looking at the rain",
            "a cup of coffee and three books", "a woman in a red coat rides a bicycle", "sea gulls at the beach at sunset!",
            "this shop sells phones, computers & cameras", "old men play chess in the park"]
+ASKED = "a woman in a red coat"
 ODD = ["", "  A Photo   of\ta CAT \n", "café naïve, ÅNGSTRÖM", "[SEP] a dog [CLS]", "狗 and 🐕", "don't", "a dog " * 40]
 
 
@@ -86,7 +88,9 @@ def retrieval(words):
     begun[:, 0] = len(words) + 1
     own = [model(begun, one[None].expand(len(ids), -1, -1, -1), attention_mask=mask).itm_score for one in shown]
     pixels = processor(Image.open(PICTURE).convert("RGB"), return_tensors="pt").pixel_values
-    return {"ids": ids.tolist(), "image": rounded(image), "text": rounded(text), "match": [rounded(x) for x in match],
+    asked = words(ASKED, return_tensors="pt").input_ids
+    whole = [model(asked, pixels, use_itm_head=head).itm_score[0].tolist() for head in [True, False]]
+    return {"asked": ASKED, "asked_match": whole[0], "asked_cosine": whole[1][0], "ids": ids.tolist(), "image": rounded(image), "text": rounded(text), "match": [rounded(x) for x in match],
             "match_enc": [rounded(x) for x in own], "enc": len(words) + 1,
             "pixels": [round(x, 6) for x in pixels.flatten().tolist()],
             "texts": ENGLISH + ODD, "tokens": [words(t, truncation=True).input_ids for t in ENGLISH + ODD]}
@@ -94,16 +98,23 @@ def retrieval(words):
 
 @torch.no_grad()
 def captions(words):
-    model = seeded(BlipForConditionalGeneration(config(words)), 8)
+    model = seeded(BlipForConditionalGeneration(config(words)), 14)
     # Sentences end now and then.
+    model.text_decoder.cls.predictions.bias[words.sep_token_id] = 2.0
     model.text_decoder.cls.predictions.bias[words.sep_token_id] = 3.0
-    save(model, words, "blip-captions")
+    processor = save(model, words, "blip-captions")
     shown = 1.5 * pictures(6)
     begun = torch.tensor([[len(words), 7, 60, 9, 30, 11]]).expand(len(shown), -1)
     logits = model(shown, begun).logits
     said = lambda **how: [model.generate(one[None], max_length=20, no_repeat_ngram_size=2, **how)[0].tolist() for one in shown]
     beams = lambda width: said(num_beams=width, early_stopping=True, length_penalty=0.7)
-    return {"begun": begun[0].tolist(), "logits": [rounded(x) for x in logits], "greedy": said(do_sample=False),
+    written = {}
+    for name in ["red_car", "pizza", "sunset", "dog_grass"]:
+        pixels = processor(Image.open(DEMO / f"{name}.png").convert("RGB"), return_tensors="pt").pixel_values
+        how = dict(max_length=20, no_repeat_ngram_size=3, length_penalty=0.7, early_stopping=True)
+        texts = [model.generate(pixels, num_beams=beams, **(how if beams > 1 else dict(max_length=20))) for beams in [1, 3]]
+        written[name] = [words.decode(ids[0], skip_special_tokens=True) for ids in texts]
+    return {"written": written, "begun": begun[0].tolist(), "logits": [rounded(x) for x in logits], "greedy": said(do_sample=False),
             "beams": beams(3), "wide": beams(5), "begin": len(words), "end": words.sep_token_id}
 
 

@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use tuwen_nn::{Activation, Attention, Linear, Norm, Part, Sequence, Tape, Value};
+use tuwen_nn::{Activation, Attention, Cache, Linear, Norm, Part, Sequence, Tape, Value};
 
 use crate::config::NormPlace;
 use crate::layers::{Weights, block_linear, norm};
@@ -178,6 +178,11 @@ impl<'a> Cross<'a> {
             norm: norm(weights, &format!("{name}.cross.norm"), eps)?,
         })
     }
+
+    /// Keys and values of a picture's rows, (rows, 2 W).
+    pub(crate) fn keys<'w>(&'w self, tape: &mut Tape<'w>, rows: &Value) -> Value {
+        tape.linear(rows, &self.seen)
+    }
 }
 
 /// Texts beside the pictures that they look at.
@@ -209,7 +214,7 @@ pub(crate) fn fuse<'w>(
     let last = (Rows::new(looking.spans, OutputRows::First), at_pictures(&|at, _| at..at + 1));
     for (index, (block, cross)) in blocks.iter().enumerate() {
         let (rows, sequences) = if index + 1 == blocks.len() { &last } else { &all };
-        let seen = tape.linear(looking.pictures, &cross.seen);
+        let seen = cross.keys(tape, looking.pictures);
         x = block.forward(tape, x, rows, Some(Across { cross, seen, sequences }));
     }
     x
@@ -269,17 +274,51 @@ impl<'a> Block<'a> {
             }
             NormPlace::Post => {
                 let qkv = tape.linear(&x, &self.qkv);
-                let middle = self.attend(tape, qkv, x, rows);
-                let mut middle = tape.layer_norm(&middle, &self.norm1);
-                if let Some(across) = across {
-                    middle = self.look(tape, middle, across);
-                }
-                let hidden = tape.linear(&middle, &self.fc1);
-                let branch = tape.active_linear(&hidden, self.activation, &self.fc2);
-                let sum = tape.add(branch, &middle);
-                tape.layer_norm(&sum, &self.norm2)
+                let sum = self.attend(tape, qkv, x, rows);
+                self.behind(tape, sum, across)
             }
         }
+    }
+
+    /// What follows the sum of `x` and its attention where each sum is normalised.
+    fn behind<'w>(
+        &'w self,
+        tape: &mut Tape<'w>,
+        sum: Value,
+        across: Option<Across<'_, 'w>>,
+    ) -> Value {
+        let mut middle = tape.layer_norm(&sum, &self.norm1);
+        if let Some(across) = across {
+            middle = self.look(tape, middle, across);
+        }
+        let hidden = tape.linear(&middle, &self.fc1);
+        let branch = tape.active_linear(&hidden, self.activation, &self.fc2);
+        let sum = tape.add(branch, &middle);
+        tape.layer_norm(&sum, &self.norm2)
+    }
+
+    /// The next row of several sequences, whose rows before it are in `cache`; all of them look at the one picture whose keys
+    /// and values are `seen`.
+    pub(crate) fn next<'w>(
+        &'w self,
+        tape: &mut Tape<'w>,
+        x: &Value,
+        cache: &mut Cache,
+        (cross, seen): (&'w Cross<'w>, &Value),
+    ) -> Value {
+        let width = self.attention.width;
+        let qkv = tape.linear(x, &self.qkv);
+        let keys = qkv.chunks_exact(3 * width).flat_map(|row| &row[width..]).copied().collect();
+        cache.push(&tape.leaf(keys, 2 * width, false));
+        let query = Part { of: &qkv, column: 0 };
+        let part = |column| Part { of: cache.rows(), column };
+        let own = cache.sequences(1);
+        let mixed = tape.attention(self.attention, query, part(0), part(width), &own);
+        let branch = tape.linear(&mixed, &self.proj);
+        let sum = tape.add(branch, x);
+        let all = Sequence { queries: 0..x.rows(), keys: 0..seen.rows(), first: 0 };
+        let across = Across { cross, seen: seen.clone(), sequences: &[all].into() };
+        self.behind(tape, sum, Some(across))
     }
 
     /// `x` and what its rows gather of the picture's, normalised.

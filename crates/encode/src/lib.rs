@@ -19,6 +19,7 @@
 pub mod arrays;
 mod block;
 pub mod builtin;
+mod captioner;
 pub mod checkpoint;
 pub mod config;
 mod encoder;
@@ -31,6 +32,7 @@ pub mod stream;
 pub mod towers;
 
 pub use arrays::{Array, Arrays};
+pub use captioner::{Captioner, Sentences, Shown};
 pub use checkpoint::{Checkpoint, TOKENIZER_FILE, TokenizerFile};
 pub use config::{
     Fusion, ImagePool, ModelConfig, NormPlace, Pool, ResNet, Tokenizer, TowerConfig, Vision,

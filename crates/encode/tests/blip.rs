@@ -9,7 +9,7 @@ use serde_json::Value;
 use tuwen_encode::arrays::Precision;
 use tuwen_encode::checkpoint::{Target, write};
 use tuwen_encode::towers::{AnyImageTower, FusionTower, Record, TextTower, Wanted};
-use tuwen_encode::{Checkpoint, CpuEncoder, Encoder, Fusion, Pool, Tokenizer};
+use tuwen_encode::{Captioner, Checkpoint, CpuEncoder, Encoder, Fusion, Pool, Tokenizer};
 use tuwen_image::{Geometry, Limits, decode_file};
 
 const BOUND: f32 = 1e-5;
@@ -54,14 +54,9 @@ fn refused(folder: &Path, file: &str, from: &str, to: &str) -> String {
     let text = std::fs::read_to_string(&path).expect("a file");
     assert!(text.contains(from), "{from}");
     std::fs::write(&path, text.replace(from, to)).expect("a file");
-    let opened = CpuEncoder::open(folder).map_err(tuwen_files_error);
-    let error = opened.and_then(|encoder| encoder.encode_texts(&["a dog"]).map_err(|e| e.to_string()));
+    let error = Checkpoint::open(folder).expect_err("it does not fit").to_string();
     std::fs::write(&path, text).expect("a file");
-    error.expect_err("it does not fit")
-}
-
-fn tuwen_files_error(error: tuwen_encode::Error) -> String {
-    error.to_string()
+    error
 }
 
 #[test]
@@ -156,10 +151,16 @@ fn what_does_not_fit_is_named() {
     said(config, "\"is_decoder\": true", "\"is_decoder\": false", &["is_decoder", "attention to pictures"]);
     said(config, "\"image_text_hidden_size\": 16", "\"image_text_hidden_size\": 17", &["16", "17"]);
     said(config, "\"hidden_size\": 48", "\"hidden_size\": 51", &["48", "51"]);
-    let gone = ("\"post_processor\": {", "\"post_processor\": null, \"gone\": {");
-    said("tokenizer.json", gone.0, gone.1, &["tokenizer.json", "`[CLS]`", "`[SEP]`"]);
-    let error = refused(folder.path(), "tokenizer.json", "\"a\": ", "\"q\": 9999, \"a\": ");
-    assert!(error.contains("9999") || error.contains("tokens"), "{error}");
+    // A tokenizer that puts nothing around a text.
+    let path = folder.path().join("tokenizer.json");
+    let text = std::fs::read_to_string(&path).expect("a file");
+    let mut tokens: Value = serde_json::from_str(&text).expect("JSON");
+    tokens["post_processor"] = Value::Null;
+    std::fs::write(&path, tokens.to_string()).expect("a file");
+    let encoder = CpuEncoder::open(folder.path()).expect("it is read when it is needed");
+    let error = encoder.tokenise("a dog").expect_err("no [CLS]").to_string();
+    assert!(["tokenizer.json", "`[CLS]`", "`[SEP]`"].iter().all(|word| error.contains(word)), "{error}");
+    std::fs::write(&path, text).expect("a file");
 
     let weights = folder.path().join("model.safetensors");
     let whole = std::fs::read(&weights).expect("weights");
@@ -182,4 +183,64 @@ fn a_model_of_captions_and_one_of_another_family_are_named() {
         .expect("a copy");
     let error = Checkpoint::open(folder.path()).expect_err("CLIP's weights").to_string();
     assert!(error.contains("blip"), "{error}");
+}
+
+#[test]
+fn a_captioning_model_has_the_logits_of_transformers_a_token_at_a_time() {
+    let wanted = json("blip.json")["captions"].clone();
+    let captioner = Captioner::open(&golden("blip-captions")).expect("files").expect("captions");
+    let begun: Vec<u32> = serde_json::from_value(wanted["begun"].clone()).expect("ids");
+    assert_eq!(u64::from(captioner.begin()), wanted["begin"].as_u64().expect("an id"));
+    assert_eq!(u64::from(captioner.end()), wanted["end"].as_u64().expect("an id"));
+    let pixels: Vec<f32> = pixels(6 * 3 * 32 * 32).iter().map(|value| value * 1.5).collect();
+    for (at, picture) in pixels.chunks_exact(3 * 32 * 32).enumerate() {
+        let shown = captioner.look_at(picture);
+        // Two captions side by side, of which the second ends up as a copy of the first.
+        let mut sentences = captioner.start(2);
+        let mut found = Vec::new();
+        for (place, &token) in begun.iter().enumerate() {
+            let other = if place == 1 { begun[3] } else { token };
+            let logits = captioner.say(&shown, &mut sentences, &[token, other]);
+            if place == 1 {
+                sentences.reorder(&[0, 0]);
+            }
+            let (one, two) = logits.split_at(logits.len() / 2);
+            let differ = one.iter().zip(two).any(|(a, b)| (a - b).abs() > 1e-4);
+            assert_eq!(differ, place == 1, "place {place}");
+            found.push(one.to_vec());
+        }
+        close(&format!("picture {at}"), &found, &wanted["logits"][at], BOUND);
+    }
+}
+
+#[test]
+fn what_a_captioning_model_lacks_is_named() {
+    let none = |name: &str| Captioner::open(&golden(name)).expect("another model").is_none();
+    assert!(none("blip") && none("clip"), "other models are none");
+    let folder = copied("blip-captions");
+    let said = |file: &str, from: &str, to: &str, words: &[&str]| {
+        let path = folder.path().join(file);
+        let text = std::fs::read_to_string(&path).expect("a file");
+        assert!(text.contains(from), "{from}");
+        std::fs::write(&path, text.replace(from, to)).expect("a file");
+        let error = Captioner::open(folder.path()).err().expect("it does not fit").to_string();
+        std::fs::write(&path, text).expect("a file");
+        assert!(words.iter().all(|word| error.contains(word)), "{error}");
+    };
+    said("config.json", "\"sep_token_id\": 3", "\"sep_token_id\": 4", &["token 3", "token 4"]);
+    said("config.json", "\"bos_token_id\": 92", "\"bos_token_id\": 9200", &["bos_token_id", "9200"]);
+    said("config.json", "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3", &["layers.2"]);
+    said("config.json", "\"tie_word_embeddings\": true", "\"tie_word_embeddings\": false", &["tie_word"]);
+    let path = folder.path().join("tokenizer.json");
+    let text = std::fs::read_to_string(&path).expect("a file");
+    let mut tokens: Value = serde_json::from_str(&text).expect("JSON");
+    tokens["post_processor"] = Value::Null;
+    std::fs::write(&path, tokens.to_string()).expect("a file");
+    let error = Captioner::open(folder.path()).err().expect("no [SEP]").to_string();
+    assert!(error.contains("`[SEP]`"), "{error}");
+    let weights = folder.path().join("model.safetensors");
+    let whole = std::fs::read(&weights).expect("weights");
+    std::fs::write(&weights, &whole[..whole.len() / 2]).expect("a file");
+    let error = Captioner::open(folder.path()).err().expect("it is cut").to_string();
+    assert!(error.contains("model.safetensors") && error.contains("cut short"), "{error}");
 }

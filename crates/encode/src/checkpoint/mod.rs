@@ -5,6 +5,7 @@
 //! trainers put around the names, `names` maps them, `family` derives the architecture.
 
 mod bert;
+mod captions;
 pub(crate) mod digest;
 mod family;
 mod files;
@@ -33,6 +34,7 @@ use crate::arrays::{Array, Arrays};
 use crate::layers::Weights;
 use crate::{CONFIG_FILE, Error, ModelConfig, Result, Tokenizer, Vision};
 pub use bert::bert;
+pub use captions::CaptionModel;
 pub use family::known_keys;
 use files::{module_tensors, only_torch_file, optional, read_file, read_json, weight_files};
 pub use layout::MODULES_FILE;
@@ -287,8 +289,12 @@ impl Checkpoint {
     /// # Errors
     /// The first one that is missing, unused or of another shape.
     pub fn check(&self, config: &ModelConfig) -> Result<()> {
+        self.check_shapes(config.weight_shapes())
+    }
+
+    fn check_shapes(&self, shapes: Vec<(String, Vec<usize>)>) -> Result<()> {
         let mut used = HashSet::new();
-        for (name, wanted) in config.weight_shapes() {
+        for (name, wanted) in shapes {
             let Some(origin) = self.names.origin(&name) else { continue };
             let (_, found) = self.parts(&name, &origin)?;
             if squeezed(&found) != squeezed(&wanted) {

@@ -2,6 +2,9 @@
 //! search, that caption and that answer, which their weights tell apart.
 
 use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::Value;
 
 use super::hf::{Defaults, tower};
 use super::keys::Section;
@@ -14,6 +17,9 @@ use tuwen_image::Geometry;
 pub(crate) const BLIP: &str = "blip";
 /// Side of its pictures where a file does not say it.
 pub(super) const SIDE: usize = 384;
+
+/// BERT's entries, `[DEC]` and `[ENC]`.
+const VOCAB: usize = 30_524;
 
 /// What a checkpoint of this type is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +49,26 @@ impl Role {
             _ => Self::Unknown,
         }
     }
+}
+
+/// Whether the weights are those of a BLIP that captions.
+pub(crate) fn is_for_captions(raws: &BTreeMap<String, Raw>) -> bool {
+    Role::of(raws) == Role::Captioning
+}
+
+/// The tokens before and behind a caption.
+pub(crate) fn around_captions(json: &Value, path: &Path) -> Result<(u32, u32)> {
+    let words = Section { path, at: "text_config.", json: &json["text_config"] };
+    if [&words.json["tie_word_embeddings"], &json["tie_word_embeddings"]].contains(&&Value::Bool(false)) {
+        let cure = "logits with a matrix of their own are not supported: BLIP's is the table of tokens";
+        return Err(words.refuse("tie_word_embeddings", cure));
+    }
+    let vocab = words.number("vocab_size", VOCAB)?;
+    let token = |key: &str, default: usize| match words.number(key, default)? {
+        id if id < vocab => Ok(id as u32),
+        id => Err(words.refuse(key, format!("token {id} is beyond the vocabulary of {vocab}"))),
+    };
+    Ok((token("bos_token_id", 30_522)?, token("sep_token_id", 102)?))
 }
 
 /// Whether the weights are those of a BLIP that searches; if not, what they are, in words.
@@ -86,7 +112,7 @@ pub(super) fn retrieval(
     let text = Text {
         names: TextNames::Bert,
         tower: reading,
-        vocab: words.number("vocab_size", 30_524)?,
+        vocab: words.number("vocab_size", VOCAB)?,
         positions: words.number("max_position_embeddings", 512)?,
         token_types: 0,
     };

@@ -17,7 +17,7 @@ use tuwen_image::{Filter, Geometry, Preprocess, ToRgb};
 use super::names::TextNames;
 use crate::{ModelConfig, Pool, Tokenizer, TowerConfig, Vision};
 
-pub(crate) use blip::{BLIP, for_retrieval};
+pub(crate) use blip::{BLIP, around_captions, for_retrieval, is_for_captions};
 pub(crate) use hf::from_hf;
 pub use keys::known_keys;
 pub(crate) use open_clip::{from_open_clip, needs_configuration};

@@ -3,12 +3,10 @@
 
 use super::{Origin, bert_text, block};
 
+/// Of a model for retrieval.
 pub(super) fn origin(name: &str) -> Option<Origin> {
-    if let Some(rest) = name.strip_prefix("image.") {
-        return image(rest);
-    }
-    if let Some(rest) = name.strip_prefix("text.") {
-        return cross("text_encoder", rest).or_else(|| bert_text("text_encoder", rest));
+    if let Some(origin) = towers("text_encoder", name) {
+        return Some(origin);
     }
     let (head, kind) = name.strip_prefix("heads.")?.rsplit_once('.')?;
     let head = match head {
@@ -18,6 +16,30 @@ pub(super) fn origin(name: &str) -> Option<Origin> {
         _ => return None,
     };
     Some(Origin::one(format!("{head}.{kind}")))
+}
+
+/// Of a model that captions, whose words' table is also the matrix of its logits.
+pub(super) fn captions(name: &str) -> Option<Origin> {
+    if let Some(origin) = towers("text_decoder.bert", name) {
+        return Some(origin);
+    }
+    let head = match name.strip_prefix("heads.say.")? {
+        "bias" => "bias",
+        "dense.weight" => "transform.dense.weight",
+        "dense.bias" => "transform.dense.bias",
+        "norm.weight" => "transform.LayerNorm.weight",
+        "norm.bias" => "transform.LayerNorm.bias",
+        _ => return None,
+    };
+    Some(Origin::one(format!("text_decoder.cls.predictions.{head}")))
+}
+
+fn towers(text: &str, name: &str) -> Option<Origin> {
+    if let Some(rest) = name.strip_prefix("image.") {
+        return image(rest);
+    }
+    let rest = name.strip_prefix("text.")?;
+    cross(text, rest).or_else(|| bert_text(text, rest))
 }
 
 fn image(rest: &str) -> Option<Origin> {

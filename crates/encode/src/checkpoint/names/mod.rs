@@ -22,8 +22,10 @@ pub(crate) enum Layout {
     Hf,
     /// OpenAI's, open_clip's and cn_clip's.
     OpenAi,
-    /// transformers' BLIP.
+    /// transformers' BLIP for retrieval.
     Blip,
+    /// transformers' BLIP that captions.
+    BlipCaptions,
 }
 
 /// Whose names the text tower's weights have.
@@ -116,6 +118,7 @@ impl Names {
         match self.layout {
             Layout::Hf => hf::origin(self, name),
             Layout::Blip => blip::origin(name),
+            Layout::BlipCaptions => blip::captions(name),
             _ => open_ai::origin(self, name),
         }
     }
@@ -161,6 +164,8 @@ fn bert_text(tower: &str, rest: &str) -> Option<Origin> {
 pub(crate) fn is_needless(name: &str) -> bool {
     name.ends_with("position_ids")
         || name.contains(".pooler.")
+        // Tied to the table of tokens and to the bias beside it.
+        || name.contains(".predictions.decoder.")
         || name.ends_with("num_batches_tracked")
         || ["input_resolution", "context_length", "vocab_size"].contains(&name)
         || name == "attn_mask"
