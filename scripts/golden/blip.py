@@ -1,5 +1,6 @@
 """Tiny seeded BLIP models as transformers saves them: for retrieval (vectors, logits of the matching head) and for
-captions (logits, what greedy and beam search say), with the tokens of some texts and the pixels of a picture."""
+captions (logits, what greedy and beam search say), with the tokens of some texts and the pixels of a picture; and models in
+the files of BLIP's and ALBEF's authors, whose parts are transformers'."""
 import json, pathlib, re
 import torch
 from PIL import Image
@@ -118,9 +119,74 @@ def captions(words):
             "beams": beams(3), "wide": beams(5), "begin": len(words), "end": words.sep_token_id}
 
 
+def own_names(state):
+    """transformers' names as BLIP's and ALBEF's programs have them."""
+    pairs = [(r"^vision_model\.encoder\.layers", "visual_encoder.blocks"), (r"\.self_attn\.projection", ".attn.proj"),
+             (r"\.self_attn\.", ".attn."), (r"layer_norm(\d)", r"norm\1"), (r"^vision_model\.post_layernorm", "visual_encoder.norm"),
+             (r"^vision_model\.embeddings\.class_embedding", "visual_encoder.cls_token"),
+             (r"^vision_model\.embeddings\.position_embedding", "visual_encoder.pos_embed"),
+             (r"^vision_model\.embeddings\.patch_embedding", "visual_encoder.patch_embed.proj")]
+    out = {}
+    for name, value in state.items():
+        for pattern, with_what in pairs:
+            name = re.sub(pattern, with_what, name)
+        out[name] = value.half().clone()
+    return out
+
+
+def keep(state, words, name):
+    """As the authors' trainers save: with a momentum encoder, its queues and more."""
+    more = {"visual_encoder_m.cls_token": torch.zeros(1, 1, 64).half(), "image_queue": torch.zeros(16, 8).half(),
+            "ptr_queue": torch.zeros(1, dtype=torch.int64), "temp": torch.tensor(0.05)}
+    (OUT / name).mkdir(exist_ok=True)
+    torch.save({"model": {**state, **more}, "optimizer": {"state": {}, "param_groups": []}, "epoch": 5,
+                "config": {"image_res": SIZE, "bert_config": "configs/config_bert.json"}}, OUT / name / f"{name}.pth")
+    words.save_pretrained(OUT / name)
+
+
+@torch.no_grad()
+def authors(words):
+    """Both programs' models in their own files. Of ALBEF's text encoder the first of two blocks is for texts alone."""
+    settings = config(words)
+    for part, more in [(settings.text_config, {}), (settings.vision_config, {"layer_norm_eps": 1e-6})]:
+        for key, value in dict(hidden_size=64, num_attention_heads=1, encoder_hidden_size=64, **more).items():
+            setattr(part, key, value)
+    model = seeded(BlipForImageTextRetrieval(settings), 2)
+    texts = words(ENGLISH[:4] + ["a dog", ""], return_tensors="pt", padding=True)
+    ids, mask, shown, found = texts.input_ids, texts.attention_mask, pictures(), {"ids": texts.input_ids.tolist()}
+    unit = lambda x: rounded(torch.nn.functional.normalize(x, dim=-1))
+    states = model.vision_model(shown).last_hidden_state
+    image = unit(model.vision_proj(states[:, 0]))
+    begun = ids.clone()
+    begun[:, 0] = len(words) + 1
+    match = [model(begun, one[None].expand(len(ids), -1, -1, -1), attention_mask=mask).itm_score for one in shown]
+    text = unit(model.text_proj(model.text_encoder(ids, attention_mask=mask).last_hidden_state[:, 0]))
+    found["blip"] = {"image": image, "text": text, "match": [rounded(x) for x in match]}
+    state = own_names(model.state_dict())
+    keep(state, words, "blip-own")
+
+    types = (torch.randn(2, 64) * 0.25).half().float()
+    embeddings, layers = model.text_encoder.embeddings, model.text_encoder.encoder.layer
+    places = torch.arange(ids.shape[1])
+    x = embeddings.word_embeddings(ids) + embeddings.position_embeddings(places) + types[0]
+    hidden = (1.0 - mask.float())[:, None, None, :] * -1e9
+    alone = layers[0](embeddings.LayerNorm(x), attention_mask=hidden)
+    match = []
+    for one in states:
+        rows = one[None].expand(len(ids), -1, -1)
+        match.append(rounded(model.itm_head(layers[1](alone, rows, attention_mask=hidden)[:, 0])))
+    found["albef"] = {"image": image, "text": unit(model.text_proj(alone[:, 0])), "match": match}
+    state = {name.replace("text_encoder.", "text_encoder.bert."): value for name, value in state.items()
+             if "layer.0.crossattention" not in name}
+    state["text_encoder.bert.embeddings.token_type_embeddings.weight"] = types.half()
+    state["text_encoder.cls.predictions.bias"] = torch.zeros(8).half()
+    keep(state, words, "albef-own")
+    return found
+
+
 def main():
     words = tokenizer()
-    golden = {"retrieval": retrieval(words), "captions": captions(words)}
+    golden = {"retrieval": retrieval(words), "captions": captions(words), "authors": authors(words)}
     (OUT / "blip.json").write_text(json.dumps(golden, ensure_ascii=False) + "\n")
 
 

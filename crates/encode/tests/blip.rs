@@ -244,3 +244,35 @@ fn what_a_captioning_model_lacks_is_named() {
     let error = Captioner::open(folder.path()).err().expect("it is cut").to_string();
     assert!(error.contains("model.safetensors") && error.contains("cut short"), "{error}");
 }
+
+#[test]
+fn the_files_of_blips_and_albefs_authors() {
+    let all = json("blip.json")["authors"].clone();
+    let ids = ids(&all);
+    for (name, from, cosine) in [("blip", 0, 1.0), ("albef", 1, 0.0)] {
+        let (folder, wanted) = (golden(&format!("{name}-own")), &all[name]);
+        let found = outputs(&folder, 2, &ids, Record::No);
+        close(&format!("{name}, image"), &found.image, &wanted["image"], BOUND);
+        close(&format!("{name}, text"), &found.text, &wanted["text"], BOUND);
+        let found = matches(&folder, |_| {}, &ids);
+        for (picture, found) in found.iter().enumerate() {
+            close(&format!("{name}, match"), found, &wanted["match"][picture], BOUND);
+        }
+        let encoder = CpuEncoder::open(&folder).expect("a model");
+        let fusion = encoder.fusion().expect("a matching head");
+        assert_eq!((fusion.from, fusion.blocks, fusion.cosine), (from, 2, cosine));
+        assert_eq!(encoder.logits().expect("a temperature"), (1.0f32 / 0.05, 0.0));
+        // The file itself, which has a tokenizer beside it, is the same model.
+        let file = folder.join(format!("{name}-own.pth"));
+        assert!(CpuEncoder::open(&file).expect("a file").encode_texts(&["a dog"]).is_ok());
+        let alone = tempfile::tempdir().expect("a folder");
+        let copy = alone.path().join("model.pth");
+        std::fs::copy(&file, &copy).expect("a copy");
+        let error = CpuEncoder::open(&copy).err().expect("no tokenizer").to_string();
+        assert!(error.contains("tokenizer.json") && error.contains("bert-base-uncased"), "{error}");
+        let bytes = std::fs::read(&copy).expect("a copy");
+        std::fs::write(&copy, &bytes[..bytes.len() / 2]).expect("a file");
+        let error = CpuEncoder::open(&copy).err().expect("it is cut").to_string();
+        assert!(error.contains("model.pth"), "{error}");
+    }
+}
