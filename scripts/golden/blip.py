@@ -39,12 +39,12 @@ def pictures(count=2):
     return (torch.sin(i * 0.37) * 0.8).float().reshape(count, 3, SIZE, SIZE)
 
 
-def seeded(model, seed):
+def seeded(model, seed, std=0.25):
     """Random weights that half precision holds exactly."""
     torch.manual_seed(seed)
     for name, p in model.named_parameters():
         mean = 1.0 if "norm" in name.lower() and name.endswith("weight") else 0.0
-        torch.nn.init.normal_(p, mean=mean, std=0.25)
+        torch.nn.init.normal_(p, mean=mean, std=std)
         p.data = p.data.half().float()
     return model.eval()
 
@@ -99,14 +99,16 @@ def retrieval(words):
 
 @torch.no_grad()
 def captions(words):
-    model = seeded(BlipForConditionalGeneration(config(words)), 14)
+    model = seeded(BlipForConditionalGeneration(config(words)), 7, 0.2)
     # Sentences end now and then.
-    model.text_decoder.cls.predictions.bias[words.sep_token_id] = 2.0
+    model.text_decoder.cls.predictions.bias[words.sep_token_id] = 1.6
     model.text_decoder.cls.predictions.bias[words.sep_token_id] = 3.0
     processor = save(model, words, "blip-captions")
     shown = 1.5 * pictures(6)
     begun = torch.tensor([[len(words), 7, 60, 9, 30, 11]]).expand(len(shown), -1)
-    logits = model(shown, begun).logits
+    # In 64 bits, so that the test's bound is on our own rounding alone.
+    logits = model.double()(shown.double(), begun).logits
+    model.float()
     said = lambda **how: [model.generate(one[None], max_length=20, no_repeat_ngram_size=2, **how)[0].tolist() for one in shown]
     beams = lambda width: said(num_beams=width, early_stopping=True, length_penalty=0.7)
     written = {}

@@ -34,7 +34,10 @@ fn matches(folder: &Path, change: impl Fn(&mut Fusion), ids: &[Vec<u32>]) -> Vec
     let pairs: Vec<(usize, usize)> =
         (0..2).flat_map(|picture| (0..ids.len()).map(move |text| (text, picture))).collect();
     let found = fusion.try_logits(&text, &ids, &pictures, &pairs).expect("logits");
-    found.chunks_exact(ids.len()).map(|rows| rows.iter().map(|row| row.to_vec()).collect()).collect()
+    found
+        .chunks_exact(ids.len())
+        .map(|rows| rows.iter().map(|row| row.to_vec()).collect())
+        .collect()
 }
 
 /// A copy of a golden folder that may be changed.
@@ -123,7 +126,10 @@ fn a_pair_is_the_same_alone_and_among_others() {
         assert!(alone.iter().zip(found).all(|(a, b)| (a - b).abs() < 1e-5), "{pair:?}");
     }
     assert!((found[0][1] - found[4][1]).abs() > 1e-3, "another picture, another logit");
-    assert_eq!(encoder.match_logits(&texts, &pictures, &[]).expect("nothing"), Vec::<[f32; 2]>::new());
+    assert_eq!(
+        encoder.match_logits(&texts, &pictures, &[]).expect("nothing"),
+        Vec::<[f32; 2]>::new()
+    );
 }
 
 #[test]
@@ -148,7 +154,12 @@ fn what_does_not_fit_is_named() {
     };
     let config = "config.json";
     said(config, "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3", &["layers.2"]);
-    said(config, "\"is_decoder\": true", "\"is_decoder\": false", &["is_decoder", "attention to pictures"]);
+    said(
+        config,
+        "\"is_decoder\": true",
+        "\"is_decoder\": false",
+        &["is_decoder", "attention to pictures"],
+    );
     said(config, "\"image_text_hidden_size\": 16", "\"image_text_hidden_size\": 17", &["16", "17"]);
     said(config, "\"hidden_size\": 48", "\"hidden_size\": 51", &["48", "51"]);
     // A tokenizer that puts nothing around a text.
@@ -159,7 +170,10 @@ fn what_does_not_fit_is_named() {
     std::fs::write(&path, tokens.to_string()).expect("a file");
     let encoder = CpuEncoder::open(folder.path()).expect("it is read when it is needed");
     let error = encoder.tokenise("a dog").expect_err("no [CLS]").to_string();
-    assert!(["tokenizer.json", "`[CLS]`", "`[SEP]`"].iter().all(|word| error.contains(word)), "{error}");
+    assert!(
+        ["tokenizer.json", "`[CLS]`", "`[SEP]`"].iter().all(|word| error.contains(word)),
+        "{error}"
+    );
     std::fs::write(&path, text).expect("a file");
 
     let weights = folder.path().join("model.safetensors");
@@ -228,9 +242,19 @@ fn what_a_captioning_model_lacks_is_named() {
         assert!(words.iter().all(|word| error.contains(word)), "{error}");
     };
     said("config.json", "\"sep_token_id\": 3", "\"sep_token_id\": 4", &["token 3", "token 4"]);
-    said("config.json", "\"bos_token_id\": 92", "\"bos_token_id\": 9200", &["bos_token_id", "9200"]);
+    said(
+        "config.json",
+        "\"bos_token_id\": 92",
+        "\"bos_token_id\": 9200",
+        &["bos_token_id", "9200"],
+    );
     said("config.json", "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3", &["layers.2"]);
-    said("config.json", "\"tie_word_embeddings\": true", "\"tie_word_embeddings\": false", &["tie_word"]);
+    said(
+        "config.json",
+        "\"tie_word_embeddings\": true",
+        "\"tie_word_embeddings\": false",
+        &["tie_word"],
+    );
     let path = folder.path().join("tokenizer.json");
     let text = std::fs::read_to_string(&path).expect("a file");
     let mut tokens: Value = serde_json::from_str(&text).expect("JSON");

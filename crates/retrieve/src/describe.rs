@@ -8,8 +8,8 @@ use tuwen_encode::{
     Captioner, CpuEncoder, DATASET_TEXT, Encoder, Sentences, Shown, WINDOW, arrays, builtin,
 };
 use tuwen_files::encoding::TextFile;
-use tuwen_image::{Preprocess, RgbImage};
 use tuwen_image::rng::Rng;
+use tuwen_image::{Preprocess, RgbImage};
 
 use crate::{Error, Result};
 

@@ -34,7 +34,7 @@ const AT_A_TIME: usize = 16;
     tuwen caption photos --endpoint http://localhost:11434/v1 --endpoint-model qwen3-vl\n\n\
     A small decoder makes the captions, from what the model's image tower sees: it is often wrong, in well-formed \
     sentences.\nIts words are those of Flickr8k's captions: people, dogs, sports, the open air. docs/captions.md says how \
-    good it is."
+    good it is.\nA BLIP that captions (Salesforce/blip-image-captioning-base) is a model of its own: --model FOLDER, in English."
 )]
 pub struct Args {
     /// Pictures, or folders of them

@@ -60,7 +60,8 @@ impl CaptionModel {
 fn shapes(config: &ModelConfig) -> Vec<(String, Vec<usize>)> {
     let parts = [Part::Image, Part::Text, Part::Fusion];
     let params = config.params().into_iter();
-    let own = params.filter(|param| parts.contains(&param.part) && !param.name.starts_with("heads."));
+    let own =
+        params.filter(|param| parts.contains(&param.part) && !param.name.starts_with("heads."));
     let width = config.text.width;
     let head = [
         ("dense.weight", vec![width, width]),

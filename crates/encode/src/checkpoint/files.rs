@@ -22,10 +22,12 @@ pub(super) fn optional(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
     file::read(path, limit).map(Some).map_err(Error::Data)
 }
 
-/// The one `.pt` file of a folder, as Chinese-CLIP's hub repositories have it.
+/// The one `.pt` file of a folder, as Chinese-CLIP's hub repositories have it, or `.pth` file, as BLIP's and ALBEF's authors.
 pub(super) fn only_torch_file(folder: &Path) -> Option<PathBuf> {
     let entries = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
-    let mut files = entries.filter(|path| path.extension().is_some_and(|e| e == "pt"));
+    let mut files = entries.filter(|path| {
+        path.extension().is_some_and(|extension| extension == "pt" || extension == "pth")
+    });
     files.next().filter(|_| files.next().is_none())
 }
 

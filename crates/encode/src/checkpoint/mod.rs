@@ -38,6 +38,7 @@ pub use captions::CaptionModel;
 pub use family::known_keys;
 use files::{module_tensors, only_torch_file, optional, read_file, read_json, weight_files};
 pub use layout::MODULES_FILE;
+use names::blip::TEMPERATURE;
 use names::{Layout, Names, TextNames};
 pub use positions::Resized;
 use tensors::{Blob, Raw};
@@ -202,6 +203,9 @@ impl Checkpoint {
 
     fn open_file(path: &Path) -> Result<(ModelConfig, Self)> {
         let (raws, note) = module_tensors(path)?;
+        if family::is_authors(&raws) {
+            return Self::open_authors(path, raws, note);
+        }
         let shape = |name: &str| Some(&raws.get(name)?.shape[..]);
         let (mut config, text) = family::from_shapes(&shape, path)?;
         config.sigmoid = raws.contains_key("logit_bias");
@@ -213,6 +217,26 @@ impl Checkpoint {
         }
         let blobs = vec![Blob::File(path.to_path_buf())];
         Ok((config, Self::new(raws, names, blobs).noted(note)))
+    }
+
+    /// BLIP's or ALBEF's own `.pth` file, with the tokenizer that lies beside it.
+    fn open_authors(
+        path: &Path,
+        raws: BTreeMap<String, Raw>,
+        note: Option<String>,
+    ) -> Result<(ModelConfig, Self)> {
+        let raws = family::bare_text(raws);
+        let shape = |name: &str| Some(&raws.get(name)?.shape[..]);
+        let config = family::from_authors(&shape, path)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        if !folder.join(TOKENIZER_FILE).exists() {
+            let what = "a BLIP or ALBEF of its authors, whose file has no tokenizer: put bert-base-uncased's \
+                tokenizer.json beside it";
+            return Err(Error::malformed(path, what));
+        }
+        let names = Names::new(Layout::Authors, &config, TextNames::Bert);
+        let checkpoint = Self::new(raws, names, vec![Blob::File(path.to_path_buf())]);
+        Ok((config.clone(), checkpoint.noted(note).with_tokenizer(&config, folder)))
     }
 
     fn noted(mut self, note: Option<String>) -> Self {
@@ -302,7 +326,7 @@ impl Checkpoint {
             }
             used.extend(origin.parts);
         }
-        match self.raws.keys().find(|name| !used.contains(*name) && !names::is_needless(name)) {
+        match self.raws.keys().find(|name| !used.contains(*name) && !self.names.are_without(name)) {
             Some(name) => Err(Error::UnusedWeight(name.clone())),
             None => Ok(()),
         }
@@ -343,7 +367,14 @@ fn squeezed(shape: &[usize]) -> Vec<usize> {
 impl Weights<'static> for &Checkpoint {
     fn find(&self, name: &str) -> Result<(Vec<usize>, Cow<'static, [f32]>)> {
         let Some(origin) = self.names.origin(name) else {
-            return Ok((vec![1], Cow::Owned(vec![self.names.unsaid(name)])));
+            let scale = name == "heads.logit_scale" && self.names.layout == Layout::Authors;
+            let raw = self.raws.get(TEMPERATURE).filter(|_| scale);
+            let value = match raw {
+                // What is no number then is refused where the scale is used.
+                Some(raw) => -raw.values(TEMPERATURE)?.first().copied().unwrap_or(0.0).ln(),
+                None => self.names.unsaid(name),
+            };
+            return Ok((vec![1], Cow::Owned(vec![value])));
         };
         let (parts, shape) = self.parts(name, &origin)?;
         let mut values = parts[0].values(&origin.parts[0])?;

@@ -25,9 +25,10 @@ impl WithTokens {
     /// The rows of each item.
     pub fn rows(&self) -> impl Iterator<Item = &[f32]> {
         let width = self.width;
-        self.tokens.spans.iter().map(move |span| {
-            &self.tokens.values[span.start * width..span.end * width]
-        })
+        self.tokens
+            .spans
+            .iter()
+            .map(move |span| &self.tokens.values[span.start * width..span.end * width])
     }
 }
 

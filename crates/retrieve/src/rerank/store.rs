@@ -115,10 +115,7 @@ pub(super) fn patches_of(
 
 /// Pictures as the model takes them, from their files; why not, where one cannot be read or is another one than the gallery
 /// knows.
-pub(super) fn fitted_items(
-    encoder: &CpuEncoder,
-    items: &[&Item],
-) -> Vec<Result<RgbImage, String>> {
+pub(super) fn fitted_items(encoder: &CpuEncoder, items: &[&Item]) -> Vec<Result<RgbImage, String>> {
     items.par_iter().map(|item| fitted(encoder, item)).collect()
 }
 

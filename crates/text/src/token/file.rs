@@ -141,9 +141,9 @@ impl FileTokenizer {
                 let text = library.decode(ids, true);
                 text.map_err(|e| Error::Encode(format!("tokenizer: {e}")))
             }
-            Inner::Unigram(_) => {
-                Err(Error::Encode("tokenizer: captions of a Unigram's tokens are not written here".into()))
-            }
+            Inner::Unigram(_) => Err(Error::Encode(
+                "tokenizer: captions of a Unigram's tokens are not written here".into(),
+            )),
         }
     }
 }

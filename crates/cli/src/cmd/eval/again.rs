@@ -263,9 +263,9 @@ impl<'s> Own<'s> {
         let bar = progress::bar(Some(all.len()), "pictures that texts look at");
         let mut found = Matches::new();
         for some in all.chunks(PICTURES) {
-            let read = |(image, _): &(usize, Vec<usize>)| fitted(&self.encoder, &self.samples[*image]);
-            let pictures: Vec<_> =
-                some.par_iter().map(read).collect::<tuwen_files::Result<_>>()?;
+            let read =
+                |(image, _): &(usize, Vec<usize>)| fitted(&self.encoder, &self.samples[*image]);
+            let pictures: Vec<_> = some.par_iter().map(read).collect::<tuwen_files::Result<_>>()?;
             let tokens = self.encoder.image_tokens(&pictures)?;
             let seen: Vec<&[f32]> = tokens.rows().collect();
             let mut pairs = Vec::new();

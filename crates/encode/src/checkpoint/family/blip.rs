@@ -59,8 +59,11 @@ pub(crate) fn is_for_captions(raws: &BTreeMap<String, Raw>) -> bool {
 /// The tokens before and behind a caption.
 pub(crate) fn around_captions(json: &Value, path: &Path) -> Result<(u32, u32)> {
     let words = Section { path, at: "text_config.", json: &json["text_config"] };
-    if [&words.json["tie_word_embeddings"], &json["tie_word_embeddings"]].contains(&&Value::Bool(false)) {
-        let cure = "logits with a matrix of their own are not supported: BLIP's is the table of tokens";
+    if [&words.json["tie_word_embeddings"], &json["tie_word_embeddings"]]
+        .contains(&&Value::Bool(false))
+    {
+        let cure =
+            "logits with a matrix of their own are not supported: BLIP's is the table of tokens";
         return Err(words.refuse("tie_word_embeddings", cure));
     }
     let vocab = words.number("vocab_size", VOCAB)?;
@@ -85,7 +88,9 @@ pub(crate) fn for_retrieval(raws: &BTreeMap<String, Raw>) -> Result<(), String> 
         Role::Plain => {
             "a BlipModel, whose projections no published checkpoint has and no training of BLIP's makes; it is not supported"
         }
-        Role::Unknown => "none of BLIP's, although config.json says model_type `blip`: they do not belong together",
+        Role::Unknown => {
+            "none of BLIP's, although config.json says model_type `blip`: they do not belong together"
+        }
     };
     Err(format!(
         "its weights are those of {is}. To search give a BLIP for retrieval (BlipForImageTextRetrieval), such as \

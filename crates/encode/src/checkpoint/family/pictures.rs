@@ -157,7 +157,9 @@ fn size(json: &Section<'_>, crops: bool, kind: &str) -> Result<Resize> {
             known(shortest.or(exact.map(|(width, height)| Resize::To(width, height))))
         }
         // Chinese-CLIP's first files mean a square by it where they do not crop.
-        value if !crops && kind == "chinese_clip" => known(number(value).map(|side| Resize::To(side, side))),
+        value if !crops && kind == "chinese_clip" => {
+            known(number(value).map(|side| Resize::To(side, side)))
+        }
         value => known(number(value).map(Resize::Shortest)),
     }
 }

@@ -1,5 +1,7 @@
 //! The names of BLIP's parts in transformers (`models/blip/modeling_blip.py`): a ViT, a BERT without token types whose blocks
-//! have a step of cross-attention, both projections and the matching head.
+//! have a step of cross-attention, both projections and the matching head; and those of BLIP's own program
+//! (<https://github.com/salesforce/BLIP/blob/main/models/blip_retrieval.py>) and ALBEF's
+//! (<https://github.com/salesforce/ALBEF/blob/main/models/model_retrieval.py>).
 
 use super::{Origin, bert_text, block};
 
@@ -33,6 +35,26 @@ pub(super) fn captions(name: &str) -> Option<Origin> {
     };
     Some(Origin::one(format!("text_decoder.cls.predictions.{head}")))
 }
+
+/// Of BLIP's and ALBEF's own programs, whose ViT has timm's names (as ours), and whose BERT and heads those above.
+pub(super) fn authors(name: &str) -> Option<Origin> {
+    let Some(rest) = name.strip_prefix("image.") else { return origin(name) };
+    let rest = rest.replace("patch_embed.", "patch_embed.proj.");
+    Some(Origin::one(format!("visual_encoder.{rest}")))
+}
+
+/// What their checkpoints hold for training alone: a momentum encoder, its queues, BERT's head for hidden words, the decoder
+/// of captions beside a model for retrieval, the temperature, which is read as the logits' scale.
+pub(super) fn is_for_training(name: &str) -> bool {
+    let (module, rest) = name.split_once('.').unwrap_or((name, ""));
+    module.ends_with("_m")
+        || module.ends_with("_queue")
+        || ["queue_ptr", "ptr_queue", TEMPERATURE, "text_decoder", "itm_head_m"].contains(&module)
+        || module == "text_encoder" && rest.starts_with("cls.")
+}
+
+/// What the cosines are divided by.
+pub(crate) const TEMPERATURE: &str = "temp";
 
 fn towers(text: &str, name: &str) -> Option<Origin> {
     if let Some(rest) = name.strip_prefix("image.") {

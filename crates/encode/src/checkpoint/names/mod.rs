@@ -4,7 +4,7 @@
 //! cn_clip's: <https://github.com/openai/CLIP/blob/main/clip/model.py>,
 //! <https://github.com/OFA-Sys/Chinese-CLIP/blob/master/cn_clip/clip/model.py>.
 
-mod blip;
+pub(crate) mod blip;
 mod hf;
 mod open_ai;
 
@@ -26,6 +26,8 @@ pub(crate) enum Layout {
     Blip,
     /// transformers' BLIP that captions.
     BlipCaptions,
+    /// BLIP's and ALBEF's own.
+    Authors,
 }
 
 /// Whose names the text tower's weights have.
@@ -105,6 +107,11 @@ impl Names {
         }
     }
 
+    /// Tensors that a checkpoint of this layout may hold and the towers do not need.
+    pub(crate) fn are_without(&self, name: &str) -> bool {
+        is_needless(name) || self.layout == Layout::Authors && blip::is_for_training(name)
+    }
+
     /// The origin of the weight `name`. None for a weight that the layout does not have and no
     /// forward needs.
     pub(crate) fn origin(&self, name: &str) -> Option<Origin> {
@@ -119,6 +126,7 @@ impl Names {
             Layout::Hf => hf::origin(self, name),
             Layout::Blip => blip::origin(name),
             Layout::BlipCaptions => blip::captions(name),
+            Layout::Authors => blip::authors(name),
             _ => open_ai::origin(self, name),
         }
     }
@@ -161,7 +169,7 @@ fn bert_text(tower: &str, rest: &str) -> Option<Origin> {
 
 /// Tensors that a checkpoint may hold and the towers do not need: buffers, BERT's pooler, and what
 /// a TorchScript archive records beside its weights.
-pub(crate) fn is_needless(name: &str) -> bool {
+fn is_needless(name: &str) -> bool {
     name.ends_with("position_ids")
         || name.contains(".pooler.")
         // Tied to the table of tokens and to the bias beside it.

@@ -19,6 +19,9 @@ pub(crate) const TEXT: &Table = &[
     ("add_cross_attention", Idle("`is_decoder` says it")),
     ("bos_token_id", Read),
     ("sep_token_id", Read),
-    ("tie_word_embeddings", Only(&["true"], "BLIP's logits have the table of tokens as their matrix")),
+    (
+        "tie_word_embeddings",
+        Only(&["true"], "BLIP's logits have the table of tokens as their matrix"),
+    ),
     ("label_smoothing", Idle(TRAINING)),
 ];

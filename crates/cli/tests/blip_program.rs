@@ -34,7 +34,8 @@ fn gallery(home: &Path) -> String {
 }
 
 fn hit_of(hits: &[Value]) -> &Value {
-    let own = |hit: &&Value| hit["path"].as_str().is_some_and(|path| path.ends_with("/picture.png"));
+    let own =
+        |hit: &&Value| hit["path"].as_str().is_some_and(|path| path.ends_with("/picture.png"));
     hits.iter().find(own).expect("the golden's picture")
 }
 
@@ -82,8 +83,16 @@ fn an_evaluation_looks_again_with_the_models_own_head() {
         sunset.png,sea gulls at sunset\npicture.png,a woman in a red coat\n";
     std::fs::write(home.join("captions.csv"), captions).expect("a file");
     let args = |more: &[&str]| {
-        let common =
-            ["eval", "--images", "pictures", "--captions", "captions.csv", "--model", &model, "--json"];
+        let common = [
+            "eval",
+            "--images",
+            "pictures",
+            "--captions",
+            "captions.csv",
+            "--model",
+            &model,
+            "--json",
+        ];
         let output = tuwen(home, &[&common, more].concat());
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{said}");
