@@ -1,12 +1,12 @@
 //! Captions that a decoder makes of pictures: which decoder belongs to a model, and its captions with what they are worth
 //! by the decoder and by the dual encoder.
 
+mod whole;
+
 use std::path::Path;
 
-use tuwen_caption::{Control, Decoder, DecoderConfig, Said, Speaker, Way};
-use tuwen_encode::{
-    Captioner, CpuEncoder, DATASET_TEXT, Encoder, Sentences, Shown, WINDOW, arrays, builtin,
-};
+use tuwen_caption::{Control, Decoder, DecoderConfig, Said, Way};
+use tuwen_encode::{Captioner, CpuEncoder, DATASET_TEXT, Encoder, WINDOW, arrays, builtin};
 use tuwen_files::encoding::TextFile;
 use tuwen_image::rng::Rng;
 use tuwen_image::{Preprocess, RgbImage};
@@ -76,9 +76,6 @@ enum Voice {
     Whole(Box<Captioner>),
 }
 
-/// What captioning models of others speak.
-const ENGLISH: &str = "en";
-
 impl Describer {
     /// The decoder of a model: that of `folder` where it is named, which may be a captioning model of others, else that
     /// beside the model's files (`model` is its name or folder), else, for the built-in model, the built-in one.
@@ -134,7 +131,7 @@ impl Describer {
     pub fn languages(&self) -> Vec<&str> {
         match &self.voice {
             Voice::Own(decoder) => decoder.config().languages.iter().map(|l| &*l.name).collect(),
-            Voice::Whole(_) => vec![ENGLISH],
+            Voice::Whole(_) => vec![whole::ENGLISH],
         }
     }
 
@@ -162,7 +159,7 @@ impl Describer {
                 decoder.config().longest
             }
             Voice::Whole(captioner) => {
-                check_english(captioner, ask)?;
+                whole::check(captioner, ask)?;
                 captioner.longest()
             }
         };
@@ -191,7 +188,7 @@ impl Describer {
         self.check(ask)?;
         match &self.voice {
             Voice::Own(decoder) => by_rows(decoder, self.needed(encoder)?, picture, ask),
-            Voice::Whole(captioner) => alone(captioner, picture, ask),
+            Voice::Whole(captioner) => whole::describe(captioner, picture, ask),
         }
     }
 
@@ -201,79 +198,6 @@ impl Describer {
             Error::Usage(format!("the decoder `{name}` reads the rows of its model: give that"))
         })
     }
-}
-
-/// What a captioning model of others cannot do.
-fn check_english(captioner: &Captioner, ask: &Ask) -> Result<()> {
-    if let Some(language) = ask.languages.iter().find(|language| *language != ENGLISH) {
-        return Err(usage(tuwen_caption::Error::Language {
-            name: captioner.name().to_owned(),
-            language: language.clone(),
-            known: ENGLISH.to_owned(),
-        }));
-    }
-    match ask.rerank {
-        true => Err(Error::Usage(format!(
-            "`{}` has no vectors of texts to rank its captions with: leave --rerank away",
-            captioner.name()
-        ))),
-        false => Ok(()),
-    }
-}
-
-/// A captioning model that has looked at a picture.
-struct Alone<'c> {
-    captioner: &'c Captioner,
-    shown: Shown,
-}
-
-impl Speaker for Alone<'_> {
-    type Saying = Sentences;
-
-    fn begin(&self) -> usize {
-        self.captioner.begin() as usize
-    }
-
-    fn end(&self) -> usize {
-        self.captioner.end() as usize
-    }
-
-    fn never(&self) -> &[usize] {
-        &[]
-    }
-
-    fn start(&self, pictures: Vec<usize>) -> Sentences {
-        self.captioner.start(pictures.len())
-    }
-
-    fn say(&self, saying: &mut Sentences, tokens: &[usize]) -> Vec<f32> {
-        let tokens: Vec<u32> = tokens.iter().map(|&token| token as u32).collect();
-        self.captioner.say(&self.shown, saying, &tokens)
-    }
-
-    fn reorder(&self, saying: &mut Sentences, from: &[usize]) {
-        saying.reorder(from);
-    }
-}
-
-/// What a captioning model of others says.
-fn alone(captioner: &Captioner, picture: &RgbImage, ask: &Ask) -> Result<Vec<Made>> {
-    let speaker = Alone { captioner, shown: captioner.look(picture) };
-    let mut rng = Rng::new(&[ask.seed, 0]);
-    let mut uniform = || rng.unit();
-    let longest = captioner.longest();
-    let said = tuwen_caption::describe(&speaker, longest, ask.way, &ask.control, &mut uniform);
-    let mut texts = std::collections::HashSet::new();
-    let mut made = Vec::new();
-    for Said { tokens, log_prob } in said.map_err(usage)? {
-        let tokens: Vec<u32> = tokens.iter().map(|&token| token as u32).collect();
-        let text = captioner.write(&tokens)?;
-        // Tokens that differ may be written alike.
-        if texts.insert(text.clone()) && made.len() < ask.candidates {
-            made.push(Made { language: ENGLISH.to_owned(), text, log_prob, cosine: None });
-        }
-    }
-    Ok(made)
 }
 
 /// What a decoder says of the rows that a dual encoder's image tower gives.

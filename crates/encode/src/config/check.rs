@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use tuwen_image::Preprocess;
 
-use super::{Fusion, ImagePool, ModelConfig, NormPlace, Pool, ResNet, Tokenizer, Vision};
+use super::{ImagePool, ModelConfig, Pool, ResNet, Tokenizer, Vision};
 use crate::arrays::Arrays;
 use crate::{Error, Result};
 
@@ -102,32 +102,6 @@ impl ModelConfig {
             return Ok(());
         };
         Err(wrong.to_owned())
-    }
-
-    /// Whether the blocks that look at a picture go with the towers.
-    fn fusion_fits(&self) -> Result<(), String> {
-        if self.class_proj_bias && self.vision != Vision::ClassToken {
-            return Err("`class_proj_bias` is for image towers with a class token".to_owned());
-        }
-        let Some(Fusion { from, blocks, first, cosine }) = self.fusion else { return Ok(()) };
-        let layers = self.text.layers;
-        if blocks > 1 << 10 || from >= blocks || !(layers == blocks || layers == from) {
-            return Err(format!(
-                "`fusion` from block {from} of {blocks} beside a text tower of {layers}: it begins within the tower's \
-                 blocks, or right behind them"
-            ));
-        }
-        let bert = self.text.norm == NormPlace::Post && self.pool == Pool::First && !self.causal;
-        if !bert || self.words > 0 || self.vision != Vision::ClassToken {
-            return Err("`fusion` is for a BERT whose feature is its first token, beside a ViT with a class token".into());
-        }
-        if first.is_some_and(|first| first as usize >= self.vocab) {
-            return Err("`fusion.first` is a token that is beyond `vocab`".into());
-        }
-        match cosine.is_finite() {
-            true => Ok(()),
-            false => Err(format!("fusion.cosine {cosine} is no number")),
-        }
     }
 
     /// Nothing of a model has no width, and pixels are divided by their deviation.

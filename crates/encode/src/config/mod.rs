@@ -1,6 +1,7 @@
 //! An architecture as JSON, read strictly: an unknown or missing key is an error.
 
 mod check;
+mod fusion;
 
 use std::path::Path;
 
@@ -12,6 +13,7 @@ use tuwen_text::token::{Cleaning, FileSettings, FileTokenizer, Tokens};
 
 use crate::checkpoint::TokenizerFile;
 use crate::{Error, Result};
+pub use fusion::Fusion;
 
 /// A dual encoder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -128,25 +130,6 @@ pub struct TowerConfig {
     /// Whether a LayerNorm follows the embedding, as in CLIP's image tower and in BERT.
     #[serde(default)]
     pub first_norm: bool,
-}
-
-/// A matching head of the model's own (ITM of ALBEF, Li et al. 2021, <https://arxiv.org/abs/2107.07651>, and BLIP,
-/// <https://arxiv.org/abs/2201.12086>): blocks of the text tower's kind whose rows also attend to a picture's, and two
-/// logits, of no match and of a match, behind the first row.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Fusion {
-    /// The first block that attends to the picture. BLIP's are the text tower's own blocks, from 0 on; ALBEF's lie behind
-    /// them.
-    pub from: usize,
-    /// Blocks in all, the text tower's among them.
-    pub blocks: usize,
-    /// What stands in the place of a text's first token (`[ENC]` in BLIP's own program).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub first: Option<u32>,
-    /// How much the cosine counts beside the logit of a match where pictures are ranked: BLIP's own program adds it.
-    #[serde(default)]
-    pub cosine: f32,
 }
 
 /// The kind of an image tower.

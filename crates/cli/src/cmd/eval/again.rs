@@ -1,18 +1,21 @@
 //! Ranks after heads, or the matching head that a model brings along, have looked again at the first items of each query,
 //! both ways.
 
-use std::collections::{BTreeMap, HashMap};
+mod own;
+
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
 use rayon::prelude::*;
-use tuwen_encode::{CpuEncoder, Encoder, TextInput};
+use tuwen_encode::{CpuEncoder, Encoder};
 use tuwen_eval::{Captioned, Ranked, rerank};
 use tuwen_matching::{Heads, Patches, Question};
 use tuwen_retrieve::rerank::{By, Stage, heads_of, matches_itself};
 use tuwen_sets::{Sample, relation};
 use tuwen_train::fitted;
 
+use self::own::{Matches, Own};
 use super::Args;
 use crate::progress;
 use crate::query::{Usage, open_model};
@@ -20,8 +23,6 @@ use crate::terminal::note;
 
 /// Pictures or texts whose tokens are computed together.
 const BATCH: usize = 64;
-/// Pictures whose rows are looked at together.
-const PICTURES: usize = 8;
 
 /// The stages that were asked for, of those that can be measured.
 pub fn stages(args: &Args) -> Result<Vec<Stage>> {
@@ -56,17 +57,6 @@ struct Asking {
     /// By source of captions, in the order of its texts.
     questions: BTreeMap<String, Vec<Question>>,
 }
-
-/// A set as a model's own matching head sees it: pictures' rows are too many to stay in memory.
-struct Own<'s> {
-    encoder: CpuEncoder,
-    samples: &'s [Sample],
-    /// As above.
-    texts: BTreeMap<String, Vec<TextInput>>,
-}
-
-/// What the model's own head says of pairs of a text and a picture.
-type Matches = HashMap<(usize, usize), f32>;
 
 impl<'s> Again<'s> {
     /// Computes what stays of a set: patches and words for heads, tokens for a model's own head.
@@ -168,7 +158,7 @@ impl Looking<'_> {
     /// How much the cosine counts beside a head's score.
     fn share(&self, by: &By) -> f32 {
         let config = self.again.heads.as_ref().map(|asking| asking.heads.config());
-        let fusion = self.again.own.as_ref().and_then(|own| own.encoder.fusion());
+        let fusion = self.again.own.as_ref().and_then(|own| own.fusion());
         let share = match (by, fusion) {
             (By::Itm, Some(fusion)) => Some(fusion.cosine),
             (By::Itm, None) => config.and_then(|config| Some(config.itm?.cosine)),
@@ -235,55 +225,6 @@ impl Asking {
         }
         bar.finish_and_clear();
         Ok(Self { heads, photos, questions })
-    }
-}
-
-impl<'s> Own<'s> {
-    fn new(encoder: CpuEncoder, samples: &'s [Sample]) -> Result<Self> {
-        let one = |(source, list): (&str, Vec<relation::Text<'_>>)| {
-            let tokens = list.iter().map(|text| encoder.tokenise(text.words));
-            Ok((source.to_owned(), tokens.collect::<tuwen_files::Result<Vec<_>>>()?))
-        };
-        let texts = relation::texts(samples).into_iter().map(one).collect::<Result<_>>()?;
-        Ok(Self { encoder, samples, texts })
-    }
-
-    /// The logits of a match of all that stand among the first of each other, picture by picture.
-    fn matches(&self, source: &str, ranked: &[Vec<Ranked>; 2], first: usize) -> Result<Matches> {
-        let [to_images, to_texts] = ranked;
-        let mut asks: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        let top = |ranked: &Ranked| ranked.top.iter().take(first).copied().collect::<Vec<_>>();
-        for ranked in to_images {
-            top(ranked).into_iter().for_each(|at| asks.entry(at).or_default().push(ranked.query));
-        }
-        for ranked in to_texts {
-            asks.entry(ranked.query).or_default().extend(top(ranked));
-        }
-        let all: Vec<(usize, Vec<usize>)> = asks.into_iter().collect();
-        let bar = progress::bar(Some(all.len()), "pictures that texts look at");
-        let mut found = Matches::new();
-        for some in all.chunks(PICTURES) {
-            let read =
-                |(image, _): &(usize, Vec<usize>)| fitted(&self.encoder, &self.samples[*image]);
-            let pictures: Vec<_> = some.par_iter().map(read).collect::<tuwen_files::Result<_>>()?;
-            let tokens = self.encoder.image_tokens(&pictures)?;
-            let seen: Vec<&[f32]> = tokens.rows().collect();
-            let mut pairs = Vec::new();
-            for (place, (_, texts)) in some.iter().enumerate() {
-                let mut texts = texts.clone();
-                texts.sort_unstable();
-                texts.dedup();
-                pairs.extend(texts.into_iter().map(|text| (text, place)));
-            }
-            let logits = self.encoder.match_logits(&self.texts[source], &seen, &pairs)?;
-            let one = |(&(text, place), [_, logit]): (&(usize, usize), [f32; 2])| {
-                ((text, some[place].0), logit)
-            };
-            found.extend(pairs.iter().zip(logits).map(one));
-            bar.inc(some.len() as u64);
-        }
-        bar.finish_and_clear();
-        Ok(found)
     }
 }
 
