@@ -1,11 +1,10 @@
 //! A BLIP that captions, as transformers saves it: an image tower and a decoder, and nothing that a search could use.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::names::{Layout, Names, TextNames};
 use super::tensors::Blob;
-use super::{Checkpoint, family, read_file, read_json, weight_files, wrappers};
+use super::{Checkpoint, family, folder_tensors, read_json};
 use crate::params::Part;
 use crate::{CONFIG_FILE, Error, ModelConfig, Result};
 
@@ -36,12 +35,7 @@ impl CaptionModel {
         if json["model_type"].as_str() != Some(family::BLIP) {
             return Ok(None);
         }
-        let files = weight_files(folder)?;
-        let mut raws = BTreeMap::new();
-        for file in &files {
-            raws.extend(read_file(file)?);
-        }
-        let (raws, _) = wrappers::bare(raws).map_err(|e| Error::malformed(folder, e))?;
+        let (files, raws, _) = folder_tensors(folder)?;
         if !family::is_for_captions(&raws) {
             return Ok(None);
         }

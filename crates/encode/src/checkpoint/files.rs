@@ -40,6 +40,20 @@ pub(super) fn module_tensors(path: &Path) -> Result<(BTreeMap<String, Raw>, Opti
     Ok((flash::unpacked(raws), note))
 }
 
+/// The files with a folder's weights, their tensors under their own names, and a remark where there was a choice.
+pub(super) fn folder_tensors(folder: &Path) -> Result<FolderTensors> {
+    let files = weight_files(folder)?;
+    let mut raws = BTreeMap::new();
+    for file in &files {
+        raws.extend(read_file(file)?);
+    }
+    let (raws, note) = wrappers::bare(raws).map_err(|e| Error::malformed(folder, e))?;
+    Ok((files, raws, note))
+}
+
+/// See [`folder_tensors`].
+type FolderTensors = (Vec<PathBuf>, BTreeMap<String, Raw>, Option<String>);
+
 pub(super) fn read_file(path: &Path) -> Result<BTreeMap<String, Raw>> {
     match path.extension().and_then(|e| e.to_str()) {
         Some("safetensors") => tensors::safetensors(Blob::File(path.to_path_buf()), path),

@@ -36,7 +36,9 @@ use crate::{CONFIG_FILE, Error, ModelConfig, Result, Tokenizer, Vision};
 pub use bert::bert;
 pub use captions::CaptionModel;
 pub use family::known_keys;
-use files::{module_tensors, only_torch_file, optional, read_file, read_json, weight_files};
+use files::{
+    folder_tensors, module_tensors, only_torch_file, optional, read_file, read_json, weight_files,
+};
 pub use layout::MODULES_FILE;
 use names::blip::TEMPERATURE;
 use names::{Layout, Names, TextNames};
@@ -151,25 +153,20 @@ impl Checkpoint {
     fn open_described(folder: &Path, json: &serde_json::Value) -> Result<(ModelConfig, Self)> {
         let config_path = folder.join(CONFIG_FILE);
         let (layout, (mut config, text)) = match json["model_type"].as_str() {
-            Some(kind) => {
-                let layout = if kind == family::BLIP { Layout::Blip } else { Layout::Hf };
-                (layout, family::from_hf(kind, json, &config_path)?)
+            Some(family::BLIP) => {
+                // Its weights say which of its models it is, and whether anything else matters.
+                let (_, raws, _) = folder_tensors(folder)?;
+                family::for_retrieval(&raws).map_err(|what| Error::malformed(folder, what))?;
+                (Layout::Blip, family::from_hf(family::BLIP, json, &config_path)?)
             }
+            Some(kind) => (Layout::Hf, family::from_hf(kind, json, &config_path)?),
             // Which has one way to name each weight.
             None => (Layout::Tuwen, (ModelConfig::load(&config_path)?, TextNames::Clip)),
         };
-        let files = weight_files(folder)?;
-        let mut raws = BTreeMap::new();
-        for file in &files {
-            raws.extend(read_file(file)?);
-        }
-        let (raws, note) = wrappers::bare(raws).map_err(|e| Error::malformed(folder, e))?;
+        let (files, raws, note) = folder_tensors(folder)?;
         if layout == Layout::Hf {
             // A CLIP of ours that was trained with a sigmoid loss: transformers' has no such weight.
             config.sigmoid = config.vision != Vision::Probe && raws.contains_key("logit_bias");
-        }
-        if layout == Layout::Blip {
-            family::for_retrieval(&raws).map_err(|what| Error::malformed(folder, what))?;
         }
         let names = Names::new(layout, &config, text);
         let blobs = files.into_iter().map(Blob::File).collect();
