@@ -183,6 +183,7 @@ fn what_does_not_fit_is_named() {
         let error = Checkpoint::open(folder.path()).expect_err("it is cut").to_string();
         assert!(error.contains("model.safetensors"), "{error}");
     }
+    std::fs::write(&weights, &whole).expect("a file");
     std::fs::remove_file(folder.path().join("tokenizer.json")).expect("our own copy");
     let error = Checkpoint::open(folder.path()).expect_err("no tokenizer").to_string();
     assert!(error.contains("tokenizer.json"), "{error}");

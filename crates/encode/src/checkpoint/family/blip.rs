@@ -58,14 +58,13 @@ pub(crate) fn is_for_captions(raws: &BTreeMap<String, Raw>) -> bool {
 
 /// The tokens before and behind a caption.
 pub(crate) fn around_captions(json: &Value, path: &Path) -> Result<(u32, u32)> {
-    let words = Section { path, at: "text_config.", json: &json["text_config"] };
-    if [&words.json["tie_word_embeddings"], &json["tie_word_embeddings"]]
-        .contains(&&Value::Bool(false))
-    {
+    let top = Section { path, at: "", json };
+    if !top.flag("tie_word_embeddings", true)? {
         let cure =
             "logits with a matrix of their own are not supported: BLIP's is the table of tokens";
-        return Err(words.refuse("tie_word_embeddings", cure));
+        return Err(top.refuse("tie_word_embeddings", cure));
     }
+    let words = Section { path, at: "text_config.", json: &json["text_config"] };
     let vocab = words.number("vocab_size", VOCAB)?;
     let token = |key: &str, default: usize| match words.number(key, default)? {
         id if id < vocab => Ok(id as u32),
