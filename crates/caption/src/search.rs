@@ -195,7 +195,8 @@ fn together(
 ) -> Vec<Said> {
     let mut said = vec![Said::default(); pictures.len()];
     let mut going = vec![true; pictures.len()];
-    let mut saying = speaker.start(pictures);
+    // The token before the first word is one of them.
+    let mut saying = speaker.start(pictures, control.most + 1);
     let mut tokens = vec![speaker.begin(); said.len()];
     while going.contains(&true) {
         let mut logits = speaker.say(&mut saying, &tokens);
@@ -219,7 +220,7 @@ fn together(
 }
 
 fn beams(speaker: &impl Speaker, width: usize, control: &Control) -> Vec<Said> {
-    let mut saying = speaker.start(vec![0]);
+    let mut saying = speaker.start(vec![0], control.most + 1);
     let mut live = vec![Said::default()];
     let (mut tokens, mut done) = (vec![speaker.begin()], Vec::new());
     loop {

@@ -18,8 +18,8 @@ pub trait Speaker {
     /// Tokens that it reads and never says.
     fn never(&self) -> &[usize];
 
-    /// Captions of which nothing is said yet, each of one of the pictures.
-    fn start(&self, pictures: Vec<usize>) -> Self::Saying;
+    /// Captions of which nothing is said yet, each of one of the pictures, with room for so many tokens.
+    fn start(&self, pictures: Vec<usize>, room: usize) -> Self::Saying;
 
     /// Says one more token in each caption: logits of what comes next, (captions, V).
     fn say(&self, saying: &mut Self::Saying, tokens: &[usize]) -> Vec<f32>;
@@ -50,7 +50,7 @@ impl Speaker for Voice<'_> {
         &[UNKNOWN]
     }
 
-    fn start(&self, pictures: Vec<usize>) -> Saying {
+    fn start(&self, pictures: Vec<usize>, _room: usize) -> Saying {
         self.decoder.begin(self.language, pictures)
     }
 

@@ -154,8 +154,8 @@ impl Speaker for Alone<'_> {
         &[]
     }
 
-    fn start(&self, pictures: Vec<usize>) -> Sentences {
-        self.captioner.start(pictures.len())
+    fn start(&self, pictures: Vec<usize>, room: usize) -> Sentences {
+        self.captioner.start(pictures.len(), room)
     }
 
     fn say(&self, saying: &mut Sentences, tokens: &[usize]) -> Vec<f32> {

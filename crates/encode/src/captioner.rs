@@ -138,17 +138,19 @@ impl Captioner {
         Shown(self.cross.iter().map(|cross| cross.keys(&mut tape, &rows)).collect())
     }
 
-    /// So many captions of which nothing is said yet.
-    pub fn start(&self, captions: usize) -> Sentences {
+    /// So many captions of which nothing is said yet, with room for so many tokens, the one before the first word among
+    /// them, up to as many as there are positions.
+    pub fn start(&self, captions: usize, room: usize) -> Sentences {
         let width = 2 * self.config.text.width;
-        let cache = |_: &Cross<'_>| Cache::new(captions, self.config.position_rows(), width);
+        let room = room.min(self.config.position_rows());
+        let cache = |_: &Cross<'_>| Cache::new(captions, room, width);
         Sentences(self.cross.iter().map(cache).collect())
     }
 
     /// Says one more token in each caption: logits of what comes next, (captions, V).
     ///
     /// # Panics
-    /// When there is not one token for each caption, or a caption has grown to the longest.
+    /// When there is not one token for each caption, or a caption has no room for it.
     pub fn say(&self, shown: &Shown, sentences: &mut Sentences, tokens: &[u32]) -> Vec<f32> {
         let place = sentences.0.first().map_or(0, Cache::len);
         let rows = self.text.try_embed_next(tokens, place).expect("the table is in memory");

@@ -211,7 +211,7 @@ fn a_captioning_model_has_the_logits_of_transformers_a_token_at_a_time() {
     for (at, picture) in pixels.chunks_exact(3 * 32 * 32).enumerate() {
         let shown = captioner.look_at(picture);
         // Two captions side by side, of which the second ends up as a copy of the first.
-        let mut sentences = captioner.start(2);
+        let mut sentences = captioner.start(2, begun.len());
         let mut found = Vec::new();
         for (place, &token) in begun.iter().enumerate() {
             let other = if place == 1 { begun[3] } else { token };
