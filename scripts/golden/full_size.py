@@ -8,8 +8,8 @@ import json, pathlib, sys
 import torch
 from cn_clip.clip.model import CLIP as CnClip
 from safetensors.torch import save_file
-from transformers import (ChineseCLIPConfig, ChineseCLIPModel, CLIPConfig, CLIPModel, MetaClip2Config, MetaClip2Model,
-                          SiglipConfig, SiglipModel, XLMRobertaConfig)
+from transformers import (BlipConfig, BlipForImageTextRetrieval, ChineseCLIPConfig, ChineseCLIPModel, CLIPConfig, CLIPModel,
+                          MetaClip2Config, MetaClip2Model, SiglipConfig, SiglipModel, XLMRobertaConfig)
 
 sys.path.insert(0, sys.argv[1])
 from model import CLIP as OpenAiClip  # noqa: E402
@@ -32,6 +32,7 @@ def words(width, layers=12, **more):
 
 GELU = dict(hidden_act="gelu")
 XLM = "clip-vit-b-32-xlm-roberta-base"
+BLIP = "blip-itm-base-coco"
 CHINESE = {
     "chinese-clip-vit-base-patch16": (vit(768, 12, 12, 16, 224), bert(768, 12), 512),
     "chinese-clip-vit-large-patch14": (vit(1024, 24, 16, 14, 224), bert(768, 12), 768),
@@ -116,6 +117,17 @@ def xlm_roberta(folder):
     return model.encode_image, model.encode_text, 224
 
 
+def blip(folder):
+    from blip import tokenizer
+    model = BlipForImageTextRetrieval(BlipConfig(text_config=dict(num_attention_heads=12), vision_config=dict(initializer_range=0.02)))
+    words = tokenizer()
+    words.model_max_length = 512
+    words.save_pretrained(folder)
+    model.eval().save_pretrained(folder)
+    image = lambda x: model.vision_proj(model.vision_model(x).last_hidden_state[:, 0])
+    return image, lambda x: model.text_proj(model.text_encoder(x).last_hidden_state[:, 0]), 384
+
+
 def transformers(name, folder):
     if name in SIGLIP:
         model, size = SiglipModel(SiglipConfig(text_config=dict(vocab_size=SIGLIP[name]))), 224
@@ -141,11 +153,13 @@ def main():
             image, text, size = chinese_resnet(folder)
         elif name == XLM:
             image, text, size = xlm_roberta(folder)
+        elif name == BLIP:
+            image, text, size = blip(folder)
         else:
             image, text, size = (resnet if name in RESNET else transformers)(name, folder)
         i = torch.arange(3 * size * size, dtype=torch.float64)
         picture = (torch.sin(i * 0.37) * 0.8).float().reshape(1, 3, size, size)
-        first, last, length = (101, 102, 52) if name.startswith("chinese") else (300, 1, 64) if name in SIGLIP else (49406, 49407, 77)
+        first, last, length = (101, 102, 52) if name.startswith("chinese") or name == BLIP else (300, 1, 64) if name in SIGLIP else (49406, 49407, 77)
         if name in META or name == XLM:
             first, last, length = 0, 2, 77
         ids = [[first] + [300 + 37 * i for i in range(length - 2)] + [last]]

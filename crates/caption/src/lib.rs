@@ -44,6 +44,7 @@ mod error;
 mod first;
 mod saying;
 mod search;
+mod speaker;
 mod weights;
 
 pub use config::{BEGIN, DecoderConfig, Language, RESERVED, UNKNOWN};
@@ -51,4 +52,5 @@ pub use decoder::{Decoder, Drop, Text};
 pub use error::{Error, Result};
 pub use first::first_values;
 pub use saying::{Looked, Saying};
-pub use search::{Control, Said, Way, greedy};
+pub use search::{Control, Said, Way, describe, greedy};
+pub use speaker::Speaker;

@@ -1,9 +1,9 @@
 //! Which words are said: the most probable one each time, several captions side by side (beams), or words drawn from the
 //! most probable ones (nucleus, Holtzman et al. 2020, <https://arxiv.org/abs/1904.09751>).
 
-use crate::config::{BEGIN, UNKNOWN};
 use crate::decoder::Decoder;
-use crate::saying::{Looked, Saying};
+use crate::saying::Looked;
+use crate::speaker::{Speaker, Voice};
 use crate::{Error, Result};
 
 /// More captions side by side than anybody can use.
@@ -62,12 +62,11 @@ impl Default for Control {
 }
 
 impl Control {
-    /// Whether a decoder can do so.
+    /// Whether a decoder whose longest caption has so many words can do so.
     ///
     /// # Errors
     /// What it cannot.
-    pub fn check(&self, decoder: &Decoder<'_>, way: Way) -> Result<()> {
-        let longest = decoder.config().longest;
+    pub fn check(&self, longest: usize, way: Way) -> Result<()> {
         let refuse = |what: String| Err(Error::Control(what));
         if self.most == 0 || self.most > longest || self.least > self.most {
             return refuse(format!(
@@ -100,16 +99,17 @@ impl Control {
     }
 
     /// Makes log-probabilities of what may not come next minus infinity.
-    fn forbid(&self, log_probs: &mut [f32], before: &[usize]) {
-        log_probs[UNKNOWN] = f32::NEG_INFINITY;
+    fn forbid(&self, speaker: &impl Speaker, log_probs: &mut [f32], before: &[usize]) {
+        let end = speaker.end();
+        speaker.never().iter().for_each(|&token| log_probs[token] = f32::NEG_INFINITY);
         if before.len() >= self.most {
-            let end = log_probs[BEGIN];
+            let ended = log_probs[end];
             log_probs.fill(f32::NEG_INFINITY);
-            log_probs[BEGIN] = end;
+            log_probs[end] = ended;
             return;
         }
         if before.len() < self.least {
-            log_probs[BEGIN] = f32::NEG_INFINITY;
+            log_probs[end] = f32::NEG_INFINITY;
         }
         let Some(known) = self.no_repeat.checked_sub(1).filter(|&known| known <= before.len())
         else {
@@ -144,19 +144,8 @@ impl Decoder<'_> {
         control: &Control,
         uniform: &mut dyn FnMut() -> f32,
     ) -> Result<Vec<Said>> {
-        control.check(self, way)?;
-        let mut said = match way {
-            Way::Beams(width) => self.beams(looked, language, width, control),
-            Way::Nucleus { count, temperature, share } => {
-                let mut draw =
-                    |log_probs: &[f32]| nucleus(log_probs, temperature, share, uniform());
-                self.together(looked, language, vec![0; count], control, &mut draw)
-            }
-        };
-        said.sort_by(|a, b| b.score(control).total_cmp(&a.score(control)));
-        let mut seen = std::collections::HashSet::new();
-        said.retain(|one| seen.insert(one.tokens.clone()));
-        Ok(said)
+        let longest = self.config().longest;
+        describe(&Voice { decoder: self, looked, language }, longest, way, control, uniform)
     }
 
     /// Captions of pictures side by side, each word as `choose` says of the logarithms of their probabilities.
@@ -168,72 +157,103 @@ impl Decoder<'_> {
         control: &Control,
         choose: &mut dyn FnMut(&[f32]) -> usize,
     ) -> Vec<Said> {
-        let mut said = vec![Said::default(); pictures.len()];
-        let mut going = vec![true; pictures.len()];
-        let mut saying = self.begin(language, pictures);
-        let mut tokens = vec![BEGIN; said.len()];
-        while going.contains(&true) {
-            let mut logits = self.say(looked, &mut saying, &tokens);
-            let width = logits.len() / said.len();
-            for (at, row) in logits.chunks_exact_mut(width).enumerate() {
-                if !going[at] {
-                    continue;
-                }
-                log_softmax(row);
-                control.forbid(row, &said[at].tokens);
-                let token = choose(row);
-                said[at].log_prob += f64::from(row[token]);
-                match token {
-                    BEGIN => going[at] = false,
-                    _ => said[at].tokens.push(token),
-                }
-                tokens[at] = token;
-            }
-        }
-        said
+        together(&Voice { decoder: self, looked, language }, pictures, control, choose)
     }
+}
 
-    fn beams(
-        &self,
-        looked: &Looked,
-        language: usize,
-        width: usize,
-        control: &Control,
-    ) -> Vec<Said> {
-        let mut saying: Saying = self.begin(language, vec![0]);
-        let mut live = vec![Said::default()];
-        let (mut tokens, mut done) = (vec![BEGIN], Vec::new());
-        loop {
-            let logits = self.say(looked, &mut saying, &tokens);
-            let next = continued(&live, logits, 2 * width, control);
-            let mut from = Vec::new();
-            let mut longer = Vec::new();
-            for (place, (beam, token, log_prob)) in next.into_iter().enumerate() {
-                let mut tokens = live[beam].tokens.clone();
-                match token {
-                    // What ends further down would not have been a beam.
-                    BEGIN if place < width => done.push(Said { tokens, log_prob }),
-                    BEGIN => {}
-                    _ if longer.len() < width => {
-                        tokens.push(token);
-                        longer.push(Said { tokens, log_prob });
-                        from.push(beam);
-                    }
-                    _ => {}
-                }
-            }
-            if done.len() >= width || longer.is_empty() {
-                return done;
-            }
-            saying.reorder(&from);
-            tokens = longer.iter().map(|said| *said.tokens.last().expect("just said")).collect();
-            live = longer;
+/// Describes the first of the pictures that a speaker has looked at, the best caption first. `longest` is what it can say;
+/// `uniform` gives numbers from 0 to below 1, which only a nucleus asks for.
+///
+/// # Errors
+/// What is asked for cannot be.
+pub fn describe(
+    speaker: &impl Speaker,
+    longest: usize,
+    way: Way,
+    control: &Control,
+    uniform: &mut dyn FnMut() -> f32,
+) -> Result<Vec<Said>> {
+    control.check(longest, way)?;
+    let mut said = match way {
+        Way::Beams(width) => beams(speaker, width, control),
+        Way::Nucleus { count, temperature, share } => {
+            let mut draw = |log_probs: &[f32]| nucleus(log_probs, temperature, share, uniform());
+            together(speaker, vec![0; count], control, &mut draw)
         }
+    };
+    said.sort_by(|a, b| b.score(control).total_cmp(&a.score(control)));
+    let mut seen = std::collections::HashSet::new();
+    said.retain(|one| seen.insert(one.tokens.clone()));
+    Ok(said)
+}
+
+fn together(
+    speaker: &impl Speaker,
+    pictures: Vec<usize>,
+    control: &Control,
+    choose: &mut dyn FnMut(&[f32]) -> usize,
+) -> Vec<Said> {
+    let mut said = vec![Said::default(); pictures.len()];
+    let mut going = vec![true; pictures.len()];
+    // The token before the first word is one of them.
+    let mut saying = speaker.start(pictures, control.most + 1);
+    let mut tokens = vec![speaker.begin(); said.len()];
+    while going.contains(&true) {
+        let mut logits = speaker.say(&mut saying, &tokens);
+        let width = logits.len() / said.len();
+        for (at, row) in logits.chunks_exact_mut(width).enumerate() {
+            if !going[at] {
+                continue;
+            }
+            log_softmax(row);
+            control.forbid(speaker, row, &said[at].tokens);
+            let token = choose(row);
+            said[at].log_prob += f64::from(row[token]);
+            match token == speaker.end() {
+                true => going[at] = false,
+                false => said[at].tokens.push(token),
+            }
+            tokens[at] = token;
+        }
+    }
+    said
+}
+
+fn beams(speaker: &impl Speaker, width: usize, control: &Control) -> Vec<Said> {
+    let mut saying = speaker.start(vec![0], control.most + 1);
+    let mut live = vec![Said::default()];
+    let (mut tokens, mut done) = (vec![speaker.begin()], Vec::new());
+    loop {
+        let logits = speaker.say(&mut saying, &tokens);
+        let next = continued(speaker, &live, logits, 2 * width, control);
+        let mut from = Vec::new();
+        let mut longer = Vec::new();
+        for (place, (beam, token, log_prob)) in next.into_iter().enumerate() {
+            let mut tokens = live[beam].tokens.clone();
+            match token == speaker.end() {
+                // What ends further down would not have been a beam.
+                true if place < width => done.push(Said { tokens, log_prob }),
+                true => {}
+                false if longer.len() < width => {
+                    tokens.push(token);
+                    longer.push(Said { tokens, log_prob });
+                    from.push(beam);
+                }
+                false => {}
+            }
+        }
+        if done.len() >= width || longer.is_empty() {
+            return done;
+        }
+        speaker.reorder(&mut saying, &from);
+        tokens = longer.iter().map(|said| *said.tokens.last().expect("just said")).collect();
+        live = longer;
     }
 }
 
 /// The `count` most probable ways to go on: which beam, which token, the logarithm of the probability of it all.
 fn continued(
+    speaker: &impl Speaker,
     live: &[Said],
     mut logits: Vec<f32>,
     count: usize,
@@ -243,7 +263,7 @@ fn continued(
     let mut all = Vec::new();
     for ((beam, said), row) in live.iter().enumerate().zip(logits.chunks_exact_mut(width)) {
         log_softmax(row);
-        control.forbid(row, &said.tokens);
+        control.forbid(speaker, row, &said.tokens);
         let possible = row.iter().enumerate().filter(|(_, value)| **value > f32::NEG_INFINITY);
         all.extend(possible.map(|(token, value)| (beam, token, said.log_prob + f64::from(*value))));
     }

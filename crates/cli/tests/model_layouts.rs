@@ -150,7 +150,7 @@ fn layouts_that_are_not_read_are_named() {
         ("tf_model.h5", "", "TensorFlow"),
         ("flax_model.msgpack", "", "JAX"),
         ("config.json", "{\"model_type\": \"t5\"}", "language model"),
-        ("config.json", "{\"model_type\": \"blip\"}", "BLIP"),
+        ("config.json", "{\"model_type\": \"blip-2\"}", "BLIP-2"),
         ("config.json", "{\"model_type\": \"altclip\"}", "AltCLIP"),
         ("config.json", "{\"model_type\": \"clip_vision_model\"}", "one tower alone"),
         ("notes.txt", "", "neither config.json"),

@@ -3,6 +3,8 @@
 //! The tokens of several sequences are the rows of one matrix, one sequence behind the other without padding, so
 //! that every matrix product takes all of them at once; only attention needs to know where a sequence starts.
 
+mod cross;
+
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -12,6 +14,8 @@ use tuwen_nn::{Activation, Attention, Linear, Norm, Part, Sequence, Tape, Value}
 use crate::config::NormPlace;
 use crate::layers::{Weights, block_linear, norm};
 use crate::{Result, TowerConfig};
+use cross::Across;
+pub(crate) use cross::{Cross, Looking, fuse};
 
 /// Which rows of each sequence a tower's feature is made of: the last block computes only these.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,7 +52,7 @@ pub(crate) struct Stack<'a> {
 }
 
 /// One block's weights.
-struct Block<'a> {
+pub(crate) struct Block<'a> {
     norm1: Norm<'a>,
     qkv: Linear<'a>,
     proj: Linear<'a>,
@@ -112,9 +116,7 @@ impl<'a> Stack<'a> {
         mut look: impl FnMut(&mut Tape<'w>, usize, Value) -> Value,
     ) -> Value {
         let Depth { output, recompute } = how;
-        if let Some(norm) = &self.first_norm {
-            x = tape.layer_norm(&x, norm);
-        }
+        x = self.begin(tape, x);
         x = look(tape, 0, x);
         let (all, last) = (Rows::new(spans, OutputRows::All), Rows::new(spans, output));
         let (all, last) = (Arc::new(all), Arc::new(last));
@@ -122,13 +124,25 @@ impl<'a> Stack<'a> {
             let rows = Arc::clone(if index + 1 == self.blocks.len() { &last } else { &all });
             x = match recompute {
                 true => tape.checkpoint(&x, block.learns(), move |tape, x| {
-                    block.forward(tape, x.clone(), &rows)
+                    block.forward(tape, x.clone(), &rows, None)
                 }),
-                false => block.forward(tape, x, &rows),
+                false => block.forward(tape, x, &rows, None),
             };
             x = look(tape, index + 1, x);
         }
         x
+    }
+
+    /// The LayerNorm before the blocks, where there is one.
+    pub(crate) fn begin<'w>(&'w self, tape: &mut Tape<'w>, x: Value) -> Value {
+        match &self.first_norm {
+            Some(norm) => tape.layer_norm(&x, norm),
+            None => x,
+        }
+    }
+
+    pub(crate) fn blocks(&self) -> &[Block<'a>] {
+        &self.blocks
     }
 
     /// The final LayerNorm, where there is one.
@@ -141,7 +155,7 @@ impl<'a> Stack<'a> {
 }
 
 impl<'a> Block<'a> {
-    fn new(
+    pub(crate) fn new(
         config: &TowerConfig,
         causal: bool,
         weights: &dyn Weights<'a>,
@@ -167,7 +181,13 @@ impl<'a> Block<'a> {
         linears.iter().any(|l| l.learns()) || self.norm1.learns() || self.norm2.learns()
     }
 
-    fn forward<'w>(&'w self, tape: &mut Tape<'w>, x: Value, rows: &Rows) -> Value {
+    fn forward<'w>(
+        &'w self,
+        tape: &mut Tape<'w>,
+        x: Value,
+        rows: &Rows,
+        across: Option<Across<'_, 'w>>,
+    ) -> Value {
         match self.place {
             NormPlace::Pre => {
                 let qkv = tape.normed_linear(&x, &self.norm1, &self.qkv);
@@ -178,14 +198,27 @@ impl<'a> Block<'a> {
             }
             NormPlace::Post => {
                 let qkv = tape.linear(&x, &self.qkv);
-                let middle = self.attend(tape, qkv, x, rows);
-                let middle = tape.layer_norm(&middle, &self.norm1);
-                let hidden = tape.linear(&middle, &self.fc1);
-                let branch = tape.active_linear(&hidden, self.activation, &self.fc2);
-                let sum = tape.add(branch, &middle);
-                tape.layer_norm(&sum, &self.norm2)
+                let sum = self.attend(tape, qkv, x, rows);
+                self.behind(tape, sum, across)
             }
         }
+    }
+
+    /// What follows the sum of `x` and its attention where each sum is normalised.
+    fn behind<'w>(
+        &'w self,
+        tape: &mut Tape<'w>,
+        sum: Value,
+        across: Option<Across<'_, 'w>>,
+    ) -> Value {
+        let mut middle = tape.layer_norm(&sum, &self.norm1);
+        if let Some(across) = across {
+            middle = self.look(tape, middle, across);
+        }
+        let hidden = tape.linear(&middle, &self.fc1);
+        let branch = tape.active_linear(&hidden, self.activation, &self.fc2);
+        let sum = tape.add(branch, &middle);
+        tape.layer_norm(&sum, &self.norm2)
     }
 
     /// The residual stream `x` and what attention adds to it, of the rows that come out.

@@ -19,6 +19,7 @@
 pub mod arrays;
 mod block;
 pub mod builtin;
+mod captioner;
 pub mod checkpoint;
 pub mod config;
 mod encoder;
@@ -31,8 +32,11 @@ pub mod stream;
 pub mod towers;
 
 pub use arrays::{Array, Arrays};
+pub use captioner::{Captioner, Sentences, Shown};
 pub use checkpoint::{Checkpoint, TOKENIZER_FILE, TokenizerFile};
-pub use config::{ImagePool, ModelConfig, NormPlace, Pool, ResNet, Tokenizer, TowerConfig, Vision};
+pub use config::{
+    Fusion, ImagePool, ModelConfig, NormPlace, Pool, ResNet, Tokenizer, TowerConfig, Vision,
+};
 pub use encoder::{
     CONFIG_FILE, CpuEncoder, DATASET_TEXT, LongText, Products, TextTrace, TokenProjection, Trace,
     WEIGHTS_FILE, WINDOW, WithTokens,

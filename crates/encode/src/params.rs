@@ -1,6 +1,8 @@
 //! Every parameter of an architecture as data: what a learning rate, decay, freezing, an adapter, an estimate of
 //! memory or a first value depends on is said here once, and nobody reads it out of a name.
 
+use std::ops::Range;
+
 use crate::config::{ModelConfig, NormPlace, ResNet, TowerConfig, Vision};
 
 /// One parameter.
@@ -32,6 +34,8 @@ pub enum Part {
     TextHead,
     /// Scale and bias of the logits.
     Logits,
+    /// What makes a text look at a picture, and the head behind it; no training here changes it.
+    Fusion,
 }
 
 /// What a parameter is.
@@ -142,11 +146,31 @@ impl ModelConfig {
         }
         all.extend(out.list);
         all.extend(self.text_params());
+        all.extend(self.fusion_params());
         let mut out = Params::new(Part::Logits, "heads");
         out.add("logit_scale", Kind::LogScale, &[1]);
         out.add("logit_bias", Kind::LogitBias, &[1]);
         all.extend(out.list);
         all
+    }
+
+    fn fusion_params(&self) -> Vec<Param> {
+        let Some(fusion) = self.fusion else { return Vec::new() };
+        let (width, wide) = (self.text.width, self.image.width);
+        let mut out = Params::new(Part::Fusion, "text");
+        out.blocks(&self.text, self.text.layers..fusion.blocks);
+        for block in fusion.from..fusion.blocks {
+            out.depth = block + 1;
+            let part = |part: &str| format!("blocks.{block}.cross.{part}");
+            out.affine(&part("ask"), Kind::Matrix(Role::Qkv), &[width, width]);
+            out.affine(&part("seen"), Kind::Matrix(Role::Qkv), &[2 * width, wide]);
+            out.affine(&part("told"), Kind::Matrix(Role::Proj), &[width, width]);
+            out.norm(&part("norm"), width);
+        }
+        let mut head = Params::new(Part::Fusion, "heads");
+        head.affine("match", Kind::Projection, &[2, width]);
+        out.list.extend(head.list);
+        out.list
     }
 
     fn text_params(&self) -> Vec<Param> {
@@ -207,9 +231,9 @@ impl Params {
         self.affine(name, Kind::Gain { silent: false }, &[width]);
     }
 
-    fn tower(&mut self, tower: &TowerConfig) {
+    fn blocks(&mut self, tower: &TowerConfig, blocks: Range<usize>) {
         let (width, mlp) = (tower.width, tower.mlp);
-        for block in 0..tower.layers {
+        for block in blocks {
             self.depth = block + 1;
             let part = |part: &str| format!("blocks.{block}.{part}");
             self.norm(&part("norm1"), width);
@@ -219,13 +243,17 @@ impl Params {
             self.affine(&part("mlp.fc1"), Kind::Matrix(Role::Up), &[mlp, width]);
             self.affine(&part("mlp.fc2"), Kind::Matrix(Role::Down), &[width, mlp]);
         }
+    }
+
+    fn tower(&mut self, tower: &TowerConfig) {
+        self.blocks(tower, 0..tower.layers);
         self.depth = 0;
         if tower.first_norm {
-            self.norm("first_norm", width);
+            self.norm("first_norm", tower.width);
         }
         self.depth = tower.layers + 1;
         if tower.norm == NormPlace::Pre {
-            self.norm("norm", width);
+            self.norm("norm", tower.width);
         }
     }
 

@@ -25,5 +25,5 @@ pub use error::{Error, Result};
 pub use fetch::{Fetcher, Progress};
 pub use known::{KNOWN, Known};
 pub use listing::Site;
-pub use open::{checkpoint, is_name, open};
+pub use open::{checkpoint, is_name, open, open_captioner};
 pub use settings::Settings;

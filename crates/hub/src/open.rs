@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use tuwen_encode::{Checkpoint, CpuEncoder, ModelConfig, builtin};
+use tuwen_encode::{Captioner, Checkpoint, CpuEncoder, ModelConfig, builtin};
 
 use crate::{Cache, Error, Known, Result};
 
@@ -62,6 +62,22 @@ pub fn checkpoint(name: &str) -> Result<(ModelConfig, Checkpoint)> {
 pub fn open(name: &str) -> Result<CpuEncoder> {
     let (config, checkpoint) = checkpoint(name)?;
     Ok(CpuEncoder::from_checkpoint(config, checkpoint)?)
+}
+
+/// A captioning model of others (BLIP) by its folder, or by its name where it was fetched; none where there is no model of
+/// that kind.
+///
+/// # Errors
+/// Files that do not fit.
+pub fn open_captioner(name: &str) -> Result<Option<Captioner>> {
+    let path = Path::new(name);
+    if path.exists() {
+        return Ok(Captioner::open(path)?);
+    }
+    let folder = repo_of(name).and_then(|repo| Cache::from_env().snapshot(&repo));
+    let found = folder.map(|folder| Captioner::open(&folder)).transpose()?.flatten();
+    // As above.
+    Ok(found.map(|captioner| captioner.named(name)))
 }
 
 /// Which files of which page belong into which folder.

@@ -207,3 +207,32 @@ fn one_token_at_a_time_gives_the_same_logits_also_when_the_beams_change_places()
     }
     assert_eq!(caches[0].len(), 7);
 }
+
+/// An activation alone and one before a matrix that changes nothing, with their gradients.
+#[test]
+fn an_activation_alone_is_that_before_an_identity() {
+    let identity: Vec<f32> = (0..9).map(|at| if at % 4 == 0 { 1.0 } else { 0.0 }).collect();
+    for activation in [Activation::Gelu, Activation::QuickGelu, Activation::GeluTanh] {
+        let rows = Rows::Floats(identity.as_slice().into());
+        let layer = Linear::new("w".into(), &[3, 3], rows, None, Default::default(), None);
+        let layer = layer.learning(true);
+        let run = |alone: bool| {
+            let mut tape = Tape::recording();
+            let x = tape.leaf(vec![-1.5, -0.2, 0.0, 0.4, 1.1, 3.0], 3, true);
+            let y = match alone {
+                true => tape.activate(&x, activation),
+                false => tape.active_linear(&x, activation, &layer),
+            };
+            let values = y.to_vec();
+            let (_, found) = grads::collect(vec![tape], |tape, grads| {
+                let grad = vec![1.0, -2.0, 0.5, 1.0, 0.3, 2.0];
+                tape.backward(vec![(&y, grad)], grads).take(&x).expect("it learns")
+            });
+            [values, found.into_iter().flatten().collect()]
+        };
+        let (found, wanted) = (run(true), run(false));
+        for (found, wanted) in found.iter().flatten().zip(wanted.iter().flatten()) {
+            assert!((found - wanted).abs() < 1e-6, "{activation:?}: {found} beside {wanted}");
+        }
+    }
+}

@@ -1,13 +1,15 @@
 //! Captions that a decoder makes of pictures: which decoder belongs to a model, and its captions with what they are worth
 //! by the decoder and by the dual encoder.
 
+mod whole;
+
 use std::path::Path;
 
 use tuwen_caption::{Control, Decoder, DecoderConfig, Said, Way};
-use tuwen_encode::{CpuEncoder, DATASET_TEXT, Encoder, WINDOW, arrays, builtin};
+use tuwen_encode::{Captioner, CpuEncoder, DATASET_TEXT, Encoder, WINDOW, arrays, builtin};
 use tuwen_files::encoding::TextFile;
-use tuwen_image::RgbImage;
 use tuwen_image::rng::Rng;
+use tuwen_image::{Preprocess, RgbImage};
 
 use crate::{Error, Result};
 
@@ -62,24 +64,40 @@ pub struct Made {
     pub cosine: Option<f32>,
 }
 
-/// A decoder that belongs to a model.
+/// A decoder that belongs to a model, or a captioning model of others that is whole in itself.
 pub struct Describer {
-    decoder: Decoder<'static>,
+    voice: Voice,
+}
+
+enum Voice {
+    /// Over the rows of a dual encoder.
+    Own(Box<Decoder<'static>>),
+    /// With an image tower of its own (BLIP).
+    Whole(Box<Captioner>),
 }
 
 impl Describer {
-    /// The decoder of a model: that of `folder` where it is named, else that beside the model's files (`model` is its
-    /// name or folder), else, for the built-in model, the built-in one.
+    /// The decoder of a model: that of `folder` where it is named, which may be a captioning model of others, else that
+    /// beside the model's files (`model` is its name or folder), else, for the built-in model, the built-in one.
     ///
     /// # Errors
     /// There is none, it belongs to another model, or its files do not fit.
     pub fn open(encoder: &CpuEncoder, model: &str, folder: Option<&Path>) -> Result<Self> {
+        if let Some(captioner) = folder.map(Captioner::open).transpose()?.flatten() {
+            return Ok(Self { voice: Voice::Whole(Box::new(captioner)) });
+        }
         let decoder = match folder {
             Some(folder) => open_decoder(folder)?,
             None if Path::new(model).join(DECODER_CONFIG).is_file() => {
                 open_decoder(Path::new(model))?
             }
             None if model == builtin::BUILT_IN => built_in()?,
+            None if encoder.fusion().is_some() => {
+                return Err(Error::Usage(format!(
+                    "the model `{model}` is a BLIP for retrieval, which cannot caption: give one that captions, such as \
+                     Salesforce/blip-image-captioning-base (--model, or its folder as --decoder)"
+                )));
+            }
             None => {
                 return Err(Error::Usage(format!(
                     "there is no decoder of captions for the model `{model}`: `tuwen captions train` makes one, which \
@@ -89,17 +107,43 @@ impl Describer {
             }
         };
         decoder.check_model(plain(encoder.fingerprint()))?;
-        Ok(Self { decoder })
+        Ok(Self { voice: Voice::Own(Box::new(decoder)) })
+    }
+
+    /// A captioning model of others by its name or folder; none where that is another kind of model.
+    ///
+    /// # Errors
+    /// Its files do not fit.
+    pub fn open_whole(model: &str) -> Result<Option<Self>> {
+        let captioner = tuwen_hub::open_captioner(model)?;
+        Ok(captioner.map(|captioner| Self { voice: Voice::Whole(Box::new(captioner)) }))
     }
 
     /// What the decoder is called.
     pub fn name(&self) -> &str {
-        &self.decoder.config().name
+        match &self.voice {
+            Voice::Own(decoder) => &decoder.config().name,
+            Voice::Whole(captioner) => captioner.name(),
+        }
     }
 
     /// The languages that it speaks.
-    pub fn languages(&self) -> impl Iterator<Item = &str> {
-        self.decoder.config().languages.iter().map(|language| &*language.name)
+    pub fn languages(&self) -> Vec<&str> {
+        match &self.voice {
+            Voice::Own(decoder) => decoder.config().languages.iter().map(|l| &*l.name).collect(),
+            Voice::Whole(_) => vec![whole::ENGLISH],
+        }
+    }
+
+    /// How the pictures that it describes become pixels: as `encoder` says, unless it has an image tower of its own.
+    ///
+    /// # Errors
+    /// There is no encoder and it needs one.
+    pub fn preprocess<'p>(&'p self, encoder: Option<&'p CpuEncoder>) -> Result<&'p Preprocess> {
+        match &self.voice {
+            Voice::Own(_) => Ok(self.needed(encoder)?.preprocess()),
+            Voice::Whole(captioner) => Ok(captioner.preprocess()),
+        }
     }
 
     /// Whether the decoder can do what is asked, before anything is computed.
@@ -107,10 +151,19 @@ impl Describer {
     /// # Errors
     /// What it cannot.
     pub fn check(&self, ask: &Ask) -> Result<()> {
-        for language in &ask.languages {
-            self.decoder.config().language(language).map_err(usage)?;
-        }
-        ask.control.check(&self.decoder, ask.way).map_err(usage)?;
+        let longest = match &self.voice {
+            Voice::Own(decoder) => {
+                for language in &ask.languages {
+                    decoder.config().language(language).map_err(usage)?;
+                }
+                decoder.config().longest
+            }
+            Voice::Whole(captioner) => {
+                whole::check(captioner, ask)?;
+                captioner.longest()
+            }
+        };
+        ask.control.check(longest, ask.way).map_err(usage)?;
         let (Way::Beams(most) | Way::Nucleus { count: most, .. }) = ask.way;
         if !(1..=most).contains(&ask.candidates) {
             return Err(Error::Usage(format!(
@@ -121,51 +174,70 @@ impl Describer {
         Ok(())
     }
 
-    /// Captions of a picture that the model's pre-processing has brought to size, for each language the best first.
+    /// Captions of a picture that [`Self::preprocess`] has brought to size, for each language the best first. A captioning
+    /// model of others needs no encoder.
     ///
     /// # Errors
     /// What is asked for cannot be, or the tower fails.
     pub fn describe(
         &self,
-        encoder: &CpuEncoder,
+        encoder: Option<&CpuEncoder>,
         picture: &RgbImage,
         ask: &Ask,
     ) -> Result<Vec<Made>> {
         self.check(ask)?;
-        let found = encoder.image_tokens(std::slice::from_ref(picture))?;
-        let looked = self.decoder.look(&[&found.tokens.values]);
-        let config = self.decoder.config();
-        let mut made = Vec::new();
-        for (at, language) in config.languages.iter().enumerate() {
-            if !ask.languages.is_empty() && !ask.languages.contains(&language.name) {
-                continue;
-            }
-            let mut rng = Rng::new(&[ask.seed, at as u64]);
-            let mut uniform = || rng.unit();
-            let said = self.decoder.describe(&looked, at, ask.way, &ask.control, &mut uniform);
-            let mut own = said.map_err(usage)?;
-            // Words that differ may be written alike.
-            let mut texts = std::collections::HashSet::new();
-            own.retain(|said| texts.insert(language.write(&said.tokens)));
-            let cosines = ask.rerank.then(|| cosines(encoder, &found.vectors, language, &own));
-            let cosines = cosines.transpose()?;
-            let mut all: Vec<(f64, Made)> = own
-                .iter()
-                .enumerate()
-                .map(|(place, said)| {
-                    let cosine = cosines.as_ref().map(|all| all[place]);
-                    let worth =
-                        said.score(&ask.control) + COSINE * f64::from(cosine.unwrap_or(0.0));
-                    let text = language.write(&said.tokens);
-                    let language = language.name.clone();
-                    (worth, Made { language, text, log_prob: said.log_prob, cosine })
-                })
-                .collect();
-            all.sort_by(|a, b| b.0.total_cmp(&a.0));
-            made.extend(all.into_iter().take(ask.candidates).map(|(_, made)| made));
+        match &self.voice {
+            Voice::Own(decoder) => by_rows(decoder, self.needed(encoder)?, picture, ask),
+            Voice::Whole(captioner) => whole::describe(captioner, picture, ask),
         }
-        Ok(made)
     }
+
+    fn needed<'e>(&self, encoder: Option<&'e CpuEncoder>) -> Result<&'e CpuEncoder> {
+        encoder.ok_or_else(|| {
+            let name = self.name();
+            Error::Usage(format!("the decoder `{name}` reads the rows of its model: give that"))
+        })
+    }
+}
+
+/// What a decoder says of the rows that a dual encoder's image tower gives.
+fn by_rows(
+    decoder: &Decoder<'_>,
+    encoder: &CpuEncoder,
+    picture: &RgbImage,
+    ask: &Ask,
+) -> Result<Vec<Made>> {
+    let found = encoder.image_tokens(std::slice::from_ref(picture))?;
+    let looked = decoder.look(&[&found.tokens.values]);
+    let mut made = Vec::new();
+    for (at, language) in decoder.config().languages.iter().enumerate() {
+        if !ask.languages.is_empty() && !ask.languages.contains(&language.name) {
+            continue;
+        }
+        let mut rng = Rng::new(&[ask.seed, at as u64]);
+        let mut uniform = || rng.unit();
+        let said = decoder.describe(&looked, at, ask.way, &ask.control, &mut uniform);
+        let mut own = said.map_err(usage)?;
+        // Words that differ may be written alike.
+        let mut texts = std::collections::HashSet::new();
+        own.retain(|said| texts.insert(language.write(&said.tokens)));
+        let cosines = ask.rerank.then(|| cosines(encoder, &found.vectors, language, &own));
+        let cosines = cosines.transpose()?;
+        let mut all: Vec<(f64, Made)> = own
+            .iter()
+            .enumerate()
+            .map(|(place, said)| {
+                let cosine = cosines.as_ref().map(|all| all[place]);
+                let worth = said.score(&ask.control) + COSINE * f64::from(cosine.unwrap_or(0.0));
+                let text = language.write(&said.tokens);
+                let language = language.name.clone();
+                (worth, Made { language, text, log_prob: said.log_prob, cosine })
+            })
+            .collect();
+        all.sort_by(|a, b| b.0.total_cmp(&a.0));
+        made.extend(all.into_iter().take(ask.candidates).map(|(_, made)| made));
+    }
+    Ok(made)
 }
 
 /// What the dual encoder thinks of captions.

@@ -62,6 +62,8 @@ pub(crate) fn group(param: &Param, optim: &OptimConfig, model: &ModelConfig) -> 
             optim.text_lr * optim.text_layer_decay.powi(below)
         }
         (Part::ImageHead | Part::TextHead | Part::Logits, _) => optim.heads_lr,
+        // No loss here depends on a matching head of the model's own.
+        (Part::Fusion, _) => 0.0,
     };
     Group { lr, decay: if param.decays() { optim.weight_decay } else { 0.0 } }
 }

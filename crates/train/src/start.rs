@@ -167,6 +167,9 @@ fn two_towers(image: &str, text: &str, seed: u64) -> Result<(Architecture, Array
         image_pool: seeing.config.image_pool,
         patch: seeing.config.patch,
         patch_bias: seeing.config.patch_bias,
+        class_proj_bias: seeing.config.class_proj_bias,
+        // A matching head knows the rows of its own towers alone.
+        fusion: None,
         preprocess: seeing.config.preprocess,
         ..reading.config
     };
@@ -175,7 +178,7 @@ fn two_towers(image: &str, text: &str, seed: u64) -> Result<(Architecture, Array
         let from = match param.part {
             Part::Image | Part::ImageHead | Part::Logits => image_weights.0.get(&param.name),
             Part::Text => text_weights.0.get(&param.name),
-            Part::TextHead => None,
+            Part::TextHead | Part::Fusion => None,
         };
         if let Some(array) = from {
             arrays.0.insert(param.name, array.clone());

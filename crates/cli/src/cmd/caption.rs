@@ -10,15 +10,15 @@ use anyhow::{Context, Result, bail};
 use rayon::prelude::*;
 use serde_json::json;
 use tuwen_caption::{Control, Way};
-use tuwen_encode::{CpuEncoder, Encoder, builtin};
-use tuwen_image::{Limits, RgbImage, read_file};
+use tuwen_encode::{CpuEncoder, builtin};
+use tuwen_image::{Limits, Preprocess, RgbImage, read_file};
 use tuwen_retrieve::FileName;
 use tuwen_retrieve::describe::{Ask, Describer, Made};
 use tuwen_retrieve::walk::{Failure, Found, Walk};
 
 use crate::endpoint::EndpointArgs;
 use crate::indexed::left_out;
-use crate::query::{TextArgs, in_words, open_model};
+use crate::query::{TextArgs, Usage, in_words, open_model};
 use crate::terminal::{note, say};
 use crate::walk::WalkArgs;
 
@@ -34,7 +34,7 @@ const AT_A_TIME: usize = 16;
     tuwen caption photos --endpoint http://localhost:11434/v1 --endpoint-model qwen3-vl\n\n\
     A small decoder makes the captions, from what the model's image tower sees: it is often wrong, in well-formed \
     sentences.\nIts words are those of Flickr8k's captions: people, dogs, sports, the open air. docs/captions.md says how \
-    good it is."
+    good it is.\nA BLIP that captions (Salesforce/blip-image-captioning-base) is a model of its own: --model FOLDER, in English."
 )]
 pub struct Args {
     /// Pictures, or folders of them
@@ -141,15 +141,15 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         return talked::describe(args, &chat, &files, failed);
     }
     let ask = args.choice.ask(args.languages.clone());
-    let encoder = open_model(&args.model, &args.text_args)?;
-    let describer = Describer::open(&encoder, &args.model, args.decoder.as_deref())?;
+    let (encoder, describer) = opened(args)?;
     describer.check(&ask)?;
+    let preprocess = describer.preprocess(encoder.as_ref())?;
     let (files, mut failed) = pictures(args)?;
     let mut described = 0;
     for some in files.chunks(AT_A_TIME) {
         let one = |file: &Found| {
-            let picture = read(&encoder, &file.path)?;
-            Ok(describer.describe(&encoder, &picture, &ask)?)
+            let picture = read(preprocess, &file.path)?;
+            Ok(describer.describe(encoder.as_ref(), &picture, &ask)?)
         };
         let found: Vec<Result<Vec<Made>>> = some.par_iter().map(one).collect();
         for (file, made) in some.iter().zip(found) {
@@ -189,10 +189,26 @@ fn pictures(args: &Args) -> Result<(Vec<Found>, bool)> {
     Ok((walk.files, failed))
 }
 
-fn read(encoder: &CpuEncoder, path: &Path) -> Result<RgbImage> {
+/// Who describes, and the dual encoder whose rows it reads, unless it is a captioning model that is whole in itself.
+fn opened(args: &Args) -> Result<(Option<CpuEncoder>, Describer)> {
+    if let Some(describer) = Describer::open_whole(&args.model)? {
+        if let Some(decoder) = &args.decoder {
+            bail!(Usage(format!(
+                "--decoder {}: `{}` is a captioning model with a decoder of its own; give one of both",
+                decoder.display(),
+                args.model
+            )));
+        }
+        return Ok((None, describer));
+    }
+    let encoder = open_model(&args.model, &args.text_args)?;
+    let describer = Describer::open(&encoder, &args.model, args.decoder.as_deref())?;
+    Ok((Some(encoder), describer))
+}
+
+fn read(preprocess: &Preprocess, path: &Path) -> Result<RgbImage> {
     let limits = Limits::default();
-    let fitted =
-        read_file(path, limits).and_then(|bytes| encoder.preprocess().decode(&bytes, limits));
+    let fitted = read_file(path, limits).and_then(|bytes| preprocess.decode(&bytes, limits));
     fitted.with_context(|| path.display().to_string())
 }
 

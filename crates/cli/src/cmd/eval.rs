@@ -214,7 +214,7 @@ fn measure(args: &Args) -> Result<ExitCode> {
         let ranking = Ranking { top, ties: Ties::LowerFirst };
         let mut ranked = [set.text_to_image(ranking), set.image_to_text(ranking)];
         if let Some(again) = &again {
-            again.look(source, set, &mut ranked, &stages);
+            again.look(source, set, &mut ranked, &stages)?;
         }
         for ranked in ranked.iter_mut().flatten() {
             ranked.top.truncate(write::TOP);

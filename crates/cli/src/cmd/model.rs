@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Subcommand;
 use tuwen_encode::Encoder;
-use tuwen_encode::{ModelConfig, TowerConfig, Vision, builtin};
+use tuwen_encode::{Fusion, ModelConfig, TowerConfig, Vision, builtin};
 use tuwen_hub::{Cache, KNOWN, Known};
 
 use crate::terminal::say;
@@ -120,6 +120,10 @@ fn info(model: &str, json: bool) -> Result<()> {
     say!("embedding    {} values", config.embed_dim);
     say!("image tower  {}", image_tower(&config));
     say!("text tower   {}, up to {} tokens", tower(&config.text), config.context);
+    if let Some(Fusion { from, blocks, .. }) = config.fusion {
+        let count = blocks - from;
+        say!("matching     {count} of {blocks} blocks look at the picture (--rerank itm)");
+    }
     let p = &config.preprocess;
     say!("pictures     {0}x{0}, {1:?}, {2:?}", p.size, p.geometry, p.filter);
     if torchvision {

@@ -22,10 +22,12 @@ pub(super) fn optional(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
     file::read(path, limit).map(Some).map_err(Error::Data)
 }
 
-/// The one `.pt` file of a folder, as Chinese-CLIP's hub repositories have it.
+/// The one `.pt` file of a folder, as Chinese-CLIP's hub repositories have it, or `.pth` file, as BLIP's and ALBEF's authors.
 pub(super) fn only_torch_file(folder: &Path) -> Option<PathBuf> {
     let entries = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
-    let mut files = entries.filter(|path| path.extension().is_some_and(|e| e == "pt"));
+    let mut files = entries.filter(|path| {
+        path.extension().is_some_and(|extension| extension == "pt" || extension == "pth")
+    });
     files.next().filter(|_| files.next().is_none())
 }
 
@@ -37,6 +39,20 @@ pub(super) fn module_tensors(path: &Path) -> Result<(BTreeMap<String, Raw>, Opti
     let raws = raws.into_iter().map(|(name, raw)| (inner(name), raw)).collect();
     Ok((flash::unpacked(raws), note))
 }
+
+/// The files with a folder's weights, their tensors under their own names, and a remark where there was a choice.
+pub(super) fn folder_tensors(folder: &Path) -> Result<FolderTensors> {
+    let files = weight_files(folder)?;
+    let mut raws = BTreeMap::new();
+    for file in &files {
+        raws.extend(read_file(file)?);
+    }
+    let (raws, note) = wrappers::bare(raws).map_err(|e| Error::malformed(folder, e))?;
+    Ok((files, raws, note))
+}
+
+/// See [`folder_tensors`].
+type FolderTensors = (Vec<PathBuf>, BTreeMap<String, Raw>, Option<String>);
 
 pub(super) fn read_file(path: &Path) -> Result<BTreeMap<String, Raw>> {
     match path.extension().and_then(|e| e.to_str()) {

@@ -5,6 +5,7 @@
 //! trainers put around the names, `names` maps them, `family` derives the architecture.
 
 mod bert;
+mod captions;
 pub(crate) mod digest;
 mod family;
 mod files;
@@ -33,9 +34,13 @@ use crate::arrays::{Array, Arrays};
 use crate::layers::Weights;
 use crate::{CONFIG_FILE, Error, ModelConfig, Result, Tokenizer, Vision};
 pub use bert::bert;
+pub use captions::CaptionModel;
 pub use family::known_keys;
-use files::{module_tensors, only_torch_file, optional, read_file, read_json, weight_files};
+use files::{
+    folder_tensors, module_tensors, only_torch_file, optional, read_file, read_json, weight_files,
+};
 pub use layout::MODULES_FILE;
+use names::blip::TEMPERATURE;
 use names::{Layout, Names, TextNames};
 pub use positions::Resized;
 use tensors::{Blob, Raw};
@@ -148,23 +153,24 @@ impl Checkpoint {
     fn open_described(folder: &Path, json: &serde_json::Value) -> Result<(ModelConfig, Self)> {
         let config_path = folder.join(CONFIG_FILE);
         let (layout, (mut config, text)) = match json["model_type"].as_str() {
+            Some(family::BLIP) => {
+                // Its weights say which of its models it is, and whether anything else matters.
+                let (_, raws, _) = folder_tensors(folder)?;
+                family::for_retrieval(&raws).map_err(|what| Error::malformed(folder, what))?;
+                (Layout::Blip, family::from_hf(family::BLIP, json, &config_path)?)
+            }
             Some(kind) => (Layout::Hf, family::from_hf(kind, json, &config_path)?),
             // Which has one way to name each weight.
             None => (Layout::Tuwen, (ModelConfig::load(&config_path)?, TextNames::Clip)),
         };
-        let files = weight_files(folder)?;
-        let mut raws = BTreeMap::new();
-        for file in &files {
-            raws.extend(read_file(file)?);
-        }
-        let (raws, note) = wrappers::bare(raws).map_err(|e| Error::malformed(folder, e))?;
+        let (files, raws, note) = folder_tensors(folder)?;
         if layout == Layout::Hf {
             // A CLIP of ours that was trained with a sigmoid loss: transformers' has no such weight.
             config.sigmoid = config.vision != Vision::Probe && raws.contains_key("logit_bias");
         }
         let names = Names::new(layout, &config, text);
         let blobs = files.into_iter().map(Blob::File).collect();
-        let torchvision = layout == Layout::Hf && family::names_torchvision(folder);
+        let torchvision = layout != Layout::Tuwen && family::names_torchvision(folder);
         let checkpoint = Self { torchvision, ..Self::new(raws, names, blobs) };
         Ok((config.clone(), checkpoint.noted(note).with_tokenizer(&config, folder)))
     }
@@ -194,6 +200,9 @@ impl Checkpoint {
 
     fn open_file(path: &Path) -> Result<(ModelConfig, Self)> {
         let (raws, note) = module_tensors(path)?;
+        if family::is_authors(&raws) {
+            return Self::open_authors(path, raws, note);
+        }
         let shape = |name: &str| Some(&raws.get(name)?.shape[..]);
         let (mut config, text) = family::from_shapes(&shape, path)?;
         config.sigmoid = raws.contains_key("logit_bias");
@@ -205,6 +214,26 @@ impl Checkpoint {
         }
         let blobs = vec![Blob::File(path.to_path_buf())];
         Ok((config, Self::new(raws, names, blobs).noted(note)))
+    }
+
+    /// BLIP's or ALBEF's own `.pth` file, with the tokenizer that lies beside it.
+    fn open_authors(
+        path: &Path,
+        raws: BTreeMap<String, Raw>,
+        note: Option<String>,
+    ) -> Result<(ModelConfig, Self)> {
+        let raws = family::bare_text(raws);
+        let shape = |name: &str| Some(&raws.get(name)?.shape[..]);
+        let config = family::from_authors(&shape, path)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        if !folder.join(TOKENIZER_FILE).exists() {
+            let what = "a BLIP or ALBEF of its authors, whose file has no tokenizer: put bert-base-uncased's \
+                tokenizer.json beside it";
+            return Err(Error::malformed(path, what));
+        }
+        let names = Names::new(Layout::Authors, &config, TextNames::Bert);
+        let checkpoint = Self::new(raws, names, vec![Blob::File(path.to_path_buf())]);
+        Ok((config.clone(), checkpoint.noted(note).with_tokenizer(&config, folder)))
     }
 
     fn noted(mut self, note: Option<String>) -> Self {
@@ -281,8 +310,12 @@ impl Checkpoint {
     /// # Errors
     /// The first one that is missing, unused or of another shape.
     pub fn check(&self, config: &ModelConfig) -> Result<()> {
+        self.check_shapes(config.weight_shapes())
+    }
+
+    fn check_shapes(&self, shapes: Vec<(String, Vec<usize>)>) -> Result<()> {
         let mut used = HashSet::new();
-        for (name, wanted) in config.weight_shapes() {
+        for (name, wanted) in shapes {
             let Some(origin) = self.names.origin(&name) else { continue };
             let (_, found) = self.parts(&name, &origin)?;
             if squeezed(&found) != squeezed(&wanted) {
@@ -290,7 +323,7 @@ impl Checkpoint {
             }
             used.extend(origin.parts);
         }
-        match self.raws.keys().find(|name| !used.contains(*name) && !names::is_needless(name)) {
+        match self.raws.keys().find(|name| !used.contains(*name) && !self.names.are_without(name)) {
             Some(name) => Err(Error::UnusedWeight(name.clone())),
             None => Ok(()),
         }
@@ -331,7 +364,14 @@ fn squeezed(shape: &[usize]) -> Vec<usize> {
 impl Weights<'static> for &Checkpoint {
     fn find(&self, name: &str) -> Result<(Vec<usize>, Cow<'static, [f32]>)> {
         let Some(origin) = self.names.origin(name) else {
-            return Ok((vec![1], Cow::Owned(vec![0.0])));
+            let scale = name == "heads.logit_scale" && self.names.layout == Layout::Authors;
+            let raw = self.raws.get(TEMPERATURE).filter(|_| scale);
+            let value = match raw {
+                // What is no number then is refused where the scale is used.
+                Some(raw) => -raw.values(TEMPERATURE)?.first().copied().unwrap_or(0.0).ln(),
+                None => self.names.unsaid(name),
+            };
+            return Ok((vec![1], Cow::Owned(vec![value])));
         };
         let (parts, shape) = self.parts(name, &origin)?;
         let mut values = parts[0].values(&origin.parts[0])?;

@@ -69,6 +69,7 @@ impl ModelConfig {
             ));
         }
         self.words_fit()?;
+        self.fusion_fits()?;
         if self.context < 2 {
             return Err(format!("context {} has no room for [CLS] and [SEP]", self.context));
         }

@@ -1,6 +1,7 @@
 //! An architecture as JSON, read strictly: an unknown or missing key is an error.
 
 mod check;
+mod fusion;
 
 use std::path::Path;
 
@@ -12,6 +13,7 @@ use tuwen_text::token::{Cleaning, FileSettings, FileTokenizer, Tokens};
 
 use crate::checkpoint::TokenizerFile;
 use crate::{Error, Result};
+pub use fusion::Fusion;
 
 /// A dual encoder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,8 +36,14 @@ pub struct ModelConfig {
     /// Whether the patch projection has a bias; CLIP's has none.
     #[serde(default = "yes")]
     pub patch_bias: bool,
+    /// Whether the projection of a class token has a bias (BLIP).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub class_proj_bias: bool,
     /// The text tower.
     pub text: TowerConfig,
+    /// The blocks in which a text looks at a picture, where the model has such.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fusion: Option<Fusion>,
     /// Width of a bag of words beside the text tower: a row for each token, whose mean stands behind the
     /// tower's feature; 0 is none.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -244,7 +252,9 @@ impl ModelConfig {
             image_pool: ImagePool::Class,
             patch: 16,
             patch_bias: true,
+            class_proj_bias: false,
             text,
+            fusion: None,
             words: 0,
             prefix: Vec::new(),
             vocab: 21_128,
@@ -313,7 +323,7 @@ impl ModelConfig {
     /// Whether the image's projection has a bias; none where it is not projected.
     pub fn image_proj_bias(&self) -> Option<bool> {
         match self.vision {
-            Vision::ClassToken => Some(false),
+            Vision::ClassToken => Some(self.class_proj_bias),
             Vision::Probe => None,
             Vision::ResNet(_) => Some(true),
         }
@@ -365,6 +375,17 @@ impl ModelConfig {
             rows: self.vocab,
         };
         let tokens = FileTokenizer::parse(&file.bytes()?, path, settings).map_err(Error::Data)?;
+        if self.pool == Pool::First && self.pad.is_none() {
+            let around = tokens.encode("").map_err(Error::Data)?.0;
+            if around.len() < 2 {
+                let what = format!(
+                    "it puts {} tokens around a text, and the model takes a text's feature at `[CLS]`, which stands \
+                     before it as `[SEP]` does behind it: put the tokenizer.json that belongs to the model beside it",
+                    around.len()
+                );
+                return Err(Error::malformed(path, what));
+            }
+        }
         if let Some(end) = self.end {
             let (ids, _) = tokens.encode("a").map_err(Error::Data)?;
             let last = ids.iter().rev().find(|&&id| Some(id) != self.pad || id == end);

@@ -1,5 +1,6 @@
 //! [`Encoder`] on the CPU: the way every search, index and evaluation goes without a GPU.
 
+mod matching;
 mod source;
 mod texts;
 mod tokens;
@@ -18,7 +19,7 @@ use crate::arrays::Arrays;
 use crate::checkpoint::digest::{description, digits};
 use crate::checkpoint::{Checkpoint, TokenizerFile};
 use crate::layers::linear;
-use crate::towers::{AnyImageTower, Record, TextHead, TextTower};
+use crate::towers::{AnyImageTower, FusionTower, Record, TextHead, TextTower};
 use crate::{Error, ModelConfig, Result, Tokenizer};
 
 pub use source::Products;
@@ -54,6 +55,8 @@ pub struct CpuEncoder {
     fingerprint: String,
     image: OnceLock<ImageSide>,
     text: OnceLock<TextSide>,
+    /// The matching head of the model's own.
+    fusion: OnceLock<Option<FusionTower<'static>>>,
     tokens: OnceLock<Tokens>,
     /// The model's own tokenizer, where it has one.
     tokenizer: Option<TokenizerFile>,
@@ -127,6 +130,7 @@ impl CpuEncoder {
             base,
             image: OnceLock::new(),
             text: OnceLock::new(),
+            fusion: OnceLock::new(),
             tokens: OnceLock::new(),
             tokenizer: None,
             long_text: LongText::Cut,

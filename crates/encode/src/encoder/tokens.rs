@@ -21,6 +21,17 @@ pub struct WithTokens {
     pub width: usize,
 }
 
+impl WithTokens {
+    /// The rows of each item.
+    pub fn rows(&self) -> impl Iterator<Item = &[f32]> {
+        let width = self.width;
+        self.tokens
+            .spans
+            .iter()
+            .map(move |span| &self.tokens.values[span.start * width..span.end * width])
+    }
+}
+
 /// A linear way from a tower's rows to the common space.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TokenProjection {

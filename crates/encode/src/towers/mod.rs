@@ -5,6 +5,7 @@
 //! of threads.
 
 mod chunks;
+mod fusion;
 mod heads;
 mod image;
 mod probe;
@@ -23,6 +24,7 @@ use crate::params::Part;
 use crate::{Error, ModelConfig, Result, Vision};
 
 use chunks::cut;
+pub use fusion::FusionTower;
 pub use heads::{Heads, TextHead};
 pub use image::ImageTower;
 pub use resnet::ResNetTower;

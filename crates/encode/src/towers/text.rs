@@ -180,6 +180,40 @@ impl<'a> TextTower<'a> {
         }))
     }
 
+    /// The embedded tokens of texts, (rows, W), before anything else, and where each text's are.
+    pub(super) fn try_embed(&self, texts: &[&[u32]]) -> Result<(Vec<f32>, Vec<Range<usize>>)> {
+        let texts = self.attended(texts);
+        let ids = texts.iter().flat_map(|ids| ids.iter().map(|&id| id as usize));
+        let table = self.token_embed.fetch(ids, self.width).map_err(Error::Row)?;
+        Ok(self.embed(&table, &texts))
+    }
+
+    /// The same of one token of each of several texts, all at one place.
+    pub(crate) fn try_embed_next(&self, ids: &[u32], place: usize) -> Result<Vec<f32>> {
+        let rows = ids.iter().map(|&id| id as usize);
+        let table = self.token_embed.fetch(rows, self.width).map_err(Error::Row)?;
+        let at = (self.first_position + place) * self.width;
+        let place = &self.pos_embed.values[at..][..self.width];
+        let one = |&id: &u32| {
+            let mut row = place.to_vec();
+            table.add(id as usize, &mut row);
+            row
+        };
+        let mut x: Vec<f32> = ids.iter().flat_map(one).collect();
+        if let Some(types) = &self.type_embed {
+            math::add_bias(&mut x, &types.values[..self.width]);
+        }
+        Ok(x)
+    }
+
+    pub(crate) fn stack(&self) -> &Stack<'a> {
+        &self.stack
+    }
+
+    pub(crate) fn width(&self) -> usize {
+        self.width
+    }
+
     fn embeddings_learn(&self) -> bool {
         let types = self.type_embed.as_ref().is_some_and(|types| types.learns);
         self.tokens_learn || self.pos_embed.learns || types

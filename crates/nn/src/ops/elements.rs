@@ -1,6 +1,7 @@
 //! Value by value, and what small networks on feature vectors need: tanh, the rectifier, dropout, matrices side by
 //! side, a reversed gradient, and losses whose slopes are known.
 
+use crate::layers::Activation;
 use crate::tape::Tape;
 use crate::value::Value;
 
@@ -13,6 +14,23 @@ impl<'w> Tape<'w> {
     /// Every value that is above 0, and 0 for the others.
     pub fn rectify(&mut self, x: Value) -> Value {
         self.curve(x, |x| x.max(0.0), |y| if y > 0.0 { 1.0 } else { 0.0 })
+    }
+
+    /// The activation of every value, where no matrix follows at once ([`Self::active_linear`] has one).
+    pub fn activate(&mut self, x: &Value, activation: Activation) -> Value {
+        let (width, from) = (x.width(), x.node);
+        let mut y = self.take(x.len());
+        activation.apply(x, &mut y.values);
+        if !self.records(&[x], false) {
+            return self.plain(y, width);
+        }
+        let input = x.detached();
+        self.record(y, width, move |mut grad, back| {
+            activation.backward(&input, &mut grad.values);
+            if let Some(from) = from {
+                back.give(from, grad);
+            }
+        })
     }
 
     /// `function` of every value; `slope` says how steep it is where its result is that.

@@ -8,8 +8,8 @@ use tuwen_matching::Heads;
 use super::{Engine, Ranked, Search};
 use crate::describe::Describer;
 use crate::rerank::{
-    Again, Asked, By, Candidate, Endpoint, How, Reranker, Stage, Together, TokenReranker, Which,
-    check_modality, heads_of, reorder,
+    Again, Asked, By, Candidate, Endpoint, How, OwnReranker, Reranker, Stage, Together,
+    TokenReranker, Which, check_modality, heads_of, matches_itself, reorder,
 };
 use crate::{Error, Result};
 
@@ -86,6 +86,11 @@ impl Engine {
     /// Who looks again at a stage.
     fn reranker(&self, stage: &Stage) -> Result<Box<dyn Reranker>> {
         let head = |which| -> Result<Box<dyn Reranker>> {
+            let model = self.gallery().model()?.name;
+            let folder = self.heads_folder.as_deref();
+            if which == Which::Itm && matches_itself(&self.encoder, &model, folder) {
+                return Ok(Box::new(OwnReranker::new(Arc::clone(&self.encoder))));
+            }
             let (heads, store) = (self.heads()?, self.tokens()?);
             let encoder = Arc::clone(&self.encoder);
             Ok(Box::new(TokenReranker::new(encoder, heads, store, which)?))

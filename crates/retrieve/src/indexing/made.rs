@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use tuwen_encode::{CpuEncoder, Encoder};
+use tuwen_encode::CpuEncoder;
 use tuwen_files::encoding::TextFile;
 use tuwen_files::file;
 use tuwen_image::{Limits, read_file};
@@ -76,7 +76,7 @@ impl Indexer<'_> {
         }
         let mut summary = MadeSummary::default();
         let languages: Vec<String> = match ask.languages.is_empty() {
-            true => describer.languages().map(str::to_owned).collect(),
+            true => describer.languages().into_iter().map(str::to_owned).collect(),
             false => ask.languages.clone(),
         };
         let (mut kept, mut wanted) = (Vec::new(), Vec::new());
@@ -144,9 +144,10 @@ fn describe(
 ) -> tuwen_files::Result<Vec<Made>> {
     let limits = Limits::default();
     let bytes = read_file(&path_of(&item.origin), limits)?;
-    let picture = encoder.preprocess().decode(&bytes, limits)?;
-    let made = describer.describe(encoder, &picture, ask);
-    made.map_err(|error| tuwen_files::Error::Encode(error.to_string()))
+    let failed = |error: crate::Error| tuwen_files::Error::Encode(error.to_string());
+    let preprocess = describer.preprocess(Some(encoder)).map_err(failed)?;
+    let picture = preprocess.decode(&bytes, limits)?;
+    describer.describe(Some(encoder), &picture, ask).map_err(failed)
 }
 
 fn key(item: &Item) -> String {

@@ -49,6 +49,13 @@ pub fn heads_of(
     Ok(heads)
 }
 
+/// Whether the matching head that looks again is the one that the model brings along (BLIP's): it has one, and no heads were
+/// trained for it, in `folder` or beside its files.
+pub fn matches_itself(encoder: &CpuEncoder, model: &str, folder: Option<&Path>) -> bool {
+    let trained = folder.is_some() || Path::new(model).join(HEADS_CONFIG).is_file();
+    encoder.fusion().is_some() && !trained
+}
+
 /// The fingerprint without what a user chose for texts: a photo's tokens do not depend on it.
 fn plain(fingerprint: &str) -> &str {
     fingerprint.trim_end_matches(DATASET_TEXT).trim_end_matches(WINDOW)

@@ -1,8 +1,9 @@
-//! What looks again at the first items of a search: heads that read tokens (`tokens`), several as one (`together`), and
+//! What looks again at the first items of a search: heads that read tokens (`tokens`), a model's own (`own`), several as one (`together`), and
 //! whoever answers at an address (`endpoint`). `heads` finds the heads of a model, `store` makes the tokens of a gallery.
 
 mod endpoint;
 mod heads;
+mod own;
 mod stage;
 mod store;
 mod together;
@@ -11,7 +12,8 @@ mod tokens;
 use tuwen_index::{Item, Modality};
 
 pub use endpoint::{Endpoint, Send};
-pub use heads::{HEADS_CONFIG, HEADS_WEIGHTS, heads_of, open_heads, own_heads};
+pub use heads::{HEADS_CONFIG, HEADS_WEIGHTS, heads_of, matches_itself, open_heads, own_heads};
+pub use own::OwnReranker;
 pub use stage::{By, Stage, parse_stages};
 pub use store::{Kept as KeptTokens, announce, complete};
 pub use together::{How, Together};

@@ -98,24 +98,25 @@ pub(super) fn patches_of(
     heads: &Heads<'_>,
     items: &[&Item],
 ) -> Result<Vec<Result<Patches, String>>> {
-    let fitted: Vec<Result<RgbImage, String>> =
-        items.par_iter().map(|item| fitted(encoder, item)).collect();
     let (mut out, mut pictures) = (Vec::new(), Vec::new());
-    for picture in fitted {
+    for picture in fitted_items(encoder, items) {
         out.push(picture.map(|picture| pictures.push(picture)));
     }
     let mut found = Vec::new();
     for some in pictures.chunks(BATCH) {
         let tokens = encoder.image_tokens(some)?;
-        let rows = |span: &std::ops::Range<usize>| {
-            &tokens.tokens.values[span.start * tokens.width..span.end * tokens.width]
-        };
-        let rows: Vec<&[f32]> = tokens.tokens.spans.iter().map(rows).collect();
+        let rows: Vec<&[f32]> = tokens.rows().collect();
         found.extend(heads.store(&rows).map_err(Error::from)?);
     }
     let mut found = found.into_iter();
     let one = |read: Result<(), String>| read.map(|()| found.next().expect("one for each picture"));
     Ok(out.into_iter().map(one).collect())
+}
+
+/// Pictures as the model takes them, from their files; why not, where one cannot be read or is another one than the gallery
+/// knows.
+pub(super) fn fitted_items(encoder: &CpuEncoder, items: &[&Item]) -> Vec<Result<RgbImage, String>> {
+    items.par_iter().map(|item| fitted(encoder, item)).collect()
 }
 
 fn fitted(encoder: &CpuEncoder, item: &Item) -> Result<RgbImage, String> {

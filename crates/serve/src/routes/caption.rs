@@ -6,7 +6,6 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 use tuwen_caption::Way;
-use tuwen_encode::Encoder;
 use tuwen_retrieve::describe::Ask;
 
 use crate::State;
@@ -68,9 +67,9 @@ pub(crate) async fn caption(
             Err(item) => original(&item, limits)?,
         };
         let encoder = open.engine.shared_encoder();
-        let picture = encoder.preprocess().decode(&bytes, limits);
+        let picture = describer.preprocess(Some(encoder))?.decode(&bytes, limits);
         let picture = picture.map_err(|error| Problem::picture("image", &error))?;
-        let made = describer.describe(encoder, &picture, &ask)?;
+        let made = describer.describe(Some(encoder), &picture, &ask)?;
         Ok(json!({ "made_by": describer.name(), "captions": made }))
     };
     Ok(Json(state.pictures.run(work).await?).into_response())

@@ -130,6 +130,24 @@ impl FileTokenizer {
     }
 }
 
+impl FileTokenizer {
+    /// Ids as people write them, without special tokens.
+    ///
+    /// # Errors
+    /// The tokenizer's own failure, or one of a kind that no decoder here has.
+    pub fn decode(&self, ids: &[u32]) -> Result<String> {
+        match &self.inner {
+            Inner::Library(library) => {
+                let text = library.decode(ids, true);
+                text.map_err(|e| Error::Encode(format!("tokenizer: {e}")))
+            }
+            Inner::Unigram(_) => Err(Error::Encode(
+                "tokenizer: captions of a Unigram's tokens are not written here".into(),
+            )),
+        }
+    }
+}
+
 impl Inner {
     fn id(&self, token: &str) -> Option<u32> {
         match self {

@@ -1,4 +1,7 @@
-//! Ranks after heads have looked again at the first items of each query, both ways.
+//! Ranks after heads, or the matching head that a model brings along, have looked again at the first items of each query,
+//! both ways.
+
+mod own;
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -8,10 +11,11 @@ use rayon::prelude::*;
 use tuwen_encode::{CpuEncoder, Encoder};
 use tuwen_eval::{Captioned, Ranked, rerank};
 use tuwen_matching::{Heads, Patches, Question};
-use tuwen_retrieve::rerank::{By, Stage, heads_of};
+use tuwen_retrieve::rerank::{By, Stage, heads_of, matches_itself};
 use tuwen_sets::{Sample, relation};
 use tuwen_train::fitted;
 
+use self::own::{Matches, Own};
 use super::Args;
 use crate::progress;
 use crate::query::{Usage, open_model};
@@ -38,25 +42,158 @@ fn is_endpoint(by: &&By) -> bool {
     matches!(by, By::Endpoint(_))
 }
 
+/// A set as those see it who look again.
+pub struct Again<'s> {
+    /// Heads on stored patches, where a stage asks for such.
+    heads: Option<Asking>,
+    /// The model's own matching head, where that is the one.
+    own: Option<Own<'s>>,
+}
+
 /// A set as heads see it.
-pub struct Again {
+struct Asking {
     heads: Heads<'static>,
     photos: Vec<Patches>,
     /// By source of captions, in the order of its texts.
     questions: BTreeMap<String, Vec<Question>>,
 }
 
-impl Again {
-    /// Computes the tokens of a set.
+impl<'s> Again<'s> {
+    /// Computes what stays of a set: patches and words for heads, tokens for a model's own head.
     ///
     /// # Errors
     /// Heads of another model, or a picture that cannot be read.
-    pub fn new(args: &Args, stages: &[Stage], samples: &[Sample]) -> Result<Self> {
+    pub fn new(args: &Args, stages: &[Stage], samples: &'s [Sample]) -> Result<Self> {
         let model = &args.model[0];
         let encoder = open_model(model, &args.text_args)?.with_dataset_text(args.dataset_text);
-        let heads = heads_of(&encoder, model, args.again.heads.as_deref())?;
+        let itself = matches_itself(&encoder, model, args.again.heads.as_deref());
+        let by_heads = |stage: &Stage| !itself || stage.by != By::Itm;
+        let heads = match stages.iter().any(by_heads) {
+            true => Some(Asking::new(args, &encoder, stages, samples, itself)?),
+            false => None,
+        };
+        let own = itself.then(|| Own::new(encoder, samples)).transpose()?;
+        Ok(Self { heads, own })
+    }
+
+    /// Puts the first items of each query into their new order, and says how long that took.
+    ///
+    /// # Errors
+    /// A picture cannot be read again.
+    pub fn look(
+        &self,
+        source: &str,
+        set: Captioned<'_>,
+        ranked: &mut [Vec<Ranked>; 2],
+        stages: &[Stage],
+    ) -> Result<()> {
+        let captions = set.captions();
+        for stage in stages {
+            let start = Instant::now();
+            let matches = match &self.own {
+                Some(own) if stage.by != By::Late => own.matches(source, ranked, stage.first)?,
+                _ => Matches::new(),
+            };
+            let looking = Looking { again: self, source, set, matches: &matches, by: &stage.by };
+            let [to_images, to_texts] = &mut *ranked;
+            rerank(to_images, set.truth, stage.first, |text, images| looking.text(text, images));
+            let each = |queries: usize| start.elapsed().as_secs_f64() * 1e3 / queries.max(1) as f64;
+            let both = if matches.is_empty() { "" } else { ", the other way included" };
+            note!(
+                "{source}: {:.2} ms a caption for {} pictures each (all threads{both})",
+                each(to_images.len()),
+                stage.first
+            );
+            rerank(to_texts, &captions, stage.first, |image, texts| looking.image(image, texts));
+        }
+        Ok(())
+    }
+}
+
+/// A stage at work.
+struct Looking<'l> {
+    again: &'l Again<'l>,
+    source: &'l str,
+    set: Captioned<'l>,
+    matches: &'l Matches,
+    by: &'l By,
+}
+
+impl Looking<'_> {
+    /// A text and pictures.
+    fn text(&self, text: usize, images: &[usize]) -> Vec<f32> {
+        let cosines: Vec<f32> = images.iter().map(|&image| self.cosine(text, image)).collect();
+        self.scores(&cosines, &|by| self.of_text(by, text, images))
+    }
+
+    /// A picture and texts.
+    fn image(&self, image: usize, texts: &[usize]) -> Vec<f32> {
+        let cosines: Vec<f32> = texts.iter().map(|&text| self.cosine(text, image)).collect();
+        let one = |by: &By, text: usize| self.of_text(by, text, &[image])[0];
+        self.scores(&cosines, &|by| texts.iter().map(|&text| one(by, text)).collect())
+    }
+
+    fn cosine(&self, text: usize, image: usize) -> f32 {
+        let row = |all: &[f32], at: usize| all[at * self.set.dim..][..self.set.dim].to_vec();
+        let (text, image) = (row(self.set.texts, text), row(self.set.images, image));
+        text.iter().zip(image).map(|(a, b)| a * b).sum()
+    }
+
+    fn of_text(&self, by: &By, text: usize, images: &[usize]) -> Vec<f32> {
+        if *by == By::Itm && self.again.own.is_some() {
+            let one = |&image: &usize| self.matches.get(&(text, image)).copied();
+            return images.iter().map(|image| one(image).unwrap_or(f32::NEG_INFINITY)).collect();
+        }
+        let asking = self.again.heads.as_ref().expect("heads where a stage asks for them");
+        let photos: Vec<&Patches> = images.iter().map(|&at| &asking.photos[at]).collect();
+        let question = &asking.questions[self.source][text];
+        let found = match by {
+            By::Itm => asking.heads.matches(question, &photos),
+            _ => asking.heads.late(question, &photos),
+        };
+        // A text without words says nothing of any photo.
+        if found.is_empty() { vec![0.0; photos.len()] } else { found }
+    }
+
+    /// How much the cosine counts beside a head's score.
+    fn share(&self, by: &By) -> f32 {
+        let config = self.again.heads.as_ref().map(|asking| asking.heads.config());
+        let fusion = self.again.own.as_ref().and_then(|own| own.fusion());
+        let share = match (by, fusion) {
+            (By::Itm, Some(fusion)) => Some(fusion.cosine),
+            (By::Itm, None) => config.and_then(|config| Some(config.itm?.cosine)),
+            _ => config.and_then(|config| Some(config.late?.cosine)),
+        };
+        share.unwrap_or(0.0)
+    }
+
+    /// A head's scores with its share of the cosines; of both, the sum of each one's by mean and deviation.
+    fn scores(&self, cosines: &[f32], head: &dyn Fn(&By) -> Vec<f32>) -> Vec<f32> {
+        let one = |by: &By| -> Vec<f32> {
+            let share = self.share(by);
+            head(by).iter().zip(cosines).map(|(score, cosine)| score + share * cosine).collect()
+        };
+        match self.by {
+            By::Both => {
+                let (late, itm) = (standard(one(&By::Late)), standard(one(&By::Itm)));
+                late.iter().zip(itm).map(|(a, b)| a + b).collect()
+            }
+            by => one(by),
+        }
+    }
+}
+
+impl Asking {
+    fn new(
+        args: &Args,
+        encoder: &CpuEncoder,
+        stages: &[Stage],
+        samples: &[Sample],
+        itself: bool,
+    ) -> Result<Self> {
+        let heads = heads_of(encoder, &args.model[0], args.again.heads.as_deref())?;
         let lacks = |stage: &Stage| match stage.by {
-            By::Itm | By::Both => heads.config().itm.is_none(),
+            By::Itm | By::Both => !itself && heads.config().itm.is_none(),
             _ => heads.config().late.is_none(),
         };
         if stages.iter().any(lacks) {
@@ -71,12 +208,9 @@ impl Again {
         let mut photos = Vec::with_capacity(samples.len());
         for some in samples.chunks(BATCH) {
             let pictures: Vec<_> =
-                some.par_iter().map(|s| fitted(&encoder, s)).collect::<tuwen_files::Result<_>>()?;
+                some.par_iter().map(|s| fitted(encoder, s)).collect::<tuwen_files::Result<_>>()?;
             let found = encoder.image_tokens(&pictures)?;
-            let rows = |span: &std::ops::Range<usize>| {
-                &found.tokens.values[span.start * found.width..span.end * found.width]
-            };
-            photos.extend(heads.store(&found.tokens.spans.iter().map(rows).collect::<Vec<_>>())?);
+            photos.extend(heads.store(&found.rows().collect::<Vec<_>>())?);
             bar.inc(some.len() as u64);
         }
         let mut questions = BTreeMap::new();
@@ -84,84 +218,13 @@ impl Again {
             let words: Vec<&str> = list.iter().map(|text| text.words).collect();
             let mut own = Vec::with_capacity(words.len());
             for some in words.chunks(BATCH) {
-                own.extend(asked(&encoder, &heads, some)?);
+                own.extend(asked(encoder, &heads, some)?);
                 bar.inc(some.len() as u64);
             }
             questions.insert(source.to_owned(), own);
         }
         bar.finish_and_clear();
         Ok(Self { heads, photos, questions })
-    }
-
-    /// Puts the first items of each query into their new order, and says how long that took.
-    pub fn look(
-        &self,
-        source: &str,
-        set: Captioned<'_>,
-        ranked: &mut [Vec<Ranked>; 2],
-        stages: &[Stage],
-    ) {
-        let questions = &self.questions[source];
-        let [to_images, to_texts] = ranked;
-        let captions = set.captions();
-        let row = |all: &[f32], at: usize| all[at * set.dim..][..set.dim].to_vec();
-        let cosine = |text: usize, image: usize| -> f32 {
-            row(set.texts, text).iter().zip(row(set.images, image)).map(|(a, b)| a * b).sum()
-        };
-        for stage in stages {
-            let start = Instant::now();
-            rerank(to_images, set.truth, stage.first, |text, images| {
-                let photos: Vec<&Patches> = images.iter().map(|&at| &self.photos[at]).collect();
-                let by = |by: &By| self.of_text(by, &questions[text], &photos);
-                let cosines: Vec<f32> = images.iter().map(|&at| cosine(text, at)).collect();
-                self.scores(&stage.by, &cosines, &by)
-            });
-            let each = |queries: usize| start.elapsed().as_secs_f64() * 1e3 / queries.max(1) as f64;
-            note!(
-                "{source}: {:.2} ms a caption for {} pictures each (all threads)",
-                each(to_images.len()),
-                stage.first
-            );
-            rerank(to_texts, &captions, stage.first, |image, texts| {
-                let by = |by: &By| -> Vec<f32> {
-                    let one = |&text: &usize| {
-                        let found = self.of_text(by, &questions[text], &[&self.photos[image]]);
-                        found.first().copied().unwrap_or(f32::NEG_INFINITY)
-                    };
-                    texts.iter().map(one).collect()
-                };
-                let cosines: Vec<f32> = texts.iter().map(|&at| cosine(at, image)).collect();
-                self.scores(&stage.by, &cosines, &by)
-            });
-        }
-    }
-
-    fn of_text(&self, by: &By, question: &Question, photos: &[&Patches]) -> Vec<f32> {
-        let found = match by {
-            By::Itm => self.heads.matches(question, photos),
-            _ => self.heads.late(question, photos),
-        };
-        // A text without words says nothing of any photo.
-        if found.is_empty() { vec![0.0; photos.len()] } else { found }
-    }
-
-    /// A head's scores with its share of the cosines; of both, the sum of each one's by mean and deviation.
-    fn scores(&self, by: &By, cosines: &[f32], head: &dyn Fn(&By) -> Vec<f32>) -> Vec<f32> {
-        let config = self.heads.config();
-        let one = |by: &By| -> Vec<f32> {
-            let share = match by {
-                By::Itm => config.itm.map_or(0.0, |itm| itm.cosine),
-                _ => config.late.map_or(0.0, |late| late.cosine),
-            };
-            head(by).iter().zip(cosines).map(|(score, cosine)| score + share * cosine).collect()
-        };
-        match by {
-            By::Both => {
-                let (late, itm) = (standard(one(&By::Late)), standard(one(&By::Itm)));
-                late.iter().zip(itm).map(|(a, b)| a + b).collect()
-            }
-            by => one(by),
-        }
     }
 }
 

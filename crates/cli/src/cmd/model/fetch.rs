@@ -48,6 +48,11 @@ pub fn run(args: &Args) -> Result<()> {
     let folder = fetcher.fetch(&args.name)?;
     bar.finish_and_clear();
     // Whether it is a model is said now and not when it is first used.
+    if tuwen_hub::open_captioner(&args.name)?.is_some() {
+        say!("{} lies in {}", args.name, folder.display());
+        say!("it captions, with `tuwen caption PICTURE --model {}`", args.name);
+        return Ok(());
+    }
     tuwen_hub::open(&args.name)?;
     say!("{} lies in {}", args.name, folder.display());
     say!("use it with `--model {}`", args.name);

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use tuwen_image::{Centre, Filter, Geometry, Preprocess, ToRgb};
 use tuwen_text::token::END_OF_TEXT;
 
-use super::keys::{Section, hf};
+use super::blip::{self, BLIP};
+use super::keys::{Section, Table, blip as of_blip, hf};
 use super::{Image, Text, TextNames, assemble, pictures, words};
 use crate::{
     Activation, Error, ModelConfig, NormPlace, Pool, Result, Tokenizer, TowerConfig, Vision,
@@ -23,19 +24,23 @@ pub(crate) fn from_hf(kind: &str, json: &Value, path: &Path) -> Result<(ModelCon
         return Err(Error::malformed(path, what));
     }
     let top = Section { path, at: "", json };
-    top.check(&[hf::TOP, hf::ANY])?;
+    // The first table that knows a key decides.
+    let own = |table: &'static Table| if kind == BLIP { table } else { &[] };
+    top.check(&[own(of_blip::TOP), hf::TOP, hf::ANY])?;
     let (seeing, reading) = (part(json, "vision"), part(json, "text"));
     let vision = Section { path, at: "vision_config.", json: &seeing };
     vision.check(&[hf::VISION, hf::ANY])?;
     let words = Section { path, at: "text_config.", json: &reading };
-    words.check(&[hf::TEXT, hf::ANY])?;
+    words.check(&[own(of_blip::TEXT), hf::TEXT, hf::ANY])?;
 
     let folder = path.parent();
     let name = folder.and_then(Path::file_name);
     let name = name.map_or(kind.to_owned(), |name| name.to_string_lossy().into_owned());
-    let names = if kind == "chinese_clip" { TextNames::Bert } else { TextNames::Clip };
+    let bert_names = ["chinese_clip", BLIP].contains(&kind);
+    let names = if bert_names { TextNames::Bert } else { TextNames::Clip };
     let mut config = match kind {
         "siglip" => sig_lip(name, &vision, &words)?,
+        BLIP => blip::retrieval(name, &top, &vision, &words)?,
         _ => {
             let image = vit(&vision, &Defaults::new([768, 12, 12, 3072], 1e-5, "quick_gelu"), 32)?;
             let text = if names == TextNames::Bert { bert(&words)? } else { clip(&words)? };
@@ -69,7 +74,7 @@ pub(crate) fn from_hf(kind: &str, json: &Value, path: &Path) -> Result<(ModelCon
 /// What a `model_type` that is none of ours is, in words.
 fn other_family(kind: &str) -> Option<String> {
     let is = match kind {
-        "clip" | "chinese_clip" | META_CLIP_2 | "siglip" => return None,
+        "clip" | "chinese_clip" | META_CLIP_2 | "siglip" | BLIP => return None,
         "siglip2" => {
             "SigLIP 2 with any aspect ratio (naflex); the ones with a fixed resolution are"
         }
@@ -80,8 +85,10 @@ fn other_family(kind: &str) -> Option<String> {
         | "siglip_text_model"
         | "siglip_vision_model"
         | "chinese_clip_text_model"
-        | "chinese_clip_vision_model" => "one tower alone; the folder with both is",
-        "blip" | "blip-2" | "blip_2" | "instructblip" => "a BLIP, with cross attention;",
+        | "chinese_clip_vision_model"
+        | "blip_text_model"
+        | "blip_vision_model" => "one tower alone; the folder with both is",
+        "blip-2" | "blip_2" | "instructblip" => "a BLIP-2, with a Q-Former;",
         "altclip" => "an AltCLIP, with XLM-R as its text tower;",
         "align" => "an ALIGN, with EfficientNet as its image tower;",
         "t5" | "mt5" | "umt5" | "bert" | "roberta" | "xlm-roberta" | "gpt2" | "llama" => {
@@ -93,8 +100,8 @@ fn other_family(kind: &str) -> Option<String> {
         _ => "another architecture;",
     };
     Some(format!(
-        "model_type `{kind}` is not supported: it is {is} clip, chinese_clip, metaclip_2 and siglip are \
-         supported (SigLIP 2 with a fixed resolution is of type siglip)"
+        "model_type `{kind}` is not supported: it is {is} clip, chinese_clip, metaclip_2, siglip and \
+         blip are supported (SigLIP 2 with a fixed resolution is of type siglip)"
     ))
 }
 
@@ -106,19 +113,19 @@ fn part(json: &Value, tower: &str) -> Value {
 }
 
 /// What transformers leaves out of a file when it equals this.
-struct Defaults {
+pub(super) struct Defaults {
     sizes: [usize; 4],
     eps: f64,
     activation: &'static str,
 }
 
 impl Defaults {
-    fn new(sizes: [usize; 4], eps: f64, activation: &'static str) -> Self {
+    pub(super) fn new(sizes: [usize; 4], eps: f64, activation: &'static str) -> Self {
         Self { sizes, eps, activation }
     }
 }
 
-fn tower(json: &Section<'_>, default: &Defaults) -> Result<TowerConfig> {
+pub(super) fn tower(json: &Section<'_>, default: &Defaults) -> Result<TowerConfig> {
     let activation = match json.word("hidden_act", default.activation)? {
         "gelu" => Activation::Gelu,
         "quick_gelu" => Activation::QuickGelu,

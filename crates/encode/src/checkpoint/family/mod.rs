@@ -3,6 +3,8 @@
 //! of the tensors (`shapes`), as OpenAI's and cn_clip's own loaders do it. `keys` has a table of all
 //! keys of these files.
 
+mod authors;
+mod blip;
 mod hf;
 mod keys;
 mod open_clip;
@@ -16,6 +18,8 @@ use tuwen_image::{Filter, Geometry, Preprocess, ToRgb};
 use super::names::TextNames;
 use crate::{ModelConfig, Pool, Tokenizer, TowerConfig, Vision};
 
+pub(crate) use authors::{bare_text, from_authors, is_authors};
+pub(crate) use blip::{BLIP, around_captions, for_retrieval, is_for_captions};
 pub(crate) use hf::from_hf;
 pub use keys::known_keys;
 pub(crate) use open_clip::{from_open_clip, needs_configuration};

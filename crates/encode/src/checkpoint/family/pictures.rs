@@ -8,6 +8,7 @@ use tuwen_files::file;
 use tuwen_image::{Centre, Filter, Geometry, Preprocess, Resize, ToRgb};
 
 use super::super::optional;
+use super::blip::{BLIP, SIDE};
 use super::keys::{Section, pictures};
 use crate::{Error, Result};
 
@@ -54,7 +55,7 @@ fn processor(preprocess: &mut Preprocess, kind: &str, json: &Section<'_>) -> Res
     // A picture that is not converted would stay grey or transparent, which no model takes.
     preprocess.to_rgb = ToRgb::First;
     preprocess.centre = Centre::First;
-    geometry(preprocess, json, crops, kind == "chinese_clip")?;
+    geometry(preprocess, json, crops, kind)?;
     values(preprocess, json)
 }
 
@@ -63,16 +64,16 @@ fn processor(preprocess: &mut Preprocess, kind: &str, json: &Section<'_>) -> Res
 fn crops_by_default(kind: &str, json: &Section<'_>) -> Result<bool> {
     let keys = ["image_processor_type", "feature_extractor_type"];
     let Some(key) = keys.into_iter().find(|key| json.json[*key].is_string()) else {
-        return Ok(kind != "siglip");
+        return Ok(!["siglip", BLIP].contains(&kind));
     };
     let class = json.word(key, "")?;
     let ends = ["ImageProcessorFast", "ImageProcessorPil", "ImageProcessor", "FeatureExtractor"];
     match ends.iter().find_map(|end| class.strip_suffix(end)) {
         Some("CLIP" | "ChineseCLIP") => Ok(true),
-        Some("Siglip") => Ok(false),
+        Some("Siglip" | "Blip") => Ok(false),
         _ => Err(json.refuse(
             key,
-            "the image processors of CLIP, Chinese-CLIP and SigLIP are supported; with the same \
+            "the image processors of CLIP, Chinese-CLIP, SigLIP and BLIP are supported; with the same \
              settings spelt out, call it CLIPImageProcessor",
         )),
     }
@@ -83,11 +84,11 @@ fn geometry(
     preprocess: &mut Preprocess,
     json: &Section<'_>,
     crops: bool,
-    chinese: bool,
+    kind: &str,
 ) -> Result<()> {
     let side = preprocess.size;
     let crops = json.flag("do_center_crop", crops)?;
-    let resize = match (json.flag("do_resize", true)?, size(json, crops, chinese)?) {
+    let resize = match (json.flag("do_resize", true)?, size(json, crops, kind)?) {
         (false, _) => Resize::Not,
         (true, resize) => resize,
     };
@@ -130,7 +131,7 @@ fn wrong_size(json: &Section<'_>, key: &str, found: usize, wanted: u32) -> Error
 }
 
 /// `{"shortest_edge": 224}`, `{"height": 224, "width": 224}`, or a number: the shortest edge.
-fn size(json: &Section<'_>, crops: bool, chinese: bool) -> Result<Resize> {
+fn size(json: &Section<'_>, crops: bool, kind: &str) -> Result<Resize> {
     let value = &json.json["size"];
     let number = |value: &Value| value.as_u64().filter(|&n| (1..=8192).contains(&n));
     let number = |value: &Value| number(value).map(|n| n as u32);
@@ -145,6 +146,7 @@ fn size(json: &Section<'_>, crops: bool, chinese: bool) -> Result<Resize> {
     };
     match value {
         Value::Null if crops => Ok(Resize::Shortest(224)),
+        Value::Null if kind == BLIP => Ok(Resize::To(SIDE as u32, SIDE as u32)),
         Value::Null => Ok(Resize::To(224, 224)),
         Value::Object(keys) if keys.iter().any(|(key, v)| other(key) && !v.is_null()) => {
             known(None)
@@ -155,7 +157,9 @@ fn size(json: &Section<'_>, crops: bool, chinese: bool) -> Result<Resize> {
             known(shortest.or(exact.map(|(width, height)| Resize::To(width, height))))
         }
         // Chinese-CLIP's first files mean a square by it where they do not crop.
-        value if !crops && chinese => known(number(value).map(|side| Resize::To(side, side))),
+        value if !crops && kind == "chinese_clip" => {
+            known(number(value).map(|side| Resize::To(side, side)))
+        }
         value => known(number(value).map(Resize::Shortest)),
     }
 }

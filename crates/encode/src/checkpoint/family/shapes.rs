@@ -21,7 +21,12 @@ pub(crate) fn from_shapes<'s>(shape: &Shapes<'s>, path: &Path) -> Result<(ModelC
     Ok((assemble(stem.into_owned(), embed_dim, image, text), names))
 }
 
-fn need<'s>(shape: &Shapes<'s>, name: &str, axes: usize, path: &Path) -> Result<&'s [usize]> {
+pub(super) fn need<'s>(
+    shape: &Shapes<'s>,
+    name: &str,
+    axes: usize,
+    path: &Path,
+) -> Result<&'s [usize]> {
     shape(name).filter(|shape| shape.len() == axes).ok_or_else(|| {
         Error::malformed(path, format!("no CLIP: `{name}` with {axes} axes is missing"))
     })
@@ -36,7 +41,7 @@ fn text_dim<'s>(shape: &Shapes<'s>, path: &Path) -> Result<usize> {
 }
 
 /// How many names of a pattern there are, from 0 on.
-fn count<'s>(shape: &Shapes<'s>, pattern: impl Fn(usize) -> String) -> usize {
+pub(super) fn count<'s>(shape: &Shapes<'s>, pattern: impl Fn(usize) -> String) -> usize {
     (0..).take_while(|&index| shape(&pattern(index)).is_some()).count()
 }
 

@@ -4,10 +4,14 @@
 //! cn_clip's: <https://github.com/openai/CLIP/blob/main/clip/model.py>,
 //! <https://github.com/OFA-Sys/Chinese-CLIP/blob/master/cn_clip/clip/model.py>.
 
+pub(crate) mod blip;
 mod hf;
 mod open_ai;
 
 use crate::{ModelConfig, Vision};
+
+/// The logarithm of 1 / 0.07.
+const BLIP_SCALE: f32 = 2.659_26;
 
 /// A layout of names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +22,12 @@ pub(crate) enum Layout {
     Hf,
     /// OpenAI's, open_clip's and cn_clip's.
     OpenAi,
+    /// transformers' BLIP for retrieval.
+    Blip,
+    /// transformers' BLIP that captions.
+    BlipCaptions,
+    /// BLIP's and ALBEF's own.
+    Authors,
 }
 
 /// Whose names the text tower's weights have.
@@ -53,7 +63,11 @@ impl Origin {
     }
 
     fn several(parts: [String; 3]) -> Self {
-        Self { parts: parts.to_vec(), transposed: false }
+        Self::of(parts.to_vec())
+    }
+
+    fn of(parts: Vec<String>) -> Self {
+        Self { parts, transposed: false }
     }
 }
 
@@ -84,6 +98,20 @@ impl Names {
         }
     }
 
+    /// The value of a weight of one value that the layout does not have.
+    pub(crate) fn unsaid(&self, name: &str) -> f32 {
+        match (self.layout, name) {
+            // BLIP's temperature is in none of transformers' files: it learns to begin with this.
+            (Layout::Blip, "heads.logit_scale") => BLIP_SCALE,
+            _ => 0.0,
+        }
+    }
+
+    /// Tensors that a checkpoint of this layout may hold and the towers do not need.
+    pub(crate) fn are_without(&self, name: &str) -> bool {
+        is_needless(name) || self.layout == Layout::Authors && blip::is_for_training(name)
+    }
+
     /// The origin of the weight `name`. None for a weight that the layout does not have and no
     /// forward needs.
     pub(crate) fn origin(&self, name: &str) -> Option<Origin> {
@@ -96,6 +124,9 @@ impl Names {
         }
         match self.layout {
             Layout::Hf => hf::origin(self, name),
+            Layout::Blip => blip::origin(name),
+            Layout::BlipCaptions => blip::captions(name),
+            Layout::Authors => blip::authors(name),
             _ => open_ai::origin(self, name),
         }
     }
@@ -138,9 +169,11 @@ fn bert_text(tower: &str, rest: &str) -> Option<Origin> {
 
 /// Tensors that a checkpoint may hold and the towers do not need: buffers, BERT's pooler, and what
 /// a TorchScript archive records beside its weights.
-pub(crate) fn is_needless(name: &str) -> bool {
+fn is_needless(name: &str) -> bool {
     name.ends_with("position_ids")
         || name.contains(".pooler.")
+        // Tied to the table of tokens and to the bias beside it.
+        || name.contains(".predictions.decoder.")
         || name.ends_with("num_batches_tracked")
         || ["input_resolution", "context_length", "vocab_size"].contains(&name)
         || name == "attn_mask"

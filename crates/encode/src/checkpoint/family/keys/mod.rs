@@ -3,6 +3,7 @@
 //! `hf`, `pictures`, `open_clip` and `tokenizer` are the tables, one for each kind of file. A key that
 //! is in no table is refused unless its value says "off", so that nothing new is misread in silence.
 
+pub(super) mod blip;
 pub(super) mod hf;
 pub(super) mod open_clip;
 pub(super) mod pictures;
@@ -28,7 +29,7 @@ pub(super) enum Rule {
 use Rule::{Idle, Only, Read};
 
 /// Keys and what is done with them.
-pub(super) type Table = [(&'static str, Rule)];
+pub(crate) type Table = [(&'static str, Rule)];
 
 /// A file's object, and where in the file it is.
 #[derive(Clone, Copy)]
@@ -156,10 +157,12 @@ fn same(a: &Value, b: &Value) -> bool {
 type File = (&'static str, &'static [&'static Table]);
 
 /// All tables.
-const FILES: [File; 9] = [
+const FILES: [File; 11] = [
     ("config.json (clip, chinese_clip, metaclip_2, siglip)", &[hf::TOP, hf::ANY]),
     ("config.json, vision_config", &[hf::VISION, hf::ANY]),
     ("config.json, text_config", &[hf::TEXT, hf::ANY]),
+    ("config.json (blip), before those above", &[blip::TOP]),
+    ("config.json (blip), text_config, before those above", &[blip::TEXT]),
     ("preprocessor_config.json, processor_config.json", &[pictures::PROCESSOR]),
     ("tokenizer_config.json", &[tokenizer::TOKENIZER]),
     ("open_clip_config.json, model_cfg", &[open_clip::MODEL]),

@@ -1,0 +1,52 @@
+//! The blocks in which a text looks at a picture.
+
+use serde::{Deserialize, Serialize};
+
+use super::{ModelConfig, NormPlace, Pool, Vision};
+
+/// A matching head of the model's own (ITM of ALBEF, Li et al. 2021, <https://arxiv.org/abs/2107.07651>, and BLIP,
+/// <https://arxiv.org/abs/2201.12086>): blocks of the text tower's kind whose rows also attend to a picture's, and two
+/// logits, of no match and of a match, behind the first row.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fusion {
+    /// The first block that attends to the picture. BLIP's are the text tower's own blocks, from 0 on; ALBEF's lie behind
+    /// them.
+    pub from: usize,
+    /// Blocks in all, the text tower's among them.
+    pub blocks: usize,
+    /// What stands in the place of a text's first token (`[ENC]` in BLIP's own program).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<u32>,
+    /// How much the cosine counts beside the logit of a match where pictures are ranked: BLIP's own program adds it.
+    #[serde(default)]
+    pub cosine: f32,
+}
+
+impl ModelConfig {
+    /// Whether the blocks that look at a picture go with the towers.
+    pub(super) fn fusion_fits(&self) -> Result<(), String> {
+        if self.class_proj_bias && self.vision != Vision::ClassToken {
+            return Err("`class_proj_bias` is for image towers with a class token".to_owned());
+        }
+        let Some(Fusion { from, blocks, first, cosine }) = self.fusion else { return Ok(()) };
+        let layers = self.text.layers;
+        if blocks > 1 << 10 || from >= blocks || !(layers == blocks || layers == from) {
+            return Err(format!(
+                "`fusion` from block {from} of {blocks} beside a text tower of {layers}: it begins within the tower's \
+                 blocks, or right behind them"
+            ));
+        }
+        let bert = self.text.norm == NormPlace::Post && self.pool == Pool::First && !self.causal;
+        if !bert || self.words > 0 || self.vision != Vision::ClassToken {
+            return Err("`fusion` is for a BERT whose feature is its first token, beside a ViT with a class token".into());
+        }
+        if first.is_some_and(|first| first as usize >= self.vocab) {
+            return Err("`fusion.first` is a token that is beyond `vocab`".into());
+        }
+        match cosine.is_finite() {
+            true => Ok(()),
+            false => Err(format!("fusion.cosine {cosine} is no number")),
+        }
+    }
+}

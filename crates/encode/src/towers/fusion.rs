@@ -1,0 +1,115 @@
+//! A text that looks at a picture, and whether both belong together: the matching head of ALBEF (Li et al. 2021,
+//! <https://arxiv.org/abs/2107.07651>) and BLIP (<https://arxiv.org/abs/2201.12086>, `models/med.py` of
+//! <https://github.com/salesforce/BLIP>).
+//!
+//! It is the text tower once more, whose blocks from [`crate::Fusion::from`] on have a step of attention to the picture's
+//! rows. BLIP's are the tower's own blocks, so that they are used from there; ALBEF's lie behind them.
+
+use std::ops::Range;
+
+use tuwen_nn::{Linear, Tape};
+
+use super::text::TextTower;
+use crate::block::{Block, Cross, Looking, fuse};
+use crate::config::Fusion;
+use crate::layers::{Weights, linear};
+use crate::{ModelConfig, Result};
+
+/// See the module. It has what the text tower has not.
+pub struct FusionTower<'a> {
+    config: Fusion,
+    /// Blocks behind the text tower's.
+    behind: Vec<Block<'a>>,
+    /// One for each block from [`Fusion::from`] on.
+    cross: Vec<Cross<'a>>,
+    head: Linear<'a>,
+    /// Width of a picture's row.
+    wide: usize,
+}
+
+impl<'a> FusionTower<'a> {
+    /// The weights of `config`'s matching head; none where it has none.
+    ///
+    /// # Errors
+    /// A weight is missing.
+    pub fn find(config: &ModelConfig, weights: impl Weights<'a>) -> Result<Option<Self>> {
+        let Some(fusion) = config.fusion else { return Ok(None) };
+        let name = |block: usize| format!("text.blocks.{block}");
+        let behind = config.text.layers..fusion.blocks;
+        let block = |block| Block::new(&config.text, false, &weights, &name(block));
+        let cross = |block| Cross::new(&weights, &name(block), config.text.norm_eps);
+        Ok(Some(Self {
+            config: fusion,
+            behind: behind.map(block).collect::<Result<_>>()?,
+            cross: (fusion.from..fusion.blocks).map(cross).collect::<Result<_>>()?,
+            head: linear(&weights, "heads.match", true)?,
+            wide: config.image.width,
+        }))
+    }
+
+    /// For each pair of a text and a picture the logits of no match and of a match.
+    ///
+    /// # Shapes
+    /// `texts`: lists of ids, unpadded or padded with 0 at the end, which is cut; `pictures`: of each one all rows of the
+    /// image tower, (rows, its width).
+    ///
+    /// # Errors
+    /// The table of tokens lies in a file that cannot be read any more.
+    ///
+    /// # Panics
+    /// A pair names a text or picture that is not there.
+    pub fn try_logits(
+        &self,
+        text: &TextTower<'_>,
+        texts: &[&[u32]],
+        pictures: &[&[f32]],
+        pairs: &[(usize, usize)],
+    ) -> Result<Vec<[f32; 2]>> {
+        if pairs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<Vec<u32>> = texts.iter().map(|ids| self.begun(ids)).collect();
+        let ids: Vec<&[u32]> = ids.iter().map(Vec::as_slice).collect();
+        let (x, own) = text.try_embed(&ids)?;
+        let mut tape = Tape::forward_only();
+        let (stack, width) = (text.stack(), text.width());
+        let x = tape.leaf(x, width, false);
+        let mut x = stack.begin(&mut tape, x);
+        let (alone, together) = stack.blocks().split_at(self.config.from);
+        for block in alone {
+            x = block.among(&mut tape, x, &own);
+        }
+        // Each pair has a copy of its text, which from here on depends on the picture.
+        let rows = pairs.iter().flat_map(|&(text, _)| own[text].clone()).collect();
+        let x = tape.pick(&x, rows);
+        let seen = spans(pictures.iter().map(|rows| rows.len() / self.wide));
+        let looking = Looking {
+            spans: &spans(pairs.iter().map(|&(text, _)| own[text].len())),
+            pictures: &tape.leaf(pictures.concat(), self.wide, false),
+            looks: &pairs.iter().map(|&(_, picture)| seen[picture].clone()).collect::<Vec<_>>(),
+        };
+        let blocks: Vec<_> = together.iter().chain(&self.behind).zip(&self.cross).collect();
+        let x = fuse(&blocks, &mut tape, x, &looking);
+        let logits = tape.linear(&x, &self.head);
+        Ok(logits.as_chunks::<2>().0.to_vec())
+    }
+
+    /// A text's ids as the head takes them.
+    fn begun(&self, ids: &[u32]) -> Vec<u32> {
+        let mut ids = ids.to_vec();
+        if let (Some(own), Some(first)) = (self.config.first, ids.first_mut()) {
+            *first = own;
+        }
+        ids
+    }
+}
+
+/// One span for each length, one behind the other.
+fn spans(lengths: impl Iterator<Item = usize>) -> Vec<Range<usize>> {
+    let mut end = 0;
+    let one = |len| {
+        end += len;
+        end - len..end
+    };
+    lengths.map(one).collect()
+}
