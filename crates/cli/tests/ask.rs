@@ -93,7 +93,7 @@ fn answer(Request { path, body, .. }: &Request) -> (u16, String) {
     };
     let parts = || messages.iter().filter_map(|message| message["content"].as_array()).flatten();
     let pictures = parts().filter(is_picture).count();
-    let last = parts().filter_map(|part| part["text"].as_str()).last().unwrap_or_default();
+    let last = parts().filter_map(|part| part["text"].as_str()).next_back().unwrap_or_default();
     let said = match body["model"].as_str() {
         Some("mute") => "  ".to_owned(),
         _ => format!(" {} messages, {pictures} picture\n: {last}", messages.len()),

@@ -11,7 +11,7 @@ mod fft;
 mod gist;
 mod hog;
 mod keypoint;
-pub mod kmeans;
+pub(crate) mod kmeans;
 mod lbp;
 mod mixture;
 mod model;

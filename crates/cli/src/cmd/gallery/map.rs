@@ -120,7 +120,7 @@ fn drawn(gallery: &Gallery, modality: Modality, args: &Args) -> Result<Vec<i64>>
     let mut ids: Vec<i64> = gallery.ids(modality)?.iter().map(|id| id as i64).collect();
     let all = ids.len();
     if all > args.most {
-        Rng::new(&[args.seed, 0x6d61_70]).shuffle(&mut ids);
+        Rng::new(&[args.seed, 0x006d_6170]).shuffle(&mut ids);
         ids.truncate(args.most);
         ids.sort_unstable();
         let what = if modality == Modality::Text { "texts" } else { "pictures" };

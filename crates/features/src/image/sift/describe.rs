@@ -101,11 +101,12 @@ fn between(
     reach: f32,
     among: RangeInclusive<isize>,
 ) -> RangeInclusive<isize> {
+    let (low, high) = among.into_inner();
     if slope.abs() < 1e-6 {
-        return if shift.abs() < reach + 0.01 { among } else { 1..=0 };
+        let none = low - 1;
+        return low..=if shift.abs() < reach + 0.01 { high } else { none };
     }
     let (a, b) = ((shift - reach) / slope, (shift + reach) / slope);
-    let (low, high) = among.into_inner();
     low.max(a.min(b).floor() as isize)..=high.min(a.max(b).ceil() as isize)
 }
 
