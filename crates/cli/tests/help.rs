@@ -11,7 +11,7 @@ use common::{TUWEN, copy_pictures, demo_pictures, succeed};
 
 /// Parts of examples that are not run: they need sets of others, a model that is fetched, somebody's own model or run, the
 /// time of a training, or nobody who ends them.
-const NOT_RUN: [&str; 22] = [
+const NOT_RUN: [&str; 25] = [
     "caltech101.tar",
     "tuwen data scenes",
     "tuwen eval explain --scenes",
@@ -24,6 +24,9 @@ const NOT_RUN: [&str; 22] = [
     "tuwen runs",
     "tuwen heads train",
     "runs/tuwen-small-heads",
+    "tuwen fuse train",
+    "runs/tuwen-small-items",
+    "runs/tuwen-small-queries",
     "tuwen captions train",
     "runs/tuwen-small-captions",
     "tuwen model mix",

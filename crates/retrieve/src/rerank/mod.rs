@@ -11,6 +11,7 @@ mod tokens;
 use tuwen_index::{Item, Modality};
 
 pub use endpoint::{Endpoint, Send};
+pub(crate) use heads::plain;
 pub use heads::{HEADS_CONFIG, HEADS_WEIGHTS, heads_of, open_heads, own_heads};
 pub use stage::{By, Stage, parse_stages};
 pub use store::{Kept as KeptTokens, announce, complete};

@@ -8,6 +8,8 @@ use serde::Serialize;
 use tuwen_encode::{CpuEncoder, Encoder, builtin, stream};
 use tuwen_eval::compare::{Comparison, compare};
 use tuwen_eval::{Ask, Direction, Ranked};
+use tuwen_matching::{Fuser, Role};
+use tuwen_retrieve::fuser_for;
 use tuwen_sets::Sample;
 use tuwen_train::fitted;
 
@@ -78,6 +80,12 @@ impl Pairs {
         })?;
         bar.finish_and_clear();
         Ok(Self { encoder, samples, images })
+    }
+
+    /// Fusers that are for the model, and for this.
+    pub fn fusers(&self, files: &[PathBuf], role: Role) -> Result<Vec<Fuser<'static>>> {
+        let open = |file: &PathBuf| Ok(fuser_for(file, self.encoder.fingerprint(), role)?);
+        files.iter().map(open).collect()
     }
 
     /// D.
@@ -164,19 +172,19 @@ impl Table {
     }
 }
 
-/// The ranks of each query by the share that is best for the queries of the other half of the pictures; and what
-/// share that is for each half. `ranked`: for each of [`SHARES`] all queries; `clusters`: their pictures.
-pub fn fairly(ranked: &[Vec<Ranked>], clusters: &[usize]) -> (Vec<Ranked>, [f32; 2]) {
+/// The ranks of each query by the way that is best for the queries of the other half of the pictures; and which
+/// way that is for each half. `ranked`: for each way all queries; `clusters`: their pictures.
+pub fn fairly(ranked: &[Vec<Ranked>], clusters: &[usize]) -> (Vec<Ranked>, [usize; 2]) {
     let best = [0, 1].map(|half| {
         let hits = |ranked: &Vec<Ranked>| -> usize {
             let own = ranked.iter().zip(clusters).filter(|(_, picture)| *picture % 2 == half);
             own.map(|(r, _)| [1, 5, 10].iter().filter(|&&k| r.ranks[0] <= k).count()).sum()
         };
         let best = (0..ranked.len()).max_by_key(|&at| (hits(&ranked[at]), std::cmp::Reverse(at)));
-        best.expect("several shares")
+        best.expect("several ways")
     });
     let of = |(query, picture): (usize, &usize)| ranked[best[1 - picture % 2]][query].clone();
     let all = clusters.iter().enumerate().map(of).collect();
     // Half 0 was given what half 1 chose.
-    (all, [SHARES[best[1]], SHARES[best[0]]])
+    (all, [best[1], best[0]])
 }
