@@ -137,13 +137,13 @@ fn a_fuser_begins_as_the_sum() {
 fn sides_of_queries_are_measured() {
     let vectors = [0.6, 0.8, 0.0, 0.8, 0.6, 0.0, 0.0, 0.6, 0.8];
     let [image, text] = [&vectors[..], &vectors[3..]].map(|own| Side::of(own, &vectors, 3));
-    let config = FuserConfig {
-        dim: 3,
-        role: Role::Queries,
-        ..config(Network::LowRank { rank: 1 })
-    };
+    let config =
+        FuserConfig { dim: 3, role: Role::Queries, ..config(Network::LowRank { rank: 1 }) };
     let first = config.first_values(Some([&image, &text]), || 0.5);
-    assert_eq!((&first.0["image.mean"].data, &first.0["text.mean"].data), (&image.mean, &text.mean));
+    assert_eq!(
+        (&first.0["image.mean"].data, &first.0["text.mean"].data),
+        (&image.mean, &text.mean)
+    );
     let fuser = Fuser::new(config, &first).expect("first values");
     assert_eq!(fuser.standard(true, &vectors[..3]), text.centred(&vectors[..3]));
     assert_eq!(fuser.standard(false, &[0.0; 3]), [0.0; 3]);

@@ -61,7 +61,9 @@ pub(crate) fn fuser_of(gallery: &Gallery, named: &str, is_kept: bool) -> Result<
     }
     let cure = "`tuwen index --fuse learned:FILE` makes the fused vectors anew, `--fuse none` takes them away";
     if !place.is_file() {
-        let what = format!("the gallery's fused vectors were made by the fuser `{named}`, whose file is gone: {cure}");
+        let what = format!(
+            "the gallery's fused vectors were made by the fuser `{named}`, whose file is gone: {cure}"
+        );
         return Err(Error::place(&place, what));
     }
     let fuser = fuser_for(&place, &model, Role::Items)?;
@@ -82,9 +84,8 @@ pub(crate) fn forget_others(gallery: &Gallery, fingerprint: Option<&str>) -> Res
     let entries = std::fs::read_dir(folder).map_err(|e| Error::io(folder, e))?;
     for entry in entries.flatten() {
         let name = entry.file_name();
-        let is_fuser = name
-            .to_str()
-            .is_some_and(|name| name.starts_with(KEPT[0]) && name.ends_with(KEPT[1]));
+        let is_fuser =
+            name.to_str().is_some_and(|name| name.starts_with(KEPT[0]) && name.ends_with(KEPT[1]));
         if is_fuser && own.as_ref() != Some(&entry.path()) {
             std::fs::remove_file(entry.path()).map_err(|e| Error::io(&entry.path(), e))?;
         }

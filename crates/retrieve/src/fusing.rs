@@ -23,8 +23,7 @@ pub enum Recipe {
     Learned(String),
 }
 
-const KNOWN: &str =
-    "average, weighted:SHARE or concat:SHARE, where SHARE is the picture's, from 0 to 1, or learned:FILE";
+const KNOWN: &str = "average, weighted:SHARE or concat:SHARE, where SHARE is the picture's, from 0 to 1, or learned:FILE";
 
 impl FromStr for Recipe {
     type Err = String;
@@ -150,7 +149,8 @@ pub fn fuse(gallery: &Gallery, wanted: Option<Recipe>) -> Result<Option<Recipe>>
     }
     let dim = gallery.model()?.dim;
     gallery.fuse(&name, |parts| fuse.of_all(parts, dim))?;
-    let fuser = if let Recipe::Learned(fingerprint) = &recipe { Some(&**fingerprint) } else { None };
+    let fuser =
+        if let Recipe::Learned(fingerprint) = &recipe { Some(&**fingerprint) } else { None };
     // A gallery that is built anew takes the old one's place later, and that one still has its fuser.
     if !gallery.replaces_another() {
         forget_others(gallery, fuser)?;
@@ -183,7 +183,9 @@ mod tests {
             assert_eq!(text.parse(), Ok(recipe.clone()));
             assert_eq!(recipe.to_string().parse(), Ok(recipe));
         }
-        for text in ["", "mean", "weighted", "weighted:1.1", "weighted:NaN", "average:0.5", "learned:"] {
+        for text in
+            ["", "mean", "weighted", "weighted:1.1", "weighted:NaN", "average:0.5", "learned:"]
+        {
             let what = text.parse::<Recipe>().expect_err(text);
             assert!(what.contains("give average, weighted:SHARE or concat:SHARE"), "{what}");
         }

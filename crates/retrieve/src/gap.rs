@@ -112,8 +112,7 @@ pub fn compose(parts: &[Part], between: Option<Between<'_>>) -> Result<Vec<f32>>
         let joined = fuser.vectors(&image, &text, of_image / all);
         let unwanted = parts.iter().filter(|part| part.weight < 0.0);
         let unwanted = unwanted.map(|part| (between.centred(part), part.weight));
-        let unwanted =
-            unwanted.map(|(vector, weight)| Ok((weighted(&[(vector, 1.0)])?, weight)));
+        let unwanted = unwanted.map(|(vector, weight)| Ok((weighted(&[(vector, 1.0)])?, weight)));
         let parts = std::iter::once(Ok((joined, all))).chain(unwanted);
         return weighted(&parts.collect::<Result<Vec<_>>>()?);
     }

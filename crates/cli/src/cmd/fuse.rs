@@ -14,13 +14,15 @@ use crate::terminal::say;
 
 /// Train a network that makes one vector of a picture's and a text's: of an item, or of a query
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  tuwen fuse train configs/train/fuse/tuwen-small-items.toml\n  \
+#[command(
+    after_help = "Examples:\n  tuwen fuse train configs/train/fuse/tuwen-small-items.toml\n  \
     tuwen index photos --captions photos/captions.csv --fuse learned:runs/tuwen-small-items.safetensors\n  \
     tuwen fuse train configs/train/fuse/tuwen-small-queries.toml\n  \
     tuwen search in the snow --image dog.jpg --combiner runs/tuwen-small-queries.safetensors\n\n\
     The model stays as it is and gives its vectors once, into the folder `cache`, which other trainings share. Paths \
     in a configuration are relative to the folder that it lies in. `tuwen eval fused` and `tuwen eval composed` say \
-    what it is worth.")]
+    what it is worth."
+)]
 pub struct Args {
     #[command(subcommand)]
     command: Command,
@@ -42,7 +44,8 @@ struct TrainArgs {
 pub fn run(args: &Args) -> Result<ExitCode> {
     let Command::Train(args) = &args.command;
     let config = FuseTrainConfig::load(&args.config)?;
-    let flag = super::stop_flag("stopping; vectors that were computed are kept where they are whole")?;
+    let flag =
+        super::stop_flag("stopping; vectors that were computed are kept where they are whole")?;
     // What is being computed, a line for each tenth.
     let shown = Cell::new((String::new(), 0));
     let tell = |event: FuseEvent| match event {
@@ -54,7 +57,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             }
             shown.set((what, tenth));
         }
-        FuseEvent::Questions(source, count) => say!("{source}: its captions make {count} questions"),
+        FuseEvent::Questions(source, count) => {
+            say!("{source}: its captions make {count} questions")
+        }
         FuseEvent::Loss(step, steps, loss) => say!("step {step} of {steps}: loss {loss:.4}"),
     };
     let stop = || flag.load(Relaxed);

@@ -35,6 +35,10 @@ pub struct Fuser<'a> {
     fingerprint: String,
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one in a program, and it lies in a box where it lives long"
+)]
 enum Layers<'a> {
     Tucker { proj: [Linear<'a>; 2], out: Linear<'a> },
     Mutan { proj: [Linear<'a>; 2], ranks: [Linear<'a>; 2], out: Linear<'a> },
@@ -151,7 +155,8 @@ impl<'a> Fuser<'a> {
     ) -> Value {
         let root = (self.config.dim as f32).sqrt();
         let mut times = |x: &Value, factor: f32| tape.times(x.clone(), vec![factor; x.len()]);
-        let (own, other) = (times(image, 2.0 * share / root), times(text, 2.0 * (1.0 - share) / root));
+        let (own, other) =
+            (times(image, 2.0 * share / root), times(text, 2.0 * (1.0 - share) / root));
         let sum = tape.add(own, &other);
         let learned = self.learned(tape, image, text);
         let counts = 4.0 * share * (1.0 - share);

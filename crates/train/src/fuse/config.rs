@@ -69,12 +69,17 @@ impl FuseTrainConfig {
     }
 
     fn check(&self) -> Result<(), String> {
-        let shares =
-            [("pieces", self.pieces), ("drop_text", self.drop_text), ("drop_image", self.drop_image)];
+        let shares = [
+            ("pieces", self.pieces),
+            ("drop_text", self.drop_text),
+            ("drop_image", self.drop_image),
+        ];
         for (name, value) in shares {
             share(name, value)?;
             if self.role == Role::Queries && value > 0.0 {
-                return Err(format!("`{name}` is of items: leave it out, or give `role = \"items\"`"));
+                return Err(format!(
+                    "`{name}` is of items: leave it out, or give `role = \"items\"`"
+                ));
             }
         }
         if self.drop_text + self.drop_image >= 1.0 {

@@ -141,8 +141,7 @@ impl Set {
             false => Some(false),
         };
         let columns = asked.len();
-        let truth =
-            asked.iter().flat_map(|query| asked.iter().map(move |item| truth(query, item)));
+        let truth = asked.iter().flat_map(|query| asked.iter().map(move |item| truth(query, item)));
         let pairs = Pairs { truth: truth.collect(), columns };
         Batch { images, texts, others, pairs }
     }

@@ -120,6 +120,7 @@ fn read(
         (watch.tell)(FuseEvent::Vectors(what.to_owned(), done, all));
         Ok(())
     };
+    std::fs::create_dir_all(&config.cache).map_err(|e| Error::io(&config.cache, e))?;
     let source = vectors::Source { encoder, cache: &config.cache, tell: &tell };
     let dim = encoder.dim();
     let images = source.pictures(samples)?;

@@ -191,11 +191,7 @@ pub fn best_shares(judged: &[Judged<'_>], which: Which) -> ([f32; 2], f32) {
 }
 
 /// That with the best sum of R@1 over all that was judged, the middle of several.
-fn best_share(
-    judged: &[Judged<'_>],
-    which: Which,
-    counts: impl Fn(usize) -> bool + Copy,
-) -> f32 {
+fn best_share(judged: &[Judged<'_>], which: Which, counts: impl Fn(usize) -> bool + Copy) -> f32 {
     let sum = |share: f32| judged.iter().map(|own| own.first(which, share, counts)).sum::<f64>();
     let found = SHARES.map(|share| (share, sum(share)));
     let best = found.iter().map(|(_, sum)| *sum).fold(f64::NEG_INFINITY, f64::max);

@@ -134,7 +134,9 @@ impl Run<'_> {
         heads.itm = heads.itm.map(|itm| Itm { cosine: share, ..itm });
         let shares = [0, 1].map(|half| [late[half], itm[half]]);
         self.tell("both", &judged, |own| own.fairly(Way::Both, shares));
-        self.tell("late interaction, then matching", &judged, |own| own.fairly(Way::Stages, shares));
+        self.tell("late interaction, then matching", &judged, |own| {
+            own.fairly(Way::Stages, shares)
+        });
         Ok((heads, weights))
     }
 
@@ -222,7 +224,7 @@ impl Run<'_> {
         self.learn("matching", &config.optim, &learns, weights, |weights, _| {
             let heads = Heads::learning(heads.clone(), weights)?;
             let anchors = draw.itm(&heads, config, &photos, &mut rng);
-            Ok(step::itm(&heads, &anchors, config.loss))
+            Ok(step::itm(&heads, &anchors, config.loss, config.cosine))
         })
     }
 

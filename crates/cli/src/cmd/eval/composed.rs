@@ -8,8 +8,8 @@ use anyhow::{Result, bail};
 use rayon::prelude::*;
 use tuwen_eval::{Ranked, Ranking, rank as rank_one};
 use tuwen_image::rng::Rng;
-use tuwen_retrieve::gap::Gap;
 use tuwen_matching::{Fuser, Role};
+use tuwen_retrieve::gap::Gap;
 use tuwen_sets::changes::{Change, Language, changes};
 
 use super::pairs::{PairArgs, Pairs, SHARES, Table, fairly};
@@ -141,7 +141,10 @@ fn table(
     }
     for combiner in combiners {
         let joined = |&share: &f32| rank_all(&combiner.vectors(&asked, words, share));
-        add_shares(&format!("joined, {}", combiner.config().name), SHARES.iter().map(joined).collect());
+        add_shares(
+            &format!("joined, {}", combiner.config().name),
+            SHARES.iter().map(joined).collect(),
+        );
     }
     table
 }

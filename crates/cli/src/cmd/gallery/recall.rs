@@ -62,7 +62,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let texts = match &args.queries {
         Some(file) => {
             let lines = queries(file)?;
-            let engine = open(&folder, args.model.as_deref(), &args.text_args, Networks::default())?;
+            let engine =
+                open(&folder, args.model.as_deref(), &args.text_args, Networks::default())?;
             let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
             engine.encoder().encode_texts(&lines)?
         }
