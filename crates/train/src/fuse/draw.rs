@@ -103,21 +103,25 @@ impl Set {
         sum
     }
 
-    /// Pictures with a text of each, and what asks for them.
+    /// Pictures with a text of each, all of one source, and what asks for them, captions of one source: against texts of
+    /// another language a query would have it easy.
     pub(super) fn items(&self, config: &FuseTrainConfig, rng: &mut Rng) -> Batch {
         let mut all: Vec<usize> = (0..self.pictures()).collect();
         rng.shuffle(&mut all);
         let (mut images, mut texts, mut others) = (Vec::new(), Vec::new(), Vec::new());
         let mut asked: Vec<Asked> = Vec::new();
+        let shares = || self.captions.iter().map(|captions| captions.share);
+        let sources = [0, 1].map(|_| drawn(shares(), rng));
+        let [captions, asking] = sources.map(|source| &self.captions[source]);
         for picture in all {
             if asked.len() == config.optim.batch {
                 break;
             }
-            let source = drawn(self.captions.iter().map(|captions| captions.share), rng);
-            let captions = &self.captions[source];
             let Some(own) = captions.any(picture, None, rng) else { continue };
             let with_piece = rng.chance(config.pieces);
-            let other = if with_piece { None } else { captions.any(picture, Some(own), rng) };
+            // Another one than the item's, if they are of the same.
+            let but = (sources[0] == sources[1]).then_some(own);
+            let other = if with_piece { None } else { asking.any(picture, but, rng) };
             if !with_piece && other.is_none() {
                 continue;
             }
@@ -128,11 +132,11 @@ impl Set {
             let text = self.row(&captions.vectors, own).iter();
             texts.extend(text.map(|&v| if left < config.drop_text { 0.0 } else { v }));
             others.extend(match other {
-                Some(other) => self.row(&captions.vectors, other),
+                Some(other) => self.row(&asking.vectors, other),
                 None => self.row(&self.pieces[rng.below(self.pieces.len())], picture),
             });
-            let of = |at: usize| Some((source, captions.words[at]));
-            asked.push(Asked { picture, words: other.and_then(of), own: of(own) });
+            let words = other.map(|at| (sources[1], asking.words[at]));
+            asked.push(Asked { picture, words, own: Some((sources[0], captions.words[own])) });
         }
         // Captions of the same words are true of both pictures, as far as anybody knows.
         let truth = |query: &Asked, item: &Asked| match query.picture == item.picture {

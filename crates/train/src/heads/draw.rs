@@ -175,7 +175,8 @@ impl<'d> Draw<'d> {
             if wrong_photos.len() < by.count || wrong_texts.len() < by.count {
                 continue;
             }
-            let wrong = wrong_photos.iter().map(|(_, c)| c).chain(wrong_texts.iter().map(|(_, c)| c));
+            let wrong =
+                wrong_photos.iter().map(|(_, c)| c).chain(wrong_texts.iter().map(|(_, c)| c));
             let cosines = std::iter::once(cosine(own, own)).chain(wrong.copied()).collect();
             anchors.push(Anchor {
                 text: words(text, rng),
