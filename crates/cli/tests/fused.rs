@@ -176,12 +176,33 @@ fn a_learned_fuser_makes_a_gallerys_vectors_and_stays_with_it() {
 }
 
 #[test]
-fn a_combiner_needs_questions_and_a_configuration_says_what_it_lacks() {
+fn a_combiner_joins_words_and_a_picture_and_a_configuration_says_what_it_lacks() {
     let folder = tempfile::tempdir().expect("a folder");
     let home = folder.path();
     let config = fuser(home, "queries");
-    let refused = fail(home, &["fuse", "train", &config], 1);
-    assert!(refused.contains("questions, of 100 that are needed"), "{refused}");
+    let said = succeed(home, &["fuse", "train", &config]);
+    assert!(said.contains("questions") && said.contains("step 20 of 20"), "{said}");
+    copy_pictures(&NAMES, &home.join("pictures"));
+    index(home, &["pictures"]);
+    let ask = |more: &[&str]| {
+        let args = ["a slice of pizza", "--image", "pictures/bus.png"];
+        let combiner = ["--combiner", "queries.safetensors"];
+        search(home, &[&args[..], &combiner, more].concat())
+    };
+    let [words, picture] = ["0", "1"].map(|share| ask(&["--image-weight", share]));
+    assert_eq!((first(&words), first(&picture)), ("pizza.png", "bus.png"));
+    assert_eq!(ask(&[]), ask(&["--image-weight", "0.5"]));
+    let plain = search(home, &["a slice of pizza", "--image", "pictures/bus.png"]);
+    assert_ne!(ask(&[])[0]["score"], plain[0]["score"]);
+    assert_ne!(ask(&["--not", "a red car"])[0]["score"], ask(&[])[0]["score"]);
+    // Words alone are asked as ever.
+    let alone = ["a slice of pizza", "--combiner", "queries.safetensors"];
+    assert_eq!(search(home, &alone), search(home, &["a slice of pizza"]));
+    let refused = fail(home, &["index", "pictures", "--fuse", "learned:queries.safetensors"], 1);
+    assert!(refused.contains("was trained for queries"), "{refused}");
+    let refused = fail(home, &["search", "x", "--combiner", "queries.toml"], 1);
+    assert!(refused.contains("queries.toml"), "{refused}");
+
     let good = std::fs::read_to_string(home.join(&config)).expect("a file");
     for (from, to, says) in [
         ("noise = 0.5", "noise = -1.0", "`noise` is -1"),
@@ -195,4 +216,10 @@ fn a_combiner_needs_questions_and_a_configuration_says_what_it_lacks() {
         let refused = fail(home, &["fuse", "train", "bad.toml"], 1);
         assert!(refused.contains(says), "{says}: {refused}");
     }
+    let captions = std::fs::read_to_string(home.join("learn.txt")).expect("a file");
+    let few: String =
+        captions.lines().filter(|line| line.contains("#1")).take(9).collect::<Vec<_>>().join("\n");
+    std::fs::write(home.join("learn.txt"), few).expect("a file");
+    let refused = fail(home, &["fuse", "train", &config], 1);
+    assert!(refused.contains("questions, of 100 that are needed"), "{refused}");
 }

@@ -102,10 +102,6 @@ pub struct ItmConfig {
     pub negatives: usize,
     /// Inverse temperature of that draw, on cosines.
     pub hardness: f32,
-    /// How many times the dual encoder's cosine counts beside the logit while the head learns, so that it learns what the
-    /// cosine does not know.
-    #[serde(default)]
-    pub cosine: f32,
     /// Which question is asked.
     pub loss: ItmLoss,
 }
@@ -167,9 +163,6 @@ impl HeadsTrainConfig {
         }
         if let Some(itm) = &self.itm {
             share("itm.word_drop", itm.word_drop)?;
-            if !itm.cosine.is_finite() {
-                return Err(format!("`itm.cosine` is {}: give a number, such as 20", itm.cosine));
-            }
             if itm.negatives == 0 || itm.negatives >= itm.optim.batch {
                 return Err(format!(
                     "`itm.negatives` is {} in batches of {}: give at least 1, and fewer than the batch has pictures",

@@ -175,15 +175,11 @@ impl<'d> Draw<'d> {
             if wrong_photos.len() < by.count || wrong_texts.len() < by.count {
                 continue;
             }
-            let wrong =
-                wrong_photos.iter().map(|(_, c)| c).chain(wrong_texts.iter().map(|(_, c)| c));
-            let cosines = std::iter::once(cosine(own, own)).chain(wrong.copied()).collect();
             anchors.push(Anchor {
                 text: words(text, rng),
                 photo: &photos[image],
-                photos: wrong_photos.into_iter().map(|(at, _)| &photos[at]).collect(),
-                texts: wrong_texts.into_iter().map(|(text, _)| words(text, rng)).collect(),
-                cosines,
+                photos: wrong_photos.into_iter().map(|at| &photos[at]).collect(),
+                texts: wrong_texts.into_iter().map(|text| words(text, rng)).collect(),
             });
         }
         anchors
@@ -198,15 +194,15 @@ struct Hard {
 }
 
 impl Hard {
-    /// Different ones with their cosines, each with a probability that grows with e to the power of its scaled cosine.
-    fn draw<T: Copy>(self, from: Vec<(T, f32)>, rng: &mut Rng) -> Vec<(T, f32)> {
+    /// Different ones, each with a probability that grows with e to the power of its scaled cosine.
+    fn draw<T: Copy>(self, from: Vec<(T, f32)>, rng: &mut Rng) -> Vec<T> {
         // The largest of logits with Gumbel's noise are such a draw (Gumbel 1954; Kool et al. 2019,
         // <https://arxiv.org/abs/1903.06059>).
         let noisy = from.into_iter().map(|(one, cosine)| {
             let noise = -(-rng.unit().max(1e-9).ln()).ln();
-            ((one, cosine), self.scale * cosine + noise)
+            (one, self.scale * cosine + noise)
         });
-        let mut noisy: Vec<((T, f32), f32)> = noisy.collect();
+        let mut noisy: Vec<(T, f32)> = noisy.collect();
         noisy.sort_by(|a, b| b.1.total_cmp(&a.1));
         noisy.into_iter().take(self.count).map(|(one, _)| one).collect()
     }

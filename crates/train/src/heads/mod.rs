@@ -224,7 +224,7 @@ impl Run<'_> {
         self.learn("matching", &config.optim, &learns, weights, |weights, _| {
             let heads = Heads::learning(heads.clone(), weights)?;
             let anchors = draw.itm(&heads, config, &photos, &mut rng);
-            Ok(step::itm(&heads, &anchors, config.loss, config.cosine))
+            Ok(step::itm(&heads, &anchors, config.loss))
         })
     }
 

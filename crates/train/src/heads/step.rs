@@ -131,22 +131,14 @@ pub(super) struct Anchor<'p> {
     pub(super) photos: Vec<&'p Patches>,
     /// Texts that do not describe the photo.
     pub(super) texts: Vec<Vec<f32>>,
-    /// The dual encoder's cosines: of the photo and its text, of the text with each of `photos`, of the photo with each
-    /// of `texts`.
-    pub(super) cosines: Vec<f32>,
 }
 
-/// Loss and gradients of the matching head, beside whose logits the cosine counts so many times.
-pub(super) fn itm(
-    heads: &Heads<'_>,
-    anchors: &[Anchor<'_>],
-    loss: ItmLoss,
-    cosine: f32,
-) -> (f32, Arrays) {
+/// Loss and gradients of the matching head.
+pub(super) fn itm(heads: &Heads<'_>, anchors: &[Anchor<'_>], loss: ItmLoss) -> (f32, Arrays) {
     let all = anchors.len() as f32;
     let forward = |some: &[Anchor<'_>]| {
         let mut tape = Tape::recording();
-        let own = of_anchors(heads, &mut tape, some, loss, cosine);
+        let own = of_anchors(heads, &mut tape, some, loss);
         let share = tape.total(&[(own, some.len() as f32 / all)]);
         (tape, share)
     };
@@ -164,7 +156,6 @@ fn of_anchors<'w>(
     tape: &mut Tape<'w>,
     anchors: &[Anchor<'_>],
     loss: ItmLoss,
-    cosine: f32,
 ) -> Value {
     let matcher = heads.matcher().expect("a matching head");
     let (width, dim, count) =
@@ -191,9 +182,6 @@ fn of_anchors<'w>(
     let text = tape.leaf(words, width, false);
     let patches = tape.leaf(patches, dim, false);
     let logits = matcher.logits(tape, &text, &patches, &pairs);
-    let known = anchors.iter().flat_map(|anchor| &anchor.cosines).map(|value| cosine * value);
-    let known = tape.leaf(known.collect(), 1, false);
-    let logits = tape.add(logits, &known);
     let (wrong, each) = (anchors[0].photos.len(), pairs.len() / anchors.len());
     match loss {
         ItmLoss::Binary => {

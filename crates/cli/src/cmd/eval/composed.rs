@@ -91,6 +91,9 @@ fn questions(captions: &[Vec<&str>], args: &Args) -> (Vec<Change>, Language) {
     (found, language)
 }
 
+/// What the name of a way ends with where both count the same.
+const HALF: &str = ", half and half";
+
 /// What a picture and words are in a sum.
 type Way = fn(&Gap, image: &[f32], words: &[f32]) -> [Vec<f32>; 2];
 
@@ -126,25 +129,28 @@ fn table(
         };
         rank_all(&both.flat_map(sum).collect::<Vec<f32>>())
     };
-    let mut add =
-        |way: &str, ranked: &[Ranked]| table.add(way, ranked, pairs.samples.len() - 1, &clusters);
-    add("the picture alone", &ranked(1.0, WAYS[0].1));
-    add("the words alone", &ranked(0.0, WAYS[0].1));
-    let mut add_shares = |name: &str, all: Vec<Vec<Ranked>>| {
-        add(&format!("{name}, half and half"), &all[SHARES.len() / 2]);
+    let others = pairs.samples.len() - 1;
+    table.add("the picture alone", &ranked(1.0, WAYS[0].1), others, &clusters);
+    table.add("the words alone", &ranked(0.0, WAYS[0].1), others, &clusters);
+    let mut add_shares = |name: &str, all: Vec<Vec<Ranked>>, over: Option<&str>| {
+        let half = format!("{name}{HALF}");
+        table.add(half, &all[SHARES.len() / 2], others, &clusters);
+        over.into_iter().for_each(|over| table.compare_with(over));
         let (chosen, best) = fairly(&all, &clusters);
         let [first, second] = best.map(|at| SHARES[at]);
-        add(&format!("{name}, shares chosen apart ({first}, {second})"), &chosen);
+        let way = format!("{name}, shares chosen apart ({first}, {second})");
+        table.add(way, &chosen, others, &clusters);
+        over.into_iter().for_each(|over| table.compare_with(over));
     };
     for (name, way) in WAYS {
-        add_shares(name, SHARES.iter().map(|&share| ranked(share, way)).collect());
+        add_shares(name, SHARES.iter().map(|&share| ranked(share, way)).collect(), None);
     }
+    // What is done without a combiner.
+    let today = format!("{}{HALF}", WAYS[2].0);
     for combiner in combiners {
         let joined = |&share: &f32| rank_all(&combiner.vectors(&asked, words, share));
-        add_shares(
-            &format!("joined, {}", combiner.config().name),
-            SHARES.iter().map(joined).collect(),
-        );
+        let (name, all) = (&combiner.config().name, SHARES.iter().map(joined).collect());
+        add_shares(&format!("joined, {name}"), all, Some(&today));
     }
     table
 }

@@ -81,6 +81,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The way that learned ones should be better than.
+const AVERAGE: &str = "average";
+
 /// A way by its share.
 type Way = fn(f32) -> Fuse;
 
@@ -94,18 +97,18 @@ fn table(pairs: &Pairs, texts: &[f32], queries: &Queries, fusers: &[Fuser<'stati
         let both = pairs.images.chunks_exact(dim).zip(texts.chunks_exact(dim));
         ranked(&both.flat_map(|(image, text)| fuse.of(image, text)).collect::<Vec<f32>>())
     };
-    let mut add = |way: &str, ranked: &[Ranked]| {
+    let add = |table: &mut Table, way: &str, ranked: &[Ranked]| {
         table.add(way, ranked, pairs.samples.len(), &queries.pictures);
     };
-    add("the picture alone", &ranked(&pairs.images));
-    add("the text alone", &ranked(texts));
-    add("average", &fused(Fuse::Weighted(0.5)));
+    add(&mut table, "the picture alone", &ranked(&pairs.images));
+    add(&mut table, "the text alone", &ranked(texts));
+    add(&mut table, AVERAGE, &fused(Fuse::Weighted(0.5)));
     let ways: [(&str, Way); 2] = [("weighted", Fuse::Weighted), ("concat", Fuse::Concatenated)];
     for (name, way) in ways {
         let all: Vec<Vec<Ranked>> = SHARES.iter().map(|&share| fused(way(share))).collect();
         let (chosen, best) = fairly(&all, &queries.pictures);
         let [first, second] = best.map(|at| SHARES[at]);
-        add(&format!("{name}, shares chosen apart ({first}, {second})"), &chosen);
+        add(&mut table, &format!("{name}, shares chosen apart ({first}, {second})"), &chosen);
     }
     let none = vec![0.0; texts.len()];
     let learned = |texts: &[f32]| -> Vec<Vec<Ranked>> {
@@ -114,13 +117,15 @@ fn table(pairs: &Pairs, texts: &[f32], queries: &Queries, fusers: &[Fuser<'stati
     let (both, alone) = (learned(texts), learned(&none));
     for (fuser, (both, alone)) in fusers.iter().zip(both.iter().zip(&alone)) {
         let name = &fuser.config().name;
-        add(&format!("learned, {name}"), both);
-        add(&format!("learned, {name}, items without texts"), alone);
+        add(&mut table, &format!("learned, {name}"), both);
+        table.compare_with(AVERAGE);
+        add(&mut table, &format!("learned, {name}, items without texts"), alone);
     }
     if fusers.len() > 1 {
         let (chosen, best) = fairly(&both, &queries.pictures);
         let [first, second] = best.map(|at| &*fusers[at].config().name);
-        add(&format!("learned, chosen apart ({first}, {second})"), &chosen);
+        add(&mut table, &format!("learned, chosen apart ({first}, {second})"), &chosen);
+        table.compare_with(AVERAGE);
     }
     table
 }

@@ -130,14 +130,26 @@ pub struct Row {
     /// Against the first row, R@1 of the same queries.
     #[serde(skip_serializing_if = "Option::is_none")]
     against_first: Option<Comparison>,
+    /// Against another row, which it should be better than.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    against_other: Option<Other>,
+}
+
+/// A row that another is compared with.
+#[derive(Serialize)]
+struct Other {
+    way: String,
+    #[serde(flatten)]
+    found: Comparison,
 }
 
 /// The rows of one table.
 #[derive(Default, Serialize)]
 pub struct Table {
     rows: Vec<Row>,
+    /// Of each row which queries it answers first.
     #[serde(skip)]
-    first: Vec<bool>,
+    hits: Vec<Vec<bool>>,
 }
 
 impl Table {
@@ -151,23 +163,37 @@ impl Table {
     ) {
         let numbers = Direction::new(ranked, Ask { gallery, cutoffs: &[], clusters });
         let hits: Vec<bool> = ranked.iter().map(|ranked| ranked.ranks[0] == 1).collect();
-        let against_first = (!self.first.is_empty()).then(|| compare(&self.first, &hits));
-        if self.first.is_empty() {
-            self.first = hits;
-        }
-        self.rows.push(Row { way: way.into(), numbers, against_first });
+        let against_first = self.hits.first().map(|first| compare(first, &hits));
+        self.hits.push(hits);
+        self.rows.push(Row { way: way.into(), numbers, against_first, against_other: None });
+    }
+
+    /// Compares the last row with the one of that name as well.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    pub fn compare_with(&mut self, way: &str) {
+        let other = self.rows.iter().position(|row| row.way == way).expect("a row of that name");
+        let found = compare(&self.hits[other], self.hits.last().expect("a row"));
+        let last = self.rows.last_mut().expect("a row");
+        last.against_other = Some(Other { way: way.to_owned(), found });
     }
 
     /// For people.
     pub fn print(&self) {
-        for Row { way, numbers, against_first } in &self.rows {
+        for Row { way, numbers, against_first, against_other } in &self.rows {
             let three = |values: [f64; 3]| values.map(|value| format!("{value:.1}")).join("/");
             let [low, high] = numbers.interval[0];
-            let more = against_first.as_ref().map_or_else(String::new, |other| {
-                let [low, high] = other.interval;
-                format!("  R@1 {:+.1} ({low:+.1} to {high:+.1})", other.difference)
+            let difference = |found: &Comparison| {
+                let [low, high] = found.interval;
+                format!("{:+.1} ({low:+.1} to {high:+.1})", found.difference)
+            };
+            let more = against_first.as_ref();
+            let more = more.map_or_else(String::new, |f| format!("  R@1 {}", difference(f)));
+            let over = against_other.as_ref().map_or_else(String::new, |other| {
+                format!(", over {} {}", other.way, difference(&other.found))
             });
-            say!("  {way:<44} {:<16} R@1 {low:.1}-{high:.1}{more}", three(numbers.recall));
+            say!("  {way:<44} {:<16} R@1 {low:.1}-{high:.1}{more}{over}", three(numbers.recall));
         }
     }
 }
