@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use tuwen_encode::arrays;
+use tuwen_files::file;
 use tuwen_index::Gallery;
 use tuwen_matching::{FUSER_KEY, Fuser, FuserConfig, Role};
 
@@ -13,28 +14,31 @@ use crate::{Error, Result};
 /// What the names of kept fusers begin and end with.
 const KEPT: [&str; 2] = ["fuser-", ".safetensors"];
 
+/// Bytes of a fuser's file, at most.
+const LARGEST: u64 = 1 << 30;
+
 /// The fuser of a file.
 ///
 /// # Errors
 /// The file cannot be read, is none, or does not fit together.
-pub fn open_fuser(file: &Path) -> Result<Fuser<'static>> {
-    let header = arrays::metadata(file)?;
+pub fn open_fuser(path: &Path) -> Result<Fuser<'static>> {
+    let header = arrays::metadata(path)?;
     let Some(json) = header.get(FUSER_KEY) else {
         let what = "it is no fuser's file: `tuwen fuse train` writes one";
-        return Err(Error::place(file, what));
+        return Err(Error::place(path, what));
     };
-    let of_file = |error| Error::place(file, error);
+    let of_file = |error| Error::place(path, error);
     let config = FuserConfig::parse(json).map_err(of_file)?;
-    Fuser::new(config, &arrays::read(file)?).map_err(of_file)
+    Fuser::new(config, &arrays::read(path)?).map_err(of_file)
 }
 
 /// The fuser of a file that is for a model with this fingerprint, and for this.
 ///
 /// # Errors
 /// As [`open_fuser`]; one of another model or role.
-pub fn fuser_for(file: &Path, fingerprint: &str, role: Role) -> Result<Fuser<'static>> {
-    let fuser = open_fuser(file)?;
-    fuser.check(plain(fingerprint), role).map_err(|error| Error::place(file, error))?;
+pub fn fuser_for(path: &Path, fingerprint: &str, role: Role) -> Result<Fuser<'static>> {
+    let fuser = open_fuser(path)?;
+    fuser.check(plain(fingerprint), role).map_err(|error| Error::place(path, error))?;
     Ok(fuser)
 }
 
@@ -54,9 +58,9 @@ pub(crate) fn fuser_of(gallery: &Gallery, named: &str, is_kept: bool) -> Result<
     let place = kept(gallery, named);
     if !is_kept && !place.is_file() {
         let fuser = fuser_for(Path::new(named), &model, Role::Items)?;
-        let bytes = std::fs::read(named).map_err(|e| Error::io(Path::new(named), e))?;
+        let bytes = file::read(Path::new(named), LARGEST)?;
         let place = kept(gallery, fuser.fingerprint());
-        tuwen_files::file::replace(&place, &bytes)?;
+        file::replace(&place, &bytes)?;
         return Ok(fuser);
     }
     let cure = "`tuwen index --fuse learned:FILE` makes the fused vectors anew, `--fuse none` takes them away";
