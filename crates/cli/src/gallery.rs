@@ -66,17 +66,26 @@ impl Place {
     }
 }
 
-/// Opens a gallery with its model, or with the one the user names, which must be the same; with the folder of the heads
-/// that rerank, where one is named.
+/// Networks beside the model, where they are named.
+#[derive(Clone, Debug, Default)]
+pub struct Networks {
+    /// The folder of the heads that rerank.
+    pub heads: Option<PathBuf>,
+    /// The file of the fuser that joins words and a picture of a query.
+    pub combiner: Option<PathBuf>,
+}
+
+/// Opens a gallery with its model, or with the one the user names, which must be the same.
 pub fn open(
     folder: &Path,
     model: Option<&str>,
     text: &TextArgs,
-    heads: Option<PathBuf>,
+    networks: Networks,
 ) -> Result<Engine> {
+    let Networks { heads, combiner } = networks;
     let model = model.map(str::to_owned);
     let (long_text, products) = (text.long_text(), text.products());
-    let options = Options { model, long_text, products, heads };
+    let options = Options { model, long_text, products, heads, combiner };
     let engine = Engine::open(folder, &options)?.sending(sender());
     note_model(engine.encoder().name(), engine.encoder());
     Ok(engine)

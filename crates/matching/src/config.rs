@@ -156,7 +156,7 @@ impl HeadsConfig {
             affine(&format!("blocks.{layer}.qkv"), 3 * width, width);
             affine(&format!("blocks.{layer}.proj"), width, width);
             affine(&format!("blocks.{layer}.ask"), heads * self.dim, width);
-            affine(&format!("blocks.{layer}.told"), width, heads * self.dim);
+            affine(&format!("blocks.{layer}.told"), width, 2 * heads * self.dim);
             affine(&format!("blocks.{layer}.fc1"), mlp, width);
             affine(&format!("blocks.{layer}.fc2"), width, mlp);
         }

@@ -5,12 +5,12 @@
 pub enum Error {
     /// A weight that the architecture has is not there.
     #[error(
-        "the heads lack the weight `{0}`: their files do not belong together, take both from one training"
+        "the weights lack `{0}`: the files do not belong together, take both from one training"
     )]
     Missing(String),
     /// A weight of another shape.
     #[error(
-        "the heads' weight `{name}` has the shape {found:?}, where their configuration says {wanted:?}"
+        "the weight `{name}` has the shape {found:?}, where their configuration says {wanted:?}"
     )]
     Shape {
         /// Which one.
@@ -32,6 +32,19 @@ pub enum Error {
         /// The model's fingerprint.
         found: String,
         /// The one that the heads know.
+        wanted: String,
+    },
+    /// Vectors of another model.
+    #[error(
+        "the fuser `{name}` was trained on vectors of `{wanted}`, and the model is `{found}`: take a fuser of that \
+         model, or train one (`tuwen fuse train`)"
+    )]
+    FuserOfOther {
+        /// The fuser's name.
+        name: String,
+        /// The model's fingerprint.
+        found: String,
+        /// The one that the fuser knows.
         wanted: String,
     },
 }

@@ -6,6 +6,9 @@
 //!    Shazeer 2019, <https://arxiv.org/abs/1911.02150>): the matrices that would make keys and values of them stand before
 //!    and behind it, on the side of the words, of which there are ten and not 196. A stored patch is so used as it is.
 //! 2. There is no class token: the blocks' words are pooled with a share for each that is learned.
+//! 3. A word is told what it found and, value by value, how much that is what it asked for (the similarity vectors of
+//!    SGRAF, Diao et al. 2021, <https://arxiv.org/abs/2101.01368>): what attention mixes does not say how well it fits,
+//!    and two blocks do not learn to ask that.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -153,7 +156,9 @@ impl<'a> Matcher<'a> {
         let asked = tape.rows_of(asked, self.dim);
         let [query, memory] = [&asked, memory].map(|of| Part { of, column: 0 });
         let told = tape.attention(of_patches, query, memory, memory, &looks.at_patches);
-        let told = tape.rows_of(told, self.dim * self.config.heads);
+        let alike = tape.multiply(&asked, &told);
+        let [told, alike] = [told, alike].map(|of| tape.rows_of(of, self.dim * self.config.heads));
+        let told = tape.beside(&told, &alike);
         let branch = tape.linear(&told, &block.told);
         let x = tape.add(branch, &x);
 

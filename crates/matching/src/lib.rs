@@ -22,18 +22,22 @@
 mod config;
 mod error;
 mod first;
+mod fuser;
 mod heads;
 mod itm;
 mod kernel;
 mod patches;
+mod side;
 mod weights;
 
 pub use config::{HeadsConfig, Itm, Late, Pooling};
 pub use error::{Error, Result};
 pub use first::first_values;
+pub use fuser::{FUSER_KEY, Fuser, FuserConfig, Network, Role, is_measured};
 pub use heads::{Heads, Question, Spanned, spans_of};
 pub use itm::{Matcher, Pair};
 pub use patches::{Patches, Room, Words};
+pub use side::Side;
 
 /// The instructions that late interaction is made of on this processor.
 pub fn instructions() -> &'static str {

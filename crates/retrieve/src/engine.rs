@@ -12,10 +12,11 @@ use tuwen_encode::CpuEncoder;
 use tuwen_index::filter::{Filter, Items};
 use tuwen_index::fulltext::Match;
 use tuwen_index::{Gallery, Hit as Scored, IdSet, Modality, Plan, TokenStore, Vectors};
-use tuwen_matching::Heads;
+use tuwen_matching::{Fuser, Heads, Role};
 use tuwen_text::for_phrase;
 
 use crate::describe::Describer;
+use crate::fuser::fuser_for;
 use crate::gap::Gap;
 use crate::model::{as_made, model_id, open_model};
 use crate::origin::path_of;
@@ -39,6 +40,8 @@ pub struct Options {
     pub products: Products,
     /// The folder of the heads that rerank; the model's own where none is named.
     pub heads: Option<PathBuf>,
+    /// The file of a fuser that joins words and a picture of a query; without it the gap between them is taken away.
+    pub combiner: Option<PathBuf>,
 }
 
 /// An item that was found.
@@ -120,6 +123,7 @@ pub struct Engine {
     texts: OnceLock<Vectors>,
     fused: OnceLock<Vectors>,
     gap: OnceLock<Option<Gap>>,
+    combiner: Option<Fuser<'static>>,
     /// The folder of the heads, where one was named.
     heads_folder: Option<PathBuf>,
     heads: OnceLock<Arc<Heads<'static>>>,
@@ -140,7 +144,10 @@ impl Engine {
         let encoder =
             as_made(folder, &made, open_model(name, options.long_text, options.products)?)?;
         gallery.check_model(&model_id(name, &encoder)?)?;
-        Ok(Self { heads_folder: options.heads.clone(), ..Self::of(gallery, encoder)? })
+        let combiner = options.combiner.as_deref();
+        let combiner = combiner.map(|file| fuser_for(file, &made.fingerprint, Role::Queries));
+        let (combiner, heads_folder) = (combiner.transpose()?, options.heads.clone());
+        Ok(Self { heads_folder, combiner, ..Self::of(gallery, encoder)? })
     }
 
     /// A gallery whose model is at hand, possibly that of other galleries as well. It stays as it is now, whatever
@@ -162,6 +169,7 @@ impl Engine {
             texts,
             fused,
             gap: OnceLock::new(),
+            combiner: None,
             heads_folder: None,
             heads,
             tokens,
@@ -209,7 +217,7 @@ impl Engine {
     /// # Errors
     /// As there.
     pub fn embed(&self, query: &Query) -> Result<Embedded> {
-        query.embed(&self.encoder, || self.gap())
+        query.embed(&self.encoder, || self.between())
     }
 
     /// The best items for a query; without a query those that the filter is true of, in the order of their

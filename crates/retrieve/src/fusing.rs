@@ -4,11 +4,14 @@ use std::fmt::{self, Display, Formatter};
 use std::str::FromStr;
 
 use tuwen_index::{Gallery, Parts};
+use tuwen_matching::Fuser;
 
+use crate::fuser::{forget_others, fuser_of};
 use crate::{Error, Result};
 
-/// How a picture's vector and that of its texts become one. A picture without texts keeps its own vector.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// How a picture's vector and that of its texts become one. But for a learned way, a picture without texts keeps its own
+/// vector.
+#[derive(Clone, Debug, PartialEq)]
 pub enum Recipe {
     /// Their weighted mean, of length 1; the number is the picture's share.
     Weighted(f32),
@@ -16,10 +19,11 @@ pub enum Recipe {
     /// cosines with both. As the query is the same for both halves, D values hold what 2 D would: the weighted sum,
     /// not brought to length 1.
     Concatenated(f32),
+    /// A network: a fuser's file, or the fingerprint of one that the gallery keeps.
+    Learned(String),
 }
 
-const KNOWN: &str =
-    "average, weighted:SHARE or concat:SHARE, where SHARE is the picture's, from 0 to 1";
+const KNOWN: &str = "average, weighted:SHARE or concat:SHARE, where SHARE is the picture's, from 0 to 1, or learned:FILE";
 
 impl FromStr for Recipe {
     type Err = String;
@@ -36,6 +40,7 @@ impl FromStr for Recipe {
             ("weighted", Some(share)) => number(share).map(Self::Weighted),
             ("concat", None) => Ok(Self::Concatenated(0.5)),
             ("concat", Some(share)) => number(share).map(Self::Concatenated),
+            ("learned", Some(file)) if !file.is_empty() => Ok(Self::Learned(file.to_owned())),
             _ => Err(format!("{text:?} is no way to fuse: give {KNOWN}")),
         }
     }
@@ -46,19 +51,30 @@ impl Display for Recipe {
         match self {
             Self::Weighted(share) => write!(out, "weighted:{share}"),
             Self::Concatenated(share) => write!(out, "concat:{share}"),
+            Self::Learned(fuser) => write!(out, "learned:{fuser}"),
         }
     }
 }
 
-impl Recipe {
+/// Who makes fused vectors.
+pub enum Fuse {
+    /// The weighted mean, of length 1; the number is the picture's share.
+    Weighted(f32),
+    /// The weighted sum.
+    Concatenated(f32),
+    /// A network.
+    Learned(Box<Fuser<'static>>),
+}
+
+impl Fuse {
     /// The fused vector of a picture and the mean of its texts, both of length 1, (D).
-    pub fn of(self, image: &[f32], text: &[f32]) -> Vec<f32> {
-        let (Self::Weighted(share) | Self::Concatenated(share)) = self;
-        let mut sum: Vec<f32> = image
-            .iter()
-            .zip(text)
-            .map(|(image, text)| share * image + (1.0 - share) * text)
-            .collect();
+    pub fn of(&self, image: &[f32], text: &[f32]) -> Vec<f32> {
+        let share = match self {
+            Self::Weighted(share) | Self::Concatenated(share) => share,
+            Self::Learned(fuser) => return fuser.vectors(image, text, HALF),
+        };
+        let sum = image.iter().zip(text).map(|(image, text)| share * image + (1.0 - share) * text);
+        let mut sum: Vec<f32> = sum.collect();
         if matches!(self, Self::Weighted(_)) && !to_length_1(&mut sum) {
             return image.to_vec();
         }
@@ -66,7 +82,12 @@ impl Recipe {
     }
 
     /// The fused vectors of some pictures, (N, D).
-    pub fn of_all(self, parts: &Parts, dim: usize) -> Vec<f32> {
+    pub fn of_all(&self, parts: &Parts, dim: usize) -> Vec<f32> {
+        if let Self::Learned(fuser) = self {
+            let text = |texts: &Vec<f32>| mean(texts, dim).unwrap_or_else(|| vec![0.0; dim]);
+            let texts: Vec<f32> = parts.texts.iter().flat_map(text).collect();
+            return fuser.vectors(&parts.images, &texts, HALF);
+        }
         let pictures = parts.images.chunks_exact(dim).zip(&parts.texts);
         let fuse = |(image, texts): (&[f32], &Vec<f32>)| match mean(texts, dim) {
             Some(text) => self.of(image, &text),
@@ -75,6 +96,9 @@ impl Recipe {
         pictures.flat_map(fuse).collect()
     }
 }
+
+/// Both sides of an item count as the network was trained.
+const HALF: f32 = 0.5;
 
 /// The mean of unit vectors, (T, D), of length 1; nothing of none, or where they cancel out.
 pub fn mean(vectors: &[f32], dim: usize) -> Option<Vec<f32>> {
@@ -101,6 +125,7 @@ fn to_length_1(vector: &mut [f32]) -> bool {
 /// The disk is full or read-only, or the gallery says a recipe that this program does not know.
 pub fn fuse(gallery: &Gallery, wanted: Option<Recipe>) -> Result<Option<Recipe>> {
     let there = gallery.fused()?;
+    let is_own = wanted.is_none();
     let recipe = match (wanted, &there) {
         (Some(wanted), _) => wanted,
         (None, None) => return Ok(None),
@@ -108,13 +133,38 @@ pub fn fuse(gallery: &Gallery, wanted: Option<Recipe>) -> Result<Option<Recipe>>
             Error::Usage(format!("the gallery's fused vectors: {what}, or `--fuse none`"))
         })?,
     };
+    // What a gallery says is the fingerprint of a fuser that it keeps; what a person says may be a file.
+    let (fuse, recipe) = match recipe {
+        Recipe::Weighted(share) => (Fuse::Weighted(share), recipe),
+        Recipe::Concatenated(share) => (Fuse::Concatenated(share), recipe),
+        Recipe::Learned(named) => {
+            let fuser = fuser_of(gallery, &named, is_own)?;
+            let fingerprint = fuser.fingerprint().to_owned();
+            (Fuse::Learned(Box::new(fuser)), Recipe::Learned(fingerprint))
+        }
+    };
     let name = recipe.to_string();
     if there.is_some_and(|fused| fused.recipe == name && !fused.is_old) {
         return Ok(None);
     }
     let dim = gallery.model()?.dim;
-    gallery.fuse(&name, |parts| recipe.of_all(parts, dim))?;
+    gallery.fuse(&name, |parts| fuse.of_all(parts, dim))?;
+    let fuser =
+        if let Recipe::Learned(fingerprint) = &recipe { Some(&**fingerprint) } else { None };
+    // A gallery that is built anew takes the old one's place later, and that one still has its fuser.
+    if !gallery.replaces_another() {
+        forget_others(gallery, fuser)?;
+    }
     Ok(Some(recipe))
+}
+
+/// Takes a gallery's fused vectors away.
+///
+/// # Errors
+/// The disk is full or read-only.
+pub fn unfuse(gallery: &Gallery) -> Result<()> {
+    gallery.unfuse()?;
+    forget_others(gallery, None)
 }
 
 #[cfg(test)]
@@ -128,11 +178,14 @@ mod tests {
             ("weighted:0.7", Recipe::Weighted(0.7)),
             ("concat", Recipe::Concatenated(0.5)),
             ("concat:0", Recipe::Concatenated(0.0)),
+            ("learned:runs/a:b.safetensors", Recipe::Learned("runs/a:b.safetensors".into())),
         ] {
-            assert_eq!(text.parse(), Ok(recipe));
+            assert_eq!(text.parse(), Ok(recipe.clone()));
             assert_eq!(recipe.to_string().parse(), Ok(recipe));
         }
-        for text in ["", "mean", "weighted", "weighted:1.1", "weighted:NaN", "average:0.5"] {
+        for text in
+            ["", "mean", "weighted", "weighted:1.1", "weighted:NaN", "average:0.5", "learned:"]
+        {
             let what = text.parse::<Recipe>().expect_err(text);
             assert!(what.contains("give average, weighted:SHARE or concat:SHARE"), "{what}");
         }
@@ -142,13 +195,13 @@ mod tests {
     fn concatenated_scores_are_the_weighted_mean_of_both_and_weighted_ones_have_length_1() {
         let (image, text, query) = ([0.6, 0.8], [1.0, 0.0], [0.8, 0.6]);
         let dot = |a: &[f32]| a.iter().zip(&query).map(|(a, b)| a * b).sum::<f32>();
-        let both = Recipe::Concatenated(0.25).of(&image, &text);
+        let both = Fuse::Concatenated(0.25).of(&image, &text);
         assert!((dot(&both) - (0.25 * dot(&image) + 0.75 * dot(&text))).abs() < 1e-6);
-        let mean = Recipe::Weighted(0.25).of(&image, &text);
+        let mean = Fuse::Weighted(0.25).of(&image, &text);
         assert!((mean.iter().map(|v| v * v).sum::<f32>() - 1.0).abs() < 1e-6);
         assert!((mean[0] / mean[1] - both[0] / both[1]).abs() < 1e-5);
         // What cancels out is the picture.
-        assert_eq!(Recipe::Weighted(0.5).of(&image, &[-0.6, -0.8]), image);
+        assert_eq!(Fuse::Weighted(0.5).of(&image, &[-0.6, -0.8]), image);
     }
 
     #[test]
@@ -157,7 +210,7 @@ mod tests {
             images: vec![1.0, 0.0, 0.6, 0.8],
             texts: vec![vec![0.0, 1.0, 1.0, 0.0], Vec::new()],
         };
-        let found = Recipe::Weighted(0.0).of_all(&parts, 2);
+        let found = Fuse::Weighted(0.0).of_all(&parts, 2);
         let half = std::f32::consts::FRAC_1_SQRT_2;
         for (found, wanted) in found.iter().zip([half, half, 0.6, 0.8]) {
             assert!((found - wanted).abs() < 1e-6, "{found} is not {wanted}");

@@ -6,23 +6,13 @@
 //! side. So each side loses its mean first, and counts by how far its scores spread over the gallery.
 
 use tuwen_index::Modality;
+use tuwen_matching::{Fuser, Side};
 
 use crate::Result;
 use crate::query::weighted;
 
 /// Rows of a side that its mean and spread are measured on.
 pub const MEASURED: usize = 2_000;
-/// Queries of a side whose scores its spread is measured on.
-const ASKED: usize = 64;
-
-/// Pictures or texts, as queries.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Side {
-    /// Their mean, (D).
-    pub mean: Vec<f32>,
-    /// The deviation of the scores that one of them, without the mean, gives to pictures.
-    pub spread: f32,
-}
 
 /// What pictures and texts of a gallery have in common on each side.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,11 +32,7 @@ impl Gap {
         if images.len() < 2 * dim || texts.is_empty() {
             return None;
         }
-        let side = |vectors: &[f32]| {
-            let mean = mean(vectors, dim);
-            let spread = spread(&mean, vectors, images, dim);
-            Side { mean, spread }
-        };
+        let side = |vectors: &[f32]| Side::of(vectors, images, dim);
         Some(Self { image: side(images), text: side(texts) })
     }
 
@@ -87,55 +73,61 @@ pub fn is_mixed(parts: &[Part]) -> bool {
     parts.iter().any(counts(true)) && parts.iter().any(counts(false))
 }
 
-/// The unit vector (D) that a query's parts make: their weighted sum, without the gap where they are of both sides and
-/// it is known.
+/// What is between words and pictures of a query.
+#[derive(Clone, Copy)]
+pub enum Between<'b> {
+    /// The gap, which is taken away.
+    Gap(&'b Gap),
+    /// A network that joins them.
+    Combiner(&'b Fuser<'static>),
+}
+
+impl Between<'_> {
+    /// A part without what all of its side share.
+    fn centred(self, part: &Part) -> Vec<f32> {
+        let is_text = part.side == Modality::Text;
+        match self {
+            Self::Gap(gap) if is_text => gap.text.centred(&part.vector),
+            Self::Gap(gap) => gap.image.centred(&part.vector),
+            Self::Combiner(fuser) => fuser.standard(is_text, &part.vector),
+        }
+    }
+}
+
+/// The unit vector (D) that a query's parts make: their weighted sum, where they are of both sides without the gap or
+/// joined, if that is known.
 ///
 /// # Errors
 /// There are no parts, or they cancel out.
-pub fn compose(parts: &[Part], gap: Option<&Gap>) -> Result<Vec<f32>> {
-    let gap = gap.filter(|_| is_mixed(parts));
-    let one = |part: &Part| {
-        let vector = match (gap, part.side) {
-            (None, _) => part.vector.clone(),
-            (Some(gap), Modality::Text) => gap.text.centred(&part.vector),
-            (Some(gap), _) => gap.image.centred(&part.vector),
-        };
-        (vector, part.weight)
+pub fn compose(parts: &[Part], between: Option<Between<'_>>) -> Result<Vec<f32>> {
+    let whole = |part: &Part| (part.vector.clone(), part.weight);
+    let Some(between) = between.filter(|_| is_mixed(parts)) else {
+        return weighted(&parts.iter().map(whole).collect::<Vec<_>>());
     };
+    if let Between::Combiner(fuser) = between
+        && let [Some((image, of_image)), Some((text, of_text))] =
+            [wanted(parts, false)?, wanted(parts, true)?]
+    {
+        let all = of_image + of_text;
+        let joined = fuser.vectors(&image, &text, of_image / all);
+        let unwanted = parts.iter().filter(|part| part.weight < 0.0);
+        let unwanted = unwanted.map(|part| (between.centred(part), part.weight));
+        let unwanted = unwanted.map(|(vector, weight)| Ok((weighted(&[(vector, 1.0)])?, weight)));
+        let parts = std::iter::once(Ok((joined, all))).chain(unwanted);
+        return weighted(&parts.collect::<Result<Vec<_>>>()?);
+    }
+    let one = |part: &Part| (between.centred(part), part.weight);
     weighted(&parts.iter().map(one).collect::<Vec<_>>())
 }
 
-impl Side {
-    /// A unit vector of this side without what all of the side share, so that its scores spread by 1.
-    pub fn centred(&self, vector: &[f32]) -> Vec<f32> {
-        let rest = vector.iter().zip(&self.mean).map(|(value, mean)| (value - mean) / self.spread);
-        rest.collect()
+/// The mean of what is wanted of a side, of length 1, and how much it counts; nothing where nothing is.
+fn wanted(parts: &[Part], is_text: bool) -> Result<Option<(Vec<f32>, f32)>> {
+    let own = parts.iter().filter(|p| p.weight > 0.0 && (p.side == Modality::Text) == is_text);
+    let own: Vec<_> = own.map(|part| (part.vector.clone(), part.weight)).collect();
+    if own.is_empty() {
+        return Ok(None);
     }
-}
-
-fn mean(vectors: &[f32], dim: usize) -> Vec<f32> {
-    let rows = vectors.len() / dim;
-    let mut sum = vec![0f64; dim];
-    for row in vectors.chunks_exact(dim) {
-        sum.iter_mut().zip(row).for_each(|(sum, &value)| *sum += f64::from(value));
-    }
-    sum.into_iter().map(|sum| (sum / rows as f64) as f32).collect()
-}
-
-/// The mean deviation of what some of `vectors` score, never 0.
-fn spread(mean: &[f32], vectors: &[f32], images: &[f32], dim: usize) -> f32 {
-    let step = (vectors.len() / dim / ASKED).max(1);
-    let (mut sum, mut count) = (0f64, 0f64);
-    for query in vectors.chunks_exact(dim).step_by(step).take(ASKED) {
-        let query: Vec<f32> = query.iter().zip(mean).map(|(value, mean)| value - mean).collect();
-        let score = |image: &[f32]| query.iter().zip(image).map(|(a, b)| f64::from(a * b)).sum();
-        let scores: Vec<f64> = images.chunks_exact(dim).map(score).collect();
-        let middle = scores.iter().sum::<f64>() / scores.len() as f64;
-        let square = scores.iter().map(|score| (score - middle).powi(2)).sum::<f64>();
-        sum += (square / scores.len() as f64).sqrt();
-        count += 1.0;
-    }
-    ((sum / count) as f32).max(1e-6)
+    Ok(Some((weighted(&own)?, own.iter().map(|(_, weight)| weight).sum())))
 }
 
 #[cfg(test)]

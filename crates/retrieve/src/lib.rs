@@ -37,6 +37,7 @@ pub mod describe;
 pub mod engine;
 pub mod error;
 mod file_name;
+mod fuser;
 pub mod fusing;
 pub mod gap;
 mod indexing;
@@ -54,6 +55,7 @@ pub use calibration::{Calibration, Verdict};
 pub use engine::{Engine, Found, Hit, Options, Ranked, Search};
 pub use error::{Error, Result};
 pub use file_name::FileName;
+pub use fuser::{fuser_for, open_fuser};
 pub use indexing::{
     Indexer, Kept, Line, MADE_BY, MADE_CAPTIONS, MadeSummary, Missing, Profile, Run, Seconds,
     Settings, Summary, UPLOAD_CAPTIONS, UPLOADS, UnreadValues, Upload, made_by, upload_name,

@@ -9,11 +9,12 @@ use tuwen_image::{Limits, decode_file};
 use tuwen_index::Modality;
 use tuwen_text::visible;
 
-use crate::gap::{self, Gap};
+use crate::gap::{self, Between};
 use crate::{Error, Result};
 
 /// Words, pictures, or both. A part's unit vector counts by its weight; with a weight below 0 its likes are
-/// kept away. Between words and pictures the gap of their sides is taken away, where it is known ([`crate::gap`]).
+/// kept away. Between words and pictures the gap of their sides is taken away, where it is known, or a network
+/// joins them ([`crate::gap`]).
 ///
 /// ```
 /// # use tuwen_retrieve::Query;
@@ -167,14 +168,15 @@ impl Query {
         })
     }
 
-    /// The weighted sum of the parts' unit vectors, of length 1; `gap` is asked where there are words and pictures.
+    /// The weighted sum of the parts' unit vectors, of length 1; `between` is asked where there are words and
+    /// pictures.
     ///
     /// # Errors
     /// Words that are empty, a picture that cannot be read, parts that cancel out, or the encoder's failure.
     pub fn embed<'g>(
         &self,
         encoder: &CpuEncoder,
-        gap: impl FnOnce() -> Result<Option<&'g Gap>>,
+        between: impl FnOnce() -> Result<Option<Between<'g>>>,
     ) -> Result<Embedded> {
         let mut remarks = Vec::new();
         let part = |(part, weight): &(Part, f32)| -> Result<gap::Part> {
@@ -190,8 +192,8 @@ impl Query {
             })
         };
         let parts = self.parts.iter().map(part).collect::<Result<Vec<_>>>()?;
-        let gap = if gap::is_mixed(&parts) { gap()? } else { None };
-        Ok(Embedded { vector: gap::compose(&parts, gap)?, remarks })
+        let between = if gap::is_mixed(&parts) { between()? } else { None };
+        Ok(Embedded { vector: gap::compose(&parts, between)?, remarks })
     }
 }
 

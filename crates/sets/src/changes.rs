@@ -8,6 +8,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use rayon::prelude::*;
+use tuwen_text::caption;
+
 /// Captions with the same rest beyond which the rest says nothing of a picture.
 const CROWD: usize = 50;
 
@@ -18,6 +21,53 @@ pub struct Rule {
     pub stays: usize,
     /// Most tokens of a phrase.
     pub changes: usize,
+}
+
+/// How captions are cut, and what may change in them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    /// By words.
+    English,
+    /// By words as jieba finds them, of which a caption has fewer.
+    Chinese,
+}
+
+impl Language {
+    /// Chinese where more than half of the texts have Chinese characters.
+    pub fn of<'t>(texts: impl Iterator<Item = &'t str>) -> Self {
+        let is_han = |text: &str| text.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
+        let (mut all, mut han) = (0, 0);
+        for text in texts {
+            all += 1;
+            han += usize::from(is_han(text));
+        }
+        if 2 * han > all { Self::Chinese } else { Self::English }
+    }
+
+    /// How much may change.
+    pub fn rule(self) -> Rule {
+        match self {
+            Self::English => Rule { stays: 4, changes: 3 },
+            Self::Chinese => Rule { stays: 3, changes: 2 },
+        }
+    }
+
+    /// The tokens of each caption with the number of its picture; `captions` are those of each picture.
+    pub fn cut(self, captions: &[Vec<&str>]) -> Vec<(usize, Vec<String>)> {
+        let cut = match self {
+            Self::English => caption::english,
+            Self::Chinese => caption::words,
+        };
+        let tokens = |(picture, own): (usize, &Vec<&str>)| {
+            own.iter().map(|text| (picture, cut(text))).collect::<Vec<_>>()
+        };
+        captions.par_iter().enumerate().flat_map_iter(tokens).collect()
+    }
+
+    /// A phrase as people write it.
+    pub fn joined(self, phrase: &[String]) -> String {
+        phrase.join(if self == Self::Chinese { "" } else { " " })
+    }
 }
 
 /// A question: the picture `to`, which is like `from` but for what `phrase` says.

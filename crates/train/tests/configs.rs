@@ -4,6 +4,7 @@ use std::path::Path;
 
 use tuwen_train::TrainConfig;
 use tuwen_train::captions::CaptionsTrainConfig;
+use tuwen_train::fuse::FuseTrainConfig;
 use tuwen_train::heads::HeadsTrainConfig;
 
 #[test]
@@ -78,4 +79,14 @@ fn every_committed_configuration_of_a_decoder_is_read_and_nonsense_is_named() {
         let error = CaptionsTrainConfig::load(file.path()).expect_err(to).to_string();
         assert!(error.contains(says), "{to}: {error}");
     }
+}
+
+#[test]
+fn every_committed_configuration_of_fusers_is_read() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs/train/fuse");
+    let read = std::fs::read_dir(&folder).expect("a folder").map(|entry| {
+        let path = entry.expect("an entry").path();
+        FuseTrainConfig::load(&path).unwrap_or_else(|error| panic!("{error}"))
+    });
+    assert!(read.count() >= 2);
 }

@@ -17,7 +17,7 @@ use tuwen_encode::Encoder;
 use tuwen_index::{Gallery, Modality};
 use tuwen_retrieve::Calibration;
 
-use crate::gallery::open;
+use crate::gallery::{Networks, open};
 use crate::query::TextArgs;
 
 /// Look at a gallery as a whole, keep a large one fast, check its files, and move its vectors
@@ -84,5 +84,5 @@ fn words_for(gallery: &Gallery, model: Option<&str>, text: &TextArgs) -> Result<
     }
     let names = Calibration::background();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    Ok(open(gallery.folder(), model, text, None)?.encoder().encode_texts(&names)?)
+    Ok(open(gallery.folder(), model, text, Networks::default())?.encoder().encode_texts(&names)?)
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use anyhow::Result;
 use clap::Subcommand;
-use tuwen_train::heads::{HeadsEvent, HeadsTrainConfig, Watch, train_heads};
+use tuwen_train::heads::{HeadsEvent, HeadsTrainConfig, Outcome, Watch, train_heads};
 
 use crate::stop;
 use crate::terminal::say;
@@ -78,10 +78,19 @@ fn line(event: &HeadsEvent) {
         HeadsEvent::Loss(head, step, steps, loss) => {
             say!("{head}, step {step} of {steps}: loss {loss:.4}")
         }
-        HeadsEvent::Measured(head, source, before, after, share) => say!(
-            "{head} + {share} x cosine, {source}, text -> image: R@1/5/10 {} (the dual encoder alone {})",
-            three(after),
-            three(before)
+        HeadsEvent::Measured(way, source, before, Outcome { recall, against }) => {
+            let [low, high] = against.interval;
+            say!(
+                "{way}, {source}, text -> image: R@1/5/10 {} (the dual encoder alone {}), R@1 {:+.1} ({low:+.1} to \
+                 {high:+.1})",
+                three(recall),
+                three(before),
+                against.difference
+            );
+        }
+        HeadsEvent::Cosine(head, [first, second], all) => say!(
+            "{head}: the cosine counts {first} and {second} times as each half of the pictures chose for the other, \
+             {all} times in the heads that are written"
         ),
     }
 }

@@ -84,8 +84,8 @@ pub struct Args {
     #[arg(long, value_name = "DIR", requires = "tokens")]
     heads: Option<PathBuf>,
     /// Keep a second vector of each picture, made of its own and its texts', which `--kind fused` searches:
-    /// average, weighted:SHARE or concat:SHARE with the picture's share; none takes them away. Later runs
-    /// keep them up to date
+    /// average, weighted:SHARE or concat:SHARE with the picture's share, or learned:FILE by a network that `tuwen fuse
+    /// train` wrote; none takes them away. Later runs keep them up to date
     #[arg(long, value_name = "RECIPE", value_parser = fusing)]
     fuse: Option<Fusing>,
     /// Say where the time for pictures went
@@ -109,7 +109,7 @@ pub struct Args {
 }
 
 /// What is done about fused vectors.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Fusing {
     By(Recipe),
     None,
@@ -307,9 +307,9 @@ fn index(args: &Args, given: Given<'_>, stop: &AtomicBool) -> Result<Summary> {
 
 /// Brings the fused vectors up to date; those of a gallery that is built anew are what the old one's were.
 fn fuse(args: &Args, gallery: &Gallery, place: &Place) -> Result<()> {
-    let wanted = match args.fuse {
-        Some(Fusing::None) => return Ok(gallery.unfuse()?),
-        Some(Fusing::By(recipe)) => Some(recipe),
+    let wanted = match &args.fuse {
+        Some(Fusing::None) => return Ok(fusing::unfuse(gallery)?),
+        Some(Fusing::By(recipe)) => Some(recipe.clone()),
         None if gallery.replaces_another() => {
             // A damaged gallery has nothing to say.
             let old = Gallery::open(&place.folder).and_then(|old| old.fused()).unwrap_or(None);

@@ -12,6 +12,7 @@ pub mod eval;
 pub mod explain;
 pub mod features;
 pub mod fields;
+pub mod fuse;
 pub mod gallery;
 pub mod heads;
 pub mod index;

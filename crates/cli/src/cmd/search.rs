@@ -10,7 +10,7 @@ use tuwen_index::{Modality, Plan};
 use tuwen_retrieve::{Fusion, Hit, Query, Search, UNWANTED, Words, language};
 use tuwen_text::visible;
 
-use crate::gallery::{AmongArgs, GalleryArg, note_fields, open, queries};
+use crate::gallery::{AmongArgs, GalleryArg, Networks, note_fields, open, queries};
 use crate::number;
 use crate::output::{Force, OutputFile};
 use crate::page;
@@ -23,6 +23,7 @@ use crate::terminal::{note, raw, say};
 #[command(after_help = "Examples:\n  tuwen search a dog running on grass\n  \
     tuwen search 草地上奔跑的狗 -k 20 --html hits.html\n  \
     tuwen search --image dog.jpg --kind text\n  tuwen search in the snow --image dog.jpg --json\n  \
+    tuwen search in the snow --image dog.jpg --combiner runs/tuwen-small-queries.safetensors\n  \
     tuwen search --queries queries.txt --json\n  \
     tuwen search a cat --paths -0\n  \
     tuwen search 海滩 --where 'year >= 2020 AND NOT folder = 备份'\n  \
@@ -49,6 +50,9 @@ pub struct Args {
     /// The picture's share beside words, from 0 to 1: half of the query when not given
     #[arg(long, value_name = "SHARE", value_parser = number::between(0.0f32, 1.0))]
     image_weight: Option<f32>,
+    /// Join words and a picture by a network that `tuwen fuse train` wrote, instead of adding them
+    #[arg(long, value_name = "FILE")]
+    combiner: Option<PathBuf>,
     /// Words for what is not wanted
     #[arg(long, value_name = "WORDS", conflicts_with = "queries")]
     not: Vec<String>,
@@ -124,8 +128,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let html = args.html.as_ref().map(plan).transpose()?;
     let search = narrowed(args, &line)?;
     let modality = search.modality;
-    let (place, heads) = (args.gallery.place(), args.again.heads.clone());
-    let engine = open(&place.folder, args.model.as_deref(), &args.text_args, heads)?;
+    let place = args.gallery.place();
+    let networks = Networks { heads: args.again.heads.clone(), combiner: args.combiner.clone() };
+    let engine = open(&place.folder, args.model.as_deref(), &args.text_args, networks)?;
     for &id in &line.like {
         let known = engine.gallery().item(id)?;
         let Some(item) = known else {

@@ -75,6 +75,67 @@ impl<'w> Tape<'w> {
         })
     }
 
+    /// Every value of `a` times that of `b` at its place.
+    ///
+    /// # Panics
+    /// When the sizes differ.
+    pub fn multiply(&mut self, a: &Value, b: &Value) -> Value {
+        assert_eq!((a.len(), a.width()), (b.len(), b.width()), "sizes of a product");
+        let mut y = self.take(a.len());
+        let pairs = a.iter().zip(&b[..]);
+        y.values.iter_mut().zip(pairs).for_each(|(y, (a, b))| *y = a * b);
+        if !self.records(&[a, b], false) {
+            return self.plain(y, a.width());
+        }
+        let (a, b) = (a.clone(), b.clone());
+        self.record(y, a.width(), move |grad, back| {
+            for (of, other) in [(&a, &b), (&b, &a)] {
+                let Some(into) = back.slot(of.slot()) else { continue };
+                let pairs = grad.values.iter().zip(&other[..]);
+                into.iter_mut().zip(pairs).for_each(|(into, (grad, other))| *into += grad * other);
+            }
+        })
+    }
+
+    /// The products of every value of a row of `a` with every value of that of `b`, (N, A) and (N, B) to (N, A B), those
+    /// of the first value of `a` first.
+    ///
+    /// # Panics
+    /// When there are not as many rows of both.
+    pub fn outer(&mut self, a: &Value, b: &Value) -> Value {
+        assert_eq!(a.rows(), b.rows(), "as many rows of both");
+        let (wide, high) = (b.width(), a.width());
+        let mut y = self.take(a.len() * wide);
+        let rows = a.chunks_exact(high).zip(b.chunks_exact(wide));
+        for (y, (a, b)) in y.values.chunks_exact_mut(high * wide).zip(rows) {
+            for (y, a) in y.chunks_exact_mut(wide).zip(a) {
+                y.iter_mut().zip(b).for_each(|(y, b)| *y = a * b);
+            }
+        }
+        if !self.records(&[a, b], false) {
+            return self.plain(y, high * wide);
+        }
+        let (a, b) = (a.clone(), b.clone());
+        self.record(y, high * wide, move |grad, back| {
+            let grads = || grad.values.chunks_exact(high * wide);
+            if let Some(da) = back.slot(a.slot()) {
+                let rows = da.chunks_exact_mut(high).zip(b.chunks_exact(wide)).zip(grads());
+                for ((da, b), grad) in rows {
+                    let parts = da.iter_mut().zip(grad.chunks_exact(wide));
+                    parts.for_each(|(da, grad)| *da += crate::math::dot(grad, b));
+                }
+            }
+            if let Some(db) = back.slot(b.slot()) {
+                let rows = db.chunks_exact_mut(wide).zip(a.chunks_exact(high)).zip(grads());
+                for ((db, a), grad) in rows {
+                    for (grad, a) in grad.chunks_exact(wide).zip(a) {
+                        db.iter_mut().zip(grad).for_each(|(db, grad)| *db += grad * a);
+                    }
+                }
+            }
+        })
+    }
+
     /// The values as they are; their gradient times `-factor` (gradient reversal, Ganin and Lempitsky 2015,
     /// <https://arxiv.org/abs/1409.7495>).
     pub fn reverse(&mut self, x: &Value, factor: f32) -> Value {
@@ -184,6 +245,16 @@ mod tests {
         checked(&X, 2, |tape, x| {
             let bent = tape.tanh(x.clone());
             tape.beside(&bent, x)
+        });
+        // Of two values that are not the same, and of one with itself.
+        checked(&X, 3, |tape, x| {
+            let bent = tape.tanh(x.clone());
+            tape.multiply(&bent, x)
+        });
+        checked(&X, 3, |tape, x| tape.multiply(x, x));
+        checked(&X, 2, |tape, x| {
+            let bent = tape.tanh(x.clone());
+            tape.outer(&bent, x)
         });
     }
 

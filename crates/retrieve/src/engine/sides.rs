@@ -4,13 +4,24 @@ use tuwen_encode::Encoder;
 use tuwen_index::Modality;
 
 use super::Engine;
-use crate::gap::{Gap, MEASURED};
+use crate::gap::{Between, Gap, MEASURED};
 use crate::{Calibration, Result};
 
 /// Of the calibration's names every so many stand for texts where a gallery has none.
 const EVERY: usize = 4;
 
 impl Engine {
+    /// What is between words and pictures of a query: the combiner that was named, else the gap.
+    ///
+    /// # Errors
+    /// The gallery cannot be read.
+    pub fn between(&self) -> Result<Option<Between<'_>>> {
+        match &self.combiner {
+            Some(fuser) => Ok(Some(Between::Combiner(fuser))),
+            None => Ok(self.gap()?.map(Between::Gap)),
+        }
+    }
+
     /// Both sides, measured when they are first asked for: on pictures and texts from all over the gallery, and on names
     /// of things where it has no texts. Nothing where there are too few pictures.
     ///

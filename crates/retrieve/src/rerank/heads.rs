@@ -57,7 +57,7 @@ pub fn matches_itself(encoder: &CpuEncoder, model: &str, folder: Option<&Path>) 
 }
 
 /// The fingerprint without what a user chose for texts: a photo's tokens do not depend on it.
-fn plain(fingerprint: &str) -> &str {
+pub(crate) fn plain(fingerprint: &str) -> &str {
     fingerprint.trim_end_matches(DATASET_TEXT).trim_end_matches(WINDOW)
 }
 

@@ -12,6 +12,7 @@ mod tokens;
 use tuwen_index::{Item, Modality};
 
 pub use endpoint::{Endpoint, Send};
+pub(crate) use heads::plain;
 pub use heads::{HEADS_CONFIG, HEADS_WEIGHTS, heads_of, matches_itself, open_heads, own_heads};
 pub use own::OwnReranker;
 pub use stage::{By, Stage, parse_stages};

@@ -342,7 +342,7 @@ async fn vector(
         return Ok(Some(compose(&parts, None)?.into()));
     }
     let open = Arc::clone(open);
-    let work = move || Ok(compose(&parts, open.engine.gap()?)?.into());
+    let work = move || Ok(compose(&parts, open.engine.between()?)?.into());
     state.reads.run(work).await.map(Some)
 }
 

@@ -87,6 +87,12 @@ impl Items {
         }
     }
 
+    /// Adds vectors without tokens, (N, `dim`).
+    pub(crate) fn push_vectors(&mut self, vectors: &[f32], dim: usize) {
+        self.vectors.extend_from_slice(vectors);
+        self.spans.extend(std::iter::repeat_n(0..0, vectors.len() / dim));
+    }
+
     fn push(&mut self, found: &WithTokens) {
         let before = self.scales.len();
         self.width = found.width;
@@ -218,12 +224,12 @@ pub fn pictures(
     })
 }
 
-fn number(words: &str) -> u64 {
+pub(crate) fn number(words: &str) -> u64 {
     let hash = blake3::hash(words.trim().to_lowercase().as_bytes());
     u64::from_le_bytes(*hash.as_bytes().first_chunk().expect("32 bytes"))
 }
 
-fn cached(
+pub(crate) fn cached(
     folder: &Path,
     name: &str,
     key: [u8; 32],
@@ -245,7 +251,7 @@ fn place(folder: &Path, name: &str, key: &[u8; 32]) -> PathBuf {
 }
 
 /// Of the model and of what it looked at.
-fn key<'s>(encoder: &CpuEncoder, items: impl Iterator<Item = &'s str>) -> [u8; 32] {
+pub(crate) fn key<'s>(encoder: &CpuEncoder, items: impl Iterator<Item = &'s str>) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     hasher.update(encoder.fingerprint().as_bytes());
     for item in items {

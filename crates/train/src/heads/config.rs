@@ -146,49 +146,20 @@ impl HeadsTrainConfig {
         for path in [&mut config.out, &mut config.cache] {
             *path = folder.join(&path);
         }
-        let beside = folder.join(&config.model);
-        if config.model != builtin::BUILT_IN && beside.exists() {
-            config.model = beside.to_string_lossy().into_owned();
-        }
-        for set in config.train.iter_mut().chain([&mut config.valid]) {
-            set.images = folder.join(&set.images);
-            set.ids = set.ids.take().map(|ids| folder.join(ids));
-            set.captions
-                .iter_mut()
-                .for_each(|captions| captions.file = folder.join(&captions.file));
-        }
+        let sets = config.train.iter_mut().chain([&mut config.valid]);
+        beside(&folder, &mut config.model, sets);
         Ok(config)
     }
 
     fn check(&self) -> Result<(), String> {
-        let share = |name: &str, value: f32| match (0.0..1.0).contains(&value) {
-            true => Ok(()),
-            false => Err(format!("`{name}` is {value}: give a share from 0 to below 1")),
-        };
         share("late.word_drop", self.late.word_drop)?;
         if self.train.is_empty() {
             return Err("there is no [[train]] set to learn from".into());
         }
-        let total: f32 = self.sources.iter().map(|source| source.share).sum();
-        let below = self.sources.iter().any(|source| source.share < 0.0);
-        if below || !(total > 0.0 && total.is_finite()) {
-            let cure = "give `[{ name = \"en\", share = 1.0 }]`";
-            return Err(format!("`sources` has shares below 0, or none above: {cure}"));
-        }
-        let itm = self.itm.as_ref().map(|itm| ("itm", &itm.optim));
-        for (name, optim) in [("late", &self.late.optim)].into_iter().chain(itm) {
-            if optim.batch < 2 || optim.steps == 0 {
-                return Err(format!(
-                    "`{name}.optim` has batches of {} and {} steps: give at least 2 and 1",
-                    optim.batch, optim.steps
-                ));
-            }
-            if !(optim.lr > 0.0 && optim.lr.is_finite() && optim.weight_decay >= 0.0) {
-                return Err(format!(
-                    "`{name}.optim` has lr {} and weight_decay {}: give a number above 0 and one from 0",
-                    optim.lr, optim.weight_decay
-                ));
-            }
+        check_sources(&self.sources)?;
+        self.late.optim.check("late.optim")?;
+        if let Some(itm) = &self.itm {
+            itm.optim.check("itm.optim")?;
         }
         if let Some(itm) = &self.itm {
             share("itm.word_drop", itm.word_drop)?;
@@ -200,5 +171,59 @@ impl HeadsTrainConfig {
             }
         }
         Ok(())
+    }
+}
+
+impl Schedule {
+    /// `name` is where the configuration has it.
+    pub(crate) fn check(&self, name: &str) -> Result<(), String> {
+        if self.batch < 2 || self.steps == 0 {
+            return Err(format!(
+                "`{name}` has batches of {} and {} steps: give at least 2 and 1",
+                self.batch, self.steps
+            ));
+        }
+        if !(self.lr > 0.0 && self.lr.is_finite() && self.weight_decay >= 0.0) {
+            return Err(format!(
+                "`{name}` has lr {} and weight_decay {}: give a number above 0 and one from 0",
+                self.lr, self.weight_decay
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// A share that may be none and is never all.
+pub(crate) fn share(name: &str, value: f32) -> Result<(), String> {
+    match (0.0..1.0).contains(&value) {
+        true => Ok(()),
+        false => Err(format!("`{name}` is {value}: give a share from 0 to below 1")),
+    }
+}
+
+pub(crate) fn check_sources(sources: &[Source]) -> Result<(), String> {
+    let total: f32 = sources.iter().map(|source| source.share).sum();
+    let below = sources.iter().any(|source| source.share < 0.0);
+    if below || !(total > 0.0 && total.is_finite()) {
+        let cure = "give `[{ name = \"en\", share = 1.0 }]`";
+        return Err(format!("`sources` has shares below 0, or none above: {cure}"));
+    }
+    Ok(())
+}
+
+/// Paths of a configuration as seen from its folder.
+pub(crate) fn beside<'s>(
+    folder: &Path,
+    model: &mut String,
+    sets: impl Iterator<Item = &'s mut DataSet>,
+) {
+    let there = folder.join(&*model);
+    if model != builtin::BUILT_IN && there.exists() {
+        *model = there.to_string_lossy().into_owned();
+    }
+    for set in sets {
+        set.images = folder.join(&set.images);
+        set.ids = set.ids.take().map(|ids| folder.join(ids));
+        set.captions.iter_mut().for_each(|captions| captions.file = folder.join(&captions.file));
     }
 }

@@ -3,13 +3,13 @@
 //! minutes. `step` has the gradients, `draw` the batches, `measure` what the heads make of the dual encoder's ranking.
 
 pub mod cache;
-mod config;
+pub(crate) mod config;
 mod draw;
 mod main_axes;
 pub mod measure;
 mod step;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use tuwen_encode::arrays::{self, Int8, Precision};
@@ -20,13 +20,14 @@ use tuwen_sets::Sample;
 
 pub use config::{HeadsTrainConfig, ItmConfig, ItmLoss, LateConfig, Schedule, Source};
 
-use crate::optim::{self, Decays, Group, State};
+use crate::learn::{Learning, learn};
 use crate::sets::{read_measured, read_set};
 use crate::stop::{Stop, go_on};
 use crate::{Error, Result};
 use cache::{Items, TokenSet};
 use draw::Draw;
-use measure::{Judged, Recall, Which, best_share, stored};
+pub use measure::Outcome;
+use measure::{Judged, Recall, Way, Which, best_shares, stored};
 use step::Margin;
 
 /// File name of the heads' configuration in their folder.
@@ -34,16 +35,10 @@ pub const CONFIG_FILE: &str = "heads.json";
 /// File name of their weights.
 pub const WEIGHTS_FILE: &str = "heads.safetensors";
 
-/// Steps between two lines about the loss.
-const LINE: usize = 50;
-/// One text in so many is asked while late interaction is measured, and while the matching head is.
-const EVERY: [usize; 2] = [5, 25];
+/// One text in so many is asked where heads are measured.
+const EVERY: usize = 5;
 /// Weight of the margin beside the contrastive loss.
 const MARGIN: f32 = 1.0;
-const BETAS: [f32; 2] = [0.9, 0.98];
-/// Decay of the moving average, which is what is kept.
-const AVERAGE: f32 = 0.99;
-const CLIP: f32 = 1.0;
 /// Rows of tokens whose mean and deviation are taken.
 const MEASURED: usize = 40_000;
 
@@ -54,9 +49,12 @@ pub enum HeadsEvent {
     Tokens(String, usize, usize),
     /// The loss of the last steps: the head, the step, of how many, the loss.
     Loss(&'static str, usize, usize, f32),
-    /// Text to image on the validation pictures: the head, the source, the dual encoder alone, the head with the
-    /// cosine so many times.
-    Measured(&'static str, String, Recall, Recall, f32),
+    /// Text to image on the validation pictures: who looked again, the source, the dual encoder alone, what came of
+    /// looking.
+    Measured(&'static str, String, Recall, Outcome),
+    /// How many times the cosine counts beside a head's score: for each half of the pictures as the other half chose,
+    /// and for the heads that are written.
+    Cosine(&'static str, [f32; 2], f32),
 }
 
 /// Who follows a training.
@@ -80,7 +78,7 @@ pub fn train_heads(config: &HeadsTrainConfig, watch: Watch<'_>) -> Result<()> {
     }
     let valid = read_measured(&config.valid)?;
     let tokens = |name: &str, samples: Vec<Sample>| {
-        let samples = first_captions(samples, config);
+        let samples = first_captions(samples, &config.sources);
         let tell = |what: &str, done, all| {
             go_on(watch.stop)?;
             (watch.tell)(HeadsEvent::Tokens(format!("{name}, {what}"), done, all));
@@ -118,7 +116,10 @@ impl Run<'_> {
         self.begin_with_the_towers(encoder, &heads, &mut weights)?;
         self.late(&heads, &mut weights)?;
         weights = rounded(weights);
-        let share = self.judge(&heads, &weights, Which::Late)?;
+        let valid = &self.data.valid;
+        let judge = |source: &String| Judged::new(valid, source, EVERY);
+        let mut judged: Vec<Judged<'_>> = valid.texts.keys().map(judge).collect();
+        let (late, share) = self.judge(&heads, &weights, Which::Late, &mut judged)?;
         heads.late = heads.late.map(|late| Late { cosine: share, ..late });
         let Some(itm) = &self.config.itm else { return Ok((heads, weights)) };
         let ItmConfig { width, layers, heads: count, mlp, words, .. } = *itm;
@@ -129,8 +130,13 @@ impl Run<'_> {
         }
         self.itm(itm, &heads, &mut weights)?;
         weights = rounded(weights);
-        let share = self.judge(&heads, &weights, Which::Itm)?;
+        let (itm, share) = self.judge(&heads, &weights, Which::Itm, &mut judged)?;
         heads.itm = heads.itm.map(|itm| Itm { cosine: share, ..itm });
+        let shares = [0, 1].map(|half| [late[half], itm[half]]);
+        self.tell("both", &judged, |own| own.fairly(Way::Both, shares));
+        self.tell("late interaction, then matching", &judged, |own| {
+            own.fairly(Way::Stages, shares)
+        });
         Ok((heads, weights))
     }
 
@@ -200,7 +206,7 @@ impl Run<'_> {
         let steps_of_epoch = self.data.train.images.len() / config.optim.batch;
         let learns = |name: &str| !is_statistic(name);
         let mut rng = self.rng.clone();
-        self.learn("late interaction", &config.optim, weights, &learns, |weights, step| {
+        self.learn("late interaction", &config.optim, &learns, weights, |weights, step| {
             let heads = Heads::learning(heads.clone(), weights)?;
             let batch = draw.late(&heads, config, &mut rng);
             let by = if step >= steps_of_epoch { MARGIN } else { 0.0 };
@@ -215,73 +221,57 @@ impl Run<'_> {
         let draw = Draw::new(self.config, &self.data.train);
         let learns = |name: &str| name.starts_with("itm.");
         let mut rng = self.rng.clone();
-        self.learn("matching", &config.optim, weights, &learns, |weights, _| {
+        self.learn("matching", &config.optim, &learns, weights, |weights, _| {
             let heads = Heads::learning(heads.clone(), weights)?;
             let anchors = draw.itm(&heads, config, &photos, &mut rng);
             Ok(step::itm(&heads, &anchors, config.loss))
         })
     }
 
-    /// Steps of AdamW on the weights that `learns` says; the moving average stays.
     fn learn(
         &self,
         name: &'static str,
-        optim: &Schedule,
-        weights: &mut Arrays,
+        schedule: &Schedule,
         learns: &dyn Fn(&str) -> bool,
-        mut gradients: impl FnMut(&Arrays, usize) -> Result<(f32, Arrays)>,
+        weights: &mut Arrays,
+        gradients: impl FnMut(&Arrays, usize) -> Result<(f32, Arrays)>,
     ) -> Result<()> {
-        let mut state = State::new(weights.clone());
-        let group = |(name, array): (&String, &arrays::Array)| {
-            let decay = if array.shape.len() > 1 { optim.weight_decay } else { 0.0 };
-            learns(name).then(|| (name.clone(), Group { lr: optim.lr, decay }))
+        let tell = |step, loss| {
+            (self.watch.tell)(HeadsEvent::Loss(name, step, schedule.steps, loss));
         };
-        let groups: HashMap<String, Group> = weights.0.iter().filter_map(group).collect();
-        let (mut sum, mut count) = (0.0, 0);
-        for step in 0..optim.steps {
-            go_on(self.watch.stop)?;
-            let (loss, mut grads) = gradients(&state.weights, step)?;
-            grads.0.retain(|name, _| groups.contains_key(name));
-            if !loss.is_finite() {
-                let before = sum / count.max(1) as f32;
-                let pictures = String::from("of the last batch");
-                return Err(Error::Diverged { step, loss, before, pictures });
-            }
-            optim::clip(&mut grads, CLIP);
-            let factor = optim::schedule(step, optim.steps, optim.warmup);
-            let decays = Decays { betas: BETAS, ema: AVERAGE };
-            optim::update(&mut state, &grads, decays, &groups, factor);
-            (sum, count) = (sum + loss, count + 1);
-            if (step + 1) % LINE == 0 || step + 1 == optim.steps {
-                let mean = sum / count as f32;
-                (self.watch.tell)(HeadsEvent::Loss(name, step + 1, optim.steps, mean));
-                (sum, count) = (0.0, 0);
-            }
-        }
-        *weights = state.ema;
-        Ok(())
+        learn(Learning { schedule, learns, stop: self.watch.stop, tell: &tell }, weights, gradients)
     }
 
     /// Chooses how much the cosine counts, and says what comes of it. The towers know the pictures that they learned
     /// from so well that there the head would count for nothing: the validation pictures choose, half of them for the
     /// other half where they are measured, and all of them for the heads that are written.
-    fn judge(&self, heads: &HeadsConfig, weights: &Arrays, which: Which) -> Result<f32> {
-        let (heads, valid) = (Heads::new(heads.clone(), weights)?, &self.data.valid);
-        let photos = stored(&heads, &valid.images)?;
-        let every = EVERY[usize::from(which == Which::Itm)];
-        let judge = |source: &String| Judged::new(&heads, which, valid, source, &photos, every);
-        let judged: Vec<Judged<'_>> = valid.texts.keys().map(judge).collect();
-        let share = best_share(&judged, |_| true);
-        let name = if which == Which::Late { "late interaction" } else { "matching" };
-        for (source, own) in valid.texts.keys().zip(&judged) {
-            let before = own.before();
-            let tell = |after, share| {
-                (self.watch.tell)(HeadsEvent::Measured(name, source.clone(), before, after, share));
-            };
-            tell(own.after(0.0, |_| true), 0.0);
-            tell(own.fairly(&judged), share);
+    fn judge(
+        &self,
+        heads: &HeadsConfig,
+        weights: &Arrays,
+        which: Which,
+        judged: &mut [Judged<'_>],
+    ) -> Result<([f32; 2], f32)> {
+        let heads = Heads::new(heads.clone(), weights)?;
+        let photos = stored(&heads, &self.data.valid.images)?;
+        judged.iter_mut().for_each(|own| own.ask(&heads, which, &photos));
+        let (halves, all) = best_shares(judged, which);
+        let [name, with_cosine] = match which {
+            Which::Late => ["late interaction", "late interaction and cosine"],
+            Which::Itm => ["matching", "matching and cosine"],
+        };
+        self.tell(name, judged, |own| own.alone(which));
+        let shares = halves.map(|share| [share; 2]);
+        self.tell(with_cosine, judged, |own| own.fairly(Way::One(which), shares));
+        (self.watch.tell)(HeadsEvent::Cosine(name, halves, all));
+        Ok((halves, all))
+    }
+
+    fn tell(&self, way: &'static str, judged: &[Judged<'_>], of: impl Fn(&Judged<'_>) -> Outcome) {
+        for (source, own) in self.data.valid.texts.keys().zip(judged) {
+            let measured = HeadsEvent::Measured(way, source.clone(), own.before(), of(own));
+            (self.watch.tell)(measured);
         }
-        Ok(share)
     }
 }
 
@@ -290,9 +280,9 @@ fn is_statistic(name: &str) -> bool {
 }
 
 /// Pictures with the captions that are used: the first of each wanted source.
-fn first_captions(mut samples: Vec<Sample>, config: &HeadsTrainConfig) -> Vec<Sample> {
+pub(crate) fn first_captions(mut samples: Vec<Sample>, sources: &[Source]) -> Vec<Sample> {
     let wanted = |source: &str, count: usize| {
-        let found = config.sources.iter().find(|known| known.name == source);
+        let found = sources.iter().find(|known| known.name == source);
         found.is_some_and(|known| known.captions == 0 || count <= known.captions)
     };
     for sample in &mut samples {

@@ -1,22 +1,21 @@
 //! `tuwen eval composed`: a picture together with words for what is to be another thing in it.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use rayon::prelude::*;
 use tuwen_eval::{Ranked, Ranking, rank as rank_one};
 use tuwen_image::rng::Rng;
+use tuwen_matching::{Fuser, Role};
 use tuwen_retrieve::gap::Gap;
-use tuwen_sets::changes::{Change, Rule, changes};
-use tuwen_text::caption;
+use tuwen_sets::changes::{Change, Language, changes};
 
 use super::pairs::{PairArgs, Pairs, SHARES, Table, fairly};
 use crate::terminal::{note, say};
 use crate::words::counted;
 
-/// English is cut into words, Chinese into its words, of which a caption has fewer.
-const RULES: [Rule; 2] = [Rule { stays: 4, changes: 3 }, Rule { stays: 3, changes: 2 }];
 /// Fewest questions that tell anything.
 const FEWEST: usize = 20;
 
@@ -35,14 +34,18 @@ pub struct Args {
     /// At most so many questions of each file of captions, drawn at random
     #[arg(long, default_value_t = 2000, value_parser = crate::number::whole(FEWEST as u64..=crate::number::MANY))]
     most: usize,
+    /// Measure a combiner that `tuwen fuse train` wrote, too; may be given several times
+    #[arg(long, value_name = "FILE")]
+    combiner: Vec<PathBuf>,
 }
 
 /// Measures and prints.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let pairs = Pairs::open(&args.pairs)?;
+    let combiners = pairs.fusers(&args.combiner, Role::Queries)?;
     let mut tables = BTreeMap::new();
     for (source, captions) in pairs.sources() {
-        let (questions, han) = questions(&captions, args);
+        let (questions, language) = questions(&captions, args);
         if questions.len() < FEWEST {
             let found = counted(questions.len(), "question");
             note!(
@@ -54,8 +57,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         let Some(gap) = Gap::of(&pairs.images, &pairs.embed(&texts)?, pairs.dim()) else {
             continue;
         };
-        let phrases: Vec<String> =
-            questions.iter().map(|q| q.phrase.join(if han { "" } else { " " })).collect();
+        let phrases: Vec<String> = questions.iter().map(|q| language.joined(&q.phrase)).collect();
         let words = pairs.embed(&phrases.iter().map(String::as_str).collect::<Vec<_>>())?;
         if !args.pairs.json {
             say!(
@@ -65,7 +67,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             );
             say!("  the means of pictures and of texts are {:.2} apart", gap.width());
         }
-        let table = table(&pairs, &questions, &words, &gap);
+        let table = table(&pairs, &questions, &words, &gap, &combiners);
         if !args.pairs.json {
             table.print();
         }
@@ -80,21 +82,17 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Some questions of one source of captions, and whether it is Chinese.
-fn questions(captions: &[Vec<&str>], args: &Args) -> (Vec<Change>, bool) {
-    let is_han = |text: &str| text.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
-    let all = || captions.iter().flatten();
-    let han = 2 * all().filter(|text| is_han(text)).count() > all().count();
-    let cut = if han { caption::words } else { caption::english };
-    let tokens = |(picture, own): (usize, &Vec<&str>)| {
-        own.iter().map(|text| (picture, cut(text))).collect::<Vec<_>>()
-    };
-    let tokens: Vec<_> = captions.par_iter().enumerate().flat_map_iter(tokens).collect();
-    let mut found = changes(&tokens, RULES[usize::from(han)]);
+/// Some questions of one source of captions, and the language that it is in.
+fn questions(captions: &[Vec<&str>], args: &Args) -> (Vec<Change>, Language) {
+    let language = Language::of(captions.iter().flatten().copied());
+    let mut found = changes(&language.cut(captions), language.rule());
     Rng::new(&[args.pairs.seed]).shuffle(&mut found);
     found.truncate(args.most);
-    (found, han)
+    (found, language)
 }
+
+/// What the name of a way ends with where both count the same.
+const HALF: &str = ", half and half";
 
 /// What a picture and words are in a sum.
 type Way = fn(&Gap, image: &[f32], words: &[f32]) -> [Vec<f32>; 2];
@@ -108,28 +106,51 @@ const WAYS: [(&str, Way); 3] = [
     ("without the gap", |gap, image, words| [gap.image.centred(image), gap.text.centred(words)]),
 ];
 
-fn table(pairs: &Pairs, questions: &[Change], words: &[f32], gap: &Gap) -> Table {
+fn table(
+    pairs: &Pairs,
+    questions: &[Change],
+    words: &[f32],
+    gap: &Gap,
+    combiners: &[Fuser<'static>],
+) -> Table {
     let (mut table, dim) = (Table::default(), pairs.dim());
     let clusters: Vec<usize> = questions.iter().map(|question| question.to).collect();
-    let ranked = |share: f32, way: Way| -> Vec<Ranked> {
-        let one = |(at, question): (usize, &Change)| {
-            let image = &pairs.images[question.from * dim..][..dim];
-            let [image, words] = way(gap, image, &words[at * dim..][..dim]);
-            let query: Vec<f32> =
-                image.iter().zip(&words).map(|(i, w)| share * i + (1.0 - share) * w).collect();
-            rank(pairs, at, question, &query)
-        };
+    let asked: Vec<f32> =
+        questions.iter().flat_map(|q| &pairs.images[q.from * dim..][..dim]).copied().collect();
+    let rank_all = |queries: &[f32]| -> Vec<Ranked> {
+        let one = |(at, question)| rank(pairs, at, question, &queries[at * dim..][..dim]);
         questions.par_iter().enumerate().map(one).collect()
     };
-    let mut add =
-        |way: &str, ranked: &[Ranked]| table.add(way, ranked, pairs.samples.len() - 1, &clusters);
-    add("the picture alone", &ranked(1.0, WAYS[0].1));
-    add("the words alone", &ranked(0.0, WAYS[0].1));
+    let ranked = |share: f32, way: Way| -> Vec<Ranked> {
+        let both = asked.chunks_exact(dim).zip(words.chunks_exact(dim));
+        let sum = |(image, words)| -> Vec<f32> {
+            let [image, words] = way(gap, image, words);
+            image.iter().zip(&words).map(|(i, w)| share * i + (1.0 - share) * w).collect()
+        };
+        rank_all(&both.flat_map(sum).collect::<Vec<f32>>())
+    };
+    let others = pairs.samples.len() - 1;
+    table.add("the picture alone", &ranked(1.0, WAYS[0].1), others, &clusters);
+    table.add("the words alone", &ranked(0.0, WAYS[0].1), others, &clusters);
+    let mut add_shares = |name: &str, all: Vec<Vec<Ranked>>, over: Option<&str>| {
+        let half = format!("{name}{HALF}");
+        table.add(half, &all[SHARES.len() / 2], others, &clusters);
+        over.into_iter().for_each(|over| table.compare_with(over));
+        let (chosen, best) = fairly(&all, &clusters);
+        let [first, second] = best.map(|at| SHARES[at]);
+        let way = format!("{name}, shares chosen apart ({first}, {second})");
+        table.add(way, &chosen, others, &clusters);
+        over.into_iter().for_each(|over| table.compare_with(over));
+    };
     for (name, way) in WAYS {
-        let all: Vec<Vec<Ranked>> = SHARES.iter().map(|&share| ranked(share, way)).collect();
-        add(&format!("{name}, half and half"), &all[SHARES.len() / 2]);
-        let (chosen, [first, second]) = fairly(&all, &clusters);
-        add(&format!("{name}, shares chosen apart ({first}, {second})"), &chosen);
+        add_shares(name, SHARES.iter().map(|&share| ranked(share, way)).collect(), None);
+    }
+    // What is done without a combiner.
+    let today = format!("{}{HALF}", WAYS[2].0);
+    for combiner in combiners {
+        let joined = |&share: &f32| rank_all(&combiner.vectors(&asked, words, share));
+        let (name, all) = (&combiner.config().name, SHARES.iter().map(joined).collect());
+        add_shares(&format!("joined, {name}"), all, Some(&today));
     }
     table
 }

@@ -1,6 +1,7 @@
 //! `tuwen eval fused`: one vector for a picture and its text, asked by words and by a piece of the picture.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
@@ -8,16 +9,15 @@ use tuwen_encode::{Encoder, stream};
 use tuwen_eval::{Ranked, Ranking, rank_all};
 use tuwen_image::rng::Rng;
 use tuwen_image::{Augment, Limits, decode};
-use tuwen_retrieve::fusing::Recipe;
+use tuwen_matching::{Fuser, Role};
+use tuwen_retrieve::fusing::Fuse;
 use tuwen_sets::Sample;
+use tuwen_train::fuse::PIECE;
 
 use super::pairs::{PairArgs, Pairs, SHARES, Table, fairly};
 use crate::progress;
 use crate::terminal::say;
 use crate::words::counted;
-
-/// Smallest share of a picture that a piece of it has.
-const PIECE: f32 = 0.3;
 
 /// Measure one vector for a picture and its text (`index --fuse`), beside each of them alone
 #[derive(clap::Args)]
@@ -29,6 +29,10 @@ const PIECE: f32 = 0.3;
 pub struct Args {
     #[command(flatten)]
     pairs: PairArgs,
+    /// Measure a fuser that `tuwen fuse train` wrote, too; of several one is also chosen for each half of the pictures on
+    /// the other half
+    #[arg(long, value_name = "FILE")]
+    learned: Vec<PathBuf>,
 }
 
 /// Queries of one kind, each with the picture that it is for.
@@ -40,6 +44,7 @@ struct Queries {
 /// Measures and prints.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let pairs = Pairs::open(&args.pairs)?;
+    let fusers = pairs.fusers(&args.learned, Role::Items)?;
     let pieces = pieces(&pairs, args.pairs.seed)?;
     let mut tables: BTreeMap<&str, BTreeMap<&str, Table>> = BTreeMap::new();
     for (source, captions) in pairs.sources() {
@@ -57,8 +62,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         let pictures = captions.iter().enumerate().flat_map(of).collect();
         let words = Queries { vectors: pairs.embed(&others)?, pictures };
         let own = tables.entry(source).or_default();
-        own.insert("another caption", table(&pairs, &texts, &words));
-        own.insert("a piece of the picture", table(&pairs, &texts, &pieces));
+        own.insert("another caption", table(&pairs, &texts, &words, &fusers));
+        own.insert("a piece of the picture", table(&pairs, &texts, &pieces, &fusers));
     }
     if args.pairs.json {
         say!("{}", serde_json::to_string(&tables)?);
@@ -76,30 +81,51 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A recipe by its share.
-type Way = fn(f32) -> Recipe;
+/// The way that learned ones should be better than.
+const AVERAGE: &str = "average";
+
+/// A way by its share.
+type Way = fn(f32) -> Fuse;
 
 /// All ways for the same queries.
-fn table(pairs: &Pairs, texts: &[f32], queries: &Queries) -> Table {
+fn table(pairs: &Pairs, texts: &[f32], queries: &Queries, fusers: &[Fuser<'static>]) -> Table {
     let (dim, mut table) = (pairs.dim(), Table::default());
     let truth: Vec<Vec<usize>> = queries.pictures.iter().map(|&picture| vec![picture]).collect();
     let ranked =
         |gallery: &[f32]| rank_all(&queries.vectors, gallery, dim, &truth, Ranking::default());
-    let fused = |recipe: Recipe| -> Vec<Ranked> {
+    let fused = |fuse: Fuse| -> Vec<Ranked> {
         let both = pairs.images.chunks_exact(dim).zip(texts.chunks_exact(dim));
-        ranked(&both.flat_map(|(image, text)| recipe.of(image, text)).collect::<Vec<f32>>())
+        ranked(&both.flat_map(|(image, text)| fuse.of(image, text)).collect::<Vec<f32>>())
     };
-    let mut add = |way: &str, ranked: &[Ranked]| {
+    let add = |table: &mut Table, way: &str, ranked: &[Ranked]| {
         table.add(way, ranked, pairs.samples.len(), &queries.pictures);
     };
-    add("the picture alone", &ranked(&pairs.images));
-    add("the text alone", &ranked(texts));
-    add("average", &fused(Recipe::Weighted(0.5)));
-    let ways: [(&str, Way); 2] = [("weighted", Recipe::Weighted), ("concat", Recipe::Concatenated)];
-    for (name, recipe) in ways {
-        let all: Vec<Vec<Ranked>> = SHARES.iter().map(|&share| fused(recipe(share))).collect();
-        let (chosen, [first, second]) = fairly(&all, &queries.pictures);
-        add(&format!("{name}, shares chosen apart ({first}, {second})"), &chosen);
+    add(&mut table, "the picture alone", &ranked(&pairs.images));
+    add(&mut table, "the text alone", &ranked(texts));
+    add(&mut table, AVERAGE, &fused(Fuse::Weighted(0.5)));
+    let ways: [(&str, Way); 2] = [("weighted", Fuse::Weighted), ("concat", Fuse::Concatenated)];
+    for (name, way) in ways {
+        let all: Vec<Vec<Ranked>> = SHARES.iter().map(|&share| fused(way(share))).collect();
+        let (chosen, best) = fairly(&all, &queries.pictures);
+        let [first, second] = best.map(|at| SHARES[at]);
+        add(&mut table, &format!("{name}, shares chosen apart ({first}, {second})"), &chosen);
+    }
+    let none = vec![0.0; texts.len()];
+    let learned = |texts: &[f32]| -> Vec<Vec<Ranked>> {
+        fusers.iter().map(|fuser| ranked(&fuser.vectors(&pairs.images, texts, 0.5))).collect()
+    };
+    let (both, alone) = (learned(texts), learned(&none));
+    for (fuser, (both, alone)) in fusers.iter().zip(both.iter().zip(&alone)) {
+        let name = &fuser.config().name;
+        add(&mut table, &format!("learned, {name}"), both);
+        table.compare_with(AVERAGE);
+        add(&mut table, &format!("learned, {name}, items without texts"), alone);
+    }
+    if fusers.len() > 1 {
+        let (chosen, best) = fairly(&both, &queries.pictures);
+        let [first, second] = best.map(|at| &*fusers[at].config().name);
+        add(&mut table, &format!("learned, chosen apart ({first}, {second})"), &chosen);
+        table.compare_with(AVERAGE);
     }
     table
 }

@@ -8,6 +8,8 @@ use serde::Serialize;
 use tuwen_encode::{CpuEncoder, Encoder, builtin, stream};
 use tuwen_eval::compare::{Comparison, compare};
 use tuwen_eval::{Ask, Direction, Ranked};
+use tuwen_matching::{Fuser, Role};
+use tuwen_retrieve::fuser_for;
 use tuwen_sets::Sample;
 use tuwen_train::fitted;
 
@@ -80,6 +82,12 @@ impl Pairs {
         Ok(Self { encoder, samples, images })
     }
 
+    /// Fusers that are for the model, and for this.
+    pub fn fusers(&self, files: &[PathBuf], role: Role) -> Result<Vec<Fuser<'static>>> {
+        let open = |file: &PathBuf| Ok(fuser_for(file, self.encoder.fingerprint(), role)?);
+        files.iter().map(open).collect()
+    }
+
     /// D.
     pub fn dim(&self) -> usize {
         self.encoder.dim()
@@ -122,14 +130,26 @@ pub struct Row {
     /// Against the first row, R@1 of the same queries.
     #[serde(skip_serializing_if = "Option::is_none")]
     against_first: Option<Comparison>,
+    /// Against another row, which it should be better than.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    against_other: Option<Other>,
+}
+
+/// A row that another is compared with.
+#[derive(Serialize)]
+struct Other {
+    way: String,
+    #[serde(flatten)]
+    found: Comparison,
 }
 
 /// The rows of one table.
 #[derive(Default, Serialize)]
 pub struct Table {
     rows: Vec<Row>,
+    /// Of each row which queries it answers first.
     #[serde(skip)]
-    first: Vec<bool>,
+    hits: Vec<Vec<bool>>,
 }
 
 impl Table {
@@ -143,40 +163,54 @@ impl Table {
     ) {
         let numbers = Direction::new(ranked, Ask { gallery, cutoffs: &[], clusters });
         let hits: Vec<bool> = ranked.iter().map(|ranked| ranked.ranks[0] == 1).collect();
-        let against_first = (!self.first.is_empty()).then(|| compare(&self.first, &hits));
-        if self.first.is_empty() {
-            self.first = hits;
-        }
-        self.rows.push(Row { way: way.into(), numbers, against_first });
+        let against_first = self.hits.first().map(|first| compare(first, &hits));
+        self.hits.push(hits);
+        self.rows.push(Row { way: way.into(), numbers, against_first, against_other: None });
+    }
+
+    /// Compares the last row with the one of that name as well.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    pub fn compare_with(&mut self, way: &str) {
+        let other = self.rows.iter().position(|row| row.way == way).expect("a row of that name");
+        let found = compare(&self.hits[other], self.hits.last().expect("a row"));
+        let last = self.rows.last_mut().expect("a row");
+        last.against_other = Some(Other { way: way.to_owned(), found });
     }
 
     /// For people.
     pub fn print(&self) {
-        for Row { way, numbers, against_first } in &self.rows {
+        for Row { way, numbers, against_first, against_other } in &self.rows {
             let three = |values: [f64; 3]| values.map(|value| format!("{value:.1}")).join("/");
             let [low, high] = numbers.interval[0];
-            let more = against_first.as_ref().map_or_else(String::new, |other| {
-                let [low, high] = other.interval;
-                format!("  R@1 {:+.1} ({low:+.1} to {high:+.1})", other.difference)
+            let difference = |found: &Comparison| {
+                let [low, high] = found.interval;
+                format!("{:+.1} ({low:+.1} to {high:+.1})", found.difference)
+            };
+            let more = against_first.as_ref();
+            let more = more.map_or_else(String::new, |f| format!("  R@1 {}", difference(f)));
+            let over = against_other.as_ref().map_or_else(String::new, |other| {
+                format!(", over {} {}", other.way, difference(&other.found))
             });
-            say!("  {way:<44} {:<16} R@1 {low:.1}-{high:.1}{more}", three(numbers.recall));
+            say!("  {way:<44} {:<16} R@1 {low:.1}-{high:.1}{more}{over}", three(numbers.recall));
         }
     }
 }
 
-/// The ranks of each query by the share that is best for the queries of the other half of the pictures; and what
-/// share that is for each half. `ranked`: for each of [`SHARES`] all queries; `clusters`: their pictures.
-pub fn fairly(ranked: &[Vec<Ranked>], clusters: &[usize]) -> (Vec<Ranked>, [f32; 2]) {
+/// The ranks of each query by the way that is best for the queries of the other half of the pictures; and which
+/// way that is for each half. `ranked`: for each way all queries; `clusters`: their pictures.
+pub fn fairly(ranked: &[Vec<Ranked>], clusters: &[usize]) -> (Vec<Ranked>, [usize; 2]) {
     let best = [0, 1].map(|half| {
         let hits = |ranked: &Vec<Ranked>| -> usize {
             let own = ranked.iter().zip(clusters).filter(|(_, picture)| *picture % 2 == half);
             own.map(|(r, _)| [1, 5, 10].iter().filter(|&&k| r.ranks[0] <= k).count()).sum()
         };
         let best = (0..ranked.len()).max_by_key(|&at| (hits(&ranked[at]), std::cmp::Reverse(at)));
-        best.expect("several shares")
+        best.expect("several ways")
     });
     let of = |(query, picture): (usize, &usize)| ranked[best[1 - picture % 2]][query].clone();
     let all = clusters.iter().enumerate().map(of).collect();
     // Half 0 was given what half 1 chose.
-    (all, [SHARES[best[1]], SHARES[best[0]]])
+    (all, [best[1], best[0]])
 }

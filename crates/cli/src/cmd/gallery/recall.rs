@@ -9,7 +9,7 @@ use tuwen_encode::Encoder;
 use tuwen_index::{CellsOptions, Gallery, Recall, Widths};
 
 use super::words_for;
-use crate::gallery::{AmongArgs, GalleryArg, open, queries};
+use crate::gallery::{AmongArgs, GalleryArg, Networks, open, queries};
 use crate::number;
 use crate::query::{TextArgs, Usage};
 use crate::terminal::{note, say};
@@ -62,7 +62,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let texts = match &args.queries {
         Some(file) => {
             let lines = queries(file)?;
-            let engine = open(&folder, args.model.as_deref(), &args.text_args, None)?;
+            let engine =
+                open(&folder, args.model.as_deref(), &args.text_args, Networks::default())?;
             let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
             engine.encoder().encode_texts(&lines)?
         }

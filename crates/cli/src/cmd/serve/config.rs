@@ -268,7 +268,8 @@ impl Config {
             _ => LongText::Cut,
         };
         let products = products(self.precision.as_deref().unwrap_or("auto"));
-        let options = Options { model: self.model.clone(), long_text, products, heads: None };
+        let model = self.model.clone();
+        let options = Options { model, long_text, products, ..Options::default() };
         let one = |given: &PathBuf| Source { options: options.clone(), ..source(given) };
         self.gallery.iter().map(one).collect()
     }
