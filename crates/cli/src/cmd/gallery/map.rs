@@ -16,7 +16,7 @@ use tuwen_index::{Gallery, Item, Modality};
 use tuwen_retrieve::gap::Gap;
 use tuwen_retrieve::{FileName, path_of};
 
-use crate::gallery::{GalleryArg, open};
+use crate::gallery::{GalleryArg, Networks, open};
 use crate::number;
 use crate::output::{Force, OutputFile};
 use crate::query::TextArgs;
@@ -95,7 +95,7 @@ struct Seen {
 pub fn run(args: &Args) -> Result<ExitCode> {
     let folder = args.gallery.place().folder;
     let output = OutputFile::plan(&args.output, &[folder.as_path()], args.force)?;
-    let engine = open(&folder, args.model.as_deref(), &args.text_args, None)?;
+    let engine = open(&folder, args.model.as_deref(), &args.text_args, Networks::default())?;
     let (pictures, texts) = {
         let gallery = engine.gallery();
         let pictures = side(&gallery, drawn(&gallery, Modality::Image, args)?)?;
