@@ -16,7 +16,7 @@ pub struct Param {
     /// are blocks what lies behind them. 0 for heads.
     pub depth: usize,
     /// What it is.
-    pub kind: Kind,
+    pub kind: ParamKind,
     /// In PyTorch's layout.
     pub shape: Vec<usize>,
 }
@@ -40,7 +40,7 @@ pub enum Part {
 
 /// What a parameter is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ParamKind {
     /// A matrix of a block that rows are multiplied with.
     Matrix(Role),
     /// A matrix elsewhere.
@@ -108,7 +108,10 @@ impl Param {
 
     /// Whether weight decay is for it: for matrices, but not for tables of embeddings.
     pub fn decays(&self) -> bool {
-        let plain = matches!(self.kind, Kind::Tokens | Kind::Words | Kind::Positions | Kind::Token);
+        let plain = matches!(
+            self.kind,
+            ParamKind::Tokens | ParamKind::Words | ParamKind::Positions | ParamKind::Token
+        );
         self.shape.len() > 1 && !plain
     }
 }
@@ -136,20 +139,20 @@ impl ModelConfig {
             }
         }
         out.depth = 0;
-        out.add("pos_embed", Kind::Positions, &[1, self.image_positions(), width]);
+        out.add("pos_embed", ParamKind::Positions, &[1, self.image_positions(), width]);
         let mut all = out.list;
         let mut out = Params::new(Part::ImageHead, "heads");
         match self.image_proj_bias() {
-            Some(true) => out.affine("image_proj", Kind::Projection, &[dim, width]),
-            Some(false) => out.add("image_proj.weight", Kind::Projection, &[dim, width]),
+            Some(true) => out.affine("image_proj", ParamKind::Projection, &[dim, width]),
+            Some(false) => out.add("image_proj.weight", ParamKind::Projection, &[dim, width]),
             None => {}
         }
         all.extend(out.list);
         all.extend(self.text_params());
         all.extend(self.fusion_params());
         let mut out = Params::new(Part::Logits, "heads");
-        out.add("logit_scale", Kind::LogScale, &[1]);
-        out.add("logit_bias", Kind::LogitBias, &[1]);
+        out.add("logit_scale", ParamKind::LogScale, &[1]);
+        out.add("logit_bias", ParamKind::LogitBias, &[1]);
         all.extend(out.list);
         all
     }
@@ -162,13 +165,13 @@ impl ModelConfig {
         for block in fusion.from..fusion.blocks {
             out.depth = block + 1;
             let part = |part: &str| format!("blocks.{block}.cross.{part}");
-            out.affine(&part("ask"), Kind::Matrix(Role::Qkv), &[width, width]);
-            out.affine(&part("seen"), Kind::Matrix(Role::Qkv), &[2 * width, wide]);
-            out.affine(&part("told"), Kind::Matrix(Role::Proj), &[width, width]);
+            out.affine(&part("ask"), ParamKind::Matrix(Role::Qkv), &[width, width]);
+            out.affine(&part("seen"), ParamKind::Matrix(Role::Qkv), &[2 * width, wide]);
+            out.affine(&part("told"), ParamKind::Matrix(Role::Proj), &[width, width]);
             out.norm(&part("norm"), width);
         }
         let mut head = Params::new(Part::Fusion, "heads");
-        head.affine("match", Kind::Projection, &[2, width]);
+        head.affine("match", ParamKind::Projection, &[2, width]);
         out.list.extend(head.list);
         out.list
     }
@@ -178,24 +181,24 @@ impl ModelConfig {
         let mut out = Params::new(Part::Text, "text");
         out.tower(&self.text);
         out.depth = 0;
-        out.add("token_embed.weight", Kind::Tokens, &[self.vocab, width]);
-        out.add("pos_embed", Kind::Positions, &[self.position_rows(), width]);
+        out.add("token_embed.weight", ParamKind::Tokens, &[self.vocab, width]);
+        out.add("pos_embed", ParamKind::Positions, &[self.position_rows(), width]);
         if self.token_types > 0 {
-            out.add("type_embed", Kind::Types, &[self.token_types, width]);
+            out.add("type_embed", ParamKind::Types, &[self.token_types, width]);
         }
         if self.words > 0 {
-            out.add("words.weight", Kind::Words, &[self.vocab, self.words]);
+            out.add("words.weight", ParamKind::Words, &[self.vocab, self.words]);
         }
         let mut head = Params::new(Part::TextHead, "heads");
         let mut wide = self.text_feature();
         if self.text_hidden > 0 {
-            head.add("text_hidden.weight", Kind::Projection, &[self.text_hidden, wide]);
+            head.add("text_hidden.weight", ParamKind::Projection, &[self.text_hidden, wide]);
             wide = self.text_hidden;
         }
         let shape = [self.embed_dim, wide];
         match self.text_proj_bias {
-            true => head.affine("text_proj", Kind::Projection, &shape),
-            false => head.add("text_proj.weight", Kind::Projection, &shape),
+            true => head.affine("text_proj", ParamKind::Projection, &shape),
+            false => head.add("text_proj.weight", ParamKind::Projection, &shape),
         }
         out.list.extend(head.list);
         out.list
@@ -215,20 +218,20 @@ impl Params {
         Self { part, prefix, depth: 0, list: Vec::new() }
     }
 
-    fn add(&mut self, name: &str, kind: Kind, shape: &[usize]) {
+    fn add(&mut self, name: &str, kind: ParamKind, shape: &[usize]) {
         let name = format!("{}.{name}", self.prefix);
         let (part, depth) = (self.part, self.depth);
         self.list.push(Param { name, part, depth, kind, shape: shape.to_vec() });
     }
 
     /// A weight, and a bias as long as its first axis.
-    fn affine(&mut self, name: &str, kind: Kind, shape: &[usize]) {
+    fn affine(&mut self, name: &str, kind: ParamKind, shape: &[usize]) {
         self.add(&format!("{name}.weight"), kind, shape);
-        self.add(&format!("{name}.bias"), Kind::Bias, &shape[..1]);
+        self.add(&format!("{name}.bias"), ParamKind::Bias, &shape[..1]);
     }
 
     fn norm(&mut self, name: &str, width: usize) {
-        self.affine(name, Kind::Gain { silent: false }, &[width]);
+        self.affine(name, ParamKind::Gain { silent: false }, &[width]);
     }
 
     fn blocks(&mut self, tower: &TowerConfig, blocks: Range<usize>) {
@@ -237,11 +240,11 @@ impl Params {
             self.depth = block + 1;
             let part = |part: &str| format!("blocks.{block}.{part}");
             self.norm(&part("norm1"), width);
-            self.affine(&part("attn.qkv"), Kind::Matrix(Role::Qkv), &[3 * width, width]);
-            self.affine(&part("attn.proj"), Kind::Matrix(Role::Proj), &[width, width]);
+            self.affine(&part("attn.qkv"), ParamKind::Matrix(Role::Qkv), &[3 * width, width]);
+            self.affine(&part("attn.proj"), ParamKind::Matrix(Role::Proj), &[width, width]);
             self.norm(&part("norm2"), width);
-            self.affine(&part("mlp.fc1"), Kind::Matrix(Role::Up), &[mlp, width]);
-            self.affine(&part("mlp.fc2"), Kind::Matrix(Role::Down), &[width, mlp]);
+            self.affine(&part("mlp.fc1"), ParamKind::Matrix(Role::Up), &[mlp, width]);
+            self.affine(&part("mlp.fc2"), ParamKind::Matrix(Role::Down), &[width, mlp]);
         }
     }
 
@@ -264,26 +267,26 @@ impl Params {
             Vision::Probe => self.probe(&config.image),
             _ => {
                 self.depth = 0;
-                self.add("cls_token", Kind::Token, &[1, 1, width]);
+                self.add("cls_token", ParamKind::Token, &[1, 1, width]);
             }
         }
         self.depth = 0;
         let shape = [width, 3 * config.patch * config.patch];
         match config.patch_bias {
-            true => self.affine("patch_embed", Kind::Projection, &shape),
-            false => self.add("patch_embed.weight", Kind::Projection, &shape),
+            true => self.affine("patch_embed", ParamKind::Projection, &shape),
+            false => self.add("patch_embed.weight", ParamKind::Projection, &shape),
         }
     }
 
     fn probe(&mut self, tower: &TowerConfig) {
         let (width, mlp) = (tower.width, tower.mlp);
         self.depth = tower.layers + 1;
-        self.add("pool.probe", Kind::Token, &[1, 1, width]);
-        self.affine("pool.qkv", Kind::Projection, &[3 * width, width]);
-        self.affine("pool.proj", Kind::Projection, &[width, width]);
+        self.add("pool.probe", ParamKind::Token, &[1, 1, width]);
+        self.affine("pool.qkv", ParamKind::Projection, &[3 * width, width]);
+        self.affine("pool.proj", ParamKind::Projection, &[width, width]);
         self.norm("pool.norm", width);
-        self.affine("pool.mlp.fc1", Kind::Projection, &[mlp, width]);
-        self.affine("pool.mlp.fc2", Kind::Projection, &[width, mlp]);
+        self.affine("pool.mlp.fc1", ParamKind::Projection, &[mlp, width]);
+        self.affine("pool.mlp.fc2", ParamKind::Projection, &[width, mlp]);
     }
 
     fn resnet(&mut self, net: ResNet, width: usize) {
@@ -308,15 +311,15 @@ impl Params {
             }
         }
         self.depth = net.blocks.len() + 1;
-        self.affine("pool.qkv", Kind::Projection, &[3 * width, width]);
+        self.affine("pool.qkv", ParamKind::Projection, &[3 * width, width]);
     }
 
     /// A convolution without bias, of `[out, in, side]`, and the batch normalisation behind it.
     fn convolution(&mut self, conv: &str, norm: &str, sizes: [usize; 3], silent: bool) {
         let [out, wide, side] = sizes;
-        self.add(&format!("{conv}.weight"), Kind::Kernel, &[out, wide, side, side]);
-        self.affine(norm, Kind::Gain { silent }, &[out]);
-        self.add(&format!("{norm}.running_mean"), Kind::Statistic { variance: false }, &[out]);
-        self.add(&format!("{norm}.running_var"), Kind::Statistic { variance: true }, &[out]);
+        self.add(&format!("{conv}.weight"), ParamKind::Kernel, &[out, wide, side, side]);
+        self.affine(norm, ParamKind::Gain { silent }, &[out]);
+        self.add(&format!("{norm}.running_mean"), ParamKind::Statistic { variance: false }, &[out]);
+        self.add(&format!("{norm}.running_var"), ParamKind::Statistic { variance: true }, &[out]);
     }
 }

@@ -4,7 +4,7 @@ use tuwen_image::rng::Rng;
 
 use crate::arrays::{Array, Arrays};
 use crate::config::ModelConfig;
-use crate::params::{Kind, Param, Part, Role};
+use crate::params::{Param, ParamKind, Part, Role};
 
 /// timm's deviation of matrices, embeddings and tokens.
 const DEVIATION: f32 = 0.02;
@@ -32,19 +32,23 @@ fn first_values(param: &Param, model: &ModelConfig, rng: &mut Rng) -> Vec<f32> {
     };
     let all = |value: f32| vec![value; param.len()];
     match param.kind {
-        Kind::Matrix(Role::Proj | Role::Down) => all(0.0),
-        Kind::Matrix(Role::Qkv | Role::Up) | Kind::Projection => normal(DEVIATION),
-        Kind::Kernel => normal((2.0 / param.shape[1..].iter().product::<usize>() as f32).sqrt()),
-        Kind::Gain { silent } => all(if silent { 0.0 } else { 1.0 }),
-        Kind::Bias => all(0.0),
-        Kind::Positions if param.part == Part::Image && model.has_convolutions() => {
+        ParamKind::Matrix(Role::Proj | Role::Down) => all(0.0),
+        ParamKind::Matrix(Role::Qkv | Role::Up) | ParamKind::Projection => normal(DEVIATION),
+        ParamKind::Kernel => {
+            normal((2.0 / param.shape[1..].iter().product::<usize>() as f32).sqrt())
+        }
+        ParamKind::Gain { silent } => all(if silent { 0.0 } else { 1.0 }),
+        ParamKind::Bias => all(0.0),
+        ParamKind::Positions if param.part == Part::Image && model.has_convolutions() => {
             normal((model.image.width as f32).powf(-0.5))
         }
-        Kind::Tokens | Kind::Positions | Kind::Types | Kind::Token => normal(DEVIATION),
+        ParamKind::Tokens | ParamKind::Positions | ParamKind::Types | ParamKind::Token => {
+            normal(DEVIATION)
+        }
         // A token that no caption has must not move a text's feature.
-        Kind::Words => all(0.0),
-        Kind::Statistic { variance } => all(f32::from(variance)),
-        Kind::LogScale => all((1.0f32 / 0.07).ln()),
-        Kind::LogitBias => all(-10.0),
+        ParamKind::Words => all(0.0),
+        ParamKind::Statistic { variance } => all(f32::from(variance)),
+        ParamKind::LogScale => all((1.0f32 / 0.07).ln()),
+        ParamKind::LogitBias => all(-10.0),
     }
 }

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use rayon::prelude::*;
-use tuwen_encode::params::{Kind, Param, Part};
+use tuwen_encode::params::{Param, ParamKind, Part};
 use tuwen_encode::{Arrays, ModelConfig};
 
 use crate::config::OptimConfig;
@@ -50,11 +50,11 @@ pub(crate) fn group(param: &Param, optim: &OptimConfig, model: &ModelConfig) -> 
     let below = |layers: usize| (layers + 1).saturating_sub(param.depth) as i32;
     let frozen = |blocks: usize| blocks > 0 && param.depth <= blocks;
     let lr = match (param.part, param.kind) {
-        (_, Kind::Statistic { .. }) => 0.0,
+        (_, ParamKind::Statistic { .. }) => 0.0,
         (Part::Image, _) if frozen(optim.frozen_blocks) => 0.0,
         (Part::Image, _) => optim.image_lr * optim.layer_decay.powi(below(model.image_depth())),
-        (Part::Text, Kind::Words) => optim.words_lr,
-        (Part::Text, Kind::Tokens | Kind::Positions | Kind::Types) => optim.embed_lr,
+        (Part::Text, ParamKind::Words) => optim.words_lr,
+        (Part::Text, ParamKind::Tokens | ParamKind::Positions | ParamKind::Types) => optim.embed_lr,
         (Part::Text, _) if frozen(optim.text_frozen_blocks) => 0.0,
         (Part::Text, _) => {
             // The last block learns at the whole rate, and what lies behind it as well.

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use rayon::prelude::*;
 use tuwen_encode::arrays::Int8;
-use tuwen_encode::params::{Kind, Param, Part, Role};
+use tuwen_encode::params::{Param, ParamKind, Part, Role};
 use tuwen_encode::{Array, Arrays, Error, ModelConfig, Packs, Weights};
 use tuwen_gemm::{Mat, Precision, gemm};
 use tuwen_image::rng::Rng;
@@ -126,9 +126,9 @@ impl Lora {
 
     fn adapts(&self, param: &Param) -> bool {
         let target = match param.kind {
-            Kind::Matrix(Role::Qkv) => LoraTarget::Qkv,
-            Kind::Matrix(Role::Proj) => LoraTarget::Proj,
-            Kind::Matrix(Role::Up | Role::Down) => LoraTarget::Mlp,
+            ParamKind::Matrix(Role::Qkv) => LoraTarget::Qkv,
+            ParamKind::Matrix(Role::Proj) => LoraTarget::Proj,
+            ParamKind::Matrix(Role::Up | Role::Down) => LoraTarget::Mlp,
             _ => return false,
         };
         let tower = tower(param.part).is_some_and(|tower| self.towers.contains(&tower));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tuwen_encode::params::Kind;
+use tuwen_encode::params::ParamKind;
 use tuwen_encode::{Arrays, ModelConfig, NormPlace, Pool, ResNet, TowerConfig, Vision};
 use tuwen_gemm::Precision;
 use tuwen_image::Preprocess;
@@ -158,7 +158,7 @@ fn adapters_have_the_slopes_of_the_loss_and_merge_into_the_same_model() {
     let lora: Lora = toml::from_str("rank = 2\nalpha = 3.0\nlr = 1.0").expect("adapters");
     let mut rng = Rng::new(&[23]);
     let mut trainable = Arrays::default();
-    for param in model.params().iter().filter(|p| matches!(p.kind, Kind::Matrix(_))) {
+    for param in model.params().iter().filter(|p| matches!(p.kind, ParamKind::Matrix(_))) {
         let (out, wide) = (param.shape[0], param.shape[1]);
         for (end, shape) in [("/lora_a", [2, wide]), ("/lora_b", [out, 2])] {
             let name = format!("{}{end}", param.name);

@@ -1,15 +1,14 @@
 //! `tuwen captions train CONFIG.toml`
 
-use std::cell::Cell;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Mutex;
 use std::sync::atomic::Ordering::Relaxed;
 
 use anyhow::Result;
 use clap::Subcommand;
 use tuwen_train::captions::{CaptionsEvent, CaptionsTrainConfig, Watch, train_captions};
 
+use crate::progress::Tenths;
 use crate::stop;
 use crate::terminal::say;
 
@@ -44,20 +43,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let Command::Train(args) = &args.command;
     let config = CaptionsTrainConfig::load(&args.config)?;
     let flag = super::stop_flag("stopping; the same command goes on from the last measurement")?;
-    // The pictures whose rows are being computed, a line for each tenth.
-    let shown = Mutex::new(Cell::new((String::new(), 0)));
-    let tell = |event: CaptionsEvent| {
-        if let CaptionsEvent::Rows(what, done, all) = &event {
-            let shown = shown.lock().expect("no panic while printing");
-            let tenth = done * 10 / (*all).max(1);
-            let (last, before) = shown.take();
-            let same = last == *what && before == tenth;
-            shown.set((what.clone(), tenth));
-            if same {
-                return;
-            }
-        }
-        line(&event);
+    let tenths = Tenths::default();
+    let tell = |event: CaptionsEvent| match &event {
+        CaptionsEvent::Rows(what, done, all) if !tenths.is_new(what, *done, *all) => {}
+        _ => line(&event),
     };
     let stop = || flag.load(Relaxed);
     match train_captions(&config, Watch { tell: &tell, stop: &stop }) {

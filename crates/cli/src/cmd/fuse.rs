@@ -1,6 +1,5 @@
 //! `tuwen fuse train CONFIG.toml`
 
-use std::cell::Cell;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::Ordering::Relaxed;
@@ -9,6 +8,7 @@ use anyhow::Result;
 use clap::Subcommand;
 use tuwen_train::fuse::{FuseEvent, FuseTrainConfig, Watch, train_fuser};
 
+use crate::progress::Tenths;
 use crate::stop;
 use crate::terminal::say;
 
@@ -46,16 +46,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let config = FuseTrainConfig::load(&args.config)?;
     let flag =
         super::stop_flag("stopping; vectors that were computed are kept where they are whole")?;
-    // What is being computed, a line for each tenth.
-    let shown = Cell::new((String::new(), 0));
+    let tenths = Tenths::default();
     let tell = |event: FuseEvent| match event {
         FuseEvent::Vectors(what, done, all) => {
-            let tenth = done * 10 / all.max(1);
-            let (last, before) = shown.take();
-            if last != what || before != tenth {
+            if tenths.is_new(&what, done, all) {
                 say!("vectors of {what}: {done} of {all}");
             }
-            shown.set((what, tenth));
         }
         FuseEvent::Questions(source, count) => {
             say!("{source}: its captions make {count} questions")

@@ -1,15 +1,14 @@
 //! `tuwen heads train CONFIG.toml`
 
-use std::cell::Cell;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Mutex;
 use std::sync::atomic::Ordering::Relaxed;
 
 use anyhow::Result;
 use clap::Subcommand;
 use tuwen_train::heads::{HeadsEvent, HeadsTrainConfig, Outcome, Watch, train_heads};
 
+use crate::progress::Tenths;
 use crate::stop;
 use crate::terminal::say;
 
@@ -42,20 +41,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let config = HeadsTrainConfig::load(&args.config)?;
     let flag =
         super::stop_flag("stopping; tokens that were computed are kept where a source is whole")?;
-    // The sources whose tokens are being computed, a line for each tenth.
-    let shown = Mutex::new(Cell::new((String::new(), 0)));
-    let tell = |event: HeadsEvent| {
-        if let HeadsEvent::Tokens(what, done, all) = &event {
-            let shown = shown.lock().expect("no panic while printing");
-            let tenth = done * 10 / (*all).max(1);
-            let (last, before) = shown.take();
-            let same = last == *what && before == tenth;
-            shown.set((what.clone(), tenth));
-            if same {
-                return;
-            }
-        }
-        line(&event);
+    let tenths = Tenths::default();
+    let tell = |event: HeadsEvent| match &event {
+        HeadsEvent::Tokens(what, done, all) if !tenths.is_new(what, *done, *all) => {}
+        _ => line(&event),
     };
     let stop = || flag.load(Relaxed);
     match train_heads(&config, Watch { tell: &tell, stop: &stop }) {
