@@ -7,6 +7,7 @@
 
 use std::cmp::Reverse;
 
+use rayon::prelude::*;
 use tuwen_index::exact;
 use tuwen_space::linalg::{Matrix, eigen};
 
@@ -47,10 +48,35 @@ pub fn neighbourhoods(rows: &[f32], dim: usize) -> Vec<[f32; 2]> {
     let widest = start.iter().flatten().fold(1e-12_f32, |most, value| most.max(value.abs()));
     let small: Vec<f32> = start.iter().flatten().map(|value| 1e-4 * value / widest).collect();
     let points: Vec<&[f32]> = rows.chunks_exact(dim).collect();
-    let mut tsne = bhtsne::tSNE::<f32, &[f32], 2>::new(&points);
-    tsne.perplexity(perplexity).epochs(STEPS).initial_embedding(small);
-    let found = tsne.barnes_hut(THETA, |a, b| (2.0 - 2.0 * exact::score(a, b)).max(0.0).sqrt());
-    found.embedding().chunks_exact(2).map(|place| [place[0], place[1]]).collect()
+    let far = |(index, score): &(usize, f32)| bhtsne::Neighbor {
+        index: *index,
+        distance: (2.0 - 2.0 * score).max(0.0).sqrt(),
+    };
+    let near = nearest(rows, dim, (3.0 * perplexity) as usize);
+    let near: Vec<Vec<_>> = near.iter().map(|near| near.iter().map(far).collect()).collect();
+    let embed = || {
+        let mut tsne = bhtsne::tSNE::<f32, &[f32], 2>::new(&points);
+        tsne.perplexity(perplexity).epochs(STEPS).initial_embedding(small);
+        tsne.barnes_hut_with_neighbors(THETA, &near).embedding()
+    };
+    // Several threads would add in another order each time.
+    let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("one thread");
+    alone.install(embed).chunks_exact(2).map(|place| [place[0], place[1]]).collect()
+}
+
+/// The `k` other rows that each is most like, the most like first, with their cosines; fewer where there are fewer.
+fn nearest(rows: &[f32], dim: usize, k: usize) -> Vec<Vec<(usize, f32)>> {
+    let count = rows.len() / dim;
+    let mut scores = vec![0.0; count * count];
+    exact::scores(rows, rows, dim, &mut scores, count);
+    let one = |(at, scores): (usize, &[f32])| {
+        let mut others: Vec<(usize, f32)> =
+            scores.iter().copied().enumerate().filter(|&(other, _)| other != at).collect();
+        others.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        others.truncate(k);
+        others
+    };
+    scores.par_chunks(count.max(1)).enumerate().map(one).collect()
 }
 
 /// Rows that belong together.
@@ -95,20 +121,12 @@ pub fn named(topics: &[Topic], texts: &[f32], dim: usize, k: usize) -> Vec<Vec<u
 
 /// Each row's mean cosine with its `k` nearest, the loneliest first.
 pub fn lonely(rows: &[f32], dim: usize, k: usize) -> Vec<(usize, f32)> {
-    let count = rows.len() / dim;
-    let k = k.min(count.saturating_sub(1));
-    if k == 0 {
-        return Vec::new();
-    }
-    let mut scores = vec![0.0; count * count];
-    exact::scores(rows, rows, dim, &mut scores, count);
-    let one = |(at, scores): (usize, &mut [f32])| {
-        scores[at] = f32::NEG_INFINITY;
-        scores.sort_unstable_by(|a, b| b.total_cmp(a));
-        (at, scores[..k].iter().sum::<f32>() / k as f32)
+    let mean = |(at, near): (usize, &Vec<(usize, f32)>)| {
+        let sum: f32 = near.iter().map(|(_, score)| score).sum();
+        (!near.is_empty()).then(|| (at, sum / near.len() as f32))
     };
     let mut found: Vec<(usize, f32)> =
-        scores.chunks_exact_mut(count).enumerate().map(one).collect();
+        nearest(rows, dim, k).iter().enumerate().filter_map(mean).collect();
     found.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
     found
 }
