@@ -116,7 +116,8 @@ pub(crate) async fn find(
     if let Some(least) = least {
         (ranked, folded) = fold(state, open, ranked, least).await?;
     }
-    if of_words && vector.is_some() && open.calibration_is_pending() {
+    let may_learn = of_words && modality == Modality::Image && vector.is_some();
+    if may_learn && open.calibration_is_pending() {
         remarks.push(
             "how probable hits are is still being learned in the background: ask again in a while"
                 .into(),
