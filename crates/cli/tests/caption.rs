@@ -121,6 +121,12 @@ fn made_captions_are_found_and_told_from_peoples() {
     let word = made.iter().find(|text| text.is_ascii()).expect("English").clone();
     let hits = search(home, &["--kind", "text", "--exact-words", &word]);
     assert!(hits.iter().any(|hit| hit["text"] == Value::String(word.clone())));
+    // Of each hit it is told who said it, and of which picture.
+    for (filter, is_made) in [("HAS made_by", true), ("NOT HAS made_by", false)] {
+        let hits = search(home, &["--kind", "text", "-k", "100", "--where", filter]);
+        assert!(hits.iter().all(|hit| hit["made_by"].is_string() == is_made), "{hits:?}");
+        assert!(hits.iter().all(|hit| hit["owner"].as_i64().is_some()), "{hits:?}");
+    }
     // Where a person has spoken meanwhile, the machine is silent.
     std::fs::write(
         home.join("said.csv"),
