@@ -203,6 +203,15 @@ fn a_combiner_joins_words_and_a_picture_and_a_configuration_says_what_it_lacks()
     let refused = fail(home, &["search", "x", "--combiner", "queries.toml"], 1);
     assert!(refused.contains("queries.toml"), "{refused}");
 
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--combiner"];
+    let refused = fail(home, &[&serve[..], &["queries.toml"]].concat(), 1);
+    assert!(refused.contains("queries.toml"), "{refused}");
+    let printed = succeed(home, &[&serve[..], &["queries.safetensors", "--print-config"]].concat());
+    assert!(
+        printed.contains("combiner = \"/") && printed.contains("queries.safetensors"),
+        "{printed}"
+    );
+
     let good = std::fs::read_to_string(home.join(&config)).expect("a file");
     for (from, to, says) in [
         ("noise = 0.5", "noise = -1.0", "`noise` is -1"),

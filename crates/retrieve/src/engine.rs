@@ -62,10 +62,19 @@ impl Engine {
         let encoder =
             as_made(folder, &made, open_model(name, options.long_text, options.products)?)?;
         gallery.check_model(&model_id(name, &encoder)?)?;
+        Self::of(gallery, encoder)?.with(options)
+    }
+
+    /// The same with the networks beside the model that options name.
+    ///
+    /// # Errors
+    /// A combiner that cannot be read, or of another model.
+    pub fn with(self, options: &Options) -> Result<Self> {
+        let made = self.gallery().model()?;
         let combiner = options.combiner.as_deref();
         let combiner = combiner.map(|file| fuser_for(file, &made.fingerprint, Role::Queries));
         let (combiner, heads_folder) = (combiner.transpose()?, options.heads.clone());
-        Ok(Self { heads_folder, combiner, ..Self::of(gallery, encoder)? })
+        Ok(Self { heads_folder, combiner, ..self })
     }
 
     /// A gallery whose model is at hand, possibly that of other galleries as well. It stays as it is now, whatever

@@ -194,7 +194,7 @@ fn engine(source: &Source, models: &[Arc<CpuEncoder>]) -> Result<Engine> {
     let gallery = Gallery::open(&source.folder).map_err(Error::from)?;
     let made = gallery.model()?;
     match models.iter().find(|model| model.fingerprint() == made.fingerprint) {
-        Some(model) => Ok(Engine::of(gallery, Arc::clone(model))?),
+        Some(model) => Ok(Engine::of(gallery, Arc::clone(model))?.with(&source.options)?),
         None => Ok(Engine::open(&source.folder, &source.options)?),
     }
 }

@@ -78,6 +78,12 @@ pub struct Config {
     /// `int8`
     #[arg(long, env = "TUWEN_SERVE_PRECISION", value_parser = PRECISIONS)]
     pub precision: Option<String>,
+    /// The folder of the heads that rerank, from `tuwen heads train`; without it those that belong to the model
+    #[arg(long, value_name = "DIR", env = "TUWEN_SERVE_HEADS")]
+    pub heads: Option<PathBuf>,
+    /// The file of the network that joins words and a picture of one query, from `tuwen fuse train`
+    #[arg(long, value_name = "FILE", env = "TUWEN_SERVE_COMBINER")]
+    pub combiner: Option<PathBuf>,
 }
 
 const BODY: std::ops::RangeInclusive<u64> = 1_000..=1_000_000_000;
@@ -113,7 +119,9 @@ impl Config {
             };
         };
         config.gallery.iter_mut().chain(&mut config.watch).for_each(beside);
-        config.key_file = config.key_file.map(|file| folder.join(file));
+        for path in [&mut config.key_file, &mut config.heads, &mut config.combiner] {
+            *path = path.take().map(|path| folder.join(path));
+        }
         Ok(config)
     }
 
@@ -162,6 +170,8 @@ impl Config {
             model: self.model.or(lower.model),
             long_text: self.long_text.or(lower.long_text),
             precision: self.precision.or(lower.precision),
+            heads: self.heads.or(lower.heads),
+            combiner: self.combiner.or(lower.combiner),
         }
     }
 
@@ -193,7 +203,9 @@ impl Config {
                 None => place,
             };
         };
-        self.gallery.iter_mut().chain(&mut self.watch).chain(&mut self.key_file).for_each(full);
+        let single = [&mut self.key_file, &mut self.heads, &mut self.combiner];
+        let single = single.into_iter().flatten();
+        self.gallery.iter_mut().chain(&mut self.watch).chain(single).for_each(full);
         self
     }
 
@@ -269,7 +281,8 @@ impl Config {
         };
         let products = products(self.precision.as_deref().unwrap_or("auto"));
         let model = self.model.clone();
-        let options = Options { model, long_text, products, ..Options::default() };
+        let (heads, combiner) = (self.heads.clone(), self.combiner.clone());
+        let options = Options { model, long_text, products, heads, combiner };
         let one = |given: &PathBuf| Source { options: options.clone(), ..source(given) };
         self.gallery.iter().map(one).collect()
     }
@@ -337,11 +350,14 @@ mod tests {
             let error = format!("{:#}", read(text).expect_err(text));
             assert!(error.contains(says) && error.contains("serve.toml"), "{error}");
         }
-        let config = read("gallery = [\"shop=data/shop\", \"/abs\"]\nkey-file = \"keys\"");
+        let config = read(
+            "gallery = [\"shop=data/shop\", \"/abs\"]\nkey-file = \"keys\"\ncombiner = \"c.safetensors\"",
+        );
         let config = config.expect("a configuration");
         let shown = config.gallery[0].to_string_lossy().into_owned();
         assert!(shown.starts_with("shop=/") && shown.ends_with("/data/shop"), "{shown}");
         assert_eq!(config.gallery[1], Path::new("/abs"));
-        assert!(config.key_file.expect("a file").is_absolute());
+        assert!(config.key_file.is_some_and(|file| file.is_absolute()));
+        assert!(config.combiner.is_some_and(|file| file.is_absolute()));
     }
 }
