@@ -50,7 +50,11 @@ fn drawn_pictures_are_asked_about_in_both_languages() {
         let probability = said["answer"]["probability"].as_f64().expect("a number");
         assert_eq!(probability >= 0.5, yes);
     }
-    let said = asked(&[&pizza, "What is it?", "--choices", "a bus,a pizza,a dog"]);
+    let traditional = asked(&[&dog, "圖裡有沒有狗"]);
+    assert_eq!(traditional["answer"], asked(&[&dog, "图里有没有狗"])["answer"]);
+    let said = asked(&[&pizza, "这是什么？", "--choices", "公交车，披萨、狗"]);
+    assert_eq!(said["choices"][0]["choice"], "披萨", "{said}");
+    let said = asked(&[&pizza, "What is it?", "--choices", "a bus, a pizza,a dog"]);
     assert_eq!(said["choices"][0]["choice"], "a pizza", "{said}");
     let shares = said["choices"].as_array().expect("choices").iter();
     let sum: f64 = shares.map(|choice| choice["probability"].as_f64().expect("a number")).sum();
@@ -63,7 +67,8 @@ fn drawn_pictures_are_asked_about_in_both_languages() {
 fn a_chat_answers_line_by_line_and_what_cannot_be_answered_is_named() {
     let lines = "\nIs there a pizza?\nWhat is it? a pizza | a bus\nWhat is it?\n还有狗吗\n";
     let (printed, error, code) = chat(&["ask", &picture("pizza.png"), "--chat", "--json"], lines);
-    assert_eq!((printed.len(), code), (3, Some(1)), "{printed:?} {error}");
+    assert_eq!((printed.len(), code), (4, Some(1)), "{printed:?} {error}");
+    assert!(printed[2].contains("\"error\":") && printed[2].contains("a | b"), "{printed:?}");
     assert!(printed[1].contains("\"choices\""), "{printed:?}");
     assert!(error.contains("more than yes or no") && error.contains("--endpoint"), "{error}");
     let here = Path::new(".");
@@ -72,6 +77,13 @@ fn a_chat_answers_line_by_line_and_what_cannot_be_answered_is_named() {
         (&[&*pizza, "What is it?"][..], 2, "--choices"),
         (&[&*pizza, " "], 2, "empty"),
         (&[&*pizza, "x", "--choices", "one"], 2, "two or more"),
+        (&[&*pizza, "Is it a dog or a cat?"], 2, "one of several"),
+        (&[&*pizza, "是狗还是猫"], 2, "--choices"),
+        (&[&*pizza, "Describe the picture"], 2, "more than yes or no"),
+        (&[&*pizza, "描述这张图片"], 2, "more than yes or no"),
+        (&[&*pizza, "Is there no dog?"], 2, "not there"),
+        (&[&*pizza, "没有猫吧？"], 2, "not there"),
+        (&[&*pizza, "Is it a dog? Is it a cat?"], 2, "one question"),
         (&["none.png", "a dog"], 1, "none.png"),
         (&[&*pizza, "a dog", "--endpoint", "localhost", "--endpoint-model", "m"], 2, "no address"),
         (&[&*pizza, "a dog", "--endpoint", "http://localhost"], 2, "--endpoint-model"),

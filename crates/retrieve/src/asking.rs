@@ -10,6 +10,8 @@
 use tuwen_encode::{CpuEncoder, Encoder};
 use tuwen_index::exact;
 
+use tuwen_text::simplify;
+
 use crate::{Calibration, Error, Result};
 
 /// What a deviation adds to the logarithm of the odds, what the logarithm of the number of words does, and what there
@@ -96,42 +98,98 @@ const HAN_BEGINNINGS: [&str; 12] = [
 const HAN_ENDS: [&str; 8] = ["吗", "么", "呢", "吧", "没有", "在图里", "在图片里", "在照片里"];
 /// Words that ask for more than yes or no.
 const OPEN: [&str; 9] = ["what", "who", "whose", "whom", "where", "when", "why", "which", "how"];
-const HAN_OPEN: [&str; 12] =
-    ["什么", "谁", "哪", "怎么", "怎样", "为什么", "几个", "几只", "几", "多少", "何时", "如何"];
+const HAN_OPEN: [&str; 15] = [
+    "什么",
+    "谁",
+    "哪",
+    "怎么",
+    "怎样",
+    "为什么",
+    "几个",
+    "几只",
+    "几",
+    "多少",
+    "何时",
+    "如何",
+    "描述",
+    "介绍",
+    "说说",
+];
+/// What orders begin with.
+const TELL: [&str; 6] = ["describe", "tell", "show", "list", "name", "explain"];
 /// What is left out of a question whose choices are given, besides [`OPEN`].
 const SMALL: [&str; 17] = [
     "is", "are", "does", "do", "the", "a", "an", "this", "that", "it", "of", "kind", "picture",
     "photo", "in", "there", "many",
 ];
 
-/// What a question says if it is answered with yes; nothing where it asks for more.
+/// Why a question has no answer of yes or no.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unanswerable {
+    /// It asks what, who, where, or for a description.
+    #[error(
+        "it wants more than yes or no, which a dual encoder cannot say: give --choices, or --endpoint with a model that talks"
+    )]
+    Open,
+    /// It asks which of two.
+    #[error("it asks for one of several: give --choices")]
+    Either,
+    /// It asks for what is not there.
+    #[error("what is not there looks to a dual encoder like what is: ask whether it is there")]
+    Negated,
+    /// It is several questions.
+    #[error("it is more than one question: ask one question at a time")]
+    Several,
+}
+
+/// What a question says if it is answered with yes.
+///
+/// # Errors
+/// It asks for something else.
 ///
 /// ```
-/// use tuwen_retrieve::asking::statement;
+/// use tuwen_retrieve::asking::{Unanswerable, statement};
 ///
-/// assert_eq!(statement("Is there a dog in the picture?").as_deref(), Some("a dog"));
-/// assert_eq!(statement("图里有没有狗？").as_deref(), Some("狗"));
-/// assert_eq!(statement("what is it?"), None);
+/// assert_eq!(statement("Is there a dog in the picture?").as_deref(), Ok("a dog"));
+/// assert_eq!(statement("图里有没有狗？").as_deref(), Ok("狗"));
+/// assert_eq!(statement("what is it?"), Err(Unanswerable::Open));
 /// ```
-pub fn statement(question: &str) -> Option<String> {
+pub fn statement(question: &str) -> Result<String, Unanswerable> {
+    let question = simplify(question);
     let plain = question.trim().trim_end_matches(['?', '？', '.', '。', '!', '！', ' ']);
-    // `what's` too.
-    let mut words = plain.split(|c: char| !c.is_alphanumeric());
-    let is_open = words.any(|word| OPEN.contains(&&*word.to_lowercase()))
+    if plain.contains(['?', '？']) {
+        return Err(Unanswerable::Several);
+    }
+    let lower = plain.to_lowercase();
+    // `what's` and `isn't` too.
+    let words: Vec<&str> = lower.split(|c: char| !c.is_alphanumeric()).collect();
+    let has = |all: &[&str]| words.iter().any(|word| all.contains(word));
+    let is_open = has(&OPEN)
+        || words.first().is_some_and(|first| TELL.contains(first))
         || HAN_OPEN.iter().any(|word| plain.contains(word));
     if is_open {
-        return None;
+        return Err(Unanswerable::Open);
+    }
+    if has(&["or"]) || plain.contains("还是") {
+        return Err(Unanswerable::Either);
     }
     let stripped = if has_han(plain) { han_statement(plain) } else { english_statement(plain) };
-    (!stripped.is_empty()).then_some(stripped)
+    let negated = has(&["no", "not", "without", "never"])
+        || lower.contains("n't")
+        || ["没", "不是", "不在"].iter().any(|word| stripped.contains(word));
+    match (negated, stripped.is_empty()) {
+        (true, _) => Err(Unanswerable::Negated),
+        (_, true) => Err(Unanswerable::Open),
+        _ => Ok(stripped),
+    }
 }
 
 fn has_han(text: &str) -> bool {
     text.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c))
 }
 
-/// How many words a statement has, at least one.
-fn words(statement: &str) -> f32 {
+/// How many words a text has, at least one.
+pub(crate) fn words(statement: &str) -> f32 {
     let han = |c: &char| ('\u{4e00}'..='\u{9fff}').contains(c);
     let others =
         statement.split(|c: char| c.is_whitespace() || han(&c)).filter(|word| !word.is_empty());
@@ -242,12 +300,8 @@ impl<'a> Asker<'a> {
     /// # Errors
     /// It asks for more than yes or no; the text cannot be embedded.
     pub fn yes_or_no(&self, picture: &[f32], question: &str) -> Result<Verdict> {
-        let statement = statement(question).ok_or_else(|| {
-            Error::Usage(format!(
-                "`{question}` wants more than yes or no, which a dual encoder cannot say: give --choices, or --endpoint with a \
-                 model that talks"
-            ))
-        })?;
+        let statement = statement(question)
+            .map_err(|why| Error::Usage(format!("`{}`: {why}", question.trim())))?;
         let vector = self.encoder.encode_texts(&[&statement])?;
         let [probability, z] = self.fits(picture, &statement, &vector);
         Ok(Verdict { statement, yes: probability >= 0.5, probability, z })
@@ -306,7 +360,8 @@ mod tests {
             ("is the dog running?", "the dog running"),
             ("And a cat?", "a cat"),
             ("a red car", "a red car"),
-            ("Does the photo show", "the photo show"),
+            ("圖裡有沒有狗", "狗"),
+            ("有狗没有", "狗"),
             ("图片里有狗吗？", "狗"),
             ("这张照片中有没有人在跑步？", "人在跑步"),
             ("是不是在下雪？", "在下雪"),
@@ -314,12 +369,12 @@ mod tests {
             ("草地上有一只狗", "草地上有一只狗"),
         ];
         for (question, told) in wanted {
-            assert_eq!(statement(question).as_deref(), Some(told), "{question}");
+            assert_eq!(statement(question).as_deref(), Ok(told), "{question}");
         }
         for open in
             ["What is it?", "how many dogs are there?", "这是什么？", "有几只狗？", "?", "有没有"]
         {
-            assert_eq!(statement(open), None, "{open}");
+            assert_eq!(statement(open), Err(Unanswerable::Open), "{open}");
         }
         assert_eq!(
             ["a dog", "狗", "", "两只狗 red"].map(words),

@@ -5,13 +5,15 @@
 //! things reach here: a fixed list of names of things, in both languages. Their scores with the gallery's items give
 //! a mean and a deviation, in whose units a score is measured (its z); a logistic curve over that is fitted between the
 //! best scores of captions, whose pictures the gallery has, and the best scores of the names, most of which it has
-//! not. Among texts a caption's best score is that with any other one, where its picture has another one. Where there
+//! not. Long texts reach higher scores than single words whatever pictures show, so that the number of words is taken off
+//! first. Among texts a caption's best score is that with any other one, where its picture has another one. Where there
 //! are few captions, nobody knows, and there is no curve: one of other pictures was tried, and called dogs "none"
 //! among drawings.
 
 use tuwen_index::{Hit, IdSet, Modality};
 use tuwen_sets::names;
 
+use crate::asking::words;
 use crate::{Engine, Result};
 
 /// Of ImageNet's names one in so many is in the list.
@@ -22,6 +24,10 @@ const SAMPLE: usize = 2048;
 const CAPTIONS: usize = 500;
 /// Fewer captions say too little.
 const FEWEST: usize = 50;
+/// Deviations that the logarithm of a text's number of words adds to its best score. Chosen on Flickr8k's validation
+/// photos (`scripts/golden/nothing_matches.py`): without it a fifth of the short names of what photos show were
+/// "none", with more "none" is hardly ever said.
+const BY_WORDS: f32 = 0.15;
 /// Probabilities below and above which the word is "none" and "yes".
 const NONE: f32 = 0.1;
 const YES: f32 = 0.5;
@@ -40,6 +46,13 @@ pub struct Calibration {
     mean: f32,
     deviation: f32,
     curve: Option<Curve>,
+}
+
+/// What scores of one text mean.
+#[derive(Clone, Copy, Debug)]
+pub struct Meaning<'c> {
+    calibration: &'c Calibration,
+    words: f32,
 }
 
 /// The word for a search's best probability.
@@ -71,7 +84,7 @@ impl Calibration {
     /// # Errors
     /// The gallery cannot be read.
     pub fn tells(engine: &Engine, modality: Modality) -> Result<bool> {
-        Ok(present(engine, modality)?.0.len() >= FEWEST)
+        Ok(present(engine, modality)?.ids.len() >= FEWEST)
     }
 
     /// Of a gallery's items of that modality; `background` holds the vectors (B, D) of [`Self::background`] by its
@@ -95,26 +108,26 @@ impl Calibration {
         let mean = scores.iter().sum::<f64>() / count;
         let deviation = (scores.iter().map(|s| (s - mean).powi(2)).sum::<f64>() / count).sqrt();
         let (mean, deviation) = (mean as f32, (deviation as f32).max(1e-6));
-        let (ids, captions) = present(engine, modality)?;
-        if ids.len() < FEWEST {
-            return Ok(Some(Self { mean, deviation, curve: None }));
+        let without = Self { mean, deviation, curve: None };
+        let captions = present(engine, modality)?;
+        if captions.ids.len() < FEWEST {
+            return Ok(Some(without));
         }
-        let units = |score: f32| (score - mean) / deviation;
         // Two, for among texts the first one is the caption itself.
-        let present = vectors.search_all(&captions, 2, None)?;
-        let others = present.iter().zip(&ids).filter_map(|(hits, &id)| {
+        let found = vectors.search_all(&captions.vectors, 2, None)?;
+        let others = found.iter().zip(&captions.ids).zip(&captions.texts);
+        let others = others.filter_map(|((hits, &id), text)| {
             let other = |hit: &&Hit| modality == Modality::Image || hit.id != id;
-            hits.iter().find(other).map(|hit| units(hit.score))
+            Some(without.of_text(text).evidence(hits.iter().find(other)?.score))
         });
         let absent = vectors.search_all(background, 1, None)?;
-        let absent = absent.iter().flatten().map(|hit| units(hit.score));
+        let names = Self::background();
+        let absent = absent
+            .iter()
+            .zip(&names)
+            .filter_map(|(hits, name)| Some(without.of_text(name).evidence(hits.first()?.score)));
         let curve = Curve::between(&others.collect::<Vec<_>>(), &absent.collect::<Vec<_>>());
-        Ok(Some(Self { mean, deviation, curve: Some(curve) }))
-    }
-
-    /// A score in deviations of the background's scores above their mean.
-    pub fn z(&self, score: f32) -> f32 {
-        (score - self.mean) / self.deviation
+        Ok(Some(Self { curve: Some(curve), ..without }))
     }
 
     /// Whether it says how probable a match is.
@@ -122,15 +135,37 @@ impl Calibration {
         self.curve.is_some()
     }
 
+    /// What scores of a text mean.
+    pub fn of_text(&self, text: &str) -> Meaning<'_> {
+        Meaning { calibration: self, words: words(text) }
+    }
+}
+
+impl Meaning<'_> {
+    /// A score in deviations of the background's scores above their mean.
+    pub fn z(&self, score: f32) -> f32 {
+        (score - self.calibration.mean) / self.calibration.deviation
+    }
+
+    /// The same without what the number of words adds.
+    fn evidence(&self, score: f32) -> f32 {
+        self.z(score) - BY_WORDS * self.words.ln()
+    }
+
+    /// Whether it says how probable a match is.
+    pub fn has_probabilities(&self) -> bool {
+        self.calibration.has_probabilities()
+    }
+
     /// How probable it is that an item of that score shows what the words say, where captions tell.
     pub fn probability(&self, score: f32) -> Option<f32> {
-        self.curve.map(|curve| curve.at(self.z(score)))
+        self.calibration.curve.map(|curve| curve.at(self.evidence(score)))
     }
 
     /// The word for the best hit of a search, where captions tell.
     pub fn verdict(&self, best: Option<f32>) -> Option<Verdict> {
-        let curve = self.curve?;
-        Some(match best.map(|score| curve.at(self.z(score))) {
+        let curve = self.calibration.curve?;
+        Some(match best.map(|score| curve.at(self.evidence(score))) {
             Some(probability) if probability >= YES => Verdict::Yes,
             Some(probability) if probability >= NONE => Verdict::Unsure,
             _ => Verdict::None,
@@ -188,21 +223,31 @@ fn sample(engine: &Engine, modality: Modality) -> Result<IdSet> {
     Ok(ids.iter().step_by(step).collect())
 }
 
-/// Captions from all over the gallery whose meaning an item of that modality has, besides the caption itself: their
-/// numbers and vectors, (N, D).
-fn present(engine: &Engine, modality: Modality) -> Result<(Vec<u64>, Vec<f32>)> {
+/// Captions.
+#[derive(Default)]
+struct Captions {
+    ids: Vec<u64>,
+    texts: Vec<String>,
+    /// (N, D).
+    vectors: Vec<f32>,
+}
+
+/// Captions from all over the gallery whose meaning an item of that modality has, besides the caption itself.
+fn present(engine: &Engine, modality: Modality) -> Result<Captions> {
     let gallery = engine.gallery();
     let ids = gallery.ids(Modality::Text)?;
     let step = (ids.len() as usize).div_ceil(CAPTIONS).max(1);
-    let (mut found, mut vectors) = (Vec::new(), Vec::new());
+    let mut found = Captions::default();
     for id in ids.iter().step_by(step) {
-        let Some(owner) = gallery.item(id as i64)?.and_then(|item| item.owner) else { continue };
+        let Some(item) = gallery.item(id as i64)? else { continue };
+        let Some(owner) = item.owner else { continue };
         if modality == Modality::Image || gallery.captions_of(owner)?.len() > 1 {
-            found.push(id);
-            vectors.extend(gallery.vector(id as i64)?);
+            found.ids.push(id);
+            found.texts.push(item.text.unwrap_or_default());
+            found.vectors.extend(gallery.vector(id as i64)?);
         }
     }
-    Ok((found, vectors))
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -230,12 +275,16 @@ mod tests {
     fn the_word_goes_with_the_best_probability() {
         let curve = Curve { slope: 2.0, offset: -4.0 };
         let known = Calibration { mean: 0.1, deviation: 0.05, curve: Some(curve) };
-        let half = known.probability(0.2).expect("a curve");
+        // One word takes nothing off, more words do.
+        let one = known.of_text("dogs");
+        let half = one.probability(0.2).expect("a curve");
         assert!((half - 0.5).abs() < 1e-6, "two units above the mean");
+        assert!(known.of_text("two dogs in the snow").probability(0.2) < one.probability(0.2));
         let without = Calibration { curve: None, ..known.clone() };
-        assert_eq!((without.probability(0.2), without.verdict(Some(0.2))), (None, None));
-        assert!((without.z(0.2) - 2.0).abs() < 1e-6);
-        let words = [Some(0.3), Some(0.17), Some(0.1), None].map(|best| known.verdict(best));
+        let silent = without.of_text("dogs");
+        assert_eq!((silent.probability(0.2), silent.verdict(Some(0.2))), (None, None));
+        assert!((silent.z(0.2) - 2.0).abs() < 1e-6);
+        let words = [Some(0.3), Some(0.17), Some(0.1), None].map(|best| one.verdict(best));
         assert_eq!(words, [Verdict::Yes, Verdict::Unsure, Verdict::None, Verdict::None].map(Some));
     }
 

@@ -51,7 +51,7 @@ mod spelling;
 pub mod walk;
 mod words;
 
-pub use calibration::{Calibration, Verdict};
+pub use calibration::{Calibration, Meaning, Verdict};
 pub use engine::{Engine, Found, Hit, Options, Ranked, Search};
 pub use error::{Error, Result};
 pub use file_name::FileName;

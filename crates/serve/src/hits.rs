@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tuwen_index::{Gallery, IdSet, Item, Modality};
 use tuwen_retrieve::rerank::Moved;
-use tuwen_retrieve::{Calibration, FileName, Verdict, made_by, path_of};
+use tuwen_retrieve::{FileName, Meaning, Verdict, made_by, path_of};
 
 use crate::openapi::{File, ItemKind};
 use crate::problem::Problem;
@@ -154,7 +154,7 @@ pub(crate) struct Listing<'a> {
     /// The query's vector, (D).
     pub vector: Option<&'a [f32]>,
     /// What scores mean, where that is known.
-    pub calibration: Option<&'a Calibration>,
+    pub calibration: Option<Meaning<'a>>,
     /// The query's words.
     pub asked: &'a Asked,
 }

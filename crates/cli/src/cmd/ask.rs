@@ -33,8 +33,8 @@ pub struct Args {
     #[arg(required_unless_present = "chat", conflicts_with = "chat")]
     question: Option<String>,
     /// The answers to choose from, with commas between
-    #[arg(long, value_delimiter = ',', value_name = "ANSWER,…", conflicts_with = "chat")]
-    choices: Option<Vec<String>>,
+    #[arg(long, value_name = "ANSWER,…", conflicts_with = "chat")]
+    choices: Option<String>,
     /// Read questions from the terminal or standard input, a line each; a model at an --endpoint knows what was said before
     #[arg(long)]
     chat: bool,
@@ -141,11 +141,12 @@ fn converse(args: &Args, who: &mut dyn Answers) -> Result<ExitCode> {
         if question.trim().is_empty() {
             bail!(Usage("the question is empty".into()));
         }
-        let said = who.answer(question, args.choices.as_deref())?;
+        let choices = args.choices.as_deref().map(|given| parts(given, &[',', '，', '、']));
+        let said = who.answer(question, choices.as_deref())?;
         show(question, &said, args.json)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let (input, is_person) = (std::io::stdin().lock(), std::io::stdin().is_terminal());
+    let (mut input, is_person) = (std::io::stdin().lock(), std::io::stdin().is_terminal());
     let mut failed = false;
     let prompt = || {
         if is_person {
@@ -154,15 +155,19 @@ fn converse(args: &Args, who: &mut dyn Answers) -> Result<ExitCode> {
         }
     };
     prompt();
-    for line in input.lines() {
-        let line = line.context("standard input")?;
+    let mut bytes = Vec::new();
+    while input.read_until(b'\n', &mut bytes).context("standard input")? > 0 {
+        // What is no UTF-8 is a question that nobody can answer, and the next line is another one.
+        let line = String::from_utf8_lossy(&std::mem::take(&mut bytes)).into_owned();
         if !line.trim().is_empty() {
-            let (question, choices) = divided(&line);
-            match who.answer(question, choices.as_deref()) {
-                Ok(said) => show(question, &said, args.json)?,
+            let said = divided(&line).and_then(|(question, choices)| {
+                Ok((question, who.answer(question, choices.as_deref())?))
+            });
+            match said {
+                Ok((question, said)) => show(question, &said, args.json)?,
                 // The next question may be answered.
                 Err(error) => {
-                    note!("{}", in_words(&error));
+                    refuse(line.trim(), &error, args.json);
                     failed = true;
                 }
             }
@@ -172,13 +177,29 @@ fn converse(args: &Args, who: &mut dyn Answers) -> Result<ExitCode> {
     Ok(if failed && !is_person { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
+/// Says that a line has no answer, on standard output too where each line has one there.
+fn refuse(line: &str, error: &anyhow::Error, json: bool) {
+    let said = in_words(error).to_string().replace("give --choices", "write `question? a | b`");
+    if json {
+        say!("{}", json!({ "question": line, "error": said }));
+    }
+    note!("{said}");
+}
+
 /// A line's question, and its choices where it has some behind the question mark.
-fn divided(line: &str) -> (&str, Option<Vec<String>>) {
-    let end =
-        line.rfind(['?', '？']).map(|at| at + line[at..].chars().next().map_or(0, char::len_utf8));
-    let (question, rest) = line.split_at(end.unwrap_or(line.len()));
-    let choices: Vec<String> = rest.split('|').map(|choice| choice.trim().to_owned()).collect();
-    (question.trim(), (rest.contains('|')).then_some(choices))
+fn divided(line: &str) -> Result<(&str, Option<Vec<String>>)> {
+    const BARS: [char; 2] = ['|', '｜'];
+    let Some(bar) = line.find(BARS) else { return Ok((line.trim(), None)) };
+    let Some(mark) = line[..bar].rfind(['?', '？']) else {
+        bail!(Usage("choices stand behind a question mark: write `question? a | b`".into()));
+    };
+    let end = mark + line[mark..].chars().next().map_or(0, char::len_utf8);
+    Ok((line[..end].trim(), Some(parts(&line[end..], &BARS))))
+}
+
+/// What stands between separators.
+fn parts(text: &str, separators: &[char]) -> Vec<String> {
+    text.split(separators).map(|part| part.trim().to_owned()).collect()
 }
 
 fn show(question: &str, said: &Said, json: bool) -> Result<()> {
@@ -213,10 +234,13 @@ mod tests {
 
     #[test]
     fn a_line_may_end_with_its_choices() {
+        let told = |line| divided(line).expect("a question");
         let some = |choices: [&str; 2]| Some(choices.map(str::to_owned).to_vec());
-        assert_eq!(divided("What is it? a dog | a cat"), ("What is it?", some(["a dog", "a cat"])));
-        assert_eq!(divided("是什么？狗|猫"), ("是什么？", some(["狗", "猫"])));
-        assert_eq!(divided("a dog"), ("a dog", None));
-        assert_eq!(divided("Is it a dog?"), ("Is it a dog?", None));
+        assert_eq!(told("What is it? a dog | a cat"), ("What is it?", some(["a dog", "a cat"])));
+        assert_eq!(told("是什么？狗｜猫"), ("是什么？", some(["狗", "猫"])));
+        assert_eq!(told(" a dog "), ("a dog", None));
+        assert_eq!(told("Is it a dog?"), ("Is it a dog?", None));
+        assert!(divided("is it a dog | a cat").is_err());
+        assert_eq!(parts("红色，蓝色、 白色", &[',', '，', '、']), ["红色", "蓝色", "白色"]);
     }
 }

@@ -41,7 +41,7 @@ enum Command {
     Info(info::Args),
     /// Compare searches in cells with exact ones, and choose how many cells they look into
     Recall(recall::Args),
-    /// Put a gallery in order: without rows of items that are gone, and a large one with cells
+    /// Put a gallery in order: segments of which most rows are gone are written anew, and a large gallery gets cells
     Compact(compact::Args),
     /// Read every file and compare the checksums; the exit code is 1 where one does not fit
     Verify(verify::Args),

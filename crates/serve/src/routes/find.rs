@@ -67,13 +67,15 @@ pub(crate) async fn find(
     let rerank = stages(&wanted, modality, &mut remarks)?;
     let looked = rerank.iter().map(|stage| stage.first).max().unwrap_or(0);
     let asked_words = wanted.query.clone();
+    let weighted = line.weighted.iter().map(|(words, _)| words.as_str());
+    let said = asked_words.as_deref().into_iter().chain(weighted).collect::<Vec<_>>().join(" ");
     let making = Making {
         by_date: wanted.sort == Sort::Date,
         is_folded: least.is_some(),
         is_fused: wanted.words == WordsMode::Fuse,
         is_exact: wanted.words == WordsMode::Exact || !line.phrases.is_empty(),
         threshold: wanted.threshold,
-        calibration: open.calibration(modality).filter(|_| of_words),
+        calibration: open.calibration(modality).filter(|_| of_words).map(|c| c.of_text(&said)),
     };
     let narrowed = making.ends() || making.threshold.is_some();
     let reach = offset + k + usize::from(wanted.without.is_some());
@@ -127,6 +129,7 @@ pub(crate) async fn find(
     let (gallery, open) = (state.gallery_part(shelf), Arc::clone(open));
     let read = move || {
         let calibration = open.calibration(modality).filter(|_| of_words && vector.is_some());
+        let calibration = calibration.map(|known| known.of_text(&said));
         // What is calibrated are scores before anybody looked again.
         let before = |&(id, score): &(i64, Option<f32>)| {
             moved.get(&id).map_or(score, |moved: &Moved| Some(moved.score_before))

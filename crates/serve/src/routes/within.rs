@@ -3,7 +3,7 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use tuwen_retrieve::{Calibration, Ranked, Verdict};
+use tuwen_retrieve::{Meaning, Ranked, Verdict};
 
 use crate::routes::find::FUSED;
 
@@ -30,7 +30,7 @@ pub(crate) struct Making<'a> {
     /// Hits below it are left out.
     pub threshold: Option<f32>,
     /// What scores mean, where that is known.
-    pub calibration: Option<&'a Calibration>,
+    pub calibration: Option<Meaning<'a>>,
 }
 
 impl Making<'_> {

@@ -33,8 +33,8 @@ pub struct Args {
     #[command(flatten)]
     gallery: GalleryArg,
     /// The model that made them; a gallery that is there knows its own
-    #[arg(long, default_value = builtin::BUILT_IN)]
-    model: String,
+    #[arg(long)]
+    model: Option<String>,
     #[command(flatten)]
     text_args: TextArgs,
 }
@@ -42,10 +42,7 @@ pub struct Args {
 /// Adds what the gallery does not have.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let folder = args.gallery.place().folder;
-    let model = match Gallery::is_in(&folder) {
-        true => Gallery::open(&folder)?.model()?,
-        false => model_id(&args.model, &open_model(&args.model, &args.text_args)?)?,
-    };
+    let model = model_of(args, &folder)?;
     let files = FILES.map(|(modality, name)| (modality, name, vectors_of(&args.folder, name)));
     if files.iter().all(|(.., found)| found.is_none()) {
         let at = args.folder.display();
@@ -63,6 +60,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             )));
         }
     }
+    for (_, name, path) in &files {
+        if let Some(path) = path {
+            look(path, &mut Lines::open(&args.folder, name)?)?;
+        }
+    }
     let gallery = Gallery::open_for_writing(&folder, &model)?;
     let mut numbers = HashMap::new();
     for (modality, name, path) in files {
@@ -76,6 +78,50 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         "note: `tuwen index` with the pictures' folders reads their dates, sizes and fields, and embeds them again"
     );
     Ok(ExitCode::SUCCESS)
+}
+
+/// The model that the vectors are of: the gallery's, where there is one, else the one that is named.
+fn model_of(args: &Args, folder: &Path) -> Result<ModelId> {
+    let named = |name: &str| anyhow::Ok(model_id(name, &open_model(name, &args.text_args)?)?);
+    if !Gallery::is_in(folder) {
+        if std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
+            let folder = folder.display();
+            bail!(Usage(format!(
+                "--gallery {folder}: it has files and is no gallery: name a new folder"
+            )));
+        }
+        return named(args.model.as_deref().unwrap_or(builtin::BUILT_IN));
+    }
+    let own = Gallery::open(folder)?.model()?;
+    if let Some(name) = &args.model
+        && named(name)?.fingerprint != own.fingerprint
+    {
+        let folder = folder.display();
+        bail!(Usage(format!("--model {name}: the gallery {folder} is of {}, not of it", own.name)));
+    }
+    Ok(own)
+}
+
+/// Reads all before anything is written: each row has its line, and none is more.
+fn look(path: &Path, lines: &mut Lines) -> Result<()> {
+    let (mut vectors, mut row, mut at) = (VectorReader::open(path)?, Vec::new(), 0);
+    while vectors.next(&mut row)? {
+        if lines.next()?.is_none() {
+            bail!("{}: it has fewer lines than {} has rows", lines.path.display(), path.display());
+        }
+        let length = row.iter().map(|value| value * value).sum::<f32>();
+        if !(length.is_finite() && length > 0.0) {
+            bail!(
+                "{}: row {at} (from 0) has no direction: it is zero or not finite",
+                path.display()
+            );
+        }
+        at += 1;
+    }
+    if lines.next()?.is_some() {
+        bail!("{}: it has more lines than {} has rows", lines.path.display(), path.display());
+    }
+    Ok(())
 }
 
 fn vectors_of(folder: &Path, name: &str) -> Option<PathBuf> {
@@ -128,9 +174,6 @@ fn add(
             Ok(())
         };
         gallery.transaction(put)?;
-    }
-    if lines.next()?.is_some() {
-        bail!("{}: it has more lines than {} has rows", lines.path.display(), path.display());
     }
     Ok((added, known))
 }
