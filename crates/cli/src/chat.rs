@@ -26,6 +26,9 @@ impl Chat {
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(PATIENCE))
+            // Whoever is sent elsewhere would be asked without the question.
+            .max_redirects(0)
+            .max_redirects_will_error(false)
             .build();
         let url = format!("{}/chat/completions", url.trim_end_matches('/'));
         Self { agent: config.into(), url, key, model: model.to_owned() }
@@ -60,8 +63,9 @@ impl Chat {
                     });
                 }
                 // Asking again changes nothing.
-                Ok((status @ (400..=407 | 410..=428), answer)) => {
+                Ok((status @ (300..=407 | 410..=428), answer)) => {
                     let cure = match status {
+                        300..=399 => ": it sends elsewhere: give that address",
                         401 | 403 => ": is the key right?",
                         404 => ": do URL (with its /v1) and model exist?",
                         _ => "",
@@ -69,21 +73,25 @@ impl Chat {
                     let what = short(&answer.to_string());
                     return Err(format!("it answers {status} `{what}`{cure}"));
                 }
-                Ok((status, _)) => last = format!("it answers {status}"),
-                Err(error) => last = error,
+                Ok((status, answer)) => {
+                    last = format!("it answers {status} `{}`", short(&answer.to_string()));
+                }
+                Err(ureq::Error::Timeout(_)) => {
+                    return Err(format!("no answer within {} seconds", PATIENCE.as_secs()));
+                }
+                Err(error) => last = error.to_string(),
             }
         }
         Err(format!("{last} (tried {TRIES} times)"))
     }
 
-    fn send(&self, body: &Value) -> Result<(u16, Value), String> {
+    fn send(&self, body: &Value) -> Result<(u16, Value), ureq::Error> {
         let mut request = self.agent.post(&self.url).header("content-type", "application/json");
         if let Some(key) = &self.key {
             request = request.header("authorization", format!("Bearer {key}"));
         }
-        let mut response = request.send(body.to_string()).map_err(|e| e.to_string())?;
-        let text = response.body_mut().with_config().limit(LARGEST).read_to_string();
-        let text = text.map_err(|e| e.to_string())?;
+        let mut response = request.send(body.to_string())?;
+        let text = response.body_mut().with_config().limit(LARGEST).read_to_string()?;
         let answer = serde_json::from_str(&text).unwrap_or(Value::String(text));
         Ok((response.status().as_u16(), answer))
     }

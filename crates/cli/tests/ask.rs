@@ -29,7 +29,8 @@ fn chat(args: &[&str], lines: &str) -> (Vec<String>, String, Option<i32>) {
         .stderr(Stdio::piped())
         .spawn()
         .expect("tuwen starts");
-    child.stdin.take().expect("a pipe").write_all(lines.as_bytes()).expect("read");
+    // One that ends early reads no more.
+    let _ = child.stdin.take().expect("a pipe").write_all(lines.as_bytes());
     let output = child.wait_with_output().expect("tuwen ends");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let printed = text(&output.stdout).lines().map(str::to_owned).collect();
@@ -71,6 +72,10 @@ fn a_chat_answers_line_by_line_and_what_cannot_be_answered_is_named() {
     assert!(printed[2].contains("\"error\":") && printed[2].contains("a | b"), "{printed:?}");
     assert!(printed[1].contains("\"choices\""), "{printed:?}");
     assert!(error.contains("more than yes or no") && error.contains("--endpoint"), "{error}");
+    let long = "x".repeat(200_000);
+    let (_, error, code) =
+        chat(&["ask", &picture("pizza.png"), "--chat"], &format!("a dog\n{long}"));
+    assert!(code == Some(1) && error.contains("line 2"), "{error}");
     let here = Path::new(".");
     let pizza = picture("pizza.png");
     for (args, code, says) in [
@@ -106,6 +111,9 @@ fn answer(Request { path, body, .. }: &Request) -> (u16, String) {
     let parts = || messages.iter().filter_map(|message| message["content"].as_array()).flatten();
     let pictures = parts().filter(is_picture).count();
     let last = parts().filter_map(|part| part["text"].as_str()).next_back().unwrap_or_default();
+    if body["model"] == "moved" {
+        return (302, json!({ "error": "elsewhere" }).to_string());
+    }
     let said = match body["model"].as_str() {
         Some("mute") => "  ".to_owned(),
         _ => format!(" {} messages, {pictures} picture\n: {last}", messages.len()),
@@ -131,6 +139,7 @@ fn a_model_at_an_address_sees_the_picture_and_what_was_said() {
     };
     for (url, model, says) in [
         (&*url, "mute", "answers nothing"),
+        (&*url, "moved", "302 `{\"error\":\"elsewhere\"}`: it sends elsewhere"),
         (&url[..url.len() - 3], "m", "do URL (with its /v1) and model exist?"),
     ] {
         let args = args(url, model);

@@ -213,6 +213,18 @@ fn a_combiner_joins_words_and_a_picture_and_a_configuration_says_what_it_lacks()
     );
 
     let good = std::fs::read_to_string(home.join(&config)).expect("a file");
+    // Its own file is written anew, nobody else's is.
+    std::fs::write(home.join("mine.txt"), "mine").expect("a file");
+    for out in ["mine.txt", "pictures/bus.png", &config] {
+        let text = good.replace("queries.safetensors", out);
+        assert_ne!(text, good);
+        std::fs::write(home.join("other.toml"), text).expect("a file");
+        let before = std::fs::read(home.join(out)).expect("a file");
+        let said = fail(home, &["fuse", "train", "other.toml"], 1);
+        assert!(said.contains(out.rsplit('/').next().expect("a name")), "{said}");
+        assert_eq!(std::fs::read(home.join(out)).expect("a file"), before, "{out}");
+    }
+    succeed(home, &["fuse", "train", &config]);
     for (from, to, says) in [
         ("noise = 0.5", "noise = -1.0", "`noise` is -1"),
         ("noise = 0.5", "pieces = 0.5", "`pieces` is of items"),

@@ -131,6 +131,47 @@ fn near_duplicates_are_listed_and_nothing_is_removed() {
     let said = fail(home, &["gallery", "dedup", "--where", "name ="], 2);
     assert!(said.contains("--where"), "{said}");
     assert_eq!(json(home, &["gallery", "info", "--json"])["kinds"][0]["items"], 4);
+    // Vectors that are not as they were written are the likeness of nothing.
+    let vectors = fs::read_dir(home.join(".tuwen/vectors")).expect("a folder");
+    let vectors = vectors.map(|entry| entry.expect("a file").path());
+    let file = vectors.filter(|path| path.extension().is_some_and(|end| end == "vectors"));
+    let file = file.last().expect("vectors");
+    let mut bytes = fs::read(&file).expect("a file");
+    let middle = bytes.len() / 2;
+    bytes[middle..].iter_mut().step_by(5).for_each(|byte| *byte ^= 0x55);
+    fs::write(&file, bytes).expect("written");
+    for args in [&["gallery", "dedup"][..], &["gallery", "map", "map.html"]] {
+        let said = fail(home, args, 1);
+        assert!(said.contains("vectors") || said.contains("too few"), "{said}");
+    }
+}
+
+#[test]
+fn nothing_is_imported_of_files_that_do_not_fit_each_other() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path();
+    let rows = home.join("rows");
+    fs::create_dir(&rows).expect("a folder");
+    let mut bytes: Vec<u8> = [3, DIM].iter().flat_map(|&n| (n as u32).to_le_bytes()).collect();
+    bytes.extend((0..3 * DIM).flat_map(|at| number(at as u64).to_le_bytes()));
+    fs::write(rows.join("images.fbin"), bytes).expect("a file");
+    for (names, says) in [
+        ("a.jpg\n\nb.jpg\n", "line 2"),
+        ("a.jpg\nb.jpg\na.jpg\n", "line 3: `a.jpg` is there twice"),
+        ("a.jpg\nb.jpg\nc.jpg\nd.jpg\n", "more lines"),
+        ("a.jpg\n", "fewer lines"),
+    ] {
+        fs::write(rows.join("images.txt"), names).expect("a file");
+        let said = fail(home, &["gallery", "import", "rows"], 1);
+        assert!(said.contains(says), "{said}");
+        assert!(!home.join(".tuwen").exists(), "nothing is made");
+    }
+    fs::write(rows.join("images.txt"), "a.jpg\nb.jpg\nc.jpg\n").expect("a file");
+    let said = fail(home, &["gallery", "import", "rows", "--gallery", "rows"], 2);
+    assert!(said.contains("is no gallery"), "{said}");
+    succeed(home, &["gallery", "import", "rows"]);
+    let said = fail(home, &["gallery", "import", "rows", "--model", "nope"], 1);
+    assert!(said.contains("nope"), "{said}");
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! One vector for a picture and its texts together: how it is made of both, and made for a gallery.
 
 use std::fmt::{self, Display, Formatter};
+use std::path::Path;
 use std::str::FromStr;
 
 use tuwen_index::{Gallery, Parts};
-use tuwen_matching::Fuser;
+use tuwen_matching::{Fuser, Role};
 
-use crate::fuser::{forget_others, fuser_of};
+use crate::fuser::{forget_others, fuser_for, fuser_of};
 use crate::{Error, Result};
 
 /// How a picture's vector and that of its texts become one. But for a learned way, a picture without texts keeps its own
@@ -116,6 +117,17 @@ fn to_length_1(vector: &mut [f32]) -> bool {
         vector.iter_mut().for_each(|value| *value /= length);
     }
     is_long
+}
+
+/// Looks whether a recipe can be followed in a gallery, before long work.
+///
+/// # Errors
+/// The file of a fuser cannot be read, or it is of another model or for something else.
+pub fn check(gallery: &Gallery, wanted: &Recipe) -> Result<()> {
+    if let Recipe::Learned(file) = wanted {
+        fuser_for(Path::new(file), &gallery.model()?.fingerprint, Role::Items)?;
+    }
+    Ok(())
 }
 
 /// Makes a gallery's fused vectors where they are wanted and missing, old, or of another recipe: `wanted`, or where that

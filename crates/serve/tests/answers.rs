@@ -347,6 +347,8 @@ fn the_language_of_queries_is_read() {
     );
     assert_ne!(like[0]["id"], id);
     assert!(asked(&json!({ "query": "a dog", "threshold": 0.9 })).is_empty());
+    let beyond = server.post_text("/v1/search", r#"{"query": "a dog", "threshold": 1e300}"#);
+    assert_eq!(beyond.status, 400, "{}", String::from_utf8_lossy(&beyond.body));
     let mut by_date: Vec<Value> = asked(&json!({ "query": "a dog", "sort": "date", "k": 100 }));
     let mut by_score = asked(&json!({ "query": "a dog", "k": 100 }));
     for hits in [&mut by_date, &mut by_score] {

@@ -1,6 +1,6 @@
 //! `tuwen ask PICTURE QUESTION`
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, IsTerminal, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -14,6 +14,9 @@ use crate::chat::Chat;
 use crate::endpoint::{self, EndpointArgs};
 use crate::query::{TextArgs, Usage, in_words, open_model};
 use crate::terminal::{note, raw, say};
+
+/// Bytes of a question.
+const LONGEST: u64 = 100_000;
 
 /// Ask something about a picture: yes or no, or which of some choices
 #[derive(clap::Args)]
@@ -138,8 +141,10 @@ impl Answers for Talk {
 
 fn converse(args: &Args, who: &mut dyn Answers) -> Result<ExitCode> {
     if let Some(question) = &args.question {
-        if question.trim().is_empty() {
-            bail!(Usage("the question is empty".into()));
+        match question.len() as u64 {
+            _ if question.trim().is_empty() => bail!(Usage("the question is empty".into())),
+            0..=LONGEST => {}
+            long => bail!(Usage(format!("the question has {long} bytes, {LONGEST} are the most"))),
         }
         let choices = args.choices.as_deref().map(|given| parts(given, &[',', '，', '、']));
         let said = who.answer(question, choices.as_deref())?;
@@ -155,8 +160,15 @@ fn converse(args: &Args, who: &mut dyn Answers) -> Result<ExitCode> {
         }
     };
     prompt();
+    let mut number = 0;
     let mut bytes = Vec::new();
-    while input.read_until(b'\n', &mut bytes).context("standard input")? > 0 {
+    while (&mut input).take(LONGEST).read_until(b'\n', &mut bytes).context("standard input")? > 0 {
+        number += 1;
+        if bytes.len() as u64 == LONGEST && !bytes.ends_with(b"\n") {
+            bail!(
+                "line {number} of standard input has more than {LONGEST} bytes, which is no question"
+            );
+        }
         // What is no UTF-8 is a question that nobody can answer, and the next line is another one.
         let line = String::from_utf8_lossy(&std::mem::take(&mut bytes)).into_owned();
         if !line.trim().is_empty() {

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::Ordering::Relaxed;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Subcommand;
 use tuwen_train::fuse::{FuseEvent, FuseTrainConfig, Watch, train_fuser};
 
+use crate::output::{Force, OutputFile};
 use crate::progress::Tenths;
 use crate::stop;
 use crate::terminal::say;
@@ -38,12 +39,19 @@ enum Command {
 struct TrainArgs {
     /// The configuration
     config: PathBuf,
+    #[command(flatten)]
+    force: Force,
 }
 
 /// Trains.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let Command::Train(args) = &args.command;
     let config = FuseTrainConfig::load(&args.config)?;
+    // The folder is made, as those of other trainings are.
+    if let Some(folder) = config.out.parent() {
+        std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    }
+    let _checked = OutputFile::plan(&config.out, &[&args.config], args.force)?;
     let flag =
         super::stop_flag("stopping; vectors that were computed are kept where they are whole")?;
     let tenths = Tenths::default();

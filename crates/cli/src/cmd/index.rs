@@ -146,6 +146,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         true => Gallery::rebuild(&place.folder, &id)?,
         false => Gallery::open_for_writing(&place.folder, &id)?,
     };
+    if let Some(Fusing::By(recipe)) = &args.fuse {
+        fusing::check(&gallery, recipe)?;
+    }
     let (folder, decoder) = (&place.folder, decoder.as_ref());
     let given = Given { gallery: &gallery, folder, encoder: &encoder, texts: &texts, decoder };
     let summary = index(args, given, &stop)?;

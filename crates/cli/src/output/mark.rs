@@ -12,6 +12,8 @@ const PNG: &[u8] = b"\x00\x00\x00\x0etEXtSoftware\x00tuwen\x1b\xdf\xa1K";
 const PNG_HEAD: usize = 8 + 25;
 /// What the header of a common space begins with, behind its length.
 const SPACE: &[u8] = b"{\"__metadata__\":{\"space\":";
+/// The head of a file with a network that joins two vectors.
+const FUSER: &[u8] = b"{\"__metadata__\":{\"fuser\":";
 /// The mark stands within so many bytes.
 const HEAD: u64 = 4096;
 
@@ -42,5 +44,5 @@ pub fn shows(path: &Path) -> bool {
     (begins("<!doctype html>") && holds(PAGE_MARK))
         || (begins("<svg") && holds(SVG_MARK))
         || head.get(PNG_HEAD..).is_some_and(|rest| rest.starts_with(PNG))
-        || head.get(8..).is_some_and(|rest| rest.starts_with(SPACE))
+        || head.get(8..).is_some_and(|rest| rest.starts_with(SPACE) || rest.starts_with(FUSER))
 }

@@ -5,6 +5,9 @@ use tuwen_nn::{Array, Arrays};
 
 use crate::{Error, Result, Side};
 
+/// The most that ranks and widths may be.
+const LARGEST: usize = 4096;
+
 /// The key of a fuser's configuration in its file's header.
 pub const FUSER_KEY: &str = "fuser";
 
@@ -85,10 +88,10 @@ impl FuserConfig {
             Network::LowRank { rank } => [rank, 1],
             Network::Gated { hidden } => [hidden, 1],
         };
-        if self.dim == 0 || sizes.contains(&0) {
+        if self.dim == 0 || sizes.iter().any(|size| !(1..=LARGEST).contains(size)) {
             let network = self.network;
             let what = format!(
-                "a fuser of vectors of {} values with {network:?}: each number is at least 1",
+                "a fuser of vectors of {} values with {network:?}: each number is at least 1 and at most {LARGEST}",
                 self.dim
             );
             return Err(Error::Config(what));

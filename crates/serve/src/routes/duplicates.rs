@@ -227,7 +227,10 @@ fn compare(
     goes_on: &dyn Fn(usize) -> bool,
 ) -> tuwen_retrieve::Result<Option<Vec<Link>>> {
     let read = |ids: &[i64]| open.aside().vectors_of(ids);
-    links_among(open.engine.vectors(Modality::Image)?, ids, &read, goes_on)
+    let pictures = open.engine.vectors(Modality::Image)?;
+    // Every block's checksum, which single rows are not read with.
+    pictures.each(|_, _| Ok::<_, tuwen_index::Error>(()))?;
+    links_among(pictures, ids, &read, goes_on)
 }
 
 /// After each portion searches have the processor for as long as that took; it ends with the server.

@@ -64,6 +64,9 @@ pub(crate) async fn find(
         && wanted.like.is_none()
         && wanted.not.is_empty();
     let least = wanted.fold.least()?;
+    if wanted.threshold.is_some_and(|threshold| !threshold.is_finite()) {
+        return Err(Problem::value("threshold: it is beyond what a score can be, -1 to 1"));
+    }
     let rerank = stages(&wanted, modality, &mut remarks)?;
     let looked = rerank.iter().map(|stage| stage.first).max().unwrap_or(0);
     let asked_words = wanted.query.clone();

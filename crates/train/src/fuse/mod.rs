@@ -105,7 +105,11 @@ fn write(config: &FuseTrainConfig, fuser: &FuserConfig, weights: &Arrays) -> Res
     }
     let json = serde_json::to_string(fuser).expect("numbers and names");
     let header = BTreeMap::from([(FUSER_KEY.to_owned(), json)]);
-    Ok(arrays::write(weights, Precision::F32, &header, &config.out)?)
+    // Under a name of its own until it is whole, which is nobody's.
+    let name = config.out.file_name().unwrap_or_default().to_string_lossy();
+    let part = config.out.with_file_name(format!(".{name}.{}.part", std::process::id()));
+    arrays::write(weights, Precision::F32, &header, &part)?;
+    std::fs::rename(&part, &config.out).map_err(|e| Error::io(&config.out, e))
 }
 
 /// The vectors that are learned from, and both sides as queries where queries are joined.

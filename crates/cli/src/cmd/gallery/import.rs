@@ -1,6 +1,6 @@
 //! `tuwen gallery import`
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -105,9 +105,17 @@ fn model_of(args: &Args, folder: &Path) -> Result<ModelId> {
 /// Reads all before anything is written: each row has its line, and none is more.
 fn look(path: &Path, lines: &mut Lines) -> Result<()> {
     let (mut vectors, mut row, mut at) = (VectorReader::open(path)?, Vec::new(), 0);
+    let mut names = HashSet::new();
     while vectors.next(&mut row)? {
-        if lines.next()?.is_none() {
+        let Some(line) = lines.next()? else {
             bail!("{}: it has fewer lines than {} has rows", lines.path.display(), path.display());
+        };
+        let place = || format!("{}: line {}", lines.path.display(), lines.number);
+        if line.path.is_empty() || line.path.contains('\0') {
+            bail!("{}: `{}` is no name of a file", place(), line.path.escape_default());
+        }
+        if line.text.is_none() && !names.insert(line.path.clone()) {
+            bail!("{}: `{}` is there twice: a picture has one vector", place(), line.path);
         }
         let length = row.iter().map(|value| value * value).sum::<f32>();
         if !(length.is_finite() && length > 0.0) {

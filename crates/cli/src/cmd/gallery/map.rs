@@ -96,6 +96,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let folder = args.gallery.place().folder;
     let output = OutputFile::plan(&args.output, &[folder.as_path()], args.force)?;
     let engine = open(&folder, args.model.as_deref(), &args.text_args, Networks::default())?;
+    for modality in [Modality::Image, Modality::Text] {
+        // Every block's checksum, which single rows are not read with.
+        engine.vectors(modality)?.each(|_, _| Ok::<_, tuwen_index::Error>(()))?;
+    }
     let (pictures, texts) = {
         let gallery = engine.gallery();
         let pictures = side(&gallery, drawn(&gallery, Modality::Image, args)?)?;
