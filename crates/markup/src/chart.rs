@@ -117,7 +117,7 @@ impl Chart<'_> {
         out
     }
 
-    fn place(&self, (x, y): (f64, f64)) -> (f64, f64) {
+    fn place(&self, x: f64, y: f64) -> (f64, f64) {
         let at = self.layout.geometry();
         let share = |value: f64, axis: &Range<f64>| (value - axis.start) / (axis.end - axis.start);
         (
@@ -148,7 +148,7 @@ impl Chart<'_> {
             );
         }
         for (value, label) in &self.y_labels {
-            let (_, y) = self.place((self.x.start, *value));
+            let (_, y) = self.place(self.x.start, *value);
             if self.layout == Layout::Wide {
                 let _ = write!(
                     out,
@@ -164,7 +164,7 @@ impl Chart<'_> {
             );
         }
         for (value, label) in &self.x_labels {
-            let (x, _) = self.place((*value, self.y.start));
+            let (x, _) = self.place(*value, self.y.start);
             // A small chart has no room at its right for half a label.
             let ends = self.layout == Layout::Small && *value >= self.x.end;
             let anchor = if ends { "end" } else { "middle" };
@@ -181,7 +181,7 @@ impl Chart<'_> {
         let Geometry { right, bottom, .. } = self.layout.geometry();
         let colour = COLOURS[number % COLOURS.len()];
         let places: Vec<(f64, f64)> =
-            series.points.iter().map(|&point| self.place(point)).collect();
+            series.points.iter().map(|&(x, y)| self.place(x, y)).collect();
         let line: Vec<String> = places.iter().map(|(x, y)| format!("{x:.1} {y:.1}")).collect();
         let line = line.join("L");
         if let (ChartType::Area, Some((from, _)), Some((to, _))) =

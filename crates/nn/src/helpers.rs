@@ -45,19 +45,26 @@ impl Drop for Done<'_> {
     }
 }
 
-/// Calls `work` with so many parts of `x` and `y`, whose rows are `from` and `to` wide: each row is in one part, and no
+/// Values of rows that are so wide.
+pub(crate) struct Wide<T> {
+    pub(crate) values: T,
+    pub(crate) width: usize,
+}
+
+/// Calls `work` with so many parts of `x` and `y`: each row is in one part, and no
 /// sum goes over rows, so that the bits are those of one part. What each part gave stands in their order.
 pub(crate) fn by_rows<T: Send>(
     threads: usize,
-    (x, from): (&[f32], usize),
-    (y, to): (&mut [f32], usize),
+    x: Wide<&[f32]>,
+    y: Wide<&mut [f32]>,
     work: impl Fn(&[f32], &mut [f32]) -> T + Sync,
 ) -> Vec<T> {
-    let rows = x.len() / from;
-    let parts = threads.min(x.len() / LEAST_VALUES).max(1);
+    let rows = x.values.len() / x.width;
+    let parts = threads.min(x.values.len() / LEAST_VALUES).max(1);
     let each = rows.div_ceil(parts).max(1);
-    x.par_chunks(each * from)
-        .zip(y.par_chunks_mut(each * to))
+    x.values
+        .par_chunks(each * x.width)
+        .zip(y.values.par_chunks_mut(each * y.width))
         .with_max_len(1)
         .map(|(x, y)| work(x, y))
         .collect()
@@ -80,10 +87,15 @@ mod tests {
         for (rows, threads) in [(0, 2), (1, 4), (13, 2), (1000, 3), (70_000, 4)] {
             let x: Vec<f32> = (0..rows).map(|row| row as f32).collect();
             let mut y = vec![0.0; 2 * rows];
-            let counts = by_rows(threads, (&x, 1), (&mut y, 2), |x, y| {
-                x.iter().zip(y.as_chunks_mut::<2>().0).for_each(|(x, y)| *y = [*x, -x]);
-                x.len()
-            });
+            let counts = by_rows(
+                threads,
+                Wide { values: &x, width: 1 },
+                Wide { values: &mut y, width: 2 },
+                |x, y| {
+                    x.iter().zip(y.as_chunks_mut::<2>().0).for_each(|(x, y)| *y = [*x, -x]);
+                    x.len()
+                },
+            );
             assert!(counts.len() <= threads && counts.iter().sum::<usize>() == rows);
             let wanted: Vec<f32> = x.iter().flat_map(|&x| [x, -x]).collect();
             assert_eq!(y, wanted);

@@ -26,7 +26,7 @@ use crate::rerank::{Again, Moved, Send};
 use crate::words::{Wanted, Words};
 use crate::{Error, Result};
 
-pub use search::{Found, Hit, Options, Ranked, Search};
+pub use search::{Found, Hit, Options, Ranked, RankedItem, Search};
 
 /// Fusing looks at so many times the hits that are wanted, and at least at so many.
 const FUSED_OVER: usize = 4;
@@ -212,7 +212,7 @@ impl Engine {
             }
         };
         let total = among.map_or_else(|| self.len(modality), |items| Ok(items.len() as usize))?;
-        let items = scored.into_iter().map(|hit| (hit.id as i64, Some(hit.score))).collect();
+        let items = scored.into_iter().map(RankedItem::from).collect();
         Ok(Ranked { items, total })
     }
 
@@ -282,7 +282,10 @@ impl Engine {
         let items = self.items(search)?;
         let ids = self.gallery().newest(&items, search.k)?;
         let total = items.len() as usize;
-        Ok(Ranked { items: ids.into_iter().map(|id| (id, None)).collect(), total })
+        Ok(Ranked {
+            items: ids.into_iter().map(|id| RankedItem { id, score: None }).collect(),
+            total,
+        })
     }
 
     /// The items that the filter is true of, all without one, in the order of their numbers.
@@ -292,12 +295,13 @@ impl Engine {
     pub fn list(&self, search: &Search) -> Result<Ranked> {
         let items = self.items(search)?;
         let total = items.len() as usize;
-        let items = items.into_iter().take(search.k).map(|id| (id as i64, None)).collect();
+        let items = items.into_iter().take(search.k);
+        let items = items.map(|id| RankedItem { id: id as i64, score: None }).collect();
         Ok(Ranked { items, total })
     }
 
-    fn hits(&self, ranked: &[(i64, Option<f32>)]) -> Result<Vec<Hit>> {
-        self.hits_of(ranked.iter().map(|&(id, score)| (id, score, None)))
+    fn hits(&self, ranked: &[RankedItem]) -> Result<Vec<Hit>> {
+        self.hits_of(ranked.iter().map(|&RankedItem { id, score }| (id, score, None)))
     }
 
     fn hits_again(&self, items: &[Again]) -> Result<Vec<Hit>> {

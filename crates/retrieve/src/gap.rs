@@ -100,34 +100,31 @@ impl Between<'_> {
 /// # Errors
 /// There are no parts, or they cancel out.
 pub fn compose(parts: &[Part], between: Option<Between<'_>>) -> Result<Vec<f32>> {
-    let whole = |part: &Part| (part.vector.clone(), part.weight);
-    let Some(between) = between.filter(|_| is_mixed(parts)) else {
-        return weighted(&parts.iter().map(whole).collect::<Vec<_>>());
-    };
+    let Some(between) = between.filter(|_| is_mixed(parts)) else { return weighted(parts) };
+    let centred = |part: &Part| Part { vector: between.centred(part), ..*part };
     if let Between::Combiner(fuser) = between
-        && let [Some((image, of_image)), Some((text, of_text))] =
-            [wanted(parts, false)?, wanted(parts, true)?]
+        && let [Some(image), Some(text)] = [wanted(parts, false)?, wanted(parts, true)?]
     {
-        let all = of_image + of_text;
-        let joined = fuser.vectors(&image, &text, of_image / all);
+        let all = image.weight + text.weight;
+        let joined = fuser.vectors(&image.vector, &text.vector, image.weight / all);
         let unwanted = parts.iter().filter(|part| part.weight < 0.0);
-        let unwanted = unwanted.map(|part| (between.centred(part), part.weight));
-        let unwanted = unwanted.map(|(vector, weight)| Ok((weighted(&[(vector, 1.0)])?, weight)));
-        let parts = std::iter::once(Ok((joined, all))).chain(unwanted);
+        let unwanted = unwanted.map(|part| {
+            let alone = Part { weight: 1.0, ..centred(part) };
+            Ok(Part { vector: weighted(&[alone])?, ..*part })
+        });
+        let parts = std::iter::once(Ok(Part::picture(joined, all))).chain(unwanted);
         return weighted(&parts.collect::<Result<Vec<_>>>()?);
     }
-    let one = |part: &Part| (between.centred(part), part.weight);
-    weighted(&parts.iter().map(one).collect::<Vec<_>>())
+    weighted(&parts.iter().map(centred).collect::<Vec<_>>())
 }
 
-/// The mean of what is wanted of a side, of length 1, and how much it counts; nothing where nothing is.
-fn wanted(parts: &[Part], is_text: bool) -> Result<Option<(Vec<f32>, f32)>> {
+/// The mean of what is wanted of a side, as one part; nothing where nothing is.
+fn wanted(parts: &[Part], is_text: bool) -> Result<Option<Part>> {
     let own = parts.iter().filter(|p| p.weight > 0.0 && (p.side == Modality::Text) == is_text);
-    let own: Vec<_> = own.map(|part| (part.vector.clone(), part.weight)).collect();
-    if own.is_empty() {
-        return Ok(None);
-    }
-    Ok(Some((weighted(&own)?, own.iter().map(|(_, weight)| weight).sum())))
+    let own: Vec<Part> = own.cloned().collect();
+    let Some(Part { side, .. }) = own.first() else { return Ok(None) };
+    let weight = own.iter().map(|part| part.weight).sum();
+    Ok(Some(Part { vector: weighted(&own)?, weight, side: *side }))
 }
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ pub mod walk;
 mod words;
 
 pub use calibration::{Calibration, Meaning, Verdict};
-pub use engine::{Engine, Found, Hit, Options, Ranked, Search};
+pub use engine::{Engine, Found, Hit, Options, Ranked, RankedItem, Search};
 pub use error::{Error, Result};
 pub use file_name::FileName;
 pub use fuser::{fuser_for, open_fuser};

@@ -204,9 +204,9 @@ pub const UNWANTED: f32 = -0.5;
 ///
 /// # Errors
 /// There are none, or they cancel out.
-pub fn weighted(parts: &[(Vec<f32>, f32)]) -> Result<Vec<f32>> {
-    let mut sum = vec![0.0; parts.first().map_or(0, |(vector, _)| vector.len())];
-    for (vector, weight) in parts {
+pub fn weighted(parts: &[gap::Part]) -> Result<Vec<f32>> {
+    let mut sum = vec![0.0; parts.first().map_or(0, |part| part.vector.len())];
+    for gap::Part { vector, weight, .. } in parts {
         sum.iter_mut().zip(vector).for_each(|(sum, value)| *sum += weight * value);
     }
     let length = sum.iter().map(|v| v * v).sum::<f32>().sqrt();

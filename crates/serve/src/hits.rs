@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tuwen_index::{Gallery, IdSet, Item, Modality};
 use tuwen_retrieve::rerank::Moved;
-use tuwen_retrieve::{FileName, Meaning, Verdict, made_by, path_of};
+use tuwen_retrieve::{FileName, Meaning, RankedItem, Verdict, made_by, path_of};
 
 use crate::openapi::{File, ItemKind};
 use crate::problem::Problem;
@@ -144,7 +144,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 /// Hits of a page.
 pub(crate) struct Listing<'a> {
-    pub ranked: &'a [(i64, Option<f32>)],
+    pub ranked: &'a [RankedItem],
     /// What is nearly the same as a hit.
     pub folded: &'a HashMap<i64, Vec<i64>>,
     /// Where hits were before somebody looked again.
@@ -226,7 +226,7 @@ struct Read {
 
 fn read(gallery: &Gallery, part: &str, listing: &Listing<'_>) -> Result<Vec<Read>, Problem> {
     let mut all = Vec::with_capacity(listing.ranked.len());
-    for &(id, score) in listing.ranked {
+    for &RankedItem { id, score } in listing.ranked {
         // Another program may have removed it meanwhile.
         let Some(item) = gallery.item(id)? else { continue };
         let owner = item.owner.map(|owner| gallery.item(owner)).transpose()?.flatten();

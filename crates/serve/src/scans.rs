@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tuwen_index::Modality;
-use tuwen_retrieve::Ranked;
+use tuwen_retrieve::{Ranked, RankedItem};
 
 use crate::problem::Problem;
 use crate::queue::Queue;
@@ -58,7 +58,7 @@ fn together(scans: Vec<&Scan>) -> Vec<Result<Ranked, Problem>> {
         Ok((total, found)) => {
             let ranked = |(hits, scan): (Vec<tuwen_index::Hit>, &&Scan)| {
                 let items = hits.into_iter().take(scan.k);
-                let items = items.map(|hit| (hit.id as i64, Some(hit.score))).collect();
+                let items = items.map(RankedItem::from).collect();
                 Ok(Ranked { items, total })
             };
             found.into_iter().zip(&scans).map(ranked).collect()

@@ -69,7 +69,7 @@ impl Sample {
 
     /// Between four pixels, by where the point lies in the whole picture: from there scikit-image rounds, which decides
     /// where all of them are equal.
-    fn between(&self, (x, y): (usize, usize), [a, b, c, d]: [f64; 4]) -> f64 {
+    fn between(&self, x: usize, y: usize, [a, b, c, d]: [f64; 4]) -> f64 {
         let behind = |middle: usize, away: f64| (middle as f64 + away).rem_euclid(1.0);
         let (dx, dy) = (behind(x, self.away[0]), behind(y, self.away[1]));
         let top = (1.0 - dx) * a + dx * b;
@@ -83,7 +83,7 @@ impl Sample {
         };
         let Self { left, top, right, bottom, .. } = *self;
         let four = [at(left, top), at(right, top), at(left, bottom), at(right, bottom)];
-        self.between((x, y), four)
+        self.between(x, y, four)
     }
 
     fn anywhere(&self, grey: &Plane, x: usize, y: usize) -> f64 {
@@ -96,6 +96,6 @@ impl Sample {
         };
         let Self { left, top, right, bottom, .. } = *self;
         let four = [at(left, top), at(right, top), at(left, bottom), at(right, bottom)];
-        self.between((x, y), four)
+        self.between(x, y, four)
     }
 }

@@ -15,6 +15,7 @@ use rav1d::src::lib::{
     dav1d_open, dav1d_picture_unref, dav1d_send_data,
 };
 
+use super::container::Size;
 use super::wrong;
 use tuwen_files::Result;
 
@@ -45,8 +46,8 @@ pub(super) struct Planes {
 
 impl Decoder {
     /// For a picture of at most that width and height.
-    pub(super) fn new((width, height): (u32, u32)) -> Result<Self> {
-        let pixels = width.saturating_mul(height);
+    pub(super) fn new(largest: Size) -> Result<Self> {
+        let pixels = largest.width.saturating_mul(largest.height);
         let mut settings = MaybeUninit::<Dav1dSettings>::uninit();
         let mut decoder = Self(None);
         // SAFETY: `settings` is valid for writing, is initialised by the first call and only read by the

@@ -38,11 +38,18 @@ struct Place {
     parts: Vec<(u64, u64)>,
 }
 
+/// How large a picture is, in pixels, before turning.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Size {
+    pub width: u32,
+    pub height: u32,
+}
+
 /// How an item is to be shown.
 #[derive(Debug, Default)]
 pub(super) struct Shown {
-    /// Width and height in pixels, before turning.
-    pub size: (u32, u32),
+    /// Before turning.
+    pub size: Size,
     /// By how many quarters to the left, before mirroring.
     pub quarters: u8,
     /// Along which axis: 0 exchanges top and bottom, 1 left and right.
@@ -55,8 +62,8 @@ pub(super) struct Shown {
 pub(super) struct Grid {
     /// Tiles in a row.
     pub columns: u32,
-    /// Width and height of the whole.
-    pub size: (u32, u32),
+    /// Of the whole.
+    pub size: Size,
     /// The items, row by row.
     pub tiles: Vec<u32>,
 }
@@ -190,7 +197,8 @@ impl<'a> Container<'a> {
             let read = match kind {
                 b"ispe" => (|| {
                     let (_, mut bytes) = Bytes::versioned(content)?;
-                    shown.size = (bytes.number(4)? as u32, bytes.number(4)? as u32);
+                    let (width, height) = (bytes.number(4)? as u32, bytes.number(4)? as u32);
+                    shown.size = Size { width, height };
                     Some(())
                 })(),
                 b"irot" => bytes.number(1).map(|angle| shown.quarters = angle as u8 & 3),
@@ -244,7 +252,8 @@ impl<'a> Container<'a> {
             let wide = if content.get(1)? & 1 == 1 { 4 } else { 2 };
             let mut bytes = Bytes(content.get(2..)?);
             let (rows, columns) = (bytes.number(1)? as u32 + 1, bytes.number(1)? as u32 + 1);
-            let size = (bytes.number(wide)? as u32, bytes.number(wide)? as u32);
+            let (width, height) = (bytes.number(wide)? as u32, bytes.number(wide)? as u32);
+            let size = Size { width, height };
             let mut parts = self.references.iter();
             let tiles = parts.find(|(kind, from, _)| kind == b"dimg" && *from == item)?.2.clone();
             (tiles.len() as u32 == rows * columns).then_some(Grid { columns, size, tiles })
@@ -277,12 +286,12 @@ impl<'a> Container<'a> {
 
 /// A part of the picture that alone is to be shown would change what is embedded, and Pillow does not
 /// obey it.
-fn check_aperture(content: &[u8], (width, height): (u32, u32)) -> Result<()> {
+fn check_aperture(content: &[u8], size: Size) -> Result<()> {
     let mut bytes = Bytes(content);
     let mut side = || Some((bytes.number(4)?, bytes.number(4)?));
     let whole = |(number, parts): (u64, u64), all: u32| number == u64::from(all) * parts;
     match (side(), side()) {
-        (Some(wide), Some(high)) if whole(wide, width) && whole(high, height) => Ok(()),
+        (Some(wide), Some(high)) if whole(wide, size.width) && whole(high, size.height) => Ok(()),
         _ => Err(wrong("it is to be cropped (clap), which is not done; convert it to PNG first")),
     }
 }

@@ -15,7 +15,7 @@ use image::metadata::Orientation;
 use image::{DynamicImage, GenericImage, RgbaImage};
 
 use self::av1::Decoder;
-use self::container::{Container, Grid, Shown};
+use self::container::{Container, Grid, Shown, Size};
 use self::yuv::Colours;
 use super::budget::{Permit, permit};
 use super::decode::{Limits, upright};
@@ -36,7 +36,7 @@ pub(super) fn decode(bytes: &[u8], limits: Limits) -> Result<(Picture, Permit)> 
     let item = file.picture();
     let shown = file.shown(item)?;
     let grid = file.grid(item)?;
-    let (width, height) = grid.as_ref().map_or(shown.size, |grid| grid.size);
+    let Size { width, height } = grid.as_ref().map_or(shown.size, |grid| grid.size);
     limits.check(width, height)?;
     let permit = permit(BYTES * u64::from(width) * u64::from(height));
     let rgba = match &grid {
@@ -90,12 +90,7 @@ fn single(file: &Container<'_>, item: u32, shown: &Shown) -> Result<RgbaImage> {
 }
 
 /// The colours of one item, at most of a size.
-fn opaque(
-    file: &Container<'_>,
-    item: u32,
-    shown: &Shown,
-    largest: (u32, u32),
-) -> Result<RgbaImage> {
+fn opaque(file: &Container<'_>, item: u32, shown: &Shown, largest: Size) -> Result<RgbaImage> {
     let planes = Decoder::new(largest)?.decode(&file.bytes(item)?)?;
     Ok(Colours::of(&planes, shown.colours)?.rgba(&planes))
 }
@@ -110,12 +105,12 @@ fn tiles(
     if file.alpha_of(item).is_some() {
         return Err(wrong("a grid with opacity is not read; convert it to PNG first"));
     }
-    let (width, height) = grid.size;
+    let Size { width, height } = grid.size;
     let mut canvas = RgbaImage::new(width, height);
     for (at, &tile) in (0u32..).zip(&grid.tiles) {
         let (column, row) = (at % grid.columns, at / grid.columns);
         let own = file.shown(tile)?;
-        limits.check(own.size.0, own.size.1)?;
+        limits.check(own.size.width, own.size.height)?;
         let described = Shown { colours: shown.colours.or(own.colours), ..own };
         let tile = opaque(file, tile, &described, described.size)?;
         let (left, top) = (column.saturating_mul(tile.width()), row.saturating_mul(tile.height()));

@@ -47,8 +47,8 @@ impl PictureFacts<'_> {
     pub fn fields(&self) -> Fields {
         let mut fields = Fields::default();
         self.file(&mut fields);
-        if let Some(size) = self.size {
-            shape(size, &mut fields);
+        if let Some((width, height)) = self.size {
+            shape(width, height, &mut fields);
         }
         if let Some(taken) = self.taken.and_then(Period::parse) {
             fields.date(taken.start);
@@ -91,7 +91,7 @@ impl PictureFacts<'_> {
     }
 }
 
-fn shape((width, height): (u32, u32), fields: &mut Fields) {
+fn shape(width: u32, height: u32, fields: &mut Fields) {
     fields.number("width", f64::from(width));
     fields.number("height", f64::from(height));
     // Two digits behind the point: 24.16, as cameras are sold.

@@ -8,7 +8,7 @@ use super::Gallery;
 use super::segments::{FULL, last_checks, next_number};
 use crate::Result;
 use crate::item::Modality;
-use crate::vectors::{Checks, Tail};
+use crate::vectors::{Checks, Row, Tail};
 
 /// Pictures whose vectors are in memory at a time.
 const PORTION: usize = 1024;
@@ -66,8 +66,9 @@ impl Gallery {
                 if tail.rows >= FULL {
                     tail = gallery.fused_tail()?;
                 }
-                let vectors = vectors.chunks_exact(dim).map(<[f32]>::to_vec);
-                let rows: Vec<_> = ids.iter().copied().zip(vectors).collect();
+                let rows = ids.iter().zip(vectors.chunks_exact(dim));
+                let row = |(&item, vector): (&i64, &[f32])| Row { item, vector: vector.to_vec() };
+                let rows: Vec<Row> = rows.map(row).collect();
                 gallery.append(Modality::Fused, &tail, dim, &rows)?;
                 tail.rows += rows.len();
                 tail.last = last_checks(&gallery.db, tail.number).map_err(|e| gallery.error(e))?;

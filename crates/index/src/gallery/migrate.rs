@@ -5,7 +5,7 @@
 use super::segments::each_old;
 use super::{Gallery, unwritable};
 use crate::item::Modality;
-use crate::vectors::{Checks, Tail};
+use crate::vectors::{Checks, Row, Tail};
 use crate::{Error, Result, fulltext, schema};
 
 /// Rows that are in memory at a time.
@@ -58,8 +58,8 @@ impl Gallery {
     fn migrate_modality(&self, modality: Modality, dim: usize) -> Result<()> {
         let number = self.next_place(modality).map_err(|e| self.error(e))?.0;
         let mut tail = Tail { number, rows: 0, last: Checks::default() };
-        let (mut rows, mut failed): (Vec<(i64, Vec<f32>)>, Option<Error>) = (Vec::new(), None);
-        let mut flush = |rows: &mut Vec<(i64, Vec<f32>)>| {
+        let (mut rows, mut failed): (Vec<Row>, Option<Error>) = (Vec::new(), None);
+        let mut flush = |rows: &mut Vec<Row>| {
             let placed = self.place(modality, &mut tail, dim, &std::mem::take(rows));
             placed.map_err(|error| {
                 failed = Some(error);
@@ -67,7 +67,7 @@ impl Gallery {
             })
         };
         let read = each_old(&self.db, modality, dim, &mut |id, vector| {
-            rows.push((id, vector));
+            rows.push(Row { item: id, vector });
             if rows.len() >= PORTION { flush(&mut rows) } else { Ok(()) }
         });
         let read = read.and_then(|()| flush(&mut rows));

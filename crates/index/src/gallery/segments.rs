@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{Gallery, corrupt, floats, unwritable};
 use crate::item::Modality;
 use crate::vectors::{
-    BLOCK, Checks, IdSet, Segment, Shape, Tail, Vectors, check_files, complete_codes,
+    BLOCK, Checks, IdSet, Row, Segment, Shape, Tail, Vectors, check_files, complete_codes,
 };
 use crate::{Error, Result};
 
@@ -26,13 +26,10 @@ const PORTION: usize = 16 * BLOCK;
 /// A merge may remove files between looking into the database and opening them.
 const ATTEMPTS: usize = 10;
 
-/// Vectors with the items that they are of.
-type Rows = Vec<(i64, Vec<f32>)>;
-
 /// Rows that a transaction has added and not yet written.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
-    modalities: Vec<(Modality, Tail, Rows)>,
+    modalities: Vec<(Modality, Tail, Vec<Row>)>,
 }
 
 impl Gallery {
@@ -141,7 +138,7 @@ impl Gallery {
         let mut pending = self.pending.borrow_mut();
         let modalities = pending.iter_mut().flat_map(|pending| &mut pending.modalities);
         for (_, _, rows) in modalities.filter(|(of, ..)| *of == modality) {
-            rows.push((id, vector.to_vec()));
+            rows.push(Row { item: id, vector: vector.to_vec() });
         }
     }
 
@@ -160,7 +157,7 @@ impl Gallery {
         modality: Modality,
         tail: &Tail,
         dim: usize,
-        rows: &[(i64, Vec<f32>)],
+        rows: &[Row],
     ) -> Result<()> {
         if rows.is_empty() {
             return Ok(());
@@ -229,12 +226,14 @@ impl Gallery {
             let old = Segment::open(&folder, number, Shape { rows, dim }, checks, dead)?;
             let new = next_number(&gallery.db).map_err(|e| gallery.error(e))?;
             let mut tail = Tail { number: new, rows: 0, last: Checks::default() };
-            let (mut live, mut buffer): (Vec<(i64, Vec<f32>)>, _) = (Vec::new(), Vec::new());
+            let (mut live, mut buffer): (Vec<Row>, _) = (Vec::new(), Vec::new());
             for block in 0..old.blocks() {
                 let rows =
                     old.ids(block)?.iter().zip(old.values(block, &mut buffer)?.chunks_exact(dim));
                 let rows = rows.enumerate().filter(|(at, _)| old.is_alive(block * BLOCK + at));
-                live.extend(rows.map(|(_, (&id, vector))| (id as i64, vector.to_vec())));
+                live.extend(
+                    rows.map(|(_, (&id, vector))| Row { item: id as i64, vector: vector.to_vec() }),
+                );
                 if live.len() >= PORTION || block + 1 == old.blocks() {
                     gallery.place(modality, &mut tail, dim, &std::mem::take(&mut live))?;
                 }
@@ -252,14 +251,14 @@ impl Gallery {
         modality: Modality,
         tail: &mut Tail,
         dim: usize,
-        rows: &[(i64, Vec<f32>)],
+        rows: &[Row],
     ) -> Result<()> {
         self.append(modality, tail, dim, rows)?;
         let sql = "UPDATE item SET segment = ?2, row = ?3 WHERE id = ?1";
         let tell = || {
             let mut statement = self.db.prepare_cached(sql)?;
-            for (at, (id, _)) in rows.iter().enumerate() {
-                statement.execute(params![id, tail.number, (tail.rows + at) as i64])?;
+            for (at, row) in rows.iter().enumerate() {
+                statement.execute(params![row.item, tail.number, (tail.rows + at) as i64])?;
             }
             last_checks(&self.db, tail.number)
         };

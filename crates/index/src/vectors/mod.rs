@@ -34,8 +34,10 @@ use self::codes::{Queries, WIDTHS, has_code};
 pub(crate) use self::codes::{complete as complete_codes, own};
 pub use self::ids::IdSet;
 pub use self::plan::{Plan, Way};
-pub(crate) use self::segment::{BLOCK, Checks, Segment, Shape, check_files, read_row};
-pub(crate) use self::tail::Tail;
+pub(crate) use self::segment::{
+    BLOCK, Checks, Segment, SegmentBlock, Shape, check_files, read_row,
+};
+pub(crate) use self::tail::{Row, Tail};
 pub use self::tune::{Asked, Recall};
 use crate::Result;
 use crate::topk::{Hit, TopK};
@@ -223,7 +225,9 @@ impl Vectors {
     /// # Errors
     /// A block whose checksum does not fit.
     pub fn warm(&self) -> Result<()> {
-        self.blocks().into_par_iter().try_for_each(|(segment, block)| segment.warm(block))
+        self.blocks()
+            .into_par_iter()
+            .try_for_each(|SegmentBlock { segment, block }| segment.warm(block))
     }
 
     /// What searches have cost since these vectors were opened.
@@ -238,14 +242,14 @@ impl Vectors {
         Kernel::best().name()
     }
 
-    fn blocks(&self) -> Vec<(&Segment, usize)> {
+    fn blocks(&self) -> Vec<SegmentBlock<'_>> {
         self.blocks_behind(&vec![0; self.segments.len()])
     }
 
     /// Blocks behind so many of each segment.
-    fn blocks_behind(&self, first: &[usize]) -> Vec<(&Segment, usize)> {
+    fn blocks_behind(&self, first: &[usize]) -> Vec<SegmentBlock<'_>> {
         let of = |(segment, first): (_, &usize)| {
-            (*first..Segment::blocks(segment)).map(move |block| (segment, block))
+            (*first..Segment::blocks(segment)).map(move |block| SegmentBlock { segment, block })
         };
         self.segments.iter().zip(first).flat_map(of).collect()
     }
@@ -303,7 +307,7 @@ impl Vectors {
     /// Through codes where these help, and the other queries from f32.
     fn search_some(
         &self,
-        blocks: &[(&Segment, usize)],
+        blocks: &[SegmentBlock<'_>],
         queries: &[f32],
         ask: Ask<'_>,
         kernel: Kernel,

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::segment::{BLOCK, Segment};
+use super::segment::{BLOCK, Segment, SegmentBlock};
 use super::{Ask, IdSet};
 use crate::topk::{Hit, TopK};
 use crate::{Result, exact};
@@ -121,17 +121,20 @@ impl Scratch {
 
 /// The best of each query (Q, D), all rows scored from f32.
 pub(super) fn all(
-    blocks: &[(&Segment, usize)],
+    blocks: &[SegmentBlock<'_>],
     queries: &[f32],
     ask: Ask<'_>,
 ) -> Result<Vec<Vec<Hit>>> {
     let count = queries.len() / ask.dim;
     let empty = || (Scratch::default(), vec![TopK::new(ask.k); count]);
-    let scored = blocks.par_iter().try_fold(empty, |(mut scratch, mut tops), &(segment, block)| {
-        let wanted = Wanted::of(segment, block, ask.among)?;
-        scratch.score(segment, block, wanted, queries, &mut tops)?;
-        Ok((scratch, tops))
-    });
+    let scored = blocks.par_iter().try_fold(
+        empty,
+        |(mut scratch, mut tops), &SegmentBlock { segment, block }| {
+            let wanted = Wanted::of(segment, block, ask.among)?;
+            scratch.score(segment, block, wanted, queries, &mut tops)?;
+            Ok((scratch, tops))
+        },
+    );
     let merge = |(scratch, mut all): (Scratch, Vec<TopK>), (_, others): (_, Vec<TopK>)| {
         all.iter_mut().zip(others).for_each(|(top, other)| top.merge(other));
         Ok((scratch, all))

@@ -25,6 +25,14 @@ pub(crate) struct Checks {
     pub(crate) ids: u32,
 }
 
+/// One of a segment's blocks of rows.
+#[derive(Clone, Copy)]
+pub(crate) struct SegmentBlock<'a> {
+    pub(crate) segment: &'a Segment,
+    /// Which one, counted from 0.
+    pub(crate) block: usize,
+}
+
 /// A segment's committed rows.
 #[derive(Debug)]
 pub(crate) struct Segment {

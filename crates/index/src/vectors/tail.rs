@@ -9,6 +9,13 @@ use crc32fast::Hasher;
 
 use super::segment::{BLOCK, Checks, paths};
 
+/// A vector and the item that it is of.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) item: i64,
+    pub(crate) vector: Vec<f32>,
+}
+
 /// The end of a segment, where rows are added.
 #[derive(Debug)]
 pub(crate) struct Tail {
@@ -27,10 +34,10 @@ impl Tail {
         &self,
         folder: &Path,
         dim: usize,
-        rows: &[(i64, Vec<f32>)],
+        rows: &[Row],
     ) -> std::io::Result<(usize, Vec<Checks>)> {
-        let ids: Vec<u8> = rows.iter().flat_map(|(id, _)| id.to_le_bytes()).collect();
-        let values = rows.iter().flat_map(|(_, vector)| vector);
+        let ids: Vec<u8> = rows.iter().flat_map(|row| row.item.to_le_bytes()).collect();
+        let values = rows.iter().flat_map(|row| &row.vector);
         let values: Vec<u8> = values.flat_map(|value| value.to_le_bytes()).collect();
         let [vectors, numbers] = paths(folder, self.number);
         write_behind(&vectors, (self.rows * dim * 4) as u64, &values)?;

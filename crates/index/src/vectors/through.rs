@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::Ask;
 use super::codes::{ABREAST, Bounds, PANELS, Queries, Record, bounds};
 use super::scan::{Bits, Scratch, Wanted};
-use super::segment::{BLOCK, Segment};
+use super::segment::{BLOCK, SegmentBlock};
 use crate::topk::{Hit, TopK};
 use crate::{Result, exact};
 
@@ -35,7 +35,7 @@ struct Candidate {
 
 /// The pass of several queries.
 struct Pass<'a> {
-    blocks: &'a [(&'a Segment, usize)],
+    blocks: &'a [SegmentBlock<'a>],
     queries: &'a Queries<'a>,
     values: &'a [f32],
     ask: Ask<'a>,
@@ -72,7 +72,7 @@ pub(super) struct Answers {
 
 /// The best of each query.
 pub(super) fn search(
-    blocks: &[(&Segment, usize)],
+    blocks: &[SegmentBlock<'_>],
     queries: &Queries<'_>,
     values: &[f32],
     ask: Ask<'_>,
@@ -139,7 +139,7 @@ impl Pass<'_> {
 
     /// Looks at one block.
     fn block(&self, found: &mut Found, at: usize) -> Result<()> {
-        let (segment, block) = self.blocks[at];
+        let SegmentBlock { segment, block } = self.blocks[at];
         let wanted = Wanted::of(segment, block, self.ask.among)?;
         if wanted.count() == 0 {
             return Ok(());
@@ -254,7 +254,7 @@ impl Pass<'_> {
         let dim = self.ask.dim;
         let mut rows = Vec::with_capacity(some.len() * dim);
         for candidate in some {
-            let (segment, block) = self.blocks[candidate.block as usize];
+            let SegmentBlock { segment, block } = self.blocks[candidate.block as usize];
             segment.row(block, candidate.row as usize, &mut rows)?;
         }
         let mut scores = [0.0; TOGETHER];
@@ -266,7 +266,7 @@ impl Pass<'_> {
             some.len(),
         );
         for (candidate, score) in some.iter().zip(scores) {
-            let (segment, block) = self.blocks[candidate.block as usize];
+            let SegmentBlock { segment, block } = self.blocks[candidate.block as usize];
             top.push(Hit { id: segment.ids(block)?[candidate.row as usize], score });
         }
         Ok(())

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use rayon::prelude::*;
 
-use super::segment::{BLOCK, Segment};
+use super::segment::{BLOCK, SegmentBlock};
 use super::{Vectors, has_code};
 use crate::{Error, Result};
 
@@ -22,7 +22,7 @@ impl Vectors {
         // Of small galleries several of a block.
         let each = count.div_ceil(blocks.len().max(1)).clamp(1, BLOCK);
         let chosen: Vec<_> = blocks.into_iter().step_by(every).collect();
-        let one = |(at, &(segment, block)): (usize, &(&Segment, usize))| {
+        let one = |(at, &SegmentBlock { segment, block }): (usize, &SegmentBlock<'_>)| {
             let (mut buffer, mut rows) = (Vec::new(), Vec::new());
             let ids = segment.ids(block)?;
             let values = segment.values(block, &mut buffer)?;
@@ -50,7 +50,7 @@ impl Vectors {
         mut take: impl FnMut(u64, &[f32]) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut buffer = Vec::new();
-        for (segment, block) in self.blocks() {
+        for SegmentBlock { segment, block } in self.blocks() {
             let ids = segment.ids(block)?;
             let rows = segment.values(block, &mut buffer)?.chunks_exact(self.dim);
             for (at, (id, row)) in ids.iter().zip(rows).enumerate() {
@@ -77,7 +77,7 @@ impl Vectors {
             if !goes_on((at * BLOCKS) as f32 / blocks.len() as f32) {
                 break;
             }
-            let read = |&(segment, block): &(&Segment, usize)| -> Result<()> {
+            let read = |&SegmentBlock { segment, block }: &SegmentBlock<'_>| -> Result<()> {
                 segment.ids(block)?;
                 segment.values(block, &mut Vec::new())?;
                 let _ = segment.codes(block, &mut Vec::new());

@@ -10,7 +10,7 @@ use tuwen_gemm::{ByteRows, Mat, PANEL, Packed, PackedBytes, Precision, gemm, gem
 
 use super::{Rows, Weight};
 use crate::grads::Grads;
-use crate::helpers::by_rows;
+use crate::helpers::{Wide, by_rows};
 use crate::math;
 
 /// Rows of a share: of fewer rows the threads share columns, so that each reads its part of the matrix alone.
@@ -167,7 +167,8 @@ impl<'a> Linear<'a> {
         let rows = x.len() / wide;
         let pays = threads > 1 && rows * out * wide >= self.factor.shared_from();
         if pays && rows / SHARED_ROWS >= threads {
-            by_rows(threads, (x, wide), (y, out), |x, y| self.forward(x, y, 1));
+            let (x, y) = (Wide { values: x, width: wide }, Wide { values: y, width: out });
+            by_rows(threads, x, y, |x, y| self.forward(x, y, 1));
             return;
         }
         let left = self.factor.left(Mat::new(x, rows, wide, wide));

@@ -15,7 +15,7 @@ pub use rows::Rows;
 pub use table::{Fetched, StoredRows, Table};
 
 use crate::grads::Grads;
-use crate::helpers::by_rows;
+use crate::helpers::{Wide, by_rows};
 use crate::math;
 
 /// A weight that is used as it is.
@@ -99,7 +99,8 @@ impl Norm<'_> {
     /// The same by so many threads.
     pub(crate) fn shared(&self, x: &[f32], out: &mut [f32], threads: usize) -> Vec<[f32; 2]> {
         let width = self.weight.values.len();
-        by_rows(threads, (x, width), (out, width), |x, out| self.forward(x, out)).concat()
+        let (x, out) = (Wide { values: x, width }, Wide { values: out, width });
+        by_rows(threads, x, out, |x, out| self.forward(x, out)).concat()
     }
 
     /// Adds the input's gradient to `dx` and those of the weights to `grads`.

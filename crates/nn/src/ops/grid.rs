@@ -41,6 +41,13 @@ impl Grid {
     }
 }
 
+/// One row of pixels of one of the pictures.
+#[derive(Clone, Copy)]
+struct Line {
+    picture: usize,
+    row: usize,
+}
+
 /// A convolution of 1x1, or of 3x3 with one pixel of zeros around, and the normalisation behind it.
 pub struct Convolution<'a> {
     linear: Linear<'a>,
@@ -146,10 +153,11 @@ impl<'a> Convolution<'a> {
         format!("{}/folded", self.weight.name)
     }
 
-    /// The lines of the results that are computed together: picture and row.
-    fn bands(&self, pictures: usize, side: usize) -> Vec<Vec<(usize, usize)>> {
-        let lines: Vec<_> =
-            (0..pictures).flat_map(|p| (0..side).map(move |row| (p, row))).collect();
+    /// The lines of the results that are computed together.
+    fn bands(&self, pictures: usize, side: usize) -> Vec<Vec<Line>> {
+        let lines: Vec<_> = (0..pictures)
+            .flat_map(|p| (0..side).map(move |row| Line { picture: p, row }))
+            .collect();
         lines.chunks((BAND / side).max(1)).map(<[_]>::to_vec).collect()
     }
 
@@ -158,12 +166,12 @@ impl<'a> Convolution<'a> {
         &self,
         side: usize,
         width: usize,
-        lines: &[(usize, usize)],
+        lines: &[Line],
         mut tell: impl FnMut(Option<Range<usize>>),
     ) {
         // One pixel further than in the picture, so that its border is 0.
         let inside = 1..=side;
-        for &(picture, row) in lines {
+        for &Line { picture, row } in lines {
             for column in 0..self.side_of(side) {
                 let (top, left) = (row * self.stride, column * self.stride);
                 for y in top..top + 3 {
@@ -178,7 +186,7 @@ impl<'a> Convolution<'a> {
     }
 
     /// Writes the neighbourhood of each pixel of some lines of the result, zeros outside the picture.
-    fn unfold(&self, x: &Grid, lines: &[(usize, usize)], out: &mut Vec<f32>) {
+    fn unfold(&self, x: &Grid, lines: &[Line], out: &mut Vec<f32>) {
         out.clear();
         let width = x.value.width();
         self.neighbours(x.side, width, lines, |found| match found {

@@ -1,6 +1,6 @@
 //! Products with matrices, what stands before them, and normalisation.
 
-use crate::helpers::by_rows;
+use crate::helpers::{Wide, by_rows};
 use crate::layers::{Activation, Linear, Norm};
 use crate::tape::Tape;
 use crate::value::Value;
@@ -56,7 +56,8 @@ impl<'w> Tape<'w> {
     ) -> Value {
         let mut active = self.take(x.len());
         let width = x.width();
-        by_rows(self.threads(), (x, width), (&mut active.values, width), |x, active| {
+        let to = Wide { values: &mut active.values[..], width };
+        by_rows(self.threads(), Wide { values: x, width }, to, |x, active| {
             activation.apply(x, active);
         });
         let mut y = self.take(x.rows() * layer.out());

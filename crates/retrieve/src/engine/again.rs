@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tuwen_index::TokenStore;
 use tuwen_matching::Heads;
 
-use super::{Engine, Ranked, Search};
+use super::{Engine, Ranked, RankedItem, Search};
 use crate::describe::Describer;
 use crate::rerank::{
     Again, Asked, By, Candidate, Endpoint, How, OwnReranker, Reranker, Stage, Together,
@@ -42,7 +42,7 @@ impl Engine {
             return Err(Error::Usage(what.into()));
         };
         let asked = Asked { words, vector };
-        let item = |&(id, score): &(i64, Option<f32>)| Again {
+        let item = |&RankedItem { id, score }: &RankedItem| Again {
             id,
             score: score.unwrap_or_default(),
             moved: None,

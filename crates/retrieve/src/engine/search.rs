@@ -93,11 +93,26 @@ pub struct Found {
     pub remarks: Vec<Remark>,
 }
 
+/// An item of a search, before anything is read about it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RankedItem {
+    /// The item.
+    pub id: i64,
+    /// None where there was no query.
+    pub score: Option<f32>,
+}
+
+impl From<tuwen_index::Hit> for RankedItem {
+    fn from(hit: tuwen_index::Hit) -> Self {
+        Self { id: hit.id as i64, score: Some(hit.score) }
+    }
+}
+
 /// The items of a search in their order, before anything is read about them.
 #[derive(Clone, Debug, Default)]
 pub struct Ranked {
-    /// Best first, at most as many as were asked for; without a score where there was no query.
-    pub items: Vec<(i64, Option<f32>)>,
+    /// Best first, at most as many as were asked for.
+    pub items: Vec<RankedItem>,
     /// How many there would be if all were asked for.
     pub total: usize,
 }

@@ -178,7 +178,7 @@ impl Duplicates {
             );
             return Err(Problem::new(ProblemType::TooLarge, detail));
         }
-        let ids: Vec<i64> = listed.items.into_iter().map(|(id, _)| id).collect();
+        let ids: Vec<i64> = listed.items.into_iter().map(|item| item.id).collect();
         if ids.len() > COMPARED {
             return Err(self.begin(state, open, key, ids).problem(key));
         }

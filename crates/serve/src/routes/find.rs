@@ -7,8 +7,8 @@ use tuwen_index::Modality;
 use tuwen_index::filter::Filter;
 use tuwen_retrieve::gap::{Part, compose, is_mixed};
 use tuwen_retrieve::language::Line;
-use tuwen_retrieve::rerank::{By, Moved, Stage, parse_stages};
-use tuwen_retrieve::{Fusion, Ranked, Search, UNWANTED, Words};
+use tuwen_retrieve::rerank::{Again, By, Moved, Stage, parse_stages};
+use tuwen_retrieve::{Fusion, Ranked, RankedItem, Search, UNWANTED, Words};
 
 use crate::State;
 use crate::extract::{check_text, window};
@@ -114,7 +114,7 @@ pub(crate) async fn find(
     }
     if let Some(itself) = wanted.without {
         let before = ranked.items.len();
-        ranked.items.retain(|&(id, _)| id != itself);
+        ranked.items.retain(|item| item.id != itself);
         ranked.total -= before - ranked.items.len();
     }
     let mut folded = HashMap::new();
@@ -134,7 +134,7 @@ pub(crate) async fn find(
         let calibration = open.calibration(modality).filter(|_| of_words && vector.is_some());
         let calibration = calibration.map(|known| known.of_text(&said));
         // What is calibrated are scores before anybody looked again.
-        let before = |&(id, score): &(i64, Option<f32>)| {
+        let before = |&RankedItem { id, score }: &RankedItem| {
             moved.get(&id).map_or(score, |moved: &Moved| Some(moved.score_before))
         };
         let best = ranked.items.iter().filter_map(before).max_by(f32::total_cmp);
@@ -211,7 +211,8 @@ async fn look_again(
     };
     let (total, (again, said)) = state.reads.run(work).await?;
     remarks.extend(said);
-    let items = again.iter().map(|again| (again.id, Some(again.score))).collect();
+    let item = |again: &Again| RankedItem { id: again.id, score: Some(again.score) };
+    let items = again.iter().map(item).collect();
     let moved = again.into_iter().filter_map(|again| Some((again.id, again.moved?))).collect();
     Ok((Ranked { items, total }, moved))
 }
@@ -258,10 +259,12 @@ async fn rank(
 async fn newest(state: &State, open: &Arc<Open>, ranked: Ranked) -> Result<Ranked, Problem> {
     let open = Arc::clone(open);
     let work = move || {
-        let scores: HashMap<i64, Option<f32>> = ranked.items.iter().copied().collect();
+        let scores: HashMap<i64, Option<f32>> =
+            ranked.items.iter().map(|item| (item.id, item.score)).collect();
         let among = scores.keys().map(|&id| id as u64).collect();
         let ids = open.aside().newest(&among, scores.len())?;
-        let items: Vec<_> = ids.into_iter().map(|id| (id, scores[&id])).collect();
+        let items: Vec<_> =
+            ids.into_iter().map(|id| RankedItem { id, score: scores[&id] }).collect();
         Ok(Ranked { total: items.len(), items })
     };
     state.reads.run(work).await

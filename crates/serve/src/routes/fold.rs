@@ -53,7 +53,7 @@ pub(crate) async fn fold(
     let work = move || {
         let mut items = ranked.items;
         items.truncate(FUSED);
-        let ids: Vec<i64> = items.iter().map(|&(id, _)| id).collect();
+        let ids: Vec<i64> = items.iter().map(|item| item.id).collect();
         let (vectors, dim) = (vectors_of(&open, &ids)?, open.engine.encoder().dim());
         let repeats = repeats(&vectors, dim, least);
         let mut folded: HashMap<i64, Vec<i64>> = HashMap::new();

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tuwen_index::{Item, Modality};
-use tuwen_retrieve::{FileName, made_by, path_of};
+use tuwen_retrieve::{FileName, RankedItem, made_by, path_of};
 
 use crate::State;
 use crate::extract::{Json, Params, Part, item_id, window};
@@ -79,7 +79,8 @@ async fn list_removed(
     let (open, part) = (shelf.current(), state.gallery_part(shelf));
     let read = move || {
         let ids = open.aside().excluded()?;
-        let items: Vec<_> = ids.iter().skip(offset).take(k).map(|&id| (id, None)).collect();
+        let items: Vec<_> =
+            ids.iter().skip(offset).take(k).map(|&id| RankedItem { id, score: None }).collect();
         let folded = HashMap::new();
         let listing = Listing {
             ranked: &items,

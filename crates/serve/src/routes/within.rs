@@ -47,7 +47,7 @@ impl Making<'_> {
         }
         let looked_at = ranked.items.len();
         if let Some(least) = self.threshold {
-            ranked.items.retain(|&(_, score)| score.is_none_or(|score| score >= least));
+            ranked.items.retain(|item| item.score.is_none_or(|score| score >= least));
         }
         // The order is that of scores: behind what the threshold left out nothing reaches it.
         let goes_on = ranked.items.len() == looked_at && looked_at < of;
@@ -55,7 +55,7 @@ impl Making<'_> {
         if self.by_date && self.threshold.is_none() && !self.is_exact {
             match self.calibration.filter(|known| known.has_probabilities()) {
                 Some(known) => {
-                    ranked.items.retain(|&(_, score)| known.verdict(score) != Some(Verdict::None));
+                    ranked.items.retain(|item| known.verdict(item.score) != Some(Verdict::None));
                 }
                 None => ranked.items.truncate(NEWEST),
             }

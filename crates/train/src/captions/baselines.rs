@@ -15,7 +15,8 @@ const NEAREST: usize = 30;
 pub(super) fn captions(
     language: &str,
     known: &[Vec<String>],
-    (from, of): (&Items, &Items),
+    from: &Items,
+    of: &Items,
     asked: &[usize],
 ) -> [Vec<String>; 2] {
     let words: Vec<Vec<Vec<String>>> = known

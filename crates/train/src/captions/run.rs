@@ -325,8 +325,8 @@ impl Run<'_> {
                 continue;
             }
             let known = words::references(self.config, name, &self.data.samples);
-            let rows = (&self.data.rows, &self.data.valid_rows);
-            let [nearest, consensus] = baselines::captions(name, &known, rows, &own);
+            let (from, of) = (&self.data.rows, &self.data.valid_rows);
+            let [nearest, consensus] = baselines::captions(name, &known, from, of, &own);
             let said = measure::captions(&decoder, &self.data.valid_rows, &own, at);
             let references: Vec<_> = own.iter().map(|&one| references[one].clone()).collect();
             for (who, said) in [

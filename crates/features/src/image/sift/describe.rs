@@ -37,16 +37,23 @@ impl Room {
     }
 }
 
-/// Adds the 128 values of a place in a plane; `angle` in degrees, `scale` in the plane's pixels.
-pub fn describe(
-    plane: &Plane,
-    (x, y): (f32, f32),
-    angle: f32,
-    scale: f32,
-    room: &mut Room,
-    to: &mut Vec<f32>,
-) {
-    gather(plane, (x, y), angle, scale, room);
+/// What is described of a plane.
+#[derive(Clone, Copy)]
+pub struct Place {
+    /// In the plane's pixels.
+    pub x: f32,
+    /// In the plane's pixels.
+    pub y: f32,
+    /// In degrees.
+    pub angle: f32,
+    /// In the plane's pixels.
+    pub scale: f32,
+}
+
+/// Adds the 128 values of a place in a plane.
+pub fn describe(plane: &Plane, place: Place, room: &mut Room, to: &mut Vec<f32>) {
+    let angle = place.angle;
+    gather(plane, place, room);
     room.first.resize(room.dx.len(), 0);
     let Room { dx, dy, row, column, far, first } = room;
     shares(dx, dy, row, column, far, first, angle);
@@ -58,7 +65,7 @@ pub fn describe(
 }
 
 /// The pixels of the turned square.
-fn gather(plane: &Plane, (x, y): (f32, f32), angle: f32, scale: f32, room: &mut Room) {
+fn gather(plane: &Plane, Place { x, y, angle, scale }: Place, room: &mut Room) {
     room.clear();
     let (width, height) = (plane.width as isize, plane.height as isize);
     let (x, y) = (x.round_ties_even() as isize, y.round_ties_even() as isize);

@@ -15,6 +15,7 @@ pub use pyramid::plain;
 
 use super::keypoint::Keypoint;
 use super::plane::Plane;
+use describe::Place;
 use extrema::Found;
 
 /// Layers of an octave in which keypoints are looked for, and the blur of its first plane.
@@ -61,10 +62,13 @@ pub fn sift(grey: &Plane, settings: Settings) -> (Vec<Keypoint>, Vec<f32>) {
         let plane = &octaves[one.octave as usize].blurred[one.layer];
         // As OpenCV brings a keypoint back to its octave.
         let scale = 1.0 / (1 << one.octave) as f32;
-        let place = (one.keypoint.x * 2.0 * scale, one.keypoint.y * 2.0 * scale);
-        let size = one.keypoint.size * 2.0 * scale * 0.5;
-        let angle = turned(one.keypoint.angle);
-        describe::describe(plane, place, angle, size, &mut room, &mut descriptors);
+        let place = Place {
+            x: one.keypoint.x * 2.0 * scale,
+            y: one.keypoint.y * 2.0 * scale,
+            angle: turned(one.keypoint.angle),
+            scale: one.keypoint.size * 2.0 * scale * 0.5,
+        };
+        describe::describe(plane, place, &mut room, &mut descriptors);
     }
     (found.into_iter().map(|one| one.keypoint).collect(), descriptors)
 }
@@ -74,9 +78,8 @@ pub fn describe_at(grey: &Plane, keypoints: &[Keypoint]) -> Vec<f32> {
     let plane = plain(grey);
     let (mut room, mut descriptors) = (describe::Room::default(), Vec::new());
     for one in keypoints {
-        let angle = turned(one.angle);
-        let place = (one.x, one.y);
-        describe::describe(&plane, place, angle, one.size * 0.5, &mut room, &mut descriptors);
+        let place = Place { x: one.x, y: one.y, angle: turned(one.angle), scale: one.size * 0.5 };
+        describe::describe(&plane, place, &mut room, &mut descriptors);
     }
     descriptors
 }

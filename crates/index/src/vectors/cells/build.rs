@@ -18,7 +18,7 @@ use super::{head_check, path};
 use crate::item::Modality;
 use crate::vectors::codes::has_code;
 use crate::vectors::codes::kernel::{COLUMNS, LINE, PANEL};
-use crate::vectors::segment::{BLOCK, Segment};
+use crate::vectors::segment::{BLOCK, Segment, SegmentBlock};
 use crate::{Error, Result};
 
 /// Rows of a cell, about; more cells than the last are not made.
@@ -44,8 +44,8 @@ struct Work<'a> {
     segments: &'a [Segment],
     dim: usize,
     rotation: Rotation,
-    /// Full blocks: segment and block, and with them the place of the first row.
-    blocks: Vec<(usize, usize)>,
+    /// Full blocks, whose order is that of rows' places.
+    blocks: Vec<SegmentBlock<'a>>,
     building: &'a Building<'a>,
     folder: &'a Path,
 }
@@ -62,9 +62,9 @@ pub(crate) fn build(
     segments: &[Segment],
     building: &Building<'_>,
 ) -> Result<Option<usize>> {
-    let full = segments.iter().enumerate();
-    let blocks = full.flat_map(|(at, s)| (0..s.rows() / BLOCK).map(move |block| (at, block)));
-    let (blocks, rotation) = (blocks.collect::<Vec<_>>(), Rotation::new(dim));
+    let full = |segment: &Segment| segment.rows() / BLOCK;
+    let of = |segment| (0..full(segment)).map(move |block| SegmentBlock { segment, block });
+    let (blocks, rotation) = (segments.iter().flat_map(of).collect(), Rotation::new(dim));
     let work = Work { segments, dim, rotation, blocks, building, folder };
     let count = (work.rows() / ROWS_OF_CELL).min(MOST_CELLS);
     if count == 0 || !super::super::codes::WIDTHS.contains(&dim) {
@@ -121,10 +121,10 @@ impl Work<'_> {
             if !(self.building.goes_on)(0.1 * (at * BLOCKS) as f32 / self.blocks.len() as f32) {
                 return Ok(None);
             }
-            let read = |(nth, &(segment, block)): (usize, &(usize, usize))| {
+            let read = |(nth, &SegmentBlock { segment, block }): (usize, &SegmentBlock<'_>)| {
                 let (mut values, mut out) = (Vec::new(), Vec::new());
                 let first = (at * BLOCKS + nth) * BLOCK;
-                let rows = self.segments[segment].values(block, &mut values)?;
+                let rows = segment.values(block, &mut values)?;
                 let rows = rows.chunks_exact(self.dim).enumerate();
                 for (_, row) in rows.filter(|(row, _)| (first + row).is_multiple_of(every)) {
                     out.resize(out.len() + width, 0.0);
@@ -157,9 +157,9 @@ impl Work<'_> {
             ) {
                 return Ok(None);
             }
-            let read = |&(segment, block): &(usize, usize)| {
+            let read = |&SegmentBlock { segment, block }: &SegmentBlock<'_>| {
                 let mut values = Vec::new();
-                let rows = self.segments[segment].values(block, &mut values)?;
+                let rows = segment.values(block, &mut values)?;
                 if rows.chunks_exact(self.dim).any(|row| !has_code(row)) {
                     return Err(self.refused());
                 }
@@ -312,7 +312,7 @@ impl Group<'_> {
                 return Ok(Ok(false));
             }
             let cells = first as u32..(first + places.len()) as u32;
-            let coded = |(nth, &block): (usize, &(usize, usize))| {
+            let coded = |(nth, &block): (usize, &SegmentBlock<'_>)| {
                 let from = (at * BLOCKS + nth) * BLOCK;
                 work.code(block, from, &nearest[from..][..BLOCK], cells.clone(), centres, mean)
             };
@@ -360,7 +360,7 @@ impl Work<'_> {
     /// Codes of a block's rows that belong to some cells.
     fn code(
         &self,
-        (segment, block): (usize, usize),
+        SegmentBlock { segment, block }: SegmentBlock<'_>,
         from: usize,
         nearest: &[u32],
         cells: std::ops::Range<u32>,
@@ -372,7 +372,7 @@ impl Work<'_> {
         }
         let width = self.rotation.width();
         let (mut values, mut turned) = (Vec::new(), vec![0.0; width]);
-        let rows = self.segments[segment].values(block, &mut values)?;
+        let rows = segment.values(block, &mut values)?;
         let mut out = Vec::new();
         for (at, (row, &cell)) in rows.chunks_exact(self.dim).zip(nearest).enumerate() {
             if !cells.contains(&cell) {

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tuwen_encode::Encoder;
 use tuwen_index::{Gallery, Item, Modality, exact};
-use tuwen_retrieve::{FileName, Ranked, path_of};
+use tuwen_retrieve::{FileName, Ranked, RankedItem, path_of};
 
 use crate::State;
 use crate::extract::{Json, Untyped};
@@ -83,9 +83,9 @@ pub(crate) async fn knn(
     if deduplicate {
         ranked = fold(&state, &open, ranked, ALIKE).await?.0;
     }
-    let ids: Vec<i64> = ranked.items.iter().take(shown).map(|&(id, _)| id).collect();
+    let ids: Vec<i64> = ranked.items.iter().take(shown).map(|item| item.id).collect();
     let mut known = described(&state, shelf, &open, ids).await?.into_iter();
-    let hit = |(id, score)| {
+    let hit = |RankedItem { id, score }| {
         let mut hit = known.next().flatten().unwrap_or_default();
         hit.insert("id".into(), json!(id));
         hit.insert("similarity".into(), json!(score));
