@@ -2,7 +2,7 @@
 
 use tuwen_index::filter::Type;
 use tuwen_retrieve::walk::{Failure, LeftOut};
-use tuwen_retrieve::{Missing, Seconds, Summary, UnreadValues};
+use tuwen_retrieve::{Loss, Missing, Seconds, Summary, UnreadValues};
 
 use crate::terminal::{note, say};
 use crate::words::counted;
@@ -20,9 +20,16 @@ pub fn print(summary: &Summary, seconds: f64) {
         counted(*texts, "text"),
         failed.len()
     );
-    let embedded = (added + updated) as f64;
+    let embedded = summary.embedded() as f64;
     if embedded >= 100.0 {
         say!("{:.0} pictures/s", embedded / seconds);
+    }
+    if let Some(Loss { pictures, mean_cosine, least_cosine }) = summary.fast {
+        say!(
+            "--fast: the cosine to vectors of all pixels is {mean_cosine:.4} on average and {least_cosine:.4} at \
+             least, of {}",
+            counted(pictures, "picture")
+        );
     }
     if summary.stopped {
         say!("stopped before the end; run the same command to go on");

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::{TUWEN, copy_pictures, demo_pictures, fail, index, search, succeed};
+use tuwen_image::{Filter, Limits, decode_file, encode_jpeg, resize};
 
 const NAMES: [&str; 4] = ["red_car.png", "pizza.png", "sunset.png", "dog_grass.png"];
 
@@ -202,4 +203,38 @@ fn damaged_foreign_and_unwritable_galleries_are_named_with_the_cure() {
     let message = fail(home, &["index", "pictures", "--gallery", "/proc/tuwen"], 1);
     assert!(message.contains("/proc/tuwen"), "{message}");
     succeed(home, &["index", "pictures", "--rebuild"]);
+}
+
+#[test]
+fn fewer_pixels_are_decoded_where_somebody_says_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path();
+    let pictures = home.join("pictures");
+    std::fs::create_dir(&pictures).expect("a folder");
+    for name in NAMES {
+        let drawn = decode_file(&demo_pictures().join(name), Limits::default()).expect("a picture");
+        let large = resize(&drawn.into_rgb(), 2048, 1536, Filter::Bicubic);
+        std::fs::write(pictures.join(name.replace("png", "jpg")), encode_jpeg(&large, 92))
+            .expect("a file");
+    }
+    copy_pictures(&["cow.png"], &pictures);
+    let fast = index(home, &["pictures", "--fast"]);
+    assert_eq!(counts(&fast), [5, 0, 0, 0, 0]);
+    assert_eq!(fast["fast"]["pictures"], 4, "a PNG has all of its pixels: {fast}");
+    let least = fast["fast"]["least_cosine"].as_f64().expect("a number");
+    assert!((0.98..1.0).contains(&least), "{least}");
+    let of_fast = search(home, &["a red car"]);
+    let is_fast = || {
+        let info = succeed(home, &["gallery", "info", "--json"]);
+        serde_json::from_str::<serde_json::Value>(&info).expect("JSON")["fast"] == true
+    };
+    assert!(is_fast());
+    assert_eq!(index(home, &["pictures", "--fast"])["fast"], serde_json::Value::Null, "all known");
+    let exact = index(home, &["pictures", "--rebuild"]);
+    assert_eq!(exact["fast"], serde_json::Value::Null);
+    assert!(!is_fast());
+    let scores = |hits: &[serde_json::Value]| hits[0]["score"].as_f64().expect("a score");
+    let of_exact = search(home, &["a red car"]);
+    assert_ne!(scores(&of_fast), scores(&of_exact));
+    assert_eq!(of_fast[0]["path"], of_exact[0]["path"]);
 }

@@ -9,7 +9,8 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, RgbImage};
 
 use super::budget::{Permit, permit};
-use super::{FileType, Picture, avif, clean, file_type, tiff};
+use super::reduced::{self, Decoding};
+use super::{FileType, Picture, Preprocess, avif, clean, file_type, tiff};
 use tuwen_files::error::PICTURES;
 use tuwen_files::{Error, Result, file};
 
@@ -94,7 +95,7 @@ pub fn decode_file(path: &Path, limits: Limits) -> Result<Picture> {
 /// # Ok::<(), tuwen_files::Error>(())
 /// ```
 pub fn decode(bytes: &[u8], limits: Limits) -> Result<Picture> {
-    Ok(decode_within_budget(bytes, limits)?.0)
+    Ok(decode_within_budget(bytes, limits, None)?.0.picture)
 }
 
 /// Decodes and hands the picture over while its part of the memory budget is held: for many pictures on
@@ -103,19 +104,53 @@ pub fn decode(bytes: &[u8], limits: Limits) -> Result<Picture> {
 /// # Errors
 /// As [`decode`].
 pub fn decode_then<T>(bytes: &[u8], limits: Limits, then: impl FnOnce(Picture) -> T) -> Result<T> {
-    let (picture, permit) = decode_within_budget(bytes, limits)?;
+    let (Decoded { picture, .. }, permit) = decode_within_budget(bytes, limits, None)?;
     let value = then(picture);
     drop(permit);
     Ok(value)
 }
 
-fn decode_within_budget(bytes: &[u8], limits: Limits) -> Result<(Picture, Permit)> {
+/// A picture, and how large its file says that it is.
+pub struct Decoded {
+    /// The pixels, upright.
+    pub picture: Picture,
+    /// Width and height of the file's picture, upright: of `picture` as well where all pixels were decoded.
+    pub size: (u32, u32),
+}
+
+/// As [`decode_then`], for a model that may do with fewer pixels.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_for<T>(
+    bytes: &[u8],
+    limits: Limits,
+    preprocess: &Preprocess,
+    decoding: Decoding,
+    then: impl FnOnce(Decoded) -> T,
+) -> Result<T> {
+    let preprocess = Some(preprocess).filter(|_| decoding == Decoding::Reduced);
+    let (decoded, permit) = decode_within_budget(bytes, limits, preprocess)?;
+    let value = then(decoded);
+    drop(permit);
+    Ok(value)
+}
+
+/// `reduced_for` is whom fewer pixels are enough for.
+fn decode_within_budget(
+    bytes: &[u8],
+    limits: Limits,
+    reduced_for: Option<&Preprocess>,
+) -> Result<(Decoded, Permit)> {
     if bytes.is_empty() {
         return Err(Error::Picture("the file is empty".into()));
     }
     match file_type(bytes) {
         FileType::Unsupported(kind) => return Err(Error::Unsupported { kind }),
-        FileType::Picture if avif::is_avif(bytes) => return avif::decode(bytes, limits),
+        FileType::Picture if avif::is_avif(bytes) => {
+            let (picture, permit) = avif::decode(bytes, limits)?;
+            return Ok((Decoded { size: picture.dimensions(), picture }, permit));
+        }
         _ => {}
     }
     let Ok(format) = image::guess_format(bytes) else {
@@ -138,8 +173,25 @@ fn decode_within_budget(bytes: &[u8], limits: Limits) -> Result<(Picture, Permit
     // The result has up to 4 bytes a pixel, and turning it makes a copy.
     let permit = permit(encoded + 4 * pixels);
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let decoded = DynamicImage::from_decoder(decoder).map_err(picture)?;
-    Ok((upright(decoded, orientation, is_indexed(format, &bytes)), permit))
+    let (own_width, own_height) = match is_on_its_side(orientation) {
+        true => (height, width),
+        false => (width, height),
+    };
+    let divisor = reduced_for.filter(|_| format == ImageFormat::Jpeg);
+    let divisor = divisor.map_or(1, |of| reduced::divisor(of, own_width, own_height));
+    let small = (divisor > 1).then(|| reduced::jpeg(&bytes, width, height, divisor)).flatten();
+    let decoded = match small {
+        Some(small) => small,
+        None => DynamicImage::from_decoder(decoder).map_err(picture)?,
+    };
+    let picture = upright(decoded, orientation, is_indexed(format, &bytes));
+    Ok((Decoded { picture, size: (own_width, own_height) }, permit))
+}
+
+/// Whether width and height change places when it is turned upright.
+fn is_on_its_side(orientation: Orientation) -> bool {
+    use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
+    matches!(orientation, Rotate90 | Rotate90FlipH | Rotate270 | Rotate270FlipH)
 }
 
 fn allocation(bytes: u64) -> image::Limits {

@@ -2,7 +2,7 @@
 //!
 //! `file_type` tells what a file is, `decode` reads any supported one (`avif` by a decoder of its own) after
 //! `clean` took out what does harm, all threads within one `budget` of memory; `resize` is Pillow's, `geometry` decides what is resized to
-//! what, `exif` reads what the file says about the picture, `augment` varies pictures for training, with the
+//! what (`reduced` decodes no more of a JPEG than that needs), `exif` reads what the file says about the picture, `augment` varies pictures for training, with the
 //! seeded numbers of `rng`, `canvas` and `cutout` draw scenes.
 //!
 //! ```
@@ -29,13 +29,16 @@ mod hash;
 mod picture;
 mod png;
 mod rand_augment;
+mod reduced;
 mod resize;
 pub mod rng;
 mod tiff;
 
 pub use augment::Augment;
 pub use cutout::Cutout;
-pub use decode::{Limits, decode, decode_file, decode_then, encode_jpeg, read_file};
+pub use decode::{
+    Decoded, Limits, decode, decode_file, decode_for, decode_then, encode_jpeg, read_file,
+};
 pub use exif::{DateTime, Exif, Place};
 pub use file_type::{ARCHIVES, FileType, HEAD, file_type, format};
 pub use geometry::{Centre, Geometry, Preprocess, Resize, ToRgb, Window};
@@ -43,6 +46,7 @@ pub use hash::{PerceptualHash, duplicate_groups};
 pub use picture::Picture;
 pub use png::encode_png;
 pub use rand_augment::RandAugment;
+pub use reduced::Decoding;
 pub use resize::{Filter, resize, shrink};
 
 pub use ::image::RgbImage;

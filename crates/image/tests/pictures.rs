@@ -4,7 +4,10 @@
 use std::path::{Path, PathBuf};
 
 use tuwen_files::Error;
-use tuwen_image::{Limits, Picture, RgbImage, decode, decode_file, decode_then, encode_jpeg};
+use tuwen_image::{
+    Decoded, Decoding, Filter, Limits, Picture, Preprocess, RgbImage, decode, decode_file,
+    decode_for, decode_then, encode_jpeg, encode_png, resize,
+};
 
 fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
@@ -161,4 +164,71 @@ fn other_media_are_named() {
     }
     let error = decode(b"words, and no picture", Limits::default()).expect_err("not read");
     assert!(error.to_string().contains("unknown format"), "{error}");
+}
+
+/// Pixels of a large picture with edges and colours.
+fn large(width: u32, height: u32) -> RgbImage {
+    let small = read("pictures/rgb.png").into_rgb();
+    resize(&small, width, height, Filter::Bicubic)
+}
+
+/// What a model of `preprocess` is handed, and the sizes of what was decoded and of the file's picture.
+fn reduced(bytes: &[u8], preprocess: &Preprocess) -> (RgbImage, [(u32, u32); 2]) {
+    let fit = |Decoded { picture, size }| (preprocess.fit(&picture), [picture.dimensions(), size]);
+    decode_for(bytes, Limits::default(), preprocess, Decoding::Reduced, fit).expect("a picture")
+}
+
+#[test]
+fn of_a_large_jpeg_no_more_is_decoded_than_is_needed() {
+    let preprocess = Preprocess::squash(64);
+    for (size, decoded) in [
+        ((1024, 1024), (128, 128)),
+        ((2000, 1023), (500, 256)),
+        ((1600, 300), (800, 150)),
+        ((255, 900), (255, 900)),
+    ] {
+        let jpeg = encode_jpeg(&large(size.0, size.1), 95);
+        let (fitted, sizes) = reduced(&jpeg, &preprocess);
+        assert_eq!(sizes, [decoded, size]);
+        let exact = preprocess.decode(&jpeg, Limits::default()).expect("a picture");
+        let pairs = fitted.as_raw().iter().zip(exact.as_raw());
+        let away: f64 = pairs.map(|(a, b)| f64::from(a.abs_diff(*b))).sum();
+        let mean = away / exact.as_raw().len() as f64;
+        assert!(mean < 3.0, "{size:?}: {mean}");
+        assert_eq!(sizes[0] == sizes[1], fitted == exact);
+    }
+    let png = encode_png(&large(1024, 1024));
+    assert_eq!(reduced(&png, &preprocess).1, [(1024, 1024); 2], "only JPEG has less to give");
+}
+
+#[test]
+fn a_jpeg_on_its_side_is_reduced_by_what_it_is_upright() {
+    // Orientation 6: turned to the right. Of 2:1 upright, of which a model of squares takes the middle.
+    let exif = [
+        b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01".as_slice(),
+        b"\0\x06\0\0\0\0\0\0",
+    ]
+    .concat();
+    let jpeg = encode_jpeg(&large(512, 1024), 95);
+    let length = (exif.len() as u16 + 2).to_be_bytes();
+    let turned = [&jpeg[..2], b"\xff\xe1", &length, &exif, &jpeg[2..]].concat();
+    let squash = Preprocess::squash(32);
+    assert_eq!(reduced(&turned, &squash).1, [(128, 64), (1024, 512)]);
+    let wide = Preprocess { resize: tuwen_image::Resize::To(256, 32), ..squash };
+    let wide = Preprocess { geometry: tuwen_image::Geometry::CentreCrop, ..wide };
+    assert_eq!(reduced(&turned, &wide).1, [(512, 256), (1024, 512)]);
+}
+
+#[test]
+fn a_cut_jpeg_is_the_same_error_when_less_is_decoded() {
+    let jpeg = encode_jpeg(&large(1024, 1024), 95);
+    let cut = &jpeg[..jpeg.len() / 2];
+    let preprocess = Preprocess::squash(64);
+    let size = |decoding| {
+        let fit = |decoded: Decoded| decoded.picture.dimensions();
+        decode_for(cut, Limits::default(), &preprocess, decoding, fit).map_err(|e| e.to_string())
+    };
+    let exact = size(Decoding::Exact);
+    assert_eq!(size(Decoding::Reduced).is_ok(), exact.is_ok());
+    assert_eq!(size(Decoding::Reduced).err(), exact.err());
 }

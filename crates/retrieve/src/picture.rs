@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use tuwen_encode::Encoder;
 use tuwen_files::Result;
-use tuwen_image::{Exif, Limits, RgbImage, decode_then, read_file};
+use tuwen_image::{Decoded, Decoding, Exif, Limits, RgbImage, decode_for, read_file};
 use tuwen_index::Item;
 use tuwen_index::filter::{Fields, PictureFacts};
 
@@ -51,6 +51,7 @@ pub(crate) fn load(
     path: &Path,
     known: Option<&Item>,
     encoder: &dyn Encoder,
+    decoding: Decoding,
     profile: &Profile,
 ) -> Result<Loaded> {
     let (bytes, hash) = profile.time(Stage::Read, || {
@@ -64,7 +65,8 @@ pub(crate) fn load(
             false => Loaded::Described(describe(path, &bytes, size_in(&item.metadata))),
         });
     }
-    Ok(Loaded::Fitted(timed(path, &bytes, hash, encoder, profile)?))
+    let file = Read { path, bytes: &bytes, hash, decoding };
+    Ok(Loaded::Fitted(timed(file, encoder, profile)?))
 }
 
 /// The bytes of an item's picture, which are those that were indexed: a link or a file that took its place meanwhile
@@ -92,22 +94,28 @@ pub fn original(item: &Item, limits: Limits) -> Result<Vec<u8>, Error> {
 /// # Errors
 /// They are no picture of a size and format that is read.
 pub fn fitted(path: &Path, bytes: &[u8], hash: [u8; 32], encoder: &dyn Encoder) -> Result<Fitted> {
-    timed(path, bytes, hash, encoder, &Profile::default())
+    let file = Read { path, bytes, hash, decoding: Decoding::Exact };
+    timed(file, encoder, &Profile::default())
 }
 
-fn timed(
-    path: &Path,
-    bytes: &[u8],
+/// A file that was read.
+struct Read<'a> {
+    path: &'a Path,
+    bytes: &'a [u8],
+    /// Of its bytes.
     hash: [u8; 32],
-    encoder: &dyn Encoder,
-    profile: &Profile,
-) -> Result<Fitted> {
-    let began = Instant::now();
-    let (picture, size, fitting) = decode_then(bytes, Limits::default(), |decoded| {
+    decoding: Decoding,
+}
+
+fn timed(file: Read<'_>, encoder: &dyn Encoder, profile: &Profile) -> Result<Fitted> {
+    let Read { path, bytes, hash, decoding } = file;
+    let (began, preprocess) = (Instant::now(), encoder.preprocess());
+    let fit = |Decoded { picture, size }| {
         let began = Instant::now();
-        let picture = encoder.preprocess().fit(&decoded);
-        (picture, decoded.dimensions(), began.elapsed())
-    })?;
+        (preprocess.fit(&picture), size, began.elapsed())
+    };
+    let decoded = decode_for(bytes, Limits::default(), preprocess, decoding, fit);
+    let (picture, size, fitting) = decoded?;
     profile.add(Stage::Decode, began.elapsed().saturating_sub(fitting));
     profile.add(Stage::Fit, fitting);
     let description = profile.time(Stage::Read, || describe(path, bytes, Some(size)));

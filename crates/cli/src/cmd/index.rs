@@ -1,5 +1,7 @@
 //! `tuwen index PATH...`
 
+mod replace;
+
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -10,6 +12,7 @@ use anyhow::{Context, Result, bail};
 use indicatif::ProgressBar;
 use tuwen_encode::{CpuEncoder, builtin};
 use tuwen_files::encoding::Encoding;
+use tuwen_image::Decoding;
 use tuwen_index::{Gallery, Modality, ModelId};
 use tuwen_matching::Heads;
 
@@ -18,7 +21,7 @@ use tuwen_retrieve::fusing::{self, Recipe};
 use tuwen_retrieve::rerank::{announce, complete, heads_of};
 use tuwen_retrieve::walk::{Failure, Walk};
 use tuwen_retrieve::{
-    Indexer, Line, Settings, Summary, UPLOAD_CAPTIONS, UPLOADS, as_in_gallery, model_id, path_of,
+    Indexer, Line, Settings, Summary, UPLOAD_CAPTIONS, UPLOADS, as_in_gallery, model_id,
 };
 use tuwen_sets::import::CaptionFile;
 
@@ -26,7 +29,6 @@ use crate::gallery::{GalleryArg, Place};
 use crate::query::{TextArgs, Usage, captions_of, note_lost, open_model};
 use crate::terminal::{note, say};
 use crate::walk::WalkArgs;
-use crate::words::counted;
 use crate::{indexed, progress};
 
 /// Make or update a gallery from pictures and texts
@@ -88,6 +90,10 @@ pub struct Args {
     /// train` wrote; none takes them away. Later runs keep them up to date
     #[arg(long, value_name = "RECIPE", value_parser = fusing)]
     fuse: Option<Fusing>,
+    /// Decode of large JPEG files about twice the pixels along each side that the model takes, not all: faster, and
+    /// vectors are not quite those of all pixels. Says how near they are, and `tuwen gallery info` remembers it
+    #[arg(long)]
+    fast: bool,
     /// Say where the time for pictures went
     #[arg(long)]
     profile: bool,
@@ -155,7 +161,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if !summary.stopped {
         fuse(args, &gallery, &place)?;
     }
-    let replaced = finish(args, gallery, &place, &summary)?;
+    let replaced = replace::finish(args, gallery, &place, &summary)?;
     note_lost(&encoder);
     if args.json {
         say!("{}", serde_json::to_string(&summary)?);
@@ -269,7 +275,8 @@ fn index(args: &Args, given: Given<'_>, stop: &AtomicBool) -> Result<Summary> {
             bar.inc(count as u64);
         }
     };
-    let settings = Settings { verify: args.verify, prune: args.prune, force: args.force };
+    let decoding = if args.fast { Decoding::Reduced } else { Decoding::Exact };
+    let settings = Settings { verify: args.verify, prune: args.prune, force: args.force, decoding };
     let mut indexer = Indexer::new(gallery, encoder, settings, stop, &progress)?;
     if !args.paths.is_empty() {
         let looking = progress::bar(None, "pictures found");
@@ -322,81 +329,6 @@ fn fuse(args: &Args, gallery: &Gallery, place: &Place) -> Result<()> {
     };
     if let Some(recipe) = fusing::fuse(gallery, wanted)? {
         note!("fused: a vector of each picture with its texts, {recipe} (--kind fused)");
-    }
-    Ok(())
-}
-
-/// Puts a rebuilt gallery into its place; false where it was stopped and the old one stays.
-fn finish(args: &Args, gallery: Gallery, place: &Place, summary: &Summary) -> Result<bool> {
-    if gallery.replaces_another() && summary.stopped {
-        return Ok(false);
-    }
-    let items = |gallery: &Gallery| -> tuwen_index::Result<usize> {
-        Ok(gallery.count(Modality::Image)? + gallery.count(Modality::Text)?)
-    };
-    if gallery.replaces_another() && !args.force {
-        // A damaged gallery has nothing to lose.
-        let Ok(before) = Gallery::open(&place.folder) else {
-            gallery.finish()?;
-            return Ok(true);
-        };
-        if let Some(what) = unseen(args, summary, &before, &gallery)? {
-            bail!(
-                "{what}; the gallery {} stays as it was (--force replaces it all the same)",
-                place.folder.display()
-            );
-        }
-        let old = items(&before).unwrap_or(0);
-        if old > 0 && items(&gallery)? == 0 {
-            bail!(
-                "nothing was found to index; the gallery {} with its {old} items stays as it was \
-                 (--force replaces it by an empty one)",
-                place.folder.display()
-            );
-        }
-        check_texts(&before, &gallery)?;
-    }
-    gallery.finish()?;
-    Ok(true)
-}
-
-/// What a new gallery may lack only because it could not be seen.
-fn unseen(args: &Args, summary: &Summary, old: &Gallery, new: &Gallery) -> Result<Option<String>> {
-    if summary.unreadable > 0 {
-        return Ok(Some(format!("{} could not be read", counted(summary.unreadable, "place"))));
-    }
-    let below = |gallery: &Gallery, place: &Path| -> Result<usize> {
-        let all = gallery.all(Modality::Image)?;
-        Ok(all.iter().filter(|item| path_of(&item.origin).starts_with(place)).count())
-    };
-    for path in &args.paths {
-        let place = path.canonicalize().with_context(|| path.display().to_string())?;
-        // A damaged gallery has nothing to lose.
-        let lost = below(old, &place).unwrap_or(0);
-        if lost > 0 && below(new, &place)? == 0 {
-            let what = counted(lost, "picture");
-            return Ok(Some(format!("{what} of {} are gone, all at once", place.display())));
-        }
-    }
-    Ok(None)
-}
-
-/// Says which texts the new gallery lacks because their file was not given again; where it is gone, they would be
-/// lost for good.
-fn check_texts(old: &Gallery, new: &Gallery) -> Result<()> {
-    for (origin, texts) in old.origins(Modality::Text).unwrap_or_default() {
-        if !new.from_origin(Modality::Text, &origin)?.is_empty() {
-            continue;
-        }
-        let (file, what) = (path_of(&origin), counted(texts, "text"));
-        let shown = file.display();
-        if !file.exists() {
-            bail!(
-                "{what} of {shown} would be lost, for the file is gone; the gallery stays as it was (--force \
-                 replaces it all the same)"
-            );
-        }
-        note!("note: the new gallery lacks {what} of {shown}: --captions {shown} brings them back");
     }
     Ok(())
 }

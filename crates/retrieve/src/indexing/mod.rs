@@ -3,6 +3,7 @@
 //! reported and skipped. `summary` says what was done.
 
 mod forget;
+mod loss;
 mod made;
 mod owners;
 mod profile;
@@ -17,7 +18,7 @@ use std::vec::IntoIter;
 
 use tuwen_encode::Encoder;
 use tuwen_encode::stream;
-use tuwen_image::RgbImage;
+use tuwen_image::{Decoding, RgbImage};
 use tuwen_index::{Gallery, Item, Modality, NewItem};
 
 use crate::origin::{bytes_of, path_of};
@@ -25,6 +26,7 @@ use crate::picture::{Description, Fitted, Loaded, load};
 use crate::walk::{Failure, Found, Walk, modified_ns};
 use crate::{Error, Result};
 
+pub use self::loss::Loss;
 pub use self::made::{MADE_BY, MADE_CAPTIONS, MadeSummary, made_by};
 pub(crate) use self::profile::Stage;
 pub use self::profile::{Profile, Seconds};
@@ -41,6 +43,8 @@ pub struct Settings {
     pub prune: bool,
     /// Forget also what seems to be gone because its disk is.
     pub force: bool,
+    /// How many pixels of a picture are decoded.
+    pub decoding: Decoding,
 }
 
 /// What a run knows so far. A server lets go of the gallery between portions of files: it takes this out of one
@@ -115,7 +119,14 @@ impl<'a> Indexer<'a> {
     /// A gallery that cannot be written. Bad pictures are no error.
     pub fn pictures(&mut self, mut walk: Walk) -> Result<()> {
         let files = self.begin(&mut walk);
+        let some = loss::some_of(&files);
+        if self.settings.decoding == Decoding::Reduced {
+            self.gallery.note_reduced()?;
+        }
         self.files(files)?;
+        if self.settings.decoding == Decoding::Reduced && self.run.summary.embedded() > 0 {
+            self.run.summary.fast = Loss::of(&some, self.encoder)?;
+        }
         self.end(&walk)
     }
 
@@ -133,8 +144,9 @@ impl<'a> Indexer<'a> {
     /// As [`Self::pictures`].
     pub fn files(&mut self, files: Vec<Found>) -> Result<()> {
         let (encoder, profile) = (self.encoder, std::mem::take(&mut self.profile));
+        let decoding = self.settings.decoding;
         let read = |one: Candidate| {
-            let loaded = load(&one.file.path, one.known.as_ref(), encoder, &profile);
+            let loaded = load(&one.file.path, one.known.as_ref(), encoder, decoding, &profile);
             (one, loaded)
         };
         let forward = |pictures: &[RgbImage]| {

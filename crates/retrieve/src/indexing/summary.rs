@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 use tuwen_index::filter::{Known, Type};
 
+use super::Loss;
 use crate::FileName;
 use crate::walk::{Failure, LeftOut};
 
@@ -41,6 +42,9 @@ pub struct Summary {
     /// Places that could not be looked into.
     #[serde(skip)]
     pub unreadable: usize,
+    /// What decoding fewer pixels cost, where that was asked for and some were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fast: Option<Loss>,
     /// Whether it was stopped before the end.
     pub stopped: bool,
 }
@@ -88,6 +92,11 @@ impl Missing {
 }
 
 impl Summary {
+    /// Pictures that were embedded.
+    pub fn embedded(&self) -> usize {
+        self.added + self.updated
+    }
+
     /// Whether all that the user named was done.
     pub fn is_success(&self) -> bool {
         self.missing.is_empty() && !self.failed.iter().any(|failure| failure.named)

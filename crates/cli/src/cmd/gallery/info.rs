@@ -28,6 +28,8 @@ struct Info {
     fingerprint: String,
     dim: usize,
     database_bytes: u64,
+    /// Whether pictures were indexed with `--fast`.
+    fast: bool,
     kinds: Vec<PerKind>,
 }
 
@@ -74,6 +76,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         fingerprint: model.fingerprint,
         dim: model.dim,
         database_bytes: std::fs::metadata(gallery.file())?.len(),
+        fast: gallery.has_reduced()?,
         kinds,
     };
     match args.json {
@@ -104,6 +107,11 @@ fn print(info: &Info) {
         );
     }
     say!("the database has {}", size(info.database_bytes));
+    if info.fast {
+        say!(
+            "pictures were indexed with --fast: `tuwen index --rebuild` without it takes all pixels"
+        );
+    }
     for PerKind { kind, search, why, cells, .. } in &info.kinds {
         say!("{kind}: searched by {search}: {why}");
         let Some(Cells { looked_into: widths, .. }) = cells else { continue };
