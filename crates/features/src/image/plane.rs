@@ -19,6 +19,12 @@ impl Plane {
         Self { width, height, values: vec![0.0; width * height] }
     }
 
+    /// Takes another size; what it holds is then of no meaning.
+    pub fn reshape(&mut self, width: usize, height: usize) {
+        (self.width, self.height) = (width, height);
+        self.values.resize(width * height, 0.0);
+    }
+
     /// Brightness from 0 to 255, rounded as OpenCV's `cvtColor` to 8 bits has it.
     pub fn grey(picture: &RgbImage) -> Self {
         let (width, height) = (picture.width() as usize, picture.height() as usize);

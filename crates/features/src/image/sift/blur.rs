@@ -24,17 +24,33 @@ pub fn mirrored(at: isize, size: usize) -> usize {
     at.min(period - at) as usize
 }
 
+/// Room for rows, used again and again.
+#[derive(Default)]
+pub struct Room {
+    /// Rows that were blurred, as many as a column's sum needs.
+    rows: Vec<f32>,
+    padded: Vec<f32>,
+    pairs: Vec<[usize; 2]>,
+}
+
 /// Blurs.
 pub fn blur(from: &Plane, sigma: f64) -> Plane {
+    let mut to = Plane::default();
+    blur_into(&mut to, from, sigma, &mut Room::default());
+    to
+}
+
+/// The same in the place of what was in `to`.
+pub fn blur_into(to: &mut Plane, from: &Plane, sigma: f64, room: &mut Room) {
     let kernel = kernel(sigma);
     let reach = kernel.len() - 1;
     let (width, height) = (from.width, from.height);
-    let mut to = Plane::zeros(width, height);
-    // Rows that were blurred, as many as a column's sum needs, again and again.
+    to.reshape(width, height);
     let stride = width.max(LANES);
     let ring = 2 * reach + 1;
-    let mut rows = vec![0f32; ring * stride];
-    let mut padded = vec![0f32; stride + 2 * reach];
+    let Room { rows, padded, pairs } = room;
+    rows.resize(ring * stride, 0.0);
+    padded.resize(stride + 2 * reach, 0.0);
     let mut next = 0;
     let place = |y: usize| y % ring * stride;
     for y in 0..height {
@@ -45,19 +61,16 @@ pub fn blur(from: &Plane, sigma: f64) -> Plane {
                 padded[reach - at] = row[mirrored(-(at as isize), width)];
                 padded[reach + width - 1 + at] = row[mirrored((width - 1 + at) as isize, width)];
             }
-            along(&mut rows[place(next)..][..stride], &padded, &kernel);
+            along(&mut rows[place(next)..][..stride], padded, &kernel);
             next += 1;
         }
-        let pairs: Vec<[usize; 2]> = (0..=reach)
-            .map(|at| {
-                let (up, down) = (y as isize - at as isize, (y + at) as isize);
-                [place(mirrored(up, height)), place(mirrored(down, height))]
-            })
-            .collect();
-        let out = &mut to.values[y * width..][..width];
-        across(out, &rows, &pairs, &kernel);
+        pairs.clear();
+        pairs.extend((0..=reach).map(|at| {
+            let (up, down) = (y as isize - at as isize, (y + at) as isize);
+            [place(mirrored(up, height)), place(mirrored(down, height))]
+        }));
+        across(&mut to.values[y * width..][..width], rows, pairs, &kernel);
     }
-    to
 }
 
 tuwen_simd::simd! {

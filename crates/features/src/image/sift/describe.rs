@@ -12,6 +12,8 @@ const ANGLES: usize = 8;
 const ROWS: usize = SIDE + 2;
 const BINS: usize = ANGLES + 2;
 const SUMS: usize = ROWS * ROWS * BINS;
+/// Of the turned square.
+const MIDDLE: f32 = SIDE as f32 / 2.0 - 0.5;
 /// Where values are clipped, as a share of the length.
 const CLIP: f32 = 0.2;
 /// The length of a descriptor.
@@ -30,10 +32,17 @@ pub struct Room {
 }
 
 impl Room {
-    fn clear(&mut self) {
-        for list in [&mut self.dx, &mut self.dy, &mut self.row, &mut self.column, &mut self.far] {
-            list.clear();
-        }
+    fn lists(&mut self) -> [&mut Vec<f32>; 5] {
+        [&mut self.dx, &mut self.dy, &mut self.row, &mut self.column, &mut self.far]
+    }
+
+    /// Room for so many pixels more, behind the others.
+    fn more(&mut self, count: usize) -> [&mut [f32]; 5] {
+        self.lists().map(|list| {
+            let before = list.len();
+            list.resize(before + count, 0.0);
+            &mut list[before..]
+        })
     }
 }
 
@@ -66,7 +75,7 @@ pub fn describe(plane: &Plane, place: Place, room: &mut Room, to: &mut Vec<f32>)
 
 /// The pixels of the turned square.
 fn gather(plane: &Plane, Place { x, y, angle, scale }: Place, room: &mut Room) {
-    room.clear();
+    room.lists().into_iter().for_each(Vec::clear);
     let (width, height) = (plane.width as isize, plane.height as isize);
     let (x, y) = (x.round_ties_even() as isize, y.round_ties_even() as isize);
     let part = 3.0 * scale;
@@ -75,7 +84,6 @@ fn gather(plane: &Plane, Place { x, y, angle, scale }: Place, room: &mut Room) {
     let radius = radius.round_ties_even().min(diagonal) as isize;
     let (sin, cos) = angle.to_radians().sin_cos();
     let (sin, cos) = (sin / part, cos / part);
-    let middle = SIDE as f32 / 2.0 - 0.5;
     let reach = SIDE as f32 / 2.0 + 0.5;
     for i in (-radius).max(1 - y)..=radius.min(height - 2 - y) {
         let (up, here, down) = (
@@ -85,18 +93,56 @@ fn gather(plane: &Plane, Place { x, y, angle, scale }: Place, room: &mut Room) {
         );
         let inside = (-radius).max(1 - x)..=radius.min(width - 2 - x);
         let columns = between(-(i as f32) * cos, sin, reach, inside);
-        for j in between(i as f32 * sin, cos, reach, columns) {
-            let column = j as f32 * cos - i as f32 * sin;
-            let row = j as f32 * sin + i as f32 * cos;
-            let (r, c) = (row + middle, column + middle);
-            if r > -1.0 && r < SIDE as f32 && c > -1.0 && c < SIDE as f32 {
-                let u = (x + j) as usize;
-                room.dx.push(here[u + 1] - here[u - 1]);
-                room.dy.push(up[u] - down[u]);
-                room.row.push(r);
-                room.column.push(c);
-                room.far.push(row * row + column * column);
-            }
+        let columns = between(i as f32 * sin, cos, reach, columns);
+        let inside = |j: isize| {
+            let [row, column] = turn(j as f32, i as f32, sin, cos).map(|at| at + MIDDLE);
+            row > -1.0 && row < SIDE as f32 && column > -1.0 && column < SIDE as f32
+        };
+        // Both grow or shrink along the row, so that what lies between two pixels inside is inside.
+        let (Some(first), Some(last)) =
+            (columns.clone().find(|&j| inside(j)), columns.rev().find(|&j| inside(j)))
+        else {
+            continue;
+        };
+        let (from, count) = ((x + first) as usize, (last - first + 1) as usize);
+        let lines = [&here[from - 1..], &here[from + 1..], &up[from..], &down[from..]];
+        pixels(
+            room.more(count),
+            lines.map(|line| &line[..count]),
+            [first as f32, i as f32],
+            [sin, cos],
+        );
+    }
+}
+
+/// Where a pixel lies in the turned square, from its middle: row and column.
+#[inline(always)]
+fn turn(j: f32, i: f32, sin: f32, cos: f32) -> [f32; 2] {
+    [j * sin + i * cos, j * cos - i * sin]
+}
+
+tuwen_simd::simd! {
+    /// Pixels of one line, `lines` before and behind, above and below them; the first lies at [j, i].
+    fn pixels(
+        to: [&mut [f32]; 5],
+        lines: [&[f32]; 4],
+        first: [f32; 2],
+        turned: [f32; 2],
+    ) {
+        let [dx, dy, rows, columns, far] = to;
+        let ([before, behind, up, down], [j, i], [sin, cos]) = (lines, first, turned);
+        let count = dx.len();
+        let (dy, rows, columns, far) =
+            (&mut dy[..count], &mut rows[..count], &mut columns[..count], &mut far[..count]);
+        let (before, behind, up, down) =
+            (&before[..count], &behind[..count], &up[..count], &down[..count]);
+        for at in 0..count {
+            dx[at] = behind[at] - before[at];
+            dy[at] = up[at] - down[at];
+            let [row, column] = turn(j + at as i32 as f32, i, sin, cos);
+            rows[at] = row + MIDDLE;
+            columns[at] = column + MIDDLE;
+            far[at] = row * row + column * column;
         }
     }
 }

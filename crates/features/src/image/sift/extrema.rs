@@ -33,7 +33,13 @@ struct Refined {
 }
 
 /// Finds all of an octave.
-pub fn find(octave: &Octave, number: i32, settings: Settings, to: &mut Vec<Found>) {
+pub fn find(
+    octave: &Octave,
+    number: i32,
+    settings: Settings,
+    around: &mut Around,
+    to: &mut Vec<Found>,
+) {
     let (width, height) = (octave.differences[0].width, octave.differences[0].height);
     if width <= 2 * BORDER || height <= 2 * BORDER {
         return;
@@ -49,7 +55,7 @@ pub fn find(octave: &Octave, number: i32, settings: Settings, to: &mut Vec<Found
                     continue;
                 }
                 if let Some(refined) = refine(octave, layer, x, y, settings) {
-                    directions(octave, number, &refined, to);
+                    directions(octave, number, &refined, around, to);
                 }
             }
         }
@@ -174,13 +180,19 @@ fn solved(a: [[f32; 3]; 3], b: [f32; 3]) -> [f32; 3] {
 }
 
 /// A keypoint for each direction that is nearly the strongest.
-fn directions(octave: &Octave, number: i32, at: &Refined, to: &mut Vec<Found>) {
+fn directions(
+    octave: &Octave,
+    number: i32,
+    at: &Refined,
+    around: &mut Around,
+    to: &mut Vec<Found>,
+) {
     let whole = (1u32 << number) as f32;
     let [dx, dy, ds] = at.offset;
     let size = SIGMA as f32 * 2f32.powf((at.layer as f32 + ds) / LAYERS as f32) * whole * 2.0;
     let scale = size * 0.5 / whole;
     let radius = (4.5 * scale).round_ties_even() as isize;
-    let counts = around(&octave.blurred[at.layer], at.x, at.y, radius, 1.5 * scale);
+    let counts = around.counts(&octave.blurred[at.layer], at.x, at.y, radius, 1.5 * scale);
     let most = counts.iter().copied().fold(0.0, f32::max);
     for here in 0..ANGLES {
         let [left, right] = [here + ANGLES - 1, here + 1].map(|other| counts[other % ANGLES]);
@@ -205,29 +217,73 @@ fn directions(octave: &Octave, number: i32, at: &Refined, to: &mut Vec<Found>) {
     }
 }
 
-/// The gradients' directions around a place, weighed and smoothed.
-fn around(plane: &Plane, x: usize, y: usize, radius: isize, sigma: f32) -> [f32; ANGLES] {
-    let factor = -1.0 / (2.0 * sigma * sigma);
-    let mut raw = [0f32; ANGLES];
-    for i in -radius..=radius {
-        let Some(v) = y.checked_add_signed(i).filter(|v| (1..plane.height - 1).contains(v)) else {
-            continue;
+/// Room for the pixels around a keypoint, used again and again.
+#[derive(Default)]
+pub struct Around {
+    /// Differences to both sides; then `dx` has weighed lengths.
+    dx: Vec<f32>,
+    dy: Vec<f32>,
+    /// Squares of distances.
+    far: Vec<f32>,
+    bin: Vec<i32>,
+}
+
+impl Around {
+    /// The gradients' directions around a place, weighed and smoothed.
+    fn counts(
+        &mut self,
+        plane: &Plane,
+        x: usize,
+        y: usize,
+        radius: isize,
+        sigma: f32,
+    ) -> [f32; ANGLES] {
+        self.gather(plane, x, y, radius);
+        self.bin.resize(self.dx.len(), 0);
+        weigh(&mut self.dx, &self.dy, &self.far, &mut self.bin, -1.0 / (2.0 * sigma * sigma));
+        let mut raw = [0f32; ANGLES];
+        for (length, bin) in self.dx.iter().zip(&self.bin) {
+            raw[bin.rem_euclid(ANGLES as i32) as usize] += length;
+        }
+        std::array::from_fn(|at| {
+            let near = |by: usize| raw[(at + by) % ANGLES];
+            let (two, one) = (near(ANGLES - 2) + near(2), near(ANGLES - 1) + near(1));
+            two * (1.0 / 16.0) + one * (4.0 / 16.0) + near(0) * (6.0 / 16.0)
+        })
+    }
+
+    /// The pixels of a square that have neighbours on all sides.
+    fn gather(&mut self, plane: &Plane, x: usize, y: usize, radius: isize) {
+        [&mut self.dx, &mut self.dy, &mut self.far].into_iter().for_each(Vec::clear);
+        let within = |at: usize, size: usize| {
+            let (at, last) = (at as isize, size as isize - 2);
+            ((at - radius).max(1), (at + radius).min(last))
         };
-        let (up, row, down) = (plane.row(v - 1), plane.row(v), plane.row(v + 1));
-        for j in -radius..=radius {
-            let Some(u) = x.checked_add_signed(j).filter(|u| (1..plane.width - 1).contains(u))
-            else {
-                continue;
-            };
-            let (dx, dy) = (row[u + 1] - row[u - 1], up[u] - down[u]);
-            let weight = math::exp((i * i + j * j) as f32 * factor);
-            let bin = math::nearest(ANGLES as f32 / 360.0 * math::atan2(dy, dx));
-            raw[bin.rem_euclid(ANGLES as i32) as usize] += weight * (dx * dx + dy * dy).sqrt();
+        let ((left, right), (top, bottom)) = (within(x, plane.width), within(y, plane.height));
+        if left > right {
+            return;
+        }
+        let (from, count) = (left as usize, (right - left + 1) as usize);
+        for v in top..=bottom {
+            let [up, row, down] = [v - 1, v, v + 1].map(|v| plane.row(v as usize));
+            let minus = |(a, b): (&f32, &f32)| a - b;
+            self.dx.extend(row[from + 1..][..count].iter().zip(&row[from - 1..]).map(minus));
+            self.dy.extend(up[from..][..count].iter().zip(&down[from..]).map(minus));
+            let (i, first) = ((v - y as isize) as i32, (left - x as isize) as i32);
+            self.far.extend((first..first + count as i32).map(|j| (i * i + j * j) as f32));
         }
     }
-    std::array::from_fn(|at| {
-        let near = |by: usize| raw[(at + by) % ANGLES];
-        let (two, one) = (near(ANGLES - 2) + near(2), near(ANGLES - 1) + near(1));
-        two * (1.0 / 16.0) + one * (4.0 / 16.0) + near(0) * (6.0 / 16.0)
-    })
+}
+
+tuwen_simd::simd! {
+    /// Of each pixel the direction, and in `dx` how much it counts.
+    fn weigh(dx: &mut [f32], dy: &[f32], far: &[f32], bin: &mut [i32], factor: f32) {
+        let count = dx.len();
+        let (dy, far, bin) = (&dy[..count], &far[..count], &mut bin[..count]);
+        for at in 0..count {
+            let weight = math::exp(far[at] * factor);
+            bin[at] = math::nearest(ANGLES as f32 / 360.0 * math::atan2(dy[at], dx[at]));
+            dx[at] = weight * (dx[at] * dx[at] + dy[at] * dy[at]).sqrt();
+        }
+    }
 }

@@ -9,20 +9,29 @@ mod extrema;
 mod math;
 mod pyramid;
 
-pub use blur::{blur, mirrored};
+pub use blur::mirrored;
 pub use math::atan2;
 pub use pyramid::plain;
+
+use std::cell::RefCell;
 
 use super::keypoint::Keypoint;
 use super::plane::Plane;
 use describe::Place;
 use extrema::Found;
+use pyramid::Pyramid;
 
 /// Layers of an octave in which keypoints are looked for, and the blur of its first plane.
 const LAYERS: usize = 3;
 const SIGMA: f64 = 1.6;
 /// Values of a descriptor.
 pub const WIDTH: usize = 128;
+/// Pixels of a picture up to which a thread keeps the memory for the next one: some 130 MB.
+const KEPT: usize = 1 << 19;
+
+thread_local! {
+    static PYRAMID: RefCell<Pyramid> = RefCell::default();
+}
 
 /// What is kept.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -47,10 +56,17 @@ pub fn sift(grey: &Plane, settings: Settings) -> (Vec<Keypoint>, Vec<f32>) {
     if grey.width < 2 || grey.height < 2 {
         return (Vec::new(), Vec::new());
     }
-    let octaves = pyramid::octaves(grey);
-    let mut found: Vec<Found> = Vec::new();
+    match grey.values.len() <= KEPT {
+        true => PYRAMID.with_borrow_mut(|pyramid| described(pyramid, grey, settings)),
+        false => described(&mut Pyramid::default(), grey, settings),
+    }
+}
+
+fn described(pyramid: &mut Pyramid, grey: &Plane, settings: Settings) -> (Vec<Keypoint>, Vec<f32>) {
+    let octaves = pyramid.of(grey);
+    let (mut found, mut around): (Vec<Found>, _) = (Vec::new(), extrema::Around::default());
     for (at, octave) in octaves.iter().enumerate() {
-        extrema::find(octave, at as i32, settings, &mut found);
+        extrema::find(octave, at as i32, settings, &mut around, &mut found);
     }
     sorted(&mut found);
     if settings.most > 0 && found.len() > settings.most {

@@ -1,6 +1,6 @@
 //! Gaussians of a picture at every scale, and their differences.
 
-use super::blur::blur;
+use super::blur::{Room, blur, blur_into};
 use super::{LAYERS, SIGMA};
 use crate::image::plane::Plane;
 
@@ -8,6 +8,7 @@ use crate::image::plane::Plane;
 const GIVEN: f64 = 0.5;
 
 /// One halving: six blurred planes and the five differences of neighbours.
+#[derive(Default)]
 pub struct Octave {
     /// From the least blurred on: `LAYERS + 3`.
     pub blurred: Vec<Plane>,
@@ -15,21 +16,62 @@ pub struct Octave {
     pub differences: Vec<Plane>,
 }
 
-/// All octaves of a picture that is made twice as large first.
-pub fn octaves(grey: &Plane) -> Vec<Octave> {
-    let base = blur(&doubled(grey), (SIGMA * SIGMA - 4.0 * GIVEN * GIVEN).max(0.01).sqrt());
-    let side = base.width.min(base.height) as f64;
-    // OpenCV's count, where the doubled picture is the octave before the first.
-    let count = (side.log2() - 2.0).round_ties_even().max(-1.0) as isize + 1;
-    let mut found: Vec<Octave> = Vec::new();
-    for _ in 0..count {
-        let first = match found.last() {
-            None => base.clone(),
-            Some(before) => halved(&before.blurred[LAYERS]),
-        };
-        found.push(octave(first));
+/// The octaves of one picture after the other, in memory that is used again: new memory costs more than what is
+/// written to it.
+#[derive(Default)]
+pub struct Pyramid {
+    octaves: Vec<Octave>,
+    doubled: Plane,
+    wide: Vec<f32>,
+    room: Room,
+}
+
+impl Pyramid {
+    /// All octaves of a picture that is made twice as large first.
+    pub fn of(&mut self, grey: &Plane) -> &[Octave] {
+        let Self { octaves, doubled, wide, room } = self;
+        double(doubled, grey, wide);
+        let side = doubled.width.min(doubled.height) as f64;
+        // OpenCV's count, where the doubled picture is the octave before the first.
+        let count = (side.log2() - 2.0).round_ties_even().max(-1.0) as isize + 1;
+        let count = count as usize;
+        octaves.resize_with(octaves.len().max(count), Octave::new);
+        for at in 0..count {
+            let (before, here) = octaves.split_at_mut(at);
+            let here = &mut here[0];
+            match before.last() {
+                None => {
+                    let sigma = (SIGMA * SIGMA - 4.0 * GIVEN * GIVEN).max(0.01).sqrt();
+                    blur_into(&mut here.blurred[0], doubled, sigma, room);
+                }
+                Some(before) => halve(&mut here.blurred[0], &before.blurred[LAYERS]),
+            }
+            here.fill(room);
+        }
+        &octaves[..count]
     }
-    found
+}
+
+impl Octave {
+    fn new() -> Self {
+        let planes = |count| vec![Plane::default(); count];
+        Self { blurred: planes(LAYERS + 3), differences: planes(LAYERS + 2) }
+    }
+
+    /// All planes behind the first.
+    fn fill(&mut self, room: &mut Room) {
+        let step = 2f64.powf(1.0 / LAYERS as f64);
+        for at in 1..LAYERS + 3 {
+            let before = step.powi(at as i32 - 1) * SIGMA;
+            let whole = before * step;
+            let (less, more) = self.blurred.split_at_mut(at);
+            let (less, more) = (&less[at - 1], &mut more[0]);
+            blur_into(more, less, (whole * whole - before * before).sqrt(), room);
+            let difference = &mut self.differences[at - 1];
+            difference.reshape(more.width, more.height);
+            minus(&mut difference.values, &more.values, &less.values);
+        }
+    }
 }
 
 /// The picture's own size alone, blurred as the first plane of an octave.
@@ -37,46 +79,50 @@ pub fn plain(grey: &Plane) -> Plane {
     blur(grey, (SIGMA * SIGMA - GIVEN * GIVEN).sqrt())
 }
 
-fn octave(first: Plane) -> Octave {
-    let step = 2f64.powf(1.0 / LAYERS as f64);
-    let mut blurred = vec![first];
-    for at in 1..LAYERS + 3 {
-        let before = step.powi(at as i32 - 1) * SIGMA;
-        let whole = before * step;
-        blurred.push(blur(&blurred[at - 1], (whole * whole - before * before).sqrt()));
+tuwen_simd::simd! {
+    fn minus(to: &mut [f32], a: &[f32], b: &[f32]) {
+        to.iter_mut().zip(a).zip(b).for_each(|((to, a), b)| *to = a - b);
     }
-    let difference = |pair: &[Plane]| {
-        let values = pair[1].values.iter().zip(&pair[0].values).map(|(a, b)| a - b).collect();
-        Plane { values, ..pair[0] }
-    };
-    Octave { differences: blurred.windows(2).map(difference).collect(), blurred }
 }
 
 /// Every second pixel of every second row.
-fn halved(plane: &Plane) -> Plane {
+fn halve(to: &mut Plane, plane: &Plane) {
     let (width, height) = (plane.width / 2, plane.height / 2);
-    let row = |y: usize| plane.row(2 * y).iter().step_by(2).take(width).copied();
-    Plane { width, height, values: (0..height).flat_map(row).collect() }
+    to.reshape(width, height);
+    for (y, row) in to.values.chunks_exact_mut(width.max(1)).enumerate() {
+        let (pairs, _) = plane.row(2 * y).as_chunks::<2>();
+        row.iter_mut().zip(pairs).for_each(|(to, pair)| *to = pair[0]);
+    }
 }
 
 /// Twice as large, linear between pixels' middles.
-fn doubled(plane: &Plane) -> Plane {
+fn double(to: &mut Plane, plane: &Plane, wide: &mut Vec<f32>) {
     let (width, height) = (plane.width, plane.height);
-    let wide: Vec<f32> = (0..height).flat_map(|y| doubled_row(plane.row(y))).collect();
-    let mut to = Plane::zeros(2 * width, 2 * height);
+    to.reshape(2 * width, 2 * height);
+    wide.resize(2 * width * height, 0.0);
+    for (y, row) in wide.chunks_exact_mut(2 * width).enumerate() {
+        double_row(row, plane.row(y));
+    }
     for (y, row) in to.values.chunks_exact_mut(2 * width).enumerate() {
         let near = y / 2;
         let far = if y % 2 == 0 { near.saturating_sub(1) } else { (near + 1).min(height - 1) };
         let [near, far] = [near, far].map(|y| &wide[y * 2 * width..][..2 * width]);
-        row.iter_mut().zip(near).zip(far).for_each(|((to, a), b)| *to = 0.75 * a + 0.25 * b);
+        mean(row, near, far);
     }
-    to
 }
 
-fn doubled_row(row: &[f32]) -> impl Iterator<Item = f32> + '_ {
+tuwen_simd::simd! {
+    /// Nearer to one than to the other.
+    fn mean(to: &mut [f32], near: &[f32], far: &[f32]) {
+        to.iter_mut().zip(near).zip(far).for_each(|((to, a), b)| *to = 0.75 * a + 0.25 * b);
+    }
+}
+
+fn double_row(to: &mut [f32], row: &[f32]) {
     let last = row.len() - 1;
-    (0..row.len()).flat_map(move |x| {
+    let (pairs, _) = to.as_chunks_mut::<2>();
+    for (x, pair) in pairs.iter_mut().enumerate() {
         let (left, right) = (row[x.saturating_sub(1)], row[(x + 1).min(last)]);
-        [0.75 * row[x] + 0.25 * left, 0.75 * row[x] + 0.25 * right]
-    })
+        *pair = [0.75 * row[x] + 0.25 * left, 0.75 * row[x] + 0.25 * right];
+    }
 }
