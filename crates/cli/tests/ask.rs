@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use common::http::{Request, server};
-use common::{copy_pictures, demo_pictures, fail, succeed};
+use common::{copy_pictures, demo_pictures, fail, succeed, tuwen};
 use serde_json::{Value, json};
 
 fn picture(name: &str) -> String {
@@ -60,6 +60,11 @@ fn drawn_pictures_are_asked_about_in_both_languages() {
     let shares = said["choices"].as_array().expect("choices").iter();
     let sum: f64 = shares.map(|choice| choice["probability"].as_f64().expect("a number")).sum();
     assert!((sum - 1.0).abs() < 1e-5);
+    let refused = fail(Path::new("."), &["ask", &pizza, "What?", "--choices", "red,blue,red"], 2);
+    assert!(refused.contains("`red` is there twice"), "{refused}");
+    let long = format!("Is there a pizza{}?", " on a table of wood".repeat(60));
+    let output = tuwen(Path::new("."), &["ask", &pizza, &long]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("tokens are ignored"));
     let shown = succeed(Path::new("."), &["ask", &pizza, "Is there a pizza?"]);
     assert!(shown.starts_with("yes  (") && shown.ends_with("a pizza)\n"), "{shown}");
 }

@@ -149,11 +149,15 @@ fn a_learned_fuser_makes_a_gallerys_vectors_and_stays_with_it() {
         paths.filter(|path| path.to_string_lossy().contains("fuser-")).collect()
     };
     let [file] = &kept()[..] else { panic!("one fuser") };
+    assert!(succeed(home, &["gallery", "verify"]).contains("as it was written"));
     let bytes = std::fs::read(file).expect("a file");
     // Another fuser under its name, none, and one of another model.
     let mut other = bytes.clone();
     *other.last_mut().expect("a byte") ^= 1;
     std::fs::write(file, &other).expect("a file");
+    let wrong = tuwen(home, &["gallery", "verify", "--json"]);
+    let wrong: serde_json::Value = serde_json::from_slice(&wrong.stdout).expect("JSON");
+    assert!(wrong[0]["what"].as_str().is_some_and(|what| what.contains("and this is")), "{wrong}");
     copy_pictures(&["cow.png"], &home.join("pictures"));
     let refused = fail(home, &["index", "pictures"], 1);
     assert!(refused.contains("and this is `toy-") && refused.contains("--fuse none"), "{refused}");

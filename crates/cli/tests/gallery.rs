@@ -3,9 +3,10 @@
 mod common;
 
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use common::{copy_pictures, fail, index, search, succeed, tuwen};
+use common::{copy_pictures, demo_pictures, fail, index, search, succeed, tuwen};
 use serde_json::Value;
 
 const DIM: usize = 256;
@@ -170,6 +171,12 @@ fn nothing_is_imported_of_files_that_do_not_fit_each_other() {
     let said = fail(home, &["gallery", "import", "rows", "--gallery", "rows"], 2);
     assert!(said.contains("is no gallery"), "{said}");
     succeed(home, &["gallery", "import", "rows"]);
+    let mut bytes = fs::read(rows.join("images.fbin")).expect("a file");
+    let last = bytes.len() - 4;
+    bytes[last..].copy_from_slice(&0.25f32.to_le_bytes());
+    fs::write(rows.join("images.fbin"), bytes).expect("a file");
+    let said = tuwen(home, &["gallery", "import", "rows"]);
+    assert!(String::from_utf8_lossy(&said.stderr).contains("1 of those that were there before"));
     let said = fail(home, &["gallery", "import", "rows", "--model", "nope"], 1);
     assert!(said.contains("nope"), "{said}");
 }
@@ -239,6 +246,30 @@ fn what_is_exported_comes_back() {
         }
     }
     assert!(fail(home, &["gallery", "export", "npy"], 1).contains("npy"));
+}
+
+#[test]
+fn a_name_that_is_no_text_survives_a_copy() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path();
+    fs::create_dir(home.join("photos")).expect("a folder");
+    let name = std::ffi::OsStr::from_bytes(b"photos/caf\xe9.png");
+    fs::copy(demo_pictures().join("pizza.png"), home.join(name)).expect("a copy");
+    fs::write(home.join("photos/texts.csv"), "image,caption\nred_car.png,a red car\n")
+        .expect("a file");
+    copy_pictures(&["red_car.png"], &home.join("photos"));
+    index(home, &["photos", "--captions", "photos/texts.csv"]);
+    succeed(home, &["gallery", "export", "copy"]);
+    let lines = fs::read_to_string(home.join("copy/images.jsonl")).expect("a file");
+    assert_eq!(lines.matches("path_bytes").count(), 1, "{lines}");
+    succeed(home, &["gallery", "import", "copy", "--gallery", "again"]);
+    let found = |gallery: &str| search(home, &["a pizza", "-k", "1", "--gallery", gallery]);
+    assert_eq!(found("again")[0]["path_bytes"], found(".tuwen")[0]["path_bytes"]);
+    assert!(found("again")[0]["path_bytes"].is_string());
+    let wrong = lines.replace("path_bytes\":\"", "path_bytes\":\"+f");
+    fs::write(home.join("copy/images.jsonl"), wrong).expect("a file");
+    let said = fail(home, &["gallery", "import", "copy", "--gallery", "other"], 1);
+    assert!(said.contains("two hexadecimal digits"), "{said}");
 }
 
 #[test]

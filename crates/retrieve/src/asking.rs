@@ -321,6 +321,11 @@ impl<'a> Asker<'a> {
             let what = "--choices: give two or more, with a comma between";
             return Err(Error::Usage(what.into()));
         }
+        let twice = |(at, choice): &(usize, &String)| choices[..*at].contains(choice);
+        if let Some((_, choice)) = choices.iter().enumerate().find(twice) {
+            let what = format!("--choices: `{choice}` is there twice: give each once");
+            return Err(Error::Usage(what));
+        }
         let about = about(question);
         let gap = if has_han(&about) { "" } else { " " };
         let mut texts: Vec<String> = choices.to_vec();

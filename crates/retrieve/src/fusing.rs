@@ -130,6 +130,18 @@ pub fn check(gallery: &Gallery, wanted: &Recipe) -> Result<()> {
     Ok(())
 }
 
+/// Looks whether the fuser that a gallery's fused vectors were made by is there and as it was.
+///
+/// # Errors
+/// It is gone, or another one; or the gallery cannot be read.
+pub fn verify(gallery: &Gallery) -> Result<()> {
+    let recipe = gallery.fused()?.and_then(|fused| fused.recipe.parse().ok());
+    if let Some(Recipe::Learned(fingerprint)) = recipe {
+        fuser_of(gallery, &fingerprint, true)?;
+    }
+    Ok(())
+}
+
 /// Makes a gallery's fused vectors where they are wanted and missing, old, or of another recipe: `wanted`, or where that
 /// is nothing the gallery's own. Gives the recipe that they were made by, if they were.
 ///

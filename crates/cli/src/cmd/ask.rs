@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use tuwen_encode::{CpuEncoder, Encoder, builtin};
 use tuwen_image::{Limits, Picture, decode_file};
+use tuwen_retrieve::Remark;
 use tuwen_retrieve::asking::{Asker, Choice, Verdict};
 
 use crate::chat::Chat;
@@ -82,6 +83,7 @@ enum Said {
 /// A dual encoder that looks at a picture.
 struct Look<'a> {
     asker: Asker<'a>,
+    encoder: &'a CpuEncoder,
     /// (D).
     picture: Vec<f32>,
 }
@@ -89,12 +91,15 @@ struct Look<'a> {
 impl<'a> Look<'a> {
     fn new(encoder: &'a CpuEncoder, picture: &Picture) -> Result<Self> {
         let picture = encoder.encode_images(&[encoder.preprocess().fit(picture)])?;
-        Ok(Self { asker: Asker::new(encoder)?, picture })
+        Ok(Self { asker: Asker::new(encoder)?, encoder, picture })
     }
 }
 
 impl Answers for Look<'_> {
     fn answer(&mut self, question: &str, choices: Option<&[String]>) -> Result<Said> {
+        for remark in Remark::on(self.encoder, question)? {
+            note!("note: {remark}");
+        }
         Ok(match choices {
             Some(choices) => Said::Choices(self.asker.choose(&self.picture, question, choices)?),
             None => Said::Verdict(self.asker.yes_or_no(&self.picture, question)?),

@@ -84,7 +84,11 @@ fn asked(
         let content = json!([{ "type": "text", "text": question }, picture.clone()]);
         let said = endpoint::answer(chat, &[json!({ "role": "user", "content": content })]);
         // A caption is one line.
-        let line = |said: String| said.split_whitespace().collect::<Vec<_>>().join(" ");
+        let line = |said: String| {
+            let shown: String =
+                said.chars().filter(|c| c.is_whitespace() || !c.is_control()).collect();
+            shown.split_whitespace().collect::<Vec<_>>().join(" ")
+        };
         said.map(|said| (language, line(said))).with_context(named)
     };
     questions.iter().map(one).collect()

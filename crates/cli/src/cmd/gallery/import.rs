@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use tuwen_encode::builtin;
 use tuwen_index::filter::Fields;
 use tuwen_index::{Gallery, Item, Modality, ModelId, NewItem};
-use tuwen_retrieve::{bytes_of, model_id};
+use tuwen_retrieve::model_id;
 use tuwen_sets::vectors::VectorReader;
 
 use super::export::{FILES, Line};
@@ -70,8 +70,16 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     for (modality, name, path) in files {
         let Some(path) = path else { continue };
         let mut lines = Lines::open(&args.folder, name)?;
-        let (added, known) = add(&gallery, modality, &path, &mut lines, &mut numbers)?;
+        let Added { added, known, others } =
+            add(&gallery, modality, &path, &mut lines, &mut numbers)?;
         say!("{}: {} added, {known} there before", path.display(), counted(added, "vector"));
+        if others > 0 {
+            note!(
+                "{}: {others} of those that were there before have another vector in the gallery, which stays: \
+                 import into a new gallery to have these",
+                path.display()
+            );
+        }
     }
     gallery.finish()?;
     note!(
@@ -114,7 +122,9 @@ fn look(path: &Path, lines: &mut Lines) -> Result<()> {
         if line.path.is_empty() || line.path.contains('\0') {
             bail!("{}: `{}` is no name of a file", place(), line.path.escape_default());
         }
-        if line.text.is_none() && !names.insert(line.path.clone()) {
+        line.owner().with_context(place)?;
+        let origin = line.origin().with_context(place)?;
+        if line.text.is_none() && !names.insert(origin) {
             bail!("{}: `{}` is there twice: a picture has one vector", place(), line.path);
         }
         let length = row.iter().map(|value| value * value).sum::<f32>();
@@ -137,16 +147,26 @@ fn vectors_of(folder: &Path, name: &str) -> Option<PathBuf> {
     ends.into_iter().find(|path| path.is_file())
 }
 
-/// Adds the rows of a file; how many, and how many were there.
+/// What became of a file's rows.
+#[derive(Default)]
+struct Added {
+    added: usize,
+    /// There before.
+    known: usize,
+    /// Of these, those whose vector there is another one.
+    others: usize,
+}
+
+/// Adds the rows of a file that the gallery does not have.
 fn add(
     gallery: &Gallery,
     modality: Modality,
     path: &Path,
     lines: &mut Lines,
-    numbers: &mut HashMap<String, i64>,
-) -> Result<(usize, usize)> {
+    numbers: &mut HashMap<Vec<u8>, i64>,
+) -> Result<Added> {
     let mut vectors = VectorReader::open(path)?;
-    let (mut added, mut known) = (0, 0);
+    let (mut done, before) = (Added::default(), gallery.last_id()?);
     loop {
         let mut some = Vec::new();
         let mut row = Vec::new();
@@ -159,40 +179,46 @@ fn add(
                     path.display()
                 )
             };
-            some.push((line.with_context(fewer)?, row.clone()));
+            some.push(item(modality, &line.with_context(fewer)?, &row, numbers)?);
         }
         if some.is_empty() {
             break;
         }
         let put = |gallery: &Gallery| {
-            for (line, row) in &some {
-                let item = item(modality, line, row, numbers);
+            for item in some {
                 let same = gallery.from_origin(modality, &item.origin)?;
                 let is_same = |old: &Item| old.text == item.text && old.owner == item.owner;
                 let old = same.into_iter().find(is_same);
-                let id = match &old {
-                    Some(old) => old.id,
-                    None => gallery.insert(&item)?,
+                let id = match old {
+                    Some(old) => {
+                        done.known += 1;
+                        // A text may be twice in the file; what is not yet committed cannot be read.
+                        let is_other = old.id <= before && gallery.vector(old.id)? != item.vector;
+                        done.others += usize::from(is_other);
+                        old.id
+                    }
+                    None => {
+                        done.added += 1;
+                        gallery.insert(&item)?
+                    }
                 };
-                *if old.is_some() { &mut known } else { &mut added } += 1;
                 if modality == Modality::Image {
-                    numbers.insert(line.path.clone(), id);
+                    numbers.insert(item.origin, id);
                 }
             }
             Ok(())
         };
         gallery.transaction(put)?;
     }
-    Ok((added, known))
+    Ok(done)
 }
 
 fn item(
     modality: Modality,
     line: &Line,
     vector: &[f32],
-    numbers: &HashMap<String, i64>,
-) -> NewItem {
-    let origin = bytes_of(Path::new(&line.path)).to_vec();
+    numbers: &HashMap<Vec<u8>, i64>,
+) -> Result<NewItem> {
     let text = line.text.clone();
     let content: Vec<u8> = match &text {
         Some(text) => text.clone().into_bytes(),
@@ -200,10 +226,11 @@ fn item(
     };
     let words = text.clone().unwrap_or_else(|| line.path.replace(['/', '\\'], "\n"));
     let metadata = if line.metadata.is_object() { line.metadata.to_string() } else { "{}".into() };
-    NewItem {
+    let owner = line.owner()?.and_then(|image| numbers.get(&image)).copied();
+    Ok(NewItem {
         modality,
-        origin,
-        owner: line.image.as_ref().and_then(|image| numbers.get(image)).copied(),
+        origin: line.origin()?,
+        owner,
         hash: *blake3::hash(&content).as_bytes(),
         size: text.as_ref().map_or(0, |text| text.len() as u64),
         mtime_ns: 0,
@@ -212,7 +239,7 @@ fn item(
         words,
         vector: vector.to_vec(),
         text,
-    }
+    })
 }
 
 /// What stands beside the rows: JSON lines, or paths.

@@ -4,7 +4,9 @@ use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 
 use anyhow::Result;
+use serde_json::{Value, json};
 use tuwen_index::Gallery;
+use tuwen_retrieve::fusing;
 
 use crate::cmd::stop_flag;
 use crate::gallery::GalleryArg;
@@ -32,10 +34,18 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         !stop.load(Ordering::Relaxed)
     })?;
     bar.finish_and_clear();
+    let fuser = fusing::verify(&gallery).err().map(|error| error.to_string());
+    let is_well = wrong.is_empty() && fuser.is_none();
     if args.json {
-        say!("{}", serde_json::to_string(&wrong)?);
-    } else if wrong.is_empty() {
+        let shown = wrong.iter().map(serde_json::to_value).collect::<Result<Vec<_>, _>>()?;
+        let fuser = fuser
+            .iter()
+            .map(|what| json!({ "path": gallery.folder(), "what": what, "derived": true }));
+        say!("{}", Value::from_iter(shown.into_iter().chain(fuser)));
+    } else if is_well {
         say!("every file is as it was written");
+    } else if let Some(what) = fuser {
+        say!("{what}");
     }
     for wrong in wrong.iter().filter(|_| !args.json) {
         let cure = match wrong.derived {
@@ -46,6 +56,6 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         };
         say!("{}: {}; {cure}", wrong.path.display(), wrong.what);
     }
-    let is_well = wrong.is_empty() && !stop.load(Ordering::Relaxed);
+    let is_well = is_well && !stop.load(Ordering::Relaxed);
     Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
