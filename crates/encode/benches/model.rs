@@ -1,5 +1,5 @@
 //! Forward passes of a model's folder, timed one by one as `scripts/bench/embed.py` asks for them, so that peers take
-//! turns with it: `cargo bench --workspace --bench model -- FOLDER f32|int8`.
+//! turns with it: `cargo bench --workspace --bench model -- FOLDER f32|bf16|int8`.
 //!
 //! A line of standard input is `images B`, or `texts N N ...`, texts of so many tokens; the answer is the milliseconds
 //! of one pass with everything behind the resized picture or the token ids.
@@ -18,12 +18,13 @@ fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     let [folder, precision] = &args[..] else {
         return println!(
-            "asked by scripts/bench/embed.py: cargo bench --bench model -- FOLDER f32|int8"
+            "asked by scripts/bench/embed.py: cargo bench --bench model -- FOLDER f32|bf16|int8"
         );
     };
     let products = match precision.as_str() {
         "f32" => Products::F32,
         "int8" => Products::Int8,
+        "bf16" => Products::Bf16,
         other => panic!("{other}: f32 or int8"),
     };
     let encoder = CpuEncoder::open(Path::new(folder)).expect("a model").with_products(products);

@@ -50,6 +50,11 @@ pub trait Weights<'a>: Sync {
         Precision::F32
     }
 
+    /// The same of products in blocks, where nearly all time goes.
+    fn block_precision(&self) -> Precision {
+        self.precision()
+    }
+
     /// Whether matrices that are not borrowed stay at hand for gradients of their inputs.
     fn keeps(&self) -> bool {
         false
@@ -99,7 +104,7 @@ pub(crate) fn weight_of<'a>(weights: &dyn Weights<'a>, name: String) -> Result<W
 /// those of bytes.
 pub(crate) fn block_linear<'a>(weights: &dyn Weights<'a>, name: &str) -> Result<Linear<'a>> {
     let (shape, rows) = weights.matrix(&format!("{name}.weight"))?;
-    linear_of(weights, name, &shape, rows, true, weights.precision())
+    linear_of(weights, name, &shape, rows, true, weights.block_precision())
 }
 
 /// Weight and, where wanted, bias under `name`, of a layer at a tower's beginning or end: it costs little, and what

@@ -95,6 +95,24 @@ fn products_of_bytes_are_near_those_of_floats_whatever_stands_beside() {
 }
 
 #[test]
+fn halves_of_floats_are_near_them_where_the_processor_gains_by_it() {
+    let halves = builtin::open().expect("a model").with_products(Products::Bf16);
+    let floats = builtin::open().expect("a model").with_products(Products::F32);
+    let dim = halves.dim();
+    let (found, wanted) = (vectors(&halves), vectors(&floats));
+    assert_eq!(halves.fingerprint(), floats.fingerprint());
+    if let [.., said] = halves.notes() {
+        assert!(said.contains("bf16") && said.ends_with("f32 is taken"), "{said}");
+        assert!(found == wanted, "f32 where it says so");
+        return;
+    }
+    for (row, (found, wanted)) in found.chunks(dim).zip(wanted.chunks(dim)).enumerate() {
+        let cosine: f32 = found.iter().zip(wanted).map(|(a, b)| a * b).sum();
+        assert!(found != wanted && cosine > 0.999, "vector {row}: {cosine}");
+    }
+}
+
+#[test]
 fn eight_bits_are_within_half_a_step_of_each_row() {
     let place = tempfile::tempdir().expect("a folder");
     let file = place.path().join("x.safetensors");

@@ -6,6 +6,7 @@
 
 mod bytes;
 mod kernel;
+mod measured;
 mod pack;
 
 use std::cell::RefCell;

@@ -1,5 +1,6 @@
 //! [`Encoder`] on the CPU: the way every search, index and evaluation goes without a GPU.
 
+mod faster;
 mod matching;
 mod source;
 mod texts;
@@ -145,9 +146,11 @@ impl CpuEncoder {
         Self { tokenizer, ..self }
     }
 
-    /// The same with other products in its blocks.
+    /// The same with other products in its blocks; its notes say where this processor has others.
     #[must_use]
-    pub fn with_products(self, products: Products) -> Self {
+    pub fn with_products(mut self, products: Products) -> Self {
+        let (products, said) = products.here();
+        self.notes.extend(said);
         Self { products, ..self }
     }
 
