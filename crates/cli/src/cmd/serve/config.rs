@@ -74,8 +74,8 @@ pub struct Config {
     /// take the mean
     #[arg(long, env = "TUWEN_SERVE_LONG_TEXT", value_parser = LONG_TEXT)]
     pub long_text: Option<String>,
-    /// What the model's blocks multiply: `auto` (the usual; bytes for a model that is stored in 8 bits), `f32` or
-    /// `int8`
+    /// What the model's blocks multiply: `auto` (the usual; bytes for a model that is stored in 8 bits), `f32`,
+    /// `bf16` or `int8`
     #[arg(long, env = "TUWEN_SERVE_PRECISION", value_parser = PRECISIONS)]
     pub precision: Option<String>,
     /// The folder of the heads that rerank, from `tuwen heads train`; without it those that belong to the model
