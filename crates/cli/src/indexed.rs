@@ -11,7 +11,7 @@ use crate::words::counted;
 const LISTED: usize = 20;
 
 /// Prints it.
-pub fn print(summary: &Summary, seconds: f64) {
+pub fn print(summary: &Summary, is_fast: bool, seconds: f64) {
     print_notes(summary);
     let Summary { added, updated, unchanged, moved, removed, texts, failed, .. } = summary;
     say!(
@@ -26,9 +26,15 @@ pub fn print(summary: &Summary, seconds: f64) {
     }
     if let Some(Loss { pictures, mean_cosine, least_cosine }) = summary.fast {
         say!(
-            "--fast: the cosine to vectors of all pixels is {mean_cosine:.4} on average and {least_cosine:.4} at \
-             least, of {}",
+            "--fast: the cosine to vectors of all pixels is {mean_cosine:.4} on average, the least \
+             {least_cosine:.4}, of {} that it was measured on once",
             counted(pictures, "picture")
+        );
+    }
+    if !is_fast && summary.embedded() > 0 && summary.fast_pictures > 0 {
+        note!(
+            "note: {} of this gallery were indexed with --fast, and these were not: --rebuild makes all alike",
+            counted(summary.fast_pictures, "picture")
         );
     }
     if summary.stopped {
@@ -67,7 +73,14 @@ fn print_notes(summary: &Summary) {
         let what = counted(summary.kept, "picture");
         note!("{what} of the gallery would be left out now; still there (--prune forgets them)");
     }
-    for Missing { file, items } in &summary.texts_without_file {
+    let gone = &summary.texts_without_file;
+    if gone.len() > LISTED {
+        note!(
+            "texts of {} files that are gone are still there; {LISTED} of the files:",
+            gone.len()
+        );
+    }
+    for Missing { file, items } in gone.iter().take(LISTED) {
         let what = counted(*items, "text");
         note!("{what} from {file}, which is gone, still there (--prune forgets them)");
     }

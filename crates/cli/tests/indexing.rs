@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{TUWEN, copy_pictures, demo_pictures, fail, index, search, succeed};
+use common::{TUWEN, copy_pictures, demo_pictures, fail, index, search, succeed, tuwen};
 use tuwen_image::{Filter, Limits, decode_file, encode_jpeg, resize};
 
 const NAMES: [&str; 4] = ["red_car.png", "pizza.png", "sunset.png", "dog_grass.png"];
@@ -224,15 +224,22 @@ fn fewer_pixels_are_decoded_where_somebody_says_so() {
     let least = fast["fast"]["least_cosine"].as_f64().expect("a number");
     assert!((0.98..1.0).contains(&least), "{least}");
     let of_fast = search(home, &["a red car"]);
-    let is_fast = || {
+    let info = || -> serde_json::Value {
         let info = succeed(home, &["gallery", "info", "--json"]);
-        serde_json::from_str::<serde_json::Value>(&info).expect("JSON")["fast"] == true
+        serde_json::from_str(&info).expect("JSON")
     };
-    assert!(is_fast());
+    assert_eq!((&info()["fast_pictures"], &info()["fast"]), (&4.into(), &fast["fast"]));
     assert_eq!(index(home, &["pictures", "--fast"])["fast"], serde_json::Value::Null, "all known");
+    // It is measured once, and a gallery of both is told.
+    copy_pictures(&["pizza.png"], &pictures);
+    assert_eq!(index(home, &["pictures", "--fast"])["fast"], fast["fast"]);
+    copy_pictures(&["apples.png"], &pictures);
+    let said = tuwen(home, &["index", "pictures"]);
+    let said = String::from_utf8_lossy(&said.stderr).into_owned();
+    assert!(said.contains("4 pictures of this gallery were indexed with --fast"), "{said}");
     let exact = index(home, &["pictures", "--rebuild"]);
-    assert_eq!(exact["fast"], serde_json::Value::Null);
-    assert!(!is_fast());
+    assert_eq!((&exact["fast"], &exact["fast_pictures"]), (&serde_json::Value::Null, &0.into()));
+    assert_eq!(info()["fast_pictures"], 0);
     let scores = |hits: &[serde_json::Value]| hits[0]["score"].as_f64().expect("a score");
     let of_exact = search(home, &["a red car"]);
     assert_ne!(scores(&of_fast), scores(&of_exact));

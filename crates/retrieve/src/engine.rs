@@ -274,6 +274,20 @@ impl Engine {
         }
     }
 
+    /// Whether an item of that modality, or a caption of it, has all of these words.
+    ///
+    /// # Errors
+    /// The gallery cannot be read.
+    pub fn has_words(&self, words: &str, modality: Modality) -> Result<bool> {
+        let wanted = Wanted::exact(words);
+        match self.gallery().with_words(wanted.as_match(), modality, 1, None) {
+            Ok(having) => Ok(!having.is_empty()),
+            // A gallery of an older program knows no words.
+            Err(tuwen_index::Error::Undescribed(_)) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// The items that the filter is true of, all without one, the newest first.
     ///
     /// # Errors

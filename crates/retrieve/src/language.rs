@@ -3,7 +3,7 @@
 //! | written | means |
 //! |---|---|
 //! | `dog on grass` | words |
-//! | `-people`, `-"a crowd"` | keep that away |
+//! | `-people`, `-"a crowd"`, `－人群` | keep that away |
 //! | `2:红色` | a word that counts twice (0.1 to 10) |
 //! | `"birthday cake"`, `“生日”` | words, and only items that have exactly these, side by side |
 //! | `year:2020`, `width:>=2000`, `year:2020..2023`, `tag:狗,猫` | a field has that value, is in the range, is one of these |
@@ -239,7 +239,7 @@ fn pieces(text: &str) -> Vec<Piece> {
     let mut rest = text.trim_start();
     let mut pieces = Vec::new();
     while !rest.is_empty() {
-        let (minus, body) = match rest.strip_prefix('-') {
+        let (minus, body) = match rest.strip_prefix(['-', '－', '−']) {
             Some(body) if !body.starts_with(char::is_whitespace) && !body.is_empty() => {
                 (true, body)
             }
@@ -383,6 +383,18 @@ mod tests {
         for text in ["year:soon", "width:>=wide", "kind:video", "before:yesterday"] {
             let error = Line::parse(text).expect_err(text);
             assert!(matches!(error, Error::Usage(_)), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_minus_of_any_width_keeps_away() {
+        for text in ["狗 -草地", "狗 －草地", "狗 −草地"] {
+            let line = Line::parse(text).expect(text);
+            assert_eq!(
+                (line.words.as_str(), &line.not[..]),
+                ("狗", &["草地".to_owned()][..]),
+                "{text}"
+            );
         }
     }
 

@@ -31,6 +31,8 @@ pub struct Fitted {
     pub picture: RgbImage,
     /// Of the original, in pixels.
     pub size: (u32, u32),
+    /// Whether it was decoded with fewer pixels.
+    pub is_reduced: bool,
     /// What the file says.
     pub description: Description,
 }
@@ -112,14 +114,15 @@ fn timed(file: Read<'_>, encoder: &dyn Encoder, profile: &Profile) -> Result<Fit
     let (began, preprocess) = (Instant::now(), encoder.preprocess());
     let fit = |Decoded { picture, size }| {
         let began = Instant::now();
-        (preprocess.fit(&picture), size, began.elapsed())
+        let is_reduced = picture.dimensions() != size;
+        (preprocess.fit(&picture), size, is_reduced, began.elapsed())
     };
     let decoded = decode_for(bytes, Limits::default(), preprocess, decoding, fit);
-    let (picture, size, fitting) = decoded?;
+    let (picture, size, is_reduced, fitting) = decoded?;
     profile.add(Stage::Decode, began.elapsed().saturating_sub(fitting));
     profile.add(Stage::Fit, fitting);
     let description = profile.time(Stage::Read, || describe(path, bytes, Some(size)));
-    Ok(Fitted { hash, picture, size, description })
+    Ok(Fitted { hash, picture, size, is_reduced, description })
 }
 
 fn describe(path: &Path, bytes: &[u8], size: Option<(u32, u32)>) -> Description {

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tuwen_index::filter::Value;
 use tuwen_index::{Gallery, Item, Modality};
+use tuwen_retrieve::Engine;
 use tuwen_text::{fold, for_phrase, for_query};
 
 use crate::alike::vectors_of;
@@ -68,9 +69,10 @@ impl Why {
 }
 
 /// The words that somebody asked for.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Asked(Vec<AskedWord>);
 
+#[derive(Clone)]
 struct AskedWord {
     /// As it was written.
     shown: String,
@@ -88,6 +90,12 @@ impl Asked {
             (!is_usual).then(|| AskedWord { shown: written.of(folded), phrases: word.phrases })
         });
         Self(telling.collect())
+    }
+
+    /// Whether an item of the gallery has all of them: then something matches, whatever the scores say. Blocks.
+    pub fn are_written(&self, engine: &Engine, modality: Modality) -> Result<bool, Problem> {
+        let words: Vec<&str> = self.0.iter().map(|word| word.shown.as_str()).collect();
+        Ok(!words.is_empty() && engine.has_words(&words.join(" "), modality)?)
     }
 
     /// Which of them stand in an item, and where. Blocks where tags have to be read.

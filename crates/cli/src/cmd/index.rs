@@ -91,7 +91,7 @@ pub struct Args {
     #[arg(long, value_name = "RECIPE", value_parser = fusing)]
     fuse: Option<Fusing>,
     /// Decode of large JPEG files about twice the pixels along each side that the model takes, not all: faster, and
-    /// vectors are not quite those of all pixels. Says how near they are, and `tuwen gallery info` remembers it
+    /// vectors are not quite those of all pixels. Says how near some of them are, and so does `tuwen gallery info`
     #[arg(long)]
     fast: bool,
     /// Say where the time for pictures went
@@ -166,7 +166,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if args.json {
         say!("{}", serde_json::to_string(&summary)?);
     } else {
-        indexed::print(&summary, started.elapsed().as_secs_f64());
+        indexed::print(&summary, args.fast, started.elapsed().as_secs_f64());
     }
     if let Some(heads) = heads.filter(|_| replaced && !summary.stopped) {
         return keep_tokens(&place, &id, &encoder, &heads, &stop, &summary);

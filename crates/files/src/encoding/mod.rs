@@ -262,6 +262,12 @@ pub fn decode(bytes: &[u8]) -> Result<String, String> {
     Ok(text)
 }
 
+/// Bytes of a text in memory in a named encoding; nothing where they are none in it.
+pub fn decode_as(bytes: &[u8], name: &str) -> Option<String> {
+    let encoding = encoding_rs::Encoding::for_label(name.as_bytes())?;
+    encoding.decode_without_bom_handling_and_without_replacement(bytes).map(Into::into)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -111,6 +111,19 @@ fn trimmed(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.chars().take(LONGEST).collect())
 }
 
+/// Whether all bytes beyond ASCII are pairs that stand for signs or the common characters of GB 2312 (rows 1 to 3 and
+/// 16 to 55): a word is too short for frequencies to tell it from Cyrillic, whose small letters are no such pairs.
+fn is_chinese(mut bytes: &[u8]) -> bool {
+    loop {
+        bytes = match bytes {
+            [] => return true,
+            [0x00..=0x7f, rest @ ..] => rest,
+            [0xa1..=0xa3 | 0xb0..=0xd7, 0xa1..=0xfe, rest @ ..] => rest,
+            _ => return false,
+        };
+    }
+}
+
 /// Bytes as text: UTF-8 as the cameras of today write it, else the encoding that it looks like. Where
 /// several are as likely, nothing is better than wrong words.
 fn text(bytes: &[u8]) -> Option<String> {
@@ -119,6 +132,9 @@ fn text(bytes: &[u8]) -> Option<String> {
     let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
     match std::str::from_utf8(&bytes[..end]) {
         Ok(text) => trimmed(text),
+        Err(_) if is_chinese(&bytes[..end]) => {
+            trimmed(&tuwen_files::encoding::decode_as(&bytes[..end], "gbk")?)
+        }
         Err(_) => trimmed(&tuwen_files::encoding::decode(&bytes[..end]).ok()?),
     }
 }

@@ -79,7 +79,8 @@ fn date(text: &str) -> Option<DateTime> {
         .map_while(|part| part.parse().ok())
         .collect();
     let &[year, month, day, ref time @ ..] = numbers.as_slice() else { return None };
-    let part = |at: usize, limit: u16| time.get(at).copied().unwrap_or(0).min(limit) as u8;
+    let part = |at: usize| time.get(at).copied().unwrap_or(0);
+    let (hour, minute, second) = (part(0), part(1), part(2));
     let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let days = match month {
         2 if is_leap => 29,
@@ -91,8 +92,13 @@ fn date(text: &str) -> Option<DateTime> {
     if !(1..=9999).contains(&year) || !(1..=days).contains(&day) {
         return None;
     }
-    let (hour, minute, second) = (part(0, 23), part(1, 59), part(2, 59));
-    Some(DateTime { year, month: month as u8, day: day as u8, hour, minute, second })
+    // A leap second is the one before.
+    if hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    let [month, day, hour, minute, second] =
+        [month, day, hour, minute, second.min(59)].map(|part| part as u8);
+    Some(DateTime { year, month, day, hour, minute, second })
 }
 
 fn place(tiff: &Tiff<'_>, gps: &[Entry]) -> Option<Place> {
@@ -125,10 +131,17 @@ mod tests {
         let read = |text: &str| date(text).map(|date| date.to_string());
         assert_eq!(read("2020:05:17 21:30:15").as_deref(), Some("2020-05-17T21:30:15"));
         assert_eq!(read("2020-05-17T21:30:15+08:00").as_deref(), Some("2020-05-17T21:30:15"));
+        assert_eq!(read("2016:12:31 23:59:60").as_deref(), Some("2016-12-31T23:59:59"));
         assert_eq!(read("2024/02/29").as_deref(), Some("2024-02-29T00:00:00"));
-        for text in
-            ["0000:00:00 00:00:00", "    :  :     :  :  ", "2023:02:29", "2020:13:01", "99999:1:1"]
-        {
+        for text in [
+            "0000:00:00 00:00:00",
+            "    :  :     :  :  ",
+            "2023:02:29",
+            "2020:13:01",
+            "99999:1:1",
+            "1999:12:31 24:00:00",
+            "1999:12:31 12:60:00",
+        ] {
             assert_eq!(read(text), None, "{text}");
         }
     }

@@ -233,6 +233,11 @@ impl Segment {
         self.codes.damaged()
     }
 
+    /// The file of the codes, where it lacks those of blocks that were looked at.
+    pub(crate) fn lacking_codes(&self) -> Option<&Path> {
+        self.codes.lacking()
+    }
+
     /// Tells that a block without codes was read from f32; see [`Store::was_read`].
     pub(crate) fn was_read(&self, block: usize, values: &[f32]) {
         self.codes.was_read(block, values, self.check(block));

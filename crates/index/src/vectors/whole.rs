@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use rayon::prelude::*;
 
-use super::segment::{BLOCK, SegmentBlock};
+use super::segment::{BLOCK, Segment, SegmentBlock};
 use super::{Vectors, has_code};
 use crate::{Error, Result};
 
@@ -95,6 +95,9 @@ impl Vectors {
         }
         for path in self.damaged_codes() {
             say(path, "a checksum of its codes does not fit".into(), true);
+        }
+        for path in self.segments.iter().filter_map(Segment::lacking_codes) {
+            say(path.to_path_buf(), "it lacks codes of some rows".into(), true);
         }
         if let Some(Err(what)) = self.cells.as_ref().map(super::cells::Cells::verify) {
             self.cells.iter().for_each(|cells| say(cells.path().to_path_buf(), what.clone(), true));

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use rayon::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tuwen_encode::Encoder;
 use tuwen_image::{Decoded, Decoding, Limits, RgbImage, decode_for, read_file};
+use tuwen_index::Gallery;
 
 use crate::walk::Found;
 use crate::{Error, Result};
@@ -15,7 +16,7 @@ const LOOKED_AT: usize = 12;
 const COMPARED: usize = 8;
 
 /// Cosines between vectors of fewer and of all pixels.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Loss {
     /// Pictures that were compared.
     pub pictures: usize,
@@ -32,11 +33,39 @@ pub fn some_of(files: &[Found]) -> Vec<PathBuf> {
 }
 
 impl Loss {
+    /// What a gallery remembers.
+    ///
+    /// # Errors
+    /// The gallery cannot be read.
+    pub fn known(gallery: &Gallery) -> Result<Option<Self>> {
+        let said = gallery.cost_of_reduced()?;
+        Ok(said.and_then(|said| serde_json::from_str(&said).ok()))
+    }
+
+    /// That, or else what is measured now and remembered; nothing where no file has fewer pixels to give.
+    ///
+    /// # Errors
+    /// As [`Self::of`], or a gallery that cannot be written.
+    pub(super) fn once(
+        gallery: &Gallery,
+        files: &[PathBuf],
+        encoder: &dyn Encoder,
+    ) -> Result<Option<Self>> {
+        if let Some(known) = Self::known(gallery)? {
+            return Ok(Some(known));
+        }
+        let found = Self::of(files, encoder)?;
+        if let Some(loss) = &found {
+            gallery.remember_reduced(&serde_json::to_string(loss).expect("numbers"))?;
+        }
+        Ok(found)
+    }
+
     /// Of those pictures of the files that decode to fewer pixels; nothing where there are none.
     ///
     /// # Errors
     /// The encoder's failure. Files that cannot be read count as none.
-    pub fn of(files: &[PathBuf], encoder: &dyn Encoder) -> Result<Option<Self>> {
+    fn of(files: &[PathBuf], encoder: &dyn Encoder) -> Result<Option<Self>> {
         let both = |path: &PathBuf| -> Option<[RgbImage; 2]> {
             let bytes = read_file(path, Limits::default()).ok()?;
             let fitted = |decoding| {

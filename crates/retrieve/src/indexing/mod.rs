@@ -120,13 +120,11 @@ impl<'a> Indexer<'a> {
     pub fn pictures(&mut self, mut walk: Walk) -> Result<()> {
         let files = self.begin(&mut walk);
         let some = loss::some_of(&files);
-        if self.settings.decoding == Decoding::Reduced {
-            self.gallery.note_reduced()?;
-        }
         self.files(files)?;
         if self.settings.decoding == Decoding::Reduced && self.run.summary.embedded() > 0 {
-            self.run.summary.fast = Loss::of(&some, self.encoder)?;
+            self.run.summary.fast = Loss::once(self.gallery, &some, self.encoder)?;
         }
+        self.run.summary.fast_pictures = self.gallery.count_reduced()?;
         self.end(&walk)
     }
 
@@ -279,6 +277,7 @@ struct NewPicture<'a> {
     hash: [u8; 32],
     /// Width and height of the original.
     size: (u32, u32),
+    is_reduced: bool,
     description: &'a Description,
 }
 
@@ -290,7 +289,10 @@ impl NewPicture<'_> {
             hash: self.hash,
             size: self.bytes,
             mtime_ns: self.mtime_ns,
-            metadata: format!("{{\"width\":{width},\"height\":{height}}}"),
+            metadata: match self.is_reduced {
+                true => format!("{{\"width\":{width},\"height\":{height},\"reduced\":true}}"),
+                false => format!("{{\"width\":{width},\"height\":{height}}}"),
+            },
             fields: self.description.fields.clone(),
             words: self.description.words.clone(),
             vector: vector.to_vec(),
@@ -306,14 +308,16 @@ struct Fresh {
     hash: [u8; 32],
     /// Width and height of the original.
     size: (u32, u32),
+    is_reduced: bool,
     description: Description,
 }
 
 impl Fresh {
     fn item(&self, vector: &[f32]) -> NewItem {
         let Found { path, size: bytes, mtime_ns, .. } = &self.file;
-        let (hash, size, description) = (self.hash, self.size, &self.description);
-        NewPicture { path, bytes: *bytes, mtime_ns: *mtime_ns, hash, size, description }
+        let Self { hash, size, is_reduced, description, .. } = self;
+        let (hash, size, is_reduced, mtime_ns) = (*hash, *size, *is_reduced, *mtime_ns);
+        NewPicture { path, bytes: *bytes, mtime_ns, hash, size, is_reduced, description }
             .item(vector)
     }
 }
@@ -344,7 +348,7 @@ impl stream::Job for Pictures<'_, '_> {
     }
 
     fn keep(&mut self, (one, loaded): Self::Read) -> Result<Option<(Fresh, RgbImage)>> {
-        let Fitted { hash, picture, size, description } = match loaded {
+        let Fitted { hash, picture, size, is_reduced, description } = match loaded {
             Ok(Loaded::Fitted(fitted)) => fitted,
             Ok(Loaded::Same) => return self.indexer.same(&one, None).map(|()| None),
             Ok(Loaded::Described(new)) => {
@@ -361,7 +365,7 @@ impl stream::Job for Pictures<'_, '_> {
             return Ok(None);
         }
         let Candidate { file, known } = one;
-        Ok(Some((Fresh { file, known, hash, size, description }, picture)))
+        Ok(Some((Fresh { file, known, hash, size, is_reduced, description }, picture)))
     }
 
     fn store(&mut self, kept: Vec<Fresh>, vectors: &[f32]) -> Result<()> {

@@ -45,6 +45,8 @@ pub struct Summary {
     /// What decoding fewer pixels cost, where that was asked for and some were.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fast: Option<Loss>,
+    /// Pictures of the gallery that were decoded so, now or before.
+    pub fast_pictures: usize,
     /// Whether it was stopped before the end.
     pub stopped: bool,
 }

@@ -142,9 +142,10 @@ impl Upload<'_> {
 
     fn item(&self, path: &Path) -> NewItem {
         let mtime_ns = std::fs::metadata(path).map_or(0, |data| modified_ns(&data));
-        let Fitted { hash, size, description, .. } = &self.fitted;
+        let Fitted { hash, size, is_reduced, description, .. } = &self.fitted;
         let (bytes, hash, size) = (self.bytes.len() as u64, *hash, *size);
-        NewPicture { path, bytes, mtime_ns, hash, size, description }.item(&self.vector)
+        NewPicture { path, bytes, mtime_ns, hash, size, is_reduced: *is_reduced, description }
+            .item(&self.vector)
     }
 
     /// Writes the file under a name that is free, whole or not at all.

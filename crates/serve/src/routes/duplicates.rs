@@ -69,15 +69,16 @@ struct Going {
 struct Found {
     ids: Vec<i64>,
     links: Vec<Link>,
-    /// Of groups by their first place and length, which tell them apart: a group of another threshold that begins with
-    /// the same picture holds this one or is in it.
-    scores: Mutex<HashMap<[usize; 2], f32>>,
+    /// The groups of the threshold that was asked for last.
+    last: Mutex<Option<(u16, Arc<Vec<Vec<usize>>>)>>,
+    /// Their scores, by their places.
+    scores: Mutex<HashMap<Vec<usize>, f32>>,
 }
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
-    /// The least cosine of two pictures that are nearly the same, 0.93 where it is not said.
+    /// The least cosine of two pictures that are nearly the same, 0.96 where it is not said.
     #[schemars(range(min = 0.8, max = 1))]
     threshold: Option<f32>,
     /// A filter, as `year >= 2020 and tag = 狗`.
@@ -135,7 +136,7 @@ pub(crate) async fn duplicates(
     let inner = state.clone();
     let work = move || {
         let found = inner.duplicates.found(&inner, &open, key, parsed)?;
-        let groups = groups(found.ids.len(), &found.links, least);
+        let groups = found.groups(&open, least)?;
         let total = groups.len();
         let some = groups.iter().skip(offset).take(k);
         let groups =
@@ -189,7 +190,8 @@ impl Duplicates {
     fn keep(&self, key: [u8; 32], ids: Vec<i64>, links: Vec<Link>) -> Arc<Found> {
         // With as many scores as pictures beside them.
         let weight = 40 * ids.len() + 12 * links.len() + 256;
-        let found = Arc::new(Found { ids, links, scores: Mutex::default() });
+        let found =
+            Arc::new(Found { ids, links, last: Mutex::default(), scores: Mutex::default() });
         self.kept().put(key, Arc::clone(&found), weight);
         found
     }
@@ -258,10 +260,27 @@ impl Going {
 }
 
 impl Found {
+    /// The groups of a threshold, which are kept until another one is asked for. Blocks.
+    fn groups(&self, open: &Open, least: u16) -> Result<Arc<Vec<Vec<usize>>>, Problem> {
+        let last = || self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, groups)) = last().as_ref().filter(|(of, _)| *of == least) {
+            return Ok(Arc::clone(groups));
+        }
+        let read = |places: &[usize]| {
+            let ids: Vec<i64> = places.iter().map(|&at| self.ids[at]).collect();
+            open.aside().vectors_of(&ids)
+        };
+        let dim = open.engine.encoder().dim();
+        let groups = Arc::new(groups(self.ids.len(), &self.links, least, dim, &read)?);
+        self.scores.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        *last() = Some((least, Arc::clone(&groups)));
+        Ok(groups)
+    }
+
     /// Blocks.
     fn group(&self, open: &Open, part: &str, places: &[usize]) -> Result<Group, Problem> {
         let ids: Vec<i64> = places.iter().map(|&at| self.ids[at]).collect();
-        let key = [places[0], places.len()];
+        let key = places.to_vec();
         let scores = || self.scores.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = scores().get(&key).copied();
         let score = match kept {

@@ -8,7 +8,7 @@ use tuwen_index::filter::Filter;
 use tuwen_retrieve::gap::{Part, compose, is_mixed};
 use tuwen_retrieve::language::Line;
 use tuwen_retrieve::rerank::{Again, By, Moved, Stage, parse_stages};
-use tuwen_retrieve::{Fusion, Ranked, RankedItem, Search, UNWANTED, Words};
+use tuwen_retrieve::{Fusion, Ranked, RankedItem, Search, UNWANTED, Verdict, Words};
 
 use crate::State;
 use crate::extract::{check_text, window};
@@ -72,13 +72,18 @@ pub(crate) async fn find(
     let asked_words = wanted.query.clone();
     let weighted = line.weighted.iter().map(|(words, _)| words.as_str());
     let said = asked_words.as_deref().into_iter().chain(weighted).collect::<Vec<_>>().join(" ");
+    let calibration = open.calibration(modality).filter(|_| of_words);
+    // A list by date is of what matches: where the words are written somewhere, scores alone do not tell.
+    let by_date = wanted.sort == Sort::Date;
+    let tells =
+        !(by_date && calibration.is_some() && are_written(state, open, &asked, modality).await?);
     let making = Making {
-        by_date: wanted.sort == Sort::Date,
+        by_date,
         is_folded: least.is_some(),
         is_fused: wanted.words == WordsMode::Fuse,
         is_exact: wanted.words == WordsMode::Exact || !line.phrases.is_empty(),
         threshold: wanted.threshold,
-        calibration: open.calibration(modality).filter(|_| of_words).map(|c| c.of_text(&said)),
+        calibration: calibration.filter(|_| tells).map(|known| known.of_text(&said)),
     };
     let narrowed = making.ends() || making.threshold.is_some();
     let reach = offset + k + usize::from(wanted.without.is_some());
@@ -138,7 +143,10 @@ pub(crate) async fn find(
             moved.get(&id).map_or(score, |moved: &Moved| Some(moved.score_before))
         };
         let best = ranked.items.iter().filter_map(before).max_by(f32::total_cmp);
-        let verdict = calibration.and_then(|known| known.verdict(best));
+        let mut verdict = calibration.and_then(|known| known.verdict(best));
+        if verdict == Some(Verdict::None) && asked.are_written(&open.engine, modality)? {
+            verdict = Some(Verdict::Unsure);
+        }
         let items = ranked.items.get(offset..).unwrap_or_default();
         let (ranked, vector) = (&items[..items.len().min(k)], vector.as_deref());
         let listing = Listing {
@@ -302,6 +310,17 @@ fn asked(line: &Line) -> Asked {
     let weighted = line.weighted.iter().filter(|(_, weight)| *weight > 0.0);
     let words = std::iter::once(&line.words).chain(weighted.map(|(words, _)| words));
     Asked::of(&words.chain(&line.phrases).map(String::as_str).collect::<Vec<_>>().join("\n"))
+}
+
+/// Whether an item has the words that were asked for.
+async fn are_written(
+    state: &State,
+    open: &Arc<Open>,
+    asked: &Asked,
+    modality: Modality,
+) -> Result<bool, Problem> {
+    let (open, asked) = (Arc::clone(open), asked.clone());
+    state.reads.run(move || asked.are_written(&open.engine, modality)).await
 }
 
 /// The vector of all parts; nothing where there are none.

@@ -77,7 +77,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     bar.finish_and_clear();
     let Some(links) = links else { return Ok(ExitCode::FAILURE) };
     let least = (args.threshold * 1000.0).round() as u16;
-    let groups = groups(ids.len(), &links, least);
+    let of_places = |places: &[usize]| {
+        gallery.vectors_of(&places.iter().map(|&at| ids[at]).collect::<Vec<_>>())
+    };
+    let groups = groups(ids.len(), &links, least, vectors.dim(), &of_places)?;
     let most = args.k.unwrap_or(if args.json { usize::MAX } else { K });
     for places in groups.iter().take(most) {
         let members: Vec<i64> = places.iter().map(|&at| ids[at]).collect();

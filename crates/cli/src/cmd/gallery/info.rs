@@ -5,10 +5,12 @@ use std::process::ExitCode;
 use anyhow::Result;
 use serde::Serialize;
 use tuwen_index::{Gallery, Stored, Widths};
+use tuwen_retrieve::Loss;
 
 use super::MODALITIES;
 use crate::gallery::GalleryArg;
 use crate::terminal::say;
+use crate::words::counted;
 
 /// Which gallery.
 #[derive(clap::Args)]
@@ -28,8 +30,11 @@ struct Info {
     fingerprint: String,
     dim: usize,
     database_bytes: u64,
-    /// Whether pictures were indexed with `--fast`.
-    fast: bool,
+    /// Pictures that were decoded with fewer pixels by `--fast`.
+    fast_pictures: usize,
+    /// What that costs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fast: Option<Loss>,
     kinds: Vec<PerKind>,
 }
 
@@ -61,7 +66,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let mut kinds = Vec::new();
     for (modality, kind) in MODALITIES {
         let (vectors, stored) = (gallery.vectors(modality)?, gallery.stored(modality)?);
-        if stored.rows == 0 && kind != "image" {
+        let is_empty = stored.rows == 0 || (stored.segments == 0 && vectors.is_empty());
+        if is_empty && kind != "image" {
             continue;
         }
         let plan = vectors.plan(&vec![0.0; vectors.dim()], 10, None);
@@ -76,7 +82,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         fingerprint: model.fingerprint,
         dim: model.dim,
         database_bytes: std::fs::metadata(gallery.file())?.len(),
-        fast: gallery.has_reduced()?,
+        fast_pictures: gallery.count_reduced()?,
+        fast: Loss::known(&gallery)?,
         kinds,
     };
     match args.json {
@@ -107,10 +114,12 @@ fn print(info: &Info) {
         );
     }
     say!("the database has {}", size(info.database_bytes));
-    if info.fast {
-        say!(
-            "pictures were indexed with --fast: `tuwen index --rebuild` without it takes all pixels"
-        );
+    if info.fast_pictures > 0 {
+        let cost = info.fast.map_or(String::new(), |loss| {
+            let Loss { pictures, mean_cosine, .. } = loss;
+            format!(" (of {pictures} the mean cosine to all pixels was {mean_cosine:.4})")
+        });
+        say!("{} indexed with --fast{cost}", counted(info.fast_pictures, "picture"));
     }
     for PerKind { kind, search, why, cells, .. } in &info.kinds {
         say!("{kind}: searched by {search}: {why}");

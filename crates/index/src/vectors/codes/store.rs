@@ -82,6 +82,13 @@ impl Store {
         self.damaged.load(Ordering::Relaxed).then_some(path)
     }
 
+    /// The file, where it is there and lacks the records of blocks that were looked at.
+    pub(crate) fn lacking(&self) -> Option<&Path> {
+        let (path, _) = self.file.as_ref()?;
+        let is_missing = |slot: &Slot| slot.state.load(Ordering::Relaxed) == MISSING;
+        self.slots.iter().any(is_missing).then_some(path)
+    }
+
     /// The record of a block whose rows have the checksum `rows`, in `buffer` where it is not in memory. What is read
     /// for the second time will be read often, and is kept: one search alone would be slower with that.
     pub(crate) fn record<'r>(

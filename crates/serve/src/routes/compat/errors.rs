@@ -12,12 +12,16 @@ use crate::problem::{Problem, ProblemType};
 /// Says a problem as the program does whose route it is; also one that a guard found.
 pub(crate) async fn in_their_words(request: Request, next: Next) -> Response {
     let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-    let words = path.and_then(words_of);
+    let (words, is_openai) = (path.and_then(words_of), path == Some("/v1/embeddings"));
     let response = next.run(request).await;
     match (words, response.extensions().get::<Problem>()) {
         (Some(words), Some(problem)) => {
             let (status, body) = words(problem);
-            reworded(response, status, &body)
+            reworded(response, status, &body, "application/json")
+        }
+        (None, Some(problem)) if is_openai => {
+            let (status, body) = (status_of(problem), for_openai(problem));
+            reworded(response, status, &body, "application/problem+json")
         }
         _ => response,
     }
@@ -39,6 +43,7 @@ fn words_of(path: &str) -> Option<Words> {
         // jina's gateway.
         "/post" => Some(|problem| (status_of(problem), failure(problem))),
         "/embed" | "/info" => Some(text_embeddings),
+
         // FastAPI.
         "/predict" | "/ping" => {
             Some(|problem| (status_of(problem), json!({ "detail": problem.detail })))
@@ -67,10 +72,27 @@ fn text_embeddings(problem: &Problem) -> (StatusCode, Value) {
     (status, json!({ "error": problem.detail, "error_type": kind }))
 }
 
+/// A problem of ours with OpenAI's `error` beside it, whose message its clients show.
+fn for_openai(problem: &Problem) -> Value {
+    let kind = match status_of(problem).is_server_error() {
+        true => "server_error",
+        false if problem.kind == ProblemType::Busy => "rate_limit_exceeded",
+        false => "invalid_request_error",
+    };
+    let mut body = problem.json();
+    body["error"] = json!({ "message": problem.detail, "type": kind, "param": null, "code": null });
+    body
+}
+
 /// The same answer with another body; what its headers say of trying again or of keys stays.
-fn reworded(response: Response, status: StatusCode, body: &Value) -> Response {
+fn reworded(
+    response: Response,
+    status: StatusCode,
+    body: &Value,
+    content_type: &'static str,
+) -> Response {
     let mut headers = response.headers().clone();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.remove(header::CONTENT_LENGTH);
     (status, headers, body.to_string()).into_response()
 }
