@@ -21,6 +21,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod apart;
 pub mod attention;
 mod cividis;
 mod error;
@@ -43,6 +44,7 @@ pub mod shapley;
 pub mod solve;
 mod subject;
 
+pub use apart::words_apart;
 pub use error::{Error, Result};
 pub use explain::{
     Explanation, MOST_WORDS, Rivals, Word, explain, explain_against, explain_direction,

@@ -1,6 +1,9 @@
 //! Who looks again, as an explanation asks: the scores of pictures that nobody indexed, with parts hidden, and of texts
 //! with words left out.
 
+use std::path::Path;
+use std::sync::Arc;
+
 use tuwen_encode::{CpuEncoder, Encoder, WithTokens};
 use tuwen_explain::{Judge, Judged};
 use tuwen_image::RgbImage;
@@ -9,7 +12,6 @@ use tuwen_matching::{Heads, Patches};
 use super::heads::{heads_of, matches_itself};
 use super::tokens::{Which, check_head};
 use crate::Result;
-use std::path::Path;
 
 /// Pictures whose rows are in memory together.
 const BATCH: usize = 16;
@@ -18,7 +20,7 @@ const BATCH: usize = 16;
 pub struct HeadJudge<'e> {
     encoder: &'e CpuEncoder,
     /// None where the model brings its matching head along.
-    heads: Option<Heads<'static>>,
+    heads: Option<Arc<Heads<'static>>>,
     which: Which,
 }
 
@@ -35,9 +37,22 @@ impl<'e> HeadJudge<'e> {
         which: Which,
     ) -> Result<Self> {
         if which == Which::Itm && matches_itself(encoder, model, folder) {
-            return Ok(Self { encoder, heads: None, which });
+            return Ok(Self::own(encoder));
         }
-        let heads = heads_of(encoder, model, folder)?;
+        Self::of(encoder, Arc::new(heads_of(encoder, model, folder)?), which)
+    }
+
+    /// By the matching head that the model brings along.
+    pub(crate) fn own(encoder: &'e CpuEncoder) -> Self {
+        Self { encoder, heads: None, which: Which::Itm }
+    }
+
+    /// By heads that are open.
+    pub(crate) fn of(
+        encoder: &'e CpuEncoder,
+        heads: Arc<Heads<'static>>,
+        which: Which,
+    ) -> Result<Self> {
         check_head(&heads, which)?;
         Ok(Self { encoder, heads: Some(heads), which })
     }
