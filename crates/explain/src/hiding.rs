@@ -35,14 +35,14 @@ pub(crate) fn of_parts(
     }
 }
 
-/// What each word of a text is worth; nothing where there is none.
+/// What each word of a text is worth; nothing where there is none, or nobody wants to know.
 pub(crate) fn of_words(
     settings: &Settings,
     words: &Words,
     scores: &Scores<'_>,
 ) -> Result<Vec<f32>> {
     let count = words.len();
-    if count == 0 {
+    if count == 0 || !settings.words {
         return Ok(Vec::new());
     }
     let few = TEXTS.max(4 * count).min(settings.samples.max(2 * count + 2));

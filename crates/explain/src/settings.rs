@@ -26,6 +26,8 @@ pub struct Settings {
     pub width: f32,
     /// Of everything random.
     pub seed: u64,
+    /// Whether words are weighed, too: measurements of maps need none.
+    pub words: bool,
 }
 
 impl Settings {
@@ -40,6 +42,7 @@ impl Settings {
             shown: 0.5,
             width: LIME_WIDTH,
             seed: 42,
+            words: true,
         }
     }
 

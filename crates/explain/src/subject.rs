@@ -81,7 +81,7 @@ impl Subject<'_> {
         };
         let across = (map.len() as f64).sqrt().round() as usize;
         let (words_by, weights, texts) = match settings.method {
-            _ if self.words.is_empty() => (settings.method, Vec::new(), 0),
+            _ if self.words.is_empty() || !settings.words => (settings.method, Vec::new(), 0),
             Method::Gradient => (Method::Gradient, fast::words(self.encoder, self.words, &own)?, 1),
             _ => {
                 let game = TextGame::new(self.encoder, self.words);

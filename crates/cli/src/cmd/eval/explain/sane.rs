@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde::Serialize;
 use tuwen_encode::CpuEncoder;
 use tuwen_explain::faithful::{Mean, rank_correlation};
-use tuwen_explain::{Method, explain};
+use tuwen_explain::{Method, Settings, explain};
 use tuwen_image::RgbImage;
 use tuwen_image::rng::Rng;
 
@@ -45,7 +45,7 @@ pub fn measure(
     // All methods' maps of all pictures, one model after the other: several would not fit into memory.
     let maps = |encoder: &CpuEncoder, squares: &[RgbImage]| -> Result<Vec<Vec<Vec<f32>>>> {
         let of_method = |method: &Method| {
-            let settings = settings(args, *method);
+            let settings = Settings { words: false, ..settings(args, *method) };
             let one = |(case, square): (&Case, &RgbImage)| {
                 bar.step();
                 let found = explain(encoder, square, &case.text, &settings);
