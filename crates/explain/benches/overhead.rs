@@ -20,7 +20,8 @@ fn main() {
     let (samples, times) = (numbers.next().unwrap_or(1000), numbers.next().unwrap_or(3));
     let encoder = builtin::open().expect("the built-in model");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/demo/png/dog_beach.png");
-    let square = encoder.preprocess().fit(&decode_file(&path, Limits::default()).expect("a picture"));
+    let square =
+        encoder.preprocess().fit(&decode_file(&path, Limits::default()).expect("a picture"));
     let batch: Vec<RgbImage> = vec![square.clone(); BATCH];
     let forwards = || {
         for start in (0..samples).step_by(BATCH) {

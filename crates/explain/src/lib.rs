@@ -54,5 +54,5 @@ pub use hide::{Fill, Words, mixed};
 pub use judge::{Judge, Judged, explain_judge};
 pub use method::Method;
 pub use regions::Regions;
-pub use said::{SaidWord, explain_said};
+pub use said::{LogProbs, SaidWord, explain_said};
 pub use settings::{MOST_SAMPLES, Settings};

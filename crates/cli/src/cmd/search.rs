@@ -209,12 +209,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 }
 
 /// For each hit what the words of the query add to it beyond what they add to the other hits.
-fn why(
-    engine: &Engine,
-    query: &Query,
-    hits: &[Hit],
-    modality: Modality,
-) -> Result<Vec<Vec<Word>>> {
+fn why(engine: &Engine, query: &Query, hits: &[Hit], modality: Modality) -> Result<Vec<Vec<Word>>> {
     let Some(words) = query.wanted_words() else {
         bail!(Usage("--why weighs the words of a query, and this one has none: give some".into()));
     };

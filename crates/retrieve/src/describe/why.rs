@@ -34,9 +34,8 @@ impl Describer {
     ) -> Result<Vec<Told>> {
         let made = self.describe(encoder, picture, ask)?;
         let explain = |made: Made| {
-            let (said, tokens) = words_of(&made.text, &made.tokens, &|tokens| {
-                self.written(&made.language, tokens)
-            })?;
+            let (said, tokens) =
+                words_of(&made.text, &made.tokens, &|tokens| self.written(&made.language, tokens))?;
             let log_probs = |pictures: &[RgbImage]| {
                 let found = match &self.voice {
                     Voice::Own(decoder) => {

@@ -176,9 +176,9 @@ fn explained_words(wanted: &Wanted, modality: Modality) -> Result<Option<String>
     let words = wanted.query.clone().filter(|words| !words.trim().is_empty());
     match words {
         None => refuse("it weighs the words of a query, and there are none: give `query`"),
-        Some(_) if modality == Modality::Fused => {
-            refuse("a fused vector is no picture's and no text's alone: ask for `kind` image or text")
-        }
+        Some(_) if modality == Modality::Fused => refuse(
+            "a fused vector is no picture's and no text's alone: ask for `kind` image or text",
+        ),
         Some(words) => match tuwen_explain::Words::new(&words).len() {
             0 => refuse("the query has no word"),
             1..=EXPLAINED => Ok(Some(words)),

@@ -286,7 +286,9 @@ fn print(report: &Report) {
         say!();
         say!("rank correlation of a picture's map with the same map");
         let from: Vec<String> = report.random_from.iter().map(|at| format!("{at:>5}")).collect();
-        say!("              of a picture   of a model with random blocks, from this one (counted from 0) on");
+        say!(
+            "              of a picture   of a model with random blocks, from this one (counted from 0) on"
+        );
         say!("  method      with noise     {}", from.join(" "));
         for row in &report.sanity {
             let random: Vec<String> =
@@ -296,7 +298,9 @@ fn print(report: &Report) {
     }
     if !report.pointing.is_empty() {
         say!();
-        say!("on the pixels of the thing that is named: the largest value; the share of what is above 0");
+        say!(
+            "on the pixels of the thing that is named: the largest value; the share of what is above 0"
+        );
         for row in &report.pointing {
             let [hits, inside] = [row.hits, row.inside].map(with_interval);
             say!("  {:<11} {hits}   {inside}   {:.1} ms", row.name, row.ms);

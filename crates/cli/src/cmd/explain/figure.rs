@@ -36,7 +36,8 @@ pub fn png(shown: &Shown<'_>, font: Option<&Path>) -> Result<Vec<u8>> {
     let small = size * 0.75;
     // What is explained stands over the legend, the other text of a difference with it.
     let title = shown.title();
-    let (heading, heading_lines) = lines_of(&title, wide as f32, small * 1.5, |word| painter.width(word, small));
+    let (heading, heading_lines) =
+        lines_of(&title, wide as f32, small * 1.5, |word| painter.width(word, small));
     let head = heading_lines.ceil() as u32;
     let words_top = over.height() + 3 * MARGIN + head + BAR + (size * 1.2) as u32;
     let height = words_top + lines.ceil() as u32 + MARGIN;

@@ -38,10 +38,8 @@ pub fn measure(
     cases: &[Case],
 ) -> Result<Vec<Row>> {
     let firsts = firsts(encoder.config().image.layers);
-    let bar = Progress::new(
-        "explanations (sanity)",
-        methods.len() * cases.len() * (firsts.len() + 2),
-    );
+    let bar =
+        Progress::new("explanations (sanity)", methods.len() * cases.len() * (firsts.len() + 2));
     // All methods' maps of all pictures, one model after the other: several would not fit into memory.
     let maps = |encoder: &CpuEncoder, squares: &[RgbImage]| -> Result<Vec<Vec<Vec<f32>>>> {
         let of_method = |method: &Method| {
