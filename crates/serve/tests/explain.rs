@@ -32,12 +32,17 @@ fn a_picture_is_explained_and_held_against_others() {
     let plain = ask(json!({}));
     assert_eq!(plain["map"].as_array().expect("a map").len(), 49);
     let score = |answer: &Value| answer["score"].as_f64().expect("a score");
-    let against = ask(json!({ "against": "a cow on the grass" }));
-    assert!(score(&against) > 0.0 && score(&against) < score(&plain), "{against}");
+    let other = "a birthday cake";
+    let against = ask(json!({ "against": other }));
+    let theirs = ask(json!({ "text": other }));
+    assert!((score(&against) - score(&plain) + score(&theirs)).abs() < 1e-4, "{against}");
+    // What a word adds to the dog beyond what it adds to the cow.
     let rival = ask(json!({ "rivals": [cow] }));
-    // Both have grass, and one of them the dog.
-    let of = |answer: &Value, word: usize| weights(&answer["words"])[word];
-    assert!(of(&rival, 1) > 0.0 && of(&rival, 4) < of(&plain, 4), "{rival}");
+    let beside = ask(json!({ "like": cow }));
+    let of = |answer: &Value| weights(&answer["words"]);
+    for ((found, own), other) in of(&rival).iter().zip(of(&plain)).zip(of(&beside)) {
+        assert!((found - own + other).abs() < 1e-4, "{rival}");
+    }
     let late = ask(json!({ "score": "late" }));
     assert_eq!(late["map"].as_array().expect("a map").len(), 49);
     assert!((score(&late) - score(&plain)).abs() > 1e-3, "another score: {late}");

@@ -119,7 +119,7 @@ fn ask(scene: &Scene<'_>, encoder: &CpuEncoder) -> Option<Asked> {
     let square = encoder.preprocess().fit(&Picture::Rgb(scene.picture.clone()));
     let window = encoder.preprocess().window(SIDE, SIDE);
     let text = format!("a {}", thing.english);
-    (SMALLEST..=LARGEST).contains(&covered).then(|| Asked { square, text, mask, window })
+    (SMALLEST..=LARGEST).contains(&covered).then_some(Asked { square, text, mask, window })
 }
 
 impl Asked {
