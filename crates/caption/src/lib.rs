@@ -52,5 +52,5 @@ pub use decoder::{Decoder, Drop, Text};
 pub use error::{Error, Result};
 pub use first::first_values;
 pub use saying::{Looked, Saying};
-pub use search::{Control, Said, Way, describe, greedy};
+pub use search::{Control, Said, Way, describe, greedy, log_prob};
 pub use speaker::Speaker;

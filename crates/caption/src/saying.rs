@@ -5,7 +5,8 @@ use std::ops::Range;
 
 use tuwen_nn::{Cache, Part, Tape, Value};
 
-use crate::decoder::{Decoder, Drop, looks};
+use crate::decoder::{Decoder, Drop, Text, looks};
+use crate::search::log_prob;
 
 /// Pictures as every block sees them.
 pub struct Looked {
@@ -69,6 +70,33 @@ impl Decoder<'_> {
         let memory = self.memory(&mut tape, all, Drop::default());
         let seen = self.blocks.iter().map(|block| block.keys(&mut tape, &memory.rows)).collect();
         Looked { seen, spans: memory.spans }
+    }
+
+    /// How probable a caption is of each of some pictures: the logarithm of each token's probability behind those before
+    /// it, (tokens) for each picture.
+    ///
+    /// # Panics
+    /// When a picture has another number of values, the caption is longer than the longest, or a token is none.
+    pub fn log_probs(
+        &self,
+        pictures: &[&[f32]],
+        language: usize,
+        tokens: &[usize],
+    ) -> Vec<Vec<f32>> {
+        let places: Vec<usize> = (0..self.config().rows).collect();
+        let rows: Vec<(&[f32], &[usize])> =
+            pictures.iter().map(|rows| (*rows, &places[..])).collect();
+        let text = |picture| Text { language, picture, tokens: tokens.to_vec() };
+        let texts: Vec<Text> = (0..pictures.len()).map(text).collect();
+        let mut tape = Tape::forward_only();
+        let logits = self.logits(&mut tape, &rows, &texts, Drop::default());
+        let (logits, width) = (&logits[language], logits[language].width());
+        // A row for each token, and one for what stands behind the last.
+        let of_picture = |rows: &[f32]| {
+            let rows = rows.chunks_exact(width).zip(tokens);
+            rows.map(|(row, &token)| log_prob(row, token)).collect()
+        };
+        logits.chunks_exact(width * (tokens.len() + 1)).map(of_picture).collect()
     }
 
     /// Captions of which nothing is said yet, each of one of the pictures that were looked at.

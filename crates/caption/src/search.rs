@@ -278,11 +278,19 @@ fn continued(
     all
 }
 
+/// The logarithm of a token's probability, of the logits of all.
+pub fn log_prob(logits: &[f32], token: usize) -> f32 {
+    logits[token] - log_sum(logits)
+}
+
+fn log_sum(logits: &[f32]) -> f32 {
+    let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    most + logits.iter().map(|value| (value - most).exp()).sum::<f32>().ln()
+}
+
 /// Logits to logarithms of probabilities.
 fn log_softmax(row: &mut [f32]) {
-    let most = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f32 = row.iter().map(|value| (value - most).exp()).sum();
-    let log_sum = most + sum.ln();
+    let log_sum = log_sum(row);
     row.iter_mut().for_each(|value| *value -= log_sum);
 }
 

@@ -1,6 +1,6 @@
 //! The picture of `docs/explanations.md`: eight of the demo's drawings, each as it is and under the maps of five methods.
 //!
-//! `cargo run --release --workspace --example sheet docs/explanations.jpg`
+//! `cargo build --release --workspace --example sheet && target/release/examples/sheet docs/explanations.jpg`
 
 use std::error::Error;
 use std::path::Path;
@@ -23,8 +23,8 @@ const ROWS: [(&str, &str); 8] = [
 ];
 /// From left to right, behind the picture itself.
 const COLUMNS: [Method; 5] =
-    [Method::Legrad, Method::Gradcam, Method::Occlusion, Method::Shap, Method::Fixlip];
-/// Pictures with hidden parts that shap and fixlip look at.
+    [Method::Chefer, Method::Legrad, Method::Lime, Method::Shap, Method::Fixlip];
+/// Pictures with hidden parts that lime, shap and fixlip look at.
 const SAMPLES: usize = 128;
 /// Pixels of a picture's side, and between two.
 const SIDE: u32 = 132;

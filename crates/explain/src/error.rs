@@ -6,6 +6,14 @@ pub enum Error {
     /// What was asked for makes no sense: the method, the family, or the numbers.
     #[error("{0}")]
     Refused(String),
+    /// Whoever gives the score that is explained failed.
+    #[error("{name}: {what}")]
+    Judge {
+        /// Who.
+        name: String,
+        /// In words.
+        what: String,
+    },
     /// The model failed.
     #[error(transparent)]
     Model(#[from] tuwen_encode::Error),

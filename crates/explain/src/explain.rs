@@ -5,81 +5,12 @@ use tuwen_encode::{CpuEncoder, Encoder, ImagePool, Vision};
 use tuwen_image::RgbImage;
 
 use crate::attention::Pooled;
-use crate::game::{PictureGame, TextGame, dots};
-use crate::hide::{Fill, Words};
-use crate::perturb::{LIME_WIDTH, Weights};
-use crate::shapley::Tree;
-use crate::{Error, Method, Regions, Result, fast, fixlip, perturb, shapley};
+use crate::hide::Words;
+use crate::subject::Subject;
+use crate::{Error, Method, Result, Settings};
 
-/// The largest number of samples that is taken: a million pictures take hours, and more memory than there is.
-pub const MOST_SAMPLES: usize = 100_000;
-/// Texts with words left out, at most, unless the words need more; all sets of eight words.
-const TEXTS: usize = 256;
 /// A longer text is refused.
 pub const MOST_WORDS: usize = 256;
-/// A map of superpixels has so many values along a side.
-const FINE: usize = 56;
-
-/// What a user may choose.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Settings {
-    /// How.
-    pub method: Method,
-    /// Masks of pictures for LIME, SHAP, Owen and FIxLIP.
-    pub samples: usize,
-    /// What stands where something is hidden.
-    pub fill: Fill,
-    /// Parts along a side for what hides squares; superpixels are about as many as squares.
-    pub cells: usize,
-    /// Blocks that [`Method::Chefer`] goes back through, counted from the last.
-    pub blocks: usize,
-    /// With [`Method::Fixlip`]: how likely a part is shown.
-    pub shown: f32,
-    /// Of LIME's kernel.
-    pub width: f32,
-    /// Of everything random.
-    pub seed: u64,
-}
-
-impl Settings {
-    /// The usual ones.
-    pub fn new(method: Method) -> Self {
-        Self {
-            method,
-            samples: 512,
-            fill: if method == Method::Lime { Fill::Own } else { Fill::default() },
-            cells: 7,
-            blocks: 1,
-            shown: 0.5,
-            width: LIME_WIDTH,
-            seed: 42,
-        }
-    }
-
-    fn check(&self, side: usize) -> Result<()> {
-        let refuse = |what: String| Err(Error::Refused(what));
-        match self {
-            _ if !(1..=side.min(64)).contains(&self.cells) => refuse(format!(
-                "{} parts along a side: 1 to {} are possible",
-                self.cells,
-                side.min(64)
-            )),
-            _ if !(2..=MOST_SAMPLES).contains(&self.samples) => refuse(format!(
-                "{} samples: 2 to {MOST_SAMPLES} are possible; a thousand are usual, and more than ten thousand \
-                 change little",
-                self.samples
-            )),
-            _ if !(0.01..=0.99).contains(&self.shown) => refuse(format!(
-                "parts shown with probability {}: it must be from 0.01 to 0.99",
-                self.shown
-            )),
-            _ if !(self.width > 0.0 && self.width.is_finite()) => {
-                refuse(format!("a kernel of width {}: it must be above 0", self.width))
-            }
-            _ => Ok(()),
-        }
-    }
-}
 
 /// A word of the text and what it adds to the score.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -90,7 +21,7 @@ pub struct Word {
     pub start: usize,
     /// The byte behind it.
     pub end: usize,
-    /// In cosines; of a gradient, where the network is taken for a linear one.
+    /// In the score's unit; of a gradient, where the network is taken for a linear one.
     pub weight: f32,
 }
 
@@ -101,7 +32,7 @@ pub struct Explanation {
     pub method: Method,
     /// How the words' weights were made, where otherwise.
     pub words_by: Method,
-    /// The cosine of picture and text.
+    /// The cosine of picture and text, or whatever score is explained.
     pub score: f32,
     /// Values along a side of the map.
     pub across: usize,
@@ -122,6 +53,21 @@ pub struct Explanation {
     pub notes: Vec<String>,
 }
 
+/// What a picture and a text are held against: why these, and not those.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rivals<'r> {
+    /// Other texts; their mean counts.
+    pub texts: &'r [&'r str],
+    /// Other pictures' unit vectors, (pictures, D); their mean counts.
+    pub pictures: &'r [f32],
+}
+
+impl Rivals<'_> {
+    fn is_empty(&self) -> bool {
+        self.texts.is_empty() && self.pictures.is_empty()
+    }
+}
+
 /// Explains a picture of R x R ([`tuwen_image::Preprocess::fit`]) and a text.
 ///
 /// # Errors
@@ -132,8 +78,93 @@ pub fn explain(
     text: &str,
     settings: &Settings,
 ) -> Result<Explanation> {
+    explain_against(encoder, picture, text, Rivals::default(), settings)
+}
+
+/// Explains why a picture and a text score higher than rivals do: `(u - u') (v - v')` with the mean vectors of
+/// rivals, zeros where there are none. The map is that of this one score, and so the difference of the maps where a
+/// method is linear in the score; of the methods that keep only what speaks for a score, what speaks for it less what
+/// speaks against it. Words weigh what they add to this picture beyond what they add to its rivals.
+///
+/// # Errors
+/// As [`explain()`]; a method that knows nothing of the text.
+pub fn explain_against(
+    encoder: &CpuEncoder,
+    picture: &RgbImage,
+    text: &str,
+    rivals: Rivals<'_>,
+    settings: &Settings,
+) -> Result<Explanation> {
     settings.method.check(encoder.config())?;
     settings.check(picture.width() as usize)?;
+    if !rivals.is_empty() {
+        compares(settings.method)?;
+    }
+    let words = checked(text)?;
+    let dim = encoder.dim();
+    let others = match rivals.texts {
+        [] => vec![0.0; dim],
+        some => mean(&encoder.encode_texts(some)?, dim),
+    };
+    let own = encoder.encode_texts(&[text])?;
+    let subject = Subject {
+        encoder,
+        picture,
+        words: &words,
+        toward: &own.iter().zip(&others).map(|(own, other)| own - other).collect::<Vec<f32>>(),
+        other_texts: &others,
+        other_pictures: &mean(rivals.pictures, dim),
+        contrast: !rivals.texts.is_empty(),
+    };
+    subject.explained(settings)
+}
+
+/// Explains how far a picture lies in a direction (D) of the common space, as a class does that is the mean of
+/// several sentences: a map without words.
+///
+/// # Errors
+/// As [`explain_against`]; a method that hides words too.
+pub fn explain_direction(
+    encoder: &CpuEncoder,
+    picture: &RgbImage,
+    toward: &[f32],
+    settings: &Settings,
+) -> Result<Explanation> {
+    settings.method.check(encoder.config())?;
+    settings.check(picture.width() as usize)?;
+    compares(settings.method)?;
+    if settings.method == Method::Fixlip {
+        return Err(Error::Refused(
+            "fixlip says what parts and words do together, and a class is no text of words: use shap, owen or occlusion"
+                .into(),
+        ));
+    }
+    let zeros = vec![0.0; encoder.dim()];
+    let subject = Subject {
+        encoder,
+        picture,
+        words: &Words::new(""),
+        toward,
+        other_texts: &zeros,
+        other_pictures: &zeros,
+        contrast: true,
+    };
+    subject.explained(settings)
+}
+
+/// What knows nothing of the text says nothing of the difference of two.
+fn compares(method: Method) -> Result<()> {
+    match method {
+        Method::Rollout => Err(Error::Refused(
+            "rollout is the same for every text and says nothing of why one rather than another: use chefer or occlusion"
+                .into(),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The words of a text that can be explained.
+pub(crate) fn checked(text: &str) -> Result<Words> {
     let words = Words::new(text);
     if words.is_empty() {
         return Err(Error::Refused(format!(
@@ -146,214 +177,54 @@ pub fn explain(
             words.len()
         )));
     }
-    let toward = encoder.encode_texts(&[text])?;
-    let subject = Subject { encoder, picture, words: &words, toward: &toward };
-    let mut found = if settings.method.hides() {
-        subject.hiding(settings)?
-    } else {
-        subject.looking(settings)?
-    };
-    found.notes.extend(subject.notes(&found, text)?);
-    Ok(found)
+    Ok(words)
 }
 
-/// What is explained.
-struct Subject<'s> {
-    encoder: &'s CpuEncoder,
-    picture: &'s RgbImage,
-    words: &'s Words,
-    /// The text's unit vector.
-    toward: &'s [f32],
+/// Words with their weights.
+pub(crate) fn weighed(words: &Words, weights: &[f32]) -> Vec<Word> {
+    let spans = words.spans().iter().zip(weights).enumerate();
+    spans
+        .map(|(at, (span, &weight))| Word {
+            text: words.word(at).to_owned(),
+            start: span.start,
+            end: span.end,
+            weight,
+        })
+        .collect()
 }
 
-impl Subject<'_> {
-    fn score(&self, own: &[f32]) -> f32 {
-        dots(own, self.toward)[0]
+/// What is wrong with a map, and what a reader must know of it and of its picture.
+pub(crate) fn remarks(picture: &RgbImage, found: &Explanation) -> Result<Vec<String>> {
+    if found.map.iter().any(|value| !value.is_finite()) {
+        let name = found.method.name();
+        return Err(Error::Refused(format!(
+            "the map of {name} is not finite (NaN or infinity): the model's weights are damaged, or its numbers too \
+             large; try occlusion"
+        )));
     }
-
-    /// The picture's unit vector.
-    fn own(&self) -> Result<Vec<f32>> {
-        Ok(self.encoder.encode_images(std::slice::from_ref(self.picture))?)
-    }
-
-    /// With one pass, or two.
-    fn looking(&self, settings: &Settings) -> Result<Explanation> {
-        let look = fast::Look { encoder: self.encoder, picture: self.picture, toward: self.toward };
-        let (map, own, pairs) = match settings.method {
-            Method::Patches | Method::Surgery => {
-                let (map, pairs) = look.patches(self.words, settings.method == Method::Surgery)?;
-                (map, self.own()?, Some(pairs))
-            }
-            _ => {
-                let (map, own) = look.map(settings)?;
-                (map, own, None)
-            }
-        };
-        let across = (map.len() as f64).sqrt().round() as usize;
-        let (words_by, weights, texts) = match settings.method {
-            Method::Gradient => (Method::Gradient, fast::words(self.encoder, self.words, &own)?, 1),
-            _ => {
-                let game = TextGame::new(self.encoder, self.words);
-                let found =
-                    perturb::occlusion(self.words.len(), &|masks| game.scores(masks, &own))?;
-                (Method::Occlusion, found.players, game.calls())
-            }
-        };
-        Ok(Explanation {
-            method: settings.method,
-            words_by,
-            score: self.score(&own),
-            across,
-            map,
-            words: self.weighed(&weights),
-            pairs,
-            r2: None,
-            calls: [1, texts],
-            notes: Vec::new(),
-        })
-    }
-
-    /// By hiding parts.
-    fn hiding(&self, settings: &Settings) -> Result<Explanation> {
-        let side = self.picture.width() as usize;
-        let regions = match settings.method {
-            Method::Lime => Regions::slic(self.picture, settings.cells * settings.cells),
-            _ => Regions::grid(side, settings.cells),
-        };
-        let game = PictureGame::new(self.encoder, self.picture, regions, settings.fill);
-        let texts = TextGame::new(self.encoder, self.words);
-        if settings.method == Method::Fixlip {
-            return self.interactions(settings, &game, &texts);
-        }
-        let players = game.regions.count();
-        let of_picture = |masks: &[Vec<bool>]| game.scores(masks, self.toward);
-        let own = self.own()?;
-        let of_text = |masks: &[Vec<bool>]| texts.scores(masks, &own);
-        let count = self.words.len();
-        let few = TEXTS.max(4 * count).min(settings.samples.max(2 * count + 2));
-        let Settings { samples, width, seed, .. } = *settings;
-        let [found, words]: [Weights; 2] = match settings.method {
-            Method::Lime => [
-                perturb::lime(players, samples, width, seed, &of_picture)?,
-                perturb::lime(count, few, width, seed, &of_text)?,
-            ],
-            Method::Shap => [
-                shapley::kernel_shap(players, samples, seed, &of_picture)?,
-                shapley::kernel_shap(count, few, seed, &of_text)?,
-            ],
-            Method::Owen => [
-                shapley::owen(&Tree::of_grid(settings.cells), samples, &of_picture)?,
-                shapley::owen(&Tree::of_row(0, count), few, &of_text)?,
-            ],
-            _ => [perturb::occlusion(players, &of_picture)?, perturb::occlusion(count, &of_text)?],
-        };
-        let (across, map) = match settings.method {
-            Method::Lime => (FINE.min(side), fine(&game.regions, &found.players)),
-            _ => (settings.cells, found.players),
-        };
-        Ok(Explanation {
-            method: settings.method,
-            words_by: settings.method,
-            score: self.score(&own),
-            across,
-            map,
-            words: self.weighed(&words.players),
-            pairs: None,
-            r2: found.r2,
-            calls: [game.calls(), texts.calls()],
-            notes: Vec::new(),
-        })
-    }
-
-    fn interactions(
-        &self,
-        settings: &Settings,
-        game: &PictureGame<'_>,
-        texts: &TextGame<'_>,
-    ) -> Result<Explanation> {
-        let (parts, words) = (game.regions.count(), self.words.len());
-        if settings.samples < parts + 2 {
-            return Err(Error::Refused(format!(
-                "{} samples for {parts} parts: fixlip needs at least {}",
-                settings.samples,
-                parts + 2
-            )));
-        }
-        let few = TEXTS.max(4 * words);
-        let a = fixlip::masks(parts, settings.samples, settings.shown, settings.seed);
-        let b = fixlip::masks(words, few, settings.shown, settings.seed + 1);
-        let (u, v) = (game.vectors(&a)?, texts.vectors(&b)?);
-        let (of_a, of_b) =
-            (fixlip::weights(&a, settings.shown), fixlip::weights(&b, settings.shown));
-        let found = fixlip::interactions(
-            fixlip::Side { masks: &a, vectors: &u, weights: &of_a },
-            fixlip::Side { masks: &b, vectors: &v, weights: &of_b },
+    let first = picture.get_pixel(0, 0);
+    let mut notes = Vec::new();
+    if picture.pixels().all(|pixel| pixel == first) {
+        notes.push("the picture is of one colour: no part of it says more than another".into());
+    } else if found.map.iter().all(|value| value.abs() < 1e-9) {
+        notes.push(
+            "the map is 0 everywhere: this method finds nothing that supports the text".into(),
         );
-        Ok(Explanation {
-            method: settings.method,
-            words_by: settings.method,
-            score: self.score(&self.own()?),
-            across: settings.cells,
-            map: found.of_patches(),
-            words: self.weighed(&found.of_words()),
-            pairs: Some(found.pairs),
-            r2: Some(found.r2),
-            calls: [game.calls(), texts.calls()],
-            notes: Vec::new(),
-        })
     }
-
-    fn weighed(&self, weights: &[f32]) -> Vec<Word> {
-        let words = self.words.spans().iter().zip(weights).enumerate();
-        words
-            .map(|(at, (span, &weight))| Word {
-                text: self.words.word(at).to_owned(),
-                start: span.start,
-                end: span.end,
-                weight,
-            })
-            .collect()
+    if found.words.len() == 1 {
+        notes.push("the text is one word: its weight is the score beside that of no text".into());
     }
-
-    fn notes(&self, found: &Explanation, text: &str) -> Result<Vec<String>> {
-        let mut notes = Vec::new();
-        if found.map.iter().any(|value| !value.is_finite()) {
-            let name = found.method.name();
-            return Err(Error::Refused(format!(
-                "the map of {name} is not finite (NaN or infinity): the model's weights are damaged, or its numbers too \
-                 large; try occlusion"
-            )));
-        }
-        let first = self.picture.get_pixel(0, 0);
-        if self.picture.pixels().all(|pixel| pixel == first) {
-            notes.push("the picture is of one colour: no part of it says more than another".into());
-        } else if found.map.iter().all(|value| value.abs() < 1e-9) {
-            notes.push(
-                "the map is 0 everywhere: this method finds nothing that supports the text".into(),
-            );
-        }
-        let lost = self.encoder.tokenise(text)?.lost;
-        if lost > 0 {
-            notes.push(format!(
-                "{lost} tokens of the text lie beyond the model's context: words at its end have no weight"
-            ));
-        }
-        if self.words.len() == 1 {
-            notes.push(
-                "the text is one word: its weight is the score beside that of no text".into(),
-            );
-        }
-        Ok(notes)
-    }
+    Ok(notes)
 }
 
-/// Values of regions at the middles of squares.
-fn fine(regions: &Regions, values: &[f32]) -> Vec<f32> {
-    let side = regions.side();
-    let across = FINE.min(side);
-    let middle = |at: usize| (2 * at + 1) * side / (2 * across);
-    let pixel = |at: usize| middle(at / across) * side + middle(at % across);
-    (0..across * across).map(|at| values[regions.of()[pixel(at)] as usize]).collect()
+/// The mean of rows, zeros of none.
+fn mean(rows: &[f32], dim: usize) -> Vec<f32> {
+    let mut sum = vec![0.0; dim];
+    let count = (rows.len() / dim.max(1)).max(1) as f32;
+    for row in rows.chunks_exact(dim.max(1)) {
+        sum.iter_mut().zip(row).for_each(|(sum, value)| *sum += value / count);
+    }
+    sum
 }
 
 /// Which rows of an image tower the feature is made of.

@@ -4,10 +4,10 @@ use tuwen_encode::towers::Wanted;
 use tuwen_encode::{CpuEncoder, Encoder, Trace, Vision};
 use tuwen_image::RgbImage;
 
-use crate::explain::{Settings, pooled};
+use crate::explain::pooled;
 use crate::game::dots;
 use crate::hide::Words;
-use crate::{Error, Method, Result, attention, gradient};
+use crate::{Error, Method, Result, Settings, attention, gradient};
 
 /// Texts that say nothing of a picture: what patches have in common with these is no reason for a text.
 const EMPTY: [&str; 8] = ["a photo", "a picture", "an image", "a", "图片", "照片", "一张图", "的"];

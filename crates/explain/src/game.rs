@@ -11,7 +11,7 @@ use crate::hide::{Fill, Words, mixed};
 use crate::{Regions, Result};
 
 /// Pictures that are made and embedded at once.
-const TOGETHER: usize = 64;
+pub(crate) const TOGETHER: usize = 64;
 
 /// Which players are there: one value for each.
 pub type Mask = Vec<bool>;

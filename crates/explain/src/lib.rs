@@ -3,8 +3,10 @@
 //!
 //! `attention` and `gradient` are maps as pure functions of what one backward pass through a tower told
 //! ([`tuwen_encode::Trace`]); `perturb`, `shapley` and `fixlip` ask a game ([`PictureGame`], [`TextGame`]) for scores of
-//! pictures and texts with parts hidden (`hide`, `regions`); [`explain()`] chooses between them. `faithful` measures what
-//! they say, `render` shows it. Formulas are in the modules, with their papers.
+//! pictures and texts with parts hidden (`hide`, `regions`); [`explain()`] chooses between them (`subject`). What is no inner
+//! product, as a matching head's score, is a [`Judge`] that is asked by hiding alone (`hiding`, `judge`), and a caption's
+//! words are explained one by one (`said`). `faithful` measures what they say, `render` shows it. Formulas are in the
+//! modules, with their papers.
 //!
 //! ```
 //! use tuwen_encode::{Encoder, builtin};
@@ -19,6 +21,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod apart;
 pub mod attention;
 mod cividis;
 mod error;
@@ -29,16 +32,27 @@ pub mod fixlip;
 mod game;
 pub mod gradient;
 mod hide;
+mod hiding;
+mod judge;
 mod method;
 pub mod perturb;
 mod regions;
 pub mod render;
+mod said;
+mod settings;
 pub mod shapley;
 pub mod solve;
+mod subject;
 
+pub use apart::words_apart;
 pub use error::{Error, Result};
-pub use explain::{Explanation, MOST_SAMPLES, MOST_WORDS, Settings, Word, explain};
+pub use explain::{
+    Explanation, MOST_WORDS, Rivals, Word, explain, explain_against, explain_direction,
+};
 pub use game::{Mask, PictureGame, TextGame, dots};
 pub use hide::{Fill, Words, mixed};
+pub use judge::{Judge, Judged, explain_judge};
 pub use method::Method;
 pub use regions::Regions;
+pub use said::{LogProbs, SaidWord, explain_said};
+pub use settings::{MOST_SAMPLES, Settings};

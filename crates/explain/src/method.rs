@@ -72,6 +72,11 @@ impl Method {
         !self.hides() && !matches!(self, Self::Patches | Self::Surgery)
     }
 
+    /// Whether a map has only what speaks for the score, and nothing of what speaks against it.
+    pub(crate) fn keeps_what_supports(self) -> bool {
+        matches!(self, Self::Gradcam | Self::Chefer | Self::Legrad | Self::GradEclip)
+    }
+
     /// The one to take for a model where nobody says: the fast one that was measured best for its kind of tower.
     pub fn usual(config: &ModelConfig) -> Self {
         match Self::default().check(config) {

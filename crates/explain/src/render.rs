@@ -24,6 +24,11 @@ pub fn share(value: f32, [low, high]: [f32; 2]) -> f32 {
     if high > low { ((value - low) / (high - low)).clamp(0.0, 1.0) } else { 0.0 }
 }
 
+/// Where 0 lies between the least and the largest value: None where all are on one side of it.
+pub fn zero([low, high]: [f32; 2]) -> Option<f32> {
+    (low < 0.0 && high > 0.0).then(|| share(0.0, [low, high]))
+}
+
 /// A map over the square that a model sees of a picture.
 #[derive(Clone, Copy, Debug)]
 pub struct Map<'m> {
@@ -108,6 +113,12 @@ mod tests {
         assert_eq!(shown.get_pixel(10, 10).0, [60; 3]);
         assert_eq!(shown.get_pixel(100, 0).0, colour(0.0));
         assert_eq!(shown.get_pixel(199, 99).0, colour(1.0));
+    }
+
+    #[test]
+    fn zero_is_marked_where_values_lie_on_both_sides_of_it() {
+        assert_eq!(zero([-1.0, 3.0]), Some(0.25));
+        assert_eq!((zero([0.0, 1.0]), zero([-2.0, -1.0]), zero([0.0; 2])), (None, None, None));
     }
 
     #[test]

@@ -95,6 +95,16 @@ impl Cutout {
         }
     }
 
+    /// The pixels of a ground of so many pixels along a side that it hides more than half where it is drawn there.
+    pub fn covered(&self, side: u32, left: i64, top: i64) -> impl Iterator<Item = [u32; 2]> + '_ {
+        let solid = self.alphas.enumerate_pixels().filter(|(_, _, alpha)| alpha[0] > 127);
+        solid.filter_map(move |(x, y, _)| {
+            let x = u32::try_from(left + i64::from(x)).ok().filter(|&x| x < side)?;
+            let y = u32::try_from(top + i64::from(y)).ok().filter(|&y| y < side)?;
+            Some([x, y])
+        })
+    }
+
     /// Its visible pixels in their own colours.
     pub fn visible(&self) -> impl Iterator<Item = [u8; 3]> + '_ {
         let solid = self.colours.pixels().zip(self.alphas.pixels());

@@ -2,6 +2,7 @@
 //! by the decoder and by the dual encoder.
 
 mod whole;
+mod why;
 
 use std::path::Path;
 
@@ -12,6 +13,7 @@ use tuwen_image::rng::Rng;
 use tuwen_image::{Preprocess, RgbImage};
 
 use crate::{Error, Result};
+pub use why::Told;
 
 /// File name of a decoder's configuration in its folder, or beside a model's.
 pub const DECODER_CONFIG: &str = "decoder.json";
@@ -62,6 +64,9 @@ pub struct Made {
     /// The dual encoder's cosine with the picture, where it was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cosine: Option<f32>,
+    /// What the words are to the decoder.
+    #[serde(skip)]
+    pub tokens: Vec<usize>,
 }
 
 /// A decoder that belongs to a model, or a captioning model of others that is whole in itself.
@@ -231,7 +236,8 @@ fn by_rows(
                 let worth = said.score(&ask.control) + COSINE * f64::from(cosine.unwrap_or(0.0));
                 let text = language.write(&said.tokens);
                 let language = language.name.clone();
-                (worth, Made { language, text, log_prob: said.log_prob, cosine })
+                let tokens = said.tokens.clone();
+                (worth, Made { language, text, log_prob: said.log_prob, cosine, tokens })
             })
             .collect();
         all.sort_by(|a, b| b.0.total_cmp(&a.0));

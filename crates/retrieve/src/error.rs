@@ -51,6 +51,9 @@ pub enum Error {
     /// A decoder, or what it was handed.
     #[error(transparent)]
     Caption(#[from] tuwen_caption::Error),
+    /// Why there is no explanation.
+    #[error(transparent)]
+    Explain(#[from] tuwen_explain::Error),
     /// Whoever was asked to look again.
     #[error("the reranker {url}: {what}")]
     Reranker {

@@ -73,9 +73,21 @@ pub(crate) struct Hit<'a> {
     /// Why it may be what was asked for, as far as words tell.
     #[serde(skip_serializing_if = "Why::is_empty")]
     why: &'a Why,
+    /// What each word of the query adds to it beyond what it adds to the other hits of the page, where `explain` asks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    explained: Vec<Weight<'a>>,
     /// Hits behind it that are nearly the same.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     duplicates: &'a [Brief],
+}
+
+/// A word of the query.
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "WordWeight")]
+pub(crate) struct Weight<'a> {
+    text: &'a str,
+    /// In cosines.
+    weight: f32,
 }
 
 /// That somebody looked again at a hit.
@@ -157,6 +169,8 @@ pub(crate) struct Listing<'a> {
     pub calibration: Option<Meaning<'a>>,
     /// The query's words.
     pub asked: &'a Asked,
+    /// What the query's words add to each of them, where that is wanted.
+    pub apart: &'a HashMap<i64, Vec<tuwen_explain::Word>>,
 }
 
 /// The JSON of a page; `gallery` is what links need. Blocks.
@@ -205,6 +219,13 @@ pub(crate) fn page(
             caption: caption.and_then(|caption| caption.text.as_deref()),
             made_by: made_by(caption.unwrap_or(item)),
             why,
+            explained: listing
+                .apart
+                .get(&item.id)
+                .into_iter()
+                .flatten()
+                .map(|word| Weight { text: &word.text, weight: word.weight })
+                .collect(),
             duplicates,
         };
         serde_json::value::to_raw_value(&hit)

@@ -49,6 +49,35 @@ fn nothing_in_stock_is_no_scene() {
     assert!(scene(&Stock::default(), SIDE, 7, 0).is_none());
 }
 
+/// Every thing here is a full box, so that its pixels are those of its place, but for what lies over it.
+#[test]
+fn what_is_seen_at_each_pixel_is_the_thing_that_lies_over_the_others() {
+    let stock = stock();
+    for scene in each(&stock, 0..100) {
+        assert_eq!(scene.seen.len(), (SIDE * SIDE) as usize);
+        let mut counts = vec![0.0; scene.placed.len()];
+        for (pixel, &seen) in (0..).zip(&scene.seen) {
+            let Some(at) = usize::from(seen).checked_sub(1) else { continue };
+            let placed = &scene.placed[at];
+            let share = |at: u32| (at as f32 + 0.5) / SIDE as f32;
+            let (x, y) = (share(pixel % SIDE), share(pixel / SIDE));
+            let slack = 1.5 / SIDE as f32;
+            let inside = |at: f32, start: f32, length: f32| {
+                (start - slack..start + length + slack).contains(&at)
+            };
+            assert!(
+                inside(x, placed.left, placed.width) && inside(y, placed.top, placed.height),
+                "{x} {y} is no part of {placed:?}"
+            );
+            counts[at] += 1.0;
+        }
+        let last = scene.placed.last().expect("a thing");
+        let area = last.width * last.height * (SIDE * SIDE) as f32;
+        let found = counts[scene.placed.len() - 1] / area;
+        assert!((0.8..1.2).contains(&found), "nothing lies over the last one: {found}");
+    }
+}
+
 #[test]
 fn captions_name_what_is_there_in_both_languages() {
     let stock = stock();

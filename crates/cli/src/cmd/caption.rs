@@ -230,7 +230,7 @@ fn show(args: &Args, describer: &Describer, path: &Path, made: &[Made]) -> Resul
     }
     say!("{}", path.display());
     let details = args.choice.shown() > 1 || args.choice.rerank;
-    for Made { language, text, log_prob, cosine } in made {
+    for Made { language, text, log_prob, cosine, .. } in made {
         let cosine = cosine.map_or(String::new(), |cosine| format!(", cosine {cosine:.3}"));
         let details = if details { format!("  ({log_prob:.2}{cosine})") } else { String::new() };
         say!("  {language}  {text}{details}");

@@ -1,6 +1,7 @@
 //! `tuwen classify`
 
 mod report;
+mod why;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use anyhow::{Context, Result, bail};
 use tuwen_encode::Encoder;
 use tuwen_encode::{CpuEncoder, builtin, stream};
 use tuwen_eval::classify::{Probability, classifier};
+use tuwen_explain::Method;
 use tuwen_files::encoding::TextFile;
 use tuwen_image::{Limits, RgbImage, read_file};
 use tuwen_retrieve::walk::{Failure, Walk};
@@ -18,6 +20,7 @@ use tuwen_sets::import::{ClassSet, read_labels};
 use tuwen_sets::names::{self, Names};
 use tuwen_text::prompt::Templates;
 
+use super::by_name;
 use crate::indexed::left_out;
 use crate::output::Force;
 use crate::progress;
@@ -30,6 +33,7 @@ use crate::walk::WalkArgs;
 #[command(after_help = "Examples:\n  tuwen classify photos --label 狗 --label 猫 --label 汽车\n  \
     tuwen classify cat.jpg --labels labels.txt --top 3 --json\n  \
     tuwen classify photos --names imagenet --top 3\n  \
+    tuwen classify cat.jpg --label cat --label dog --explain why\n  \
     tuwen classify --data cifar-10 --model chinese-clip-vit-base-patch16 --elevater cifar-10.json\n\n\
     --data is a folder in Chinese-CLIP's layout: label_cn.txt (a label a line) and test/000/…, \
     test/001/…; without a label file the folders' names are the labels.")]
@@ -72,6 +76,12 @@ pub struct Args {
     /// Print as JSON: a line for each picture, or the measures
     #[arg(long)]
     json: bool,
+    /// Write a page for each picture into this folder: which parts make it its first label rather than the others
+    #[arg(long, value_name = "DIR", conflicts_with = "data")]
+    explain: Option<PathBuf>,
+    /// With --explain: how, as `tuwen explain` has it
+    #[arg(long, requires = "explain", value_parser = by_name(&Method::NAMES))]
+    method: Option<Method>,
     /// With --data: write the confusion table as CSV
     #[arg(long, requires = "data")]
     confusion: Option<PathBuf>,
@@ -116,6 +126,7 @@ struct Classified {
 /// Classifies or measures.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let files = report::Files::plan(args)?;
+    let explained = why::plan(args)?;
     let labels = given_labels(args)?;
     // Pictures that the user named must be readable, others are skipped.
     let (mut named, mut failed) = (Vec::new(), false);
@@ -163,6 +174,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         report::measures(args, &files, &encoder, &labels, &found, skipped)?;
     } else {
         report::pictures(args, &labels, &found)?;
+        if let Some(folder) = explained {
+            why::write(args, folder, &encoder, &labels, &weights, &found)?;
+        }
     }
     failed |= named.iter().any(|path| !found.iter().any(|one| one.path == *path));
     Ok(if found.is_empty() || failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })

@@ -5,11 +5,13 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use serde::Serialize;
+use tuwen_explain::{Word, words_apart};
 use tuwen_index::filter::Filter;
 use tuwen_index::{Modality, Plan};
-use tuwen_retrieve::{Fusion, Hit, Query, Search, UNWANTED, Words, language};
+use tuwen_retrieve::{Engine, Fusion, Hit, Query, Search, UNWANTED, Words, language};
 use tuwen_text::visible;
 
+use crate::cmd::explain::usage;
 use crate::gallery::{AmongArgs, GalleryArg, Networks, note_fields, open, queries};
 use crate::number;
 use crate::output::{Force, OutputFile};
@@ -30,7 +32,8 @@ use crate::terminal::{note, raw, say};
     tuwen search A7M4 --exact-words\n  \
     tuwen search 'two dogs fight over a stick' --rerank late:128\n  \
     tuwen search 'beach -people year:2020..2023'\n  \
-    tuwen search 海滩 --explain\n\n\
+    tuwen search 海滩 --explain\n  \
+    tuwen search 'a dog on the beach' --why\n\n\
     --where knows width, height, date, year, camera, folder, tag and others (`tuwen fields` lists those of a \
     gallery), and what caption files bring: =, !=, <, <=, >, >=, IN (…), BETWEEN … AND …, CONTAINS, STARTS WITH, \
     HAS, AND, OR, NOT, parentheses.\n\n\
@@ -78,6 +81,9 @@ pub struct Args {
     /// Say which way the search went and why: all rows, codes or cells; with --json beside the hits
     #[arg(long, conflicts_with = "queries")]
     explain: bool,
+    /// Say of each hit what each word of the query adds to it beyond what it adds to the other hits; with --json as `why`
+    #[arg(long, conflicts_with_all = ["explain", "paths"])]
+    why: bool,
     /// Leave out hits with a lower score, so that nothing may be found
     #[arg(long, value_name = "SCORE", allow_negative_numbers = true)]
     threshold: Option<f32>,
@@ -171,7 +177,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             true => Some(engine.plan(&engine.embed(query)?.vector, &search)?),
             false => None,
         };
-        args.print(query, &found.hits, plan.as_ref())?;
+        let apart = match args.why {
+            true => why(&engine, query, &found.hits, modality)?,
+            false => Vec::new(),
+        };
+        args.print(query, &found.hits, plan.as_ref(), &apart)?;
         if found.hits.is_empty() && !args.json && !args.paths {
             note!("nothing was found");
         }
@@ -196,6 +206,24 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         note!("the hits are shown in {}", file.path().display());
     }
     Ok(code)
+}
+
+/// For each hit what the words of the query add to it beyond what they add to the other hits.
+fn why(engine: &Engine, query: &Query, hits: &[Hit], modality: Modality) -> Result<Vec<Vec<Word>>> {
+    let Some(words) = query.wanted_words() else {
+        bail!(Usage("--why weighs the words of a query, and this one has none: give some".into()));
+    };
+    if modality == Modality::Fused {
+        bail!(Usage(
+            "--why: a fused vector is no picture's and no text's alone: search --kind image or --kind text"
+                .into()
+        ));
+    }
+    let mut vectors = Vec::new();
+    for hit in hits {
+        vectors.extend(engine.gallery().vector(hit.id)?);
+    }
+    words_apart(engine.encoder(), words, &vectors).map_err(usage)
 }
 
 /// Takes the items out that others are to be like, and what is then beyond `k`.
@@ -259,7 +287,29 @@ struct Explained<'a> {
 #[derive(Serialize)]
 struct Line<'a> {
     query: Option<&'a str>,
-    hits: &'a [Hit],
+    hits: Vec<Weighed<'a>>,
+}
+
+/// A hit, and what the query's words add to it beyond what they add to the others.
+#[derive(Serialize)]
+struct Weighed<'a> {
+    #[serde(flatten)]
+    hit: &'a Hit,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<&'a Vec<Word>>,
+}
+
+fn with_words<'a>(hits: &'a [Hit], apart: &'a [Vec<Word>]) -> Vec<Weighed<'a>> {
+    let weighed = |(at, hit): (usize, &'a Hit)| Weighed { hit, why: apart.get(at) };
+    hits.iter().enumerate().map(weighed).collect()
+}
+
+/// Words with their weights, the heaviest first.
+fn weights(words: &[Word]) -> String {
+    let mut words: Vec<&Word> = words.iter().collect();
+    words.sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()));
+    let one = |word: &&Word| format!("{} {:+.3}", word.text, word.weight);
+    words.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 impl Args {
@@ -286,7 +336,13 @@ impl Args {
         }
     }
 
-    fn print(&self, query: &Query, hits: &[Hit], plan: Option<&Plan>) -> Result<()> {
+    fn print(
+        &self,
+        query: &Query,
+        hits: &[Hit],
+        plan: Option<&Plan>,
+        apart: &[Vec<Word>],
+    ) -> Result<()> {
         if let Some(plan) = plan {
             if self.json {
                 say!("{}", serde_json::to_string(&Explained { plan, hits })?);
@@ -297,10 +353,10 @@ impl Args {
         }
         match (&self.queries, self.json) {
             (Some(_), true) => {
-                let line = Line { query: query.wanted_words(), hits };
+                let line = Line { query: query.wanted_words(), hits: with_words(hits, apart) };
                 say!("{}", serde_json::to_string(&line)?);
             }
-            (None, true) => say!("{}", serde_json::to_string(hits)?),
+            (None, true) => say!("{}", serde_json::to_string(&with_words(hits, apart))?),
             _ if self.paths => {
                 let end = if self.null { b"\0" } else { b"\n" };
                 for hit in hits {
@@ -311,7 +367,10 @@ impl Args {
                 if several.is_some() {
                     say!("{}", query.title());
                 }
-                hits.iter().for_each(print);
+                for (at, hit) in hits.iter().enumerate() {
+                    print(hit);
+                    apart.get(at).iter().for_each(|words| say!("             {}", weights(words)));
+                }
             }
         }
         Ok(())

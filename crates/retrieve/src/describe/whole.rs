@@ -74,11 +74,12 @@ pub(super) fn describe(captioner: &Captioner, picture: &RgbImage, ask: &Ask) -> 
     let mut texts = std::collections::HashSet::new();
     let mut made = Vec::new();
     for Said { tokens, log_prob } in said.map_err(usage)? {
-        let tokens: Vec<u32> = tokens.iter().map(|&token| token as u32).collect();
-        let text = captioner.write(&tokens)?;
+        let own: Vec<u32> = tokens.iter().map(|&token| token as u32).collect();
+        let text = captioner.write(&own)?;
         // Tokens that differ may be written alike.
         if texts.insert(text.clone()) && made.len() < ask.candidates {
-            made.push(Made { language: ENGLISH.to_owned(), text, log_prob, cosine: None });
+            let language = ENGLISH.to_owned();
+            made.push(Made { language, text, log_prob, cosine: None, tokens });
         }
     }
     Ok(made)

@@ -8,7 +8,7 @@ use tuwen_matching::Heads;
 use super::{Engine, Ranked, RankedItem, Search};
 use crate::describe::Describer;
 use crate::rerank::{
-    Again, Asked, By, Candidate, Endpoint, How, OwnReranker, Reranker, Stage, Together,
+    Again, Asked, By, Candidate, Endpoint, HeadJudge, How, OwnReranker, Reranker, Stage, Together,
     TokenReranker, Which, check_modality, heads_of, matches_itself, reorder,
 };
 use crate::{Error, Result};
@@ -109,6 +109,19 @@ impl Engine {
                 };
                 Ok(Box::new(Endpoint::new(url, None, Box::new(move |url, body| send(url, body)))))
             }
+        }
+    }
+
+    /// Who looks again, for explanations of its scores.
+    ///
+    /// # Errors
+    /// Heads of another model, heads that lack the one that is wanted, or files that do not fit.
+    pub fn judge(&self, which: Which) -> Result<HeadJudge<'_>> {
+        let model = self.gallery().model()?.name;
+        let folder = self.heads_folder.as_deref();
+        match which == Which::Itm && matches_itself(&self.encoder, &model, folder) {
+            true => Ok(HeadJudge::own(&self.encoder)),
+            false => HeadJudge::of(&self.encoder, self.heads()?, which),
         }
     }
 

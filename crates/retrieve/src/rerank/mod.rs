@@ -1,8 +1,10 @@
 //! What looks again at the first items of a search: heads that read tokens (`tokens`), a model's own (`own`), several as one (`together`), and
-//! whoever answers at an address (`endpoint`). `heads` finds the heads of a model, `store` makes the tokens of a gallery.
+//! whoever answers at an address (`endpoint`). `heads` finds the heads of a model, `store` makes the tokens of a gallery;
+//! `judge` asks them for explanations.
 
 mod endpoint;
 mod heads;
+mod judge;
 mod own;
 mod stage;
 mod store;
@@ -14,6 +16,7 @@ use tuwen_index::{Item, Modality};
 pub use endpoint::{Endpoint, Send};
 pub(crate) use heads::plain;
 pub use heads::{HEADS_CONFIG, HEADS_WEIGHTS, heads_of, matches_itself, open_heads, own_heads};
+pub use judge::HeadJudge;
 pub use own::OwnReranker;
 pub use stage::{By, Stage, parse_stages};
 pub use store::{Kept as KeptTokens, announce, complete};

@@ -29,6 +29,23 @@ pub struct TokenReranker {
     which: Which,
 }
 
+/// Whether heads have the one that is wanted.
+pub(super) fn check_head(heads: &Heads<'_>, which: Which) -> Result<()> {
+    if which == Which::Itm && heads.config().itm.is_none() {
+        return Err(Error::Usage(format!(
+            "the heads `{}` have no matching head: rerank with late, or train one (`tuwen heads train`)",
+            heads.config().name
+        )));
+    }
+    if which == Which::Late && heads.config().late.is_none() {
+        return Err(Error::Usage(format!(
+            "the heads `{}` have no late interaction: rerank with itm",
+            heads.config().name
+        )));
+    }
+    Ok(())
+}
+
 impl TokenReranker {
     /// # Errors
     /// The heads lack the one that is wanted.
@@ -38,18 +55,7 @@ impl TokenReranker {
         store: Arc<TokenStore>,
         which: Which,
     ) -> Result<Self> {
-        if which == Which::Itm && heads.config().itm.is_none() {
-            return Err(Error::Usage(format!(
-                "the heads `{}` have no matching head: rerank with late, or train one (`tuwen heads train`)",
-                heads.config().name
-            )));
-        }
-        if which == Which::Late && heads.config().late.is_none() {
-            return Err(Error::Usage(format!(
-                "the heads `{}` have no late interaction: rerank with itm",
-                heads.config().name
-            )));
-        }
+        check_head(&heads, which)?;
         Ok(Self { encoder, heads, store, which })
     }
 

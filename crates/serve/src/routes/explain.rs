@@ -10,8 +10,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tuwen_encode::Encoder;
 use tuwen_explain::render::Map;
-use tuwen_explain::{Error, Method, Settings, explain};
+use tuwen_explain::{Error, Method, Rivals, Settings, explain_against, explain_judge};
 use tuwen_image::{RgbImage, Window, decode, encode_jpeg, shrink};
+use tuwen_retrieve::rerank::Which;
 
 use crate::State;
 use crate::extract::{Body, Json, check_text};
@@ -19,6 +20,8 @@ use crate::fetch;
 use crate::openapi::{DATA_URI, WORDS};
 use crate::problem::{Problem, ProblemType};
 use crate::routes::files;
+use crate::routes::find::of_item;
+use crate::shelf::Open;
 use crate::thumbnail::original;
 
 /// Pixels of a small picture's longer side.
@@ -27,6 +30,8 @@ const SIDE: u32 = 360;
 const OPAQUE: f32 = 0.62;
 /// Pictures with hidden parts that one request may ask for.
 const MOST_SAMPLES: usize = 1024;
+/// Items that a picture may be held against.
+const MOST_RIVALS: usize = 100;
 
 /// A picture, sent or of the gallery, and a text.
 #[derive(Deserialize, JsonSchema)]
@@ -41,6 +46,16 @@ pub(crate) struct Wanted {
     /// What the picture was found by.
     #[schemars(regex(pattern = WORDS))]
     text: String,
+    /// Another text: why `text` and not this one.
+    #[schemars(regex(pattern = WORDS))]
+    against: Option<String>,
+    /// Other items' ids, up to 100: why the picture and not these. Words then weigh what they add to the picture beyond what they
+    /// add to these.
+    #[schemars(length(max = 100))]
+    #[serde(default)]
+    rivals: Vec<i64>,
+    /// Which score: `cosine`, where it is not said, or that of who looks again, `late` or `itm`.
+    score: Option<String>,
     /// `occlusion`, `gradient`, `gradcam`, `rollout`, `chefer`, `legrad`, `grad-eclip`, `patches`, `surgery`, `lime`, `shap`,
     /// `owen` or `fixlip`; without it the fast one that is best for the model.
     method: Option<String>,
@@ -74,7 +89,7 @@ struct Word {
 pub(crate) struct Answer {
     model: String,
     method: &'static str,
-    /// The cosine of picture and text.
+    /// The cosine of picture and text, or the `score` that was asked for; against others, how much higher it is.
     score: f32,
     /// Values along a side of the map.
     across: usize,
@@ -104,7 +119,12 @@ pub(crate) async fn explained(
     let shelf = state.shelf(wanted.gallery.as_deref())?;
     let open = shelf.current();
     let encoder = Arc::clone(open.engine.shared_encoder());
-    let settings = settings(&wanted, &encoder)?;
+    let which = which(&wanted)?;
+    let settings = settings(&wanted, &encoder, which)?;
+    if let Some(against) = &wanted.against {
+        check_text(limits, "against", against)?;
+    }
+    let rivals = rivals(&state, &open, &wanted, which).await?;
     let most = limits.picture;
     let bytes = match (&wanted.image, wanted.like) {
         (Some(uri), None) => fetch::picture(&state, "image", uri).await?,
@@ -115,6 +135,7 @@ pub(crate) async fn explained(
         _ => return Err(Problem::value("give either `image`, a picture, or `like`, an item's id")),
     };
     let (text, pictures) = (wanted.text, wanted.pictures == Some(true));
+    let against = wanted.against;
     let work = move || {
         let picture = decode(&bytes, most).map_err(|error| {
             Problem::new(ProblemType::InvalidPicture, format!("image: {error}"))
@@ -122,7 +143,18 @@ pub(crate) async fn explained(
         let square = encoder.preprocess().fit(&picture);
         let (width, height) = picture.dimensions();
         let window = encoder.preprocess().window(width, height);
-        let found = explain(&encoder, &square, &text, &settings).map_err(refused)?;
+        let found = match which {
+            Some(which) => {
+                let judge = open.engine.judge(which)?;
+                explain_judge(&judge, &square, &text, against.as_deref(), &settings)
+            }
+            None => {
+                let texts: Vec<&str> = against.as_deref().into_iter().collect();
+                let rivals = Rivals { texts: &texts, pictures: &rivals };
+                explain_against(&encoder, &square, &text, rivals, &settings)
+            }
+        };
+        let found = found.map_err(refused)?;
         let (width, height) = (f64::from(width), f64::from(height));
         let Window { left, top, width: across, height: down } = window;
         let window = [left / width, top / height, across / width, down / height];
@@ -179,8 +211,51 @@ impl Small {
     }
 }
 
-fn settings(wanted: &Wanted, encoder: &tuwen_encode::CpuEncoder) -> Result<Settings, Problem> {
+/// Who gives the score; None for the two towers.
+fn which(wanted: &Wanted) -> Result<Option<Which>, Problem> {
+    match wanted.score.as_deref() {
+        None | Some("cosine") => Ok(None),
+        Some("late") => Ok(Some(Which::Late)),
+        Some("itm") => Ok(Some(Which::Itm)),
+        Some(other) => {
+            Err(Problem::value(format!("score: {other:?} is none of cosine, late, itm")))
+        }
+    }
+}
+
+/// The unit vectors of the items that a picture is held against.
+async fn rivals(
+    state: &State,
+    open: &Arc<Open>,
+    wanted: &Wanted,
+    which: Option<Which>,
+) -> Result<Vec<f32>, Problem> {
+    let ids = wanted.rivals.clone();
+    if ids.len() > MOST_RIVALS {
+        let given = ids.len();
+        return Err(Problem::value(format!(
+            "rivals: there are {given} items, {MOST_RIVALS} are the limit"
+        )));
+    }
+    if which.is_some() && !ids.is_empty() {
+        return Err(Problem::value(
+            "rivals: they are held against each other by their vectors, and late and itm have none: leave away one of both",
+        ));
+    }
+    let mut vectors = Vec::new();
+    for id in ids {
+        vectors.extend(of_item(state, open, id).await?.1);
+    }
+    Ok(vectors)
+}
+
+fn settings(
+    wanted: &Wanted,
+    encoder: &tuwen_encode::CpuEncoder,
+    which: Option<Which>,
+) -> Result<Settings, Problem> {
     let method = match wanted.method.as_deref() {
+        None if which.is_some() => Method::Occlusion,
         None => Method::usual(encoder.config()),
         Some(name) => {
             let found = Method::NAMES.iter().find(|(known, _)| *known == name);

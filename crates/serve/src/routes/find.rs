@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use tuwen_explain::words_apart;
 use tuwen_index::Modality;
 use tuwen_index::filter::Filter;
 use tuwen_retrieve::gap::{Part, compose, is_mixed};
@@ -11,6 +12,7 @@ use tuwen_retrieve::rerank::{Again, By, Moved, Stage, parse_stages};
 use tuwen_retrieve::{Fusion, Ranked, RankedItem, Search, UNWANTED, Verdict, Words};
 
 use crate::State;
+use crate::alike::vectors_of;
 use crate::extract::{check_text, window};
 use crate::fetch;
 use crate::hits::{Listing, Page, page};
@@ -29,6 +31,8 @@ use crate::why::Asked;
 pub(crate) const FUSED: usize = 1_000;
 /// Texts that a query is kept away from.
 const NOTS: usize = 16;
+/// Words that are weighed: one text through the model for each.
+const EXPLAINED: usize = 64;
 
 /// Parts to a vector, the vector to items, items to a page.
 pub(crate) async fn find(
@@ -70,6 +74,7 @@ pub(crate) async fn find(
     let rerank = stages(&wanted, modality, &mut remarks)?;
     let looked = rerank.iter().map(|stage| stage.first).max().unwrap_or(0);
     let asked_words = wanted.query.clone();
+    let explained = explained_words(&wanted, modality)?;
     let weighted = line.weighted.iter().map(|(words, _)| words.as_str());
     let said = asked_words.as_deref().into_iter().chain(weighted).collect::<Vec<_>>().join(" ");
     let calibration = open.calibration(modality).filter(|_| of_words);
@@ -149,6 +154,10 @@ pub(crate) async fn find(
         }
         let items = ranked.items.get(offset..).unwrap_or_default();
         let (ranked, vector) = (&items[..items.len().min(k)], vector.as_deref());
+        let apart = match &explained {
+            Some(words) => apart(&open, words, ranked)?,
+            None => HashMap::new(),
+        };
         let listing = Listing {
             ranked,
             folded: &folded,
@@ -157,12 +166,48 @@ pub(crate) async fn find(
             vector,
             calibration,
             asked: &asked,
+            apart: &apart,
         };
         Ok((page(&open, &gallery, &listing)?, verdict))
     };
     let (hits, verdict) = state.reads.run(read).await?;
     let next = Some(offset + k).filter(|&next| next < total && next <= limits.offset);
     Ok(Page { total, within, next, remarks, verdict, hits })
+}
+
+/// The words that are weighed hit by hit, where that is wanted.
+fn explained_words(wanted: &Wanted, modality: Modality) -> Result<Option<String>, Problem> {
+    if !wanted.explain {
+        return Ok(None);
+    }
+    let refuse = |what: &str| Err(Problem::value(format!("explain: {what}")));
+    let words = wanted.query.clone().filter(|words| !words.trim().is_empty());
+    match words {
+        None => refuse("it weighs the words of a query, and there are none: give `query`"),
+        Some(_) if modality == Modality::Fused => refuse(
+            "a fused vector is no picture's and no text's alone: ask for `kind` image or text",
+        ),
+        Some(words) => match tuwen_explain::Words::new(&words).len() {
+            0 => refuse("the query has no word"),
+            1..=EXPLAINED => Ok(Some(words)),
+            count => refuse(&format!("the query has {count} words, {EXPLAINED} are the limit")),
+        },
+    }
+}
+
+/// For each hit what the words add to it beyond what they add to the others. Blocks.
+fn apart(
+    open: &Open,
+    words: &str,
+    ranked: &[(i64, Option<f32>)],
+) -> Result<HashMap<i64, Vec<tuwen_explain::Word>>, Problem> {
+    let ids: Vec<i64> = ranked.iter().map(|&(id, _)| id).collect();
+    let found = words_apart(open.engine.encoder(), words, &vectors_of(open, &ids)?);
+    let found = found.map_err(|error| match error {
+        tuwen_explain::Error::Refused(what) => Problem::value(format!("explain: {what}")),
+        other => Problem::internal(other),
+    })?;
+    Ok(ids.into_iter().zip(found).collect())
 }
 
 /// Who looks again.

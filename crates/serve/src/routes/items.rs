@@ -90,6 +90,7 @@ async fn list_removed(
             vector: None,
             calibration: None,
             asked: &Asked::default(),
+            apart: &HashMap::new(),
         };
         let hits = page(&open, &part, &listing)?;
         Ok(json!({

@@ -58,6 +58,9 @@ pub(crate) struct Wanted {
     /// `late:128,itm:32`. Hits say where they were before.
     #[schemars(length(max = 256))]
     pub rerank: Option<String>,
+    /// Whether each hit says what each word of the query adds to it beyond what it adds to the other hits of the page
+    /// (`explained`): up to 64 words. `/v1/explain` says which parts of a picture do so.
+    pub explain: bool,
     /// How many hits, 20 where it is not said.
     #[schemars(range(min = 1, max = 1000))]
     pub k: Option<usize>,

@@ -31,6 +31,9 @@ pub struct Scene<'s> {
     pub relation: Option<Relation>,
     /// Where everything is, in the order of drawing; with a relation the second thing comes first.
     pub placed: Vec<Placed<'s>>,
+    /// What is seen at each pixel, line by line: 0 for the ground, else one more than the place in `placed` of the thing
+    /// that lies over all others there.
+    pub seen: Vec<u8>,
 }
 
 /// Draws scene `number` of a seed, `side` x `side` pixels, from what is in stock; the same for the same
@@ -42,11 +45,11 @@ pub fn scene(stock: &Stock, side: u32, seed: u64, number: u64) -> Option<Scene<'
     let mut rng = Rng::new(&[seed, number]);
     (0..TRIES).find_map(|_| {
         let plan = Plan::draw(stock, &mut rng)?;
-        let picture = plan.paint(side, &mut rng);
+        let (picture, seen) = plan.paint(side, &mut rng);
         let facts =
             Facts { phrases: plan.phrases.clone(), relation: plan.relation, place: plan.words };
         let Plan { phrases, relation, placed, .. } = plan;
-        Some(Scene { picture, captions: facts.say(&mut rng), phrases, relation, placed })
+        Some(Scene { picture, captions: facts.say(&mut rng), phrases, relation, placed, seen })
     })
 }
 
@@ -96,7 +99,8 @@ impl<'s> Plan<'s> {
         Some(Self { ground, horizon, words, phrases: cast.phrases, relation, placed })
     }
 
-    fn paint(&self, side: u32, rng: &mut Rng) -> RgbImage {
+    /// The picture, and what is seen at each pixel.
+    fn paint(&self, side: u32, rng: &mut Rng) -> (RgbImage, Vec<u8>) {
         let mut picture = match self.ground.backdrop {
             Backdrop::Plain(colour) => Canvas::new(side, colour).finish(),
             Backdrop::Drawn(draw) => {
@@ -105,8 +109,9 @@ impl<'s> Plan<'s> {
                 canvas.finish()
             }
         };
+        let mut seen = vec![0; side as usize * side as usize];
         let pixels = |share: f32| share * side as f32;
-        for placed in &self.placed {
+        for (number, placed) in (1..).zip(&self.placed) {
             if placed.place == Place::Stands {
                 shadow(&mut picture, placed);
             }
@@ -120,11 +125,14 @@ impl<'s> Plan<'s> {
             let thing = thing.tinted([(); 3].map(|()| factor * rng.range(0.97, 1.03)));
             let corner = [placed.left, placed.top].map(|share| pixels(share).round() as i64);
             thing.draw(&mut picture, corner[0], corner[1]);
+            for [x, y] in thing.covered(side, corner[0], corner[1]) {
+                seen[(y * side + x) as usize] = number;
+            }
         }
         if let Some(over) = self.ground.over {
             over(&mut picture, rng);
         }
-        picture
+        (picture, seen)
     }
 }
 

@@ -34,7 +34,7 @@ use crate::terminal::{note, say};
     A map's order alone counts for insertion and deletion: a random order and the middle of the picture stand beside the \
     methods. `probability` is that of the right caption among those of all pictures that are measured, with the model's own \
     scale; intervals are bootstrap ones of 95% over pictures. With --scenes: whether a map's largest value lies on the thing \
-    that is named, in drawn scenes of several things whose places are known.")]
+    that is named, in drawn scenes of several things of which every pixel is known.")]
 pub struct Args {
     /// A folder or tar archive of pictures
     #[arg(long, required_unless_present = "scenes", requires = "captions")]
@@ -60,7 +60,8 @@ pub struct Args {
     /// Pictures between nothing and all hidden
     #[arg(long, default_value_t = 14, value_parser = number::whole(2..=200))]
     steps: usize,
-    /// Also: maps of the model with random blocks, and of pictures with a little noise; on so many pictures
+    /// Also: maps of the model with random blocks, one more each time from the last to all, and of pictures with a little
+    /// noise; on so many pictures
     #[arg(long, value_name = "PICTURES", value_parser = number::whole(1..=number::MANY))]
     sanity: Option<usize>,
     /// Blocks that chefer goes back through
@@ -94,6 +95,9 @@ struct Report {
     /// By what was filled in, then by method.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     faith: BTreeMap<Fill, Vec<faith::Row>>,
+    /// The first random block of each model of `sanity`, from 0.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    random_from: Vec<usize>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     sanity: Vec<sane::Row>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -124,6 +128,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         }
         if let Some(count) = args.sanity {
             let some = &cases[..count.min(cases.len())];
+            report.random_from = sane::firsts(encoder.config().image.layers);
             report.sanity = sane::measure(args, &encoder, &methods, some)?;
         }
     }
@@ -201,9 +206,41 @@ pub fn median(times: &mut [f32]) -> f32 {
     times.get(times.len() / 2).copied().unwrap_or(0.0)
 }
 
-/// A bar over all explanations.
-pub fn bar(count: usize) -> indicatif::ProgressBar {
-    progress::bar(Some(count), "explanations")
+/// What is done in fewer seconds needs no word of how far it is.
+const QUICK: f64 = 5.0;
+
+/// How far a long measurement is: a bar, and where no terminal shows it a line for each tenth.
+pub struct Progress {
+    bar: indicatif::ProgressBar,
+    what: &'static str,
+    all: usize,
+    begun: Instant,
+    tenths: progress::Tenths,
+}
+
+impl Progress {
+    /// Of `all` steps.
+    pub fn new(what: &'static str, all: usize) -> Self {
+        let bar = progress::bar(Some(all), what);
+        Self { bar, what, all, begun: Instant::now(), tenths: progress::Tenths::default() }
+    }
+
+    /// One more is done.
+    pub fn step(&self) {
+        self.bar.inc(1);
+        let done = self.bar.position() as usize;
+        let gone = self.begun.elapsed().as_secs_f64();
+        if progress::is_seen() || gone < QUICK || !self.tenths.is_new(self.what, done, self.all) {
+            return;
+        }
+        let left = gone * (self.all.saturating_sub(done)) as f64 / done.max(1) as f64;
+        note!("{done} of {} {}, {gone:.0} s gone, about {left:.0} s left", self.all, self.what);
+    }
+
+    /// All are.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
 }
 
 fn with_interval(mean: Mean) -> String {
@@ -248,20 +285,25 @@ fn print(report: &Report) {
     if !report.sanity.is_empty() {
         say!();
         say!("rank correlation of a picture's map with the same map");
+        let from: Vec<String> = report.random_from.iter().map(|at| format!("{at:>5}")).collect();
         say!(
-            "  method      of a model with random blocks (last, half, all)   of a picture with noise"
+            "              of a picture   of a model with random blocks, from this one (counted from 0) on"
         );
+        say!("  method      with noise     {}", from.join(" "));
         for row in &report.sanity {
             let random: Vec<String> =
                 row.random.iter().map(|mean| format!("{:+.2}", mean.mean)).collect();
-            say!("  {:<11} {:<49} {:+.2}", row.name, random.join("  "), row.noise.mean);
+            say!("  {:<11} {:+.2}          {}", row.name, row.noise.mean, random.join(" "));
         }
     }
     if !report.pointing.is_empty() {
         say!();
-        say!("the largest value lies on the thing that is named:");
+        say!(
+            "on the pixels of the thing that is named: the largest value; the share of what is above 0"
+        );
         for row in &report.pointing {
-            say!("  {:<11} {}   {:.1} ms", row.name, with_interval(row.hits), row.ms);
+            let [hits, inside] = [row.hits, row.inside].map(with_interval);
+            say!("  {:<11} {hits}   {inside}   {:.1} ms", row.name, row.ms);
         }
     }
 }

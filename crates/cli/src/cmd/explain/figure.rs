@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use tuwen_explain::render::{Map, colour, range};
+use tuwen_explain::render::{Map, colour, range, zero};
 use tuwen_image::{RgbImage, encode_png};
 
 use super::{Shown, svg};
@@ -33,19 +33,40 @@ pub fn png(shown: &Shown<'_>, font: Option<&Path>) -> Result<Vec<u8>> {
     let line = size * 1.9;
     let (placed, lines) =
         svg::flow(&found.words, wide as f32, line, |word| painter.width(word, size));
-    let words_top = over.height() + 3 * MARGIN + BAR + (size * 1.2) as u32;
+    let small = size * 0.75;
+    // What is explained stands over the legend, the other text of a difference with it.
+    let title = shown.title();
+    let (heading, heading_lines) =
+        lines_of(&title, wide as f32, small * 1.5, |word| painter.width(word, small));
+    let head = heading_lines.ceil() as u32;
+    let words_top = over.height() + 3 * MARGIN + head + BAR + (size * 1.2) as u32;
     let height = words_top + lines.ceil() as u32 + MARGIN;
     let mut canvas = RgbImage::from_pixel(wide + 2 * MARGIN, height, [255; 3].into());
     for (x, y, pixel) in over.enumerate_pixels() {
         canvas.put_pixel(x + MARGIN, y + MARGIN, *pixel);
     }
-    let top = over.height() + 2 * MARGIN;
+    for (word, [x, y]) in heading {
+        let at = [MARGIN + x as u32, over.height() + MARGIN + MARGIN / 2 + y as u32];
+        painter.write(&mut canvas, at, small, INK, word);
+    }
+    let top = over.height() + 2 * MARGIN + head;
     for x in 0..wide {
         let of = colour(x as f32 / (wide - 1) as f32);
         (0..BAR).for_each(|y| canvas.put_pixel(x + MARGIN, top + y, of.into()));
     }
-    let small = size * 0.75;
-    let [low, high] = range(&found.map).map(|end| format!("{end:.4}"));
+    let ends = range(&found.map);
+    if let Some(share) = zero(ends) {
+        let x = MARGIN + (share * (wide - 1) as f32) as u32;
+        for (dx, y) in (0..2).flat_map(|dx| (top - 3..top + BAR + 3).map(move |y| (dx, y))) {
+            canvas.put_pixel((x + dx).min(wide + MARGIN - 1), y, INK.into());
+        }
+        // Beside the ends' numbers there is no room for one more.
+        if (0.2..0.8).contains(&share) {
+            let left = x.saturating_sub((painter.width("0", small) / 2.0) as u32);
+            painter.write(&mut canvas, [left, top + BAR + 2], small, INK, "0");
+        }
+    }
+    let [low, high] = ends.map(|end| format!("{end:.4}"));
     let at = top + BAR + 2;
     painter.write(&mut canvas, [MARGIN, at], small, INK, &low);
     let right = (wide + MARGIN).saturating_sub(painter.width(&high, small).ceil() as u32);
@@ -67,4 +88,24 @@ pub fn png(shown: &Shown<'_>, font: Option<&Path>) -> Result<Vec<u8>> {
     }
     painter.note_missing();
     Ok(mark::png(encode_png(&canvas)))
+}
+
+/// Words of a line of text where they stand in lines of `width`, and how high all lines are.
+fn lines_of(
+    text: &str,
+    width: f32,
+    line: f32,
+    mut measure: impl FnMut(&str) -> f32,
+) -> (Vec<(&str, [f32; 2])>, f32) {
+    let (mut x, mut y) = (0.0, 0.0);
+    let mut placed = Vec::new();
+    for word in text.split_whitespace() {
+        let wide = measure(word);
+        if x + wide > width && x > 0.0 {
+            (x, y) = (0.0, y + line);
+        }
+        placed.push((word, [x, y]));
+        x += wide + measure("n");
+    }
+    (placed, y + line)
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use tuwen_explain::render::{Map, colour, range, share};
+use tuwen_explain::render::{Map, colour, range, share, zero};
 use tuwen_markup::{escape, page_start};
 
 use super::{Shown, svg};
@@ -10,7 +10,9 @@ use super::{Shown, svg};
 const STYLE: &str = "body{font:16px/1.5 system-ui,'Noto Sans CJK SC',sans-serif;margin:2em auto;padding:0 1em;\
 max-width:1100px;color:#222}h1{font-size:1.2em}figure{margin:0 0 1em;position:relative;display:inline-block}\
 figure img{display:block;max-width:100%}figure img+img{position:absolute;inset:0;width:100%;height:100%}\
-figure .word{display:none}.scale{height:12px;width:320px;max-width:100%}.ends{display:flex;justify-content:\
+figure .word{display:none}.scale{height:12px;width:320px;max-width:100%;position:relative}.scale i{position:absolute;\
+top:-3px;height:18px;border-left:2px solid #222}.scale i:after{content:'0';position:absolute;left:4px;top:-15px;\
+font:12px system-ui}.ends{display:flex;justify-content:\
 space-between;width:320px;max-width:100%;font-size:13px;color:#555}.words span{display:inline-block;margin:0 .3em .3em 0;\
 padding-bottom:2px;border-bottom:0 solid}table{border-collapse:collapse;font-size:13px}td{width:14px;height:14px;\
 padding:0}th{text-align:right;font-weight:400;padding-right:.6em}.note{color:#555;font-size:14px}";
@@ -24,7 +26,7 @@ word.onmouseenter=word.onfocus=()=>show(true);word.onmouseleave=word.onblur=()=>
 pub fn whole(shown: &Shown<'_>) -> String {
     let found = shown.explanation;
     let (picture, _) = svg::overlay(shown, svg::OPAQUE);
-    let mut out = page_start(&title(shown), STYLE);
+    let mut out = page_start(&shown.title(), STYLE);
     let _ = writeln!(out, "<figure><img alt=\"\" src=\"{picture}\">");
     if let Some(pairs) = &found.pairs {
         let parts = found.across * found.across;
@@ -35,6 +37,7 @@ pub fn whole(shown: &Shown<'_>) -> String {
         }
     }
     out.push_str("</figure>\n");
+    let _ = writeln!(out, "<p class=\"note\">{}</p>", escape(&shown.title()));
     legend(&mut out, range(&found.map));
     words(&mut out, shown);
     if let Some(pairs) = &found.pairs {
@@ -58,15 +61,6 @@ pub fn whole(shown: &Shown<'_>) -> String {
     out
 }
 
-fn title(shown: &Shown<'_>) -> String {
-    match shown.against {
-        Some(other) => {
-            format!("{} – {other}: {:+.3}", shown.text, shown.explanation.score)
-        }
-        None => format!("{}: {:.3}", shown.text, shown.explanation.score),
-    }
-}
-
 fn legend(out: &mut String, [low, high]: [f32; 2]) {
     let stops = (0..=16).map(|step| {
         let [r, g, b] = colour(step as f32 / 16.0);
@@ -75,9 +69,13 @@ fn legend(out: &mut String, [low, high]: [f32; 2]) {
     let stops: Vec<String> = stops.collect();
     let _ = writeln!(
         out,
-        "<div class=\"scale\" style=\"background:linear-gradient(90deg,{})\"></div><div class=\"ends\"><span>{low:.4}\
+        "<div class=\"scale\" style=\"background:linear-gradient(90deg,{})\">{}</div><div class=\"ends\"><span>{low:.4}\
          </span><span>{high:.4}</span></div>",
-        stops.join(",")
+        stops.join(","),
+        zero([low, high]).map_or_else(String::new, |at| format!(
+            "<i style=\"left:{:.1}%\" title=\"0\"></i>",
+            at * 100.0
+        ))
     );
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use tuwen_explain::render::{Map, colour, range};
+use tuwen_explain::render::{Map, colour, range, zero};
 use tuwen_image::{RgbImage, encode_jpeg, shrink};
 use tuwen_markup::{SVG_MARK, escape};
 
@@ -83,7 +83,7 @@ pub fn whole(shown: &Shown<'_>) -> String {
     let (width, height) = (width as f32, height as f32);
     let wide = width.max(320.0);
     let (placed, lines) = flow(&found.words, wide, LINE, estimated);
-    let top = height + 70.0;
+    let top = height + 92.0;
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" font-family=\"system-ui,'Noto Sans CJK \
          SC',sans-serif\">{SVG_MARK}\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n<image x=\"{MARGIN}\" \
@@ -91,7 +91,13 @@ pub fn whole(shown: &Shown<'_>) -> String {
         wide + 2.0 * MARGIN,
         top + lines + 2.0 * MARGIN
     );
-    legend(&mut out, range(&found.map), [MARGIN, height + 2.0 * MARGIN], wide);
+    let _ = writeln!(
+        out,
+        "<text x=\"{MARGIN}\" y=\"{:.1}\" font-size=\"13\" fill=\"#222\">{}</text>",
+        height + 2.0 * MARGIN + 6.0,
+        escape(&shown.title())
+    );
+    legend(&mut out, range(&found.map), [MARGIN, height + 2.0 * MARGIN + 20.0], wide);
     let most = heaviest(&found.words);
     for (word, place) in found.words.iter().zip(&placed) {
         let (x, y) = (MARGIN + place.at[0], top + FONT + place.at[1]);
@@ -129,4 +135,18 @@ fn legend(out: &mut String, [low, high]: [f32; 2], [left, top]: [f32; 2], wide: 
         top + 28.0,
         left + wide
     );
+    // Where what speaks against ends and what speaks for begins.
+    if let Some(share) = zero([low, high]) {
+        let at = left + share * wide;
+        // Beside the ends' numbers there is no room for one more.
+        let sign = if (0.15..0.85).contains(&share) { "0" } else { "" };
+        let _ = writeln!(
+            out,
+            "<line x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"{:.1}\" y2=\"{:.1}\" stroke=\"#222\" stroke-width=\"2\"/>\n<text \
+             x=\"{at:.1}\" y=\"{:.1}\" font-size=\"13\" text-anchor=\"middle\" fill=\"#222\">{sign}</text>",
+            top - 3.0,
+            top + 15.0,
+            top + 28.0
+        );
+    }
 }

@@ -10,7 +10,7 @@ use tuwen_explain::render::{range, share};
 use tuwen_explain::{Fill, Mask, Method, PictureGame, Regions, Settings, dots, explain};
 use tuwen_image::RgbImage;
 
-use super::{Args, Case, bar, median};
+use super::{Args, Case, Progress, median};
 use crate::cmd::explain::usage;
 
 /// One method's maps of all pictures.
@@ -81,7 +81,7 @@ pub fn maps(
         },
         Maps { name: "centre", maps: every(&|_| centre(size)), ms: 0.0, calls: 0 },
     ];
-    let bar = bar(methods.len() * cases.len());
+    let bar = Progress::new("explanations", methods.len() * cases.len());
     encoder.load()?;
     for &method in methods {
         let settings = settings(args, method);
@@ -92,11 +92,11 @@ pub fn maps(
             times.push(begun.elapsed().as_secs_f32() * 1e3);
             found.push(resized(&one.map, one.across, size));
             calls = one.calls[0];
-            bar.inc(1);
+            bar.step();
         }
         all.push(Maps { name: method.name(), maps: found, ms: median(&mut times), calls });
     }
-    bar.finish_and_clear();
+    bar.finish();
     Ok(all)
 }
 
@@ -118,7 +118,7 @@ pub fn measure(
     let texts: Vec<&str> = cases.iter().map(|case| case.text.as_str()).collect();
     let judge = Judge { texts: encoder.encode_texts(&texts)?, scale: encoder.logits()?.0 };
     let size = across(encoder);
-    let bar = bar(maps.len() * cases.len());
+    let bar = Progress::new("measured maps", maps.len() * cases.len());
     let mut measured: Vec<Vec<Measured>> = maps.iter().map(|_| Vec::new()).collect();
     for (at, case) in cases.iter().enumerate() {
         let regions = Regions::grid(case.square.width() as usize, size);
@@ -138,10 +138,10 @@ pub fn measure(
                 encoder.encode_images(&[faded(&case.square, &game, fill, &maps.maps[at])])?;
             let faded = judge.scores(&faded, at, encoder.dim())[0][1];
             out.push(Measured { probability, cosine, faded: [scores[0][1], faded] });
-            bar.inc(1);
+            bar.step();
         }
     }
-    bar.finish_and_clear();
+    bar.finish();
     Ok(rows(maps, &measured, args.how.seed))
 }
 

@@ -1,5 +1,5 @@
 //! The pointing game (Zhang et al. 2016, <https://arxiv.org/abs/1608.00507>): whether a map's largest value lies on the
-//! thing that the text names, in drawn scenes of several things whose places are known.
+//! thing that the text names, in drawn scenes of several things of which every pixel is known.
 
 use std::path::Path;
 use std::time::Instant;
@@ -8,12 +8,12 @@ use anyhow::{Result, bail};
 use serde::Serialize;
 use tuwen_encode::{CpuEncoder, Encoder};
 use tuwen_explain::faithful::{Mean, centre, order, random};
-use tuwen_explain::{Method, explain};
-use tuwen_image::{Picture, RgbImage};
+use tuwen_explain::{Method, Settings, explain};
+use tuwen_image::{Picture, RgbImage, Window};
 use tuwen_sets::scenes::{Scene, scene};
 
 use super::faith::settings;
-use super::{Args, bar, median};
+use super::{Args, Progress, median};
 use crate::cmd::data::scenes::stock_of;
 use crate::cmd::explain::usage;
 use crate::query::Usage;
@@ -24,22 +24,29 @@ const TRIES: u64 = 50;
 const SIDE: u32 = 224;
 /// A thing covers at most so much of the scene: what is everywhere is hit by everything.
 const LARGEST: f32 = 0.35;
+/// Of what is hidden behind others hardly anything can be pointed at.
+const SMALLEST: f32 = 0.01;
 
 /// One method.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Row {
     pub name: &'static str,
-    /// Share of scenes.
+    /// Share of scenes in which the largest value lies on the thing's own pixels.
     pub hits: Mean,
-    /// Median milliseconds of an explanation.
+    /// Mean share of the map's positive values that lie on them.
+    pub inside: Mean,
+    /// Median milliseconds of a map alone.
     pub ms: f32,
 }
 
-/// A scene, what is asked for, and where it is: left, top, right, bottom in shares of the side.
+/// A scene, what is asked for, and where it is.
 struct Asked {
     square: RgbImage,
     text: String,
-    boxes: Vec<[f32; 4]>,
+    /// Whether the thing is seen at each pixel of the scene, line by line.
+    mask: Vec<bool>,
+    /// The part of the scene that the model sees.
+    window: Window,
 }
 
 /// Each method's hits, and how many scenes there were.
@@ -62,36 +69,35 @@ pub fn measure(
         bail!(Usage(format!("{}: no scene of several things can be drawn", config.display())));
     }
     let seed = args.how.seed;
-    let hits = |map: &dyn Fn(usize) -> (Vec<f32>, usize)| {
-        let of = |(at, one): (usize, &Asked)| {
+    let row = |name, ms, map: &dyn Fn(usize) -> (Vec<f32>, usize)| {
+        let (mut hits, mut inside) = (Vec::new(), Vec::new());
+        for (at, one) in asked.iter().enumerate() {
             let (map, across) = map(at);
-            f32::from(u8::from(one.is_hit(order(&map, seed + at as u64)[0], across)))
-        };
-        Mean::of(&asked.iter().enumerate().map(of).collect::<Vec<f32>>(), seed)
+            let first = order(&map, seed + at as u64)[0];
+            hits.push(f32::from(u8::from(one.is_hit(first, across))));
+            inside.push(one.share_inside(&map, across));
+        }
+        Row { name, hits: Mean::of(&hits, seed), inside: Mean::of(&inside, seed), ms }
     };
     let mut rows = vec![
-        Row { name: "random", hits: hits(&|at| (random(14, seed + at as u64), 14)), ms: 0.0 },
-        Row { name: "centre", hits: hits(&|_| (centre(14), 14)), ms: 0.0 },
+        row("random", 0.0, &|at| (random(14, seed + at as u64), 14)),
+        row("centre", 0.0, &|_| (centre(14), 14)),
     ];
-    let bar = bar(methods.len() * asked.len());
+    let bar = Progress::new("explanations", methods.len() * asked.len());
     encoder.load()?;
     for &method in methods {
-        let settings = settings(args, method);
+        let settings = Settings { words: false, ..settings(args, method) };
         let (mut maps, mut times) = (Vec::new(), Vec::new());
         for one in &asked {
             let begun = Instant::now();
             let found = explain(encoder, &one.square, &one.text, &settings).map_err(usage)?;
             times.push(begun.elapsed().as_secs_f32() * 1e3);
             maps.push((found.map, found.across));
-            bar.inc(1);
+            bar.step();
         }
-        rows.push(Row {
-            name: method.name(),
-            hits: hits(&|at| maps[at].clone()),
-            ms: median(&mut times),
-        });
+        rows.push(row(method.name(), median(&mut times), &|at| maps[at].clone()));
     }
-    bar.finish_and_clear();
+    bar.finish();
     Ok((rows, asked.len()))
 }
 
@@ -104,20 +110,52 @@ fn ask(scene: &Scene<'_>, encoder: &CpuEncoder) -> Option<Asked> {
     if scene.phrases[1..].iter().any(|phrase| std::ptr::eq(phrase.thing, thing)) {
         return None;
     }
-    let own = scene.placed.iter().filter(|placed| std::ptr::eq(placed.actor.thing, thing));
-    let boxes: Vec<[f32; 4]> =
-        own.map(|p| [p.left, p.top, p.left + p.width, p.top + p.height]).collect();
-    let covered: f32 = boxes.iter().map(|b| (b[2] - b[0]) * (b[3] - b[1])).sum();
-    let fits = !boxes.is_empty() && covered <= LARGEST;
+    let is_it = |&seen: &u8| {
+        let placed = usize::from(seen).checked_sub(1).map(|at| &scene.placed[at]);
+        placed.is_some_and(|placed| std::ptr::eq(placed.actor.thing, thing))
+    };
+    let mask: Vec<bool> = scene.seen.iter().map(is_it).collect();
+    let covered = mask.iter().filter(|&&own| own).count() as f32 / mask.len() as f32;
     let square = encoder.preprocess().fit(&Picture::Rgb(scene.picture.clone()));
-    fits.then(|| Asked { square, text: format!("a {}", thing.english), boxes })
+    let window = encoder.preprocess().window(SIDE, SIDE);
+    let text = format!("a {}", thing.english);
+    (SMALLEST..=LARGEST).contains(&covered).then_some(Asked { square, text, mask, window })
 }
 
 impl Asked {
     /// Whether the middle of a cell lies on the thing.
     fn is_hit(&self, cell: usize, across: usize) -> bool {
-        let share = |at: usize| (at as f32 + 0.5) / across as f32;
-        let (x, y) = (share(cell % across), share(cell / across));
-        self.boxes.iter().any(|b| (b[0]..=b[2]).contains(&x) && (b[1]..=b[3]).contains(&y))
+        let middle = |at: usize| (at as f64 + 0.5) / across as f64;
+        let Window { left, top, width, height } = self.window;
+        let pixel = |at: f64| (at.max(0.0) as usize).min(SIDE as usize - 1);
+        let x = pixel(left + middle(cell % across) * width);
+        let y = pixel(top + middle(cell / across) * height);
+        self.mask[y * SIDE as usize + x]
+    }
+
+    /// The share of what a map has above 0 that lies on the thing; of a map without any, as much as of a flat one.
+    fn share_inside(&self, map: &[f32], across: usize) -> f32 {
+        let flat = !map.iter().any(|&value| value > 0.0);
+        let weight = |value: f32| if flat { 1.0 } else { value.max(0.0) };
+        let all: f32 = map.iter().map(|&value| weight(value)).sum();
+        let own = map.iter().enumerate().filter(|(cell, _)| self.is_hit(*cell, across));
+        own.map(|(_, &value)| weight(value)).sum::<f32>() / all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hits_are_on_the_pixels_of_the_thing_and_not_beside_them() {
+        let side = SIDE as usize;
+        // The right half, of a model that sees the middle of the scene alone.
+        let mask = (0..side * side).map(|pixel| pixel % side >= side / 2).collect();
+        let window = Window { left: 56.0, top: 56.0, width: 112.0, height: 112.0 };
+        let asked = Asked { square: RgbImage::new(1, 1), text: String::new(), mask, window };
+        assert!(!asked.is_hit(0, 2) && asked.is_hit(1, 2) && asked.is_hit(3, 2));
+        assert_eq!(asked.share_inside(&[1.0, 3.0, -9.0, 0.0], 2), 0.75);
+        assert_eq!(asked.share_inside(&[-1.0; 4], 2), 0.5);
     }
 }

@@ -6,23 +6,25 @@ use anyhow::Result;
 use serde::Serialize;
 use tuwen_encode::CpuEncoder;
 use tuwen_explain::faithful::{Mean, rank_correlation};
-use tuwen_explain::{Method, explain};
+use tuwen_explain::{Method, Settings, explain};
 use tuwen_image::RgbImage;
 use tuwen_image::rng::Rng;
 
 use super::faith::settings;
-use super::{Args, Case, bar};
+use super::{Args, Case, Progress};
 use crate::cmd::explain::usage;
 use crate::query::open_model;
 
 /// A pixel's noise in each channel, of 255, up and down.
 const NOISE: f32 = 8.0;
+/// Models with random blocks, about so many.
+const DEPTHS: usize = 12;
 
 /// One method.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Row {
     pub name: &'static str,
-    /// With the last block random, the later half, and all.
+    /// With random blocks, by the first of them that is: from the last one to all.
     pub random: Vec<Mean>,
     /// With noise in the picture.
     pub noise: Mean,
@@ -35,38 +37,58 @@ pub fn measure(
     methods: &[Method],
     cases: &[Case],
 ) -> Result<Vec<Row>> {
-    let layers = encoder.config().image.layers;
-    let mut others = Vec::new();
-    for from in [layers.saturating_sub(1), layers / 2, 0] {
-        let other = open_model(&args.model, &args.text_args)?;
-        others.push(other.with_random_blocks(from, args.how.seed));
-    }
-    let bar = bar(methods.len() * cases.len());
-    let mut rows = Vec::new();
-    for &method in methods {
-        let settings = settings(args, method);
-        let map = |encoder: &CpuEncoder, square: &RgbImage, text: &str| {
-            explain(encoder, square, text, &settings).map(|found| found.map).map_err(usage)
+    let firsts = firsts(encoder.config().image.layers);
+    let bar =
+        Progress::new("explanations (sanity)", methods.len() * cases.len() * (firsts.len() + 2));
+    // All methods' maps of all pictures, one model after the other: several would not fit into memory.
+    let maps = |encoder: &CpuEncoder, squares: &[RgbImage]| -> Result<Vec<Vec<Vec<f32>>>> {
+        let of_method = |method: &Method| {
+            let settings = Settings { words: false, ..settings(args, *method) };
+            let one = |(case, square): (&Case, &RgbImage)| {
+                bar.step();
+                let found = explain(encoder, square, &case.text, &settings);
+                found.map(|found| found.map).map_err(usage)
+            };
+            cases.iter().zip(squares).map(one).collect()
         };
-        let mut random: Vec<Vec<f32>> = others.iter().map(|_| Vec::new()).collect();
-        let mut noise = Vec::new();
-        for (at, case) in cases.iter().enumerate() {
-            let own = map(encoder, &case.square, &case.text)?;
-            for (other, out) in others.iter().zip(&mut random) {
-                let found = map(other, &case.square, &case.text)?;
-                // Superpixels are those of the picture, and so the same.
-                out.push(rank_correlation(&own, &found));
-            }
-            let noisy = noisy(&case.square, args.how.seed + at as u64);
-            noise.push(rank_correlation(&own, &map(encoder, &noisy, &case.text)?));
-            bar.inc(1);
-        }
-        let mean = |values: &Vec<f32>| Mean::of(values, args.how.seed);
-        let random = random.iter().map(mean).collect();
-        rows.push(Row { name: method.name(), random, noise: mean(&noise) });
+        methods.iter().map(of_method).collect()
+    };
+    let squares: Vec<RgbImage> = cases.iter().map(|case| case.square.clone()).collect();
+    let own = maps(encoder, &squares)?;
+    let alike = |others: &[Vec<Vec<f32>>]| -> Vec<Mean> {
+        let of_method = |(own, other): (&Vec<Vec<f32>>, &Vec<Vec<f32>>)| {
+            // Superpixels are those of the picture, and nearly the same with noise in it.
+            let each = own.iter().zip(other).map(|(own, other)| rank_correlation(own, other));
+            Mean::of(&each.collect::<Vec<f32>>(), args.how.seed)
+        };
+        own.iter().zip(others).map(of_method).collect()
+    };
+    let mut random = Vec::new();
+    for &from in &firsts {
+        let other = open_model(&args.model, &args.text_args)?;
+        random.push(alike(&maps(&other.with_random_blocks(from, args.how.seed), &squares)?));
     }
-    bar.finish_and_clear();
-    Ok(rows)
+    let noisy: Vec<RgbImage> =
+        (0..).zip(&squares).map(|(at, square)| noisy(square, args.how.seed + at)).collect();
+    let noise = alike(&maps(encoder, &noisy)?);
+    bar.finish();
+    let row = |(at, method): (usize, &Method)| Row {
+        name: method.name(),
+        random: random.iter().map(|means| means[at]).collect(),
+        noise: noise[at],
+    };
+    Ok(methods.iter().enumerate().map(row).collect())
+}
+
+/// The first random block, model after model: the last one alone, then one more each time; of a deep tower every second
+/// or third.
+pub fn firsts(layers: usize) -> Vec<usize> {
+    let step = layers.div_ceil(DEPTHS).max(1);
+    let mut firsts: Vec<usize> = (0..layers).rev().step_by(step).collect();
+    if firsts.last() != Some(&0) {
+        firsts.push(0);
+    }
+    firsts
 }
 
 fn noisy(square: &RgbImage, seed: u64) -> RgbImage {
@@ -76,4 +98,17 @@ fn noisy(square: &RgbImage, seed: u64) -> RgbImage {
         *byte = (f32::from(*byte) + rng.range(-NOISE, NOISE)).clamp(0.0, 255.0).round() as u8;
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_become_random_from_the_last_to_the_first() {
+        assert_eq!(firsts(3), [2, 1, 0]);
+        assert_eq!(firsts(0), [0]);
+        let deep = firsts(32);
+        assert_eq!((deep[0], deep.last(), deep.len()), (31, Some(&0), 12));
+    }
 }

@@ -1,0 +1,74 @@
+//! Explanations by hiding, of any score: parts of a picture and words of a text are hidden, and a game says what is left.
+
+use tuwen_image::RgbImage;
+
+use crate::hide::Words;
+use crate::perturb::{Scores, Weights};
+use crate::shapley::Tree;
+use crate::{Method, Regions, Result, Settings, perturb, shapley};
+
+/// Texts with words left out, at most, unless the words need more; all sets of eight words.
+pub(crate) const TEXTS: usize = 256;
+/// A map of superpixels has so many values along a side.
+const FINE: usize = 56;
+
+/// The parts that a method hides of a picture.
+pub(crate) fn regions(picture: &RgbImage, settings: &Settings) -> Regions {
+    match settings.method {
+        Method::Lime => Regions::slic(picture, settings.cells * settings.cells),
+        _ => Regions::grid(picture.width() as usize, settings.cells),
+    }
+}
+
+/// What each part of a picture is worth.
+pub(crate) fn of_parts(
+    settings: &Settings,
+    players: usize,
+    scores: &Scores<'_>,
+) -> Result<Weights> {
+    let Settings { samples, width, seed, .. } = *settings;
+    match settings.method {
+        Method::Lime => perturb::lime(players, samples, width, seed, scores),
+        Method::Shap => shapley::kernel_shap(players, samples, seed, scores),
+        Method::Owen => shapley::owen(&Tree::of_grid(settings.cells), samples, scores),
+        _ => perturb::occlusion(players, scores),
+    }
+}
+
+/// What each word of a text is worth; nothing where there is none, or nobody wants to know.
+pub(crate) fn of_words(
+    settings: &Settings,
+    words: &Words,
+    scores: &Scores<'_>,
+) -> Result<Vec<f32>> {
+    let count = words.len();
+    if count == 0 || !settings.words {
+        return Ok(Vec::new());
+    }
+    let few = TEXTS.max(4 * count).min(settings.samples.max(2 * count + 2));
+    let Settings { width, seed, .. } = *settings;
+    let found = match settings.method {
+        Method::Lime => perturb::lime(count, few, width, seed, scores),
+        Method::Shap => shapley::kernel_shap(count, few, seed, scores),
+        Method::Owen => shapley::owen(&Tree::of_row(0, count), few, scores),
+        _ => perturb::occlusion(count, scores),
+    };
+    Ok(found?.players)
+}
+
+/// A map of what each part is worth, and how many values it has along a side.
+pub(crate) fn map(settings: &Settings, regions: &Regions, players: Vec<f32>) -> (usize, Vec<f32>) {
+    match settings.method {
+        Method::Lime => (FINE.min(regions.side()), fine(regions, &players)),
+        _ => (settings.cells, players),
+    }
+}
+
+/// Values of regions at the middles of squares.
+fn fine(regions: &Regions, values: &[f32]) -> Vec<f32> {
+    let side = regions.side();
+    let across = FINE.min(side);
+    let middle = |at: usize| (2 * at + 1) * side / (2 * across);
+    let pixel = |at: usize| middle(at / across) * side + middle(at % across);
+    (0..across * across).map(|at| values[regions.of()[pixel(at)] as usize]).collect()
+}

@@ -1,0 +1,95 @@
+//! Why a score is what it is, asked of the server: parts and words, other texts and pictures, whoever looks again, and
+//! what sets the hits of a page apart.
+
+mod common;
+
+use common::{Home, PICTURES, Server, data_uri, demo_picture};
+use serde_json::{Value, json};
+
+fn id_of(server: &Server, name: &str) -> i64 {
+    let all = server.got("/v1/items");
+    let mut hits = all["hits"].as_array().expect("hits").iter();
+    let hit = hits.find(|hit| hit["name"] == name).expect("the item");
+    hit["id"].as_i64().expect("a number")
+}
+
+fn weights(words: &Value) -> Vec<f64> {
+    let words = words.as_array().expect("words").iter();
+    words.map(|word| word["weight"].as_f64().expect("a number")).collect()
+}
+
+#[test]
+fn a_picture_is_explained_and_held_against_others() {
+    let home = Home::new(&PICTURES);
+    let server = home.server();
+    let (dog, cow) = (id_of(&server, "dog_grass.png"), id_of(&server, "cow.png"));
+    let text = "a dog on the grass";
+    let ask = |more: Value| {
+        let mut body = json!({ "like": dog, "text": text, "method": "occlusion" });
+        body.as_object_mut().expect("an object").extend(more.as_object().expect("one").clone());
+        server.posted("/v1/explain", &body)
+    };
+    let plain = ask(json!({}));
+    assert_eq!(plain["map"].as_array().expect("a map").len(), 49);
+    let score = |answer: &Value| answer["score"].as_f64().expect("a score");
+    let other = "a birthday cake";
+    let against = ask(json!({ "against": other }));
+    let theirs = ask(json!({ "text": other }));
+    assert!((score(&against) - score(&plain) + score(&theirs)).abs() < 1e-4, "{against}");
+    // What a word adds to the dog beyond what it adds to the cow.
+    let rival = ask(json!({ "rivals": [cow] }));
+    let beside = ask(json!({ "like": cow }));
+    let of = |answer: &Value| weights(&answer["words"]);
+    for ((found, own), other) in of(&rival).iter().zip(of(&plain)).zip(of(&beside)) {
+        assert!((found - own + other).abs() < 1e-4, "{rival}");
+    }
+    let late = ask(json!({ "score": "late" }));
+    assert_eq!(late["map"].as_array().expect("a map").len(), 49);
+    assert!((score(&late) - score(&plain)).abs() > 1e-3, "another score: {late}");
+    let sent = json!({ "image": data_uri(&demo_picture("dog_grass.png")), "text": text, "pictures": true });
+    assert!(server.posted("/v1/explain", &sent)["picture"].is_string());
+    for (more, says) in [
+        (json!({ "score": "late", "method": "chefer" }), "occlusion, lime, shap, owen"),
+        (json!({ "score": "itm" }), "no matching head"),
+        (json!({ "score": "best" }), "none of cosine, late, itm"),
+        (json!({ "score": "late", "rivals": [cow] }), "leave away"),
+        (json!({ "rivals": vec![cow; 101] }), "100 are the limit"),
+        (json!({ "method": "rollout", "against": "a cow" }), "same for every text"),
+        (json!({ "method": "lime", "samples": 1_000_000 }), "1024"),
+        (json!({ "method": "magic" }), "magic"),
+        (json!({ "text": " " }), "no word"),
+    ] {
+        let mut body = json!({ "like": dog, "text": text });
+        body.as_object_mut().expect("an object").extend(more.as_object().expect("one").clone());
+        server.post("/v1/explain", &body).is_problem(400, "invalid-value", says);
+    }
+    let none = json!({ "like": dog, "text": text, "rivals": [987_654] });
+    server.post("/v1/explain", &none).is_problem(404, "not-found", "987654");
+}
+
+#[test]
+fn hits_say_which_words_set_them_apart_where_that_is_asked() {
+    let home = Home::new(&PICTURES);
+    let server = home.server();
+    let ask = |more: Value| {
+        let mut body = json!({ "query": "a dog on the grass", "k": 4 });
+        body.as_object_mut().expect("an object").extend(more.as_object().expect("one").clone());
+        body
+    };
+    let found = server.posted("/v1/search", &ask(json!({ "explain": true })));
+    let hits = found["hits"].as_array().expect("hits");
+    assert_eq!(hits.len(), 4);
+    let all: Vec<Vec<f64>> = hits.iter().map(|hit| weights(&hit["explained"])).collect();
+    for (word, text) in ["a", "dog", "on", "the", "grass"].iter().enumerate() {
+        assert_eq!(hits[0]["explained"][word]["text"], *text);
+        let sum: f64 = all.iter().map(|weights| weights[word]).sum();
+        assert!(sum.abs() < 1e-5, "{text}: what one has beyond the others sums to nothing, {sum}");
+    }
+    let plain = server.posted("/v1/search", &ask(json!({})));
+    assert!(plain["hits"][0].get("explained").is_none());
+    let says = |body: &Value, says: &str| {
+        server.post("/v1/search", body).is_problem(400, "invalid-value", says);
+    };
+    says(&json!({ "like": hits[0]["id"], "explain": true }), "weighs the words");
+    says(&json!({ "query": "dog ".repeat(65), "explain": true }), "65 words");
+}
