@@ -199,9 +199,9 @@ fn explained_words(wanted: &Wanted, modality: Modality) -> Result<Option<String>
 fn apart(
     open: &Open,
     words: &str,
-    ranked: &[(i64, Option<f32>)],
+    ranked: &[RankedItem],
 ) -> Result<HashMap<i64, Vec<tuwen_explain::Word>>, Problem> {
-    let ids: Vec<i64> = ranked.iter().map(|&(id, _)| id).collect();
+    let ids: Vec<i64> = ranked.iter().map(|item| item.id).collect();
     let found = words_apart(open.engine.encoder(), words, &vectors_of(open, &ids)?);
     let found = found.map_err(|error| match error {
         tuwen_explain::Error::Refused(what) => Problem::value(format!("explain: {what}")),
