@@ -56,7 +56,7 @@ pub mod topk;
 mod vectors;
 
 pub use error::{Error, Result};
-pub use gallery::{Cells, CellsOptions, Fused, Gallery, Parts, Stored, Wrong};
+pub use gallery::{Cells, CellsOptions, Fused, Gallery, Measured, Parts, Stored, Wrong};
 pub use item::{Item, Modality, ModelId, NewItem};
 pub use tokens::TokenStore;
 pub use topk::{Hit, TopK};

@@ -10,7 +10,9 @@
 //! are few captions, nobody knows, and there is no curve: one of other pictures was tried, and called dogs "none"
 //! among drawings.
 
-use tuwen_index::{Hit, IdSet, Modality};
+use serde::{Deserialize, Serialize};
+use tuwen_encode::Encoder;
+use tuwen_index::{Gallery, Hit, IdSet, Measured, Modality};
 use tuwen_sets::names;
 
 use crate::asking::words;
@@ -33,7 +35,7 @@ const NONE: f32 = 0.1;
 const YES: f32 = 0.5;
 
 /// A probability over scores in units of the background.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Curve {
     slope: f32,
     offset: f32,
@@ -41,12 +43,23 @@ struct Curve {
 
 /// How scores of texts with items of one modality become units of the background and, where captions tell,
 /// probabilities.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Calibration {
     mean: f32,
     deviation: f32,
     curve: Option<Curve>,
 }
+
+/// What a gallery remembers, for programs that end before anything could be learned.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    /// Pictures and texts that there were.
+    items: [usize; 2],
+    pictures: Calibration,
+}
+
+/// How much larger or smaller, in parts of what it was, a gallery is another one.
+const OTHER: usize = 5;
 
 /// What scores of one text mean.
 #[derive(Clone, Copy, Debug)]
@@ -128,6 +141,38 @@ impl Calibration {
             .filter_map(|(hits, name)| Some(without.of_text(name).evidence(hits.first()?.score)));
         let curve = Curve::between(&others.collect::<Vec<_>>(), &absent.collect::<Vec<_>>());
         Ok(Some(Self { curve: Some(curve), ..without }))
+    }
+
+    /// What scores of words with pictures mean, as somebody remembered it in the gallery; nothing where it has become
+    /// another one since.
+    ///
+    /// # Errors
+    /// The gallery cannot be read.
+    pub fn remembered(gallery: &Gallery) -> Result<Option<Self>> {
+        let words = gallery.remembered(Measured::Scores)?;
+        let Some(kept) = words.and_then(|words| serde_json::from_str::<Kept>(&words).ok()) else {
+            return Ok(None);
+        };
+        let is_same = |(then, now): (usize, usize)| then.abs_diff(now) * OTHER <= then;
+        let same = kept.items.into_iter().zip(items_of(gallery)?).all(is_same);
+        Ok(same.then_some(kept.pictures))
+    }
+
+    /// Learns that of a gallery that has captions enough; what it is to remember then, as words.
+    ///
+    /// # Errors
+    /// The gallery cannot be read, or the encoder's failure.
+    pub fn to_remember(engine: &Engine) -> Result<Option<String>> {
+        if !Self::tells(engine, Modality::Image)? {
+            return Ok(None);
+        }
+        let names = Self::background();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let background = engine.encoder().encode_texts(&names)?;
+        let learned = Self::of(engine, Modality::Image, &background)?;
+        let items = items_of(&engine.gallery())?;
+        let kept = learned.map(|pictures| Kept { items, pictures });
+        Ok(kept.map(|kept| serde_json::to_string(&kept).expect("numbers")))
     }
 
     /// Whether it says how probable a match is.
@@ -214,6 +259,11 @@ impl Curve {
         }
         Self { slope: slope.max(0.0) as f32, offset: offset as f32 }
     }
+}
+
+/// Pictures and texts of a gallery.
+fn items_of(gallery: &Gallery) -> Result<[usize; 2]> {
+    Ok([gallery.count(Modality::Image)?, gallery.count(Modality::Text)?])
 }
 
 /// Items all over the gallery.

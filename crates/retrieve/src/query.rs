@@ -168,6 +168,14 @@ impl Query {
         })
     }
 
+    /// The words, where there is nothing else.
+    pub fn words_alone(&self) -> Option<&str> {
+        match &self.parts[..] {
+            [(Part::Words(words), weight)] if *weight > 0.0 => Some(words),
+            _ => None,
+        }
+    }
+
     /// The weighted sum of the parts' unit vectors, of length 1; `between` is asked where there are words and
     /// pictures.
     ///

@@ -5,6 +5,7 @@ mod replace;
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
@@ -13,7 +14,7 @@ use indicatif::ProgressBar;
 use tuwen_encode::{CpuEncoder, builtin};
 use tuwen_files::encoding::Encoding;
 use tuwen_image::Decoding;
-use tuwen_index::{Gallery, Modality, ModelId};
+use tuwen_index::{Gallery, Measured, Modality, ModelId};
 use tuwen_matching::Heads;
 
 use tuwen_retrieve::describe::{Ask, Describer};
@@ -21,7 +22,8 @@ use tuwen_retrieve::fusing::{self, Recipe};
 use tuwen_retrieve::rerank::{announce, complete, heads_of};
 use tuwen_retrieve::walk::{Failure, Walk};
 use tuwen_retrieve::{
-    Indexer, Line, Settings, Summary, UPLOAD_CAPTIONS, UPLOADS, as_in_gallery, model_id,
+    Calibration, Engine, Indexer, Line, Settings, Summary, UPLOAD_CAPTIONS, UPLOADS, as_in_gallery,
+    model_id,
 };
 use tuwen_sets::import::CaptionFile;
 
@@ -142,6 +144,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let texts = texts.collect::<Result<Vec<Captions<'_>>>>()?;
     let encoder = open_model(&args.model, &args.text_args)?;
     let encoder = if args.rebuild { encoder } else { as_in_gallery(&place.folder, encoder)? };
+    let encoder = Arc::new(encoder);
     let id = model_id(&args.model, &encoder)?;
     let stop = super::stop_flag("stopping; everything so far is kept")?;
     let heads = args.tokens.then(|| heads_of(&encoder, &args.model, args.heads.as_deref()));
@@ -168,6 +171,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     } else {
         indexed::print(&summary, args.fast, started.elapsed().as_secs_f64());
     }
+    if replaced && summary.changed() > 0 {
+        remember_scores(&place, &id, &encoder)?;
+    }
     if let Some(heads) = heads.filter(|_| replaced && !summary.stopped) {
         return keep_tokens(&place, &id, &encoder, &heads, &stop, &summary);
     }
@@ -183,6 +189,16 @@ fn describer(args: &Args, encoder: &CpuEncoder) -> Result<(Describer, Ask)> {
     let ask = Ask { languages: args.languages.clone(), ..Ask::default() };
     describer.check(&ask)?;
     Ok((describer, ask))
+}
+
+/// Lets the gallery remember what scores mean, where captions tell: a search that ends at once cannot learn it.
+fn remember_scores(place: &Place, id: &ModelId, encoder: &Arc<CpuEncoder>) -> Result<()> {
+    let engine = Engine::of(Gallery::open(&place.folder)?, Arc::clone(encoder))?;
+    let Some(words) = Calibration::to_remember(&engine)? else { return Ok(()) };
+    drop(engine);
+    let gallery = Gallery::open_for_writing(&place.folder, id)?;
+    gallery.remember(Measured::Scores, &words)?;
+    Ok(gallery.finish()?)
 }
 
 /// Keeps the tokens that the gallery lacks.

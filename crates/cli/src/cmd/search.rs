@@ -1,17 +1,18 @@
 //! `tuwen search WORDS... | --image FILE | --queries FILE`
 
+mod judged;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use serde::Serialize;
-use tuwen_explain::{Word, words_apart};
+use tuwen_explain::Word;
 use tuwen_index::filter::Filter;
 use tuwen_index::{Modality, Plan};
-use tuwen_retrieve::{Engine, Fusion, Hit, Query, Search, UNWANTED, Words, language};
+use tuwen_retrieve::{Fusion, Hit, Query, Search, UNWANTED, Words, language};
 use tuwen_text::visible;
 
-use crate::cmd::explain::usage;
 use crate::gallery::{AmongArgs, GalleryArg, Networks, note_fields, open, queries};
 use crate::number;
 use crate::output::{Force, OutputFile};
@@ -19,6 +20,7 @@ use crate::page;
 use crate::query::{TextArgs, Usage, in_words};
 use crate::rerank::RerankArgs;
 use crate::terminal::{note, raw, say};
+use judged::{matches_nothing, why};
 
 /// Find pictures or texts by words, by a picture, or by both
 #[derive(clap::Args)]
@@ -184,6 +186,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         args.print(query, &found.hits, plan.as_ref(), &apart)?;
         if found.hits.is_empty() && !args.json && !args.paths {
             note!("nothing was found");
+        } else if matches_nothing(&engine, query, &search, &found.hits)? {
+            note!("note: nothing here matches «{}»: these come nearest", query.title());
         }
         if html.is_some() {
             rows.push((query.title(), found.hits));
@@ -206,24 +210,6 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         note!("the hits are shown in {}", file.path().display());
     }
     Ok(code)
-}
-
-/// For each hit what the words of the query add to it beyond what they add to the other hits.
-fn why(engine: &Engine, query: &Query, hits: &[Hit], modality: Modality) -> Result<Vec<Vec<Word>>> {
-    let Some(words) = query.wanted_words() else {
-        bail!(Usage("--why weighs the words of a query, and this one has none: give some".into()));
-    };
-    if modality == Modality::Fused {
-        bail!(Usage(
-            "--why: a fused vector is no picture's and no text's alone: search --kind image or --kind text"
-                .into()
-        ));
-    }
-    let mut vectors = Vec::new();
-    for hit in hits {
-        vectors.extend(engine.gallery().vector(hit.id)?);
-    }
-    words_apart(engine.encoder(), words, &vectors).map_err(usage)
 }
 
 /// Takes the items out that others are to be like, and what is then beyond `k`.

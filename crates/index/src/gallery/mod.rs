@@ -3,7 +3,7 @@
 //! Write-ahead logging lets any number of readers go on while one writer works; a `lock` keeps a
 //! second writer out with a clear error. What a transaction committed survives a kill; a `new` gallery
 //! takes the place of an old one only when it is whole. `items` reads and changes what is inside, `segments` its
-//! vectors, `describe` their fields and words, `edits` what a person said of them, `fused` second vectors of pictures, `reduced` that some may be of fewer pixels; `migrate` brings galleries of older programs to today's format.
+//! vectors, `describe` their fields and words, `edits` what a person said of them, `fused` second vectors of pictures, `remembered` what was measured of it; `migrate` brings galleries of older programs to today's format.
 
 mod cells;
 mod describe;
@@ -13,7 +13,7 @@ mod items;
 mod lock;
 mod migrate;
 mod new;
-mod reduced;
+mod remembered;
 mod segments;
 
 use std::cell::RefCell;
@@ -26,6 +26,7 @@ pub use self::cells::{Cells, CellsOptions, Stored, Wrong};
 pub use self::fused::{Fused, Parts};
 use self::lock::Lock;
 use self::new::Beside;
+pub use self::remembered::Measured;
 use self::segments::Pending;
 use crate::item::ModelId;
 use crate::schema::FORMAT;

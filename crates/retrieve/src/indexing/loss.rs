@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use tuwen_encode::Encoder;
 use tuwen_image::{Decoded, Decoding, Limits, RgbImage, decode_for, read_file};
-use tuwen_index::Gallery;
+use tuwen_index::{Gallery, Measured};
 
 use crate::walk::Found;
 use crate::{Error, Result};
@@ -38,7 +38,7 @@ impl Loss {
     /// # Errors
     /// The gallery cannot be read.
     pub fn known(gallery: &Gallery) -> Result<Option<Self>> {
-        let said = gallery.cost_of_reduced()?;
+        let said = gallery.remembered(Measured::FewerPixels)?;
         Ok(said.and_then(|said| serde_json::from_str(&said).ok()))
     }
 
@@ -56,7 +56,8 @@ impl Loss {
         }
         let found = Self::of(files, encoder)?;
         if let Some(loss) = &found {
-            gallery.remember_reduced(&serde_json::to_string(loss).expect("numbers"))?;
+            let words = serde_json::to_string(loss).expect("numbers");
+            gallery.remember(Measured::FewerPixels, &words)?;
         }
         Ok(found)
     }

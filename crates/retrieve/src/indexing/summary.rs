@@ -94,6 +94,11 @@ impl Missing {
 }
 
 impl Summary {
+    /// Items that came, changed or went.
+    pub fn changed(&self) -> usize {
+        self.added + self.updated + self.removed + self.texts
+    }
+
     /// Pictures that were embedded.
     pub fn embedded(&self) -> usize {
         self.added + self.updated
