@@ -1,31 +1,17 @@
-//! Under which names, and how cut, each family keeps our weights.
-//!
-//! HF's layout: transformers' `modeling_clip.py` and `modeling_chinese_clip.py`; OpenAI's and
-//! cn_clip's: <https://github.com/openai/CLIP/blob/main/clip/model.py>,
-//! <https://github.com/OFA-Sys/Chinese-CLIP/blob/master/cn_clip/clip/model.py>.
+//! Under which names, and how cut, a layout keeps our weights; the names themselves are a family's own.
 
-pub(crate) mod blip;
-mod hf;
-mod open_ai;
-
+use super::families::{Family, albef, open_ai};
 use crate::{ModelConfig, Vision};
-
-/// The logarithm of 1 / 0.07.
-const BLIP_SCALE: f32 = 2.659_26;
 
 /// A layout of names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Layout {
     /// Ours.
     Tuwen,
-    /// transformers' CLIP and Chinese-CLIP.
-    Hf,
+    /// transformers', of this family.
+    Hf(&'static Family),
     /// OpenAI's, open_clip's and cn_clip's.
     OpenAi,
-    /// transformers' BLIP for retrieval.
-    Blip,
-    /// transformers' BLIP that captions.
-    BlipCaptions,
     /// BLIP's and ALBEF's own.
     Authors,
 }
@@ -58,15 +44,15 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    fn one(name: impl Into<String>) -> Self {
+    pub(crate) fn one(name: impl Into<String>) -> Self {
         Self { parts: vec![name.into()], transposed: false }
     }
 
-    fn several(parts: [String; 3]) -> Self {
+    pub(crate) fn several(parts: [String; 3]) -> Self {
         Self::of(parts.to_vec())
     }
 
-    fn of(parts: Vec<String>) -> Self {
+    pub(crate) fn of(parts: Vec<String>) -> Self {
         Self { parts, transposed: false }
     }
 }
@@ -101,15 +87,14 @@ impl Names {
     /// The value of a weight of one value that the layout does not have.
     pub(crate) fn unsaid(&self, name: &str) -> f32 {
         match (self.layout, name) {
-            // BLIP's temperature is in none of transformers' files: it learns to begin with this.
-            (Layout::Blip, "heads.logit_scale") => BLIP_SCALE,
+            (Layout::Hf(family), "heads.logit_scale") => family.scale,
             _ => 0.0,
         }
     }
 
     /// Tensors that a checkpoint of this layout may hold and the towers do not need.
     pub(crate) fn are_without(&self, name: &str) -> bool {
-        is_needless(name) || self.layout == Layout::Authors && blip::is_for_training(name)
+        is_needless(name) || self.layout == Layout::Authors && albef::is_for_training(name)
     }
 
     /// The origin of the weight `name`. None for a weight that the layout does not have and no
@@ -123,23 +108,22 @@ impl Names {
             return self.sigmoid.then(|| Origin::one("logit_bias"));
         }
         match self.layout {
-            Layout::Hf => hf::origin(self, name),
-            Layout::Blip => blip::origin(name),
-            Layout::BlipCaptions => blip::captions(name),
-            Layout::Authors => blip::authors(name),
+            Layout::Hf(family) => (family.origin)(self, name),
+            Layout::Authors => albef::origin(name),
             _ => open_ai::origin(self, name),
         }
     }
 }
 
 /// `blocks.3.mlp.fc1.weight` to `3`, `mlp.fc1`, `weight`.
-fn block(rest: &str) -> Option<(&str, &str, &str)> {
+pub(crate) fn block(rest: &str) -> Option<(&str, &str, &str)> {
     let (index, rest) = rest.strip_prefix("blocks.")?.split_once('.')?;
     let (part, kind) = rest.rsplit_once('.')?;
     Some((index, part, kind))
 }
 
-fn bert_text(tower: &str, rest: &str) -> Option<Origin> {
+/// The names of BERT under `tower`.
+pub(crate) fn bert_text(tower: &str, rest: &str) -> Option<Origin> {
     if let Some((index, part, kind)) = block(rest) {
         let layer = format!("{tower}.encoder.layer.{index}");
         let part = match part {

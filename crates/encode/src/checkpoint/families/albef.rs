@@ -10,8 +10,9 @@ use std::path::Path;
 use tuwen_image::{Geometry, ToRgb};
 use tuwen_text::token::Cleaning;
 
-use super::shapes::{Shapes, count, need};
-use super::{Image, Text, TextNames, assemble};
+use super::open_ai::{Shapes, count, need};
+use super::{Image, Text, assemble, blip};
+use crate::checkpoint::names::{Origin, TextNames};
 use crate::checkpoint::tensors::Raw;
 use crate::{Error, Fusion, ModelConfig, NormPlace, Pool, Result, Tokenizer, TowerConfig, Vision};
 
@@ -95,3 +96,23 @@ fn bert<'s>(shape: &Shapes<'s>, path: &Path, layers: usize) -> Result<Text> {
     (tower.norm, tower.norm_eps) = (NormPlace::Post, TEXT_EPS);
     Ok(Text { names: TextNames::Bert, tower, vocab, positions, token_types })
 }
+
+/// The names of their weights: the ViT has timm's (as ours), BERT and heads those of transformers' BLIP.
+pub(crate) fn origin(name: &str) -> Option<Origin> {
+    let Some(rest) = name.strip_prefix("image.") else { return blip::origin(name) };
+    let rest = rest.replace("patch_embed.", "patch_embed.proj.");
+    Some(Origin::one(format!("visual_encoder.{rest}")))
+}
+
+/// What their checkpoints hold for training alone: a momentum encoder, its queues, BERT's head for hidden words, the decoder
+/// of captions beside a model for retrieval, the temperature, which is read as the logits' scale.
+pub(crate) fn is_for_training(name: &str) -> bool {
+    let (module, rest) = name.split_once('.').unwrap_or((name, ""));
+    module.ends_with("_m")
+        || module.ends_with("_queue")
+        || ["queue_ptr", "ptr_queue", TEMPERATURE, "text_decoder", "itm_head_m"].contains(&module)
+        || module == "text_encoder" && rest.starts_with("cls.")
+}
+
+/// What the cosines are divided by.
+pub(crate) const TEMPERATURE: &str = "temp";

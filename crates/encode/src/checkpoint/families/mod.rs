@@ -1,30 +1,159 @@
-//! The architecture behind a checkpoint of others: from HF's `config.json` (`hf`, with `pictures` and
-//! `words` for what lies beside it), from open_clip's configuration (`open_clip`, `roberta`), or from the shapes
-//! of the tensors (`shapes`), as OpenAI's and cn_clip's own loaders do it. `keys` has a table of all
-//! keys of these files.
+//! Families of models of others, one file each: how one is recognised, its configuration, the names of its weights, what
+//! its image processor and its tokenizer do where a file says nothing, and which of our architectures is written as one.
+//!
+//! transformers' families are the lines of [`TABLE`]; `settings` reads their files, key by key, and asks the family for what
+//! is its own. Checkpoints of other layouts are recognised by their tensors: OpenAI's and cn_clip's (`open_ai`, `res_net`),
+//! open_clip's beside a configuration (`open_clip`, `xlm_roberta`), BLIP's and ALBEF's authors' (`albef`).
 
-mod authors;
-mod blip;
-mod hf;
-mod keys;
-mod open_clip;
-mod pictures;
-mod roberta;
-mod shapes;
-mod words;
+pub(crate) mod albef;
+pub(crate) mod blip;
+mod chinese_clip;
+mod clip;
+mod meta_clip_2;
+pub(crate) mod open_ai;
+pub(crate) mod open_clip;
+mod res_net;
+mod sig_lip;
+mod xlm_roberta;
+
+use std::collections::BTreeMap;
+use std::fmt;
 
 use tuwen_image::{Filter, Geometry, Preprocess, ToRgb};
 
-use super::names::TextNames;
-use crate::{ModelConfig, Pool, Tokenizer, TowerConfig, Vision};
+use super::names::{Names, Origin, TextNames};
+use super::settings::keys::Table;
+use super::settings::{Described, Section};
+use super::tensors::Raw;
+use crate::{ModelConfig, Pool, Result, Tokenizer, TowerConfig, Vision};
 
-pub(crate) use authors::{bare_text, from_authors, is_authors};
-pub(crate) use blip::{BLIP, around_captions, for_retrieval, is_for_captions};
-pub(crate) use hf::from_hf;
-pub use keys::known_keys;
-pub(crate) use open_clip::{from_open_clip, needs_configuration};
-pub(crate) use pictures::names_torchvision;
-pub(crate) use shapes::{from_shapes, image_heads};
+/// transformers' families.
+static TABLE: [&Family; 5] =
+    [&clip::FAMILY, &chinese_clip::FAMILY, &meta_clip_2::FAMILY, &sig_lip::FAMILY, &blip::FAMILY];
+
+/// One of transformers' families.
+pub(crate) struct Family {
+    /// As its `config.json` says it.
+    pub(crate) model_type: &'static str,
+    /// The class that saves it.
+    pub(crate) class: &'static str,
+    /// Keys that are its own or mean something else than CLIP's: beside the towers, of the image tower, of the text tower.
+    pub(crate) keys: [&'static Table; 3],
+    /// What its image processor does where a file says nothing.
+    pub(crate) pictures: Pictures,
+    /// Whether the tokenizer's files say what happens to a text; if not, it becomes lower case whatever they say.
+    pub(crate) reads_tokenizer: bool,
+    /// Whether weights are those of a model for retrieval; if not, what they are, in words. Where there is no choice, none.
+    pub(crate) weights_fit: Option<fn(&BTreeMap<String, Raw>) -> Result<(), String>>,
+    /// The architecture of a name, and whose names its text tower's weights have.
+    pub(crate) read: fn(String, &Described<'_>) -> Result<(ModelConfig, TextNames)>,
+    /// Where a text ends, from the text tower's settings, once the tokenizer is known.
+    pub(crate) ends: fn(&mut ModelConfig, &Section<'_>) -> Result<()>,
+    /// Where one of our weights is.
+    pub(crate) origin: fn(&Names, &str) -> Option<Origin>,
+    /// The logarithm of the logits' scale where no file says it.
+    pub(crate) scale: f32,
+    /// Whether an architecture of ours is written as this family.
+    pub(crate) is_written: fn(&ModelConfig) -> bool,
+}
+
+/// What an image processor does where a file says nothing.
+#[derive(Clone, Copy)]
+pub(crate) struct Pictures {
+    /// Its class, without `ImageProcessor` at the end.
+    pub(crate) processor: &'static str,
+    /// Whether it cuts out the centre.
+    pub(crate) crops: bool,
+    /// Side of what it resizes to.
+    pub(crate) side: u32,
+    /// Whether one number as a size means a square, not the shortest edge.
+    pub(crate) number_is_square: bool,
+}
+
+impl Pictures {
+    /// Most of them.
+    const USUAL: Self = Self { processor: "", crops: false, side: 224, number_is_square: false };
+}
+
+impl fmt::Debug for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.model_type)
+    }
+}
+
+impl PartialEq for Family {
+    fn eq(&self, other: &Self) -> bool {
+        self.model_type == other.model_type
+    }
+}
+
+impl Eq for Family {}
+
+/// The family of a `model_type`.
+///
+/// # Errors
+/// What it is that is none of these, in words.
+pub(crate) fn of_type(kind: &str) -> Result<&'static Family, String> {
+    match TABLE.iter().find(|family| family.model_type == kind) {
+        Some(family) => Ok(family),
+        None => Err(unknown(kind)),
+    }
+}
+
+/// The family as which an architecture is written.
+pub(crate) fn written_as(config: &ModelConfig) -> &'static Family {
+    TABLE.iter().find(|family| (family.is_written)(config)).unwrap_or(&&clip::FAMILY)
+}
+
+/// What the image processor of a class does.
+pub(crate) fn with_processor(class: &str) -> Option<&'static Pictures> {
+    TABLE.iter().map(|family| &family.pictures).find(|usual| usual.processor == class)
+}
+
+/// The families whose files have no keys of their own.
+pub(crate) fn without_own_keys() -> Vec<&'static str> {
+    let usual = TABLE.iter().filter(|family| family.keys.iter().all(|table| table.is_empty()));
+    usual.map(|family| family.model_type).collect()
+}
+
+/// Tables of keys that are a family's own: which family, where in its `config.json`, the table.
+pub(crate) fn own_keys() -> Vec<(&'static str, &'static str, &'static Table)> {
+    let places = ["", ", vision_config", ", text_config"];
+    let all = TABLE.iter().flat_map(|family| {
+        let tables = places.into_iter().zip(family.keys);
+        tables.map(|(at, table)| (family.model_type, at, table))
+    });
+    all.filter(|(_, _, table)| !table.is_empty()).collect()
+}
+
+/// What a `model_type` that is none of ours is, in words.
+fn unknown(kind: &str) -> String {
+    let tower = ["_text_model", "_vision_model"].iter().find_map(|end| kind.strip_suffix(end));
+    let is = match kind {
+        _ if tower.is_some_and(|name| TABLE.iter().any(|family| family.model_type == name)) => {
+            "one tower alone; the folder with both is"
+        }
+        "siglip2" => {
+            "SigLIP 2 with any aspect ratio (naflex); the ones with a fixed resolution are"
+        }
+        "blip-2" | "blip_2" | "instructblip" => "a BLIP-2, with a Q-Former;",
+        "altclip" => "an AltCLIP, with XLM-R as its text tower;",
+        "align" => "an ALIGN, with EfficientNet as its image tower;",
+        "t5" | "mt5" | "umt5" | "bert" | "roberta" | "xlm-roberta" | "gpt2" | "llama" => {
+            "a language model;"
+        }
+        "vit" | "dinov2" | "dinov3_vit" | "resnet" | "convnext" | "beit" => {
+            "an image model without words;"
+        }
+        _ => "another architecture;",
+    };
+    let [others @ .., last] = TABLE.map(|family| family.model_type);
+    format!(
+        "model_type `{kind}` is not supported: it is {is} {} and {last} are supported (SigLIP 2 with a fixed \
+         resolution is of type siglip)",
+        others.join(", ")
+    )
+}
 
 /// CLIP's and Chinese-CLIP's normalisation.
 #[allow(clippy::excessive_precision, reason = "as published")]

@@ -1,10 +1,14 @@
-//! The architecture from the shapes of a checkpoint's tensors, as OpenAI's and cn_clip's own
-//! loaders find it.
+//! CLIP and Chinese-CLIP in the files of their authors, which is open_clip's layout too: the architecture from the shapes
+//! of the tensors, as their own loaders find it, and the names of the weights.
+//!
+//! <https://github.com/openai/CLIP/blob/main/clip/model.py>,
+//! <https://github.com/OFA-Sys/Chinese-CLIP/blob/master/cn_clip/clip/model.py>.
 
 use std::path::Path;
 
-use super::{Image, Text, TextNames, assemble};
-use crate::{Activation, Error, ModelConfig, NormPlace, ResNet, Result, TowerConfig, Vision};
+use super::{Image, Text, assemble, res_net, xlm_roberta};
+use crate::checkpoint::names::{Names, Origin, TextNames, bert_text, block};
+use crate::{Activation, Error, ModelConfig, NormPlace, Result, TowerConfig, Vision};
 
 /// The shape of a tensor, by name.
 pub(super) type Shapes<'s> = dyn Fn(&str) -> Option<&'s [usize]> + 's;
@@ -12,7 +16,7 @@ pub(super) type Shapes<'s> = dyn Fn(&str) -> Option<&'s [usize]> + 's;
 /// Derives the architecture from the shapes of OpenAI's, open_clip's or cn_clip's tensors.
 pub(crate) fn from_shapes<'s>(shape: &Shapes<'s>, path: &Path) -> Result<(ModelConfig, TextNames)> {
     let (image, embed_dim) = match shape("visual.layer1.0.conv1.weight") {
-        Some(&[width, ..]) => (res_net(shape, width, path)?, text_dim(shape, path)?),
+        Some(&[width, ..]) => (res_net::image(shape, width, path)?, text_dim(shape, path)?),
         _ => (vit(shape, path)?, need(shape, "visual.proj", 2, path)?[1]),
     };
     let text = text(shape, path)?;
@@ -43,18 +47,6 @@ fn text_dim<'s>(shape: &Shapes<'s>, path: &Path) -> Result<usize> {
 /// How many names of a pattern there are, from 0 on.
 pub(super) fn count<'s>(shape: &Shapes<'s>, pattern: impl Fn(usize) -> String) -> usize {
     (0..).take_while(|&index| shape(&pattern(index)).is_some()).count()
-}
-
-fn res_net<'s>(shape: &Shapes<'s>, stem: usize, path: &Path) -> Result<Image> {
-    let stage = |n: usize| count(shape, |index| format!("visual.layer{n}.{index}.conv1.weight"));
-    let rows = need(shape, "visual.attnpool.positional_embedding", 2, path)?[0];
-    let width = 32 * stem;
-    Ok(Image {
-        tower: TowerConfig::new(width, 0, (width / 64).max(1), 0),
-        vision: Vision::ResNet(ResNet { stem, blocks: [1, 2, 3, 4].map(stage) }),
-        patch: 32,
-        size: rows.saturating_sub(1).isqrt() * 32,
-    })
 }
 
 fn vit<'s>(shape: &Shapes<'s>, path: &Path) -> Result<Image> {
@@ -105,4 +97,65 @@ pub(crate) fn image_heads(width: usize) -> usize {
         1280 | 1408 | 1664 => 16,
         _ => (width / 64).max(1),
     }
+}
+
+/// The names of the weights.
+pub(crate) fn origin(names: &Names, name: &str) -> Option<Origin> {
+    if matches!(names.vision, Vision::ResNet(_))
+        && let Some(origin) = res_net::origin(name)
+    {
+        return Some(origin);
+    }
+    if names.text == TextNames::Wrapped
+        && let Some(plain) = xlm_roberta::head(names, name)
+    {
+        return Some(Origin::one(plain));
+    }
+    let clip = names.text == TextNames::Clip;
+    let turned = |name: &str| Some(Origin { parts: vec![name.into()], transposed: true });
+    let plain = match name {
+        "heads.image_proj.weight" => return turned("visual.proj"),
+        // A layer is stored as ours, a bare matrix the other way round.
+        "heads.text_proj.weight" if names.text_proj_bias => "text_projection.weight",
+        "heads.text_proj.bias" => "text_projection.bias",
+        "heads.text_proj.weight" => return turned("text_projection"),
+        "heads.logit_scale" => "logit_scale",
+        "image.patch_embed.weight" => "visual.conv1.weight",
+        "image.cls_token" => "visual.class_embedding",
+        "image.pos_embed" => "visual.positional_embedding",
+        "text.token_embed.weight" if clip => "token_embedding.weight",
+        "text.pos_embed" if clip => "positional_embedding",
+        _ => "",
+    };
+    if !plain.is_empty() {
+        return Some(Origin::one(plain));
+    }
+    let (tower, rest) = name.split_once('.')?;
+    match names.text {
+        TextNames::Bert if tower == "text" => return bert_text("bert", rest),
+        TextNames::Wrapped if tower == "text" => return bert_text("transformer", rest),
+        _ => {}
+    }
+    let prefix = if tower == "image" { "visual." } else { "" };
+    if let Some((index, part, kind)) = block(rest) {
+        let layer = format!("{prefix}transformer.resblocks.{index}");
+        let part = match part {
+            "attn.qkv" => return Some(Origin::one(format!("{layer}.attn.in_proj_{kind}"))),
+            "attn.proj" => "attn.out_proj",
+            "norm1" => "ln_1",
+            "norm2" => "ln_2",
+            "mlp.fc1" => "mlp.c_fc",
+            "mlp.fc2" => "mlp.c_proj",
+            _ => return None,
+        };
+        return Some(Origin::one(format!("{layer}.{part}.{kind}")));
+    }
+    let (part, kind) = rest.rsplit_once('.')?;
+    let part = match (part, tower) {
+        ("first_norm", "image") => "visual.ln_pre",
+        ("norm", "image") => "visual.ln_post",
+        ("norm", "text") => "ln_final",
+        _ => return None,
+    };
+    Some(Origin::one(format!("{part}.{kind}")))
 }

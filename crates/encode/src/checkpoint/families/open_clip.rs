@@ -6,10 +6,12 @@ use serde_json::{Value, json};
 use tuwen_image::{Filter, Geometry, Preprocess};
 use tuwen_text::token::{Cleaning, END_OF_TEXT};
 
-use super::keys::{Section, open_clip};
-use super::pictures::triple;
-use super::shapes::{Shapes, from_shapes};
-use super::{MEAN, STD, TextNames, roberta, words};
+use super::open_ai::{Shapes, from_shapes};
+use super::{MEAN, STD, xlm_roberta};
+use crate::checkpoint::names::TextNames;
+use crate::checkpoint::settings::keys::open_clip;
+use crate::checkpoint::settings::pictures::triple;
+use crate::checkpoint::settings::{Section, words};
 use crate::{
     Activation, Error, ImagePool, ModelConfig, Pool, Result, TOKENIZER_FILE, Tokenizer,
     TowerConfig, Vision,
@@ -42,7 +44,7 @@ pub(crate) fn from_open_clip<'s>(
         config.image_pool = image_pool(&vision)?;
     }
     image_heads(&mut config, &vision)?;
-    let wrapped = roberta::is_wrapped(&text, names)?;
+    let wrapped = xlm_roberta::is_wrapped(&text, names)?;
     let size = vision.side("image_size", 224)?;
     if size != config.preprocess.size as usize {
         let cure = format!(
@@ -55,7 +57,7 @@ pub(crate) fn from_open_clip<'s>(
     let folder = path.parent().unwrap_or(Path::new(""));
     let own = read_tokenizer(&mut config, &text, folder)?;
     if wrapped {
-        roberta::read(&mut config, &text, shape)?;
+        xlm_roberta::read(&mut config, &text, shape)?;
     } else {
         block(&mut config.text, &text, quick)?;
         text_sizes(&mut config, &text)?;

@@ -5,9 +5,9 @@
 //! `modeling_xlm_roberta.py`, whose padding is masked, a pooler, and a projection. The configuration says no more
 //! than the model's name; what is the same in all four is here.
 
-use super::TextNames;
-use super::keys::Section;
-use super::shapes::Shapes;
+use super::open_ai::Shapes;
+use crate::checkpoint::names::{Names, TextNames};
+use crate::checkpoint::settings::Section;
 use crate::{Error, ModelConfig, Pool, Result, Tokenizer};
 
 /// Models whose tower this is, without their organisations.
@@ -121,4 +121,14 @@ fn hidden<'s>(text: &Section<'_>, shape: &Shapes<'s>) -> Result<usize> {
         return Err(Error::malformed(text.path, what));
     };
     Ok(if proj == "mlp" { width } else { 0 })
+}
+
+/// The projection behind a text tower of transformers', which open_clip keeps in its `text.`.
+pub(super) fn head(names: &Names, name: &str) -> Option<&'static str> {
+    match (name, names.text_hidden) {
+        ("heads.text_hidden.weight", true) => Some("proj.0.weight"),
+        ("heads.text_proj.weight", true) => Some("proj.2.weight"),
+        ("heads.text_proj.weight", false) => Some("proj.weight"),
+        _ => None,
+    }
 }

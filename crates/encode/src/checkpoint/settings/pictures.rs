@@ -7,9 +7,10 @@ use serde_json::Value;
 use tuwen_files::file;
 use tuwen_image::{Centre, Filter, Geometry, Preprocess, Resize, ToRgb};
 
-use super::super::optional;
-use super::blip::{BLIP, SIDE};
-use super::keys::{Section, pictures};
+use super::Section;
+use super::keys::pictures;
+use crate::checkpoint::families::{self, Family, Pictures};
+use crate::checkpoint::optional;
 use crate::{Error, Result};
 
 const FILE: &str = "preprocessor_config.json";
@@ -17,7 +18,8 @@ const FILE: &str = "preprocessor_config.json";
 const WHOLE_FILE: &str = "processor_config.json";
 
 /// What the folder says about pictures, where it says something.
-pub(super) fn read(preprocess: &mut Preprocess, kind: &str, folder: &Path) -> Result<()> {
+pub(super) fn read(preprocess: &mut Preprocess, family: &Family, folder: &Path) -> Result<()> {
+    let usual = &family.pictures;
     let (whole_path, path) = (folder.join(WHOLE_FILE), folder.join(FILE));
     if let Some(whole) = json(&whole_path)?
         && whole["image_processor"].is_object()
@@ -25,26 +27,26 @@ pub(super) fn read(preprocess: &mut Preprocess, kind: &str, folder: &Path) -> Re
         let json = &whole["image_processor"];
         return processor(
             preprocess,
-            kind,
+            usual,
             &Section { path: &whole_path, at: "image_processor.", json },
         );
     }
     match json(&path)? {
-        Some(json) => processor(preprocess, kind, &Section { path: &path, at: "", json: &json }),
+        Some(json) => processor(preprocess, usual, &Section { path: &path, at: "", json: &json }),
         None => Ok(()),
     }
 }
 
 /// A file that need not be there.
-pub(super) fn json(path: &Path) -> Result<Option<Value>> {
+pub(crate) fn json(path: &Path) -> Result<Option<Value>> {
     let read =
         |bytes: Vec<u8>| serde_json::from_slice(&bytes).map_err(|e| Error::malformed(path, e));
     optional(path, file::TEXT)?.map(read).transpose()
 }
 
-fn processor(preprocess: &mut Preprocess, kind: &str, json: &Section<'_>) -> Result<()> {
+fn processor(preprocess: &mut Preprocess, usual: &Pictures, json: &Section<'_>) -> Result<()> {
     json.check(&[pictures::PROCESSOR])?;
-    let crops = crops_by_default(kind, json)?;
+    let crops = crops_by_default(usual, json)?;
     preprocess.filter = match &json.json["resample"] {
         Value::Null => Filter::Bicubic,
         value => value
@@ -55,23 +57,23 @@ fn processor(preprocess: &mut Preprocess, kind: &str, json: &Section<'_>) -> Res
     // A picture that is not converted would stay grey or transparent, which no model takes.
     preprocess.to_rgb = ToRgb::First;
     preprocess.centre = Centre::First;
-    geometry(preprocess, json, crops, kind)?;
+    geometry(preprocess, json, crops, usual)?;
     values(preprocess, json)
 }
 
 /// The class of the processor says what a file leaves out: CLIP's and Chinese-CLIP's crop, SigLIP's
 /// does not.
-fn crops_by_default(kind: &str, json: &Section<'_>) -> Result<bool> {
+fn crops_by_default(usual: &Pictures, json: &Section<'_>) -> Result<bool> {
     let keys = ["image_processor_type", "feature_extractor_type"];
     let Some(key) = keys.into_iter().find(|key| json.json[*key].is_string()) else {
-        return Ok(!["siglip", BLIP].contains(&kind));
+        return Ok(usual.crops);
     };
     let class = json.word(key, "")?;
     let ends = ["ImageProcessorFast", "ImageProcessorPil", "ImageProcessor", "FeatureExtractor"];
-    match ends.iter().find_map(|end| class.strip_suffix(end)) {
-        Some("CLIP" | "ChineseCLIP") => Ok(true),
-        Some("Siglip" | "Blip") => Ok(false),
-        _ => Err(json.refuse(
+    let name = ends.iter().find_map(|end| class.strip_suffix(end));
+    match name.and_then(families::with_processor) {
+        Some(known) => Ok(known.crops),
+        None => Err(json.refuse(
             key,
             "the image processors of CLIP, Chinese-CLIP, SigLIP and BLIP are supported; with the same \
              settings spelt out, call it CLIPImageProcessor",
@@ -84,11 +86,11 @@ fn geometry(
     preprocess: &mut Preprocess,
     json: &Section<'_>,
     crops: bool,
-    kind: &str,
+    usual: &Pictures,
 ) -> Result<()> {
     let side = preprocess.size;
     let crops = json.flag("do_center_crop", crops)?;
-    let resize = match (json.flag("do_resize", true)?, size(json, crops, kind)?) {
+    let resize = match (json.flag("do_resize", true)?, size(json, crops, usual)?) {
         (false, _) => Resize::Not,
         (true, resize) => resize,
     };
@@ -131,7 +133,7 @@ fn wrong_size(json: &Section<'_>, key: &str, found: usize, wanted: u32) -> Error
 }
 
 /// `{"shortest_edge": 224}`, `{"height": 224, "width": 224}`, or a number: the shortest edge.
-fn size(json: &Section<'_>, crops: bool, kind: &str) -> Result<Resize> {
+fn size(json: &Section<'_>, crops: bool, usual: &Pictures) -> Result<Resize> {
     let value = &json.json["size"];
     let number = |value: &Value| value.as_u64().filter(|&n| (1..=8192).contains(&n));
     let number = |value: &Value| number(value).map(|n| n as u32);
@@ -146,8 +148,7 @@ fn size(json: &Section<'_>, crops: bool, kind: &str) -> Result<Resize> {
     };
     match value {
         Value::Null if crops => Ok(Resize::Shortest(224)),
-        Value::Null if kind == BLIP => Ok(Resize::To(SIDE as u32, SIDE as u32)),
-        Value::Null => Ok(Resize::To(224, 224)),
+        Value::Null => Ok(Resize::To(usual.side, usual.side)),
         Value::Object(keys) if keys.iter().any(|(key, v)| other(key) && !v.is_null()) => {
             known(None)
         }
@@ -157,7 +158,7 @@ fn size(json: &Section<'_>, crops: bool, kind: &str) -> Result<Resize> {
             known(shortest.or(exact.map(|(width, height)| Resize::To(width, height))))
         }
         // Chinese-CLIP's first files mean a square by it where they do not crop.
-        value if !crops && kind == "chinese_clip" => {
+        value if !crops && usual.number_is_square => {
             known(number(value).map(|side| Resize::To(side, side)))
         }
         value => known(number(value).map(Resize::Shortest)),
@@ -194,7 +195,7 @@ fn values(preprocess: &mut Preprocess, json: &Section<'_>) -> Result<()> {
 }
 
 /// A number for each channel, or one for all.
-pub(super) fn triple(json: &Section<'_>, key: &str, default: [f64; 3]) -> Result<[f64; 3]> {
+pub(crate) fn triple(json: &Section<'_>, key: &str, default: [f64; 3]) -> Result<[f64; 3]> {
     let value = &json.json[key];
     if value.is_null() {
         return Ok(default);

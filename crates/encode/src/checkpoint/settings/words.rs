@@ -12,9 +12,11 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use tuwen_text::token::{Cleaning, ClipBpe, WordPiece};
 
-use super::super::optional;
-use super::keys::{Section, tokenizer};
+use super::Section;
+use super::keys::tokenizer;
 use super::pictures::json;
+use crate::checkpoint::families::Family;
+use crate::checkpoint::optional;
 use crate::{Error, ModelConfig, Result, TOKENIZER_FILE, Tokenizer};
 
 const CONFIG: &str = "tokenizer_config.json";
@@ -90,7 +92,7 @@ struct Added {
 }
 
 /// Sets the tokenizer, the context and, where it is read from a file, what happens before.
-pub(super) fn read(config: &mut ModelConfig, kind: &str, folder: &Path) -> Result<()> {
+pub(super) fn read(config: &mut ModelConfig, family: &Family, folder: &Path) -> Result<()> {
     let path = folder.join(CONFIG);
     let settings = json(&path)?.unwrap_or(Value::Null);
     let settings = Section { path: &path, at: "", json: &settings };
@@ -102,7 +104,7 @@ pub(super) fn read(config: &mut ModelConfig, kind: &str, folder: &Path) -> Resul
         }
         config.context = config.context.min(most as usize);
     }
-    if kind == "siglip" {
+    if !family.reads_tokenizer {
         return Ok(());
     }
     let whole = description(&folder.join(TOKENIZER_FILE))?;
@@ -250,7 +252,7 @@ fn same(vocab: &HashMap<String, u64>, id: impl Fn(&str) -> Option<u32>, entries:
 
 /// The id of a special token (`pad_token`, `sep_token`) of a folder whose tokenizer is read from its
 /// file.
-pub(super) fn special_token(folder: &Path, key: &str) -> Result<u32> {
+pub(crate) fn special_token(folder: &Path, key: &str) -> Result<u32> {
     let path = folder.join(CONFIG);
     let settings = json(&path)?.unwrap_or(Value::Null);
     known_settings(&Section { path: &path, at: "", json: &settings })?;

@@ -7,7 +7,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::family::image_heads;
+use super::families::open_ai::image_heads;
+use super::families::written_as;
 use super::names::{Layout, Names, Origin, TextNames};
 use crate::arrays::{Precision, Tensor, write_tensors};
 use crate::layers::Weights;
@@ -49,7 +50,7 @@ pub fn write(
     }
     let layout = match target {
         Target::Tuwen => Layout::Tuwen,
-        Target::Hf => Layout::Hf,
+        Target::Hf => Layout::Hf(written_as(config)),
         Target::Torch => Layout::OpenAi,
     };
     let names = Names::new(layout, config, TextNames::for_writing(config));
