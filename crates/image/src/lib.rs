@@ -38,7 +38,7 @@ pub use cutout::Cutout;
 pub use decode::{Limits, decode, decode_file, decode_then, encode_jpeg, read_file};
 pub use exif::{DateTime, Exif, Place};
 pub use file_type::{ARCHIVES, FileType, HEAD, file_type, format};
-pub use geometry::{Centre, Geometry, Preprocess, Resize, ToRgb, Window};
+pub use geometry::{Budget, Centre, Geometry, Grid, Preprocess, Resize, ToRgb, Window};
 pub use hash::{PerceptualHash, duplicate_groups};
 pub use picture::Picture;
 pub use png::encode_png;
