@@ -101,6 +101,9 @@ impl Method {
     fn lacks(self, config: &ModelConfig) -> Option<&'static str> {
         let blocks = matches!(self, Self::Rollout | Self::Chefer | Self::Legrad);
         let in_space = matches!(self, Self::Patches | Self::Surgery);
+        if config.any_shape() {
+            return Some("its pictures have any shape, and maps are made of squares");
+        }
         match config.vision {
             Vision::ResNet(_) if blocks => {
                 Some("its image tower is one of convolutions, which have no attention")

@@ -43,7 +43,7 @@ use files::{
     folder_tensors, module_tensors, only_torch_file, optional, read_file, read_json, weight_files,
 };
 pub use layout::MODULES_FILE;
-use names::{Layout, Names, TextNames};
+use names::{Layout, Names, TextNames, Turn};
 pub use positions::Resized;
 pub use settings::known_keys;
 use tensors::{Blob, Raw};
@@ -340,7 +340,7 @@ impl Checkpoint {
 
     /// The one tensor that a weight is stored as, with its name, where nothing has to be turned or put together.
     fn as_it_is(&self, name: &str) -> Option<(String, &Raw)> {
-        let origin = self.names.origin(name).filter(|origin| !origin.transposed)?;
+        let origin = self.names.origin(name).filter(|origin| origin.turn == Turn::Stacked)?;
         let [part] = <[String; 1]>::try_from(origin.parts).ok()?;
         let raw = self.raws.get(&part)?;
         Some((part, raw))
@@ -352,13 +352,18 @@ impl Checkpoint {
             |part: &String| self.raws.get(part).ok_or_else(|| Error::MissingWeight(part.clone()));
         let parts = origin.parts.iter().map(find).collect::<Result<Vec<&Raw>>>()?;
         let mut shape = parts[0].shape.clone();
-        if let Some(rows) = shape.first_mut() {
+        if let (Turn::Spliced(_), Some(other)) = (origin.turn, parts.get(1)) {
+            if other.shape != shape {
+                let name = origin.parts[1].clone();
+                return Err(Error::Shape { name, found: other.shape.clone(), wanted: shape });
+            }
+        } else if let Some(rows) = shape.first_mut() {
             *rows = parts.iter().map(|raw| raw.shape.first().copied().unwrap_or(1)).sum();
         }
         if name == "image.patch_embed.weight" && shape.len() == 4 {
             shape = vec![shape[0], shape[1..].iter().product()];
         }
-        if origin.transposed {
+        if origin.turn == Turn::Transposed {
             shape.reverse();
         }
         Ok((parts, shape))
@@ -385,10 +390,22 @@ impl Weights<'static> for &Checkpoint {
         let (parts, shape) = self.parts(name, &origin)?;
         let mut values = parts[0].values(&origin.parts[0])?;
         for (raw, part) in parts.iter().zip(&origin.parts).skip(1) {
-            values.extend(raw.values(part)?);
+            let more = raw.values(part)?;
+            match origin.turn {
+                Turn::Spliced(kept) => {
+                    let behind = (kept * shape.last().copied().unwrap_or(1)).min(values.len());
+                    values[behind..].copy_from_slice(&more[behind..]);
+                }
+                _ => values.extend(more),
+            }
         }
-        if let (true, &[rows, cols]) = (origin.transposed, &shape[..]) {
-            values = write::transposed(&values, cols, rows);
+        match (origin.turn, &shape[..]) {
+            (Turn::Transposed, &[rows, cols]) => values = write::transposed(&values, cols, rows),
+            (Turn::ChannelsLast, &[_, cols]) if cols > 0 => {
+                let rows = values.chunks_exact(cols);
+                values = rows.flat_map(|row| write::transposed(row, cols / 3, 3)).collect();
+            }
+            _ => {}
         }
         Ok((shape, Cow::Owned(values)))
     }

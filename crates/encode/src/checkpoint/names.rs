@@ -37,15 +37,28 @@ impl TextNames {
 /// Where one of our weights is in another layout.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Origin {
-    /// Tensors to put one below the other.
+    /// Its tensors.
     pub(crate) parts: Vec<String>,
-    /// Whether it is the transposed of ours.
-    pub(crate) transposed: bool,
+    /// What is done with them.
+    pub(crate) turn: Turn,
+}
+
+/// How tensors become one of our weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// They are put one below the other.
+    Stacked,
+    /// The one tensor is the transposed of ours.
+    Transposed,
+    /// Its columns are a patch's pixels with their channels; in ours each channel has its pixels.
+    ChannelsLast,
+    /// So many rows of the first one, and those behind them of the second.
+    Spliced(usize),
 }
 
 impl Origin {
     pub(crate) fn one(name: impl Into<String>) -> Self {
-        Self { parts: vec![name.into()], transposed: false }
+        Self::turned(name, Turn::Stacked)
     }
 
     pub(crate) fn several(parts: [String; 3]) -> Self {
@@ -53,7 +66,11 @@ impl Origin {
     }
 
     pub(crate) fn of(parts: Vec<String>) -> Self {
-        Self { parts, transposed: false }
+        Self { parts, turn: Turn::Stacked }
+    }
+
+    pub(crate) fn turned(name: impl Into<String>, turn: Turn) -> Self {
+        Self { parts: vec![name.into()], turn }
     }
 }
 
@@ -69,6 +86,8 @@ pub(crate) struct Names {
     pub(crate) sigmoid: bool,
     /// Whether the text's projection has one.
     pub(crate) text_proj_bias: bool,
+    /// Of the positions of longer texts, how many are kept apart.
+    pub(crate) long_kept: usize,
 }
 
 impl Names {
@@ -81,6 +100,7 @@ impl Names {
             vision: config.vision,
             sigmoid: config.is_sigmoid(),
             text_proj_bias: config.text_proj_bias,
+            long_kept: config.long.map_or(0, |long| long.kept),
         }
     }
 
@@ -94,7 +114,8 @@ impl Names {
 
     /// Tensors that a checkpoint of this layout may hold and the towers do not need.
     pub(crate) fn are_without(&self, name: &str) -> bool {
-        is_needless(name) || self.layout == Layout::Authors && albef::is_for_training(name)
+        let spare = matches!(self.layout, Layout::Hf(family) if family.spare.contains(&name));
+        spare || is_needless(name) || self.layout == Layout::Authors && albef::is_for_training(name)
     }
 
     /// The origin of the weight `name`. None for a weight that the layout does not have and no

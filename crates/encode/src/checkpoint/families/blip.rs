@@ -25,6 +25,7 @@ pub(crate) const FAMILY: Family = Family {
     read,
     ends: |_, _| Ok(()),
     origin: |_, name| origin(name),
+    spare: &[],
     scale: SCALE,
     is_written: |_| false,
 };

@@ -21,6 +21,7 @@ pub(super) const FAMILY: Family = Family {
     read,
     ends: |_, _| Ok(()),
     origin,
+    spare: &[],
     scale: 0.0,
     is_written: |config| {
         config.vision != Vision::Probe && TextNames::for_writing(config) == TextNames::Bert

@@ -17,6 +17,7 @@ pub(super) const FAMILY: Family = Family {
     read,
     ends,
     origin,
+    spare: &[],
     scale: 0.0,
     // To its class a 2 means the highest id of a text.
     is_written: |config| {

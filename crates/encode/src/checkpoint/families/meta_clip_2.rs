@@ -18,6 +18,7 @@ pub(super) const FAMILY: Family = Family {
     read,
     ends,
     origin: clip::origin,
+    spare: &[],
     scale: 0.0,
     is_written: |config| {
         config.vision != Vision::Probe

@@ -19,7 +19,7 @@ mod xlm_roberta;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use tuwen_image::{Filter, Geometry, Preprocess, ToRgb};
+use tuwen_image::{Filter, Geometry, Grid, Preprocess, ToRgb};
 
 use super::names::{Names, Origin, TextNames};
 use super::settings::keys::Table;
@@ -28,8 +28,13 @@ use super::tensors::Raw;
 use crate::{ModelConfig, Pool, Result, Tokenizer, TowerConfig, Vision};
 
 /// transformers' families.
-static TABLE: [&Family; 5] =
-    [&clip::FAMILY, &chinese_clip::FAMILY, &meta_clip_2::FAMILY, &sig_lip::FAMILY, &blip::FAMILY];
+static TABLE: [&Family; 5] = [
+    &clip::FAMILY,
+    &chinese_clip::FAMILY,
+    &meta_clip_2::FAMILY,
+    &sig_lip::FAMILY,
+    &blip::FAMILY,
+];
 
 /// One of transformers' families.
 pub(crate) struct Family {
@@ -51,6 +56,8 @@ pub(crate) struct Family {
     pub(crate) ends: fn(&mut ModelConfig, &Section<'_>) -> Result<()>,
     /// Where one of our weights is.
     pub(crate) origin: fn(&Names, &str) -> Option<Origin>,
+    /// Tensors of its files that nothing needs.
+    pub(crate) spare: &'static [&'static str],
     /// The logarithm of the logits' scale where no file says it.
     pub(crate) scale: f32,
     /// Whether an architecture of ours is written as this family.
@@ -62,6 +69,12 @@ pub(crate) struct Family {
 pub(crate) struct Pictures {
     /// Its class, without `ImageProcessor` at the end.
     pub(crate) processor: &'static str,
+    /// Keys that are its own.
+    pub(crate) keys: &'static Table,
+    /// Its interpolation.
+    pub(crate) filter: Filter,
+    /// Of pictures that keep their shape, what the file says of their grid.
+    pub(crate) grid: Option<fn(&Section<'_>, Grid) -> Result<Grid>>,
     /// Whether it cuts out the centre.
     pub(crate) crops: bool,
     /// Side of what it resizes to.
@@ -72,7 +85,15 @@ pub(crate) struct Pictures {
 
 impl Pictures {
     /// Most of them.
-    const USUAL: Self = Self { processor: "", crops: false, side: 224, number_is_square: false };
+    const USUAL: Self = Self {
+        processor: "",
+        keys: &[],
+        filter: Filter::Bicubic,
+        grid: None,
+        crops: false,
+        side: 224,
+        number_is_square: false,
+    };
 }
 
 impl fmt::Debug for Family {
@@ -114,6 +135,12 @@ pub(crate) fn with_processor(class: &str) -> Option<&'static Pictures> {
 pub(crate) fn without_own_keys() -> Vec<&'static str> {
     let usual = TABLE.iter().filter(|family| family.keys.iter().all(|table| table.is_empty()));
     usual.map(|family| family.model_type).collect()
+}
+
+/// Tables of keys of image processors that are a family's own.
+pub(crate) fn own_pictures() -> Vec<(&'static str, &'static Table)> {
+    let all = TABLE.iter().map(|family| (family.model_type, family.pictures.keys));
+    all.filter(|(_, table)| !table.is_empty()).collect()
 }
 
 /// Tables of keys that are a family's own: which family, where in its `config.json`, the table.

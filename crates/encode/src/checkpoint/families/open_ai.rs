@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use super::{Image, Text, assemble, res_net, xlm_roberta};
-use crate::checkpoint::names::{Names, Origin, TextNames, bert_text, block};
+use crate::checkpoint::names::{Names, Origin, TextNames, Turn, bert_text, block};
 use crate::{Activation, Error, ModelConfig, NormPlace, Result, TowerConfig, Vision};
 
 /// The shape of a tensor, by name.
@@ -112,7 +112,7 @@ pub(crate) fn origin(names: &Names, name: &str) -> Option<Origin> {
         return Some(Origin::one(plain));
     }
     let clip = names.text == TextNames::Clip;
-    let turned = |name: &str| Some(Origin { parts: vec![name.into()], transposed: true });
+    let turned = |name: &str| Some(Origin::turned(name, Turn::Transposed));
     let plain = match name {
         "heads.image_proj.weight" => return turned("visual.proj"),
         // A layer is stored as ours, a bare matrix the other way round.

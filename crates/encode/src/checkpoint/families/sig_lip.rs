@@ -22,11 +22,13 @@ pub(super) const FAMILY: Family = Family {
     read,
     ends: |_, _| Ok(()),
     origin,
+    spare: &[],
     scale: 0.0,
     is_written: |config| config.vision == Vision::Probe,
 };
 
-fn read(name: String, said: &Described<'_>) -> Result<(ModelConfig, TextNames)> {
+/// Both towers, of pictures of one size.
+pub(super) fn read(name: String, said: &Described<'_>) -> Result<(ModelConfig, TextNames)> {
     let words = &said.words;
     let base = Defaults::new([768, 12, 12, 3072], 1e-6, "gelu_pytorch_tanh");
     let image = vit(&said.vision, &base, 16)?;
@@ -75,11 +77,16 @@ fn own(name: &str) -> Option<String> {
     if !plain.is_empty() {
         return Some(plain.to_owned());
     }
-    let (part, kind) = name.strip_prefix("image.pool.")?.rsplit_once('.')?;
+    pooling("vision_model.head", name.strip_prefix("image.pool.")?)
+}
+
+/// The names of an attention pooling's parts under `head`.
+pub(super) fn pooling(head: &str, rest: &str) -> Option<String> {
+    let (part, kind) = rest.rsplit_once('.')?;
     Some(match part {
-        "qkv" => format!("vision_model.head.attention.in_proj_{kind}"),
-        "proj" => format!("vision_model.head.attention.out_proj.{kind}"),
-        "norm" => format!("vision_model.head.layernorm.{kind}"),
-        _ => format!("vision_model.head.{part}.{kind}"),
+        "qkv" => format!("{head}.attention.in_proj_{kind}"),
+        "proj" => format!("{head}.attention.out_proj.{kind}"),
+        "norm" => format!("{head}.layernorm.{kind}"),
+        _ => format!("{head}.{part}.{kind}"),
     })
 }

@@ -45,10 +45,10 @@ pub(crate) fn json(path: &Path) -> Result<Option<Value>> {
 }
 
 fn processor(preprocess: &mut Preprocess, usual: &Pictures, json: &Section<'_>) -> Result<()> {
-    json.check(&[pictures::PROCESSOR])?;
+    json.check(&[usual.keys, pictures::PROCESSOR])?;
     let crops = crops_by_default(usual, json)?;
     preprocess.filter = match &json.json["resample"] {
-        Value::Null => Filter::Bicubic,
+        Value::Null => usual.filter,
         value => value
             .as_u64()
             .and_then(|code| Filter::PILLOW.get(code as usize).copied())
@@ -57,7 +57,14 @@ fn processor(preprocess: &mut Preprocess, usual: &Pictures, json: &Section<'_>) 
     // A picture that is not converted would stay grey or transparent, which no model takes.
     preprocess.to_rgb = ToRgb::First;
     preprocess.centre = Centre::First;
-    geometry(preprocess, json, crops, usual)?;
+    match (preprocess.geometry, usual.grid) {
+        (Geometry::Grid(grid), Some(read)) => {
+            // Nothing is cut.
+            preprocess.centre = Centre::Even;
+            preprocess.geometry = Geometry::Grid(read(json, grid)?);
+        }
+        _ => geometry(preprocess, json, crops, usual)?,
+    }
     values(preprocess, json)
 }
 

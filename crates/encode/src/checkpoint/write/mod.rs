@@ -9,7 +9,7 @@ use std::path::Path;
 
 use super::families::open_ai::image_heads;
 use super::families::written_as;
-use super::names::{Layout, Names, Origin, TextNames};
+use super::names::{Layout, Names, Origin, TextNames, Turn};
 use crate::arrays::{Precision, Tensor, write_tensors};
 use crate::layers::Weights;
 use crate::{
@@ -130,6 +130,8 @@ fn unsaid(config: &ModelConfig, target: Target) -> Option<String> {
         "a text tower that is neither CLIP's nor BERT's"
     } else if config.masked.is_some() || config.text_hidden > 0 {
         "a text tower as open_clip wraps it"
+    } else if config.any_shape() || config.long.is_some() || config.dense {
+        "pictures of any shape, longer texts and features of patches"
     } else if config.image_pool != ImagePool::Class {
         "a mean of the patches as the picture's feature"
     } else if clip && config.pad.is_some() {
@@ -189,7 +191,7 @@ fn plan(config: &ModelConfig, names: &Names) -> Vec<Planned> {
             (_, "heads.logit_bias") if config.vision != Vision::Probe => Vec::new(),
             _ => ours,
         };
-        if origin.transposed {
+        if origin.turn == Turn::Transposed {
             shape.reverse();
         }
         if let Some(rows) = shape.first_mut() {
@@ -223,7 +225,7 @@ impl Parts<'_> {
             let planned = self.queue.remove(0);
             let (shape, values) = self.weights.find(&planned.name)?;
             let mut values = values.into_owned();
-            if let (true, &[rows, cols]) = (planned.origin.transposed, &shape[..]) {
+            if let (true, &[rows, cols]) = (planned.origin.turn == Turn::Transposed, &shape[..]) {
                 values = transposed(&values, rows, cols);
             }
             let count = values.len() / planned.origin.parts.len();

@@ -52,7 +52,11 @@ static TABLES: LazyLock<Vec<(String, Vec<&Table>)>> = LazyLock::new(|| {
         (format!("config.json ({family}){at}, before those above"), vec![table])
     });
     let others = FILES.iter().map(|(name, tables)| ((*name).to_owned(), tables.to_vec()));
-    usual.chain(own).chain(others).collect()
+    let pictures = families::own_pictures().into_iter().map(|(family, table)| {
+        (format!("preprocessor_config.json ({family}), before those above"), vec![table])
+    });
+    let (first, rest) = (others.clone().take(1), others.skip(1));
+    usual.chain(own).chain(first).chain(pictures).chain(rest).collect()
 });
 
 /// Every key of the configuration files of others that is known, for documentation: the file, the key,
