@@ -9,6 +9,7 @@ pub(crate) mod albef;
 pub(crate) mod blip;
 mod chinese_clip;
 mod clip;
+mod fg_clip_2;
 mod meta_clip_2;
 pub(crate) mod open_ai;
 pub(crate) mod open_clip;
@@ -28,12 +29,13 @@ use super::tensors::Raw;
 use crate::{ModelConfig, Pool, Result, Tokenizer, TowerConfig, Vision};
 
 /// transformers' families.
-static TABLE: [&Family; 5] = [
+static TABLE: [&Family; 6] = [
     &clip::FAMILY,
     &chinese_clip::FAMILY,
     &meta_clip_2::FAMILY,
     &sig_lip::FAMILY,
     &blip::FAMILY,
+    &fg_clip_2::FAMILY,
 ];
 
 /// One of transformers' families.
