@@ -10,7 +10,7 @@ use tuwen_encode::arrays::Precision;
 use tuwen_encode::checkpoint::{Resized, Target, write};
 use tuwen_encode::params::Part;
 use tuwen_encode::towers::{AnyImageTower, PassGradients, Record, Wanted};
-use tuwen_encode::{Checkpoint, CpuEncoder, Encoder, Long, LongText};
+use tuwen_encode::{Checkpoint, CpuEncoder, Encoder, Long, LongText, Weights};
 use tuwen_image::{Budget, Geometry, Grid, Picture, RgbImage};
 use tuwen_nn::Patches;
 
@@ -204,6 +204,10 @@ fn in_our_own_layout_it_is_the_same_and_no_other_has_a_place_for_it() {
     }
     let error = Resized::new(&config, &&checkpoint, 32).err().expect("any size");
     assert!(error.contains("any shape"), "{error}");
+    let checkpoint = &checkpoint;
+    let same = Resized::new(&config, &checkpoint, 16).expect("its own");
+    let table = "image.pos_embed";
+    assert_eq!(same.find(table).expect("positions"), checkpoint.find(table).expect("positions"));
 }
 
 #[test]
@@ -212,6 +216,8 @@ fn what_its_tower_or_another_cannot_give_is_named() {
     let square = encoder.preprocess().fit(&Picture::Rgb(noise(20, 20)));
     let error = encoder.image_tokens(&[square.clone()]).expect_err("many shapes").to_string();
     assert!(error.contains("tokens of pictures") && error.contains("shape"), "{error}");
+    let error = encoder.token_projections().expect_err("many shapes").to_string();
+    assert!(error.contains("tokens of pictures"), "{error}");
     let wanted = Wanted { from: Some(0), ..Wanted::default() };
     let error = encoder.trace_image(&square, &[0.0; 32], &wanted).expect_err("many shapes");
     assert!(error.to_string().contains("explanations"), "{error}");

@@ -27,7 +27,7 @@ impl<'w> Resized<'w> {
         weights: &'w dyn Weights<'static>,
         size: u32,
     ) -> std::result::Result<Self, String> {
-        if config.any_shape() {
+        if size != config.preprocess.size && config.any_shape() {
             return Err(format!(
                 "its pictures have any shape, and its positions are resized to each of them: {size} pixels say nothing"
             ));

@@ -47,8 +47,9 @@ impl CpuEncoder {
     /// The ways from the towers' features, and so from their tokens, to the common space: pictures', then texts'.
     ///
     /// # Errors
-    /// The text's has a hidden layer, or a file cannot be read.
+    /// The text's has a hidden layer, pictures have as many tokens as their shapes ask for, or a file cannot be read.
     pub fn token_projections(&self) -> crate::Result<[TokenProjection; 2]> {
+        self.one_grid("tokens of pictures")?;
         let (config, dim) = (&self.config, self.config.embed_dim);
         if config.text_hidden > 0 {
             return Err(crate::Error::NotGiven {

@@ -84,12 +84,7 @@ impl<'a> ImageTower<'a> {
     ) -> Pass<'_> {
         assert!(self.any_shape || cuts.iter().all(|cut| *cut == self.cut), "pictures of R x R");
         let items = cuts.len();
-        let starts: Vec<usize> = std::iter::once(0)
-            .chain(cuts.iter().scan(0, |end, cut| {
-                *end += cut.values();
-                Some(*end)
-            }))
-            .collect();
+        let starts = starts(cuts);
         assert_eq!(starts[items], pixels.len(), "values of the pictures");
         let largest = cuts.iter().map(Patches::count).max().unwrap_or(0);
         let all: Vec<usize> = (0..largest).collect();
@@ -211,4 +206,13 @@ impl<'a> ImageTower<'a> {
         };
         (features, rows)
     }
+}
+
+/// Where each picture's values begin, and where the last one's end.
+fn starts(cuts: &[Patches]) -> Vec<usize> {
+    let ends = cuts.iter().scan(0, |end, cut| {
+        *end += cut.values();
+        Some(*end)
+    });
+    std::iter::once(0).chain(ends).collect()
 }

@@ -38,6 +38,9 @@ static TABLE: [&Family; 6] = [
     &fg_clip_2::FAMILY,
 ];
 
+/// Whether tensors are those that are wanted; if not, what they are, in words.
+type Fit = fn(&BTreeMap<String, Raw>) -> Result<(), String>;
+
 /// One of transformers' families.
 pub(crate) struct Family {
     /// As its `config.json` says it.
@@ -50,8 +53,8 @@ pub(crate) struct Family {
     pub(crate) pictures: Pictures,
     /// Whether the tokenizer's files say what happens to a text; if not, it becomes lower case whatever they say.
     pub(crate) reads_tokenizer: bool,
-    /// Whether weights are those of a model for retrieval; if not, what they are, in words. Where there is no choice, none.
-    pub(crate) weights_fit: Option<fn(&BTreeMap<String, Raw>) -> Result<(), String>>,
+    /// Whether weights are those of a model for retrieval, where a `model_type` stands for others too.
+    pub(crate) weights_fit: Option<Fit>,
     /// The architecture of a name, and whose names its text tower's weights have.
     pub(crate) read: fn(String, &Described<'_>) -> Result<(ModelConfig, TextNames)>,
     /// Where a text ends, from the text tower's settings, once the tokenizer is known.
