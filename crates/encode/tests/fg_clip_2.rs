@@ -207,14 +207,18 @@ fn in_our_own_layout_it_is_the_same_and_no_other_has_a_place_for_it() {
     let checkpoint = &checkpoint;
     let same = Resized::new(&config, &checkpoint, 16).expect("its own");
     let table = "image.pos_embed";
-    assert_eq!(same.find(table).expect("positions"), checkpoint.find(table).expect("positions"));
+    assert_eq!(
+        same.find(table).expect("positions").1,
+        checkpoint.find(table).expect("positions").1
+    );
 }
 
 #[test]
 fn what_its_tower_or_another_cannot_give_is_named() {
     let encoder = encoder();
     let square = encoder.preprocess().fit(&Picture::Rgb(noise(20, 20)));
-    let error = encoder.image_tokens(&[square.clone()]).expect_err("many shapes").to_string();
+    let error =
+        encoder.image_tokens(std::slice::from_ref(&square)).expect_err("many shapes").to_string();
     assert!(error.contains("tokens of pictures") && error.contains("shape"), "{error}");
     let error = encoder.token_projections().expect_err("many shapes").to_string();
     assert!(error.contains("tokens of pictures"), "{error}");

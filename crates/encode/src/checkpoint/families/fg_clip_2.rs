@@ -2,11 +2,11 @@
 //! (<https://github.com/360CVGroup/FG-CLIP>): SigLIP 2's towers for pictures of any shape, positions and a projection for
 //! longer texts, and features of patches with a projection for texts that say what a part of a picture shows.
 
-use tuwen_image::{Budget, Filter, Geometry, Grid, Preprocess};
+use tuwen_image::{Budget, Filter, Geometry, Grid};
 
-use super::{Family, Pictures, sig_lip};
+use super::{Family, Pictures, sig_lip, sig_lip_2};
 use crate::checkpoint::names::{Names, Origin, TextNames, Turn};
-use crate::checkpoint::settings::keys::Rule::{Idle, Only, Read};
+use crate::checkpoint::settings::keys::Rule::{Idle, Read};
 use crate::checkpoint::settings::keys::Table;
 use crate::checkpoint::settings::{Described, Section};
 use crate::{Long, ModelConfig, Result};
@@ -14,7 +14,7 @@ use crate::{Long, ModelConfig, Result};
 pub(super) const FAMILY: Family = Family {
     model_type: "fgclip2",
     class: "Fgclip2Model",
-    keys: [TOP, VISION, TEXT],
+    keys: [TOP, sig_lip_2::VISION, TEXT],
     pictures: Pictures {
         processor: PROCESSOR,
         keys: PIXELS,
@@ -35,17 +35,9 @@ pub(super) const FAMILY: Family = Family {
 
 const PROCESSOR: &str = "Fgclip2";
 const CODE: &str = "what the code beside it does is built in";
-/// Gemma's `<pad>`.
-const PADDING: u32 = 0;
 
 /// Keys beside the two towers.
 const TOP: &Table = &[("auto_map", Idle(CODE))];
-
-/// Keys of the image tower.
-const VISION: &Table = &[
-    ("num_patches", Read),
-    ("image_size", Only(&[], "pictures have any shape: the weights hold `num_patches` positions")),
-];
 
 /// Keys of the text tower.
 const TEXT: &Table = &[
@@ -63,66 +55,26 @@ const PIXELS: &Table = &[
 ];
 
 fn read(name: String, said: &Described<'_>) -> Result<(ModelConfig, TextNames)> {
-    let (config, names) = sig_lip::read(name, said)?;
-    let positions = said.vision.number("num_patches", 256)?;
-    let side = positions.isqrt();
-    if side == 0 || side * side != positions {
-        let cure = "it should be a square: the positions are those of a square grid";
-        return Err(said.vision.refuse("num_patches", cure));
+    let (mut config, names) = sig_lip_2::read(name, said)?;
+    if let Geometry::Grid(grid) = &mut config.preprocess.geometry {
+        grid.budget = Budget::Stepped;
     }
-    let grid = Grid { patch: config.patch as u32, budget: Budget::Stepped };
-    let size = u32::try_from(side.saturating_mul(config.patch)).unwrap_or(u32::MAX);
-    let long = Long {
+    config.long = Some(Long {
         context: said.words.number("longtext_len", 196)?,
         kept: said.words.number("keep_len", 20)?,
-    };
-    let config = ModelConfig {
-        long: Some(long),
-        dense: true,
-        pad: Some(PADDING),
-        preprocess: Preprocess {
-            geometry: Geometry::Grid(grid),
-            filter: Filter::Bilinear,
-            ..Preprocess::squash(size)
-        },
-        ..config
-    };
+    });
+    config.dense = true;
     Ok((config, names))
 }
 
 /// What its image processor says of the grid.
 fn grid(json: &Section<'_>, usual: Grid) -> Result<Grid> {
-    let class = json.word("image_processor_type", PROCESSOR)?;
-    if !class.starts_with(PROCESSOR) {
-        return Err(json.refuse(
-            "image_processor_type",
-            "it is another model's: Fgclip2ImageProcessor is its own",
-        ));
-    }
-    if !json.flag("do_resize", true)? {
-        return Err(json.refuse("do_resize", "a picture has to become whole patches: set it"));
-    }
-    if json.flag("do_center_crop", false)? {
-        return Err(json.refuse("do_center_crop", "its pictures keep their shape: remove it"));
-    }
-    if json.number("patch_size", usual.patch as usize)? != usual.patch as usize {
-        let cure = format!("the model's patch_size is {}: they must be equal", usual.patch);
-        return Err(json.refuse("patch_size", cure));
-    }
-    if json.flag("dynamic_max_patches", true)? {
-        return Ok(usual);
-    }
-    let most = json.number("max_num_patches", 256)?;
-    let budget = Budget::Fixed(u32::try_from(most).unwrap_or(u32::MAX));
-    Ok(Grid { budget, ..usual })
+    let fixed = sig_lip_2::grid(json, usual, PROCESSOR)?;
+    Ok(if json.flag("dynamic_max_patches", true)? { usual } else { fixed })
 }
 
 fn origin(names: &Names, name: &str) -> Option<Origin> {
     let plain = match name {
-        "image.patch_embed.weight" => {
-            let name = "vision_model.embeddings.patch_embedding.weight";
-            return Some(Origin::turned(name, Turn::ChannelsLast));
-        }
         "text.long_pos_embed" => {
             let table =
                 |end: &str| format!("text_model.embeddings.position_embedding_{end}.weight");
@@ -135,7 +87,7 @@ fn origin(names: &Names, name: &str) -> Option<Origin> {
         "heads.region_proj.bias" => "boxtext_head.bias",
         _ => match name.strip_prefix("image.dense.") {
             Some(rest) => return sig_lip::pooling("dense_feature_head", rest).map(Origin::one),
-            None => return sig_lip::origin(names, name),
+            None => return sig_lip_2::origin(names, name),
         },
     };
     Some(Origin::one(plain))

@@ -15,6 +15,7 @@ pub(crate) mod open_ai;
 pub(crate) mod open_clip;
 mod res_net;
 mod sig_lip;
+mod sig_lip_2;
 mod xlm_roberta;
 
 use std::collections::BTreeMap;
@@ -29,11 +30,12 @@ use super::tensors::Raw;
 use crate::{ModelConfig, Pool, Result, Tokenizer, TowerConfig, Vision};
 
 /// transformers' families.
-static TABLE: [&Family; 6] = [
+static TABLE: [&Family; 7] = [
     &clip::FAMILY,
     &chinese_clip::FAMILY,
     &meta_clip_2::FAMILY,
     &sig_lip::FAMILY,
+    &sig_lip_2::FAMILY,
     &blip::FAMILY,
     &fg_clip_2::FAMILY,
 ];
@@ -164,9 +166,6 @@ fn unknown(kind: &str) -> String {
     let is = match kind {
         _ if tower.is_some_and(|name| TABLE.iter().any(|family| family.model_type == name)) => {
             "one tower alone; the folder with both is"
-        }
-        "siglip2" => {
-            "SigLIP 2 with any aspect ratio (naflex); the ones with a fixed resolution are"
         }
         "blip-2" | "blip_2" | "instructblip" => "a BLIP-2, with a Q-Former;",
         "altclip" => "an AltCLIP, with XLM-R as its text tower;",

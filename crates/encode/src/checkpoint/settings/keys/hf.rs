@@ -36,7 +36,10 @@ pub(crate) const VISION: &Table = &[
     ("num_channels", Only(&["3"], "pictures have 3 channels here")),
     ("vision_use_head", Only(&["true"], "SigLIP's pooling head is needed for the common space")),
     ("projection_dim", Idle("the one beside the towers counts")),
-    ("num_patches", Only(&["256"], "SigLIP 2 with any aspect ratio (naflex) is not supported")),
+    (
+        "num_patches",
+        Only(&["256"], "only SigLIP 2 with any aspect ratio has others: its model_type is siglip2"),
+    ),
 ];
 
 /// The text tower.
