@@ -3,13 +3,14 @@
     python full_size.py CLIPDIR DIR NAME...     # names of configs/models; up to 4 GB each
     TUWEN_FULL_SIZE=DIR cargo test --release --workspace --test families full_size -- --nocapture
 
-CLIPDIR is the folder of clip/model.py of https://github.com/openai/CLIP (for its ResNets)."""
-import json, pathlib, sys
+CLIPDIR is the folder of clip/model.py of https://github.com/openai/CLIP (for its ResNets); for FG-CLIP 2 the environment
+says in FGCLIP where https://github.com/360CVGroup/FG-CLIP is."""
+import json, os, pathlib, sys
 import torch
 from cn_clip.clip.model import CLIP as CnClip
 from safetensors.torch import save_file
 from transformers import (BlipConfig, BlipForImageTextRetrieval, ChineseCLIPConfig, ChineseCLIPModel, CLIPConfig, CLIPModel,
-                          MetaClip2Config, MetaClip2Model, SiglipConfig, SiglipModel, XLMRobertaConfig)
+                          MetaClip2Config, MetaClip2Model, Siglip2Config, Siglip2Model, SiglipConfig, SiglipModel, XLMRobertaConfig)
 
 sys.path.insert(0, sys.argv[1])
 from model import CLIP as OpenAiClip  # noqa: E402
@@ -33,6 +34,8 @@ def words(width, layers=12, **more):
 GELU = dict(hidden_act="gelu")
 XLM = "clip-vit-b-32-xlm-roberta-base"
 BLIP = "blip-itm-base-coco"
+FG = "fg-clip-2-base"
+ANY_SHAPE = [FG, "siglip2-base-patch16-naflex"]
 CHINESE = {
     "chinese-clip-vit-base-patch16": (vit(768, 12, 12, 16, 224), bert(768, 12), 512),
     "chinese-clip-vit-large-patch14": (vit(1024, 24, 16, 14, 224), bert(768, 12), 768),
@@ -128,6 +131,20 @@ def blip(folder):
     return image, lambda x: model.text_proj(model.text_encoder(x).last_hidden_state[:, 0]), 384
 
 
+def any_shape(name, folder):
+    if name == FG:
+        from fg_clip_2 import authors
+        configuration, modeling, _ = authors(os.environ["FGCLIP"])
+        model = modeling.Fgclip2Model(configuration.Fgclip2Config(text_config=dict(vocab_size=256000))).eval()
+    else:
+        model = Siglip2Model(Siglip2Config(text_config=dict(vocab_size=256000))).eval()
+    model.save_pretrained(folder)
+    def image(x):
+        patches = x.reshape(1, 3, 16, 16, 16, 16).permute(0, 2, 4, 3, 5, 1).reshape(1, 256, 768)
+        return model.get_image_features(patches, torch.ones(1, 256), torch.tensor([[16, 16]]))
+    return image, model.get_text_features, 256
+
+
 def transformers(name, folder):
     if name in SIGLIP:
         model, size = SiglipModel(SiglipConfig(text_config=dict(vocab_size=SIGLIP[name]))), 224
@@ -155,11 +172,13 @@ def main():
             image, text, size = xlm_roberta(folder)
         elif name == BLIP:
             image, text, size = blip(folder)
+        elif name in ANY_SHAPE:
+            image, text, size = any_shape(name, folder)
         else:
             image, text, size = (resnet if name in RESNET else transformers)(name, folder)
         i = torch.arange(3 * size * size, dtype=torch.float64)
         picture = (torch.sin(i * 0.37) * 0.8).float().reshape(1, 3, size, size)
-        first, last, length = (101, 102, 52) if name.startswith("chinese") or name == BLIP else (300, 1, 64) if name in SIGLIP else (49406, 49407, 77)
+        first, last, length = (101, 102, 52) if name.startswith("chinese") or name == BLIP else (300, 1, 64) if name in SIGLIP or name in ANY_SHAPE else (49406, 49407, 77)
         if name in META or name == XLM:
             first, last, length = 0, 2, 77
         ids = [[first] + [300 + 37 * i for i in range(length - 2)] + [last]]

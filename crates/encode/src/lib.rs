@@ -35,11 +35,11 @@ pub use arrays::{Array, Arrays};
 pub use captioner::{Captioner, Sentences, Shown};
 pub use checkpoint::{Checkpoint, TOKENIZER_FILE, TokenizerFile};
 pub use config::{
-    Fusion, ImagePool, ModelConfig, NormPlace, Pool, ResNet, Tokenizer, TowerConfig, Vision,
+    Fusion, ImagePool, Long, ModelConfig, NormPlace, Pool, ResNet, Tokenizer, TowerConfig, Vision,
 };
 pub use encoder::{
-    CONFIG_FILE, CpuEncoder, DATASET_TEXT, LongText, Products, TextTrace, TokenProjection, Trace,
-    WEIGHTS_FILE, WINDOW, WithTokens,
+    CONFIG_FILE, CpuEncoder, DATASET_TEXT, LongText, PatchFeatures, Products, TextTrace,
+    TokenProjection, Trace, WEIGHTS_FILE, WINDOW, WithTokens,
 };
 pub use error::{Error, Result};
 pub use interface::{Batch, Encoder, Output, TextInput};

@@ -36,6 +36,8 @@ pub enum Part {
     Logits,
     /// What makes a text look at a picture, and the head behind it; no training here changes it.
     Fusion,
+    /// What longer texts, patches and texts of regions have of their own (FG-CLIP 2); no training here changes it.
+    Fine,
 }
 
 /// What a parameter is.
@@ -150,6 +152,7 @@ impl ModelConfig {
         all.extend(out.list);
         all.extend(self.text_params());
         all.extend(self.fusion_params());
+        all.extend(self.fine_params());
         let mut out = Params::new(Part::Logits, "heads");
         out.add("logit_scale", ParamKind::LogScale, &[1]);
         out.add("logit_bias", ParamKind::LogitBias, &[1]);
@@ -174,6 +177,22 @@ impl ModelConfig {
         head.affine("match", ParamKind::Projection, &[2, width]);
         out.list.extend(head.list);
         out.list
+    }
+
+    fn fine_params(&self) -> Vec<Param> {
+        let (width, dim) = (self.text.width, self.embed_dim);
+        let mut image = Params::new(Part::Fine, "image");
+        let mut text = Params::new(Part::Fine, "text");
+        let mut heads = Params::new(Part::Fine, "heads");
+        if self.dense {
+            image.pooling("dense", &self.image);
+            heads.affine("region_proj", ParamKind::Projection, &[dim, width]);
+        }
+        if let Some(long) = self.long {
+            text.add("long_pos_embed", ParamKind::Positions, &[long.context, width]);
+            heads.affine("long_proj", ParamKind::Projection, &[dim, width]);
+        }
+        [image.list, text.list, heads.list].concat()
     }
 
     fn text_params(&self) -> Vec<Param> {
@@ -279,14 +298,21 @@ impl Params {
     }
 
     fn probe(&mut self, tower: &TowerConfig) {
+        self.depth = tower.layers + 1;
+        self.add("pool.probe", ParamKind::Token, &[1, 1, tower.width]);
+        self.pooling("pool", tower);
+    }
+
+    /// An attention pooling without its probe.
+    fn pooling(&mut self, name: &str, tower: &TowerConfig) {
         let (width, mlp) = (tower.width, tower.mlp);
         self.depth = tower.layers + 1;
-        self.add("pool.probe", ParamKind::Token, &[1, 1, width]);
-        self.affine("pool.qkv", ParamKind::Projection, &[3 * width, width]);
-        self.affine("pool.proj", ParamKind::Projection, &[width, width]);
-        self.norm("pool.norm", width);
-        self.affine("pool.mlp.fc1", ParamKind::Projection, &[mlp, width]);
-        self.affine("pool.mlp.fc2", ParamKind::Projection, &[width, mlp]);
+        let part = |part: &str| format!("{name}.{part}");
+        self.affine(&part("qkv"), ParamKind::Projection, &[3 * width, width]);
+        self.affine(&part("proj"), ParamKind::Projection, &[width, width]);
+        self.norm(&part("norm"), width);
+        self.affine(&part("mlp.fc1"), ParamKind::Projection, &[mlp, width]);
+        self.affine(&part("mlp.fc2"), ParamKind::Projection, &[width, mlp]);
     }
 
     fn resnet(&mut self, net: ResNet, width: usize) {

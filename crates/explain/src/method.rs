@@ -92,7 +92,10 @@ impl Method {
     pub fn check(self, config: &ModelConfig) -> Result<()> {
         let refuse = |why: &str| {
             let can = Self::NAMES.iter().filter(|(_, method)| method.lacks(config).is_none());
-            let can: Vec<&str> = can.map(|(name, _)| *name).collect();
+            let mut can: Vec<&str> = can.map(|(name, _)| *name).collect();
+            if can.is_empty() {
+                can.push("none of them");
+            }
             Err(Error::Refused(format!(
                 "{} cannot be explained by {}: {why}; what can be used: {}",
                 config.name,
@@ -106,6 +109,9 @@ impl Method {
     fn lacks(self, config: &ModelConfig) -> Option<&'static str> {
         let blocks = matches!(self, Self::Rollout | Self::Chefer | Self::Legrad);
         let in_space = matches!(self, Self::Patches | Self::Surgery);
+        if config.any_shape() {
+            return Some("its pictures have any shape, and maps are made of squares");
+        }
         match config.vision {
             Vision::ResNet(_) if blocks => {
                 Some("its image tower is one of convolutions, which have no attention")
@@ -131,7 +137,7 @@ impl Method {
 mod tests {
     use super::*;
     use tuwen_encode::{ResNet, TowerConfig, builtin};
-    use tuwen_image::Preprocess;
+    use tuwen_image::{Budget, Geometry, Grid, Preprocess};
 
     #[test]
     fn what_a_family_cannot_do_is_refused_with_what_it_can() {
@@ -149,5 +155,17 @@ mod tests {
         assert!(said.contains("probe") && said.contains("legrad"), "{said}");
         let (built_in, _) = builtin::checkpoint().expect("the built-in model");
         assert_eq!(Method::usual(&built_in), Method::default());
+    }
+
+    #[test]
+    fn pictures_of_any_shape_have_no_maps_yet() {
+        let tower = || TowerConfig::new(8, 1, 2, 16);
+        let geometry = Geometry::Grid(Grid { patch: 16, budget: Budget::Stepped });
+        let pixels = Preprocess { geometry, ..Preprocess::squash(16) };
+        let model = ModelConfig::new("any", tower(), tower(), pixels);
+        for (_, method) in Method::NAMES {
+            let said = method.check(&model).expect_err("no square").to_string();
+            assert!(said.contains("any shape") && said.contains("none of them"), "{said}");
+        }
     }
 }

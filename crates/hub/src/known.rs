@@ -78,6 +78,8 @@ pub const KNOWN: &[Known] = &[
     known!("metaclip-2-worldwide-b32", "facebook/metaclip-2-worldwide-b32", Tokenizer),
     known!("siglip-base-patch16-224", "google/siglip-base-patch16-224", Tokenizer),
     known!("siglip2-base-patch16-224", "google/siglip2-base-patch16-224", Tokenizer),
+    known!("siglip2-base-patch16-naflex", "google/siglip2-base-patch16-naflex", Tokenizer),
+    known!("fg-clip-2-base", "qihoo360/fg-clip2-base", Tokenizer),
     known!("blip-itm-base-coco", "Salesforce/blip-itm-base-coco", Tokenizer),
 ];
 
@@ -161,6 +163,8 @@ mod tests {
             ("metaclip-2-worldwide-b32", 588),
             ("siglip-base-patch16-224", 203),
             ("siglip2-base-patch16-224", 375),
+            ("siglip2-base-patch16-naflex", 375),
+            ("fg-clip-2-base", 384),
             ("blip-itm-base-coco", 224),
         ];
         assert_eq!(sizes.len(), KNOWN.len());

@@ -1,5 +1,7 @@
 //! Which part of a picture is resized to what, and how bytes become floats.
 
+mod grid;
+
 use std::borrow::Cow;
 
 use image::imageops::{crop_imm, replace};
@@ -10,8 +12,9 @@ use tuwen_files::Result;
 use super::Picture;
 use super::decode::{Limits, decode_then};
 use super::resize::{Filter, Part};
+pub use grid::{Budget, Grid};
 
-/// The three ways of the field to make any picture a square.
+/// The ways of the field to make any picture a square, and one that keeps its shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Geometry {
@@ -23,6 +26,8 @@ pub enum Geometry {
     TwoToOne,
     /// Longest edge to the size, in the middle of a square of one grey (open_clip's `longest`).
     Pad,
+    /// No square: as many patches as a budget has room for, in about the picture's own shape.
+    Grid(Grid),
 }
 
 /// What a picture is resized to before the centre is cut out of it.
@@ -66,7 +71,7 @@ pub enum ToRgb {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preprocess {
-    /// Side of the square in pixels, R.
+    /// Side of the square in pixels, R; with [`Geometry::Grid`] that of the square that the positions are for.
     pub size: u32,
     /// How any picture becomes that square.
     pub geometry: Geometry,
@@ -123,7 +128,7 @@ impl Preprocess {
         }
     }
 
-    /// Brings a picture to R x R, still in bytes.
+    /// Brings a picture to R x R, or to the size of its grid, still in bytes.
     pub fn fit(&self, picture: &Picture) -> RgbImage {
         self.square(&self.converted(picture))
     }
@@ -154,6 +159,10 @@ impl Preprocess {
         let (size, (width, height)) = (self.size, picture.dimensions());
         match self.geometry {
             Geometry::Squash => picture.resize(size, size, self.filter),
+            Geometry::Grid(grid) => {
+                let (width, height) = grid.pixels(width, height);
+                picture.resize(width, height, self.filter)
+            }
             Geometry::CentreCrop => {
                 let (width, height) = match self.resize {
                     Resize::Side => shortest_edge(width, height, size),
@@ -190,7 +199,7 @@ impl Preprocess {
             height: f64::from(height),
         };
         let resized = match self.geometry {
-            Geometry::Squash => return whole(0.0, 0.0, width, height),
+            Geometry::Squash | Geometry::Grid(_) => return whole(0.0, 0.0, width, height),
             Geometry::TwoToOne => {
                 let keep_width = width.min(height.saturating_mul(2));
                 let keep_height = height.min(width.saturating_mul(2));
@@ -253,7 +262,7 @@ impl Preprocess {
     /// Bytes to normalised floats, appended to `out` channel by channel.
     ///
     /// # Shapes
-    /// `picture`: R x R. Appends 3 x R x R.
+    /// `picture`: R x R, appends 3 x R x R; of any shape (H, W), appends 3 x H x W.
     pub fn normalise_into(&self, picture: &RgbImage, out: &mut Vec<f32>) {
         for channel in 0..3 {
             let scale = 1.0 / (255.0 * self.std[channel]);

@@ -41,7 +41,7 @@ pub use decode::{
 };
 pub use exif::{DateTime, Exif, Place};
 pub use file_type::{ARCHIVES, FileType, HEAD, file_type, format};
-pub use geometry::{Centre, Geometry, Preprocess, Resize, ToRgb, Window};
+pub use geometry::{Budget, Centre, Geometry, Grid, Preprocess, Resize, ToRgb, Window};
 pub use hash::{PerceptualHash, duplicate_groups};
 pub use picture::Picture;
 pub use png::encode_png;

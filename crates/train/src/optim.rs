@@ -63,7 +63,7 @@ pub(crate) fn group(param: &Param, optim: &OptimConfig, model: &ModelConfig) -> 
         }
         (Part::ImageHead | Part::TextHead | Part::Logits, _) => optim.heads_lr,
         // No loss here depends on a matching head of the model's own.
-        (Part::Fusion, _) => 0.0,
+        (Part::Fusion | Part::Fine, _) => 0.0,
     };
     Group { lr, decay: if param.decays() { optim.weight_decay } else { 0.0 } }
 }

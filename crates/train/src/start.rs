@@ -81,7 +81,12 @@ fn begin_bias(arrays: &mut Arrays) {
 fn check(config: &TrainConfig, model: &Architecture) -> Result<()> {
     let name = &model.config.name;
     let convolutions = model.config.has_convolutions();
-    let wrong = if convolutions && config.keep_patches > 0 {
+    let wrong = if model.config.any_shape() {
+        format!(
+            "{name} takes pictures of any shape, and batches here are of squares: it cannot be trained; what takes \
+             squares can be, such as siglip2-base-patch16-224"
+        )
+    } else if convolutions && config.keep_patches > 0 {
         format!("{name} has convolutions and no patches: remove `keep_patches`")
     } else if convolutions && config.has_adapters(Tower::Image) {
         format!("{name} has convolutions, and adapters are for blocks: `lora.towers = [\"text\"]`")
@@ -170,6 +175,8 @@ fn two_towers(image: &str, text: &str, seed: u64) -> Result<(Architecture, Array
         class_proj_bias: seeing.config.class_proj_bias,
         // A matching head knows the rows of its own towers alone.
         fusion: None,
+        long: None,
+        dense: false,
         preprocess: seeing.config.preprocess,
         ..reading.config
     };
@@ -178,7 +185,7 @@ fn two_towers(image: &str, text: &str, seed: u64) -> Result<(Architecture, Array
         let from = match param.part {
             Part::Image | Part::ImageHead | Part::Logits => image_weights.0.get(&param.name),
             Part::Text => text_weights.0.get(&param.name),
-            Part::TextHead | Part::Fusion => None,
+            Part::TextHead | Part::Fusion | Part::Fine => None,
         };
         if let Some(array) = from {
             arrays.0.insert(param.name, array.clone());

@@ -12,6 +12,7 @@ use clap::Subcommand;
 use tuwen_encode::Encoder;
 use tuwen_encode::{Fusion, ModelConfig, TowerConfig, Vision, builtin};
 use tuwen_hub::{Cache, KNOWN, Known};
+use tuwen_image::Geometry;
 
 use crate::terminal::say;
 
@@ -82,9 +83,13 @@ fn list(json: bool) -> Result<()> {
         return Ok(());
     }
     let line = |name: &str, config: &ModelConfig, place: &str| {
-        let (dim, size) = (config.embed_dim, config.preprocess.size);
+        let dim = config.embed_dim;
+        let size = match config.preprocess.geometry {
+            Geometry::Grid(_) => "any shape".to_owned(),
+            _ => format!("{} px", config.preprocess.size),
+        };
         let millions = config.parameters() as f64 / 1e6;
-        say!("{name:38} {millions:5.0} M  {dim:4} values  {size} px  {place}");
+        say!("{name:38} {millions:5.0} M  {dim:4} values  {size}  {place}");
     };
     line(builtin::BUILT_IN, builtin::open()?.config(), "inside this program, Chinese and English");
     for known in KNOWN {
@@ -119,13 +124,20 @@ fn info(model: &str, json: bool) -> Result<()> {
     say!("parameters   {:.1} million", config.parameters() as f64 / 1e6);
     say!("embedding    {} values", config.embed_dim);
     say!("image tower  {}", image_tower(&config));
-    say!("text tower   {}, up to {} tokens", tower(&config.text), config.context);
+    let tokens = config.long.map_or(config.context, |long| long.context);
+    say!("text tower   {}, up to {tokens} tokens", tower(&config.text));
     if let Some(Fusion { from, blocks, .. }) = config.fusion {
         let count = blocks - from;
         say!("matching     {count} of {blocks} blocks look at the picture (--rerank itm)");
     }
     let p = &config.preprocess;
-    say!("pictures     {0}x{0}, {1:?}, {2:?}", p.size, p.geometry, p.filter);
+    match p.geometry {
+        Geometry::Grid(grid) => {
+            let (patch, most) = (grid.patch, grid.largest());
+            say!("pictures     of any shape, up to {most} patches of {patch}, {:?}", p.filter);
+        }
+        _ => say!("pictures     {0}x{0}, {1:?}, {2:?}", p.size, p.geometry, p.filter),
+    }
     if torchvision {
         say!(
             "             resized as Pillow does; torchvision, which the folder names, differs by 1 of"

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::families::of_type;
 use super::names::{Layout, Names, TextNames};
 use super::{read_file, weight_files};
 use crate::arrays::{Array, Arrays};
@@ -15,7 +16,9 @@ use crate::{Error, ModelConfig, NormPlace, Result};
 /// # Errors
 /// The folder has no weights, or they are not of this architecture.
 pub fn bert(folder: &Path, config: &ModelConfig) -> Result<Arrays> {
-    let names = Names::new(Layout::Hf, config, TextNames::Bert);
+    // Whose text tower is a BERT.
+    let family = of_type("chinese_clip").map_err(|what| Error::malformed(folder, what))?;
+    let names = Names::new(Layout::Hf(family), config, TextNames::Bert);
     if config.text.norm != NormPlace::Post {
         let what = "a BERT normalises behind each sum: the architecture needs `norm` post";
         return Err(Error::malformed(folder, what));

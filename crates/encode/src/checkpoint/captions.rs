@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use super::families::blip;
 use super::names::{Layout, Names, TextNames};
 use super::tensors::Blob;
-use super::{Checkpoint, family, folder_tensors, read_json};
+use super::{Checkpoint, folder_tensors, read_json, settings};
 use crate::params::Part;
 use crate::{CONFIG_FILE, Error, ModelConfig, Result};
 
@@ -32,17 +33,17 @@ impl CaptionModel {
             return Ok(None);
         }
         let json = read_json(&config_path)?;
-        if json["model_type"].as_str() != Some(family::BLIP) {
+        if json["model_type"].as_str() != Some(blip::FAMILY.model_type) {
             return Ok(None);
         }
         let (files, raws, _) = folder_tensors(folder)?;
-        if !family::is_for_captions(&raws) {
+        if !blip::is_for_captions(&raws) {
             return Ok(None);
         }
-        let (config, _) = family::from_hf(family::BLIP, &json, &config_path)?;
+        let (config, _) = settings::from_hf(&blip::FAMILY, &json, &config_path)?;
         config.check().map_err(|what| Error::malformed(folder, what))?;
-        let (begin, end) = family::around_captions(&json, &config_path)?;
-        let names = Names::new(Layout::BlipCaptions, &config, TextNames::Bert);
+        let (begin, end) = blip::around_captions(&json, &config_path)?;
+        let names = Names::new(Layout::Hf(&blip::CAPTIONS), &config, TextNames::Bert);
         let blobs = files.into_iter().map(Blob::File).collect();
         let checkpoint = Checkpoint::new(raws, names, blobs).with_tokenizer(&config, folder);
         checkpoint.check_shapes(shapes(&config))?;

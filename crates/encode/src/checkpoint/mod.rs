@@ -2,18 +2,20 @@
 //!
 //! `layout` says what a folder is, `files` which of its files are read, `tensors` reads them
 //! (safetensors, torch's zip), `tuwen_files::pickle` what is inside the latter, `wrappers` takes off what
-//! trainers put around the names, `names` maps them, `family` derives the architecture.
+//! trainers put around the names, `families` says what each family of models is, `settings` reads what their files say,
+//! `names` finds a weight in a layout.
 
 mod bert;
 mod captions;
 pub(crate) mod digest;
-mod family;
+mod families;
 mod files;
 mod flash;
 mod layout;
 mod memory;
 mod names;
 mod positions;
+mod settings;
 mod stored;
 pub(crate) mod tensors;
 mod timm;
@@ -35,14 +37,15 @@ use crate::layers::Weights;
 use crate::{CONFIG_FILE, Error, ModelConfig, Result, Tokenizer, Vision};
 pub use bert::bert;
 pub use captions::CaptionModel;
-pub use family::known_keys;
+use families::albef::TEMPERATURE;
+use families::{albef, open_ai, open_clip};
 use files::{
     folder_tensors, module_tensors, only_torch_file, optional, read_file, read_json, weight_files,
 };
 pub use layout::MODULES_FILE;
-use names::blip::TEMPERATURE;
-use names::{Layout, Names, TextNames};
+use names::{Layout, Names, TextNames, Turn};
 pub use positions::Resized;
+pub use settings::known_keys;
 use tensors::{Blob, Raw};
 pub use timm::timm_vit;
 pub use tokenizer::TokenizerFile;
@@ -153,24 +156,27 @@ impl Checkpoint {
     fn open_described(folder: &Path, json: &serde_json::Value) -> Result<(ModelConfig, Self)> {
         let config_path = folder.join(CONFIG_FILE);
         let (layout, (mut config, text)) = match json["model_type"].as_str() {
-            Some(family::BLIP) => {
-                // Its weights say which of its models it is, and whether anything else matters.
-                let (_, raws, _) = folder_tensors(folder)?;
-                family::for_retrieval(&raws).map_err(|what| Error::malformed(folder, what))?;
-                (Layout::Blip, family::from_hf(family::BLIP, json, &config_path)?)
+            Some(kind) => {
+                let family = families::of_type(kind);
+                let family = family.map_err(|what| Error::malformed(&config_path, what))?;
+                if let Some(fit) = family.weights_fit {
+                    // They say which of its models it is, and whether anything else matters.
+                    let (_, raws, _) = folder_tensors(folder)?;
+                    fit(&raws).map_err(|what| Error::malformed(folder, what))?;
+                }
+                (Layout::Hf(family), settings::from_hf(family, json, &config_path)?)
             }
-            Some(kind) => (Layout::Hf, family::from_hf(kind, json, &config_path)?),
             // Which has one way to name each weight.
             None => (Layout::Tuwen, (ModelConfig::load(&config_path)?, TextNames::Clip)),
         };
         let (files, raws, note) = folder_tensors(folder)?;
-        if layout == Layout::Hf {
+        if matches!(layout, Layout::Hf(_)) {
             // A CLIP of ours that was trained with a sigmoid loss: transformers' has no such weight.
             config.sigmoid = config.vision != Vision::Probe && raws.contains_key("logit_bias");
         }
         let names = Names::new(layout, &config, text);
         let blobs = files.into_iter().map(Blob::File).collect();
-        let torchvision = layout != Layout::Tuwen && family::names_torchvision(folder);
+        let torchvision = layout != Layout::Tuwen && settings::names_torchvision(folder);
         let checkpoint = Self { torchvision, ..Self::new(raws, names, blobs) };
         Ok((config.clone(), checkpoint.noted(note).with_tokenizer(&config, folder)))
     }
@@ -189,7 +195,7 @@ impl Checkpoint {
         };
         let (raws, note) = module_tensors(&file)?;
         let shape = |name: &str| Some(&raws.get(name)?.shape[..]);
-        let (mut config, text) = family::from_open_clip(&shape, &path, &json)?;
+        let (mut config, text) = open_clip::from_open_clip(&shape, &path, &json)?;
         if let Some(name) = folder.file_name() {
             config.name = name.to_string_lossy().into_owned();
         }
@@ -200,17 +206,17 @@ impl Checkpoint {
 
     fn open_file(path: &Path) -> Result<(ModelConfig, Self)> {
         let (raws, note) = module_tensors(path)?;
-        if family::is_authors(&raws) {
+        if albef::is_authors(&raws) {
             return Self::open_authors(path, raws, note);
         }
         let shape = |name: &str| Some(&raws.get(name)?.shape[..]);
-        let (mut config, text) = family::from_shapes(&shape, path)?;
+        let (mut config, text) = open_ai::from_shapes(&shape, path)?;
         config.sigmoid = raws.contains_key("logit_bias");
         let names = Names::new(Layout::OpenAi, &config, text);
         // OpenAI's own files are scripted, or at least hold what its module records.
         let openai = raws.contains_key("input_resolution") || tensors::is_scripted(path);
         if text != TextNames::Bert && !openai {
-            return Err(family::needs_configuration(path));
+            return Err(open_clip::needs_configuration(path));
         }
         let blobs = vec![Blob::File(path.to_path_buf())];
         Ok((config, Self::new(raws, names, blobs).noted(note)))
@@ -222,9 +228,9 @@ impl Checkpoint {
         raws: BTreeMap<String, Raw>,
         note: Option<String>,
     ) -> Result<(ModelConfig, Self)> {
-        let raws = family::bare_text(raws);
+        let raws = albef::bare_text(raws);
         let shape = |name: &str| Some(&raws.get(name)?.shape[..]);
-        let config = family::from_authors(&shape, path)?;
+        let config = albef::from_authors(&shape, path)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         if !folder.join(TOKENIZER_FILE).exists() {
             let what = "a BLIP or ALBEF of its authors, whose file has no tokenizer: put bert-base-uncased's \
@@ -270,7 +276,7 @@ impl Checkpoint {
         let mut older = config.clone();
         match self.names.layout {
             Layout::Tuwen => older.fold_width = false,
-            Layout::Hf if config.vision != Vision::Probe => {
+            Layout::Hf(family) if family.pictures.crops => {
                 older.preprocess.to_rgb = ToRgb::Last;
                 older.preprocess.centre = Centre::Even;
             }
@@ -278,7 +284,10 @@ impl Checkpoint {
         }
         let mut all = vec![older.clone()];
         // CLIP's tokens were OpenAI's whatever the folder's own file said.
-        if self.names.layout == Layout::Hf && config.tokenizer == Tokenizer::File && config.causal {
+        if matches!(self.names.layout, Layout::Hf(_))
+            && config.tokenizer == Tokenizer::File
+            && config.causal
+        {
             let tokenizer = Tokenizer::ClipBpe;
             let cleaning = Cleaning::Lower;
             all.push(ModelConfig { tokenizer, cleaning, ..config.clone() });
@@ -331,7 +340,7 @@ impl Checkpoint {
 
     /// The one tensor that a weight is stored as, with its name, where nothing has to be turned or put together.
     fn as_it_is(&self, name: &str) -> Option<(String, &Raw)> {
-        let origin = self.names.origin(name).filter(|origin| !origin.transposed)?;
+        let origin = self.names.origin(name).filter(|origin| origin.turn == Turn::Stacked)?;
         let [part] = <[String; 1]>::try_from(origin.parts).ok()?;
         let raw = self.raws.get(&part)?;
         Some((part, raw))
@@ -343,13 +352,18 @@ impl Checkpoint {
             |part: &String| self.raws.get(part).ok_or_else(|| Error::MissingWeight(part.clone()));
         let parts = origin.parts.iter().map(find).collect::<Result<Vec<&Raw>>>()?;
         let mut shape = parts[0].shape.clone();
-        if let Some(rows) = shape.first_mut() {
+        if let (Turn::Spliced(_), Some(other)) = (origin.turn, parts.get(1)) {
+            if other.shape != shape {
+                let name = origin.parts[1].clone();
+                return Err(Error::Shape { name, found: other.shape.clone(), wanted: shape });
+            }
+        } else if let Some(rows) = shape.first_mut() {
             *rows = parts.iter().map(|raw| raw.shape.first().copied().unwrap_or(1)).sum();
         }
         if name == "image.patch_embed.weight" && shape.len() == 4 {
             shape = vec![shape[0], shape[1..].iter().product()];
         }
-        if origin.transposed {
+        if origin.turn == Turn::Transposed {
             shape.reverse();
         }
         Ok((parts, shape))
@@ -376,10 +390,22 @@ impl Weights<'static> for &Checkpoint {
         let (parts, shape) = self.parts(name, &origin)?;
         let mut values = parts[0].values(&origin.parts[0])?;
         for (raw, part) in parts.iter().zip(&origin.parts).skip(1) {
-            values.extend(raw.values(part)?);
+            let more = raw.values(part)?;
+            match origin.turn {
+                Turn::Spliced(kept) => {
+                    let behind = (kept * shape.last().copied().unwrap_or(1)).min(values.len());
+                    values[behind..].copy_from_slice(&more[behind..]);
+                }
+                _ => values.extend(more),
+            }
         }
-        if let (true, &[rows, cols]) = (origin.transposed, &shape[..]) {
-            values = write::transposed(&values, cols, rows);
+        match (origin.turn, &shape[..]) {
+            (Turn::Transposed, &[rows, cols]) => values = write::transposed(&values, cols, rows),
+            (Turn::ChannelsLast, &[_, cols]) if cols > 0 => {
+                let rows = values.chunks_exact(cols);
+                values = rows.flat_map(|row| write::transposed(row, cols / 3, 3)).collect();
+            }
+            _ => {}
         }
         Ok((shape, Cow::Owned(values)))
     }

@@ -27,6 +27,11 @@ impl<'w> Resized<'w> {
         weights: &'w dyn Weights<'static>,
         size: u32,
     ) -> std::result::Result<Self, String> {
+        if size != config.preprocess.size && config.any_shape() {
+            return Err(format!(
+                "its pictures have any shape, and its positions are resized to each of them: {size} pixels say nothing"
+            ));
+        }
         if size != config.preprocess.size && config.preprocess.resize != Resize::Side {
             return Err(format!(
                 "its pictures are resized by {:?} before the centre is cut out, which says nothing \

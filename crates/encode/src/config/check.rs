@@ -70,6 +70,7 @@ impl ModelConfig {
         }
         self.words_fit()?;
         self.fusion_fits()?;
+        self.fine_fits()?;
         if self.context < 2 {
             return Err(format!("context {} has no room for [CLS] and [SEP]", self.context));
         }
@@ -148,6 +149,7 @@ impl ModelConfig {
             ("vocab", self.vocab, 1 << 24),
             ("context", self.context, 1 << 20),
             ("positions", self.positions, 1 << 20),
+            ("long.context", self.long.map_or(0, |long| long.context), 1 << 20),
             ("token_types", self.token_types, 1 << 16),
             ("preprocess.size", self.preprocess.size as usize, 1 << 13),
             ("a ResNet's stem", stem, 1 << 12),

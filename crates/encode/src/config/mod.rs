@@ -1,6 +1,7 @@
 //! An architecture as JSON, read strictly: an unknown or missing key is an error.
 
 mod check;
+mod fine;
 mod fusion;
 
 use std::path::Path;
@@ -13,6 +14,7 @@ use tuwen_text::token::{Cleaning, FileSettings, FileTokenizer, Tokens};
 
 use crate::checkpoint::TokenizerFile;
 use crate::{Error, Result};
+pub use fine::Long;
 pub use fusion::Fusion;
 
 /// A dual encoder.
@@ -44,6 +46,12 @@ pub struct ModelConfig {
     /// The blocks in which a text looks at a picture, where the model has such.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fusion: Option<Fusion>,
+    /// How longer texts are read, where the model has a way for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub long: Option<Long>,
+    /// Whether each patch has a feature in the common space, and texts of regions a projection (FG-CLIP 2).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub dense: bool,
     /// Width of a bag of words beside the text tower: a row for each token, whose mean stands behind the
     /// tower's feature; 0 is none.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -255,6 +263,8 @@ impl ModelConfig {
             class_proj_bias: false,
             text,
             fusion: None,
+            long: None,
+            dense: false,
             words: 0,
             prefix: Vec::new(),
             vocab: 21_128,
@@ -297,7 +307,7 @@ impl ModelConfig {
         Self::parse(&String::from_utf8_lossy(&bytes), path)
     }
 
-    /// Patches of one picture, P.
+    /// Patches of one picture, P; where pictures have any shape, positions in the table.
     pub fn patches(&self) -> usize {
         (self.preprocess.size as usize / self.patch).pow(2)
     }

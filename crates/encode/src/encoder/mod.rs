@@ -1,7 +1,9 @@
 //! [`Encoder`] on the CPU: the way every search, index and evaluation goes without a GPU.
 
 mod faster;
+mod fine;
 mod matching;
+mod pictures;
 mod source;
 mod texts;
 mod tokens;
@@ -20,9 +22,10 @@ use crate::arrays::Arrays;
 use crate::checkpoint::digest::{description, digits};
 use crate::checkpoint::{Checkpoint, TokenizerFile};
 use crate::layers::linear;
-use crate::towers::{AnyImageTower, FusionTower, Record, TextHead, TextTower};
+use crate::towers::{AnyImageTower, FusionTower, Record, TextHead, TextTower, Wanted};
 use crate::{Error, ModelConfig, Result, Tokenizer};
 
+pub use fine::PatchFeatures;
 pub use source::Products;
 use source::{Multiplied, Source};
 use texts::Lost;
@@ -324,29 +327,10 @@ fn mean<'v>(mut rows: impl Iterator<Item = &'v [f32]>, unit: bool) -> Vec<f32> {
 }
 
 impl CpuEncoder {
-    /// Pictures as the image tower takes them, (B, 3 R R).
-    fn pixels(&self, images: &[RgbImage]) -> tuwen_files::Result<Vec<f32>> {
-        let size = self.config.preprocess.size;
-        let mut pixels = Vec::with_capacity(images.len() * 3 * (size * size) as usize);
-        for image in images {
-            let (width, height) = image.dimensions();
-            if (width, height) != (size, size) {
-                return Err(DataError::Encode(format!(
-                    "{} takes pictures of {size}x{size}, this one has {width}x{height}: \
-                     call Preprocess::fit first",
-                    self.config.name
-                )));
-            }
-            self.config.preprocess.normalise_into(image, &mut pixels);
-        }
-        Ok(pixels)
-    }
-
     /// Pictures to rows of the wanted kind.
     fn images(&self, images: &[RgbImage], wanted: Output) -> tuwen_files::Result<Vec<f32>> {
-        let pixels = self.pixels(images)?;
-        let (tower, head) = self.image_tower().map_err(failed)?;
-        let features = tower.forward(&pixels, None, Record::No).features;
+        let (_, head) = self.image_tower().map_err(failed)?;
+        let features = self.seen(images, &Wanted::default())?.features;
         let rows = match wanted {
             Output::Embedding => project(features, images.len(), |tape, features| match head {
                 Some(head) => tape.linear(features, head),
@@ -365,9 +349,7 @@ impl CpuEncoder {
         let (tower, head) = self.text_tower().map_err(failed)?;
         let features = tower.try_forward(&ids, Record::No).map_err(failed)?.features;
         let rows = match wanted {
-            Output::Embedding => {
-                project(features, ids.len(), |tape, features| head.project(tape, features))
-            }
+            Output::Embedding => self.in_space(head, features, &ids),
             Output::Feature => features,
         };
         self.sound(&rows, ids.len(), |row| {

@@ -111,6 +111,11 @@ impl CpuEncoder {
 
     /// A text's tokens, and how many of them lie beyond the context.
     pub(super) fn tokens(&self, text: &str) -> tuwen_files::Result<(Vec<u32>, usize)> {
+        self.tokens_within(text, self.config.context)
+    }
+
+    /// The same of another context.
+    fn tokens_within(&self, text: &str, context: usize) -> tuwen_files::Result<(Vec<u32>, usize)> {
         let normal;
         let text = if self.config.dataset_text || self.dataset_text {
             normal = text.to_lowercase().replace(['\u{201c}', '\u{201d}'], "\"");
@@ -122,12 +127,15 @@ impl CpuEncoder {
             let tokens = self.config.tokens(self.tokenizer.as_ref()).map_err(failed)?;
             let _ = self.tokens.set(tokens);
         }
-        self.tokens.get().expect("just set").encode(text, self.config.context)
+        self.tokens.get().expect("just set").encode_within(text, context)
     }
 
     /// A text's tokens, in as many pieces as it is embedded in, and how many are lost.
     pub(super) fn pieces(&self, text: &str) -> tuwen_files::Result<(Vec<Vec<u32>>, usize)> {
-        let (ids, lost) = self.tokens(text)?;
+        let (mut ids, mut lost) = self.tokens(text)?;
+        if let (Some(long), true) = (self.config.long, lost > 0) {
+            (ids, lost) = self.tokens_within(text, long.context)?;
+        }
         if lost == 0 || self.long_text == LongText::Cut {
             return Ok((vec![ids], lost));
         }

@@ -5,7 +5,7 @@ use tuwen_files::Result;
 use tuwen_image::RgbImage;
 
 use super::{CpuEncoder, failed, project};
-use crate::towers::{Record, Tokens, Wanted};
+use crate::towers::{Tokens, Wanted};
 use crate::{TextInput, Vision};
 
 /// Unit vectors of the common space, and the tokens of each item.
@@ -47,8 +47,9 @@ impl CpuEncoder {
     /// The ways from the towers' features, and so from their tokens, to the common space: pictures', then texts'.
     ///
     /// # Errors
-    /// The text's has a hidden layer, or a file cannot be read.
+    /// The text's has a hidden layer, pictures have as many tokens as their shapes ask for, or a file cannot be read.
     pub fn token_projections(&self) -> crate::Result<[TokenProjection; 2]> {
+        self.one_grid("tokens of pictures")?;
         let (config, dim) = (&self.config, self.config.embed_dim);
         if config.text_hidden > 0 {
             return Err(crate::Error::NotGiven {
@@ -77,6 +78,21 @@ impl CpuEncoder {
         ])
     }
 
+    /// Whether all pictures have the same grid, which what is made of their patches counts on.
+    ///
+    /// # Errors
+    /// They have not: `what` cannot be had.
+    pub(super) fn one_grid(&self, what: &str) -> crate::Result<()> {
+        if !self.config.any_shape() {
+            return Ok(());
+        }
+        Err(crate::Error::NotGiven {
+            tower: format!("the image tower of {}", self.config.name),
+            what: format!("{what} in one number for all"),
+            cure: "a picture has as many patches as its shape asks for: take a model whose pictures are squares".into(),
+        })
+    }
+
     /// Values of a row that [`Self::image_tokens`] gives.
     pub fn patch_width(&self) -> usize {
         self.config.image.width
@@ -92,10 +108,10 @@ impl CpuEncoder {
     /// # Errors
     /// As [`crate::Encoder::forward`].
     pub fn image_tokens(&self, images: &[RgbImage]) -> Result<WithTokens> {
-        let pixels = self.pixels(images)?;
-        let (tower, head) = self.image_tower().map_err(failed)?;
+        self.one_grid("tokens of pictures").map_err(failed)?;
+        let (_, head) = self.image_tower().map_err(failed)?;
         let wanted = Wanted { tokens: true, ..Wanted::default() };
-        let pass = tower.forward_with(&pixels, None, Record::No, &wanted);
+        let pass = self.seen(images, &wanted)?;
         let features = pass.features.clone();
         let vectors = project(pass.features, images.len(), |tape, features| match head {
             Some(head) => tape.linear(features, head),
@@ -119,8 +135,7 @@ impl CpuEncoder {
         let ids: Vec<&[u32]> = texts.iter().flat_map(|t| &t.pieces).map(Vec::as_slice).collect();
         let (tower, head) = self.text_tower().map_err(failed)?;
         let (features, words) = tower.try_words(&ids).map_err(failed)?;
-        let mut vectors =
-            project(features, ids.len(), |tape, features| head.project(tape, features));
+        let mut vectors = self.in_space(head, features, &ids);
         let name = |row: usize| format!("text {} of {}", row + 1, ids.len());
         self.sound(&vectors, ids.len(), name)?;
         let mut tokens = Tokens { values: words.values, spans: Vec::with_capacity(texts.len()) };

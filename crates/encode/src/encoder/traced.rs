@@ -48,6 +48,7 @@ impl CpuEncoder {
         wanted: &Wanted,
     ) -> Result<Trace> {
         wanted.check(&self.config, Part::Image)?;
+        self.one_grid("explanations of pictures")?;
         let pixels = self.pixels(std::slice::from_ref(picture)).map_err(Error::Data)?;
         let (tower, head) = self.image_side(&self.traced_image, true)?;
         if let (AnyImageTower::ResNet(_), true) = (tower, wanted.input_gradient) {
@@ -82,9 +83,11 @@ impl CpuEncoder {
     pub fn trace_text(&self, ids: &[u32], toward: &[f32], wanted: &Wanted) -> Result<TextTrace> {
         wanted.check(&self.config, Part::Text)?;
         let (tower, head) = self.text_side(&self.traced_text, true)?;
+        let way = self.way_of(ids.len());
         let pass = tower.try_told(&[ids], wanted)?;
-        let found =
-            cosine_of(&pass.features, toward, |tape, features| head.project(tape, features));
+        let found = cosine_of(&pass.features, toward, |tape, features| {
+            head.project_by(tape, features, way)
+        });
         let rows = pass.from.as_ref().map_or_else(Vec::new, |from| from.values.clone());
         let (told, mut bags) = tower.tell_from(pass, &[ids], &found.dfeature);
         let trace = Trace {

@@ -21,6 +21,22 @@ pub struct Heads<'a> {
 pub struct TextHead<'a> {
     hidden: Option<Linear<'a>>,
     proj: Linear<'a>,
+    /// The way of longer texts, where they have one of their own.
+    long: Option<Linear<'a>>,
+    /// That of texts that say what a part of a picture shows.
+    region: Option<Linear<'a>>,
+}
+
+/// Which way a text goes into the common space.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TextWay {
+    /// That of most texts, towards pictures.
+    #[default]
+    Usual,
+    /// That of longer ones, see [`ModelConfig::is_long`].
+    Long,
+    /// Towards patches.
+    Region,
 }
 
 impl<'a> Heads<'a> {
@@ -65,10 +81,27 @@ impl<'a> TextHead<'a> {
     pub fn new(config: &ModelConfig, weights: &dyn Weights<'a>) -> Result<Self> {
         let find = |name: &str, bias| linear_with(weights, name, bias, Precision::F32);
         let hidden = (config.text_hidden > 0).then(|| find("heads.text_hidden", false));
+        let long = config.long.map(|_| find("heads.long_proj", true));
+        let region = config.dense.then(|| find("heads.region_proj", true));
         Ok(Self {
             hidden: hidden.transpose()?,
+            long: long.transpose()?,
+            region: region.transpose()?,
             proj: find("heads.text_proj", config.text_proj_bias)?,
         })
+    }
+
+    /// The same on a way that some models have; where there is none, that of most texts.
+    pub fn project_by<'w>(&'w self, tape: &mut Tape<'w>, features: &Value, way: TextWay) -> Value {
+        let own = match way {
+            TextWay::Usual => &None,
+            TextWay::Long => &self.long,
+            TextWay::Region => &self.region,
+        };
+        match own {
+            Some(head) => tape.linear(features, head),
+            None => self.project(tape, features),
+        }
     }
 
     /// (B, W) to (B, D).

@@ -19,7 +19,12 @@ pub struct ImageTower<'a> {
     probe: Option<Probe<'a>>,
     pos_embed: Weight<'a>,
     pool: ImagePool,
+    /// How a picture of R x R is cut.
     cut: Patches,
+    /// Whether pictures have grids of their own, to which the positions are resized.
+    any_shape: bool,
+    /// What makes a feature of each patch, where the model has such.
+    dense: Option<Probe<'a>>,
 }
 
 impl<'a> ImageTower<'a> {
@@ -30,14 +35,17 @@ impl<'a> ImageTower<'a> {
     pub fn new(config: &ModelConfig, weights: impl Weights<'a>) -> Result<Self> {
         let pools = config.vision == Vision::Probe;
         let cls_token = || weight_of(&weights, "image.cls_token".to_owned());
+        let dense = || Probe::of_each(&config.image, &weights, "image.dense");
         Ok(Self {
             stack: Stack::new(&config.image, false, &weights, "image")?,
             patch_embed: linear(&weights, "image.patch_embed", config.patch_bias)?,
             cls_token: (!pools).then(cls_token).transpose()?,
-            probe: pools.then(|| Probe::new(&config.image, &weights)).transpose()?,
+            probe: pools.then(|| Probe::new(&config.image, &weights, "image.pool")).transpose()?,
             pos_embed: weight_of(&weights, "image.pos_embed".to_owned())?,
             pool: config.image_pool,
-            cut: Patches { size: config.preprocess.size as usize, patch: config.patch },
+            cut: Patches::square(config.preprocess.size as usize, config.patch),
+            any_shape: config.any_shape(),
+            dense: config.dense.then(dense).transpose()?,
         })
     }
 
@@ -55,17 +63,43 @@ impl<'a> ImageTower<'a> {
         record: Record,
         wanted: &Wanted,
     ) -> Pass<'_> {
-        let picture = 3 * self.cut.size * self.cut.size;
-        let items = pixels.len() / picture;
-        let all: Vec<usize> = (0..self.cut.count()).collect();
-        let kept = |item: usize| keep.map_or(&all[..], |keep| &keep[item]);
+        let cuts = vec![self.cut; pixels.len() / self.cut.values()];
+        self.forward_cut(pixels, &cuts, keep, record, wanted)
+    }
+
+    /// The same of pictures that are cut as `cuts` says, each in its own way where the tower takes any shape.
+    ///
+    /// # Shapes
+    /// `pixels`: of each picture (3, rows P, columns P), one behind the other.
+    ///
+    /// # Panics
+    /// Where the tower takes one shape and a picture has another, or the pixels are not those of the pictures.
+    pub fn forward_cut(
+        &self,
+        pixels: &[f32],
+        cuts: &[Patches],
+        keep: Option<&[Vec<usize>]>,
+        record: Record,
+        wanted: &Wanted,
+    ) -> Pass<'_> {
+        assert!(self.any_shape || cuts.iter().all(|cut| *cut == self.cut), "pictures of R x R");
+        let items = cuts.len();
+        let starts = starts(cuts);
+        assert_eq!(starts[items], pixels.len(), "values of the pictures");
+        let largest = cuts.iter().map(Patches::count).max().unwrap_or(0);
+        let all: Vec<usize> = (0..largest).collect();
+        let kept = |item: usize| match keep {
+            Some(keep) => &keep[item][..],
+            None => &all[..cuts[item].count()],
+        };
         let rows: Vec<usize> =
             (0..items).map(|item| kept(item).len() + self.class_tokens()).collect();
         run(cut(&rows, record), record, wanted, |items, tape| {
             let kept: Vec<&[usize]> = items.clone().map(kept).collect();
-            let pixels = &pixels[items.start * picture..items.end * picture];
-            let input = wanted.input_gradient.then(|| tape.leaf(pixels.to_vec(), picture, true));
-            let (x, spans) = self.embed(tape, pixels, input.as_ref(), &kept);
+            let pixels = &pixels[starts[items.start]..starts[items.end]];
+            let cuts = &cuts[items];
+            let input = wanted.input_gradient.then(|| tape.leaf(pixels.to_vec(), 1, true));
+            let (x, spans) = self.embed(tape, pixels, input.as_ref(), cuts, &kept);
             // Where nothing else is pooled or wanted, only the class tokens are computed.
             let every = self.pools() || wanted.all_rows();
             let output = if every { OutputRows::All } else { OutputRows::First };
@@ -78,7 +112,7 @@ impl<'a> ImageTower<'a> {
                 let begins = wanted.from == Some(block);
                 let reads = wanted.readouts && from.is_some();
                 if reads {
-                    readouts.push(self.pooled(tape, x.clone(), &spans, true, false).0);
+                    readouts.push(self.pooled(tape, x.clone(), &spans, true, &Wanted::default()).0);
                 }
                 if !begins && !reads {
                     return x;
@@ -88,7 +122,7 @@ impl<'a> ImageTower<'a> {
                 from.get_or_insert_with(|| leaf.clone());
                 leaf
             });
-            let (features, tokens) = self.pooled(tape, x, &spans, every, wanted.tokens);
+            let (features, tokens) = self.pooled(tape, x, &spans, every, wanted);
             Found { input, features, spans, tokens, hidden, from, readouts }
         })
     }
@@ -113,19 +147,24 @@ impl<'a> ImageTower<'a> {
         tape: &mut Tape<'w>,
         pixels: &[f32],
         leaf: Option<&Value>,
+        cuts: &[Patches],
         kept: &[&[usize]],
     ) -> (Value, Vec<Range<usize>>) {
-        let patches = tape.patches(pixels, leaf, self.cut, kept);
+        let patches = tape.patches(pixels, leaf, cuts, kept);
         let mut x = tape.linear(&patches, &self.patch_embed);
         let counts: Vec<usize> = kept.iter().map(|kept| kept.len()).collect();
         if let Some(token) = &self.cls_token {
             x = tape.before_each(&x, token, counts.clone());
         }
         let classes = self.class_tokens();
-        let places = kept
-            .iter()
-            .flat_map(|kept| (0..classes).chain(kept.iter().map(move |patch| patch + classes)));
-        let x = tape.add_places(x, &self.pos_embed, places.collect());
+        let x = if self.any_shape {
+            tape.add_resized_places(x, &self.pos_embed, cuts, kept)
+        } else {
+            let places = kept
+                .iter()
+                .flat_map(|kept| (0..classes).chain(kept.iter().map(move |patch| patch + classes)));
+            tape.add_places(x, &self.pos_embed, places.collect())
+        };
         let mut end = 0;
         let span = |count: usize| {
             end += count + classes;
@@ -135,25 +174,28 @@ impl<'a> ImageTower<'a> {
     }
 
     /// From the rows that the last block gave, `every` one or the class tokens, to one for each picture; and all of
-    /// them, normalised, where they are wanted.
+    /// them, normalised, or what the model makes of each, where they are wanted.
     fn pooled<'w>(
         &'w self,
         tape: &mut Tape<'w>,
         x: Value,
         spans: &[Range<usize>],
         every: bool,
-        tokens: bool,
+        wanted: &Wanted,
     ) -> (Value, Option<Value>) {
         let patches = || -> Spans {
             spans.iter().map(|span| span.start + self.class_tokens()..span.end).collect()
         };
         if let (None, ImagePool::MeanThenNorm) = (&self.probe, self.pool) {
-            let rows = tokens.then(|| self.stack.finish(tape, x.clone()));
+            let rows = wanted.tokens.then(|| self.stack.finish(tape, x.clone()));
             let means = tape.means(&x, &patches());
             return (self.stack.finish(tape, means), rows);
         }
         let x = self.stack.finish(tape, x);
-        let rows = tokens.then(|| x.clone());
+        let rows = match &self.dense {
+            Some(dense) if wanted.dense => Some(dense.each(tape, &x, spans)),
+            _ => wanted.tokens.then(|| x.clone()),
+        };
         let features = match (&self.probe, self.pool) {
             (Some(probe), _) => probe.pool(tape, &x, spans),
             (None, ImagePool::Class) if every => {
@@ -164,4 +206,13 @@ impl<'a> ImageTower<'a> {
         };
         (features, rows)
     }
+}
+
+/// Where each picture's values begin, and where the last one's end.
+fn starts(cuts: &[Patches]) -> Vec<usize> {
+    let ends = cuts.iter().scan(0, |end, cut| {
+        *end += cut.values();
+        Some(*end)
+    });
+    std::iter::once(0).chain(ends).collect()
 }

@@ -16,7 +16,7 @@ mod words;
 use std::ops::Range;
 
 use rayon::prelude::*;
-use tuwen_nn::{Attended, AttentionMap, Tape, Value, grads, with_helpers};
+use tuwen_nn::{Attended, AttentionMap, Patches, Tape, Value, grads, with_helpers};
 
 use crate::arrays::Arrays;
 use crate::layers::Weights;
@@ -25,7 +25,7 @@ use crate::{Error, ModelConfig, Result, Vision};
 
 use chunks::cut;
 pub use fusion::FusionTower;
-pub use heads::{Heads, TextHead};
+pub use heads::{Heads, TextHead, TextWay};
 pub use image::ImageTower;
 pub use resnet::ResNetTower;
 pub use text::TextTower;
@@ -36,6 +36,8 @@ pub use words::BagOfWords;
 pub struct Wanted {
     /// The last block's rows, normalised where the tower has a last LayerNorm.
     pub tokens: bool,
+    /// In their place what the model's own head makes of each patch: features in the common space (FG-CLIP 2).
+    pub dense: bool,
     /// The rows behind these blocks, from 1; 0 is the embedding.
     pub hidden: Vec<usize>,
     /// What each block attends to.
@@ -75,6 +77,10 @@ impl Wanted {
             let cure = format!("it has {layers} blocks: ask for 0 to {}", layers.saturating_sub(1));
             return refuse(format!("backward pass to block {from}"), cure, what);
         }
+        if self.dense && !(what == "image tower" && model.dense) {
+            let cure = "it has no head for them: ask for tokens, or take a model that has one (fg-clip-2-base)";
+            return refuse("a feature of each patch".into(), cure.into(), what);
+        }
         match self.hidden.iter().find(|&&block| block > layers) {
             Some(block) => {
                 let cure = format!("it has {layers}: ask for 0 (the embedding) to {layers}");
@@ -86,7 +92,7 @@ impl Wanted {
 
     /// Whether the last block has to compute all rows.
     fn all_rows(&self) -> bool {
-        self.tokens || self.maps || self.readouts || !self.hidden.is_empty()
+        self.tokens || self.dense || self.maps || self.readouts || !self.hidden.is_empty()
     }
 }
 
@@ -211,6 +217,23 @@ impl<'a> AnyImageTower<'a> {
                 assert!(keep.is_none(), "convolutions see whole pictures");
                 tower.forward_with(pixels, record, wanted)
             }
+        }
+    }
+
+    /// The same of pictures that have their own shapes, see [`ImageTower::forward_cut`].
+    ///
+    /// # Panics
+    /// As there, and with convolutions.
+    pub fn forward_cut(
+        &self,
+        pixels: &[f32],
+        cuts: &[Patches],
+        record: Record,
+        wanted: &Wanted,
+    ) -> Pass<'_> {
+        match self {
+            Self::Vit(tower) => tower.forward_cut(pixels, cuts, None, record, wanted),
+            Self::ResNet(_) => panic!("convolutions take pictures of R x R"),
         }
     }
 

@@ -23,6 +23,8 @@ pub struct TextTower<'a> {
     token_embed: Table<'a>,
     tokens_learn: bool,
     pos_embed: Weight<'a>,
+    /// The positions of texts that are longer than this many tokens.
+    long: Option<(usize, Weight<'a>)>,
     /// BERT's token types; all tokens are of the first.
     type_embed: Option<Weight<'a>>,
     pool: Pool,
@@ -47,11 +49,15 @@ impl<'a> TextTower<'a> {
     /// A weight is missing.
     pub fn new(config: &ModelConfig, weights: impl Weights<'a>) -> Result<Self> {
         let types = || weight_of(&weights, "text.type_embed".to_owned());
+        let long = |_| {
+            Ok::<_, Error>((config.context, weight_of(&weights, "text.long_pos_embed".to_owned())?))
+        };
         Ok(Self {
             stack: Stack::new(&config.text, config.causal, &weights, "text")?,
             token_embed: weights.table("text.token_embed.weight")?.1,
             tokens_learn: weights.learns("text.token_embed.weight"),
             pos_embed: weight_of(&weights, "text.pos_embed".to_owned())?,
+            long: config.long.map(long).transpose()?,
             type_embed: (config.token_types > 0).then(types).transpose()?,
             pool: config.pool,
             pad: config.pad,
@@ -270,9 +276,10 @@ impl<'a> TextTower<'a> {
         let (mut x, mut spans) = (Vec::new(), Vec::new());
         for ids in texts {
             let start = x.len() / width;
+            let positions = self.positions(ids.len());
             for place in self.places(ids) {
                 let position = self.first_position + place;
-                x.extend_from_slice(&self.pos_embed.values[position * width..][..width]);
+                x.extend_from_slice(&positions.values[position * width..][..width]);
                 let row = x.len() - width;
                 table.add(ids[place] as usize, &mut x[row..]);
             }
@@ -282,6 +289,14 @@ impl<'a> TextTower<'a> {
             math::add_bias(&mut x, &types.values[..width]);
         }
         (x, spans)
+    }
+
+    /// The table of positions of a text of so many tokens.
+    fn positions(&self, tokens: usize) -> &Weight<'a> {
+        match &self.long {
+            Some((context, long)) if tokens > *context => long,
+            _ => &self.pos_embed,
+        }
     }
 
     /// Gradients by parameter name from those of the features, (B, W) with the bag of words behind each.
@@ -375,9 +390,14 @@ impl<'a> TextTower<'a> {
         // Here and not above: a table of the whole vocabulary for each chunk costs more than the few
         // rows that a batch touches.
         let texts = self.attended(texts);
-        let places: Vec<(u32, usize)> = texts
+        let places: Vec<(u32, Option<usize>)> = texts
             .iter()
-            .flat_map(|ids| self.places(ids).into_iter().map(|place| (ids[place], place)))
+            .flat_map(|ids| {
+                // Longer texts have positions of their own, which do not learn.
+                let learns = self.positions(ids.len()).learns;
+                let place = move |place: usize| (ids[place], learns.then_some(place));
+                self.places(ids).into_iter().map(place)
+            })
             .collect();
         let rows = || rows.iter().flatten().flat_map(|rows| rows.chunks_exact(width));
         if self.tokens_learn {
@@ -389,7 +409,8 @@ impl<'a> TextTower<'a> {
         }
         if self.pos_embed.learns {
             let dpos = grads.slot(&self.pos_embed.name, &self.pos_embed.shape);
-            for (&(_, at), row) in places.iter().zip(rows()) {
+            let places = places.iter().zip(rows()).filter_map(|(&(_, at), row)| Some((at?, row)));
+            for (at, row) in places {
                 math::add(&mut dpos[(self.first_position + at) * width..][..width], row);
             }
         }

@@ -7,6 +7,7 @@ mod late;
 mod linear;
 mod loss;
 mod pictures;
+mod places;
 mod rows;
 mod words;
 

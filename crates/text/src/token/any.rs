@@ -54,6 +54,17 @@ impl Tokens {
         })
     }
 
+    /// The same where a text may be longer than those that a tokenizer from a file is for.
+    ///
+    /// # Errors
+    /// As [`Self::encode`].
+    pub fn encode_within(&self, text: &str, context: usize) -> Result<(Vec<u32>, usize)> {
+        match self {
+            Self::File(tokenizer) => tokenizer.encode_within(text, context),
+            _ => self.encode(text, context),
+        }
+    }
+
     /// Entries of the vocabulary.
     pub fn vocab_size(&self) -> usize {
         match self {

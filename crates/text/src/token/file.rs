@@ -111,7 +111,15 @@ impl FileTokenizer {
     /// # Errors
     /// The tokenizer's own failure, or a token that the model has no row for.
     pub fn encode(&self, text: &str) -> Result<(Vec<u32>, usize)> {
-        let FileSettings { context, pad, strip, cleaning, rows } = self.settings;
+        self.encode_within(text, self.settings.context)
+    }
+
+    /// The same with another context.
+    ///
+    /// # Errors
+    /// As [`Self::encode`].
+    pub fn encode_within(&self, text: &str, context: usize) -> Result<(Vec<u32>, usize)> {
+        let FileSettings { pad, strip, cleaning, rows, .. } = self.settings;
         let (mut ids, lost) = self
             .inner
             .encode(&cleaning.apply(text), context)

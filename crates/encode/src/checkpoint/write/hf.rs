@@ -3,20 +3,15 @@
 use serde_json::{Value, json};
 use tuwen_image::{Filter, Geometry, Resize};
 
-use super::TextNames;
-use crate::{Activation, ModelConfig, Tokenizer, TowerConfig, Vision};
+use super::written_as;
+use crate::{Activation, ModelConfig, Tokenizer, TowerConfig};
 
 type Json = Result<Value, serde_json::Error>;
 
 /// The architecture as transformers describes it.
 pub(super) fn config(config: &ModelConfig) -> Json {
-    let (kind, class) = match (config.vision, TextNames::for_writing(config)) {
-        (Vision::Probe, _) => ("siglip", "SiglipModel"),
-        (_, TextNames::Bert) => ("chinese_clip", "ChineseCLIPModel"),
-        // To CLIP's class a 2 means the highest id of a text.
-        _ if config.end == Some(2) => ("metaclip_2", "MetaClip2Model"),
-        _ => ("clip", "CLIPModel"),
-    };
+    let family = written_as(config);
+    let (kind, class) = (family.model_type, family.class);
     let mut vision = tower(&config.image, &format!("{kind}_vision_model"));
     vision["image_size"] = json!(config.preprocess.size);
     vision["patch_size"] = json!(config.patch);
@@ -70,11 +65,7 @@ pub(super) fn preprocessor(config: &ModelConfig) -> Json {
     let crops = preprocess.geometry == Geometry::CentreCrop;
     let whole = json!({ "height": size, "width": size });
     let code = Filter::PILLOW.iter().position(|&filter| filter == preprocess.filter);
-    let kind = match (config.vision, TextNames::for_writing(config)) {
-        (Vision::Probe, _) => "Siglip",
-        (_, TextNames::Bert) => "ChineseCLIP",
-        _ => "CLIP",
-    };
+    let kind = written_as(config).pictures.processor;
     Ok(json!({
         "image_processor_type": format!("{kind}ImageProcessor"),
         "do_convert_rgb": true,

@@ -7,8 +7,9 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::family::image_heads;
-use super::names::{Layout, Names, Origin, TextNames};
+use super::families::open_ai::image_heads;
+use super::families::written_as;
+use super::names::{Layout, Names, Origin, TextNames, Turn};
 use crate::arrays::{Precision, Tensor, write_tensors};
 use crate::layers::Weights;
 use crate::{
@@ -49,7 +50,7 @@ pub fn write(
     }
     let layout = match target {
         Target::Tuwen => Layout::Tuwen,
-        Target::Hf => Layout::Hf,
+        Target::Hf => Layout::Hf(written_as(config)),
         Target::Torch => Layout::OpenAi,
     };
     let names = Names::new(layout, config, TextNames::for_writing(config));
@@ -129,6 +130,8 @@ fn unsaid(config: &ModelConfig, target: Target) -> Option<String> {
         "a text tower that is neither CLIP's nor BERT's"
     } else if config.masked.is_some() || config.text_hidden > 0 {
         "a text tower as open_clip wraps it"
+    } else if config.any_shape() || config.long.is_some() || config.dense {
+        "pictures of any shape, longer texts and features of patches"
     } else if config.image_pool != ImagePool::Class {
         "a mean of the patches as the picture's feature"
     } else if clip && config.pad.is_some() {
@@ -188,7 +191,7 @@ fn plan(config: &ModelConfig, names: &Names) -> Vec<Planned> {
             (_, "heads.logit_bias") if config.vision != Vision::Probe => Vec::new(),
             _ => ours,
         };
-        if origin.transposed {
+        if origin.turn == Turn::Transposed {
             shape.reverse();
         }
         if let Some(rows) = shape.first_mut() {
@@ -222,7 +225,7 @@ impl Parts<'_> {
             let planned = self.queue.remove(0);
             let (shape, values) = self.weights.find(&planned.name)?;
             let mut values = values.into_owned();
-            if let (true, &[rows, cols]) = (planned.origin.transposed, &shape[..]) {
+            if let (true, &[rows, cols]) = (planned.origin.turn == Turn::Transposed, &shape[..]) {
                 values = transposed(&values, rows, cols);
             }
             let count = values.len() / planned.origin.parts.len();
