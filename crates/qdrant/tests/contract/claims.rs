@@ -117,7 +117,8 @@ fn filters_are_true_of_the_same_items() {
 fn names_of_fields_may_hold_anything() {
     each("names", |store, original| {
         copy(original, store, &COPYING).expect("copied");
-        let name = all(original)[0].own.iter().find(|field| field.name.contains("quoted"));
+        let records = all(original);
+        let name = records[0].own.iter().find(|field| field.name.contains("quoted"));
         let name = name.expect("the field").name.clone();
         let has = Filter::Has(name);
         let found = store.list(Modality::Image, Some(&has), 10_000).expect("items");

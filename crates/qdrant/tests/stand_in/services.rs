@@ -5,14 +5,14 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
-use qdrant_client::qdrant::collections_server::Collections;
-use qdrant_client::qdrant::points_selector::PointsSelectorOneOf;
-use qdrant_client::qdrant::points_server::Points;
-use qdrant_client::qdrant::qdrant_server::Qdrant;
-use qdrant_client::qdrant::value::Kind;
-use qdrant_client::qdrant::vectors_output::VectorsOptions;
-use qdrant_client::qdrant::with_payload_selector::SelectorOptions;
-use qdrant_client::qdrant::*;
+use ::qdrant_client::qdrant::collections_server::Collections;
+use ::qdrant_client::qdrant::points_selector::PointsSelectorOneOf;
+use ::qdrant_client::qdrant::points_server::Points;
+use ::qdrant_client::qdrant::qdrant_server::Qdrant;
+use ::qdrant_client::qdrant::value::Kind;
+use ::qdrant_client::qdrant::vectors_output::VectorsOptions;
+use ::qdrant_client::qdrant::with_payload_selector::SelectorOptions;
+use ::qdrant_client::qdrant::*;
 use tonic::{Request, Response, Status};
 
 use super::matching::{is_true, values};
