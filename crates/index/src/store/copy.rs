@@ -105,8 +105,8 @@ fn claim(from: &dyn Store, to: &dyn Store, force: bool) -> Result<()> {
 /// What the source was when it was read.
 #[derive(Default)]
 struct Kept {
-    /// How many items each portion has, and their checksum, by the last number of the portion.
-    portions: BTreeMap<i64, (u64, Digest)>,
+    /// How many items each portion has, and their checksum and own checksum, by the last number of the portion.
+    portions: BTreeMap<i64, (u64, [Digest; 2])>,
     /// Items of the copy alone.
     surplus: Items,
 }
@@ -120,17 +120,20 @@ fn portion(
     (copied, kept): (&mut Copied, &mut Kept),
 ) -> Result<()> {
     let mut there: BTreeMap<i64, Digest> = to.digests(first, last)?.into_iter().collect();
-    let (mut sum, mut different, all) = (blake3::Hasher::new(), Vec::new(), records.len() as u64);
+    let (mut sum, mut own_sum) = (blake3::Hasher::new(), blake3::Hasher::new());
+    let (mut different, all) = (Vec::new(), records.len() as u64);
     for record in records {
         let digest = record.digest();
         sum.update(&digest);
+        own_sum.update(&record.own_digest());
         match there.remove(&record.item.id) {
             Some(same) if same == digest => copied.unchanged += 1,
             _ => different.push(record),
         }
     }
     if all > 0 {
-        kept.portions.insert(last, (all, *sum.finalize().as_bytes()));
+        let sums = [sum, own_sum].map(|sum| *sum.finalize().as_bytes());
+        kept.portions.insert(last, (all, sums));
     }
     if delete && !there.is_empty() {
         let surplus: Vec<i64> = there.into_keys().collect();
@@ -156,7 +159,9 @@ fn read_back(
     goes_on: &dyn Fn(u64) -> bool,
 ) -> Result<Option<Digest>> {
     let (mut whole, mut next, mut waiting) = (blake3::Hasher::new(), i64::MIN, Vec::new());
-    for (&last, (records, digest)) in &kept.portions {
+    // A caption that the source has not any more still says something of its picture.
+    let has_surplus = !kept.surplus.is_empty();
+    for (&last, (records, digests)) in &kept.portions {
         // Portions of the copy begin where those of the source do, unless somebody wrote between them.
         while waiting.last().is_none_or(|record: &Record| record.item.id < last) {
             let some = to.scroll(next, PORTION)?;
@@ -172,12 +177,12 @@ fn read_back(
         for record in waiting.drain(..behind) {
             if !kept.surplus.contains(record.item.id as u64) {
                 found += 1;
-                let digest = record.digest();
+                let digest = if has_surplus { record.own_digest() } else { record.digest() };
                 sum.update(&digest);
                 whole.update(&digest);
             }
         }
-        if (found, sum.finalize().as_bytes()) != (*records, digest) {
+        if (found, sum.finalize().as_bytes()) != (*records, &digests[usize::from(has_surplus)]) {
             return Err(Error::Copy(format!(
                 "{}: up to item {last} it has {found} items where {records} were sent, or not as they were sent; \
                  somebody else may have changed it: run the same command again, which sends what differs",

@@ -32,6 +32,15 @@ pub type Digest = [u8; 32];
 impl Record {
     /// The checksum: of two records that are equal in every bit, and of no others, it is the same.
     pub fn digest(&self) -> Digest {
+        self.digest_of(true)
+    }
+
+    /// The same without what other items say of it: its captions' fields, and whether its picture is excluded.
+    pub fn own_digest(&self) -> Digest {
+        self.digest_of(false)
+    }
+
+    fn digest_of(&self, all: bool) -> Digest {
         let mut hasher = blake3::Hasher::new();
         // Each part with its length before it, so that none runs into the next.
         let mut part = |bytes: &[u8]| {
@@ -50,8 +59,9 @@ impl Record {
         part(&size.to_le_bytes());
         part(&mtime_ns.to_le_bytes());
         part(metadata.as_bytes());
-        part(&[*described, self.excluded, self.hidden].map(u8::from));
-        for fields in [&self.own, &self.said] {
+        part(&[*described, self.excluded, all && self.hidden].map(u8::from));
+        let said = Some(&self.said).filter(|_| all);
+        for fields in std::iter::once(&self.own).chain(said) {
             part(&(fields.iter().count() as u64).to_le_bytes());
             for field in fields.iter() {
                 part(field.name.as_bytes());

@@ -177,7 +177,8 @@ fn code(error: &QdrantError) -> Option<Code> {
 /// Whether the server was not reached, or did not answer in time.
 fn is_lost(code: Code, said: &str) -> bool {
     matches!(code, Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::Unknown)
-        || code == Code::Internal && said.contains("connect")
+        || code == Code::Internal
+            && ["connect", "h2 protocol", "transport"].iter().any(|word| said.contains(word))
 }
 
 /// Whether the same question may have an answer later. All questions may be asked twice: points are stored under their

@@ -25,7 +25,7 @@ const TEXTS: usize = 10_000;
 impl Collection {
     /// What a filter wants of the points of a modality that can be found.
     pub(super) fn translate(&self, filter: &Filter, modality: Modality) -> Result<qdrant::Filter> {
-        let kind = Wanted::matches(KIND, vector_name(modality).to_owned());
+        let kind = keyword(KIND, vector_name(modality));
         let hidden = Wanted::matches(HIDDEN, true);
         let must = vec![kind, self.wanted(filter)?];
         Ok(qdrant::Filter { must, must_not: vec![hidden], ..Default::default() })
@@ -39,7 +39,7 @@ impl Collection {
             Filter::And(parts) => qdrant::Filter::must(all(parts)?).into(),
             Filter::Or(parts) => one_of(all(parts)?),
             Filter::Not(part) => qdrant::Filter::must_not([self.wanted(part)?]).into(),
-            Filter::Has(field) => Wanted::matches(HAS, field.clone()),
+            Filter::Has(field) => keyword(HAS, field),
             Filter::Compare { field, conditions } => {
                 let compared = conditions.iter().map(|condition| self.compared(field, condition));
                 one_of(compared.collect::<Result<_>>()?)
@@ -58,7 +58,7 @@ impl Collection {
                 range(path, from, to)
             }
             Condition::Text(Bound::Included(from), Bound::Included(to)) if from == to => {
-                Wanted::matches(path, from.clone())
+                keyword(&path, from)
             }
             Condition::Text(..) | Condition::StartsWith(_) | Condition::Contains(_) => {
                 let accepted = |text: &String| condition.accepts(&Value::Text(text.clone()));
@@ -66,15 +66,7 @@ impl Collection {
                     self.texts_of(field)?.into_iter().filter(accepted).collect();
                 match strings.is_empty() {
                     true => nothing(),
-                    false => {
-                        let keywords = MatchValue::Keywords(RepeatedStrings { strings });
-                        let keywords = qdrant::Match { match_value: Some(keywords) };
-                        field_condition(FieldCondition {
-                            key: path,
-                            r#match: Some(keywords),
-                            ..Default::default()
-                        })
-                    }
+                    false => equal(&path, MatchValue::Keywords(RepeatedStrings { strings })),
                 }
             }
         })
@@ -84,7 +76,7 @@ impl Collection {
     fn texts_of(&self, field: &str) -> Result<Vec<String>> {
         let key = path(Type::Text, field);
         if !self.indexed.borrow().contains(&key) {
-            let has = Wanted::matches(HAS, field.to_owned());
+            let has = keyword(HAS, field);
             if self.points_with(has)? == 0 {
                 return Ok(Vec::new());
             }
@@ -135,6 +127,16 @@ fn one_of(mut any: Vec<Wanted>) -> Wanted {
 fn nothing() -> Wanted {
     let condition_one_of = Some(ConditionOneOf::HasId(HasIdCondition { has_id: Vec::new() }));
     Wanted { condition_one_of }
+}
+
+/// What has exactly this text. The client's own way to say so looks for its words where the text has spaces.
+fn keyword(key: &str, text: &str) -> Wanted {
+    equal(key, MatchValue::Keyword(text.to_owned()))
+}
+
+fn equal(key: &str, value: MatchValue) -> Wanted {
+    let r#match = Some(qdrant::Match { match_value: Some(value) });
+    field_condition(FieldCondition { key: key.to_owned(), r#match, ..Default::default() })
 }
 
 fn field_condition(condition: FieldCondition) -> Wanted {

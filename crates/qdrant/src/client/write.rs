@@ -64,11 +64,17 @@ impl Collection {
     }
 
     fn wait_for_one(&self, on_their_way: &mut OnTheirWay) -> Result<()> {
-        match self.caller.runtime().block_on(on_their_way.0.join_next()) {
+        let runtime = self.caller.runtime();
+        let done = match runtime.block_on(on_their_way.0.join_next()) {
             None => Ok(()),
             Some(Ok(done)) => done,
             Some(Err(error)) => Err(self.caller.error(error.to_string())),
+        };
+        if done.is_err() {
+            // The others would be asked again as long, and be told of to whoever comes next.
+            runtime.block_on(on_their_way.0.shutdown());
         }
+        done
     }
 
     pub(super) fn wait_for_all(&self) -> Result<()> {
