@@ -173,21 +173,25 @@ fn a_server_that_dies_in_the_middle_and_comes_back_loses_nothing() {
     let (_folder, from) = original();
     let mut server = StandIn::start();
     let to = collection(&server);
+    to.put(from.scroll(1, 256).expect("records")).and_then(|()| to.settle()).expect("stored");
     let portions = std::cell::Cell::new(0);
     let server = std::cell::RefCell::new(&mut server);
     let dies = |_| {
         portions.set(portions.get() + 1);
-        if portions.get() == 2 {
+        if portions.get() == 3 {
             server.borrow_mut().kill();
         }
         true
     };
-    let error = copy(&from, &*to, &Copying { goes_on: &dies, ..COPYING }).expect_err("dead");
+    let copying = Copying { goes_on: &dies, force: true, ..COPYING };
+    let error = copy(&from, &*to, &copying).expect_err("dead");
     says(&error.to_string(), &["is Qdrant running there", "the same command goes on"]);
     server.borrow_mut().revive();
+    let stored = server.borrow().kept().collections["photos"].points.len() as u64;
     let copied = copy(&from, &*to, &COPYING).expect("copied");
     assert_eq!((copied.items, copied.digest.is_some()), (800, true));
-    assert!(copied.unchanged > 0, "{copied:?}");
+    assert_eq!((copied.unchanged, copied.sent), (stored, 800 - stored));
+    assert!(stored >= 256, "what was acknowledged is there: {stored}");
 }
 
 #[test]

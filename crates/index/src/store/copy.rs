@@ -53,6 +53,15 @@ struct Range {
 pub fn copy(from: &dyn Store, to: &dyn Store, copying: &Copying<'_>) -> Result<Copied> {
     check_model(to, &from.model()?)?;
     claim(from, to, copying.force)?;
+    let copied = send_and_compare(from, to, copying);
+    if copied.is_err() {
+        // What is still on its way fails for the same reason, and is not to be told to whoever comes next.
+        let _ = to.settle();
+    }
+    copied
+}
+
+fn send_and_compare(from: &dyn Store, to: &dyn Store, copying: &Copying<'_>) -> Result<Copied> {
     let (mut copied, mut kept) = (Copied::default(), Kept::default());
     let mut next = i64::MIN;
     loop {

@@ -14,6 +14,7 @@ use tuwen_index::store::Store;
 use self::items::{filled, model};
 
 /// The variable with the address of a real server.
+#[cfg(feature = "client")]
 const REAL: &str = "TUWEN_TEST_QDRANT";
 
 /// A store that a claim is made of, with what must live as long.
