@@ -21,6 +21,7 @@ mod progress;
 mod query;
 mod rerank;
 mod stop;
+mod store;
 mod terminal;
 mod translator;
 mod walk;

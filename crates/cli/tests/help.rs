@@ -10,8 +10,8 @@ use std::process::Command;
 use common::{TUWEN, copy_pictures, demo_pictures, succeed};
 
 /// Parts of examples that are not run: they need sets of others, a model that is fetched, somebody's own model or run, the
-/// time of a training, or nobody who ends them.
-const NOT_RUN: [&str; 28] = [
+/// time of a training, a server, or nobody who ends them.
+const NOT_RUN: [&str; 29] = [
     "caltech101.tar",
     "tuwen data scenes",
     "tuwen eval explain --scenes",
@@ -37,6 +37,7 @@ const NOT_RUN: [&str; 28] = [
     "tuwen mcp",
     "--chat",
     "localhost:11434",
+    "qdrant://",
     "shirt.jpg",
     "tuwen serve",
     "tuwen taidi",

@@ -108,6 +108,31 @@ pub enum Error {
         /// What is wrong.
         what: String,
     },
+    /// A store that is no folder, and what is wrong with it or with what it was asked.
+    #[error("{place}: {what}")]
+    Store {
+        /// Where it is.
+        place: String,
+        /// What is wrong, and the cure.
+        what: String,
+    },
+    /// A store was filled by another model.
+    #[error(
+        "{place} was filled by the model {} ({}, {} values), this one is {} ({}, {} values): name another place, or the \
+         gallery of that model",
+        found.name, found.fingerprint, found.dim, wanted.name, wanted.fingerprint, wanted.dim
+    )]
+    OtherStoreModel {
+        /// Where it is.
+        place: String,
+        /// The model of the store.
+        found: Box<ModelId>,
+        /// The model in use.
+        wanted: Box<ModelId>,
+    },
+    /// A copy that was not begun, or that is not equal.
+    #[error("{0}")]
+    Copy(String),
     /// SQLite failed otherwise.
     #[error("the gallery {path}: {source}")]
     Sqlite {

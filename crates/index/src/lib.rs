@@ -1,7 +1,7 @@
 //! The gallery on disk and exact search over it.
 //!
 //! `gallery` is the store (one SQLite database, the single source of truth), `vectors` the mapped segments beside
-//! it and exact search over them, `exact` the one way of scoring, `topk` the one order of hits everywhere.
+//! it and exact search over them, `store` what a gallery and other keepers of items have in common, `exact` the one way of scoring, `topk` the one order of hits everywhere.
 //!
 //! ```
 //! use tuwen_index::filter::{Fields, Filter};
@@ -51,6 +51,7 @@ mod gallery;
 pub mod hamming;
 mod item;
 mod schema;
+pub mod store;
 pub mod tokens;
 pub mod topk;
 mod vectors;

@@ -18,9 +18,7 @@ use tuwen_text::for_phrase;
 use crate::describe::Describer;
 use crate::fuser::fuser_for;
 use crate::gap::Gap;
-use crate::indexing::made_by;
 use crate::model::{as_made, model_id, open_model};
-use crate::origin::path_of;
 use crate::query::{Embedded, Query, Remark};
 use crate::rerank::{Again, Moved, Send};
 use crate::words::{Wanted, Words};
@@ -330,21 +328,12 @@ impl Engine {
         for (id, score, reranked) in items {
             // Another program may have removed it meanwhile.
             let Some(item) = gallery.item(id)? else { continue };
-            hits.push(Hit {
-                rank: hits.len() + 1,
-                // Sums of rounded products may be a little beyond 1; what a reranker says may be anything.
-                score: match reranked {
-                    Some(_) => score,
-                    None => score.map(|score| score.clamp(-1.0, 1.0)),
-                },
-                id: item.id,
-                modality: item.modality,
-                file: path_of(&item.origin).as_path().into(),
-                owner: item.owner,
-                made_by: made_by(&item),
-                text: item.text,
-                reranked,
-            });
+            // Sums of rounded products may be a little beyond 1; what a reranker says may be anything.
+            let score = match reranked {
+                Some(_) => score,
+                None => score.map(|score| score.clamp(-1.0, 1.0)),
+            };
+            hits.push(Hit { reranked, ..Hit::of(item, hits.len() + 1, score) });
         }
         Ok(hits)
     }

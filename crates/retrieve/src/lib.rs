@@ -48,6 +48,7 @@ mod picture;
 pub mod query;
 pub mod rerank;
 mod spelling;
+mod stored;
 pub mod walk;
 mod words;
 
@@ -65,4 +66,5 @@ pub use origin::{bytes_of, path_of};
 pub use picture::{Fitted, fitted, original};
 pub use query::{Embedded, Query, Remark, UNWANTED, weighted};
 pub use spelling::{misleads, tag};
+pub use stored::Stored;
 pub use words::{Fusion, Words};

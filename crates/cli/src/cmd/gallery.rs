@@ -1,6 +1,7 @@
-//! `tuwen gallery info | recall | compact | verify | dedup | map | export | import`
+//! `tuwen gallery info | recall | compact | verify | dedup | map | export | import | copy`
 
 mod compact;
+mod copy;
 mod dedup;
 mod export;
 mod import;
@@ -27,7 +28,8 @@ use crate::query::TextArgs;
     tuwen gallery recall --target 0.95\n  \
     tuwen gallery verify\n  \
     tuwen gallery export rows --to fbin\n  \
-    tuwen gallery import rows --gallery copy\n\n\
+    tuwen gallery import rows --gallery copy\n  \
+    tuwen gallery copy .tuwen qdrant://localhost:6334/photos\n\n\
     From 100,000 items on `compact` puts vectors into cells, and searches look into the nearest of them instead of at \
     all: `recall` says what that misses, `search --exact` misses nothing, `search --explain` says which way a search went.")]
 pub struct Args {
@@ -53,6 +55,8 @@ enum Command {
     Export(export::Args),
     /// Make a gallery of vectors that are there already, or add them to one
     Import(import::Args),
+    /// Copy items into another store, a folder or a collection of Qdrant: resumable, and read back at the end
+    Copy(copy::Args),
 }
 
 /// Does what was asked for.
@@ -66,6 +70,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         Command::Map(args) => map::run(args),
         Command::Export(args) => export::run(args),
         Command::Import(args) => import::run(args),
+        Command::Copy(args) => copy::run(args),
     }
 }
 

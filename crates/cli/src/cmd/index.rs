@@ -6,7 +6,7 @@ use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -14,9 +14,10 @@ use indicatif::ProgressBar;
 use tuwen_encode::{CpuEncoder, builtin};
 use tuwen_files::encoding::Encoding;
 use tuwen_image::Decoding;
+use tuwen_index::store::Copied;
 use tuwen_index::{Gallery, Measured, Modality, ModelId};
 use tuwen_matching::Heads;
-
+use tuwen_qdrant::{Address, Making};
 use tuwen_retrieve::describe::{Ask, Describer};
 use tuwen_retrieve::fusing::{self, Recipe};
 use tuwen_retrieve::rerank::{announce, complete, heads_of};
@@ -29,15 +30,18 @@ use tuwen_sets::import::CaptionFile;
 
 use crate::gallery::{GalleryArg, Place};
 use crate::query::{TextArgs, Usage, captions_of, note_lost, open_model};
+use crate::store::{bring_up_to_date, short};
 use crate::terminal::{note, say};
 use crate::walk::WalkArgs;
+use crate::words::counted;
 use crate::{indexed, progress};
 
 /// Make or update a gallery from pictures and texts
 #[derive(Clone, clap::Args)]
 #[command(after_help = "Examples:\n  tuwen index ~/Pictures\n  \
     tuwen index photos --captions photos/captions.csv --gallery photos.tuwen\n  \
-    tuwen index photos --exclude \"*.gif\" --exclude cache/\n\n\
+    tuwen index photos --exclude \"*.gif\" --exclude cache/\n  \
+    tuwen index photos --store qdrant://localhost:6334/photos\n\n\
     Unchanged files are skipped, changed ones embedded again, deleted ones removed, moved ones \
     recognised.\nIt can be stopped at any time; the next run goes on.\n\n\
     Without --gallery the gallery is TUWEN_GALLERY, else .tuwen here, else .tuwen of the nearest folder \
@@ -50,6 +54,10 @@ pub struct Args {
     paths: Vec<PathBuf>,
     #[command(flatten)]
     gallery: GalleryArg,
+    /// Then bring a collection of Qdrant up to date with the gallery, removals too: qdrant://HOST:6334/COLLECTION. It is made
+    /// where it is missing, and what is there already is not sent again
+    #[arg(long, value_name = "ADDRESS", value_parser = crate::store::address)]
+    store: Option<Address>,
     /// Texts to index: Flickr token file, CSV or TSV (image,caption), JSONL, or one text a line
     #[arg(long)]
     captions: Vec<PathBuf>,
@@ -150,6 +158,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let heads = args.tokens.then(|| heads_of(&encoder, &args.model, args.heads.as_deref()));
     let heads = heads.transpose()?;
     let decoder = args.caption.then(|| describer(args, &encoder)).transpose()?;
+    if let Some(address) = &args.store {
+        // What is wrong there is said before hours of indexing.
+        tuwen_qdrant::open_for_writing(address, &id, &Making::default())?;
+    }
     let started = Instant::now();
     let gallery = match args.rebuild {
         true => Gallery::rebuild(&place.folder, &id)?,
@@ -174,6 +186,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if replaced && summary.changed() > 0 {
         remember_scores(&place, &id, &encoder)?;
     }
+    if let Some(address) = args.store.as_ref().filter(|_| replaced && !summary.stopped) {
+        bring(&place, address, &stop)?;
+    }
     if let Some(heads) = heads.filter(|_| replaced && !summary.stopped) {
         return keep_tokens(&place, &id, &encoder, &heads, &stop, &summary);
     }
@@ -181,6 +196,21 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         note!("stopped: the gallery {} is as it was before --rebuild", place.folder.display());
     }
     Ok(if summary.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Brings a collection up to date with the gallery.
+fn bring(place: &Place, address: &Address, stop: &AtomicBool) -> Result<()> {
+    let goes_on = || !stop.load(Ordering::Relaxed);
+    let Copied { items, sent, removed, digest, .. } =
+        bring_up_to_date(&place.folder, address, &goes_on)?;
+    let all = counted(items as usize, "item");
+    match digest.as_ref().map(short) {
+        Some(checksum) => note!(
+            "{address}: {all}, {sent} sent, {removed} removed; read back and equal, checksum {checksum}"
+        ),
+        None => note!("{address}: stopped; the next run goes on"),
+    }
+    Ok(())
 }
 
 /// Who describes pictures, and how.

@@ -10,7 +10,10 @@ use serde::Serialize;
 use tuwen_explain::Word;
 use tuwen_index::filter::Filter;
 use tuwen_index::{Modality, Plan};
-use tuwen_retrieve::{Fusion, Hit, Query, Search, UNWANTED, Words, language};
+use tuwen_qdrant::Address;
+use tuwen_retrieve::{
+    Found, Fusion, Hit, Options, Query, Search, Stored, UNWANTED, Words, language,
+};
 use tuwen_text::visible;
 
 use crate::gallery::{AmongArgs, GalleryArg, Networks, note_fields, open, queries};
@@ -35,7 +38,8 @@ use judged::{matches_nothing, why};
     tuwen search 'two dogs fight over a stick' --rerank late:128\n  \
     tuwen search 'beach -people year:2020..2023'\n  \
     tuwen search 海滩 --explain\n  \
-    tuwen search 'a dog on the beach' --why\n\n\
+    tuwen search 'a dog on the beach' --why\n  \
+    tuwen search 海滩 --store qdrant://localhost:6334/photos\n\n\
     --where knows width, height, date, year, camera, folder, tag and others (`tuwen fields` lists those of a \
     gallery), and what caption files bring: =, !=, <, <=, >, >=, IN (…), BETWEEN … AND …, CONTAINS, STARTS WITH, \
     HAS, AND, OR, NOT, parentheses.\n\n\
@@ -66,6 +70,10 @@ pub struct Args {
     queries: Option<PathBuf>,
     #[command(flatten)]
     gallery: GalleryArg,
+    /// Search a collection of Qdrant that `tuwen gallery copy` or `tuwen index --store` filled, instead of a gallery:
+    /// qdrant://HOST:6334/COLLECTION
+    #[arg(long, value_name = "ADDRESS", value_parser = crate::store::address, conflicts_with_all = ["gallery", "explain", "why"])]
+    store: Option<Address>,
     #[command(flatten)]
     among: AmongArgs,
     /// Only items that have all words of the query in a caption, their file's or folders' names, description or
@@ -136,8 +144,16 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let html = args.html.as_ref().map(plan).transpose()?;
     let search = narrowed(args, &line)?;
     let modality = search.modality;
-    let place = args.gallery.place();
     let networks = Networks { heads: args.again.heads.clone(), combiner: args.combiner.clone() };
+    if let Some(address) = &args.store {
+        let stored = open_stored(args, address, &line, networks)?;
+        let queries = shared(args, queries)?;
+        let find = |query: Option<&Query>| Ok(stored.search(query, &search)?);
+        let (rows, code) = answer(args, &queries, &line, &find, &|_, _| Ok(Beside::default()))?;
+        show(html.as_ref(), &rows)?;
+        return Ok(code);
+    }
+    let place = args.gallery.place();
     let engine = open(&place.folder, args.model.as_deref(), &args.text_args, networks)?;
     for &id in &line.like {
         let known = engine.gallery().item(id)?;
@@ -148,51 +164,25 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         let and_item = |query: Query| query.and_item(id, item.modality, vector.clone(), 1.0);
         queries = queries.into_iter().map(and_item).collect();
     }
-    if let Some(share) = args.image_weight {
-        let shared = queries.into_iter().map(|query| query.with_share(share));
-        queries = shared.collect::<Result<_, _>>()?;
-    }
+    let queries = shared(args, queries)?;
     if engine.len(modality)? == 0 && !args.json {
         note!("{}", if modality == Modality::Image { NO_IMAGES } else { NO_TEXTS });
     }
     if search.filter.is_some() || search.words != Words::Ignored {
         note_fields(&engine.gallery(), &search)?;
     }
-    let (mut rows, mut code) = (Vec::new(), ExitCode::SUCCESS);
-    for query in &queries {
-        let mut found = match engine.search(Some(query).filter(|query| !query.is_empty()), &search)
-        {
-            Ok(found) => found,
-            Err(error) if args.queries.is_some() => {
-                note!("skipped {:?}: {}", query.title(), in_words(&error.into()));
-                code = ExitCode::FAILURE;
-                continue;
-            }
-            Err(error) => return Err(error.into()),
-        };
-        found.remarks.iter().for_each(|remark| note!("note: {remark}"));
-        without(&mut found.hits, &line.like, args.k as usize);
-        if let Some(least) = args.threshold {
-            found.hits.retain(|hit| hit.score.is_none_or(|score| score >= least));
-        }
-        let plan = match args.explain && !query.is_empty() {
-            true => Some(engine.plan(&engine.embed(query)?.vector, &search)?),
-            false => None,
-        };
-        let apart = match args.why {
-            true => why(&engine, query, &found.hits, modality)?,
-            false => Vec::new(),
-        };
-        args.print(query, &found.hits, plan.as_ref(), &apart)?;
-        if found.hits.is_empty() && !args.json && !args.paths {
-            note!("nothing was found");
-        } else if matches_nothing(&engine, query, &search, &found.hits)? {
-            note!("note: nothing here matches «{}»: these come nearest", query.title());
-        }
-        if html.is_some() {
-            rows.push((query.title(), found.hits));
-        }
-    }
+    let find = |query: Option<&Query>| Ok(engine.search(query, &search)?);
+    let beside = |query: &Query, hits: &[Hit]| {
+        Ok(Beside {
+            plan: match args.explain && !query.is_empty() {
+                true => Some(engine.plan(&engine.embed(query)?.vector, &search)?),
+                false => None,
+            },
+            apart: if args.why { why(&engine, query, hits, modality)? } else { Vec::new() },
+            nothing_matches: matches_nothing(&engine, query, &search, hits)?,
+        })
+    };
+    let (rows, code) = answer(args, &queries, &line, &find, &beside)?;
     for (file, what) in engine.damaged_cells() {
         note!(
             "note: {}: it is damaged ({what}), and the search went without it: `tuwen gallery compact` writes it anew",
@@ -205,11 +195,89 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             file.display()
         );
     }
+    show(html.as_ref(), &rows)?;
+    Ok(code)
+}
+
+/// A collection with its model, where all that is asked for can be had of one.
+fn open_stored(
+    args: &Args,
+    address: &Address,
+    line: &language::Line,
+    networks: Networks,
+) -> Result<Stored> {
+    if !line.like.is_empty() {
+        bail!(Usage(format!(
+            "{address}: image:NUMBER is for galleries in folders: give --image FILE"
+        )));
+    }
+    let Networks { heads, combiner } = networks;
+    let options = Options { heads, combiner, ..Options::default() };
+    crate::store::open(address, args.model.as_deref(), &args.text_args, options)
+}
+
+/// Queries with the share that their pictures have.
+fn shared(args: &Args, queries: Vec<Query>) -> Result<Vec<Query>> {
+    let Some(share) = args.image_weight else { return Ok(queries) };
+    Ok(queries.into_iter().map(|query| query.with_share(share)).collect::<Result<_, _>>()?)
+}
+
+/// Queries and their hits, for a page.
+type Rows = Vec<(String, Vec<Hit>)>;
+
+/// What is said beside hits.
+#[derive(Default)]
+struct Beside {
+    plan: Option<Plan>,
+    apart: Vec<Vec<Word>>,
+    nothing_matches: bool,
+}
+
+/// Searches for each query and prints the hits.
+fn answer(
+    args: &Args,
+    queries: &[Query],
+    line: &language::Line,
+    find: &dyn Fn(Option<&Query>) -> Result<Found>,
+    beside: &dyn Fn(&Query, &[Hit]) -> Result<Beside>,
+) -> Result<(Rows, ExitCode)> {
+    let (mut rows, mut code) = (Vec::new(), ExitCode::SUCCESS);
+    for query in queries {
+        let mut found = match find(Some(query).filter(|query| !query.is_empty())) {
+            Ok(found) => found,
+            Err(error) if args.queries.is_some() => {
+                note!("skipped {:?}: {}", query.title(), in_words(&error));
+                code = ExitCode::FAILURE;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        found.remarks.iter().for_each(|remark| note!("note: {remark}"));
+        without(&mut found.hits, &line.like, args.k as usize);
+        if let Some(least) = args.threshold {
+            found.hits.retain(|hit| hit.score.is_none_or(|score| score >= least));
+        }
+        let Beside { plan, apart, nothing_matches } = beside(query, &found.hits)?;
+        args.print(query, &found.hits, plan.as_ref(), &apart)?;
+        if found.hits.is_empty() && !args.json && !args.paths {
+            note!("nothing was found");
+        } else if nothing_matches {
+            note!("note: nothing here matches «{}»: these come nearest", query.title());
+        }
+        if args.html.is_some() {
+            rows.push((query.title(), found.hits));
+        }
+    }
+    Ok((rows, code))
+}
+
+/// Writes a page with the hits, where one was asked for.
+fn show(html: Option<&OutputFile>, rows: &Rows) -> Result<()> {
     if let Some(file) = html {
-        page::write(&file, "tuwen", &rows)?;
+        page::write(file, "tuwen", rows)?;
         note!("the hits are shown in {}", file.path().display());
     }
-    Ok(code)
+    Ok(())
 }
 
 /// Takes the items out that others are to be like, and what is then beyond `k`.

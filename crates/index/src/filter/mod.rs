@@ -37,8 +37,8 @@ pub use self::known::{KNOWN, Known, field_name};
 pub use self::picture::PictureFacts;
 pub(crate) use self::sql::renew_keys;
 pub use self::sql::{
-    SqlTerms, TABLES, fields_of, inherit_fields, insert_fields, newest, remove_fields,
-    remove_own_fields,
+    SqlTerms, TABLES, fields_of, inherit_fields, insert_fields, newest, own_fields_of,
+    remove_fields, remove_own_fields,
 };
 pub use self::value::{Field, Fields, Type, Value, folded, key};
 

@@ -116,10 +116,22 @@ pub fn remove_fields(db: &Connection, item: i64) -> Result<()> {
 /// # Errors
 /// The database cannot be read.
 pub fn fields_of(db: &Connection, item: i64) -> Result<Fields> {
-    let mut select = db.prepare_cached(
+    read_fields(db, item, "")
+}
+
+/// Those that an item says itself.
+///
+/// # Errors
+/// The database cannot be read.
+pub fn own_fields_of(db: &Connection, item: i64) -> Result<Fields> {
+    read_fields(db, item, "AND source = 0")
+}
+
+fn read_fields(db: &Connection, item: i64, which: &str) -> Result<Fields> {
+    let mut select = db.prepare_cached(&format!(
         "SELECT name, type, value, shown FROM field_value JOIN field ON field.id = field \
-         WHERE item = ?1 ORDER BY name, type, value",
-    )?;
+         WHERE item = ?1 {which} ORDER BY name, type, value, source",
+    ))?;
     let mut rows = select.query([item])?;
     let mut fields = Fields::default();
     while let Some(row) = rows.next()? {

@@ -4,6 +4,7 @@ use rusqlite::{Row, params};
 
 use super::{Gallery, floats};
 use crate::item::{Item, Modality, NewItem};
+use crate::store::COPIED_FROM;
 use crate::vectors::read_row;
 use crate::{Result, filter, fulltext};
 
@@ -73,10 +74,21 @@ impl Gallery {
     }
 
     fn items(&self, condition: &str, values: impl rusqlite::Params) -> Result<Vec<Item>> {
+        self.first_items(condition, values, usize::MAX)
+    }
+
+    /// The first `most` items that a condition of SQL is true of, by their numbers.
+    pub(super) fn first_items(
+        &self,
+        condition: &str,
+        values: impl rusqlite::Params,
+        most: usize,
+    ) -> Result<Vec<Item>> {
         let described = if self.format < 2 { "0" } else { "described" };
+        let limit = if most == usize::MAX { String::new() } else { format!(" LIMIT {most}") };
         let sql = format!(
             "SELECT id, kind, origin, text, owner, hash, size, mtime_ns, metadata, {described} FROM item \
-             WHERE {condition} ORDER BY id"
+             WHERE {condition} ORDER BY id{limit}"
         );
         let read = || {
             let mut statement = self.db.prepare_cached(&sql)?;
@@ -159,6 +171,7 @@ impl Gallery {
             let id = insert().map_err(|e| gallery.error(e))?;
             gallery.add_row(item.modality, id, &item.vector);
             gallery.fused_are_old()?;
+            gallery.is_no_copy()?;
             gallery.describe(id, &item.fields, &item.words)?;
             Ok(id)
         })
@@ -190,6 +203,7 @@ impl Gallery {
             update().map_err(|e| gallery.error(e))?;
             gallery.add_row(item.modality, id, &item.vector);
             gallery.fused_are_old()?;
+            gallery.is_no_copy()?;
             gallery.describe(id, &item.fields, &item.words)
         })
     }
@@ -221,8 +235,15 @@ impl Gallery {
         })
     }
 
+    /// Forgets whose copy this is: from now on it has items of its own.
+    fn is_no_copy(&self) -> Result<()> {
+        let forget = self.db.prepare_cached("DELETE FROM meta WHERE key = ?1");
+        let forgot = forget.and_then(|mut forget| forget.execute([COPIED_FROM]));
+        forgot.map(drop).map_err(|e| self.error(e))
+    }
+
     /// Leaves a tombstone where an item's vector is.
-    fn bury(&self, id: i64) -> rusqlite::Result<()> {
+    pub(super) fn bury(&self, id: i64) -> rusqlite::Result<()> {
         let sql = "INSERT OR IGNORE INTO tombstone SELECT segment, row FROM item WHERE id = ?1";
         self.db.prepare_cached(sql)?.execute([id]).map(drop)
     }

@@ -3,7 +3,8 @@
 //! Write-ahead logging lets any number of readers go on while one writer works; a `lock` keeps a
 //! second writer out with a clear error. What a transaction committed survives a kill; a `new` gallery
 //! takes the place of an old one only when it is whole. `items` reads and changes what is inside, `segments` its
-//! vectors, `describe` their fields and words, `edits` what a person said of them, `fused` second vectors of pictures, `remembered` what was measured of it; `migrate` brings galleries of older programs to today's format.
+//! vectors, `describe` their fields and words, `edits` what a person said of them, `fused` second vectors of pictures,
+//! `records` all of it, to be copied, `remembered` what was measured of it; `migrate` brings galleries of older programs to today's format.
 
 mod cells;
 mod describe;
@@ -13,14 +14,15 @@ mod items;
 mod lock;
 mod migrate;
 mod new;
+mod records;
 mod remembered;
 mod segments;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 
 pub use self::cells::{Cells, CellsOptions, Stored, Wrong};
 pub use self::fused::{Fused, Parts};
@@ -42,6 +44,10 @@ pub struct Gallery {
     format: i64,
     /// Rows of the transaction that goes on.
     pending: RefCell<Option<Pending>>,
+    /// The state in which the words of items were turned around, see `records`.
+    turned: Cell<Option<(i64, u64)>>,
+    /// Whether what is stored now is turned around as well.
+    turns_with: Cell<bool>,
     // Dropped in this order: the files of an unfinished gallery go when nobody uses them any more, and
     // the lock last.
     db: Connection,
@@ -142,7 +148,8 @@ impl Gallery {
                 return Err(Error::Damaged { path, what });
             }
         };
-        Ok(Self { folder: path, format, pending: RefCell::default(), db, beside, lock })
+        let (pending, turned, turns_with) = Default::default();
+        Ok(Self { folder: path, format, pending, turned, turns_with, db, beside, lock })
     }
 
     /// Notes that it is being written; where the last writer did not come to its end, the database is checked
@@ -216,6 +223,20 @@ impl Gallery {
         let dim = value("dim")?.parse();
         let dim = dim.map_err(|_| self.error(corrupt("the vector width is no number".into())))?;
         Ok(ModelId { name: value("model")?, fingerprint: value("fingerprint")?, dim })
+    }
+
+    /// What the gallery says of itself under a name.
+    pub(crate) fn meta(&self, key: &str) -> Result<Option<String>> {
+        let select = self.db.prepare_cached("SELECT value FROM meta WHERE key = ?1");
+        let found =
+            select.and_then(|mut select| select.query_row([key], |row| row.get(0)).optional());
+        found.map_err(|e| self.error(e))
+    }
+
+    /// Says something under a name.
+    pub(crate) fn set_meta(&self, key: &str, value: &str) -> Result<()> {
+        let set = "INSERT OR REPLACE INTO meta VALUES (?1, ?2)";
+        self.db.execute(set, [key, value]).map(drop).map_err(|e| self.error(e))
     }
 
     /// Runs several changes as one: all of them are kept, or none.

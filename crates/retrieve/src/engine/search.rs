@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
-use tuwen_index::Modality;
 use tuwen_index::filter::Filter;
+use tuwen_index::{Item, Modality};
 
+use crate::indexing::made_by;
+use crate::origin::path_of;
 use crate::query::Remark;
 use crate::rerank::{Moved, Stage};
 use crate::words::Words;
@@ -54,6 +56,23 @@ pub struct Hit {
     /// Where it was before somebody looked again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reranked: Option<Moved>,
+}
+
+impl Hit {
+    /// An item that was found at a rank.
+    pub(crate) fn of(item: Item, rank: usize, score: Option<f32>) -> Self {
+        Self {
+            rank,
+            score,
+            id: item.id,
+            modality: item.modality,
+            file: path_of(&item.origin).as_path().into(),
+            owner: item.owner,
+            made_by: made_by(&item),
+            text: item.text,
+            reranked: None,
+        }
+    }
 }
 
 /// What is searched among, and how.
