@@ -278,4 +278,7 @@ fn explanations_are_measured_beside_a_random_order_and_the_middle() {
         );
     }
     assert_eq!(report["sanity"].as_array().expect("rows").len(), 3);
+    let few = [&args[..6], &["--method", "shap", "--samples", "20"]].concat();
+    let refused = fail(folder.path(), &few, 2);
+    assert!(refused.contains("shap needs at least 98 for the 49 parts"), "{refused}");
 }

@@ -37,7 +37,7 @@ impl Address {
     /// let address = Address::parse("qdrant://localhost/图库").expect("an address");
     /// assert_eq!(address.to_string(), "qdrant://localhost:6334/图库");
     /// assert_eq!(address.url(), "http://localhost:6334");
-    /// assert!(Address::parse("qdrant://localhost").unwrap_err().contains("a collection"));
+    /// assert!(Address::parse("qdrant://localhost").unwrap_err().contains("no collection"));
     /// ```
     ///
     /// # Errors

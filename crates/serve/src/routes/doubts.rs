@@ -3,16 +3,13 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
-use tuwen_index::filter::{Condition, Filter, KNOWN};
+use tuwen_index::filter::{Condition, Filter};
 
 use crate::State;
 use crate::problem::Problem;
 use crate::shelf::Open;
 
-/// Of a field that no item has and of a range without values.
-///
-/// # Errors
-/// A field that no program of ours writes and no item has: a misspelt one, or of another gallery.
+/// Of a misspelt field and of a range without values.
 pub(crate) async fn filter_remarks(
     state: &State,
     open: &Arc<Open>,
@@ -30,18 +27,10 @@ pub(crate) async fn filter_remarks(
     let open = Arc::clone(open);
     let work = move || {
         let known = open.fields()?;
-        let unknown: Vec<&String> =
-            names.iter().filter(|name| !known.iter().any(|field| field.name == **name)).collect();
-        if let Some(name) = unknown.iter().find(|name| KNOWN.iter().all(|own| own.name != **name)) {
-            let detail = format!(
-                "where: there is no field `{name}` in this gallery: /v1/fields lists its fields, {} of them",
-                known.len()
-            );
-            return Err(Problem::value(detail));
-        }
+        let unknown = names.iter().filter(|name| !known.iter().any(|field| field.name == **name));
         let remark =
             |name| format!("no item of the gallery has the field `{name}` (see /v1/fields)");
-        remarks.extend(unknown.into_iter().map(remark));
+        remarks.extend(unknown.map(remark));
         Ok(remarks)
     };
     state.reads.run(work).await

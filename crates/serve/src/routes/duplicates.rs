@@ -65,12 +65,15 @@ struct Going {
     all: usize,
 }
 
+/// Places of pictures that are nearly the same, group by group.
+type Groups = Vec<Vec<usize>>;
+
 /// Pictures, and the links between them by their places.
 struct Found {
     ids: Vec<i64>,
     links: Vec<Link>,
     /// The groups of the threshold that was asked for last.
-    last: Mutex<Option<(u16, Arc<Vec<Vec<usize>>>)>>,
+    last: Mutex<Option<(u16, Arc<Groups>)>>,
     /// Their scores, by their places.
     scores: Mutex<HashMap<Vec<usize>, f32>>,
 }
@@ -78,7 +81,7 @@ struct Found {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
-    /// The least cosine of two pictures that are nearly the same, 0.96 where it is not said.
+    /// The least cosine of two pictures that are nearly the same, 0.95 where it is not said.
     #[schemars(range(min = 0.8, max = 1))]
     threshold: Option<f32>,
     /// A filter, as `year >= 2020 and tag = 狗`.
@@ -261,7 +264,7 @@ impl Going {
 
 impl Found {
     /// The groups of a threshold, which are kept until another one is asked for. Blocks.
-    fn groups(&self, open: &Open, least: u16) -> Result<Arc<Vec<Vec<usize>>>, Problem> {
+    fn groups(&self, open: &Open, least: u16) -> Result<Arc<Groups>, Problem> {
         let last = || self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, groups)) = last().as_ref().filter(|(of, _)| *of == least) {
             return Ok(Arc::clone(groups));

@@ -78,17 +78,17 @@ pub(crate) async fn find(
     let weighted = line.weighted.iter().map(|(words, _)| words.as_str());
     let said = asked_words.as_deref().into_iter().chain(weighted).collect::<Vec<_>>().join(" ");
     let calibration = open.calibration(modality).filter(|_| of_words);
-    // A list by date is of what matches: where the words are written somewhere, scores alone do not tell.
     let by_date = wanted.sort == Sort::Date;
-    let tells =
-        !(by_date && calibration.is_some() && are_written(state, open, &asked, modality).await?);
+    let is_written =
+        by_date && calibration.is_some() && are_written(state, open, &asked, modality).await?;
     let making = Making {
         by_date,
         is_folded: least.is_some(),
         is_fused: wanted.words == WordsMode::Fuse,
         is_exact: wanted.words == WordsMode::Exact || !line.phrases.is_empty(),
         threshold: wanted.threshold,
-        calibration: calibration.filter(|_| tells).map(|known| known.of_text(&said)),
+        is_written,
+        calibration: calibration.map(|known| known.of_text(&said)),
     };
     let narrowed = making.ends() || making.threshold.is_some();
     let reach = offset + k + usize::from(wanted.without.is_some());

@@ -19,7 +19,7 @@ use crate::shelf::Open;
 #[derive(Clone, Copy, Deserialize, JsonSchema, Serialize)]
 #[serde(untagged, expecting = "`fold` is true, false or a similarity")]
 pub(crate) enum Fold {
-    /// From 0.96 on, or not at all.
+    /// From 0.95 on, or not at all.
     Whether(bool),
     /// From this similarity on.
     From(#[schemars(range(min = 0.8, max = 1.0))] f32),

@@ -3,7 +3,7 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use tuwen_retrieve::{Meaning, Ranked, Verdict};
+use tuwen_retrieve::{Meaning, Ranked, RankedItem, Verdict};
 
 use crate::routes::find::FUSED;
 
@@ -29,6 +29,9 @@ pub(crate) struct Making<'a> {
     pub is_exact: bool,
     /// Hits below it are left out.
     pub threshold: Option<f32>,
+    /// Whether the words that were asked for are written somewhere, of a list by date: something matches, whatever the
+    /// scores say.
+    pub is_written: bool,
     /// What scores mean, where that is known.
     pub calibration: Option<Meaning<'a>>,
 }
@@ -55,7 +58,12 @@ impl Making<'_> {
         if self.by_date && self.threshold.is_none() && !self.is_exact {
             match self.calibration.filter(|known| known.has_probabilities()) {
                 Some(known) => {
-                    ranked.items.retain(|item| known.verdict(item.score) != Some(Verdict::None));
+                    let matches =
+                        |item: &RankedItem| known.verdict(item.score) != Some(Verdict::None);
+                    match ranked.items.iter().any(matches) || !self.is_written {
+                        true => ranked.items.retain(matches),
+                        false => ranked.items.truncate(NEWEST),
+                    }
                 }
                 None => ranked.items.truncate(NEWEST),
             }

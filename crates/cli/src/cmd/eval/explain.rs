@@ -108,6 +108,7 @@ struct Report {
 pub fn run(args: &Args) -> Result<ExitCode> {
     let encoder = open_model(&args.model, &args.text_args)?;
     let methods = methods(args, &encoder)?;
+    check_samples(args, &methods)?;
     let mut report = Report { model: encoder.name().to_owned(), ..Report::default() };
     if let Some(config) = &args.scenes {
         let (rows, pictures) = pointing::measure(args, config, &encoder, &methods)?;
@@ -152,6 +153,26 @@ fn methods(args: &Args, encoder: &CpuEncoder) -> Result<Vec<Method>> {
     methods.sort_unstable();
     methods.dedup();
     Ok(methods)
+}
+
+/// Whether the samples are enough for the parts, before hours of work.
+fn check_samples(args: &Args, methods: &[Method]) -> Result<()> {
+    let (samples, parts) = (args.how.samples, args.how.cells * args.how.cells);
+    let least = |method: &Method| match method {
+        Method::Shap => 2 * parts,
+        Method::Fixlip => parts + 2,
+        _ => 0,
+    };
+    if let Some(method) = methods.iter().find(|method| least(method) > samples) {
+        bail!(Usage(format!(
+            "--samples {samples}: {} needs at least {} for the {parts} parts of --cells {}: give more samples or \
+             fewer cells",
+            method.name(),
+            least(method),
+            args.how.cells
+        )));
+    }
+    Ok(())
 }
 
 /// The pictures, drawn by the seed, each with its first caption.
