@@ -29,7 +29,7 @@ use tuwen_retrieve::{
 use tuwen_sets::import::CaptionFile;
 
 use crate::gallery::{GalleryArg, Place};
-use crate::query::{TextArgs, Usage, captions_of, note_lost, open_model};
+use crate::query::{TextArgs, Usage, captions_of, in_words, note_lost, open_model};
 use crate::store::{bring_up_to_date, short};
 use crate::terminal::{note, say};
 use crate::walk::WalkArgs;
@@ -183,8 +183,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     } else {
         indexed::print(&summary, args.fast, started.elapsed().as_secs_f64());
     }
-    if replaced && summary.changed() > 0 {
-        remember_scores(&place, &id, &encoder)?;
+    if replaced && summary.changed() > 0 && !summary.stopped {
+        // All is indexed: that another program writes meanwhile, or the disk is full, is no failure of this.
+        if let Err(error) = remember_scores(&place, &id, &encoder) {
+            note!("note: the gallery does not remember what scores mean: {}", in_words(&error));
+        }
     }
     if let Some(address) = args.store.as_ref().filter(|_| replaced && !summary.stopped) {
         bring(&place, address, &stop)?;
