@@ -63,6 +63,15 @@ pub struct Text {
     pub tokens: Vec<usize>,
 }
 
+/// What a decoder is shown of one picture.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'r> {
+    /// Its rows, (places, row width).
+    pub rows: &'r [f32],
+    /// Which of the P places each of them has.
+    pub places: &'r [usize],
+}
+
 /// What is left out by chance while a decoder learns.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Drop {
@@ -77,6 +86,22 @@ impl Drop {
     fn at(self, place: u64) -> u64 {
         self.seed.wrapping_add((place + 1).wrapping_mul(0xd1b5_4a32_d192_ed03))
     }
+}
+
+/// What a block's words see of the pictures.
+#[derive(Clone, Copy)]
+pub(crate) struct Sight<'s> {
+    /// Keys and values of the pictures' rows, (rows, 2 W).
+    pub(crate) keys: &'s Value,
+    /// Who looks at which of them.
+    pub(crate) looks: &'s Arc<[Sequence]>,
+}
+
+/// What is left out of a block's three branches.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct BranchDrop {
+    share: f32,
+    seeds: [u64; 3],
 }
 
 /// Rows that keys and values are made of, and where each picture's are.
@@ -149,14 +174,14 @@ impl<'a> Decoder<'a> {
     /// are sorted by language; of a text its tokens and what stands behind them.
     ///
     /// # Shapes
-    /// `pictures`: for each picture its rows (rows, row width) and which of the P places each has.
+    /// Logits of a language: (words, V).
     ///
     /// # Panics
     /// When the texts are not sorted by language, one of them is longer than the longest, or a token is none.
     pub fn logits<'w>(
         &'w self,
         tape: &mut Tape<'w>,
-        pictures: &[(&[f32], &[usize])],
+        pictures: &[Seen<'_>],
         texts: &[Text],
         drop: Drop,
     ) -> Vec<Value> {
@@ -171,14 +196,15 @@ impl<'a> Decoder<'a> {
         let look = |(text, span): (&Text, &Range<usize>)| (text.picture, span.clone());
         let at_rows = looks(texts.iter().zip(&spans).map(look), &memory.spans);
         for (at, block) in self.blocks.iter().enumerate() {
-            let seen = block.keys(tape, &memory.rows);
+            let keys = block.keys(tape, &memory.rows);
             let own = |tape: &mut Tape<'w>, qkv: &Value| {
                 let part = |at: usize| Part { of: qkv, column: at * self.config.width };
                 tape.attention(self.attention(true), part(0), part(1), part(2), &among_words)
             };
             let place = at as u64 * 3 + 1;
             let seeds = [0, 1, 2].map(|of_branch| drop.at(place + of_branch));
-            x = self.block(tape, block, x, own, (&seen, &at_rows), (drop.share, seeds));
+            let sight = Sight { keys: &keys, looks: &at_rows };
+            x = self.block(tape, block, x, own, sight, BranchDrop { share: drop.share, seeds });
         }
         let mut start = 0;
         let mut of_language = |language: usize| {
@@ -240,7 +266,7 @@ impl<'a> Decoder<'a> {
     pub(crate) fn memory<'w>(
         &'w self,
         tape: &mut Tape<'w>,
-        pictures: &[(&[f32], &[usize])],
+        pictures: &[Seen<'_>],
         drop: Drop,
     ) -> Memory {
         let wide = self.config.row_width;
@@ -248,13 +274,13 @@ impl<'a> Decoder<'a> {
             let values = row.iter().zip(&self.mean).zip(&self.inverse);
             values.map(|((value, mean), inverse)| (value - mean) * inverse).collect::<Vec<f32>>()
         };
-        let rows = pictures.iter().flat_map(|(rows, _)| rows.chunks_exact(wide)).flat_map(standard);
+        let rows = pictures.iter().flat_map(|seen| seen.rows.chunks_exact(wide)).flat_map(standard);
         let x = tape.leaf(rows.collect(), wide, false);
         let x = tape.dropout(x, drop.share, drop.at(u64::MAX / 2));
         let x = tape.linear(&x, &self.row_proj);
-        let places = pictures.iter().flat_map(|(_, places)| places.iter().copied()).collect();
+        let places = pictures.iter().flat_map(|seen| seen.places.iter().copied()).collect();
         let x = tape.add_places(x, &self.row_places, places);
-        let lengths: Vec<usize> = pictures.iter().map(|(_, places)| places.len()).collect();
+        let lengths: Vec<usize> = pictures.iter().map(|seen| seen.places.len()).collect();
         Memory { rows: tape.layer_norm(&x, &self.row_norm), spans: spans_of(&lengths) }
     }
 
@@ -262,35 +288,34 @@ impl<'a> Decoder<'a> {
         Attention { heads: self.config.heads, width: self.config.width, causal }
     }
 
-    /// One block: `attend` makes of its queries, keys and values what the words gather of each other; `seen` are keys
-    /// and values of the pictures' rows.
+    /// One block: `attend` makes of its queries, keys and values what the words gather of each other.
     pub(crate) fn block<'w>(
         &'w self,
         tape: &mut Tape<'w>,
         block: &'w Block<'a>,
         x: Value,
         attend: impl FnOnce(&mut Tape<'w>, &Value) -> Value,
-        (seen, at_rows): (&Value, &Arc<[Sequence]>),
-        (share, seeds): (f32, [u64; 3]),
+        sight: Sight<'_>,
+        drop: BranchDrop,
     ) -> Value {
         let qkv = tape.normed_linear(&x, &block.norm1, &block.qkv);
         let mixed = attend(tape, &qkv);
         let branch = tape.linear(&mixed, &block.proj);
-        let branch = tape.dropout(branch, share, seeds[0]);
+        let branch = tape.dropout(branch, drop.share, drop.seeds[0]);
         let x = tape.add(branch, &x);
 
         let asked = tape.normed_linear(&x, &block.norm2, &block.ask);
         let query = Part { of: &asked, column: 0 };
-        let part = |column| Part { of: seen, column };
+        let part = |column| Part { of: sight.keys, column };
         let shape = self.attention(false);
-        let told = tape.attention(shape, query, part(0), part(self.config.width), at_rows);
+        let told = tape.attention(shape, query, part(0), part(self.config.width), sight.looks);
         let branch = tape.linear(&told, &block.told);
-        let branch = tape.dropout(branch, share, seeds[1]);
+        let branch = tape.dropout(branch, drop.share, drop.seeds[1]);
         let x = tape.add(branch, &x);
 
         let hidden = tape.normed_linear(&x, &block.norm3, &block.fc1);
         let branch = tape.active_linear(&hidden, Activation::Gelu, &block.fc2);
-        let branch = tape.dropout(branch, share, seeds[2]);
+        let branch = tape.dropout(branch, drop.share, drop.seeds[2]);
         tape.add(branch, &x)
     }
 }

@@ -48,7 +48,7 @@ mod speaker;
 mod weights;
 
 pub use config::{BEGIN, DecoderConfig, Language, RESERVED, UNKNOWN};
-pub use decoder::{Decoder, Drop, Text};
+pub use decoder::{Decoder, Drop, Seen, Text};
 pub use error::{Error, Result};
 pub use first::first_values;
 pub use saying::{Looked, Saying};

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use tuwen_nn::{Cache, Part, Tape, Value};
 
-use crate::decoder::{Decoder, Drop, Text, looks};
+use crate::decoder::{BranchDrop, Decoder, Drop, Seen, Sight, Text, looks};
 use crate::search::log_prob;
 
 /// Pictures as every block sees them.
@@ -53,21 +53,13 @@ impl Decoder<'_> {
         let (rows, width) = (self.config().rows, self.config().row_width);
         let places: Vec<usize> = (0..rows).collect();
         assert!(pictures.iter().all(|one| one.len() == rows * width), "the rows of each picture");
-        let all: Vec<(&[f32], &[usize])> =
-            pictures.iter().map(|rows| (*rows, &places[..])).collect();
-        self.look_at_rows(&all)
+        self.look_at(&whole(pictures, &places))
     }
 
-    /// Looks at pictures, each with some of its rows and their places.
-    pub fn look_at(&self, pictures: &[(Vec<f32>, Vec<usize>)]) -> Looked {
-        let all: Vec<(&[f32], &[usize])> =
-            pictures.iter().map(|(rows, places)| (&rows[..], &places[..])).collect();
-        self.look_at_rows(&all)
-    }
-
-    fn look_at_rows(&self, all: &[(&[f32], &[usize])]) -> Looked {
+    /// Looks at pictures, each with some of its rows.
+    pub fn look_at(&self, pictures: &[Seen<'_>]) -> Looked {
         let mut tape = Tape::forward_only();
-        let memory = self.memory(&mut tape, all, Drop::default());
+        let memory = self.memory(&mut tape, pictures, Drop::default());
         let seen = self.blocks.iter().map(|block| block.keys(&mut tape, &memory.rows)).collect();
         Looked { seen, spans: memory.spans }
     }
@@ -84,8 +76,7 @@ impl Decoder<'_> {
         tokens: &[usize],
     ) -> Vec<Vec<f32>> {
         let places: Vec<usize> = (0..self.config().rows).collect();
-        let rows: Vec<(&[f32], &[usize])> =
-            pictures.iter().map(|rows| (*rows, &places[..])).collect();
+        let rows = whole(pictures, &places);
         let text = |picture| Text { language, picture, tokens: tokens.to_vec() };
         let texts: Vec<Text> = (0..pictures.len()).map(text).collect();
         let mut tape = Tape::forward_only();
@@ -127,8 +118,14 @@ impl Decoder<'_> {
                 let sequences = cache.sequences(1);
                 tape.attention(self.attention(true), query, part(0), part(width), &sequences)
             };
-            x = self.block(&mut tape, block, x, own, (seen, &at_rows), (0.0, [0; 3]));
+            let sight = Sight { keys: seen, looks: &at_rows };
+            x = self.block(&mut tape, block, x, own, sight, BranchDrop::default());
         }
         self.words(&mut tape, &x, saying.language).into_vec()
     }
+}
+
+/// Pictures that have all their rows.
+fn whole<'r>(pictures: &[&'r [f32]], places: &'r [usize]) -> Vec<Seen<'r>> {
+    pictures.iter().map(|rows| Seen { rows, places }).collect()
 }

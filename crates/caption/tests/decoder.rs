@@ -2,7 +2,7 @@
 //! say is what it was allowed to.
 
 use tuwen_caption::{
-    BEGIN, Control, Decoder, DecoderConfig, Drop, Language, Text, UNKNOWN, Way, first_values,
+    BEGIN, Control, Decoder, DecoderConfig, Drop, Language, Seen, Text, UNKNOWN, Way, first_values,
     greedy,
 };
 use tuwen_nn::{Arrays, Tape};
@@ -55,7 +55,7 @@ fn a_word_at_a_time_gives_the_logits_of_all_at_once() {
     let decoder = Decoder::new(config(), &weights()).expect("weights that fit");
     let pictures = [picture(1), picture(2)];
     let places: Vec<usize> = (0..5).collect();
-    let rows: Vec<(&[f32], &[usize])> = pictures.iter().map(|p| (&p[..], &places[..])).collect();
+    let rows = [0, 1].map(|at| Seen { rows: &pictures[at], places: &places });
     let text =
         |language, picture, tokens: &[usize]| Text { language, picture, tokens: tokens.to_vec() };
     let texts = [
@@ -115,7 +115,12 @@ fn one_beam_is_the_most_probable_word_each_time_and_more_beams_find_no_less() {
 fn again(decoder: &Decoder<'_>, picture: &[f32], language: usize, tokens: &[usize]) -> f64 {
     let mut tape = Tape::forward_only();
     let text = Text { language, picture: 0, tokens: tokens.to_vec() };
-    let all = decoder.logits(&mut tape, &[(picture, &[0, 1, 2, 3, 4])], &[text], Drop::default());
+    let all = decoder.logits(
+        &mut tape,
+        &[Seen { rows: picture, places: &[0, 1, 2, 3, 4] }],
+        &[text],
+        Drop::default(),
+    );
     let logits = &all[language];
     let right = tokens.iter().chain([&BEGIN]);
     let rows = logits.chunks_exact(logits.width()).zip(right);

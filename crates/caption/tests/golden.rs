@@ -2,7 +2,7 @@
 //! weight.
 
 use serde_json::Value as Json;
-use tuwen_caption::{BEGIN, Decoder, DecoderConfig, Drop, Text, UNKNOWN};
+use tuwen_caption::{BEGIN, Decoder, DecoderConfig, Drop, Seen, Text, UNKNOWN};
 use tuwen_nn::{Answers, Array, Arrays, Tape, grads};
 
 fn floats(value: &Json) -> Vec<f32> {
@@ -38,8 +38,8 @@ fn logits_loss_and_gradients_equal_pytorchs() {
             places.iter().flat_map(|&at| rows[at * 6..(at + 1) * 6].to_vec()).collect()
         })
         .collect();
-    let pictures: Vec<(&[f32], &[usize])> =
-        rows.iter().zip(&places).map(|(rows, places)| (&rows[..], &places[..])).collect();
+    let pictures: Vec<_> =
+        rows.iter().zip(&places).map(|(rows, places)| Seen { rows, places }).collect();
     let texts = all["texts"].as_array().expect("texts").iter();
     let text = |text: &Json| Text {
         language: config.language(text[0].as_str().expect("a name")).expect("a language"),

@@ -62,25 +62,26 @@ pub fn copy(from: &dyn Store, to: &dyn Store, copying: &Copying<'_>) -> Result<C
 }
 
 fn send_and_compare(from: &dyn Store, to: &dyn Store, copying: &Copying<'_>) -> Result<Copied> {
-    let (mut copied, mut kept) = (Copied::default(), Kept::default());
+    let mut tally = Tally::default();
     let mut next = i64::MIN;
     loop {
         let records = from.scroll(next, PORTION)?;
         let last = records.last().map_or(i64::MAX, |record| record.item.id);
-        copied.items += records.len() as u64;
+        tally.copied.items += records.len() as u64;
         let is_last = records.is_empty();
         if !(copying.goes_on)(records.len() as u64) {
             to.settle()?;
-            return Ok(copied);
+            return Ok(tally.copied);
         }
         let range = Range { first: next, last };
-        portion(records, range, to, copying.delete, (&mut copied, &mut kept))?;
+        tally.portion(records, range, to, copying.delete)?;
         if is_last {
             break;
         }
         next = last + 1;
     }
     to.settle()?;
+    let Tally { mut copied, kept } = tally;
     copied.digest = read_back(to, &kept, &copied, copying.goes_on)?;
     Ok(copied)
 }
@@ -120,43 +121,52 @@ struct Kept {
     surplus: Items,
 }
 
-/// Sends what differs of one portion.
-fn portion(
-    records: Vec<Record>,
-    Range { first, last }: Range,
-    to: &dyn Store,
-    delete: bool,
-    (copied, kept): (&mut Copied, &mut Kept),
-) -> Result<()> {
-    let mut there: BTreeMap<i64, Digest> = to.digests(first, last)?.into_iter().collect();
-    let (mut sum, mut own_sum) = (blake3::Hasher::new(), blake3::Hasher::new());
-    let (mut different, all) = (Vec::new(), records.len() as u64);
-    for record in records {
-        let digest = record.digest();
-        sum.update(&digest);
-        own_sum.update(&record.own_digest());
-        match there.remove(&record.item.id) {
-            Some(same) if same == digest => copied.unchanged += 1,
-            _ => different.push(record),
+/// What was done so far, and what of it is to be compared.
+#[derive(Default)]
+struct Tally {
+    copied: Copied,
+    kept: Kept,
+}
+
+impl Tally {
+    /// Sends what differs of one portion.
+    fn portion(
+        &mut self,
+        records: Vec<Record>,
+        Range { first, last }: Range,
+        to: &dyn Store,
+        delete: bool,
+    ) -> Result<()> {
+        let mut there: BTreeMap<i64, Digest> = to.digests(first, last)?.into_iter().collect();
+        let (mut sum, mut own_sum) = (blake3::Hasher::new(), blake3::Hasher::new());
+        let (mut different, all) = (Vec::new(), records.len() as u64);
+        for record in records {
+            let digest = record.digest();
+            sum.update(&digest);
+            own_sum.update(&record.own_digest());
+            match there.remove(&record.item.id) {
+                Some(same) if same == digest => self.copied.unchanged += 1,
+                _ => different.push(record),
+            }
         }
+        if all > 0 {
+            let sums = [sum, own_sum].map(|sum| *sum.finalize().as_bytes());
+            self.kept.portions.insert(last, (all, sums));
+        }
+        if delete && !there.is_empty() {
+            let surplus: Vec<i64> = there.into_keys().collect();
+            to.remove(&surplus)?;
+            self.copied.removed += surplus.len() as u64;
+        } else {
+            self.copied.surplus += there.len() as u64;
+            self.kept.surplus.extend(there.into_keys().map(|id| id as u64));
+        }
+        if !different.is_empty() {
+            self.copied.sent += different.len() as u64;
+            to.put(different)?;
+        }
+        Ok(())
     }
-    if all > 0 {
-        let sums = [sum, own_sum].map(|sum| *sum.finalize().as_bytes());
-        kept.portions.insert(last, (all, sums));
-    }
-    if delete && !there.is_empty() {
-        let surplus: Vec<i64> = there.into_keys().collect();
-        to.remove(&surplus)?;
-        copied.removed += surplus.len() as u64;
-    } else {
-        copied.surplus += there.len() as u64;
-        kept.surplus.extend(there.into_keys().map(|id| id as u64));
-    }
-    if !different.is_empty() {
-        copied.sent += different.len() as u64;
-        to.put(different)?;
-    }
-    Ok(())
 }
 
 /// Reads the copy, and compares what it says with what the source said, portion by portion. Nothing where it was

@@ -1,7 +1,7 @@
 //! What a step sees: pictures with some of their rows and some of their captions. All of it is a function of the seed and
 //! the step, so that a training that is taken up again goes on as it would have.
 
-use tuwen_caption::{BEGIN, Text, UNKNOWN};
+use tuwen_caption::{BEGIN, Seen, Text, UNKNOWN};
 use tuwen_image::rng::Rng;
 
 use super::config::CaptionsTrainConfig;
@@ -16,12 +16,24 @@ const DRAWN: u64 = 22;
 
 /// Some pictures with captions that go through the network together.
 pub(super) struct Chunk {
-    /// For each picture its rows and their places.
-    pub(super) pictures: Vec<(Vec<f32>, Vec<usize>)>,
+    /// What is shown of each picture.
+    pub(super) pictures: Vec<PictureRows>,
     /// Captions as they are shown, sorted by language; there is one of every language.
     pub(super) texts: Vec<Text>,
     /// For each language the tokens that are right, and how much each counts.
     pub(super) answers: Vec<(Vec<usize>, Vec<f32>)>,
+}
+
+/// Rows of a picture that were drawn.
+pub(super) struct PictureRows {
+    values: Vec<f32>,
+    places: Vec<usize>,
+}
+
+impl PictureRows {
+    pub(super) fn seen(&self) -> Seen<'_> {
+        Seen { rows: &self.values, places: &self.places }
+    }
 }
 
 /// A caption of a picture of a chunk.
@@ -112,7 +124,7 @@ impl Draw<'_> {
         pictures: &[usize],
         patches: usize,
         rng: &mut Rng,
-    ) -> Vec<(Vec<f32>, Vec<usize>)> {
+    ) -> Vec<PictureRows> {
         let one = |&picture: &usize| {
             let mut all = Vec::new();
             self.rows.tokens_into(picture, &mut all);
@@ -125,8 +137,8 @@ impl Draw<'_> {
                 places.sort_unstable();
             }
             places.insert(0, 0);
-            let rows = places.iter().flat_map(|&at| &all[at * width..][..width]).copied().collect();
-            (rows, places)
+            let values = places.iter().flat_map(|&at| &all[at * width..][..width]).copied();
+            PictureRows { values: values.collect(), places }
         };
         pictures.iter().map(one).collect()
     }
@@ -134,7 +146,7 @@ impl Draw<'_> {
     /// A chunk of captions that are sorted by language.
     pub(super) fn chunk(
         &self,
-        pictures: Vec<(Vec<f32>, Vec<usize>)>,
+        pictures: Vec<PictureRows>,
         shown: Vec<Shown>,
         word_drop: f32,
         rng: &mut Rng,

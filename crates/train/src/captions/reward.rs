@@ -10,7 +10,7 @@ use tuwen_image::rng::Rng;
 use tuwen_sets::Sample;
 
 use super::config::{CaptionsTrainConfig, RewardConfig};
-use super::draw::{Chunk, Draw, Shown};
+use super::draw::{Chunk, Draw, PictureRows, Shown};
 use super::words::{measured_by, references};
 use crate::Result;
 
@@ -65,7 +65,8 @@ impl<'k> Judge<'k> {
         let one = |(at, pictures): (usize, &[usize])| {
             let mut rng = Rng::new(&[self.seed, 25, step as u64, at as u64]);
             let rows = draw.rows_of(pictures, reward.patches, &mut rng);
-            let looked = decoder.look_at(&rows);
+            let seen: Vec<_> = rows.iter().map(PictureRows::seen).collect();
+            let looked = decoder.look_at(&seen);
             let (mut shown, mut sum) = (Vec::new(), 0.0);
             for language in 0..decoder.config().languages.len() {
                 let said =

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 use tuwen_caption::{Decoder, Drop};
 use tuwen_nn::{Answers, Arrays, Tape, Value, grads};
 
-use super::draw::Chunk;
+use super::draw::{Chunk, PictureRows};
 
 /// What is left out, and how sure the truth is.
 #[derive(Clone, Copy, Debug, Default)]
@@ -40,8 +40,7 @@ fn of_chunk<'w>(
     smoothing: f32,
     drop: Drop,
 ) -> Value {
-    let pictures: Vec<(&[f32], &[usize])> =
-        chunk.pictures.iter().map(|(rows, places)| (&rows[..], &places[..])).collect();
+    let pictures: Vec<_> = chunk.pictures.iter().map(PictureRows::seen).collect();
     let logits = decoder.logits(tape, &pictures, &chunk.texts, drop);
     let mut losses = Vec::new();
     for (logits, (right, weights)) in logits.into_iter().zip(&chunk.answers) {
