@@ -149,7 +149,7 @@ impl TokenStore {
         if self.file.is_none()
             && let Some(folder) = self.path.parent()
         {
-            std::fs::create_dir_all(folder)?;
+            crate::gallery::make_folder(folder)?;
         }
         if self.records == 0 || self.file.is_none() {
             own(&self.path)?;

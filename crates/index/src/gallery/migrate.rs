@@ -26,7 +26,7 @@ impl Gallery {
             return Ok(());
         }
         let dim = self.model()?.dim;
-        std::fs::create_dir_all(self.segments()).map_err(|e| unwritable(&self.folder, &e))?;
+        super::make_folder(&self.segments()).map_err(|e| unwritable(&self.folder, &e))?;
         self.transaction(|gallery| {
             let failed = |e| gallery.error(e);
             schema::begin_migration(&gallery.db, super::segments::last_number(&gallery.folder))

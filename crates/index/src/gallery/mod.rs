@@ -1,7 +1,7 @@
 //! The gallery: one SQLite database in a folder, the single source of truth, and the vectors beside it.
 //!
 //! Write-ahead logging lets any number of readers go on while one writer works; a `lock` keeps a
-//! second writer out with a clear error. What a transaction committed survives a kill; a `new` gallery
+//! second writer out with a clear error. What a transaction committed survives a kill and a loss of power; a `new` gallery
 //! takes the place of an old one only when it is whole. `items` reads and changes what is inside, `segments` its
 //! vectors, `describe` their fields and words, `edits` what a person said of them, `fused` second vectors of pictures,
 //! `records` all of it, to be copied, `remembered` what was measured of it; `migrate` brings galleries of older programs to today's format.
@@ -19,6 +19,7 @@ mod remembered;
 mod segments;
 
 use std::cell::{Cell, RefCell};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use rusqlite::config::DbConfig;
@@ -297,7 +298,8 @@ impl Drop for Gallery {
 
 fn prepare(db: &Connection) -> rusqlite::Result<()> {
     db.pragma_update(None, "journal_mode", "WAL")?;
-    db.pragma_update(None, "synchronous", "NORMAL")?;
+    // What is committed is on the disk: with NORMAL the last transactions go with the power.
+    db.pragma_update(None, "synchronous", "FULL")?;
     db.pragma_update(None, "foreign_keys", true)
 }
 
@@ -312,9 +314,29 @@ pub(crate) fn sync_folder(folder: &Path) -> std::io::Result<()> {
     if cfg!(unix) { std::fs::File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
+/// Makes a folder and those above it, where they are missing, and waits until their names are on the disk: what is in a
+/// folder whose name is lost is lost.
+pub(crate) fn make_folder(folder: &Path) -> std::io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let above = folder.parent().filter(|above| !above.as_os_str().is_empty());
+    let above = above.unwrap_or(Path::new("."));
+    make_folder(above)?;
+    match std::fs::create_dir(folder) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    match sync_folder(above) {
+        // A folder that may be written and not read.
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
+        done => done,
+    }
+}
+
 /// Makes the folder, where it is missing, and locks it.
 fn take_lock(folder: &Path) -> Result<Lock> {
-    std::fs::create_dir_all(folder).map_err(|e| unwritable(folder, &e))?;
+    make_folder(folder).map_err(|e| unwritable(folder, &e))?;
     let lock = Lock::take(folder).map_err(|e| unwritable(folder, &e))?;
     lock.ok_or_else(|| Error::Busy(folder.to_path_buf()))
 }

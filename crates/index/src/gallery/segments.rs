@@ -164,7 +164,7 @@ impl Gallery {
         }
         let folder = self.segments();
         let write = || {
-            std::fs::create_dir_all(&folder)?;
+            super::make_folder(&folder)?;
             tail.append(&folder, dim, rows)
         };
         let (first, checks) = write().map_err(|e| unwritable(&self.folder, &e))?;
