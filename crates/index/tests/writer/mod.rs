@@ -1,5 +1,7 @@
 //! A writer that says what it has committed, and what has to be true of its gallery whatever ended it.
 
+#![allow(dead_code, reason = "each test uses a part of it")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::Path;
@@ -17,6 +19,11 @@ pub fn model() -> ModelId {
 
 fn vector(of: usize) -> Vec<f32> {
     (0..DIM).map(|column| ((of * 31 + column * 17) % 997) as f32 / 997.0).collect()
+}
+
+/// Of an item and a query.
+pub fn score(of: usize, query: &[f32]) -> f32 {
+    vector(of).iter().zip(query).map(|(a, b)| a * b).sum()
 }
 
 fn item(of: usize) -> NewItem {
