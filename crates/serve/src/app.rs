@@ -10,7 +10,7 @@ use crate::routes::{
     caption, changes, classify, compat, duplicates, embeddings, explain, fields, files, items,
     jobs, rank, search, similarity, status, uploads,
 };
-use crate::{State, guard, mcp, mcp_wire, openapi, ui};
+use crate::{State, chinese, guard, mcp, mcp_wire, openapi, ui};
 
 /// All routes over a state: a value that a test asks without a socket.
 pub fn app(state: State) -> Router {
@@ -54,6 +54,7 @@ pub fn app(state: State) -> Router {
         .layer(from_fn(guard::check_address))
         .layer(from_fn(guard::check_header))
         .layer(from_fn(compat::in_their_words))
+        .layer(from_fn(chinese::said))
         .layer(from_fn_with_state(state.clone(), guard::observe))
         .with_state(state)
 }

@@ -3,7 +3,7 @@
 // Where the server wants keys, the browser has asked for one before it got this page, and sends it with pictures too. One that
 // may write is asked for here, once, and sent with requests until the tab is closed.
 
-import { session } from "./dom.js";
+import { page, session } from "./dom.js";
 import { t } from "./i18n.js";
 import { ask } from "./widgets.js";
 
@@ -27,7 +27,8 @@ export function forgetKey() {
 }
 
 async function request(method, path, body, signal) {
-	const headers = body ? { "Content-Type": "application/json" } : {};
+	const headers = { "Accept-Language": page.lang };
+	if (body) headers["Content-Type"] = "application/json";
 	const key = session.get("key");
 	// Keys may have any letters, headers only some.
 	if (key) headers.Authorization = `Basic ${btoa(String.fromCharCode(...new TextEncoder().encode(`:${key}`)))}`;

@@ -209,7 +209,12 @@ function wire() {
 			switchLanguage();
 			filters.reload();
 			show(current());
-			for (const each of [main, versus]) each?.view("language");
+			// What the server says comes from it again.
+			const isSaid = !$("#error").hidden;
+			for (const each of [main, versus]) {
+				each?.view("language");
+				if (isSaid || each?.answers.answer?.remarks[0]) each?.answers.again();
+			}
 		},
 		theme() {
 			const isDark = (page.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches && "dark")) === "dark";

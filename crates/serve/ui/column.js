@@ -92,7 +92,7 @@ export function createColumn(name, { opened, open, leave, failed, shown, marks }
 		const doubt = hasQuery(state) && answer.hits.length && { none: "Nothing here matches.", unsure: "Perhaps nothing here matches." }[answer.match];
 		const order = state.sort === "date" ? "The newest of what comes nearest stands first." : "These come nearest.";
 		// Where the list ends is said beside the count, in the page's language.
-		const told = answer.remarks.filter((text) => !answer.within || !/ of \d+ items/u.test(text));
+		const told = answer.remarks.filter((text) => !text.includes(` ${answer.within?.of} `));
 		const all = [doubt && `${t(doubt)} ${t(order)}`, ...told].filter(Boolean).map((text) => el("p", { class: "notice", text }));
 		if (answer.hasChanged) all.push(el("p", { class: "notice" }, t("The gallery has changed."), " ", button("link", t("Reload"), answers.again)));
 		remarks.replaceChildren(...all);

@@ -115,7 +115,7 @@ pub(crate) enum Match {
 pub(super) struct Problem {
     /// The kind of problem, as the address of its line in `/docs`.
     r#type: String,
-    /// The kind in words.
+    /// The kind in words, as `detail` in Chinese where `Accept-Language` prefers that.
     title: String,
     status: u16,
     /// What is wrong, and the cure.
