@@ -8,7 +8,7 @@ use axum::routing::{delete, get, post};
 use crate::problem::{Problem, ProblemType};
 use crate::routes::{
     caption, changes, classify, compat, duplicates, embeddings, explain, fields, files, items,
-    jobs, rank, search, similarity, status, uploads,
+    jobs, pictures, rank, search, similarity, status, uploads,
 };
 use crate::{State, chinese, guard, mcp, mcp_wire, openapi, ui};
 
@@ -24,6 +24,8 @@ pub fn app(state: State) -> Router {
         .route("/metrics", get(status::metrics))
         .route("/v1/stats", get(status::stats))
         .route("/v1/search", post(search::search))
+        .route("/v1/pictures", post(pictures::keep))
+        .route("/v1/pictures/{id}", get(pictures::picture))
         .route("/v1/items", get(items::list).post(uploads::add).delete(changes::remove))
         .route("/v1/items/restore", post(changes::restore))
         .route("/v1/items/tags", post(changes::tag))

@@ -16,7 +16,7 @@ use crate::State;
 use crate::chinese::Language;
 use crate::extract::{Body, Json, Params, Part, item_id};
 use crate::hits::Hit;
-use crate::openapi::{DATA_URI, ItemKind, Match};
+use crate::openapi::{ItemKind, Match, PICTURE};
 use crate::problem::Problem;
 use crate::routes::find::find;
 use crate::routes::fold::Fold;
@@ -33,8 +33,8 @@ pub(crate) struct Wanted {
     /// Words, in the language of queries.
     #[schemars(length(max = 8192))]
     pub query: Option<String>,
-    /// A picture as a data URI: `data:image/png;base64,…`.
-    #[schemars(regex(pattern = DATA_URI))]
+    /// A picture as a data URI, `data:image/png;base64,…`, or one that is kept: `picture:ID`.
+    #[schemars(regex(pattern = PICTURE))]
     pub image: Option<String>,
     /// An item's id.
     pub like: Option<i64>,
