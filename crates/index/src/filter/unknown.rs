@@ -24,6 +24,7 @@ impl Filter {
             |field: &&str| !names.contains(field) && !own.clone().any(|own| own == *field);
         let Some(field) = self.fields().into_iter().find(unknown) else { return Ok(()) };
         let mut known: Vec<&str> = names.to_vec();
+        known.dedup(); // one with values of several types stands several times
         known.extend(own.filter(|name| !names.contains(name)));
         let mut listed = known.iter().take(LISTED).copied().collect::<Vec<_>>().join(", ");
         if known.len() > LISTED {
