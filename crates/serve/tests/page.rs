@@ -58,17 +58,17 @@ fn the_page_says_what_is_not_there_and_where_things_end() {
     with_page(&program, state, |page, address| {
         page.open(address);
         page.wait(TILES, PICTURES.len() + 2);
-        axe::finds_nothing(page, &axe, "the list");
+        axe::finds_nothing(page, axe.as_deref(), "the list");
         lost_items(page, address);
         the_slider_ends_at_the_best(page, address);
         folders(page, address);
-        axe::finds_nothing(page, &axe, "the filters");
+        axe::finds_nothing(page, axe.as_deref(), "the filters");
         a_picture_in_the_address(page, address);
         files(page, address);
         in_chinese(page, address);
         page.click(".tile a");
         page.wait("document.querySelectorAll('#info .Similar img').length > 1", true);
-        axe::finds_nothing(page, &axe, "an open item on a Chinese phone");
+        axe::finds_nothing(page, axe.as_deref(), "an open item on a Chinese phone");
         // What was refused and what is gone is told by the browser, too.
         let expected = |complaint: &String| complaint.contains(" of 40");
         page.complaints.retain(|complaint| !expected(complaint));

@@ -29,7 +29,7 @@ pub fn fetch() -> Option<String> {
 }
 
 /// Whether it finds nothing serious in the page as it is shown now; `place` is what a failure calls that.
-pub fn finds_nothing(page: &mut Page, program: &Option<String>, place: &str) {
+pub fn finds_nothing(page: &mut Page, program: Option<&str>, place: &str) {
     let Some(program) = program else { return };
     page.value(&format!("{program}; null"));
     let found = page.value(

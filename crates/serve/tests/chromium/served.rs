@@ -1,7 +1,7 @@
 //! A page of a real server, for a test.
 
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tuwen_serve::{Connections, State, app, listen};
@@ -10,7 +10,7 @@ use super::Page;
 
 /// Serves galleries, opens a browser and does what is to be done with its page, which is handed the server's address;
 /// then nobody may have complained, and nothing may have been asked elsewhere.
-pub fn with_page(program: &PathBuf, state: State, work: impl FnOnce(&mut Page, &str)) {
+pub fn with_page(program: &Path, state: State, work: impl FnOnce(&mut Page, &str)) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = format!("http://{}/", listener.local_addr().expect("an address"));
     state.warm().expect("a model");
