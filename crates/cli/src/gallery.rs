@@ -133,7 +133,10 @@ impl AmongArgs {
 }
 
 /// Says what makes a search by fields and words find less than it should: items that have none yet, and fields
-/// that no item has, for a misspelt one finds nothing.
+/// that no item has.
+///
+/// # Errors
+/// A filter with a field that is none.
 pub fn note_fields(gallery: &Gallery, search: &Search) -> Result<()> {
     let undescribed = gallery.undescribed()?;
     if undescribed > 0 {
@@ -150,13 +153,16 @@ pub fn note_fields(gallery: &Gallery, search: &Search) -> Result<()> {
 }
 
 /// Says which fields of a filter no item has.
+///
+/// # Errors
+/// A field that is none, for it is misspelt and finds nothing; of a gallery without fields nobody knows.
 pub fn note_filter(gallery: &Gallery, filter: &Filter) -> Result<()> {
-    let known = gallery.fields(None)?;
-    for name in filter.fields() {
-        if !known.iter().any(|field| field.name == name) {
-            note_unknown(name);
-        }
+    let fields = gallery.fields(None)?;
+    let known: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
+    if !known.is_empty() {
+        filter.check_fields(&known).map_err(|error| Usage(format!("--where: {error}")))?;
     }
+    filter.fields().iter().filter(|name| !known.contains(name)).for_each(|name| note_unknown(name));
     Ok(())
 }
 

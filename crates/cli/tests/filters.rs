@@ -105,9 +105,18 @@ fn what_makes_no_sense_is_said_with_its_place() {
     assert!(error.contains("column 9") && error.contains("expected a value"), "{error}");
     let error = fail(home, &["search", "x", "--where", "width = wide"], 2);
     assert!(error.contains("width") && error.contains("number"), "{error}");
-    let output = tuwen(home, &["search", "x", "--where", "colour = red", "--json"]);
+    // What is no field is refused; one that tuwen gives and nothing here has finds nothing, and that is said.
+    for command in [&["search", "x"][..], &["fields"], &["gallery", "dedup"]] {
+        let error = fail(home, &[command, &["--where", "prize < 3"]].concat(), 2);
+        assert!(error.contains("--where: no item of the gallery has the field `prize`"), "{error}");
+        assert!(
+            error.contains("did you mean `price`? There are altitude, bytes, camera, "),
+            "{error}"
+        );
+    }
+    let output = tuwen(home, &["search", "x", "--where", "HAS made_by", "--json"]);
     let note = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && note.contains("`colour`"), "{note}");
+    assert!(output.status.success() && note.contains("`made_by`"), "{note}");
     let error = fail(home, &["search", "x", "--fuse", "2"], 2);
     assert!(error.contains("from 0 to 1"), "{error}");
     fail(home, &["search"], 2);

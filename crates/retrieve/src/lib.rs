@@ -58,7 +58,7 @@ pub use error::{Error, Result};
 pub use file_name::FileName;
 pub use fuser::{fuser_for, open_fuser};
 pub use indexing::{
-    Indexer, Kept, Line, Loss, MADE_BY, MADE_CAPTIONS, MadeSummary, Missing, Profile, Run, Seconds,
+    Indexer, Kept, Line, Loss, MADE_CAPTIONS, MadeSummary, Missing, Profile, Run, Seconds,
     Settings, Summary, UPLOAD_CAPTIONS, UPLOADS, UnreadValues, Upload, made_by, upload_name,
 };
 pub use model::{LongText, Products, as_in_gallery, model_id, open_model};

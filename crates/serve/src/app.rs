@@ -8,9 +8,9 @@ use axum::routing::{delete, get, post};
 use crate::problem::{Problem, ProblemType};
 use crate::routes::{
     caption, changes, classify, compat, duplicates, embeddings, explain, fields, files, items,
-    jobs, rank, search, similarity, status, uploads,
+    jobs, pictures, rank, search, similarity, status, uploads,
 };
-use crate::{State, guard, mcp, mcp_wire, openapi, ui};
+use crate::{State, chinese, guard, mcp, mcp_wire, openapi, ui};
 
 /// All routes over a state: a value that a test asks without a socket.
 pub fn app(state: State) -> Router {
@@ -24,6 +24,8 @@ pub fn app(state: State) -> Router {
         .route("/metrics", get(status::metrics))
         .route("/v1/stats", get(status::stats))
         .route("/v1/search", post(search::search))
+        .route("/v1/pictures", post(pictures::keep))
+        .route("/v1/pictures/{id}", get(pictures::picture))
         .route("/v1/items", get(items::list).post(uploads::add).delete(changes::remove))
         .route("/v1/items/restore", post(changes::restore))
         .route("/v1/items/tags", post(changes::tag))
@@ -54,6 +56,7 @@ pub fn app(state: State) -> Router {
         .layer(from_fn(guard::check_address))
         .layer(from_fn(guard::check_header))
         .layer(from_fn(compat::in_their_words))
+        .layer(from_fn(chinese::said))
         .layer(from_fn_with_state(state.clone(), guard::observe))
         .with_state(state)
 }

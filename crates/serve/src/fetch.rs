@@ -22,8 +22,11 @@ use crate::problem::{Problem, ProblemType};
 const PATIENCE: Duration = Duration::from_secs(10);
 const REDIRECTS: u32 = 3;
 
-/// The bytes of a picture that a client sends, or whose address it sends; `name` is the key.
+/// The bytes of a picture that a client sends, or has sent before, or whose address it sends; `name` is the key.
 pub(crate) async fn picture(state: &State, name: &str, sent: &str) -> Result<Vec<u8>, Problem> {
+    if let Some(kept) = state.asked_about.named(sent) {
+        return kept.map(|bytes| bytes.to_vec()).map_err(|problem| problem.of(name));
+    }
     let is_address = ["http://", "https://"]
         .iter()
         .any(|start| sent.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start)));

@@ -13,7 +13,7 @@ use crate::openapi::{File, ItemKind};
 use crate::problem::Problem;
 use crate::routes::within::Within;
 use crate::shelf::Open;
-use crate::why::{Asked, Why, near};
+use crate::why::{Asked, Said, Why, near};
 
 /// Pictures of a page that captions of other ones are looked for: the first ones.
 const NEAR: usize = 100;
@@ -183,13 +183,15 @@ pub(crate) fn page(
     if listing.vector.is_some() {
         explain(open, &mut read)?;
     }
-    let captions = nearest(open, &read, listing.vector)?;
+    nearest(open, &mut read, listing.vector)?;
     let hit = |(at, read): (usize, &Read)| {
         let Read { item, score, owner, captions: own, why, duplicates } = read;
         let pictured = pictured(item, owner.as_ref());
         let (width, height) = size_of(item);
         let file = FileName::from(path_of(&item.origin).as_path());
-        let caption = captions.get(&item.id).and_then(|&at| own.get(at)).or(own.first());
+        let nearest = why.caption.as_ref();
+        let caption = nearest.and_then(|near| own.iter().find(|caption| caption.id == near.id));
+        let caption = caption.or(own.first());
         let moved = listing.moved.get(&item.id);
         let reranked = moved.map(|Moved { by, from, score_before }| Reranked {
             by,
@@ -257,7 +259,7 @@ fn read(gallery: &Gallery, part: &str, listing: &Listing<'_>) -> Result<Vec<Read
         };
         let name = FileName::from(path_of(&item.origin).as_path()).last();
         let words = listing.asked.in_item(gallery, &item, &captions, &name)?;
-        let why = Why { words, near: None };
+        let why = Why { words, ..Why::default() };
         let folded = listing.folded.get(&id).into_iter().flatten();
         let duplicates =
             folded.map(|&id| brief(gallery, id, part)).collect::<Result<Vec<_>, _>>()?;
@@ -279,22 +281,21 @@ fn explain(open: &Open, read: &mut [Read]) -> Result<(), Problem> {
     Ok(())
 }
 
-/// For each picture with several captions which of them is nearest to the query: one search for all of the page.
-fn nearest(
-    open: &Open,
-    read: &[Read],
-    vector: Option<&[f32]>,
-) -> Result<HashMap<i64, usize>, Problem> {
-    let several = || read.iter().filter(|read| read.captions.len() > 1);
-    let ids: IdSet = several().flat_map(|r| &r.captions).map(|caption| caption.id as u64).collect();
-    let Some(vector) = vector.filter(|_| !ids.is_empty()) else { return Ok(HashMap::new()) };
+/// Says of each picture with captions which of them is nearest to the query: one search for all of the page.
+fn nearest(open: &Open, read: &mut [Read], vector: Option<&[f32]>) -> Result<(), Problem> {
+    let captions = read.iter().flat_map(|read| &read.captions);
+    let ids: IdSet = captions.map(|caption| caption.id as u64).collect();
+    let Some(vector) = vector.filter(|_| !ids.is_empty()) else { return Ok(()) };
     let found = open.engine.vectors(Modality::Text)?.search(vector, ids.len(), Some(&ids))?;
-    let rank: HashMap<i64, usize> =
-        found.iter().enumerate().map(|(rank, hit)| (hit.id as i64, rank)).collect();
-    let best = |read: &Read| {
-        let ranks = read.captions.iter().map(|caption| rank.get(&caption.id).copied());
-        let best = ranks.enumerate().min_by_key(|&(_, rank)| rank.unwrap_or(usize::MAX))?;
-        Some((read.item.id, best.0))
-    };
-    Ok(several().filter_map(best).collect())
+    let scores: HashMap<i64, (usize, f32)> =
+        found.iter().enumerate().map(|(rank, hit)| (hit.id as i64, (rank, hit.score))).collect();
+    for Read { captions, why, .. } in read {
+        let scored =
+            captions.iter().filter_map(|caption| Some((caption, scores.get(&caption.id)?)));
+        let best = scored.min_by_key(|(_, (rank, _))| *rank);
+        why.caption = best.and_then(|(caption, &(_, score))| {
+            Some(Said { id: caption.id, text: caption.text.clone()?, score: cosine(score) })
+        });
+    }
+    Ok(())
 }

@@ -2,7 +2,7 @@
 //!
 //! [`State`] holds galleries, queues and caches; [`app`] makes a router of it, a value that tests ask directly;
 //! [`listen`] serves one on a socket. `routes/` are the questions, one file each; `guard` decides who may ask,
-//! `extract` reads what they send within limits, `problem` is the one table from an error to its status.
+//! `extract` reads what they send within limits, `problem` is the one table from an error to its status, `chinese` says it to who reads Chinese.
 //! What costs time runs off the async threads: `embedder` and `scans` gather what waits in a `queue` and do it
 //! together, everything else waits for a place in a `room`. `shelf` is a gallery that is served, swapped by
 //! `watch` when somebody has written it; `alike` tells by vectors what is nearly the same, `why` by words why something was found. `writer` is the one thread
@@ -29,6 +29,7 @@ mod alike;
 mod app;
 mod bodies;
 mod calibrate;
+mod chinese;
 mod data_uri;
 mod edits;
 mod embedder;

@@ -22,6 +22,7 @@ pub(crate) enum ProblemType {
     UnknownModel,
     NotFound,
     FileGone,
+    PictureGone,
     MethodNotAllowed,
     NotAcceptable,
     MalformedRequest,
@@ -42,7 +43,7 @@ pub(crate) enum ProblemType {
 
 impl ProblemType {
     /// All of them, for those who describe them; a test compares.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::MalformedJson,
         Self::InvalidValue,
         Self::InvalidFilter,
@@ -54,6 +55,7 @@ impl ProblemType {
         Self::UnknownModel,
         Self::NotFound,
         Self::FileGone,
+        Self::PictureGone,
         Self::MethodNotAllowed,
         Self::NotAcceptable,
         Self::Locked,
@@ -87,6 +89,9 @@ impl ProblemType {
             Self::UnknownModel => (S::NOT_FOUND, "unknown-model", "No such model"),
             Self::NotFound => (S::NOT_FOUND, "not-found", "Not found"),
             Self::FileGone => (S::NOT_FOUND, "file-gone", "The item's file is not as indexed"),
+            Self::PictureGone => {
+                (S::NOT_FOUND, "picture-gone", "The query's picture is not kept any more")
+            }
             Self::MethodNotAllowed => {
                 (S::METHOD_NOT_ALLOWED, "method-not-allowed", "Another method is needed")
             }
@@ -147,6 +152,11 @@ impl Problem {
 
     pub fn value(detail: impl Into<String>) -> Self {
         Self::new(ProblemType::InvalidValue, detail)
+    }
+
+    /// The same of what was sent under a key.
+    pub fn of(self, name: &str) -> Self {
+        Self { detail: format!("{name}: {}", self.detail), ..self }
     }
 
     /// As RFC 9457 has it.

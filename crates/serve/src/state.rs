@@ -15,6 +15,7 @@ use crate::metrics::Metrics;
 use crate::problem::{Problem, ProblemType};
 use crate::room::Room;
 use crate::routes::duplicates::Duplicates;
+use crate::routes::pictures::Pictures;
 use crate::scans::{self, Scans};
 use crate::settings::Settings;
 use crate::shelf::{Shelf, Source};
@@ -51,6 +52,8 @@ pub struct Inner {
     pub(crate) fetches: Room,
     /// Answers of a generation, by what was asked.
     pub(crate) answers: Mutex<Lru<[u8; 32], Arc<Page>>>,
+    /// Pictures of queries, which addresses name.
+    pub(crate) asked_about: Pictures,
     pub(crate) thumbnails: Thumbnails,
     pub(crate) duplicates: Duplicates,
     pub(crate) metrics: Metrics,
@@ -99,6 +102,7 @@ impl State {
             explanations: Room::new("explanations", 1, EXPLANATIONS),
             fetches: Room::new("pictures of addresses", FETCHES, waiting.pictures),
             answers: Mutex::new(Lru::new(ANSWERS)),
+            asked_about: Pictures::default(),
             thumbnails: Thumbnails::default(),
             duplicates: Duplicates::new(waiting.reads),
             metrics: Metrics::default(),

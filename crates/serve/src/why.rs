@@ -1,5 +1,6 @@
 //! Why a hit was found, as far as words tell: which words of the query stand in its captions, its name and its tags, as
-//! full text finds them; and of a picture without captions what is said of the picture that is most like it.
+//! full text finds them, and which of its captions is nearest to the query; of a picture without captions what is said of the
+//! picture that is most like it.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -22,6 +23,9 @@ pub(crate) struct Why {
     /// Words of the query that the item has, in the query's order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub words: Vec<Word>,
+    /// Of the picture's own captions the one nearest to the query.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caption: Option<Said>,
     /// Of a picture without captions the nearest caption that another one has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub near: Option<Near>,
@@ -50,6 +54,16 @@ pub(crate) enum Place {
     Tag,
 }
 
+/// A caption of the picture.
+#[derive(Clone, JsonSchema, Serialize)]
+#[schemars(rename = "NearestCaption")]
+pub(crate) struct Said {
+    pub id: i64,
+    pub text: String,
+    /// Its cosine with the query.
+    pub score: f32,
+}
+
 /// A text of the gallery that is no caption of the picture, but near to it.
 #[derive(Clone, JsonSchema, Serialize)]
 #[schemars(rename = "NearCaption")]
@@ -64,7 +78,7 @@ pub(crate) struct Near {
 
 impl Why {
     pub fn is_empty(&self) -> bool {
-        self.words.is_empty() && self.near.is_none()
+        self.words.is_empty() && self.caption.is_none() && self.near.is_none()
     }
 }
 

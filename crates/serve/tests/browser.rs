@@ -4,13 +4,12 @@ mod chromium;
 mod common;
 
 use std::io::Write;
-use std::net::TcpListener;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use chromium::Page;
+use chromium::served::with_page;
 use common::{Home, demo_picture};
-use tuwen_serve::{Connections, Settings, app, listen};
+use tuwen_serve::Settings;
 
 /// The first hit as the page shows it, the caption and the score below.
 const FIRST: &str = "document.querySelector('.tile .caption').textContent";
@@ -58,40 +57,19 @@ fn the_page_does_what_people_ask_of_it() {
     let pairs = names.iter().map(String::as_str).zip(named.iter().map(String::as_str));
     captions.extend(pairs.filter(others));
     home.index(&captions);
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = format!("http://{}/", listener.local_addr().expect("an address"));
     let state = home.state(Settings { open_to_changes: true, ..Settings::default() });
-    state.warm().expect("a model");
-    let (router, stop) = (app(state), AtomicBool::new(false));
-    std::thread::scope(|scope| {
-        let server = scope.spawn(|| listen(listener, router, Connections::default(), &stop));
-        // A failure must end the server too, or the scope would wait for it forever.
-        let result = std::panic::catch_unwind(|| {
-            let mut page = Page::new(&program);
-            words(&mut page, &address);
-            an_open_item(&mut page, &address);
-            the_keyboard_alone(&mut page, &address);
-            a_picture(&mut page, &home, &demo);
-            the_whole_list(&mut page, &address, names.len() + 1);
-            a_folder(&mut page, &home, names.len() + 2);
-            tags_and_removal(&mut page, &address);
-            duplicates(&mut page, &address);
-            newest_first(&mut page, &address);
-            language_and_phone(&mut page, &address);
-            narrow(&mut page, &address);
-            assert_eq!(page.complaints, Vec::<String>::new());
-            let inside = ["data:", "blob:", "about:"];
-            let ours = |url: &&String| {
-                url.starts_with(&address) || inside.iter().any(|scheme| url.starts_with(scheme))
-            };
-            let strange: Vec<&String> = page.requests.iter().filter(|url| !ours(url)).collect();
-            assert!(strange.is_empty(), "asked elsewhere: {strange:?}");
-        });
-        stop.store(true, Ordering::Release);
-        server.join().expect("the server ends").expect("and ends well");
-        if let Err(failure) = result {
-            std::panic::resume_unwind(failure);
-        }
+    with_page(&program, state, |page, address| {
+        words(page, address);
+        an_open_item(page, address);
+        the_keyboard_alone(page, address);
+        a_picture(page, &home, &demo);
+        the_whole_list(page, address, names.len() + 1);
+        a_folder(page, &home, names.len() + 2);
+        tags_and_removal(page, address);
+        duplicates(page, address);
+        newest_first(page, address);
+        language_and_phone(page, address);
+        narrow(page, address);
     });
 }
 
@@ -189,6 +167,11 @@ fn newest_first(page: &mut Page, address: &str) {
     );
     page.wait("document.querySelector('.foot').textContent.startsWith('The list ends here')", true);
     page.wait("document.querySelectorAll('.remarks .notice').length <= 1", true);
+    // And why, with the way on.
+    page.wait("document.querySelector('.foot').textContent.includes('By date only')", true);
+    page.value("document.querySelector('.foot .link').click()");
+    page.wait("location.search.includes('sort')", false);
+    page.wait("document.querySelector('.foot').textContent", "");
     page.open(&format!("{address}?q=width:300..200"));
     page.wait("document.querySelector('.remarks').textContent.includes('range')", true);
     page.press("f");

@@ -76,6 +76,40 @@ fn a_picture_that_is_sent_is_found_and_is_one_item_however_often_it_comes() {
 }
 
 #[test]
+fn pictures_of_one_name_keep_it_and_lie_apart() {
+    let home = Home::new(&PICTURES[..1]);
+    let server = home.server_with(open());
+    let pictures = ["guitar.png", "bus.png", "cake.png"];
+    let item = |picture: &&str| {
+        let image = data_uri(&demo_picture(picture));
+        json!({ "name": "IMG 0001.png", "image": image, "caption": picture })
+    };
+    let new = json!({ "items": pictures.iter().map(item).collect::<Vec<_>>() });
+    let answer = sent(&server, Method::POST, "/v1/items", &new);
+    for (at, picture) in pictures.iter().enumerate() {
+        let id = &answer["items"][at]["id"];
+        let item = server.got(&format!("/v1/items/{id}"));
+        assert_eq!(
+            (&item["name"], &item["captions"][0]["text"]),
+            (&"IMG 0001.png".into(), &json!(picture))
+        );
+        let image = server.get(&format!("/v1/items/{id}/image"));
+        assert_eq!(image.body, demo_picture(picture));
+        // The file was written a moment ago, in whole seconds.
+        let date = httpdate::parse_http_date(image.header("last-modified")).expect("a date");
+        let age = date.elapsed().expect("the past");
+        assert!(age < Duration::from_secs(600), "{age:?}");
+    }
+    for query in [
+        "/v1/items?where=name%20=%20%22IMG%200001%22",
+        "/v1/items?where=name%20=%20%22img%200001.png%22",
+    ] {
+        assert_eq!(server.got(query)["total"], 3, "{query}");
+    }
+    assert_eq!(sent(&server, Method::POST, "/v1/items", &new)["items"][2]["status"], "same");
+}
+
+#[test]
 fn what_is_taken_out_is_not_found_until_it_is_put_back_and_no_file_is_touched() {
     let home = Home::new(&PICTURES);
     let server = home.server_with(open());

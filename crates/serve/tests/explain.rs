@@ -68,6 +68,61 @@ fn a_picture_is_explained_and_held_against_others() {
 }
 
 #[test]
+fn a_caption_says_which_parts_made_each_of_its_words() {
+    let home = Home::new(&PICTURES);
+    let server = home.server();
+    let dog = id_of(&server, "dog_grass.png");
+    let plain = server.posted("/v1/caption", &json!({ "like": dog }));
+    assert!(plain["captions"][0].get("why").is_none(), "nobody asked: {plain}");
+    let asked = json!({ "like": dog, "explain": true, "pictures": true });
+    let answer = server.posted("/v1/caption", &asked);
+    let captions = answer["captions"].as_array().expect("captions");
+    assert_eq!(captions.len(), 2, "English and Chinese");
+    for (caption, alone) in captions.iter().zip(plain["captions"].as_array().expect("captions")) {
+        assert_eq!((&caption["text"], &caption["log_prob"]), (&alone["text"], &alone["log_prob"]));
+        let why = &caption["why"];
+        assert_eq!((&why["model"], &why["method"]), (&answer["made_by"], &"occlusion".into()));
+        let across = why["across"].as_u64().expect("a number") as usize;
+        let words = why["words"].as_array().expect("words");
+        let said = words.iter().map(|word| word["text"].as_str().expect("a word"));
+        let text = caption["text"].as_str().expect("a text");
+        let bare = |text: &str| text.split_whitespace().collect::<String>();
+        assert_eq!(bare(&said.collect::<String>()), bare(text), "the words are the caption's");
+        let values = |map: &Value| -> Vec<f64> {
+            map.as_array()
+                .expect("a map")
+                .iter()
+                .map(|value| value.as_f64().expect("a number"))
+                .collect()
+        };
+        // The map is that of all words together.
+        let whole = values(&why["map"]);
+        assert_eq!(whole.len(), across * across);
+        let most = whole.iter().fold(0.0, |most: f64, value| most.max(value.abs()));
+        for (at, value) in whole.iter().enumerate() {
+            let sum: f64 = words.iter().map(|word| values(&word["map"])[at]).sum();
+            assert!((sum - value).abs() < 0.01 * most, "{sum} {value}");
+        }
+        assert!(most > 0.0, "some part matters");
+        let is_picture = |held: &Value| {
+            held["picture"].as_str().is_some_and(|uri| uri.starts_with("data:image/jpeg;base64,"))
+        };
+        assert!(is_picture(why) && words.iter().all(is_picture));
+    }
+    for (more, says) in [
+        (json!({ "explain": true, "method": "chefer" }), "occlusion"),
+        (json!({ "explain": true, "method": "magic" }), "magic"),
+        (json!({ "explain": true, "method": "lime", "samples": 9_999 }), "1024"),
+        (json!({ "method": "lime" }), "a part of `explain`"),
+        (json!({ "pictures": true }), "a part of `explain`"),
+    ] {
+        let mut body = json!({ "like": dog });
+        body.as_object_mut().expect("an object").extend(more.as_object().expect("one").clone());
+        server.post("/v1/caption", &body).is_problem(400, "invalid-value", says);
+    }
+}
+
+#[test]
 fn hits_say_which_words_set_them_apart_where_that_is_asked() {
     let home = Home::new(&PICTURES);
     let server = home.server();

@@ -5,6 +5,7 @@ mod common;
 
 use common::{Home, PICTURES, Server, names};
 use serde_json::{Value, json};
+use tuwen_serve::{Settings, Source, State};
 
 /// More texts than a folded list is made of.
 const TEXTS: usize = 1_100;
@@ -80,6 +81,44 @@ fn a_filter_that_can_find_nothing_says_why() {
     assert!(total > 0 && said.contains("`colour:` is no field"), "{said}");
     let (_, said) = asked("camera:sony");
     assert!(said.contains("no item of the gallery has the field `camera`"), "{said}");
+}
+
+#[test]
+fn a_filter_by_what_is_no_field_is_refused_where_that_is_sure() {
+    let home = Home::new(&PICTURES[..2]);
+    let server = home.server();
+    let id = server.got("/v1/items")["hits"][0]["id"].clone();
+    let body = json!({ "query": "a dog", "where": "heigth > 3 AND width > 3" });
+    let refused = server.post("/v1/search", &body);
+    refused.is_problem(
+        400,
+        "invalid-filter",
+        "where: no item of the gallery has the field `heigth`",
+    );
+    refused.is_problem(400, "invalid-filter", "did you mean `height`? There are ");
+    for uri in [
+        "/v1/items?where=colour%20=%20red".to_owned(),
+        "/v1/fields/width?where=has%20colour".to_owned(),
+        "/v1/duplicates?where=not%20colour%20=%20red".to_owned(),
+        format!("/v1/items/{id}/similar?where=colour%20=%20red"),
+    ] {
+        server.get(&uri).is_problem(400, "invalid-filter", "`colour`: There are bytes, ");
+    }
+    // A field that tuwen fills, and that no item here has.
+    let known = server.posted("/v1/search", &json!({ "where": "camera = sony" }));
+    assert!(known["total"] == 0 && remarks(&known).contains("`camera`"), "{known}");
+    // Nobody knows what a gallery without items will have.
+    let empty = Home::new(&[]);
+    let empty_server = empty.server();
+    let none = empty_server.posted("/v1/search", &json!({ "where": "colour = red" }));
+    assert!(none["total"] == 0 && remarks(&none).contains("`colour`"), "{none}");
+    // What another gallery has, a page asks of both.
+    let source =
+        |name: &str, home: &Home| Source { name: name.into(), ..Source::of(&home.gallery()) };
+    let both = vec![source("empty", &empty), source("photos", &home)];
+    let both = Server::of(State::open(both, Settings::default()).expect("a state"));
+    let body = json!({ "gallery": "photos", "where": "colour = red" });
+    both.post("/v1/search", &body).is_problem(400, "invalid-filter", "`colour`");
 }
 
 #[test]

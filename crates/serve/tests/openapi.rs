@@ -190,10 +190,12 @@ fn every_question_is_answered_as_described() {
     let home = Home::new(&PICTURES[..4]);
     let server = home.server_with(Settings { open_to_changes: true, ..Settings::default() });
     let folder = json!({ "path": home.path("旅行") });
+    let kept = json!({ "image": data_uri(&demo_picture("cake.png")) });
+    let kept = server.posted("/v1/pictures", &kept)["id"].as_str().expect("an id").to_owned();
     // Items are taken out last.
     for (method, path) in described(&openapi()).into_iter().rev() {
         let uri = path.replace("{name}", if path.starts_with("/ui") { "app.js" } else { "ext" });
-        let uri = uri.replace("{id}", "1");
+        let uri = uri.replace("{id}", if path.starts_with("/v1/pictures") { &kept } else { "1" });
         let body = (path == "/v1/folders").then(|| folder.clone());
         let status = ask(&server, &method, &path, &uri, body);
         let right = match path.as_str() {
@@ -210,6 +212,10 @@ fn every_question_is_answered_as_described() {
     for (path, body) in [
         ("/v1/search", json!({ "image": picture, "fold": true, "kind": "text" })),
         ("/v1/search", json!({ "query": "dog", "words": "fuse", "where": "width > 1" })),
+        (
+            "/v1/caption",
+            json!({ "like": 1, "languages": ["en"], "explain": true, "pictures": true }),
+        ),
         ("/v1/embeddings", json!({ "input": picture, "encoding_format": "base64" })),
         ("/v1/similarity", json!({ "rows": ["dog", 1], "columns": [picture] })),
         (

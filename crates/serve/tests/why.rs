@@ -14,6 +14,11 @@ fn hit(server: &Server, query: &str, name: &str) -> Value {
     hits.find(|hit| hit["name"] == name).unwrap_or_else(|| panic!("{found}")).clone()
 }
 
+/// What is said of a hit's own captions.
+fn beside(hit: &Value) -> Option<&Value> {
+    hit["why"].get("caption")
+}
+
 fn words(hit: &Value) -> Vec<(&str, Vec<&str>)> {
     let words = hit["why"]["words"].as_array().map(Vec::as_slice).unwrap_or_default();
     words
@@ -50,6 +55,33 @@ fn the_words_that_an_item_has_are_named_with_their_places() {
 }
 
 #[test]
+fn a_picture_with_captions_has_the_one_nearest_to_the_query_and_its_cosine() {
+    let home = Home::new(&PICTURES);
+    let server = home.server();
+    for (query, name) in [
+        ("a dog on the grass", "dog_grass.png"),
+        ("草地上奔跑的狗", "dog_grass.png"),
+        ("a script", "cow.png"),
+    ] {
+        let hit = hit(&server, query, name);
+        let said = beside(&hit).unwrap_or_else(|| panic!("{hit}"));
+        let item = server.got(&format!("/v1/items/{}", hit["id"]));
+        let captions = item["captions"].as_array().expect("captions");
+        // The slow way: the query's cosine with each of them.
+        let ids: Vec<&Value> = captions.iter().map(|caption| &caption["id"]).collect();
+        let asked = json!({ "rows": [query], "columns": ids });
+        let scores = &server.posted("/v1/similarity", &asked)["scores"][0];
+        let score = |at: usize| scores[at].as_f64().expect("a cosine");
+        let best = (0..ids.len()).max_by(|&a, &b| score(a).total_cmp(&score(b))).expect("some");
+        assert_eq!([&said["id"], &said["text"]], [ids[best], &captions[best]["text"]], "{hit}");
+        assert_eq!(hit["caption"], said["text"]);
+        assert!((said["score"].as_f64().expect("a cosine") - score(best)).abs() < 1e-3, "{hit}");
+    }
+    let text = server.posted("/v1/search", &json!({ "query": "a dog", "kind": "text" }));
+    assert!(beside(&text["hits"][0]).is_none(), "a text has no captions: {text}");
+}
+
+#[test]
 fn a_picture_without_captions_has_those_of_others_marked_as_theirs() {
     let home = Home::new(&PICTURES);
     home.index(&[
@@ -74,6 +106,7 @@ fn a_picture_without_captions_has_those_of_others_marked_as_theirs() {
     assert!((near["score"].as_f64().expect("a cosine") - score(best)).abs() < 1e-5, "{beach}");
     assert!(beach["caption"].is_null(), "it is none of its own");
     assert!(owner["why"].get("near").is_none(), "it has captions of its own: {owner}");
+    assert!(beside(&beach).is_none(), "it has none of its own: {beach}");
     let details = server.got(&format!("/v1/items/{}", beach["id"]));
     let all = details["near"].as_array().expect("captions of others");
     assert_eq!((all.len(), &all[0]["id"]), (3, &near["id"]), "{details}");

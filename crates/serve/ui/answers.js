@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { session } from "./dom.js";
+import { asking as about } from "./picture.js";
 
 const PAGE = 60;
 const KEPT = 20;
@@ -21,12 +22,14 @@ export function createAnswers(name, { busy, shown, failed }) {
 	function page(offset) {
 		const { listing, ...asked } = body;
 		const at = { ...asked, k: PAGE, offset };
-		return listing ? api.get("/v1/items", at, asking.signal) : api.post("/v1/search", at, asking.signal);
+		const { signal } = asking;
+		const ask = () => (listing ? api.get("/v1/items", at, signal) : api.post("/v1/search", at, signal));
+		return about(body.image?.slice(8), ask); // without its `picture:`
 	}
 
-	/// Asks unless this is what is shown already, and tells whether it did. `picture` stands for the body's in the key.
-	function ask(next, picture) {
-		const key = JSON.stringify({ ...next, image: picture });
+	/// Asks unless this is what is shown already, and tells whether it did.
+	function ask(next) {
+		const key = JSON.stringify(next);
 		if (key === question && !hasFailed) return false;
 		[question, body] = [key, next];
 		const last = answer ? null : session.get(name);

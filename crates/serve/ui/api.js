@@ -3,12 +3,12 @@
 // Where the server wants keys, the browser has asked for one before it got this page, and sends it with pictures too. One that
 // may write is asked for here, once, and sent with requests until the tab is closed.
 
-import { session } from "./dom.js";
+import { page, session } from "./dom.js";
 import { t } from "./i18n.js";
 import { ask } from "./widgets.js";
 
 /// What was refused, with the words to show.
-const problem = (title, detail, status) => Object.assign(new Error(detail), { title: t(title), status });
+const problem = (title, detail, status, type) => Object.assign(new Error(detail), { title: t(title), status, type });
 
 let asking = null; // many requests, one question
 
@@ -27,7 +27,8 @@ export function forgetKey() {
 }
 
 async function request(method, path, body, signal) {
-	const headers = body ? { "Content-Type": "application/json" } : {};
+	const headers = { "Accept-Language": page.lang };
+	if (body) headers["Content-Type"] = "application/json";
 	const key = session.get("key");
 	// Keys may have any letters, headers only some.
 	if (key) headers.Authorization = `Basic ${btoa(String.fromCharCode(...new TextEncoder().encode(`:${key}`)))}`;
@@ -35,11 +36,11 @@ async function request(method, path, body, signal) {
 		const response = await fetch(path, { method, headers, body: body && JSON.stringify(body), signal });
 		if (response.ok) return await response.json();
 		const { status } = response;
-		const { detail = `HTTP ${status}` } = await response.json().catch(() => ({}));
+		const { detail = `HTTP ${status}`, type } = await response.json().catch(() => ({}));
 		if ((status === 401 || status === 403) && (await askKey(detail)) && session.get("key") !== key) {
 			return await request(method, path, body, signal);
 		}
-		throw problem(status === 429 || status === 503 ? "The server is busy" : "The server cannot do this", detail, status);
+		throw problem(status === 429 || status === 503 ? "The server is busy" : "The server cannot do this", detail, status, type);
 	} catch (error) {
 		if (error.title || error.name === "AbortError") throw error;
 		throw problem("The server does not answer", t("Is tuwen serve still running, and is this device on its network?"));

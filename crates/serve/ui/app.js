@@ -10,7 +10,7 @@ import { createDuplicates } from "./duplicates.js";
 import { createFilters } from "./filters.js";
 import { switchLanguage, t, translate } from "./i18n.js";
 import { createPair } from "./pair.js";
-import { dataUrl } from "./picture.js";
+import { dataUrl, keep } from "./picture.js";
 import { createSelection } from "./selection.js";
 import { ALL, change, current, hasQuery, set, settle, start } from "./state.js";
 import { createStrip } from "./strip.js";
@@ -61,6 +61,11 @@ const detail = createDetail({
 	has(id, by) {
 		const at = grid.indexOf(id);
 		return at >= 0 && (Boolean(grid.hits()[at + by]) || (by > 0 && !grid.isDone()));
+	},
+	lost(id, text) {
+		set({ item: null }, "replace");
+		if (grid.indexOf(id) >= 0) gone(new Set([id]));
+		toast(text);
 	},
 	mayWrite,
 });
@@ -120,7 +125,8 @@ async function compare(state) {
 	versus.isStale = true;
 	const answer = await fetch(api.thumbnailOf(state.like, state.gallery, 640));
 	const url = await dataUrl(await answer.blob());
-	if (state === current()) versus.show({ ...state, like: null, image: { url, key: `like ${state.like}` } }, state.versus);
+	const key = await keep(url);
+	if (state === current()) versus.show({ ...state, like: null, image: { url, key } }, state.versus);
 }
 
 function showItem(state) {
@@ -147,11 +153,11 @@ function titles() {
 }
 
 /// After the first column has shown an answer.
-function shown({ how, answer, best, counted }) {
+function shown({ how, answer, best, min, counted }) {
 	const state = current();
 	beside();
 	if (how !== "same") $("#error").hidden = true;
-	strip.scale(best, state.min);
+	strip.scale(best, min);
 	$("#count").textContent = counted;
 	if (how === "new") scrollTo(0, 0);
 	if (how === "back") scrollTo(0, answer.scroll ?? 0);
@@ -209,7 +215,12 @@ function wire() {
 			switchLanguage();
 			filters.reload();
 			show(current());
-			for (const each of [main, versus]) each?.view("language");
+			// What the server says comes from it again.
+			const isSaid = !$("#error").hidden;
+			for (const each of [main, versus]) {
+				each?.view("language");
+				if (isSaid || each?.answers.answer?.remarks[0]) each?.answers.again();
+			}
 		},
 		theme() {
 			const isDark = (page.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches && "dark")) === "dark";

@@ -79,8 +79,8 @@ export function createBox({ settled, down, add }) {
 		try {
 			change({ image: await read(file), like: null });
 			settled();
-		} catch {
-			toast(t("This browser cannot read {name}; a JPEG, PNG or WebP works.", { name: file.name }));
+		} catch ({ title, message }) {
+			toast(title ? message : t("This browser cannot read {name}; a JPEG, PNG or WebP works.", { name: file.name }));
 		}
 	}
 

@@ -20,7 +20,7 @@ function question(state, gallery) {
 	return {
 		...common,
 		query: state.q.trim() || undefined,
-		image: state.image?.url,
+		image: state.image ? `picture:${state.image.key}` : undefined,
 		like: state.like ?? undefined,
 		image_weight: isMixed(state) ? state.weight : undefined,
 		words: state.words,
@@ -79,12 +79,21 @@ export function createColumn(name, { opened, open, leave, failed, shown, marks }
 		grid.show(hits, done, how === "more");
 		nothing(state, hits.length === 0 && done, answer);
 		const within = answer.within && t(state.sort === "date" ? "the best {first} of {of}" : "the first {first} of {of}", { first: count(answer.within.first), of: count(answer.within.of) });
-		foot.textContent = within && done && hits.length ? t("The list ends here: {within}.", { within }) : "";
+		foot.replaceChildren(...(within && done && hits.length ? [t("The list ends here: {within}.", { within }), " ", ...end(state)] : []));
 		const n = count(hits.length) + (done ? "" : "+");
 		const counted = isScored
 			? t("{n} of {total} score {min} or more", { n, total: count(answer.total), min: min.toFixed(2) })
 			: t(answer.total === 1 ? "{n} item" : "{n} items", { n: count(answer.total) });
-		shown({ how, answer, best: best(answer), counted: [counted, within].filter(Boolean).join(" · ") });
+		shown({ how, answer, best: best(answer), min, counted: [counted, within].filter(Boolean).join(" · ") });
+	}
+
+	/// Why a list ends before all hits, and the way on.
+	function end({ sort, versus, fold }) {
+		const [why, way, changes] =
+			sort === "date" ? [t("By date only what matches best is listed."), t("Best first"), { sort: "relevance" }]
+			: fold === "on" && !versus ? [t("Near-duplicates are folded among the best alone."), t("Go on without"), { fold: "off" }]
+			: [t("Wording counts among the best alone."), t("Go on without"), { words: "off" }];
+		return [why, " ", button("link", way, () => change(changes))];
 	}
 
 	function notices(answer, state) {
@@ -92,7 +101,7 @@ export function createColumn(name, { opened, open, leave, failed, shown, marks }
 		const doubt = hasQuery(state) && answer.hits.length && { none: "Nothing here matches.", unsure: "Perhaps nothing here matches." }[answer.match];
 		const order = state.sort === "date" ? "The newest of what comes nearest stands first." : "These come nearest.";
 		// Where the list ends is said beside the count, in the page's language.
-		const told = answer.remarks.filter((text) => !answer.within || !/ of \d+ items/u.test(text));
+		const told = answer.remarks.filter((text) => !text.includes(` ${answer.within?.of} `));
 		const all = [doubt && `${t(doubt)} ${t(order)}`, ...told].filter(Boolean).map((text) => el("p", { class: "notice", text }));
 		if (answer.hasChanged) all.push(el("p", { class: "notice" }, t("The gallery has changed."), " ", button("link", t("Reload"), answers.again)));
 		remarks.replaceChildren(...all);
@@ -123,7 +132,7 @@ export function createColumn(name, { opened, open, leave, failed, shown, marks }
 		view,
 		show(state, gallery) {
 			this.isStale = false;
-			const isAsked = answers.ask(question(state, gallery), state.image?.key);
+			const isAsked = answers.ask(question(state, gallery));
 			if (!isAsked && state.min !== min) view("same");
 		},
 	};

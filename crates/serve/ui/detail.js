@@ -14,8 +14,9 @@ const ALIKE = 12;
 const LEFT_OUT = ["name", "width", "height", "bytes"];
 const OWN = ["description", "latitude", "longitude", "altitude", "megapixels", "date"];
 
-/// `step(by)` goes to a neighbour, and `has(id, by)` tells whether there is one.
-export function createDetail({ step, has, mayWrite }) {
+/// `step(by)` goes to a neighbour, and `has(id, by)` tells whether there is one; `lost(id, text)` is called where an item is not
+/// there.
+export function createDetail({ step, has, lost, mayWrite }) {
 	const [dialog, stage, image, info] = [$("#detail"), $("#stage"), $("#picture"), $("#info")];
 	const zoom = zoomable(stage, image, step);
 	const open = (id) => set({ item: id }, "replace");
@@ -87,6 +88,7 @@ export function createDetail({ step, has, mayWrite }) {
 		info.replaceChildren(...heading(hit ?? { id }, hit));
 		try {
 			const item = await api.get(`/v1/items/${id}`, { gallery }, signal);
+			if (item.removed && !current().removed) return lost(id, t("This item was removed from the gallery."));
 			// A caption shows the picture that it belongs to.
 			const owner = item.kind === "text" && item.owner ? await api.get(`/v1/items/${item.owner}`, { gallery }, signal) : null;
 			shown.path = item.path;
@@ -107,7 +109,9 @@ export function createDetail({ step, has, mayWrite }) {
 			const { hits } = await api.get(`/v1/items/${id}/similar`, { k: ALIKE + 1, gallery }, signal);
 			info.append(...section("Similar", smalls(hits.filter((other) => other.id !== id && other.thumbnail).slice(0, ALIKE))));
 		} catch (error) {
-			if (!signal.aborted) info.append(el("p", { class: "notice", role: "alert", text: error.message }));
+			if (signal.aborted) return;
+			if (error.status === 404) return lost(id, t("This item is not in the gallery."));
+			info.append(el("p", { class: "notice", role: "alert", text: error.message }));
 		}
 	}
 

@@ -45,6 +45,10 @@ The newest of what comes nearest stands first.|以下是最接近的，最新的
 the first {first} of {of}|仅前 {first} 项，共 {of} 项
 the best {first} of {of}|最匹配的 {first} 项，共 {of} 项
 The list ends here: {within}.|到此为止：{within}。
+Near-duplicates are folded among the best alone.|近似重复只在最匹配的结果中合并。
+Wording counts among the best alone.|字面只在最匹配的结果中计入。
+By date only what matches best is listed.|按日期只列出最匹配的结果。
+Go on without|取消并继续
 Counts are of all that the filters leave, however well it matches.|数量按筛选条件统计，与匹配程度无关。
 Search by words or a picture|用文字或图片搜索
 Describe a picture, or drop one here|描述一张图片，或把图片拖到这里
@@ -134,6 +138,8 @@ Undo|撤销
 Restore|恢复
 {n} restored.|已恢复 {n} 项。
 Removed pictures|已移出的图片
+This item is not in the gallery.|图库中没有这一项。
+This item was removed from the gallery.|这一项已移出图库。
 Removed pictures ({n})|已移出的图片（{n}）
 Add pictures|添加图片
 Add to gallery|加入图库
@@ -201,7 +207,7 @@ const short = () => (page.lang.startsWith("zh") ? "zh" : "en");
 let language = short();
 
 /// What a caption file calls a field may be called so by JavaScript too: `constructor`.
-const own = (table, name) => (Object.hasOwn(table, name) ? table[name] : undefined);
+export const own = (table, name) => (Object.hasOwn(table, name) ? table[name] : undefined);
 
 export const count = (n) => n.toLocaleString(language);
 export const percent = (share) => share.toLocaleString(language, { style: "percent" });

@@ -52,7 +52,7 @@ export function createSelection({ mayWrite, all, isRemoved, changed, gone, back,
 			button("button", t("All"), () => marks.set(all(), true)),
 			act(t("Download"), download),
 			...Object.keys(FORMATS).map((format) =>
-				act(format, async () => save(...FORMATS[format], await exported(format, [...items.values()])))),
+				act(format, async () => save(...FORMATS[format], await exported(format, [...items.values()], about)))),
 			...(mayWrite() ? writing : []));
 		bar.children[held]?.focus();
 	}
@@ -65,6 +65,7 @@ export function createSelection({ mayWrite, all, isRemoved, changed, gone, back,
 		draw();
 	}
 
+	const about = ({ id }) => api.get(`/v1/items/${id}`, { gallery: current().gallery });
 	const body = (more = {}) => ({ gallery: current().gallery || undefined, ids: [...items.keys()], ...more });
 
 	async function download() {

@@ -1,17 +1,19 @@
-// The state of a query and the address that holds it: whoever opens the address sees the same answer. Only a picture of the
-// user's own is not in it; the session has it, by a key in the history.
+// The state of a query and the address that holds it: whoever opens the address sees the same answer. Of a picture of the
+// user's own it has the key under which the server keeps it.
 
 import { session } from "./dom.js";
 
 const text = (value) => value ?? "";
 const id = (value) => (/^\d{1,15}$/u.test(value ?? "") ? Number(value) : null);
 const share = (otherwise) => (value) => (value && value >= 0 && value <= 1 ? Number(value) : otherwise);
+const picture = (key) => (/^[\da-f]{32}$/u.test(key ?? "") ? { key, url: session.get(`image.${key}`) ?? `/v1/pictures/${key}` } : null);
 const one = (...choices) => (value) => (choices.includes(value) ? value : choices[0]);
 
 /// How each value is read from the address; null gives what it is by default.
 const PLAIN = {
 	q: text, // in the query language
 	like: id, // an item
+	image: picture, // of the user's
 	weight: share(0.5), // of picture or item against words
 	kind: one("image", "text"),
 	sort: one("relevance", "date"),
@@ -27,19 +29,16 @@ const PLAIN = {
 
 function fromAddress() {
 	const params = new URLSearchParams(location.search);
-	const key = history.state?.image;
-	const url = key && session.get(`image.${key}`);
 	const filters = params.getAll("f").map((text) => /^([^=]+)=(.+)$/su.exec(text)).filter(Boolean);
 	return {
 		...Object.fromEntries(Object.entries(PLAIN).map(([name, read]) => [name, read(params.get(name))])),
-		image: url ? { key, url } : null, // a picture of the user's
 		filters: filters.map(([, name, value]) => ({ name, value })),
 	};
 }
 
 export function toAddress(state) {
 	const params = new URLSearchParams();
-	for (const [name, read] of Object.entries(PLAIN)) if (state[name] !== read(null)) params.set(name, state[name]);
+	for (const [name, read] of Object.entries(PLAIN)) if (state[name] !== read(null)) params.set(name, state[name].key ?? state[name]);
 	for (const { name, value } of state.filters) params.append("f", `${name}=${value}`);
 	return params.size ? `/?${params}` : "/";
 }
@@ -54,7 +53,14 @@ const literal = (value) => (/^(-?(0|[1-9]\d*)(\.\d+)?|\d{4}-\d\d(-\d\d)?)$/u.tes
 /// All filters as one expression, but for those on the field `except`: its own counts must not shrink by them.
 export function whereOf({ filters }, except = null) {
 	const byName = Map.groupBy(filters.filter(({ name }) => name !== except), ({ name }) => name);
-	const clause = ([name, own]) => `${quoted(name)} IN (${own.map(({ value }) => literal(value)).join(", ")})`;
+	const clause = ([name, own]) => {
+		// A path with a sign at its end is that folder and what is below.
+		const trees = own.filter(({ value }) => name === "folder" && /.[/\\]$/u.test(value));
+		const all = trees.map(({ value }) => `folder = ${quoted(value.slice(0, -1))} OR folder STARTS WITH ${quoted(value)}`);
+		const others = own.filter((filter) => !trees.includes(filter)).map(({ value }) => literal(value));
+		if (others.length) all.push(`${quoted(name)} IN (${others.join(", ")})`);
+		return `(${all.join(" OR ")})`;
+	};
 	return [...byName].map(clause).join(" AND ");
 }
 
@@ -91,8 +97,8 @@ export function set(changes, how = "push") {
 	state = { ...state, ...changes };
 	const replace = how === "replace" || (how === "type" && isTyping);
 	if (how !== "replace") isTyping = how === "type";
-	const entry = { image: state.image?.key, opened: replace ? history.state?.opened : changes.item != null };
-	history[replace ? "replaceState" : "pushState"](entry, "", toAddress(state));
+	const opened = replace ? history.state?.opened : changes.item != null;
+	history[replace ? "replaceState" : "pushState"]({ opened }, "", toAddress(state));
 	listener(state);
 }
 

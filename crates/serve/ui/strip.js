@@ -50,9 +50,9 @@ export function createStrip(threshold) {
 
 	return {
 		show,
-		/// The slider ends at the best score: beyond it nothing is left to see.
+		/// The slider ends where the best hit is still there.
 		scale(best, min) {
-			slider.max = Math.max(0.05, min, Math.ceil(best * 100) / 100);
+			slider.max = Math.max(0.005, min, Math.floor(best * 200) / 200);
 			slider.value = min;
 			label(min);
 		},

@@ -74,6 +74,16 @@ pub enum FilterError {
         /// The filter around it.
         place: String,
     },
+    /// A field that is neither tuwen's own nor any item's.
+    #[error("no item of the gallery has the field `{field}`:{meant} There are {listed}")]
+    UnknownField {
+        /// The field.
+        field: String,
+        /// The question whether a name that is near was meant; empty where none is.
+        meant: String,
+        /// The fields that there are.
+        listed: String,
+    },
 }
 
 /// Characters shown on either side.

@@ -61,6 +61,10 @@ pub const KNOWN: [Known; 22] = [
     known("description", "说明", Type::Text, "as the file says"),
 ];
 
+/// The field of captions that a decoder made: its name. It comes with such a caption as the columns of a file do, and is
+/// asked for also where there is none.
+pub const MADE_BY: &str = "made_by";
+
 /// The field of a name, English or Chinese.
 pub(super) fn find(name: &str) -> Option<&'static Known> {
     let simple = super::key(name);

@@ -1,7 +1,8 @@
 //! Filters: `year >= 2020 AND tag = "狗"` -> a typed [`Filter`] -> the set of items it is true of.
 //!
 //! `lexer` and `parse` read it, `condition` says what a comparison means, `value` and `date` what an item's
-//! fields hold, `known` which fields there are, `picture` fills them, `sql` keeps the fields in SQLite and answers from there, `facet` counts.
+//! fields hold, `known` which fields there are, `picture` fills them, `sql` keeps the fields in SQLite and answers from there, `facet` counts,
+//! `unknown` refuses what is no field.
 //! Whoever searches asks [`Filter::evaluate`] once and looks at the set while it collects hits.
 //!
 //! | written | true of items |
@@ -26,6 +27,7 @@ mod lexer;
 mod parse;
 mod picture;
 mod sql;
+mod unknown;
 mod value;
 
 pub use self::condition::Condition;
@@ -33,7 +35,7 @@ pub use self::date::{Period, date_text};
 pub use self::edits::{edited, edits_of, insert_edit, remove_edit};
 pub use self::error::FilterError;
 pub use self::facet::{Facet, FieldSummary, facet, fields};
-pub use self::known::{KNOWN, Known, field_name};
+pub use self::known::{KNOWN, Known, MADE_BY, field_name};
 pub use self::picture::PictureFacts;
 pub(crate) use self::sql::renew_keys;
 pub use self::sql::{
@@ -154,7 +156,7 @@ impl Filter {
         }
     }
 
-    /// The names of its fields, for a warning about one that no item has.
+    /// The names of its fields, for a word about one that no item has.
     pub fn fields(&self) -> Vec<&str> {
         let mut names: Vec<&str> = match self {
             Self::And(parts) | Self::Or(parts) => parts.iter().flat_map(Self::fields).collect(),

@@ -12,6 +12,7 @@ use tuwen_encode::CpuEncoder;
 use tuwen_files::encoding::TextFile;
 use tuwen_files::file;
 use tuwen_image::{Limits, read_file};
+use tuwen_index::filter::MADE_BY;
 use tuwen_index::{Item, Modality};
 
 use super::Indexer;
@@ -23,8 +24,6 @@ use crate::{Error, Result};
 
 /// The file with the captions, in the gallery's folder.
 pub const MADE_CAPTIONS: &str = "made-captions.jsonl";
-/// The field that says which decoder made a caption.
-pub const MADE_BY: &str = "made_by";
 /// Pictures that are described at a time.
 const AT_A_TIME: usize = 16;
 /// Digits of a picture's hash that the file has.

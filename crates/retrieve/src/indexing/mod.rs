@@ -27,7 +27,7 @@ use crate::walk::{Failure, Found, Walk, modified_ns};
 use crate::{Error, Result};
 
 pub use self::loss::Loss;
-pub use self::made::{MADE_BY, MADE_CAPTIONS, MadeSummary, made_by};
+pub use self::made::{MADE_CAPTIONS, MadeSummary, made_by};
 pub(crate) use self::profile::Stage;
 pub use self::profile::{Profile, Seconds};
 pub use self::summary::{Missing, Summary, UnreadValues};

@@ -148,19 +148,18 @@ impl Upload<'_> {
             .item(&self.vector)
     }
 
-    /// Writes the file under a name that is free, whole or not at all.
+    /// Writes the file under its name, whole or not at all; where that is taken, in a folder with a number, so that it is still
+    /// called as its sender calls it.
     fn write(&self, folder: &Path) -> Result<PathBuf> {
         std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
         let folder = folder.canonicalize().map_err(|e| Error::io(folder, e))?;
         let name = upload_name(self.name, self.bytes);
-        let (stem, end) = name.rsplit_once('.').unwrap_or((&name, "picture"));
-        let names = (2..).map(|number| format!("{stem}-{number}.{end}"));
-        let mut free = std::iter::once(format!("{stem}.{end}")).chain(names);
-        let path = free.find_map(|name| {
-            let path = folder.join(name);
-            path.symlink_metadata().is_err().then_some(path)
-        });
-        let path = path.expect("numbers do not end");
+        let numbered = (2..).map(|number: u64| folder.join(number.to_string()));
+        let mut folders = std::iter::once(folder.clone()).chain(numbered);
+        let is_free = |folder: &PathBuf| folder.join(&name).symlink_metadata().is_err();
+        let folder = folders.find(is_free).expect("numbers do not end");
+        std::fs::create_dir_all(&folder).map_err(|e| Error::io(&folder, e))?;
+        let path = folder.join(&name);
         // Whoever has the gallery's lock is alone here.
         tuwen_files::file::replace(&path, self.bytes)?;
         Ok(path)

@@ -18,7 +18,8 @@ use serde_json::{Map, Value, json};
 
 use self::operation::{JSON, Operation};
 pub(crate) use self::shapes::{
-    DATA_URI, Documents, FieldValue, File, ItemKind, Match, OLD_TAG, TAG, Texts, Thing, WORDS,
+    DATA_URI, Documents, FieldValue, File, ItemKind, Match, OLD_TAG, PICTURE, TAG, Texts, Thing,
+    WORDS,
 };
 use crate::keys::Scope;
 use crate::problem::{Problem, ProblemType as P, type_of};

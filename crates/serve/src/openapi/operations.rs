@@ -8,8 +8,8 @@ use super::shapes as s;
 use crate::problem::ProblemType as P;
 use crate::routes::compat::{clip_as_service, clip_retrieval, text_embeddings};
 use crate::routes::{
-    caption, changes, classify, duplicates, embeddings, explain, fields, files, items, jobs, rank,
-    search, similarity, status, uploads,
+    caption, changes, classify, duplicates, embeddings, explain, fields, files, items, jobs,
+    pictures, rank, search, similarity, status, uploads,
 };
 
 /// All of them, in the order of their headings.
@@ -26,10 +26,12 @@ pub(super) fn all() -> Vec<Operation> {
     groups.into_iter().flat_map(tagged).collect()
 }
 
+/// A picture of one dot.
+const DOT: &str = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 /// What reads galleries by a filter.
 const FILTERED: [P; 2] = [P::InvalidFilter, P::UnknownGallery];
 /// What takes pictures, or items in their place.
-const PICTURED: [P; 3] = [P::InvalidPicture, P::UnknownGallery, P::NotFound];
+const PICTURED: [P; 4] = [P::InvalidPicture, P::UnknownGallery, P::NotFound, P::PictureGone];
 
 fn searching() -> Vec<Operation> {
     vec![
@@ -38,6 +40,16 @@ fn searching() -> Vec<Operation> {
             .gives::<search::Answer<'_>>("Hits, the best first")
             .fails(&PICTURED)
             .fails(&FILTERED),
+        post(
+            "/v1/pictures",
+            "Let the server keep a picture for a while, to be asked about by its name",
+        )
+        .takes::<pictures::Sent>(json!({ "image": DOT }))
+        .gives::<pictures::Kept>("Its name: `picture:ID` stands where a data URI does")
+        .fails(&[P::InvalidPicture, P::PictureGone]),
+        get("/v1/pictures/{id}", "A picture that is kept so")
+            .sends("image/*", "The picture as it was sent")
+            .fails(&[P::PictureGone]),
         get("/v1/items/{id}/similar", "What is like an item")
             .query::<search::Similar>()
             .gives::<search::Answer<'_>>("Hits without the item itself")
@@ -106,7 +118,8 @@ fn of_models() -> Vec<Operation> {
         post("/v1/explain", "Which parts of a picture and which words of a text make their score")
             .takes::<explain::Wanted>(json!({ "like": 1, "text": "a dog on the grass" }))
             .gives::<explain::Answer>("A map over the picture, and the words' weights")
-            .fails(&[P::InvalidPicture, P::UnknownGallery, P::NotFound, P::FileGone]),
+            .fails(&PICTURED)
+            .fails(&[P::FileGone]),
         post("/v1/caption", "What a picture shows, in words that a small decoder makes")
             .takes::<caption::Wanted>(json!({ "like": 1, "languages": ["en", "zh"] }))
             .gives::<s::Described>("Captions, of each language the best first")
@@ -117,7 +130,7 @@ fn of_models() -> Vec<Operation> {
 fn changing() -> Vec<Operation> {
     let picture = json!({ "items": [{
         "name": "dot.png",
-        "image": "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
+        "image": DOT,
         "tags": ["dot"],
     }] });
     let gallery = [P::UnknownGallery];

@@ -14,6 +14,9 @@ use crate::routes::uploads::Outcome;
 
 /// A data URI with a picture.
 pub(crate) const DATA_URI: &str = "^[dD][aA][tT][aA]:[^,]*;[bB][aA][sS][eE]64,";
+/// The same, or the name of one that was sent before.
+pub(crate) const PICTURE: &str =
+    "^[dD][aA][tT][aA]:[^,]*;[bB][aA][sS][eE]64,|^picture:[0-9a-f]{32}$";
 /// A text that is not empty.
 pub(crate) const WORDS: &str = r"\S";
 /// A tag: up to 100 characters without those that control what stands around them (`tuwen_retrieve::misleads`).
@@ -115,7 +118,7 @@ pub(crate) enum Match {
 pub(super) struct Problem {
     /// The kind of problem, as the address of its line in `/docs`.
     r#type: String,
-    /// The kind in words.
+    /// The kind in words, as `detail` in Chinese where `Accept-Language` prefers that.
     title: String,
     status: u16,
     /// What is wrong, and the cure.
@@ -262,6 +265,9 @@ struct MadeCaption {
     /// The model's cosine with the picture, with `rerank`.
     #[serde(skip_serializing_if = "Option::is_none")]
     cosine: Option<f32>,
+    /// Which parts of the picture made the decoder say each word, with `explain`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<crate::routes::explain::Answer>,
 }
 
 #[derive(JsonSchema, Serialize)]

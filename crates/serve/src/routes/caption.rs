@@ -6,13 +6,16 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 use tuwen_caption::Way;
-use tuwen_retrieve::describe::Ask;
+use tuwen_explain::{Method, Settings};
+use tuwen_image::decode;
+use tuwen_retrieve::describe::{Ask, Told};
 
 use crate::State;
 use crate::extract::{Body, Json};
 use crate::fetch;
-use crate::openapi::DATA_URI;
+use crate::openapi::PICTURE;
 use crate::problem::Problem;
+use crate::routes::explain::{Answer, settings_of};
 use crate::routes::files::picture;
 use crate::thumbnail::original;
 
@@ -21,8 +24,8 @@ use crate::thumbnail::original;
 #[schemars(rename = "CaptionRequest")]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
-    /// A picture as a data URI: `data:image/png;base64,…`.
-    #[schemars(regex(pattern = DATA_URI))]
+    /// A picture as a data URI, `data:image/png;base64,…`, or one that is kept: `picture:ID`.
+    #[schemars(regex(pattern = PICTURE))]
     image: Option<String>,
     /// An item's id.
     like: Option<i64>,
@@ -39,6 +42,17 @@ pub(crate) struct Wanted {
     /// Whether the model itself has a say in which is best.
     #[serde(default)]
     rerank: bool,
+    /// Whether each caption has a `why`: which parts of the picture made the decoder say each of its words.
+    #[serde(default)]
+    explain: bool,
+    /// `occlusion`, where it is not said, `lime`, `shap` or `owen`: how that is found out.
+    method: Option<String>,
+    /// Pictures with hidden parts for `lime`, `shap` and `owen`.
+    #[schemars(range(min = 2, max = 1024))]
+    samples: Option<usize>,
+    /// Also small JPEGs as data URIs: the picture under the map of each `why`, and under that of each word.
+    #[serde(default)]
+    pictures: bool,
     /// The gallery whose model looks, the first one where none is named.
     gallery: Option<String>,
 }
@@ -52,6 +66,7 @@ pub(crate) async fn caption(
     Body(wanted): Body<Wanted>,
 ) -> Result<Response, Problem> {
     let ask = asked(&wanted)?;
+    let how = explained(&wanted)?;
     let open = state.shelf(wanted.gallery.as_deref())?.current();
     let limits = state.settings.limits.picture;
     let sent = match (&wanted.image, wanted.like) {
@@ -67,12 +82,48 @@ pub(crate) async fn caption(
             Err(item) => original(&item, limits)?,
         };
         let encoder = open.engine.shared_encoder();
-        let picture = describer.preprocess(Some(encoder))?.decode(&bytes, limits);
-        let picture = picture.map_err(|error| Problem::picture("image", &error))?;
-        let made = describer.describe(Some(encoder), &picture, &ask)?;
-        Ok(json!({ "made_by": describer.name(), "captions": made }))
+        let preprocess = describer.preprocess(Some(encoder))?;
+        let unreadable = |error| Problem::picture("image", &error);
+        let Some((settings, pictures)) = how else {
+            let picture = preprocess.decode(&bytes, limits).map_err(unreadable)?;
+            let made = describer.describe(Some(encoder), &picture, &ask)?;
+            return Ok(json!({ "made_by": describer.name(), "captions": made }));
+        };
+        let picture = decode(&bytes, limits).map_err(unreadable)?;
+        let (width, height) = picture.dimensions();
+        let window = preprocess.window(width, height);
+        let square = preprocess.fit(&picture);
+        let told = describer.explained(Some(encoder), &square, &ask, &settings)?;
+        let with_why = |Told { made, why }: &Told| {
+            let why = Answer::of(describer.name(), why, picture.clone(), window, pictures);
+            let mut made = serde_json::to_value(made).map_err(Problem::internal)?;
+            made["why"] = serde_json::to_value(why).map_err(Problem::internal)?;
+            Ok(made)
+        };
+        let captions = told.iter().map(with_why).collect::<Result<Vec<_>, Problem>>()?;
+        Ok(json!({ "made_by": describer.name(), "captions": captions }))
     };
-    Ok(Json(state.pictures.run(work).await?).into_response())
+    let room = if wanted.explain { &state.explanations } else { &state.pictures };
+    Ok(Json(room.run(work).await?).into_response())
+}
+
+/// How words are explained and whether pictures are wanted, where an explanation is.
+fn explained(wanted: &Wanted) -> Result<Option<(Settings, bool)>, Problem> {
+    if !wanted.explain {
+        let given = [
+            ("method", wanted.method.is_some()),
+            ("samples", wanted.samples.is_some()),
+            ("pictures", wanted.pictures),
+        ];
+        return match given.iter().find(|(_, is_given)| *is_given) {
+            Some((name, _)) => Err(Problem::value(format!(
+                "{name}: it is a part of `explain`, which is not asked for"
+            ))),
+            None => Ok(None),
+        };
+    }
+    let settings = settings_of(wanted.method.as_deref(), wanted.samples, Method::Occlusion)?;
+    Ok(Some((settings, wanted.pictures)))
 }
 
 fn asked(wanted: &Wanted) -> Result<Ask, Problem> {

@@ -14,7 +14,7 @@ use tuwen_text::prompt::Templates;
 use crate::State;
 use crate::extract::{Body, Json, check_text};
 use crate::fetch;
-use crate::openapi::{DATA_URI, WORDS};
+use crate::openapi::{PICTURE, WORDS};
 use crate::problem::{Problem, ProblemType};
 use crate::routes::find::of_item;
 use crate::routes::inputs::probability;
@@ -24,8 +24,8 @@ use crate::routes::inputs::probability;
 #[schemars(rename = "ClassifyRequest")]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
-    /// A picture as a data URI: `data:image/png;base64,…`.
-    #[schemars(regex(pattern = DATA_URI))]
+    /// A picture as a data URI, `data:image/png;base64,…`, or one that is kept: `picture:ID`.
+    #[schemars(regex(pattern = PICTURE))]
     image: Option<String>,
     /// An item's id.
     like: Option<i64>,

@@ -1,4 +1,4 @@
-//! What is said of a filter that finds nothing for a reason that nobody meant.
+//! What is said of a filter that finds nothing for a reason that nobody meant, and what is refused.
 
 use std::ops::Bound;
 use std::sync::Arc;
@@ -7,9 +7,10 @@ use tuwen_index::filter::{Condition, Filter};
 
 use crate::State;
 use crate::problem::Problem;
-use crate::shelf::Open;
+use crate::shelf::{Open, Shelf};
 
-/// Of a misspelt field and of a range without values.
+/// Of a field that no item has and of a range without values. A field that is none is refused, unless another gallery
+/// has it, for a page asks several the same; of a gallery without fields nobody knows.
 pub(crate) async fn filter_remarks(
     state: &State,
     open: &Arc<Open>,
@@ -23,11 +24,24 @@ pub(crate) async fn filter_remarks(
         )
     };
     let mut remarks: Vec<String> = empty.into_iter().map(turned).collect();
-    let names: Vec<String> = filter.fields().into_iter().map(|name| name.to_string()).collect();
-    let open = Arc::clone(open);
+    let (open, filter) = (Arc::clone(open), filter.clone());
+    let all: Vec<Arc<Open>> = state.shelves.iter().map(Shelf::current).collect();
     let work = move || {
-        let known = open.fields()?;
-        let unknown = names.iter().filter(|name| !known.iter().any(|field| field.name == **name));
+        let names = |open: &Arc<Open>| -> Result<Vec<String>, Problem> {
+            Ok(open.fields()?.iter().map(|field| field.name.clone()).collect())
+        };
+        let own = names(&open)?;
+        if !own.is_empty() {
+            let mut known = own.clone();
+            for other in &all {
+                known.extend(names(other)?);
+            }
+            known.sort_unstable();
+            known.dedup();
+            filter.check_fields(&known.iter().map(String::as_str).collect::<Vec<_>>())?;
+        }
+        let fields = filter.fields();
+        let unknown = fields.iter().filter(|name| !own.iter().any(|own| own == *name));
         let remark =
             |name| format!("no item of the gallery has the field `{name}` (see /v1/fields)");
         remarks.extend(unknown.map(remark));

@@ -22,6 +22,7 @@ use tuwen_retrieve::alike::{ALIKE, COMPARED, Link, groups, links_among, lowest};
 
 use crate::State;
 use crate::alike::{thousandths, vectors_of};
+use crate::chinese::Language;
 use crate::extract::{Json, Params, window};
 use crate::hits::{Brief, brief, cosine};
 use crate::lru::Lru;
@@ -121,6 +122,7 @@ pub(crate) struct Answer {
 /// `GET /v1/duplicates`: the largest groups first.
 pub(crate) async fn duplicates(
     From(state): From<State>,
+    language: Language,
     Params(wanted): Params<Wanted>,
 ) -> Result<Response, Problem> {
     let least = thousandths("threshold", wanted.threshold.unwrap_or(ALIKE))?;
@@ -136,6 +138,8 @@ pub(crate) async fn duplicates(
         Some(filter) => filter_remarks(&state, &open, filter).await?,
         None => Vec::new(),
     };
+    let remarks: Vec<String> =
+        remarks.iter().map(|remark| language.says(remark).into_owned()).collect();
     let inner = state.clone();
     let work = move || {
         let found = inner.duplicates.found(&inner, &open, key, parsed)?;

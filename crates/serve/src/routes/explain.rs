@@ -10,14 +10,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tuwen_encode::Encoder;
 use tuwen_explain::render::Map;
-use tuwen_explain::{Error, Method, Rivals, Settings, explain_against, explain_judge};
-use tuwen_image::{RgbImage, Window, decode, encode_jpeg, shrink};
+use tuwen_explain::{Error, Explanation, Method, Rivals, Settings, explain_against, explain_judge};
+use tuwen_image::{Picture, RgbImage, Window, decode, encode_jpeg, shrink};
 use tuwen_retrieve::rerank::Which;
 
 use crate::State;
 use crate::extract::{Body, Json, check_text};
 use crate::fetch;
-use crate::openapi::{DATA_URI, WORDS};
+use crate::openapi::{PICTURE, WORDS};
 use crate::problem::{Problem, ProblemType};
 use crate::routes::files;
 use crate::routes::find::of_item;
@@ -38,8 +38,8 @@ const MOST_RIVALS: usize = 100;
 #[schemars(rename = "ExplainRequest")]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
-    /// A picture as a data URI: `data:image/png;base64,…`.
-    #[schemars(regex(pattern = DATA_URI))]
+    /// A picture as a data URI, `data:image/png;base64,…`, or one that is kept: `picture:ID`.
+    #[schemars(regex(pattern = PICTURE))]
     image: Option<String>,
     /// An item's id.
     like: Option<i64>,
@@ -89,7 +89,8 @@ struct Word {
 pub(crate) struct Answer {
     model: String,
     method: &'static str,
-    /// The cosine of picture and text, or the `score` that was asked for; against others, how much higher it is.
+    /// The cosine of picture and text, or the `score` that was asked for; against others, how much higher it is; of a caption
+    /// that was made, the logarithm of its probability.
     score: f32,
     /// Values along a side of the map.
     across: usize,
@@ -143,6 +144,7 @@ pub(crate) async fn explained(
         let square = encoder.preprocess().fit(&picture);
         let (width, height) = picture.dimensions();
         let window = encoder.preprocess().window(width, height);
+        let name = encoder.name();
         let found = match which {
             Some(which) => {
                 let judge = open.engine.judge(which)?;
@@ -155,6 +157,22 @@ pub(crate) async fn explained(
             }
         };
         let found = found.map_err(refused)?;
+        Ok(Answer::of(name, &found, picture, window, pictures))
+    };
+    Ok(Json(state.explanations.run(work).await?).into_response())
+}
+
+impl Answer {
+    /// An explanation as it is sent; `window` is the part of the picture that was looked at, in pixels, and `pictures` says
+    /// whether it is shown under its maps.
+    pub fn of(
+        model: &str,
+        found: &Explanation,
+        picture: Picture,
+        window: Window,
+        pictures: bool,
+    ) -> Self {
+        let (width, height) = picture.dimensions();
         let (width, height) = (f64::from(width), f64::from(height));
         let Window { left, top, width: across, height: down } = window;
         let window = [left / width, top / height, across / width, down / height];
@@ -170,8 +188,8 @@ pub(crate) async fn explained(
                 picture: map.and_then(under),
             }
         };
-        Ok(Answer {
-            model: encoder.name().to_owned(),
+        Self {
+            model: model.to_owned(),
             method: found.method.name(),
             score: found.score,
             across: found.across,
@@ -181,9 +199,8 @@ pub(crate) async fn explained(
             words: found.words.iter().enumerate().map(word).collect(),
             r2: found.r2,
             notes: found.notes.clone(),
-        })
-    };
-    Ok(Json(state.explanations.run(work).await?).into_response())
+        }
+    }
 }
 
 /// A picture that maps are laid over.
@@ -254,9 +271,23 @@ fn settings(
     encoder: &tuwen_encode::CpuEncoder,
     which: Option<Which>,
 ) -> Result<Settings, Problem> {
-    let method = match wanted.method.as_deref() {
-        None if which.is_some() => Method::Occlusion,
+    let usual = match which {
+        Some(_) => Method::Occlusion,
         None => Method::usual(encoder.config()),
+    };
+    let settings = settings_of(wanted.method.as_deref(), wanted.samples, usual)?;
+    settings.method.check(encoder.config()).map_err(refused)?;
+    Ok(settings)
+}
+
+/// A method by its name, `usual` where none is named, with so many samples.
+pub(crate) fn settings_of(
+    name: Option<&str>,
+    samples: Option<usize>,
+    usual: Method,
+) -> Result<Settings, Problem> {
+    let method = match name {
+        None => usual,
         Some(name) => {
             let found = Method::NAMES.iter().find(|(known, _)| *known == name);
             let names = || Method::NAMES.map(|(known, _)| known).join(", ");
@@ -265,9 +296,8 @@ fn settings(
                 .ok_or_else(|| Problem::value(format!("method: {name:?} is none of {}", names())))?
         }
     };
-    method.check(encoder.config()).map_err(refused)?;
     let usual = Settings::new(method);
-    let samples = wanted.samples.unwrap_or(usual.samples.min(256));
+    let samples = samples.unwrap_or(usual.samples.min(256));
     if !(2..=MOST_SAMPLES).contains(&samples) {
         let detail = format!("samples: {samples} is not between 2 and {MOST_SAMPLES}");
         return Err(Problem::value(detail));

@@ -13,6 +13,7 @@ use crate::State;
 use crate::extract::{Json, Params, Part, window};
 use crate::openapi::ItemKind;
 use crate::problem::Problem;
+use crate::routes::doubts::filter_remarks;
 use crate::routes::find::{both, read_line};
 use crate::routes::search::Wanted;
 
@@ -68,6 +69,9 @@ pub(crate) async fn values(
     let line = read_line(&state.settings.limits, &mut asked)?;
     let filter = both(given, line.filter);
     let open = state.shelf(gallery.as_deref())?.current();
+    if let Some(filter) = &filter {
+        filter_remarks(&state, &open, filter).await?;
+    }
     let count = move || {
         let kind = asked.kind.unwrap_or(Modality::Image);
         let search = Search { filter, phrases: line.phrases, ..Search::all(kind, 0) };

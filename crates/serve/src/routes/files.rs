@@ -2,6 +2,7 @@
 //! number, never by path, and only what was indexed is served.
 
 use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
 
 use axum::extract::State as From;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -92,10 +93,17 @@ pub(crate) async fn image(
     if is_known(&headers, &etag) {
         return Ok((StatusCode::NOT_MODIFIED, kept).into_response());
     }
-    let limits = state.settings.limits.picture;
+    let (limits, changed) = (state.settings.limits.picture, changed(&item));
     let bytes = state.pictures.run(move || original(&item, limits)).await?;
-    // Of a picture that was indexed, the content is one that is read.
-    let media = match tuwen_image::format(&bytes) {
+    let media = HeaderValue::from_static(media_of(&bytes));
+    let mut response = (kept, [(header::CONTENT_TYPE, media)], bytes).into_response();
+    response.headers_mut().extend(changed.map(|date| (header::LAST_MODIFIED, date)));
+    Ok(response)
+}
+
+/// What a picture is by its content, which is one that is read.
+pub(crate) fn media_of(bytes: &[u8]) -> &'static str {
+    match tuwen_image::format(bytes) {
         Some("jpeg") => "image/jpeg",
         Some("png") => "image/png",
         Some("gif") => "image/gif",
@@ -104,8 +112,13 @@ pub(crate) async fn image(
         Some("tiff") => "image/tiff",
         Some("avif") => "image/avif",
         _ => "application/octet-stream",
-    };
-    Ok((kept, [(header::CONTENT_TYPE, HeaderValue::from_static(media))], bytes).into_response())
+    }
+}
+
+/// When an item's file was changed last, where that is known and after 1970.
+fn changed(item: &Item) -> Option<HeaderValue> {
+    let since = Duration::from_nanos(u64::try_from(item.mtime_ns).ok().filter(|&ns| ns > 0)?);
+    HeaderValue::from_str(&httpdate::fmt_http_date(UNIX_EPOCH + since)).ok()
 }
 
 /// The picture of that number.

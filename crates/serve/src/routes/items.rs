@@ -13,6 +13,7 @@ use tuwen_index::{Item, Modality};
 use tuwen_retrieve::{FileName, RankedItem, made_by, path_of};
 
 use crate::State;
+use crate::chinese::Language;
 use crate::extract::{Json, Params, Part, item_id, window};
 use crate::hits::{Listing, page, size_of, thumbnail_of};
 use crate::openapi::{FieldValue, File, ItemKind};
@@ -55,6 +56,7 @@ pub(crate) struct Listed {
 /// `GET /v1/items`: in the order of their numbers, or the newest first.
 pub(crate) async fn list(
     From(state): From<State>,
+    language: Language,
     Params(Listed { filter, kind, k, offset, sort, gallery, removed }): Params<Listed>,
 ) -> Result<Response, Problem> {
     if removed {
@@ -66,7 +68,8 @@ pub(crate) async fn list(
         let k = window(&state.settings.limits, k, K, offset)?;
         return list_removed(&state, gallery.as_deref(), offset, k).await;
     }
-    answer(&state, Wanted { filter, kind, k, offset, sort, gallery, ..Wanted::default() }).await
+    let wanted = Wanted { filter, kind, k, offset, sort, gallery, ..Wanted::default() };
+    answer(&state, wanted, language).await
 }
 
 async fn list_removed(

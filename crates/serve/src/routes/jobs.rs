@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::State;
+use crate::chinese::Language;
 use crate::extract::{Body, Json, Part};
 use crate::guard::MayWrite;
 use crate::jobs::{Cause, Job};
@@ -81,10 +82,12 @@ pub(crate) fn enqueue(
 }
 
 /// `GET /v1/jobs`
-pub(crate) async fn list(From(state): From<State>) -> Response {
+pub(crate) async fn list(From(state): From<State>, language: Language) -> Response {
     let jobs = state.jobs.list();
     let jobs: Vec<&Job> = jobs.iter().map(AsRef::as_ref).collect();
-    Json(json!({ "jobs": jobs })).into_response()
+    let mut answer = json!({ "jobs": jobs });
+    language.says_details(&mut answer);
+    Json(answer).into_response()
 }
 
 /// `DELETE /v1/jobs/ID`: it ends after the pictures that are in its hands; what it has added stays.

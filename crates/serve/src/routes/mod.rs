@@ -16,6 +16,7 @@ pub(crate) mod given;
 pub(crate) mod inputs;
 pub(crate) mod items;
 pub(crate) mod jobs;
+pub(crate) mod pictures;
 pub(crate) mod rank;
 pub(crate) mod search;
 pub(crate) mod similarity;

@@ -1,5 +1,6 @@
 //! `POST /v1/search` and `GET /v1/items/ID/similar`: parts to a vector, the vector to items, items to a page.
 
+use std::borrow::Cow;
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
@@ -12,9 +13,10 @@ use tuwen_retrieve::Verdict;
 use tuwen_text::visible;
 
 use crate::State;
+use crate::chinese::Language;
 use crate::extract::{Body, Json, Params, Part, item_id};
 use crate::hits::Hit;
-use crate::openapi::{DATA_URI, ItemKind, Match};
+use crate::openapi::{ItemKind, Match, PICTURE};
 use crate::problem::Problem;
 use crate::routes::find::find;
 use crate::routes::fold::Fold;
@@ -31,8 +33,8 @@ pub(crate) struct Wanted {
     /// Words, in the language of queries.
     #[schemars(length(max = 8192))]
     pub query: Option<String>,
-    /// A picture as a data URI: `data:image/png;base64,…`.
-    #[schemars(regex(pattern = DATA_URI))]
+    /// A picture as a data URI, `data:image/png;base64,…`, or one that is kept: `picture:ID`.
+    #[schemars(regex(pattern = PICTURE))]
     pub image: Option<String>,
     /// An item's id.
     pub like: Option<i64>,
@@ -104,6 +106,7 @@ pub(crate) enum WordsMode {
 /// `POST /v1/search`
 pub(crate) async fn search(
     From(state): From<State>,
+    language: Language,
     Body(mut wanted): Body<Wanted>,
 ) -> Result<Response, Problem> {
     // An empty box is no query.
@@ -118,7 +121,7 @@ pub(crate) async fn search(
         let cure = "give what is searched for as well: `query`, `image` or `like`";
         return Err(Problem::value(format!("`not` and `words` are parts of a query: {cure}")));
     }
-    answer(&state, wanted).await
+    answer(&state, wanted, language).await
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -144,13 +147,14 @@ pub(crate) struct Similar {
 /// `GET /v1/items/ID/similar`: without the item itself.
 pub(crate) async fn similar(
     From(state): From<State>,
+    language: Language,
     Part(id): Part,
     Params(Similar { kind, k, offset, filter, gallery }): Params<Similar>,
 ) -> Result<Response, Problem> {
     let id = Some(item_id(&id)?);
     let wanted =
         Wanted { like: id, without: id, filter, kind, k, offset, gallery, ..Wanted::default() };
-    answer(&state, wanted).await
+    answer(&state, wanted, language).await
 }
 
 /// Hits, the best first.
@@ -166,7 +170,7 @@ pub(crate) struct Answer<'a> {
     within: Option<Within>,
     took_ms: f64,
     /// What was understood otherwise than it may have been meant.
-    remarks: &'a [String],
+    remarks: Vec<Cow<'a, str>>,
     /// Whether anything matches: yes, unsure or none; absent where nobody knows.
     #[serde(rename = "match", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Match>")]
@@ -179,7 +183,11 @@ pub(crate) struct Answer<'a> {
 }
 
 /// Searches, or lists where there is no query; what was asked before in this generation is answered as before.
-pub(crate) async fn answer(state: &State, wanted: Wanted) -> Result<Response, Problem> {
+pub(crate) async fn answer(
+    state: &State,
+    wanted: Wanted,
+    language: Language,
+) -> Result<Response, Problem> {
     let began = Instant::now();
     let shelf = state.shelf(wanted.gallery.as_deref())?;
     let open = shelf.current();
@@ -205,7 +213,7 @@ pub(crate) async fn answer(state: &State, wanted: Wanted) -> Result<Response, Pr
         total: page.total,
         within: page.within,
         took_ms: milliseconds(began),
-        remarks: &page.remarks,
+        remarks: page.remarks.iter().map(|remark| language.says(remark)).collect(),
         verdict: page.verdict,
         cursor: page.next.map(|next| format!("{}-{next}", open.generation)),
         hits: &page.hits,

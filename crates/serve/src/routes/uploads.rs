@@ -12,6 +12,7 @@ use tuwen_index::Gallery;
 use tuwen_retrieve::{UPLOADS, Upload, fitted, tag as tag_of, upload_name};
 
 use crate::State;
+use crate::chinese::Language;
 use crate::extract::{Body, Json, check_text};
 use crate::fetch;
 use crate::guard::MayWrite;
@@ -86,6 +87,7 @@ pub(crate) struct Outcome {
 pub(crate) async fn add(
     _: MayWrite,
     From(state): From<State>,
+    language: Language,
     Body(pictures): Body<NewPictures>,
 ) -> Result<Response, Problem> {
     let at = state.shelf_at(pictures.gallery.as_deref())?;
@@ -110,7 +112,9 @@ pub(crate) async fn add(
     }
     let items = keep_all(&state, at, ready).await?;
     let generation = look(&state, at).await?;
-    Ok(Json(json!({ "items": items, "generation": generation })).into_response())
+    let mut answer = json!({ "items": items, "generation": generation });
+    language.says_details(&mut answer);
+    Ok(Json(answer).into_response())
 }
 
 /// A picture that was read and embedded.

@@ -5,6 +5,9 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub mod axe;
+pub mod served;
+
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
