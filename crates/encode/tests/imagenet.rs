@@ -230,7 +230,7 @@ fn timms_configuration_says_what_is_done_with_pictures() {
     assert_eq!(tensorflow("tf_efficientnet_lite0"), (true, false));
     assert_eq!(tensorflow("efficientnet_lite0"), (false, false));
     let refused = |name: &str, config: &str, said: &str| {
-        let error = open(name, config).err().expect(said).to_string();
+        let error = open(name, config).expect_err(said).to_string();
         assert!(error.contains(said) && error.contains("config.json"), "{error}");
     };
     refused(vit, &config_of(vit, "avg", ""), "`token`");
@@ -247,7 +247,7 @@ fn what_no_network_here_is_is_refused_by_name() {
     let folder = tempfile::tempdir().expect("a folder");
     let all = goldens(&golden("imagenet.json"));
     let refused = |name: &str, shapes: &BTreeMap<String, Vec<usize>>, said: &str| {
-        let error = Checkpoint::open(&file(folder.path(), name, shapes)).err().expect(said);
+        let error = Checkpoint::open(&file(folder.path(), name, shapes)).expect_err(said);
         assert!(error.to_string().contains(said), "{error}");
     };
     // Nothing in a file of timm's says how an EfficientNet pads but its name.

@@ -55,13 +55,27 @@ pub enum Network {
 #[serde(deny_unknown_fields)]
 pub struct MobileStage {
     /// How many.
-    pub blocks: usize,
+    pub blocks: u32,
     /// Channels of their results.
-    pub width: usize,
+    pub width: u32,
     /// Side of the depthwise window.
-    pub kernel: usize,
+    pub kernel: u32,
     /// How many times as many channels are inside; 1 has no convolution before the depthwise one.
-    pub expand: usize,
+    pub expand: u32,
+}
+
+impl MobileStage {
+    /// Blocks, width, kernel, expansion. Numbers that no network has are as many as there can be.
+    pub(crate) fn of(numbers: [usize; 4]) -> Self {
+        let [blocks, width, kernel, expand] =
+            numbers.map(|number| u32::try_from(number).unwrap_or(u32::MAX));
+        Self { blocks, width, kernel, expand }
+    }
+
+    /// The same.
+    pub(crate) fn numbers(&self) -> [usize; 4] {
+        [self.blocks, self.width, self.kernel, self.expand].map(|number| number as usize)
+    }
 }
 
 /// In the place of the text tower of a model that has none.
@@ -83,7 +97,7 @@ impl Network {
             }
             Self::Inception { stem } => vec![stem],
             Self::Efficient { stem, head, stages, .. } => {
-                let stages = stages.iter().flat_map(|s| [s.blocks, s.width, s.kernel, s.expand]);
+                let stages = stages.iter().flat_map(MobileStage::numbers);
                 stages.chain([stem, head]).collect()
             }
         };
@@ -99,8 +113,7 @@ impl Network {
             }
             Self::Inception { stem } => stem > 0 && stem.is_multiple_of(2),
             Self::Efficient { stem, head, stages, .. } => {
-                let stage =
-                    |s: &MobileStage| s.blocks * s.width * s.expand > 0 && s.kernel % 2 == 1;
+                let stage = |s: &MobileStage| !s.numbers().contains(&0) && s.kernel % 2 == 1;
                 stem * head > 0 && stages.iter().all(stage)
             }
         };

@@ -118,7 +118,7 @@ impl CpuEncoder {
         let digest = checkpoint.digest(&config)?;
         let tokenizer = checkpoint.tokenizer().cloned();
         let notes = checkpoint.notes().to_vec();
-        let encoder = Self::assemble(config, Source::File(checkpoint), &digest);
+        let encoder = Self::assemble(config, Source::File(Box::new(checkpoint)), &digest);
         Ok(Self { notes, tokenizer, ..encoder })
     }
 

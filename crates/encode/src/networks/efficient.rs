@@ -38,17 +38,18 @@ impl Parts {
         stride: usize,
     ) -> Vec<Step<Layer>> {
         let part = |part: &str| format!("{name}.{part}");
-        let (inner, one) = (wide * kind.expand, self.window(1, 1));
+        let [_, out, kernel, expand] = kind.numbers();
+        let (inner, one) = (wide * expand, self.window(1, 1));
         let layer = |conv: &str, norm: &str, channels, window| {
             self.layer([&part(conv), &part(norm)], channels, window)
         };
-        let expands = kind.expand > 1;
+        let expands = expand > 1;
         let [each, last] = if expands { ["bn2", "bn3"] } else { ["bn1", "bn2"] };
         let mut steps = Vec::new();
         if expands {
             steps.push(layer("conv_pw", "bn1", [wide, inner], one).step());
         }
-        let depthwise = layer("conv_dw", each, [1, inner], self.window(kind.kernel, stride));
+        let depthwise = layer("conv_dw", each, [1, inner], self.window(kernel, stride));
         steps.push(Layer { each: true, ..depthwise }.step());
         if self.squeeze {
             let few = (wide / 4).max(1);
@@ -59,8 +60,8 @@ impl Parts {
             });
         }
         let conv = if expands { "conv_pwl" } else { "conv_pw" };
-        steps.push(layer(conv, last, [inner, kind.width], one).last().step());
-        match stride == 1 && wide == kind.width {
+        steps.push(layer(conv, last, [inner, out], one).last().step());
+        match stride == 1 && wide == out {
             true => vec![Step::Residual { inner: steps, shortcut: None, bend: Bend::None }],
             false => steps,
         }
@@ -80,10 +81,11 @@ pub(super) fn plan(
     let mut wide = stem;
     for (at, (kind, stride)) in stages.iter().zip(STRIDES).enumerate() {
         let mut steps = Vec::new();
-        for index in 0..kind.blocks {
+        let [blocks, out, ..] = kind.numbers();
+        for index in 0..blocks {
             let stride = if index == 0 { stride } else { 1 };
             steps.extend(parts.block(&format!("blocks.{at}.{index}"), wide, kind, stride));
-            wide = kind.width;
+            wide = out;
         }
         plan.push(stage(format!("blocks.{at}"), steps));
     }

@@ -7,7 +7,7 @@ use crate::{Error, MobileStage, Network, Result};
 pub(super) fn read(file: &File<'_, '_>) -> Result<Network> {
     let stem = file.need("conv_stem.weight", 4)?[0];
     let squeeze = file.shape_of("blocks.0.0.se.conv_reduce.weight").is_some();
-    let mut stages = [MobileStage { blocks: 0, width: 0, kernel: 0, expand: 1 }; 7];
+    let mut stages = [MobileStage::of([0; 4]); 7];
     let mut wide = stem;
     for (at, stage) in stages.iter_mut().enumerate() {
         let part = |index: usize, part: &str| format!("blocks.{at}.{index}.{part}.weight");
@@ -15,16 +15,13 @@ pub(super) fn read(file: &File<'_, '_>) -> Result<Network> {
         // The first stage has no convolution before the depthwise one.
         let last = if at == 0 { "conv_pw" } else { "conv_pwl" };
         let inner = file.need(&part(0, "conv_dw"), 4)?;
-        *stage = MobileStage {
-            blocks: blocks.count(),
-            width: file.need(&part(0, last), 4)?[0],
-            kernel: inner[2],
-            expand: if wide > 0 { inner[0] / wide } else { 0 },
-        };
-        wide = stage.width;
+        let out = file.need(&part(0, last), 4)?[0];
+        let expand = inner[0].checked_div(wide).unwrap_or(0);
+        *stage = MobileStage::of([blocks.count(), out, inner[2], expand]);
+        wide = out;
     }
     let head = file.need("conv_head.weight", 4)?[0];
-    let blocks: usize = stages.iter().map(|stage| stage.blocks).sum();
+    let blocks: u32 = stages.iter().map(|stage| stage.blocks).sum();
     if file.dialect == Dialect::Efficient && blocks != 16 {
         let what = format!(
             "an EfficientNet of torchvision's with {blocks} blocks: of these EfficientNet-B0 with 16 is supported; take \
