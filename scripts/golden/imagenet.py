@@ -184,6 +184,8 @@ def answers(model, size, stages, gradients):
     for hook in hooks:
         hook.remove()
     feature = row(seen[-1])
+    if gradients is None:
+        return {"rows": [feature.detach().tolist()], "pixels": [], "gradients": {}}
     (feature * torch.sin(torch.arange(len(feature), dtype=torch.float64) * 0.7)).sum().backward()
     found = dict(model.named_parameters())
     return {"rows": [row(one).detach().tolist() for one in seen], "pixels": some(x.grad.flatten()),
@@ -198,9 +200,9 @@ def main(full):
         if full:
             torch.save(state, full / f"{name}.pth")
         shapes = {k: list(v.shape) for k, v in state.items() if not k.endswith("num_batches_tracked")}
-        all[name] = {"size": size, **answers(model, size, stages, {} if full else gradients), **({} if full else {"shapes": shapes})}
-        if full:
-            all[name]["rows"] = all[name]["rows"][-1:]
+        all[name] = {"size": size, **answers(model, size, stages, None if full else gradients)}
+        if not full:
+            all[name]["shapes"] = shapes
         print(name, sum(math.prod(s) for s in shapes.values()), flush=True)
     rounded = json.loads(json.dumps(all), parse_float=lambda x: float(f"{float(x):.9g}"))
     if full:
@@ -208,7 +210,10 @@ def main(full):
         return
     (OUT / "imagenet.json").write_text(json.dumps(rounded, separators=(",", ":")) + "\n")
     tiny, state = filled(small_resnet(resnet.BasicBlock, [1, 1, 1, 1], 4))
-    torch.save({"state_dict": state, "epoch": 3}, OUT / "resnet-tiny.pth")
+    # Saved under a name of 21 letters: then the first entry of torch's zip is as long as the records behind its directory, which one
+    # reader of zip files took for it.
+    torch.save({"state_dict": state, "epoch": 3}, OUT / "a-resnet-of-torchsave.pth")
+    (OUT / "a-resnet-of-torchsave.pth").rename(OUT / "resnet-tiny.pth")
 
 
 full = pathlib.Path(sys.argv[2]) if sys.argv[1:2] == ["--full"] else None

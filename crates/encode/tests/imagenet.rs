@@ -107,18 +107,22 @@ fn checked(name: &str, golden: &Golden, path: &Path) -> f32 {
     let is_vit = !matches!(config.vision, Vision::Network(_));
     // The last row of the golden is the feature.
     let stages = golden.rows.len() - usize::from(is_vit);
-    let all = match golden.shapes.is_empty() {
-        true => Vec::new(),
-        false => (0..stages).collect(),
-    };
-    let wanted = Wanted { hidden: all, input_gradient: true, ..Wanted::default() };
-    let pass = tower.forward_with(&pixels(golden.size), None, Record::All, &wanted);
+    let whole = golden.shapes.is_empty();
+    let all = if whole { Vec::new() } else { (0..stages).collect() };
+    let wanted = Wanted { hidden: all, input_gradient: !whole, ..Wanted::default() };
+    let record = if whole { Record::No } else { Record::All };
+    let pass = tower.forward_with(&pixels(golden.size), None, record, &wanted);
     for (stage, (found, wanted)) in hidden(&config, &pass).iter().zip(&golden.rows).enumerate() {
         let apart = difference(found, wanted);
         assert!(apart < 1e-5, "{name}: stage {stage} differs by {apart}");
     }
     let feature = golden.rows.last().expect("a feature");
     let apart = difference(&pass.features, feature);
+    // Of millions of values some lie so near to a rectifier's edge that rounding moves them over it, and their gradients with
+    // them: at full size these are no measure.
+    if whole {
+        return apart;
+    }
     let dfeature: Vec<f32> = (0..feature.len()).map(|i| (i as f64 * 0.7).sin() as f32).collect();
     let of = PassGradients { features: &dfeature, ..PassGradients::default() };
     let (weights, dpixels) = tower.backward_from(pass, of);
