@@ -88,6 +88,10 @@ fn files(home: &Path) {
     for name in ["dog.jpg", "cat.jpg"] {
         fs::copy(demo_pictures().join("dog_beach.png"), home.join(name)).expect("a copy");
     }
+    // One of torchvision's networks, with few channels.
+    let network =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../encode/tests/golden/resnet-tiny.pth");
+    fs::copy(network, home.join("resnet50-0676ba61.pth")).expect("a copy");
     let rows = |header: &str, separator: &str, head: bool| -> String {
         let lines = names.iter().map(|name| format!("{name}{separator}a caption of {name}\n"));
         let lines: String = lines.collect();

@@ -47,6 +47,12 @@ pub enum Error {
         /// What can be asked for.
         cure: String,
     },
+    /// A text is brought to an image network.
+    #[error(
+        "{0} is an image network of ImageNet and has no text tower: use it with `tuwen features image --kind tower` or for \
+         search by pictures, and for words a model of `tuwen model list`"
+    )]
+    NoTexts(String),
     /// A weight has a type we do not read.
     #[error(
         "weight `{name}` has type {dtype}; F32, F16, BF16, and I8 with its scales in `{name}.scale` are read"

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 
 use tuwen_gemm::Precision;
-use tuwen_nn::{Adapter, BatchNorm, Convolution, Factor, Linear, Norm, Rows, Table, Weight};
+use tuwen_nn::{
+    Adapter, BatchNorm, Behind, Convolution, Factor, Linear, Norm, Rows, Table, Weight, Window,
+};
 
 use crate::arrays::Arrays;
 use crate::{Error, Result};
@@ -153,21 +155,34 @@ pub(crate) fn norm<'a>(weights: &dyn Weights<'a>, name: &str, eps: f32) -> Resul
     Ok(Norm { weight: part("weight")?, bias: part("bias")?, eps })
 }
 
-/// A convolution without a bias, and the batch normalisation behind it.
+/// A convolution of a side, with as many pixels around as its result is as large as the picture, and the batch
+/// normalisation behind it.
 pub(crate) fn convolution<'a>(
     weights: &dyn Weights<'a>,
     conv: &str,
     norm: &str,
     stride: usize,
 ) -> Result<Convolution<'a>> {
+    let weight = weight_of(weights, format!("{conv}.weight"))?;
+    let behind = Behind::Norm(Box::new(batch_norm(weights, norm, 1e-5)?));
+    let window = Window::around(weight.shape[2], stride);
+    Ok(Convolution::new(weight, behind, window, weights.precision()))
+}
+
+/// A batch normalisation.
+pub(crate) fn batch_norm<'a>(
+    weights: &dyn Weights<'a>,
+    norm: &str,
+    eps: f32,
+) -> Result<BatchNorm<'a>> {
     let part = |part: &str| weight_of(weights, format!("{norm}.{part}"));
     let statistic = |part: &str| Ok::<_, Error>(weights.find(&format!("{norm}.{part}"))?.1);
-    let behind = BatchNorm {
+    Ok(BatchNorm {
+        before: None,
         weight: part("weight")?,
         bias: part("bias")?,
         mean: statistic("running_mean")?,
         variance: statistic("running_var")?,
-    };
-    let weight = weight_of(weights, format!("{conv}.weight"))?;
-    Ok(Convolution::new(weight, behind, stride, weights.precision()))
+        eps,
+    })
 }

@@ -26,6 +26,7 @@ mod encoder;
 pub mod error;
 mod interface;
 mod layers;
+mod networks;
 pub mod params;
 mod random;
 pub mod stream;
@@ -35,7 +36,8 @@ pub use arrays::{Array, Arrays};
 pub use captioner::{Captioner, Sentences, Shown};
 pub use checkpoint::{Checkpoint, TOKENIZER_FILE, TokenizerFile};
 pub use config::{
-    Fusion, ImagePool, Long, ModelConfig, NormPlace, Pool, ResNet, Tokenizer, TowerConfig, Vision,
+    Fusion, ImagePool, Long, MobileStage, ModelConfig, Network, NormPlace, Pool, ResNet, Tokenizer,
+    TowerConfig, Vision,
 };
 pub use encoder::{
     CONFIG_FILE, CpuEncoder, DATASET_TEXT, LongText, PatchFeatures, Products, TextTrace,

@@ -3,7 +3,8 @@
 
 use std::ops::Range;
 
-use crate::config::{ModelConfig, NormPlace, ResNet, TowerConfig, Vision};
+use crate::config::{ModelConfig, Network, NormPlace, ResNet, TowerConfig, Vision};
+use crate::networks::{After, Step};
 
 /// One parameter.
 #[derive(Clone, Debug, PartialEq)]
@@ -135,14 +136,20 @@ impl ModelConfig {
         let mut out = Params::new(Part::Image, "image");
         match self.vision {
             Vision::ResNet(net) => out.resnet(net, width),
+            Vision::Network(net) => out.network(net),
             _ => {
                 out.tower(&self.image);
                 out.patches(self);
             }
         }
         out.depth = 0;
-        out.add("pos_embed", ParamKind::Positions, &[1, self.image_positions(), width]);
+        if !matches!(self.vision, Vision::Network(_)) {
+            out.add("pos_embed", ParamKind::Positions, &[1, self.image_positions(), width]);
+        }
         let mut all = out.list;
+        if self.image_only {
+            return all;
+        }
         let mut out = Params::new(Part::ImageHead, "heads");
         match self.image_proj_bias() {
             Some(true) => out.affine("image_proj", ParamKind::Projection, &[dim, width]),
@@ -340,10 +347,41 @@ impl Params {
         self.affine("pool.qkv", ParamKind::Projection, &[3 * width, width]);
     }
 
+    /// The layers of a plan, a stage at a depth.
+    fn network(&mut self, net: Network) {
+        for (at, stage) in net.plan().iter().enumerate() {
+            self.depth = at;
+            for layer in stage.steps.iter().flat_map(Step::layers) {
+                let shape = [&[layer.out, layer.wide][..], &layer.window.kernel].concat();
+                match &layer.behind {
+                    // On a whole grid it is a matrix.
+                    After::Bias if layer.name.starts_with("fc") => {
+                        let shape = [layer.out, shape[1..].iter().product()];
+                        self.affine(&layer.name, ParamKind::Projection, &shape);
+                    }
+                    After::Bias => self.affine(&layer.name, ParamKind::Kernel, &shape),
+                    After::BiasAndNorm(norm, _) => {
+                        self.affine(&layer.name, ParamKind::Kernel, &shape);
+                        self.batch_norm(norm, layer.out, layer.silent);
+                    }
+                    After::Norm(norm, _) => {
+                        let weight = format!("{}.weight", layer.name);
+                        self.add(&weight, ParamKind::Kernel, &shape);
+                        self.batch_norm(norm, layer.out, layer.silent);
+                    }
+                }
+            }
+        }
+    }
+
     /// A convolution without bias, of `[out, in, side]`, and the batch normalisation behind it.
     fn convolution(&mut self, conv: &str, norm: &str, sizes: [usize; 3], silent: bool) {
         let [out, wide, side] = sizes;
         self.add(&format!("{conv}.weight"), ParamKind::Kernel, &[out, wide, side, side]);
+        self.batch_norm(norm, out, silent);
+    }
+
+    fn batch_norm(&mut self, norm: &str, out: usize, silent: bool) {
         self.affine(norm, ParamKind::Gain { silent }, &[out]);
         self.add(&format!("{norm}.running_mean"), ParamKind::Statistic { variance: false }, &[out]);
         self.add(&format!("{norm}.running_var"), ParamKind::Statistic { variance: true }, &[out]);

@@ -109,6 +109,9 @@ impl Method {
     fn lacks(self, config: &ModelConfig) -> Option<&'static str> {
         let blocks = matches!(self, Self::Rollout | Self::Chefer | Self::Legrad);
         let in_space = matches!(self, Self::Patches | Self::Surgery);
+        if config.image_only {
+            return Some("it is an image network of ImageNet, which no words are compared with");
+        }
         if config.any_shape() {
             return Some("its pictures have any shape, and maps are made of squares");
         }

@@ -39,8 +39,8 @@ pub use layers::{
     Activation, Adapter, Factor, Fetched, Linear, Named, Norm, Rows, StoredRows, Table, Weight,
 };
 pub use ops::{
-    Answers, Attended, Attention, AttentionMap, BatchNorm, Convolution, Grid, Pairs, Part, Patches,
-    Sequence, Spans,
+    Answers, Attended, Attention, AttentionMap, BatchNorm, Behind, Bend, Convolution, Grid,
+    Padding, Pairs, Part, Patches, Sequence, Spans, Window,
 };
 pub use tape::{LeafGradients, Tape};
 pub use value::Value;

@@ -172,6 +172,46 @@ simd! {
 }
 
 simd! {
+    /// Adds to `sum` the products of the values of each row of `a` with those of `b`, of rows as wide as `sum`.
+    pub fn add_products(sum: &mut [f32], a: &[f32], b: &[f32]) {
+        let wide = sum.len();
+        for (a, b) in a.chunks_exact(wide).zip(b.chunks_exact(wide)) {
+            for ((sum, a), b) in sum.iter_mut().zip(a).zip(b) {
+                *sum += a * b;
+            }
+        }
+    }
+}
+
+simd! {
+    /// The larger of `kept` and `seen` at each place.
+    pub fn keep_larger(kept: &mut [f32], seen: &[f32]) {
+        for (kept, seen) in kept.iter_mut().zip(seen) {
+            *kept = if *seen > *kept { *seen } else { *kept };
+        }
+    }
+}
+
+simd! {
+    /// `x * sigmoid(x)` of every value, in place.
+    pub fn silu(values: &mut [f32]) {
+        for value in values.iter_mut() {
+            *value /= 1.0 + exp(-*value);
+        }
+    }
+}
+
+simd! {
+    /// Multiplies `grad` by the slope of [`silu`] at `x`.
+    pub fn silu_backward(x: &[f32], grad: &mut [f32]) {
+        for (grad, &x) in grad.iter_mut().zip(x) {
+            let sigmoid = 1.0 / (1.0 + exp(-x));
+            *grad *= sigmoid * (1.0 + x * (1.0 - sigmoid));
+        }
+    }
+}
+
+simd! {
     /// Softmax of each row of `width` after multiplying by `scale`, in place.
     pub fn softmax(rows: &mut [f32], width: usize, scale: f32) {
         for row in rows.chunks_exact_mut(width) {

@@ -267,6 +267,8 @@ fn memory(config: &TrainConfig, model: &ModelConfig, trainable: usize) -> f64 {
         true => 0.0,
         false => match model.vision {
             Vision::ResNet(net) => grids(net, model.preprocess.size, config.recompute),
+            // It is refused before.
+            Vision::Network(_) => 0.0,
             Vision::ClassToken | Vision::Probe => {
                 rows(&model.image, (patches + 1) as f64, config.recompute)
                     + (3 * model.patch.pow(2) * patches) as f64

@@ -81,7 +81,12 @@ fn begin_bias(arrays: &mut Arrays) {
 fn check(config: &TrainConfig, model: &Architecture) -> Result<()> {
     let name = &model.config.name;
     let convolutions = model.config.has_convolutions();
-    let wrong = if model.config.any_shape() {
+    let wrong = if model.config.image_only {
+        format!(
+            "{name} is an image network of ImageNet and has no text tower to train with: take a model with both towers, \
+             or a common space of its features (`tuwen space`)"
+        )
+    } else if model.config.any_shape() {
         format!(
             "{name} takes pictures of any shape, and batches here are of squares: it cannot be trained; what takes \
              squares can be, such as siglip2-base-patch16-224"

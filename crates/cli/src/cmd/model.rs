@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Subcommand;
 use tuwen_encode::Encoder;
-use tuwen_encode::{Fusion, ModelConfig, TowerConfig, Vision, builtin};
+use tuwen_encode::{Fusion, ModelConfig, Network, TowerConfig, Vision, builtin};
 use tuwen_hub::{Cache, KNOWN, Known};
 use tuwen_image::Geometry;
 
@@ -125,7 +125,10 @@ fn info(model: &str, json: bool) -> Result<()> {
     say!("embedding    {} values", config.embed_dim);
     say!("image tower  {}", image_tower(&config));
     let tokens = config.long.map_or(config.context, |long| long.context);
-    say!("text tower   {}, up to {tokens} tokens", tower(&config.text));
+    match config.image_only {
+        true => say!("text tower   none: its features are for pictures alone"),
+        false => say!("text tower   {}, up to {tokens} tokens", tower(&config.text)),
+    }
     if let Some(Fusion { from, blocks, .. }) = config.fusion {
         let count = blocks - from;
         say!("matching     {count} of {blocks} blocks look at the picture (--rerank itm)");
@@ -152,6 +155,15 @@ fn image_tower(config: &ModelConfig) -> String {
         Vision::ResNet(net) => {
             let blocks: usize = net.blocks.iter().sum();
             format!("ResNet of {blocks} bottlenecks, width {}", config.image.width)
+        }
+        Vision::Network(net) => {
+            let kind = match net {
+                Network::Residual { .. } => "ResNet",
+                Network::Vgg { .. } => "VGG",
+                Network::Inception { .. } => "Inception v3",
+                Network::Efficient { .. } => "EfficientNet",
+            };
+            format!("{kind} of ImageNet, width {}", config.image.width)
         }
         _ => format!("{}, patches of {}", tower(&config.image), config.patch),
     }

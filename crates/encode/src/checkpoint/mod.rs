@@ -14,6 +14,7 @@ mod flash;
 mod layout;
 mod memory;
 mod names;
+mod networks;
 mod positions;
 mod settings;
 mod stored;
@@ -34,11 +35,11 @@ use tuwen_text::token::Cleaning;
 
 use crate::arrays::{Array, Arrays};
 use crate::layers::Weights;
-use crate::{CONFIG_FILE, Error, ModelConfig, Result, Tokenizer, Vision};
+use crate::{CONFIG_FILE, Error, ModelConfig, Result, Tokenizer, Vision, WEIGHTS_FILE};
 pub use bert::bert;
 pub use captions::CaptionModel;
 use families::albef::TEMPERATURE;
-use families::{albef, open_ai, open_clip};
+use families::{albef, image_net, open_ai, open_clip};
 use files::{
     folder_tensors, module_tensors, only_torch_file, optional, read_file, read_json, weight_files,
 };
@@ -131,16 +132,20 @@ impl Checkpoint {
         let (config_path, open_clip) = (inner.join(CONFIG_FILE), inner.join(OPEN_CLIP_CONFIG));
         let (mut config, checkpoint) = match (config_path.exists(), open_clip.exists()) {
             (false, false) => {
-                let file = only_torch_file(&inner).ok_or_else(|| layout::no_model(&inner))?;
+                let whole = || Some(inner.join(WEIGHTS_FILE)).filter(|file| file.exists());
+                let file = only_torch_file(&inner).or_else(whole);
+                let file = file.ok_or_else(|| layout::no_model(&inner))?;
                 return Self::open_file(&file);
             }
             (false, true) => Self::open_clip(&inner)?,
             (true, both) => {
                 let json = read_json(&config_path)?;
                 // timm's repositories have a config.json beside open_clip's, of the image tower alone.
-                match json["model_type"].is_string() || !both {
-                    true => Self::open_described(&inner, &json)?,
-                    false => Self::open_clip(&inner)?,
+                match (json["model_type"].is_string(), image_net::timm::architecture(&json)) {
+                    (true, _) => Self::open_described(&inner, &json)?,
+                    _ if both => Self::open_clip(&inner)?,
+                    (_, Some(architecture)) => Self::open_timm(&inner, architecture, &json)?,
+                    _ => Self::open_described(&inner, &json)?,
                 }
             }
         };
@@ -210,6 +215,9 @@ impl Checkpoint {
             return Self::open_authors(path, raws, note);
         }
         let shape = |name: &str| Some(&raws.get(name)?.shape[..]);
+        if let Some(dialect) = image_net::recognise(&shape) {
+            return Self::open_network(path, dialect, (raws, note));
+        }
         let (mut config, text) = open_ai::from_shapes(&shape, path)?;
         config.sigmoid = raws.contains_key("logit_bias");
         let names = Names::new(Layout::OpenAi, &config, text);
@@ -360,7 +368,9 @@ impl Checkpoint {
         } else if let Some(rows) = shape.first_mut() {
             *rows = parts.iter().map(|raw| raw.shape.first().copied().unwrap_or(1)).sum();
         }
-        if name == "image.patch_embed.weight" && shape.len() == 4 {
+        // Convolutions over the whole of what they see are matrices.
+        let whole = ["image.patch_embed.weight", "image.fc1.weight", "image.fc2.weight"];
+        if whole.contains(&name) && shape.len() == 4 {
             shape = vec![shape[0], shape[1..].iter().product()];
         }
         if origin.turn == Turn::Transposed {

@@ -1,5 +1,6 @@
 //! Under which names, and how cut, a layout keeps our weights; the names themselves are a family's own.
 
+use super::families::image_net::Dialect;
 use super::families::{Family, albef, open_ai};
 use crate::{ModelConfig, Vision};
 
@@ -14,6 +15,8 @@ pub(crate) enum Layout {
     OpenAi,
     /// BLIP's and ALBEF's own.
     Authors,
+    /// torchvision's or timm's, of a network of ImageNet.
+    ImageNet(Dialect),
 }
 
 /// Whose names the text tower's weights have.
@@ -115,7 +118,12 @@ impl Names {
     /// Tensors that a checkpoint of this layout may hold and the towers do not need.
     pub(crate) fn are_without(&self, name: &str) -> bool {
         let spare = matches!(self.layout, Layout::Hf(family) if family.spare.contains(&name));
-        spare || is_needless(name) || self.layout == Layout::Authors && albef::is_for_training(name)
+        let classifier =
+            matches!(self.layout, Layout::ImageNet(dialect) if dialect.is_classifier(name));
+        spare
+            || classifier
+            || is_needless(name)
+            || self.layout == Layout::Authors && albef::is_for_training(name)
     }
 
     /// The origin of the weight `name`. None for a weight that the layout does not have and no
@@ -131,6 +139,7 @@ impl Names {
         match self.layout {
             Layout::Hf(family) => (family.origin)(self, name),
             Layout::Authors => albef::origin(name),
+            Layout::ImageNet(dialect) => dialect.origin(name),
             _ => open_ai::origin(self, name),
         }
     }

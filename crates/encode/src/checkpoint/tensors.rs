@@ -277,11 +277,18 @@ pub(crate) fn safetensors(blob: Blob, path: &Path) -> Result<BTreeMap<String, Ra
 /// Bytes that a checkpoint's pickle may have: it names the tensors and does not hold them.
 const PICKLE: u64 = 1 << 30;
 
+/// torch's zip, which begins where the file does. Looked for elsewhere, the directory of a file that was saved under a name of 21
+/// letters, whose first entry is as long as the zip64 records, seems to begin with its second entry.
+fn archive_of(file: File) -> zip::result::ZipResult<zip::ZipArchive<File>> {
+    let archive_offset = zip::read::ArchiveOffset::Known(0);
+    zip::ZipArchive::with_config(zip::read::Config { archive_offset }, file)
+}
+
 /// Tensors of a file that `torch.save` or `torch.jit.save` wrote, under dotted names.
 pub(crate) fn torch(path: &Path) -> Result<BTreeMap<String, Raw>> {
     let malformed = |what: String| Error::malformed(path, what);
     let file = File::open(path).map_err(|e| Error::io(path, e))?;
-    let mut archive = zip::ZipArchive::new(file).map_err(|e| {
+    let mut archive = archive_of(file).map_err(|e| {
         malformed(format!(
             "no torch checkpoint that can be read ({e}); files of torch before 1.6 must be saved \
              again with a newer one"
@@ -319,7 +326,7 @@ pub(crate) fn torch(path: &Path) -> Result<BTreeMap<String, Raw>> {
 
 /// Whether `torch.jit.save` wrote the file, as OpenAI's published ones.
 pub(crate) fn is_scripted(path: &Path) -> bool {
-    let archive = File::open(path).ok().and_then(|file| zip::ZipArchive::new(file).ok());
+    let archive = File::open(path).ok().and_then(|file| archive_of(file).ok());
     let scripted = |archive: &zip::ZipArchive<File>| {
         archive.file_names().flatten().any(|name| name.ends_with("/constants.pkl"))
     };

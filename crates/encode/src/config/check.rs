@@ -33,9 +33,9 @@ impl ModelConfig {
     pub(crate) fn check(&self) -> Result<(), String> {
         self.within_reason()?;
         self.is_something()?;
-        let is_resnet = matches!(self.vision, Vision::ResNet(_));
-        for (name, tower) in [("image", &self.image), ("text", &self.text)] {
-            if tower.layers == 0 && !(is_resnet && name == "image") {
+        let towers = [("image", &self.image), ("text", &self.text)];
+        for (name, tower) in &towers[..if self.image_only { 1 } else { 2 }] {
+            if tower.layers == 0 && !(self.has_convolutions() && *name == "image") {
                 return Err(format!("{name}.layers is 0: a transformer has one at least"));
             }
             if !(tower.norm_eps >= 0.0 && tower.norm_eps < 1.0) {
@@ -50,7 +50,15 @@ impl ModelConfig {
             }
         }
         let size = self.preprocess.size as usize;
-        if self.patch == 0 || !size.is_multiple_of(self.patch) {
+        if let Vision::Network(net) = self.vision {
+            net.fits(size)?;
+            if !self.image_only || self.image.width != net.width() {
+                return Err(format!(
+                    "a network of ImageNet is `image_only`, and this one has image.width {}",
+                    net.width()
+                ));
+            }
+        } else if self.patch == 0 || !size.is_multiple_of(self.patch) {
             return Err(format!("size {size} is not a multiple of patch {}", self.patch));
         }
         if self.vision == Vision::Probe && self.embed_dim != self.image.width {
@@ -67,6 +75,9 @@ impl ModelConfig {
                 net.stem,
                 32 * net.stem
             ));
+        }
+        if self.image_only {
+            return self.image_only_fits();
         }
         self.words_fit()?;
         self.fusion_fits()?;
@@ -110,11 +121,11 @@ impl ModelConfig {
         let all = [
             ("embed_dim", self.embed_dim),
             ("image.width", self.image.width),
-            ("text.width", self.text.width),
-            ("vocab", self.vocab),
             ("preprocess.size", self.preprocess.size as usize),
         ];
-        if let Some((name, _)) = all.into_iter().find(|&(_, value)| value == 0) {
+        let texts = [("text.width", self.text.width), ("vocab", self.vocab)];
+        let texts = texts.into_iter().filter(|_| !self.image_only);
+        if let Some((name, _)) = all.into_iter().chain(texts).find(|&(_, value)| value == 0) {
             return Err(format!("{name} is 0: a model has some"));
         }
         let Preprocess { mean, std, .. } = &self.preprocess;
@@ -135,6 +146,10 @@ impl ModelConfig {
             Vision::ResNet(net) => net,
             _ => ResNet { stem: 0, blocks: [0; 4] },
         };
+        let network = match self.vision {
+            Vision::Network(net) => net.largest(),
+            _ => 0,
+        };
         let all = [
             ("embed_dim", self.embed_dim, 1 << 16),
             ("image.width", self.image.width, 1 << 16),
@@ -153,6 +168,7 @@ impl ModelConfig {
             ("token_types", self.token_types, 1 << 16),
             ("preprocess.size", self.preprocess.size as usize, 1 << 13),
             ("a ResNet's stem", stem, 1 << 12),
+            ("a number of the network", network, 1 << 16),
             ("a ResNet's blocks", blocks.into_iter().max().unwrap_or(0), 1 << 10),
         ];
         match all.into_iter().find(|&(_, value, most)| value > most) {

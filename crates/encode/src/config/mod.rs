@@ -3,6 +3,7 @@
 mod check;
 mod fine;
 mod fusion;
+mod network;
 
 use std::path::Path;
 
@@ -16,6 +17,8 @@ use crate::checkpoint::TokenizerFile;
 use crate::{Error, Result};
 pub use fine::Long;
 pub use fusion::Fusion;
+pub use network::{MobileStage, Network};
+use network::{is_no_text, no_text};
 
 /// A dual encoder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,7 +44,11 @@ pub struct ModelConfig {
     /// Whether the projection of a class token has a bias (BLIP).
     #[serde(default, skip_serializing_if = "is_default")]
     pub class_proj_bias: bool,
+    /// Whether it is an image network alone (ImageNet's): its features are the vectors, and there is no text tower.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub image_only: bool,
     /// The text tower.
+    #[serde(default = "no_text", skip_serializing_if = "is_no_text")]
     pub text: TowerConfig,
     /// The blocks in which a text looks at a picture, where the model has such.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -60,8 +67,10 @@ pub struct ModelConfig {
     #[serde(default, skip_serializing_if = "is_default")]
     pub prefix: Vec<u32>,
     /// Entries of the vocabulary.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub vocab: usize,
     /// Longest text in tokens, first and last included.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub context: usize,
     /// Rows of the position table, at least `context`; 0 stands for `context`.
     #[serde(default)]
@@ -151,6 +160,8 @@ pub enum Vision {
     Probe,
     /// A convolutional network, pooled by the attention of its mean (CLIP's RN50 and larger).
     ResNet(ResNet),
+    /// A convolutional network of ImageNet, always without a text tower.
+    Network(Network),
 }
 
 /// CLIP's ModifiedResNet, <https://arxiv.org/abs/2103.00020>, section 2.4.
@@ -258,6 +269,7 @@ impl ModelConfig {
             image,
             vision: Vision::ClassToken,
             image_pool: ImagePool::Class,
+            image_only: false,
             patch: 16,
             patch_bias: true,
             class_proj_bias: false,
@@ -314,13 +326,14 @@ impl ModelConfig {
 
     /// Whether the image tower is one of convolutions.
     pub fn has_convolutions(&self) -> bool {
-        matches!(self.vision, Vision::ResNet(_))
+        matches!(self.vision, Vision::ResNet(_) | Vision::Network(_))
     }
 
     /// Blocks of the image tower, of a ResNet its stages.
     pub fn image_depth(&self) -> usize {
         match self.vision {
             Vision::ResNet(net) => net.blocks.len(),
+            Vision::Network(net) => net.plan().len(),
             _ => self.image.layers,
         }
     }
@@ -333,8 +346,9 @@ impl ModelConfig {
     /// Whether the image's projection has a bias; none where it is not projected.
     pub fn image_proj_bias(&self) -> Option<bool> {
         match self.vision {
+            _ if self.image_only => None,
             Vision::ClassToken => Some(self.class_proj_bias),
-            Vision::Probe => None,
+            Vision::Probe | Vision::Network(_) => None,
             Vision::ResNet(_) => Some(true),
         }
     }

@@ -2,6 +2,7 @@
 
 mod faster;
 mod fine;
+mod layer;
 mod matching;
 mod pictures;
 mod source;
@@ -111,13 +112,13 @@ impl CpuEncoder {
     pub fn from_checkpoint(config: ModelConfig, checkpoint: Checkpoint) -> Result<Self> {
         checkpoint.check(&config)?;
         // One of its own is looked at when it is read.
-        if config.tokenizer != Tokenizer::File {
+        if config.tokenizer != Tokenizer::File && !config.image_only {
             config.tokens(None)?;
         }
         let digest = checkpoint.digest(&config)?;
         let tokenizer = checkpoint.tokenizer().cloned();
         let notes = checkpoint.notes().to_vec();
-        let encoder = Self::assemble(config, Source::File(checkpoint), &digest);
+        let encoder = Self::assemble(config, Source::File(Box::new(checkpoint)), &digest);
         Ok(Self { notes, tokenizer, ..encoder })
     }
 
@@ -204,6 +205,7 @@ impl CpuEncoder {
     /// # Errors
     /// A file cannot be read.
     pub fn logits(&self) -> Result<(f32, f32)> {
+        self.needs_texts()?;
         let one = |name: &str| Ok::<_, Error>(self.source.find(name)?.1[0]);
         let bias = if self.config.is_sigmoid() { one("heads.logit_bias")? } else { 0.0 };
         let scale = one("heads.logit_scale")?.exp();
@@ -219,7 +221,7 @@ impl CpuEncoder {
     /// A file cannot be read.
     pub fn load(&self) -> Result<()> {
         self.image_tower()?;
-        self.text_tower().map(|_| ())
+        if self.config.image_only { Ok(()) } else { self.text_tower().map(|_| ()) }
     }
 
     /// With `keeps`, what gradients of inputs need stays at hand.
@@ -249,6 +251,7 @@ impl CpuEncoder {
     }
 
     fn text_side<'s>(&self, place: &'s OnceLock<TextSide>, keeps: bool) -> Result<&'s TextSide> {
+        self.needs_texts()?;
         if place.get().is_none() {
             let tower = TextTower::new(&self.config, self.weights(keeps))?;
             let head = TextHead::new(&self.config, &self.weights(keeps))?;

@@ -14,7 +14,7 @@ use crate::layers::Weights;
 /// Where the weights come from.
 pub(super) enum Source {
     Memory(Arrays),
-    File(Checkpoint),
+    File(Box<Checkpoint>),
 }
 
 /// What the towers' blocks multiply. Everything else of a model is f32.
@@ -135,7 +135,7 @@ impl Source {
                 let array = arrays.get(name)?;
                 Ok((array.shape.clone(), Cow::Owned(array.data.clone())))
             }
-            Source::File(checkpoint) => (&checkpoint).find(name),
+            Source::File(checkpoint) => (&**checkpoint).find(name),
         }
     }
 
@@ -145,7 +145,7 @@ impl Source {
                 let (shape, values) = self.find(name)?;
                 Ok((shape, Rows::Floats(values)))
             }
-            Source::File(checkpoint) => (&checkpoint).rows(name),
+            Source::File(checkpoint) => (&**checkpoint).rows(name),
         }
     }
 
@@ -155,7 +155,7 @@ impl Source {
                 let (shape, rows) = self.rows(name)?;
                 Ok((shape, Table::Here(rows)))
             }
-            Source::File(checkpoint) => (&checkpoint).table(name),
+            Source::File(checkpoint) => (&**checkpoint).table(name),
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::TextInput;
 use tuwen_text::token::{has_wide, windows};
 
 use super::{CpuEncoder, Source, failed};
-use crate::{Result, Tokenizer};
+use crate::{Error, Result, Tokenizer};
 
 /// What a fingerprint ends with when long texts are embedded in windows.
 pub const WINDOW: &str = "+window";
@@ -104,6 +104,17 @@ impl CpuEncoder {
         self.config.tokenizer == Tokenizer::WordPiece && !self.config.fold_width && has_wide(text)
     }
 
+    /// Whether the model reads texts at all.
+    ///
+    /// # Errors
+    /// It is an image network alone.
+    pub(super) fn needs_texts(&self) -> Result<()> {
+        match self.config.image_only {
+            true => Err(Error::NoTexts(self.config.name.clone())),
+            false => Ok(()),
+        }
+    }
+
     /// How many texts were cut so far, and how many tokens they lost.
     pub fn lost(&self) -> (usize, usize) {
         (self.lost.texts.load(Ordering::Relaxed), self.lost.tokens.load(Ordering::Relaxed))
@@ -123,6 +134,7 @@ impl CpuEncoder {
         } else {
             text
         };
+        self.needs_texts().map_err(failed)?;
         if self.tokens.get().is_none() {
             let tokens = self.config.tokens(self.tokenizer.as_ref()).map_err(failed)?;
             let _ = self.tokens.set(tokens);

@@ -50,6 +50,7 @@ impl CpuEncoder {
     /// The text's has a hidden layer, pictures have as many tokens as their shapes ask for, or a file cannot be read.
     pub fn token_projections(&self) -> crate::Result<[TokenProjection; 2]> {
         self.one_grid("tokens of pictures")?;
+        self.needs_texts()?;
         let (config, dim) = (&self.config, self.config.embed_dim);
         if config.text_hidden > 0 {
             return Err(crate::Error::NotGiven {
@@ -78,19 +79,26 @@ impl CpuEncoder {
         ])
     }
 
-    /// Whether all pictures have the same grid, which what is made of their patches counts on.
+    /// Whether all pictures have the same grid of patches, which what is made of these counts on.
     ///
     /// # Errors
-    /// They have not: `what` cannot be had.
+    /// They have not, or the tower tells nothing of them: `what` cannot be had.
     pub(super) fn one_grid(&self, what: &str) -> crate::Result<()> {
-        if !self.config.any_shape() {
+        let (what, cure) = if self.config.any_shape() {
+            (
+                format!("{what} in one number for all"),
+                "a picture has as many patches as its shape asks for: take a model whose pictures are squares",
+            )
+        } else if matches!(self.config.vision, Vision::Network(_)) {
+            (
+                what.to_owned(),
+                "a convolutional network of ImageNet gives features and its stages alone",
+            )
+        } else {
             return Ok(());
-        }
-        Err(crate::Error::NotGiven {
-            tower: format!("the image tower of {}", self.config.name),
-            what: format!("{what} in one number for all"),
-            cure: "a picture has as many patches as its shape asks for: take a model whose pictures are squares".into(),
-        })
+        };
+        let tower = format!("the image tower of {}", self.config.name);
+        Err(crate::Error::NotGiven { tower, what, cure: cure.into() })
     }
 
     /// Values of a row that [`Self::image_tokens`] gives.

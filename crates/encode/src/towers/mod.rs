@@ -8,6 +8,7 @@ mod chunks;
 mod fusion;
 mod heads;
 mod image;
+mod network;
 mod probe;
 mod resnet;
 mod text;
@@ -27,6 +28,7 @@ use chunks::cut;
 pub use fusion::FusionTower;
 pub use heads::{Heads, TextHead, TextWay};
 pub use image::ImageTower;
+pub use network::NetworkTower;
 pub use resnet::ResNetTower;
 pub use text::TextTower;
 pub use words::BagOfWords;
@@ -38,7 +40,8 @@ pub struct Wanted {
     pub tokens: bool,
     /// In their place what the model's own head makes of each patch: features in the common space (FG-CLIP 2).
     pub dense: bool,
-    /// The rows behind these blocks, from 1; 0 is the embedding.
+    /// The rows behind these blocks, from 1; 0 is the embedding. Of ImageNet's convolutional networks one row for each
+    /// picture behind these stages, from 0: the mean over the pixels.
     pub hidden: Vec<usize>,
     /// What each block attends to.
     pub maps: bool,
@@ -64,6 +67,9 @@ impl Wanted {
             Part::Image | Part::ImageHead => (model.image.layers, "image tower"),
             _ => (model.text.layers, "text tower"),
         };
+        if let (Vision::Network(net), "image tower") = (model.vision, what) {
+            return self.check_network(net, model);
+        }
         let refuse = |what: String, cure: String, tower: &str| {
             let tower = format!("the {tower} of {}", model.name);
             Err(Error::NotGiven { tower, what, cure })
@@ -176,6 +182,8 @@ pub enum AnyImageTower<'a> {
     Vit(Box<ImageTower<'a>>),
     /// Of convolutions.
     ResNet(Box<ResNetTower<'a>>),
+    /// Of ImageNet's convolutional networks.
+    Network(Box<NetworkTower<'a>>),
 }
 
 impl<'a> AnyImageTower<'a> {
@@ -186,6 +194,9 @@ impl<'a> AnyImageTower<'a> {
     pub fn new(config: &ModelConfig, weights: impl Weights<'a>) -> Result<Self> {
         Ok(match config.vision {
             Vision::ResNet(net) => Self::ResNet(Box::new(ResNetTower::new(config, net, weights)?)),
+            Vision::Network(net) => {
+                Self::Network(Box::new(NetworkTower::new(config, net, weights)?))
+            }
             _ => Self::Vit(Box::new(ImageTower::new(config, weights)?)),
         })
     }
@@ -217,6 +228,10 @@ impl<'a> AnyImageTower<'a> {
                 assert!(keep.is_none(), "convolutions see whole pictures");
                 tower.forward_with(pixels, record, wanted)
             }
+            Self::Network(tower) => {
+                assert!(keep.is_none(), "convolutions see whole pictures");
+                tower.forward_with(pixels, record, wanted)
+            }
         }
     }
 
@@ -233,7 +248,7 @@ impl<'a> AnyImageTower<'a> {
     ) -> Pass<'_> {
         match self {
             Self::Vit(tower) => tower.forward_cut(pixels, cuts, None, record, wanted),
-            Self::ResNet(_) => panic!("convolutions take pictures of R x R"),
+            Self::ResNet(_) | Self::Network(_) => panic!("convolutions take pictures of R x R"),
         }
     }
 
@@ -249,8 +264,10 @@ impl<'a> AnyImageTower<'a> {
         of: PassGradients<'_>,
     ) -> (Arrays, Option<Vec<f32>>) {
         let (mut grads, inputs) = pass.backward(of);
-        if let Self::ResNet(tower) = self {
-            tower.unfold_gradients(&mut grads);
+        match self {
+            Self::Vit(_) => {}
+            Self::ResNet(tower) => tower.unfold_gradients(&mut grads),
+            Self::Network(tower) => tower.unfold_gradients(&mut grads),
         }
         let inputs: Option<Vec<Vec<f32>>> = inputs.into_iter().collect();
         (grads, inputs.map(|inputs| inputs.concat()))

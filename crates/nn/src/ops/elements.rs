@@ -34,7 +34,12 @@ impl<'w> Tape<'w> {
     }
 
     /// `function` of every value; `slope` says how steep it is where its result is that.
-    fn curve(&mut self, x: Value, function: fn(f32) -> f32, slope: fn(f32) -> f32) -> Value {
+    pub(super) fn curve(
+        &mut self,
+        x: Value,
+        function: fn(f32) -> f32,
+        slope: fn(f32) -> f32,
+    ) -> Value {
         let (width, from) = (x.width(), x.node);
         let records = self.records(&[&x], false);
         let mut y = self.owned(x);

@@ -12,8 +12,7 @@ use tuwen_encode::builtin;
 use tuwen_features::image::{ImageModel, Keypoint, Plane, orb, sift};
 use tuwen_space::table::npy_bytes;
 
-use super::Layer;
-use super::images::{Fitted, Images, KINDS, Name, Rows, surf};
+use super::images::{Fitted, ImageLayer, Images, KINDS, Name, Rows, surf};
 use super::pictures::{Named, Unread, Watch, below, each, listed};
 use crate::cmd::{by_name, stop_flag};
 use crate::output::{Force, OutputFile};
@@ -28,7 +27,8 @@ use crate::{progress, stop};
     after_help = "Examples:\n  tuwen features image --kind hog photos --output hog.npy --names hog.txt\n  \
     tuwen features image --kind sift-words photos --output train-images.npy --save words.model\n  \
     tuwen features image --model words.model images --output test-images.npy  with the same words\n  \
-    tuwen features image --kind sift dog.jpg --output dog.npy --keypoints dog.tsv\n\n\
+    tuwen features image --kind sift dog.jpg --output dog.npy --keypoints dog.tsv\n  \
+    tuwen features image --kind tower --tower resnet50-0676ba61.pth --layer layer3 photos --output r.npy\n\n\
     A blank picture is its one colour, zeros of gradients, and has no keypoint."
 )]
 pub struct Args {
@@ -73,12 +73,14 @@ pub struct Args {
     /// Of everything random
     #[arg(long, default_value_t = Images::seed())]
     seed: u64,
-    /// `tower`: a name of `tuwen model list`, or a folder with weights
+    /// `tower`: a name of `tuwen model list`, a folder with weights, or a file of torchvision's or timm's networks of
+    /// ImageNet (ResNet, VGG, Inception v3, EfficientNet, ViT)
     #[arg(long, default_value = builtin::BUILT_IN)]
     tower: String,
-    /// `tower`: its vector in the common space, or the tower's own feature before
-    #[arg(long, default_value = "embedding", value_parser = by_name(&Layer::NAMES))]
-    layer: Layer,
+    /// `tower`: its vector in the common space (`embedding`), its own feature before (`feature`), or what lies inside: a
+    /// transformer's block by its number, a network's stage such as `layer3`, by name or number
+    #[arg(long, default_value = "embedding")]
+    layer: ImageLayer,
     #[command(flatten)]
     walk: WalkArgs,
     #[command(flatten)]
@@ -197,7 +199,7 @@ fn fitted(args: &Args, pictures: &[Named], watch: &Watch<'_>) -> Result<Option<F
         step: args.step,
         seed: args.seed,
         tower: args.tower.clone(),
-        layer: args.layer,
+        layer: args.layer.clone(),
     };
     settings.fit(pictures, &args.text_args, watch)
 }

@@ -1,14 +1,17 @@
 //! A kind of picture features with its settings, as a command or a configuration says it, and what gives the rows.
 
 use anyhow::{Result, bail};
+use std::convert::Infallible;
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
-use tuwen_encode::{Batch, CpuEncoder, Encoder, builtin};
+use tuwen_encode::{Batch, CpuEncoder, Encoder, Output, builtin};
 use tuwen_features::Features;
 use tuwen_features::image::{Encoding, Grid, ImageFeature, ImageModel, Settings, Space};
 use tuwen_image::{Picture, RgbImage};
 
 use super::pictures::{Named, Unread, Watch, each};
-use super::{Layer, unless_stopped};
+use super::unless_stopped;
 use crate::query::{TextArgs, Usage, open_model};
 
 /// The names of kinds.
@@ -59,7 +62,69 @@ pub struct Images {
     #[serde(default = "Images::tower")]
     pub tower: String,
     #[serde(default)]
-    pub layer: Layer,
+    pub layer: ImageLayer,
+}
+
+/// What of an image tower is taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum ImageLayer {
+    /// The vector in the common space.
+    #[default]
+    Embedding,
+    /// The tower's own, before it is brought there.
+    Feature,
+    /// What lies inside, by its name or place.
+    Inside(String),
+}
+
+impl From<String> for ImageLayer {
+    fn from(name: String) -> Self {
+        match name.as_str() {
+            "embedding" => Self::Embedding,
+            "feature" => Self::Feature,
+            _ => Self::Inside(name),
+        }
+    }
+}
+
+impl From<ImageLayer> for String {
+    fn from(layer: ImageLayer) -> Self {
+        match layer {
+            ImageLayer::Embedding => "embedding".into(),
+            ImageLayer::Feature => "feature".into(),
+            ImageLayer::Inside(name) => name,
+        }
+    }
+}
+
+impl FromStr for ImageLayer {
+    type Err = Infallible;
+
+    fn from_str(name: &str) -> Result<Self, Infallible> {
+        Ok(name.to_owned().into())
+    }
+}
+
+/// A layer of an opened tower.
+#[derive(Clone, Copy)]
+pub enum Taken {
+    End(Output),
+    Inside(usize),
+}
+
+impl ImageLayer {
+    /// Which of the tower's it is.
+    fn of(&self, encoder: &CpuEncoder) -> Result<Taken> {
+        Ok(match self {
+            Self::Embedding => Taken::End(Output::Embedding),
+            Self::Feature => Taken::End(Output::Feature),
+            Self::Inside(name) => match encoder.image_layer(name) {
+                Ok(place) => Taken::Inside(place),
+                Err(error) => bail!(Usage(format!("--layer: {error}"))),
+            },
+        })
+    }
 }
 
 /// What is not said.
@@ -84,7 +149,7 @@ const LEARNED_FROM: usize = 2000;
 /// What gives rows.
 pub enum Fitted {
     Model(Box<ImageModel>),
-    Tower(Box<CpuEncoder>, Layer),
+    Tower(Box<CpuEncoder>, Taken),
 }
 
 impl Images {
@@ -123,7 +188,8 @@ impl Images {
     ) -> Result<Option<Fitted>> {
         if self.kind == Name::Tower {
             let encoder = open_model(&self.tower, text_args)?;
-            return Ok(Some(Fitted::Tower(Box::new(encoder), self.layer)));
+            let layer = self.layer.of(&encoder)?;
+            return Ok(Some(Fitted::Tower(Box::new(encoder), layer)));
         }
         let Some((encoding, words)) = self.encoding() else {
             return Ok(Some(Fitted::Model(Box::new(ImageModel::new(self.kind()?)?))));
@@ -184,7 +250,7 @@ impl Fitted {
 /// A model's vectors.
 fn tower(
     encoder: &CpuEncoder,
-    layer: Layer,
+    layer: Taken,
     pictures: &[Named],
     watch: &Watch<'_>,
 ) -> Result<Option<Vec<Option<Vec<f32>>>>> {
@@ -195,9 +261,10 @@ fn tower(
         let Some(fitted) = each(part, &quiet, fit)? else { return Ok(None) };
         let read: Vec<bool> = fitted.iter().map(Option::is_some).collect();
         let fitted: Vec<RgbImage> = fitted.into_iter().flatten().collect();
-        let vectors = match fitted.is_empty() {
-            true => Vec::new(),
-            false => encoder.forward(Batch::Images(&fitted), layer.output())?,
+        let vectors = match layer {
+            _ if fitted.is_empty() => Vec::new(),
+            Taken::End(output) => encoder.forward(Batch::Images(&fitted), output)?,
+            Taken::Inside(layer) => encoder.encode_layer(&fitted, layer)?,
         };
         let mut vectors = vectors.chunks_exact((vectors.len() / fitted.len().max(1)).max(1));
         let row = |read: bool| if read { vectors.next().map(<[f32]>::to_vec) } else { None };

@@ -3,13 +3,15 @@
 //!
 //! transformers' families are the lines of [`TABLE`]; `settings` reads their files, key by key, and asks the family for what
 //! is its own. Checkpoints of other layouts are recognised by their tensors: OpenAI's and cn_clip's (`open_ai`, `res_net`),
-//! open_clip's beside a configuration (`open_clip`, `xlm_roberta`), BLIP's and ALBEF's authors' (`albef`).
+//! open_clip's beside a configuration (`open_clip`, `xlm_roberta`), BLIP's and ALBEF's authors' (`albef`), torchvision's and
+//! timm's networks of ImageNet (`image_net`).
 
 pub(crate) mod albef;
 pub(crate) mod blip;
 mod chinese_clip;
 mod clip;
 mod fg_clip_2;
+pub(crate) mod image_net;
 mod meta_clip_2;
 pub(crate) mod open_ai;
 pub(crate) mod open_clip;

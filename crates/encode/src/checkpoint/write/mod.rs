@@ -88,6 +88,10 @@ fn fits(config: &ModelConfig, target: Target) -> Result<(), String> {
     let ours = config.vision == Vision::ClassToken && !config.image.first_norm;
     match target {
         Target::Tuwen => Ok(()),
+        _ if config.image_only => Err(format!(
+            "`{}` is an image network of ImageNet, which only tuwen's layout has a place for: leave --layout out",
+            config.name
+        )),
         _ if config.fusion.is_some() => Err(format!(
             "`{}` has a matching head of its own (BLIP), which only tuwen's layout has a place for: leave --layout out",
             config.name

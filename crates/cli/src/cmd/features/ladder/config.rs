@@ -68,6 +68,13 @@ impl<T> OneOrMore<T> {
             Self::More(list) => list,
         }
     }
+
+    fn list_mut(&mut self) -> &mut [T] {
+        match self {
+            Self::One(one) => std::slice::from_mut(one),
+            Self::More(list) => list,
+        }
+    }
 }
 
 impl Rung {
@@ -101,11 +108,12 @@ impl Config {
             if rung.images().is_empty() || rung.texts().is_empty() {
                 bail!("{}: rung {}: image and text need a kind each", named(), rung.name);
             }
-            let texts = match &mut rung.text {
-                OneOrMore::One(one) => std::slice::from_mut(one),
-                OneOrMore::More(list) => list,
-            };
-            for side in texts {
+            for side in rung.image.list_mut() {
+                if !tuwen_hub::is_name(&side.tower) {
+                    side.tower = folder.join(&side.tower).display().to_string();
+                }
+            }
+            for side in rung.text.list_mut() {
                 side.vectors.iter_mut().chain(&mut side.dictionary).for_each(at);
             }
         }

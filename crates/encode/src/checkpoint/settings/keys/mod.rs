@@ -11,7 +11,7 @@ pub(crate) mod tokenizer;
 
 use std::sync::LazyLock;
 
-use crate::checkpoint::families;
+use crate::checkpoint::families::{self, image_net::timm};
 
 /// What is done with a key.
 #[derive(Clone, Copy, Debug)]
@@ -34,13 +34,15 @@ pub(crate) const TOWERS: [&[&Table]; 3] =
     [&[hf::TOP, hf::ANY], &[hf::VISION, hf::ANY], &[hf::TEXT, hf::ANY]];
 
 /// The other kinds of files, and the tables of each.
-const FILES: [(&str, &[&Table]); 6] = [
+const FILES: [(&str, &[&Table]); 8] = [
     ("preprocessor_config.json, processor_config.json", &[pictures::PROCESSOR]),
     ("tokenizer_config.json", &[tokenizer::TOKENIZER]),
     ("open_clip_config.json, model_cfg", &[open_clip::MODEL]),
     ("open_clip_config.json, vision_cfg", &[open_clip::VISION, open_clip::BLOCKS]),
     ("open_clip_config.json, text_cfg", &[open_clip::TEXT, open_clip::BLOCKS]),
     ("open_clip_config.json, preprocess_cfg", &[open_clip::PREPROCESS]),
+    ("config.json (timm, of a network of ImageNet)", &[timm::TOP]),
+    ("config.json (timm), pretrained_cfg", &[timm::PRETRAINED]),
 ];
 
 /// All of them, and what each is called.
