@@ -98,8 +98,7 @@ impl<'a> Convolution<'a> {
         // Borrowed weights are those of a training: then the matrix is needed in the backward pass.
         let kept = matches!(weight.values, Cow::Borrowed(_));
         let copy = if kept { folded.clone() } else { Vec::new() };
-        let shift =
-            Weight { name: String::new(), shape: vec![out], values: shifts.into(), learns: false };
+        let shift = Weight::new(String::new(), vec![out], shifts.into(), false);
         let rows = Rows::Floats(folded.into());
         let shape = [out, wide * side * side];
         let linear = Linear::new(String::new(), &shape, rows, Some(shift), precision, None);
