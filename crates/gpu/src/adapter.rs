@@ -54,6 +54,12 @@ impl std::error::Error for NotFound {}
 /// # Errors
 /// There is none, or it cannot be used.
 pub fn open() -> Result<Found, NotFound> {
+    let (card, software) = best()?;
+    Ok(Found { executor: Arc::new(card), software })
+}
+
+/// See [`open`].
+pub(crate) fn best() -> Result<(Card, bool), NotFound> {
     let mut description = wgpu::InstanceDescriptor::new_without_display_handle();
     description.memory_budget_thresholds.for_resource_creation = Some(MEMORY);
     let instance = wgpu::Instance::new(description);
@@ -69,8 +75,7 @@ pub fn open() -> Result<Found, NotFound> {
     };
     let (device, queue) = ready(adapter.request_device(&wanted))
         .map_err(|error| NotFound::Unusable { name: name.clone(), why: error.to_string() })?;
-    let executor = Arc::new(Card::new(name, device, queue));
-    Ok(Found { executor, software: info.device_type == DeviceType::Cpu })
+    Ok((Card::new(name, device, queue), info.device_type == DeviceType::Cpu))
 }
 
 fn rank(kind: DeviceType) -> usize {

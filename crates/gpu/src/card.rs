@@ -236,3 +236,34 @@ fn in_words(on: &str, error: &wgpu::Error) -> ExecutorError {
         _ => ExecutorError::Failed { on, what },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_on_two_axes_are_enough_and_few_too_many() {
+        for groups in [1, 2, 65_535, 65_536, 1_000_003] {
+            let [across, down] = across_and_down(groups).map(|axis| axis as usize);
+            assert!(across <= 65_535 && across * down >= groups, "{groups}");
+            assert!(across * down - groups < down, "{groups}");
+        }
+    }
+
+    #[test]
+    fn a_card_that_vanishes_is_an_error_by_name_from_then_on() {
+        let (card, _) = match crate::adapter::best() {
+            Ok(found) => found,
+            Err(why) => return println!("NOT RUN: {why}"),
+        };
+        let memory = card.put(&[1.0, 2.0]);
+        assert_eq!(card.get(&[&memory]), Ok(vec![vec![1.0, 2.0]]));
+        card.device.destroy();
+        for _ in 0..2 {
+            let sum = card.run(Kernel::Add, &[2], &[&memory, &memory], 2, 1);
+            let error = card.get(&[&sum]).expect_err("it is gone");
+            assert!(matches!(error, ExecutorError::Lost { .. }), "{error}");
+            assert!(error.to_string().contains(&card.name), "{error}");
+        }
+    }
+}

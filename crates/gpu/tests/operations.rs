@@ -181,12 +181,8 @@ fn an_operation_without_a_kernel_says_so_and_gives_no_number() {
         let mut tape = Tape::forward_only().on(Arc::clone(&card));
         let x = tape.leaf(wave(8, 0.1), 4, false);
         let panic = catch_unwind(AssertUnwindSafe(|| pass(&mut tape, x))).expect_err("a refusal");
-        *panic
-            .downcast::<&str>()
-            .map(|text| text.to_string())
-            .or_else(|panic| panic.downcast::<String>().map(|text| *text))
-            .map(Box::new)
-            .expect("words")
+        let words = panic.downcast_ref::<&str>().map(|words| (*words).to_owned());
+        words.or(panic.downcast_ref::<String>().cloned()).expect("words")
     };
     for words in [
         refusal(&|tape, x| tape.tanh(x)),
@@ -238,7 +234,7 @@ fn too_large_a_matrix_is_an_error_with_its_cure_and_the_card_goes_on() {
         let large = tape.pick(&x, vec![0; rows]);
         let large = tape.add_row(large, &row);
         let first = tape.pick(&large, vec![0]);
-        tape.fetch(&[&first]).err().expect("more than a matrix may have").to_string()
+        tape.fetch(&[&first]).expect_err("more than a matrix may have").to_string()
     };
     assert!(error.contains(card.name()) && error.contains("--device cpu"), "{error}");
     let mut tape = Tape::forward_only().on(Arc::clone(&card));

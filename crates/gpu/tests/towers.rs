@@ -13,7 +13,7 @@ use tuwen_encode::{
     Batch, Checkpoint, CpuEncoder, Device, Encoder, ModelConfig, Output, Products, Result, Weights,
     builtin,
 };
-use tuwen_nn::Executor;
+use tuwen_nn::{Executor, Patches};
 
 /// What a vector may differ by.
 const BOUND: f32 = 1e-4;
@@ -52,18 +52,30 @@ fn texts(config: &ModelConfig, checkpoint: &Checkpoint) -> Vec<Vec<u32>> {
     [1, 2, most, 3, most / 2].into_iter().map(one).collect()
 }
 
+/// How some pictures are cut; of any shape where the tower takes such.
+fn cuts(config: &ModelConfig) -> Vec<Patches> {
+    let patch = config.patch;
+    match config.any_shape() {
+        true => {
+            [(2, 3), (1, 1), (4, 1)].map(|(rows, columns)| Patches { rows, columns, patch }).into()
+        }
+        false => vec![Patches::square(config.preprocess.size as usize, patch); 3],
+    }
+}
+
 fn same(name: &str) {
     let Some(card) = card() else { return };
     let (config, checkpoint) = Checkpoint::open(&golden(name)).expect("a checkpoint");
     let there = || There { checkpoint: &checkpoint, card: Arc::clone(&card) };
-    let size = config.preprocess.size as usize;
-    let (pixels, wanted) = (wave(3 * 3 * size * size, 0.4), Wanted::default());
+    let (cuts, wanted) = (cuts(&config), Wanted::default());
+    let pixels = wave(cuts.iter().map(Patches::values).sum(), 0.4);
     let tokens = Wanted { tokens: true, hidden: vec![0, 1], ..Wanted::default() };
 
     let here = AnyImageTower::new(&config, &checkpoint).expect("a tower");
     let tower = AnyImageTower::new(&config, there()).expect("a tower");
     let pass = |tower: &AnyImageTower<'_>, wanted| {
-        let pass = tower.try_forward(&pixels, None, Record::No, wanted).expect("a pass");
+        let cuts = config.any_shape().then_some(&cuts[..]);
+        let pass = tower.try_forward(&pixels, cuts, Record::No, wanted).expect("a pass");
         (pass.features, pass.tokens, pass.hidden)
     };
     let (found, expected) = (pass(&tower, &wanted), pass(&here, &wanted));
@@ -105,6 +117,13 @@ fn chinese_clip() {
 #[test]
 fn sig_lip() {
     same("siglip");
+}
+
+#[test]
+fn families_of_other_languages_and_shapes() {
+    for name in ["xlm-roberta", "metaclip-2", "siglip-2-naflex", "fg-clip-2"] {
+        same(name);
+    }
 }
 
 #[test]

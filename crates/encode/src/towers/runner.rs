@@ -53,7 +53,7 @@ impl Runner {
         }
         let _turn = executor.turn();
         let mut most = executor.most_values() / self.widest;
-        let (mut pass, mut start) = (Pass::default(), 0);
+        let (mut pass, mut start, mut full) = (Pass::default(), 0, None);
         while start < rows.len() {
             let items = start..start + fitting(&rows[start..], most);
             match elsewhere(executor, &forward, items.clone()) {
@@ -62,10 +62,12 @@ impl Runner {
                     start = items.end;
                 }
                 // Half as many may find room.
-                Err(ExecutorError::Memory { .. }) if items.len() > 1 => {
+                Err(error @ ExecutorError::Memory { .. }) if items.len() > 1 => {
                     most = rows[items].iter().sum::<usize>() / 2;
+                    full = Some(error);
                 }
-                Err(error) => return Err(error.into()),
+                // Where weights found no room, all that follows fails, and the first error says why.
+                Err(error) => return Err(full.unwrap_or(error).into()),
             }
         }
         Ok(pass)
