@@ -84,8 +84,8 @@ pub fn open(
 ) -> Result<Engine> {
     let Networks { heads, combiner } = networks;
     let model = model.map(str::to_owned);
-    let (long_text, products) = (text.long_text(), text.products());
-    let options = Options { model, long_text, products, heads, combiner };
+    let (long_text, products, device) = (text.long_text(), text.products(), text.device()?);
+    let options = Options { model, long_text, products, device, heads, combiner };
     let engine = Engine::open(folder, &options)?.sending(sender());
     note_model(engine.encoder().name(), engine.encoder());
     Ok(engine)

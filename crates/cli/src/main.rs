@@ -8,6 +8,7 @@ mod chat;
 mod cmd;
 mod contest;
 mod demo_assets;
+mod device;
 mod endpoint;
 #[cfg(test)]
 mod examples;

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use tuwen_encode::CpuEncoder;
 use tuwen_files::encoding::{Encoding, TextFile};
-use tuwen_retrieve::{Line, LongText, Products};
+use tuwen_retrieve::{Device, Line, LongText, Products};
 use tuwen_sets::import::{CaptionFile, Pair, Source, pairs};
 
 use crate::terminal::note;
@@ -40,6 +40,10 @@ pub struct TextArgs {
     /// measured to be faster so
     #[arg(long, default_value = "auto", value_parser = PRECISIONS)]
     precision: String,
+    /// Where the towers run: `cpu`, `gpu` (a graphics card, in f32; see docs/speed.md), or `auto`, which is a card where this
+    /// program was built for one and one is there. Heads, captions, explanations and reranking run on the CPU
+    #[arg(long, default_value = "auto", value_parser = ["auto", "cpu", "gpu"])]
+    device: String,
 }
 
 /// The values of `--precision`.
@@ -57,7 +61,7 @@ pub fn products(precision: &str) -> Products {
 
 impl Default for TextArgs {
     fn default() -> Self {
-        Self { long_text: "cut".into(), precision: "auto".into() }
+        Self { long_text: "cut".into(), precision: "auto".into(), device: "auto".into() }
     }
 }
 
@@ -65,6 +69,14 @@ impl TextArgs {
     /// What is multiplied.
     pub fn products(&self) -> Products {
         products(&self.precision)
+    }
+
+    /// Where towers run.
+    ///
+    /// # Errors
+    /// A card was asked for and there is none.
+    pub fn device(&self) -> Result<Device> {
+        crate::device::named(&self.device)
     }
 
     /// What happens to long texts.
@@ -75,7 +87,8 @@ impl TextArgs {
 
 /// Opens a model by its name, folder or file, and says what a user should know of it.
 pub fn open_model(name: &str, text: &TextArgs) -> Result<CpuEncoder> {
-    let encoder = tuwen_retrieve::open_model(name, text.long_text(), text.products())?;
+    let (long_text, products) = (text.long_text(), text.products());
+    let encoder = tuwen_retrieve::open_model(name, long_text, products, text.device()?)?;
     note_model(name, &encoder);
     Ok(encoder)
 }

@@ -91,8 +91,8 @@ pub fn open(
     options: Options,
 ) -> Result<Stored> {
     let model = model.map(str::to_owned);
-    let (long_text, products) = (text.long_text(), text.products());
-    let options = Options { model, long_text, products, ..options };
+    let (long_text, products, device) = (text.long_text(), text.products(), text.device()?);
+    let options = Options { model, long_text, products, device, ..options };
     let stored = Stored::open(tuwen_qdrant::open(address)?, &options)?;
     note_model(stored.encoder().name(), stored.encoder());
     Ok(stored)

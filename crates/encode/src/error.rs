@@ -53,6 +53,17 @@ pub enum Error {
          search by pictures, and for words a model of `tuwen model list`"
     )]
     NoTexts(String),
+    /// What no executor but the host's computes.
+    #[error("{what} of {model} runs on the CPU only: use --device cpu")]
+    CpuOnly {
+        /// The operation.
+        what: &'static str,
+        /// The model's name, or which part of a model.
+        model: String,
+    },
+    /// A graphics card has failed.
+    #[error(transparent)]
+    Executor(#[from] tuwen_nn::ExecutorError),
     /// A weight has a type we do not read.
     #[error(
         "weight `{name}` has type {dtype}; F32, F16, BF16, and I8 with its scales in `{name}.scale` are read"

@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use tuwen_gemm::Precision;
 use tuwen_nn::{
-    Adapter, BatchNorm, Behind, Convolution, Factor, Linear, Norm, Rows, Table, Weight, Window,
+    Adapter, BatchNorm, Behind, Convolution, Executor, Factor, Linear, Norm, Rows, Table, Weight,
+    Window,
 };
 
 use crate::arrays::Arrays;
@@ -62,6 +63,11 @@ pub trait Weights<'a>: Sync {
         false
     }
 
+    /// Where the operations of these weights run, if not on the host: then matrices lie there alone.
+    fn executor(&self) -> Option<&Arc<dyn Executor>> {
+        None
+    }
+
     /// Whether a weight learns: what does not costs a backward pass nothing.
     fn learns(&self, _name: &str) -> bool {
         false
@@ -99,7 +105,7 @@ impl<'a> Weights<'a> for &'a Arrays {
 pub(crate) fn weight_of<'a>(weights: &dyn Weights<'a>, name: String) -> Result<Weight<'a>> {
     let (shape, values) = weights.find(&name)?;
     let learns = weights.learns(&name);
-    Ok(Weight { name, shape, values, learns })
+    Ok(Weight::new(name, shape, values, learns))
 }
 
 /// Weight and bias of a block's layer under `name`, where nearly all time goes: of a model in 8 bits the products are
@@ -140,7 +146,10 @@ fn linear_of<'a>(
     let bias = bias.then(find_bias).transpose()?;
     let learns = weights.learns(&weight);
     let packs = weights.packs().filter(|_| !learns);
-    let known = packs.and_then(|packs| packs.lock().ok()?.get(&weight).cloned());
+    let known = match weights.executor() {
+        Some(executor) => Some(Factor::on(&**executor, &rows)),
+        None => packs.and_then(|packs| packs.lock().ok()?.get(&weight).cloned()),
+    };
     let adapter = weights.adapter(&weight)?;
     let linear = Linear::new(weight.clone(), shape, rows, bias, precision, known);
     if let Some(Ok(mut packs)) = packs.map(Mutex::lock) {

@@ -40,7 +40,7 @@ pub use config::{
     TowerConfig, Vision,
 };
 pub use encoder::{
-    CONFIG_FILE, CpuEncoder, DATASET_TEXT, LongText, PatchFeatures, Products, TextTrace,
+    CONFIG_FILE, CpuEncoder, DATASET_TEXT, Device, LongText, PatchFeatures, Products, TextTrace,
     TokenProjection, Trace, WEIGHTS_FILE, WINDOW, WithTokens,
 };
 pub use error::{Error, Result};

@@ -24,6 +24,7 @@
 
 mod arrays;
 mod cache;
+mod executor;
 pub mod grads;
 mod helpers;
 mod layers;
@@ -34,6 +35,7 @@ mod value;
 
 pub use arrays::{Array, Arrays, Missing};
 pub use cache::Cache;
+pub use executor::{Columns, Executor, ExecutorError, Matrix, Memory, Tap, Taps};
 pub use helpers::with_helpers;
 pub use layers::{
     Activation, Adapter, Factor, Fetched, Linear, Named, Norm, Rows, StoredRows, Table, Weight,

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use crate::executor::{Executor, ExecutorError, Matrix, Memory};
 use crate::grads::Grads;
 use crate::ops::{Attended, AttentionMap};
 use crate::value::{Buffer, Pool, Slot, Value};
@@ -26,6 +27,8 @@ pub struct Tape<'w> {
     maps: Option<Vec<AttentionMap>>,
     /// Whether the backward pass tells of every attention what passed through it.
     telling: bool,
+    /// Who computes instead of the host.
+    executor: Option<Arc<dyn Executor>>,
 }
 
 impl<'w> Tape<'w> {
@@ -45,6 +48,52 @@ impl<'w> Tape<'w> {
         Self { helped: true, ..self }
     }
 
+    /// The same, whose operations an executor computes; there is no backward pass, and an operation that the executor
+    /// does not have panics instead of reading values that it cannot see.
+    ///
+    /// # Panics
+    /// Where the tape records, or keeps attention maps.
+    #[must_use]
+    pub fn on(self, executor: Arc<dyn Executor>) -> Self {
+        assert!(!self.recording && self.maps.is_none(), "a forward pass alone, without maps");
+        Self { executor: Some(executor), ..self }
+    }
+
+    /// The executor with an operation's rows, where it is not the host that computes.
+    ///
+    /// # Panics
+    /// Where the rows are the host's all the same.
+    pub(crate) fn there<'v>(&self, x: &'v Value) -> Option<(&Arc<dyn Executor>, Matrix<'v>)> {
+        let rows = |executor| (executor, x.elsewhere().expect("values that this tape has made"));
+        self.executor.as_ref().map(rows)
+    }
+
+    /// A value that an executor keeps.
+    pub(crate) fn elsewhere(&self, memory: Memory, rows: usize, width: usize) -> Value {
+        Value::new(self.pool.elsewhere(memory, rows * width), width, None)
+    }
+
+    /// The values on the host: themselves, or what they are once the executor has computed them, all brought back at
+    /// once.
+    ///
+    /// # Errors
+    /// The executor has failed.
+    pub fn fetch(&self, values: &[&Value]) -> Result<Vec<Value>, ExecutorError> {
+        let Some(executor) = &self.executor else {
+            return Ok(values.iter().map(|&value| value.clone()).collect());
+        };
+        let all: Vec<Matrix<'_>> = values.iter().filter_map(|value| value.elsewhere()).collect();
+        let mut found = executor.get(&all)?.into_iter();
+        let one = |value: &&Value| match value.elsewhere() {
+            Some(matrix) => {
+                let values = found.next().expect("an answer for each matrix");
+                Value::new(self.pool.adopt(values), matrix.width, None)
+            }
+            None => (*value).clone(),
+        };
+        Ok(values.iter().map(one).collect())
+    }
+
     /// Threads that share an operation.
     pub(crate) fn threads(&self) -> usize {
         if self.helped { rayon::current_num_threads() } else { 1 }
@@ -53,6 +102,7 @@ impl<'w> Tape<'w> {
     /// The same, keeping what every attention that follows attends to.
     #[must_use]
     pub fn watching(self) -> Self {
+        self.computes_here();
         Self { maps: Some(Vec::new()), ..self }
     }
 
@@ -86,11 +136,18 @@ impl<'w> Tape<'w> {
     pub fn leaf(&mut self, values: Vec<f32>, width: usize, learns: bool) -> Value {
         let buffer = self.pool.adopt(values);
         if !(learns && self.recording) {
-            return Value::new(buffer, width, None);
+            return self.brought(buffer, width);
         }
         // Its gradient stays where it is.
         self.nodes.push(Box::new(|grad, back| back.keep(grad)));
         Value::new(buffer, width, Some(self.nodes.len() - 1))
+    }
+
+    /// Values of the host, brought to where operations run.
+    pub(crate) fn brought(&self, values: Buffer, width: usize) -> Value {
+        let Some(executor) = &self.executor else { return self.plain(values, width) };
+        let rows = values.values.len() / width.max(1);
+        self.elsewhere(executor.put(&values.values), rows, width)
     }
 
     /// Whether an operation on `inputs` is to be recorded; `learns`: whether one of its weights does.
@@ -114,12 +171,30 @@ impl<'w> Tape<'w> {
         Value::new(values, width, Some(self.nodes.len() - 1))
     }
 
+    /// Room for an operation's result on the host.
+    ///
+    /// # Panics
+    /// On an executor: the operation that asks has no other way.
+    #[track_caller]
     pub(crate) fn take(&self, len: usize) -> Buffer {
+        self.computes_here();
+        self.host(len)
+    }
+
+    /// Room for values on the host, wherever operations run.
+    pub(crate) fn host(&self, len: usize) -> Buffer {
         self.pool.take(len)
     }
 
+    #[track_caller]
     pub(crate) fn zeros(&self, len: usize) -> Buffer {
+        self.computes_here();
         self.pool.zeros(len)
+    }
+
+    #[track_caller]
+    pub(crate) fn computes_here(&self) {
+        assert!(self.executor.is_none(), "this operation runs on the CPU only; use --device cpu");
     }
 
     /// Runs `part` without keeping what is inside: the backward pass runs it again (activation checkpointing,

@@ -1,7 +1,10 @@
 //! Rows of a matrix on their way through a network, in buffers that are used again.
 
+use std::fmt::{self, Debug, Formatter};
 use std::ops::Deref;
 use std::sync::{Arc, Mutex};
+
+use crate::executor::{Matrix, Memory};
 
 /// Buffers that nobody uses at the moment.
 #[derive(Debug, Default)]
@@ -21,7 +24,7 @@ impl Pool {
             true => values.resize(len, 0.0),
             false => values = vec![0.0; len],
         }
-        Buffer { values, home: Arc::clone(self) }
+        Buffer { values, home: Arc::clone(self), elsewhere: None }
     }
 
     /// The same with zeros.
@@ -33,7 +36,25 @@ impl Pool {
 
     /// Values that come from elsewhere.
     pub(crate) fn adopt(self: &Arc<Self>, values: Vec<f32>) -> Buffer {
-        Buffer { values, home: Arc::clone(self) }
+        Buffer { values, home: Arc::clone(self), elsewhere: None }
+    }
+
+    /// So many values that an executor keeps.
+    pub(crate) fn elsewhere(self: &Arc<Self>, memory: Memory, len: usize) -> Buffer {
+        let elsewhere = Some(Elsewhere { memory, len });
+        Buffer { values: Vec::new(), home: Arc::clone(self), elsewhere }
+    }
+}
+
+/// Values in an executor's memory.
+struct Elsewhere {
+    memory: Memory,
+    len: usize,
+}
+
+impl Debug for Elsewhere {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{} values elsewhere", self.len)
     }
 }
 
@@ -42,6 +63,8 @@ impl Pool {
 pub(crate) struct Buffer {
     pub(crate) values: Vec<f32>,
     home: Arc<Pool>,
+    /// Where they are if not here.
+    elsewhere: Option<Elsewhere>,
 }
 
 impl Drop for Buffer {
@@ -77,6 +100,16 @@ impl Value {
         Self { buffer: Arc::new(buffer), width, node }
     }
 
+    /// How many values there are.
+    pub fn len(&self) -> usize {
+        self.buffer.elsewhere.as_ref().map_or(self.buffer.values.len(), |elsewhere| elsewhere.len)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Values of a row.
     pub fn width(&self) -> usize {
         self.width
@@ -101,8 +134,24 @@ impl Value {
         Self { node: None, ..self.clone() }
     }
 
+    /// The rows where an executor keeps them.
+    pub(crate) fn elsewhere(&self) -> Option<Matrix<'_>> {
+        let memory = &self.buffer.elsewhere.as_ref()?.memory;
+        Some(Matrix { memory, rows: self.rows(), width: self.width })
+    }
+
+    /// What is read on the host must be there: no operation computes with rows that it cannot see.
+    fn here(&self) -> &Buffer {
+        assert!(
+            self.buffer.elsewhere.is_none(),
+            "these values lie on a graphics card, and the operation that reads them runs on the CPU only"
+        );
+        &self.buffer
+    }
+
     /// The values to write over; a copy of them where somebody else has them.
     pub(crate) fn values_mut(&mut self) -> &mut [f32] {
+        self.here();
         if Arc::get_mut(&mut self.buffer).is_none() {
             let copy = self.buffer.home.adopt(self.buffer.values.clone());
             self.buffer = Arc::new(copy);
@@ -112,6 +161,7 @@ impl Value {
 
     /// The values themselves, without a copy where nobody else has them.
     pub fn into_vec(self) -> Vec<f32> {
+        self.here();
         match Arc::try_unwrap(self.buffer) {
             Ok(mut buffer) => std::mem::take(&mut buffer.values),
             Err(shared) => shared.values.clone(),
@@ -123,6 +173,6 @@ impl Deref for Value {
     type Target = [f32];
 
     fn deref(&self) -> &[f32] {
-        &self.buffer.values
+        &self.here().values
     }
 }

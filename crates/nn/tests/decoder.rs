@@ -39,7 +39,7 @@ fn floats(value: &Json) -> Vec<f32> {
 
 fn weight(all: &Json, name: &str) -> Weight<'static> {
     let values = floats(&all["weights"][name]["values"]);
-    Weight { name: name.into(), shape: vec![values.len()], values: values.into(), learns: false }
+    Weight::new(name.into(), vec![values.len()], values.into(), false)
 }
 
 fn norm(all: &Json, name: &str) -> Norm<'static> {

@@ -55,12 +55,8 @@ fn positions_resized_to_a_grid_equal_pytorchs_with_their_gradient() {
     let json = golden();
     let cuts = cuts(&json);
     let (side, width) = (4, 3);
-    let table = Weight {
-        name: "places".into(),
-        values: Cow::Owned(wave(side * side * width, 0.7)),
-        shape: vec![side * side, width],
-        learns: true,
-    };
+    let values = Cow::Owned(wave(side * side * width, 0.7));
+    let table = Weight::new("places".into(), vec![side * side, width], values, true);
     let all: Vec<Vec<usize>> = cuts.iter().map(|cut| (0..cut.count()).collect()).collect();
     let kept: Vec<&[usize]> = all.iter().map(Vec::as_slice).collect();
     let rows: usize = all.iter().map(Vec::len).sum();

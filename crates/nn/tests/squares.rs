@@ -42,15 +42,12 @@ impl Given {
     }
 
     fn layer(&self, window: Window, each: bool, norm: bool) -> Convolution<'_> {
-        let weight = |name: &str, shape: &[usize], values: &'_ [f32]| Weight {
-            name: name.into(),
-            shape: shape.to_vec(),
-            values: Cow::Owned(values.to_vec()),
-            learns: true,
+        let weight = |name: &str, shape: &[usize], values: &'_ [f32]| {
+            Weight::new(name.into(), shape.to_vec(), Cow::Owned(values.to_vec()), true)
         };
         let out = [self.shape[0]];
-        let kernel =
-            Weight { values: Cow::Borrowed(&self.kernel), ..weight("kernel", &self.shape, &[]) };
+        let borrowed = Cow::Borrowed(&self.kernel[..]);
+        let kernel = Weight::new("kernel".into(), self.shape.to_vec(), borrowed, true);
         let bias = weight("bias", &out, &self.bias);
         let own = weight("own", &out, &self.own);
         let (mean, variance) = (Cow::Borrowed(&self.mean[..]), Cow::Borrowed(&self.variance[..]));

@@ -57,8 +57,9 @@ impl Engine {
         let gallery = Gallery::open(folder)?;
         let made = gallery.model()?;
         let name = options.model.as_ref().unwrap_or(&made.name);
-        let encoder =
-            as_made(folder, &made, open_model(name, options.long_text, options.products)?)?;
+        let device = options.device.clone();
+        let encoder = open_model(name, options.long_text, options.products, device)?;
+        let encoder = as_made(folder, &made, encoder)?;
         gallery.check_model(&model_id(name, &encoder)?)?;
         Self::of(gallery, encoder)?.with(options)
     }

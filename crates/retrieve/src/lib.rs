@@ -61,7 +61,7 @@ pub use indexing::{
     Indexer, Kept, Line, Loss, MADE_CAPTIONS, MadeSummary, Missing, Profile, Run, Seconds,
     Settings, Summary, UPLOAD_CAPTIONS, UPLOADS, UnreadValues, Upload, made_by, upload_name,
 };
-pub use model::{LongText, Products, as_in_gallery, model_id, open_model};
+pub use model::{Device, LongText, Products, as_in_gallery, model_id, open_model};
 pub use origin::{bytes_of, path_of};
 pub use picture::{Fitted, fitted, original};
 pub use query::{Embedded, Query, Remark, UNWANTED, weighted};

@@ -6,16 +6,22 @@ use tuwen_encode::Encoder;
 use tuwen_encode::{CpuEncoder, WINDOW, builtin};
 use tuwen_index::{Gallery, ModelId};
 
-pub use tuwen_encode::{LongText, Products};
+pub use tuwen_encode::{Device, LongText, Products};
 
 use crate::{Error, Result};
 
 /// Opens a model by its name, folder or file.
 ///
 /// # Errors
-/// No such model, or files that do not fit.
-pub fn open_model(name: &str, long_text: LongText, products: Products) -> Result<CpuEncoder> {
-    Ok(tuwen_hub::open(name)?.with_long_text(long_text).with_products(products))
+/// No such model, files that do not fit, or what the device cannot do.
+pub fn open_model(
+    name: &str,
+    long_text: LongText,
+    products: Products,
+    device: Device,
+) -> Result<CpuEncoder> {
+    let encoder = tuwen_hub::open(name)?.with_long_text(long_text).with_products(products);
+    Ok(encoder.on(device)?)
 }
 
 /// The encoder as it was when the gallery in `folder` was made, where only the program is newer; itself

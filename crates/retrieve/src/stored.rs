@@ -29,7 +29,8 @@ impl Stored {
         refuse(&*store, &lacks)?;
         let made = store.model()?;
         let name = options.model.as_ref().unwrap_or(&made.name);
-        let encoder = open_model(name, options.long_text, options.products)?;
+        let device = options.device.clone();
+        let encoder = open_model(name, options.long_text, options.products, device)?;
         let encoder = as_made(Path::new(&store.place()), &made, encoder)?;
         check_model(&*store, &model_id(name, &encoder)?)?;
         Ok(Self { store, encoder })

@@ -275,7 +275,7 @@ impl<'v> Weights<'v> for &'v View<'_> {
         let part = |name: String| {
             let array = self.look(&name)?;
             let values = Cow::Borrowed(&*array.data);
-            Ok::<_, Error>(Weight { name, shape: array.shape.clone(), values, learns: true })
+            Ok::<_, Error>(Weight::new(name, array.shape.clone(), values, true))
         };
         Ok(Some(Adapter { down: part(down)?, up: part(up)?, scale: lora.scale() }))
     }

@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::source::Multiplied;
 use super::{CpuEncoder, failed};
 use crate::towers::FusionTower;
 use crate::{Fusion, Result, TextInput};
@@ -38,7 +39,12 @@ impl CpuEncoder {
             let name = &self.config.name;
             return Err(DataError::Encode(format!("{name} has no matching head of its own")));
         };
-        let (text, _) = self.text_tower().map_err(failed)?;
+        // The head's blocks run on the host, and with them those of the text tower that it goes through.
+        let text = match &self.executor {
+            Some(_) => self.text_side(&self.traced_text, true),
+            None => self.text_tower(),
+        };
+        let (text, _) = text.map_err(failed)?;
         let first = |text: &TextInput| text.pieces.first().cloned().unwrap_or_default();
         let ids: Vec<Vec<u32>> = texts.iter().map(first).collect();
         let ids: Vec<&[u32]> = ids.iter().map(Vec::as_slice).collect();
@@ -64,7 +70,10 @@ impl CpuEncoder {
 
     fn fusion_tower(&self) -> Result<Option<&FusionTower<'static>>> {
         if self.fusion.get().is_none() {
-            let found = FusionTower::find(&self.config, self.weights(false))?;
+            let found = FusionTower::find(
+                &self.config,
+                Multiplied { executor: None, ..self.weights(false) },
+            )?;
             let _ = self.fusion.set(found);
         }
         Ok(self.fusion.get().expect("just set").as_ref())

@@ -1,34 +1,37 @@
 //! [`Encoder`] on the CPU: the way every search, index and evaluation goes without a GPU.
 
+mod device;
 mod faster;
 mod fine;
 mod layer;
 mod matching;
 mod pictures;
+mod sides;
 mod source;
 mod texts;
 mod tokens;
 mod traced;
 
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use crate::{Batch, Encoder, Output, TextInput};
 use tuwen_files::Error as DataError;
 use tuwen_image::{Preprocess, RgbImage};
-use tuwen_nn::{Linear, Tape, Value, math};
+use tuwen_nn::{Executor, Tape, Value, math};
 use tuwen_text::token::Tokens;
 
 use crate::arrays::Arrays;
 use crate::checkpoint::digest::{description, digits};
 use crate::checkpoint::{Checkpoint, TokenizerFile};
-use crate::layers::linear;
-use crate::towers::{AnyImageTower, FusionTower, Record, TextHead, TextTower, Wanted};
+use crate::towers::{FusionTower, Record, Wanted};
 use crate::{Error, ModelConfig, Result, Tokenizer};
 
+pub use device::Device;
 pub use fine::PatchFeatures;
+use sides::{ImageSide, TextSide};
 pub use source::Products;
-use source::{Multiplied, Source};
+use source::Source;
 use texts::Lost;
 pub use texts::{DATASET_TEXT, LongText, WINDOW};
 pub use tokens::{TokenProjection, WithTokens};
@@ -39,16 +42,14 @@ pub const CONFIG_FILE: &str = "config.json";
 /// File name of the weights in a model folder.
 pub const WEIGHTS_FILE: &str = "model.safetensors";
 
-/// A tower and its way into the common space.
-type ImageSide = (AnyImageTower<'static>, Option<Linear<'static>>);
-type TextSide = (TextTower<'static>, TextHead<'static>);
-
 /// A dual encoder that is ready to embed. Each tower is loaded when it is first needed: a search by
 /// words never reads the image tower.
 pub struct CpuEncoder {
     config: ModelConfig,
     source: Source,
     products: Products,
+    /// Where the towers run, if not on the host.
+    executor: Option<Arc<dyn Executor>>,
     /// The towers once more, with a backward pass: made where an explanation asks for them.
     traced_image: OnceLock<ImageSide>,
     traced_text: OnceLock<TextSide>,
@@ -128,6 +129,7 @@ impl CpuEncoder {
             config,
             source,
             products: Products::default(),
+            executor: None,
             traced_image: OnceLock::new(),
             traced_text: OnceLock::new(),
             random: None,
@@ -222,42 +224,6 @@ impl CpuEncoder {
     pub fn load(&self) -> Result<()> {
         self.image_tower()?;
         if self.config.image_only { Ok(()) } else { self.text_tower().map(|_| ()) }
-    }
-
-    /// With `keeps`, what gradients of inputs need stays at hand.
-    fn weights(&self, keeps: bool) -> Multiplied<'_> {
-        let Self { products, random, .. } = *self;
-        Multiplied { source: &self.source, products, keeps, random }
-    }
-
-    fn image_tower(&self) -> Result<&ImageSide> {
-        self.image_side(&self.image, false)
-    }
-
-    fn image_side<'s>(&self, place: &'s OnceLock<ImageSide>, keeps: bool) -> Result<&'s ImageSide> {
-        if place.get().is_none() {
-            let weights = self.weights(keeps);
-            let head = |bias| linear(&weights, "heads.image_proj", bias);
-            let head = self.config.image_proj_bias().map(head).transpose()?;
-            let tower = AnyImageTower::new(&self.config, self.weights(keeps))?;
-            // Another thread may have been faster; then its tower stays.
-            let _ = place.set((tower, head));
-        }
-        Ok(place.get().expect("just set"))
-    }
-
-    fn text_tower(&self) -> Result<&TextSide> {
-        self.text_side(&self.text, false)
-    }
-
-    fn text_side<'s>(&self, place: &'s OnceLock<TextSide>, keeps: bool) -> Result<&'s TextSide> {
-        self.needs_texts()?;
-        if place.get().is_none() {
-            let tower = TextTower::new(&self.config, self.weights(keeps))?;
-            let head = TextHead::new(&self.config, &self.weights(keeps))?;
-            let _ = place.set((tower, head));
-        }
-        Ok(place.get().expect("just set"))
     }
 }
 

@@ -16,10 +16,8 @@ impl CpuEncoder {
     ) -> tuwen_files::Result<Pass<'_>> {
         let pixels = self.pixels(images)?;
         let (tower, _) = self.image_tower().map_err(failed)?;
-        match self.config.any_shape() {
-            true => Ok(tower.forward_cut(&pixels, &self.cuts(images), Record::No, wanted)),
-            false => Ok(tower.forward_with(&pixels, None, Record::No, wanted)),
-        }
+        let cuts = self.config.any_shape().then(|| self.cuts(images));
+        tower.try_forward(&pixels, cuts.as_deref(), Record::No, wanted).map_err(failed)
     }
 
     /// How pictures of any shape are cut.

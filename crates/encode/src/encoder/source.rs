@@ -1,10 +1,11 @@
 //! Where an encoder's weights come from, and what its blocks multiply.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use tuwen_gemm::Precision;
 use tuwen_image::rng::Rng;
-use tuwen_nn::{Rows, Table};
+use tuwen_nn::{Executor, Rows, Table};
 
 use crate::Result;
 use crate::arrays::{Array, Arrays, Int8};
@@ -39,6 +40,8 @@ pub(super) struct Multiplied<'s> {
     pub(super) keeps: bool,
     /// From this block of the image tower on, matrices are random ones of the same spread, by this seed.
     pub(super) random: Option<(usize, u64)>,
+    /// Where its products are computed, if not on the host.
+    pub(super) executor: Option<&'s Arc<dyn Executor>>,
 }
 
 impl Weights<'static> for Multiplied<'_> {
@@ -56,6 +59,10 @@ impl Weights<'static> for Multiplied<'_> {
 
     fn keeps(&self) -> bool {
         self.keeps
+    }
+
+    fn executor(&self) -> Option<&Arc<dyn Executor>> {
+        self.executor
     }
 
     fn block_precision(&self) -> Precision {

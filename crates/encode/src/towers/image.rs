@@ -5,12 +5,12 @@ use std::ops::Range;
 use tuwen_nn::{Linear, Patches, Spans, Tape, Value, Weight};
 
 use super::probe::Probe;
-use super::{Found, Pass, PassGradients, Record, Wanted, cut, run};
+use super::{Found, ON_THE_HOST, Pass, PassGradients, Record, Runner, Wanted};
 use crate::block::{Depth, OutputRows, Stack};
 use crate::layers::{Weights, linear, weight_of};
 use crate::{ImagePool, ModelConfig, Result, Vision};
 
-/// The image tower on the CPU.
+/// The image tower, wherever its weights are.
 pub struct ImageTower<'a> {
     stack: Stack<'a>,
     patch_embed: Linear<'a>,
@@ -25,6 +25,7 @@ pub struct ImageTower<'a> {
     any_shape: bool,
     /// What makes a feature of each patch, where the model has such.
     dense: Option<Probe<'a>>,
+    runner: Runner,
 }
 
 impl<'a> ImageTower<'a> {
@@ -46,6 +47,12 @@ impl<'a> ImageTower<'a> {
             cut: Patches::square(config.preprocess.size as usize, config.patch),
             any_shape: config.any_shape(),
             dense: config.dense.then(dense).transpose()?,
+            runner: Runner::new(
+                &weights,
+                &config.image,
+                3 * config.patch * config.patch,
+                format!("the image tower of {}", config.name),
+            ),
         })
     }
 
@@ -63,8 +70,13 @@ impl<'a> ImageTower<'a> {
         record: Record,
         wanted: &Wanted,
     ) -> Pass<'_> {
-        let cuts = vec![self.cut; pixels.len() / self.cut.values()];
-        self.forward_cut(pixels, &cuts, keep, record, wanted)
+        let cuts = self.cuts(pixels);
+        self.try_forward_cut(pixels, &cuts, keep, record, wanted).expect(ON_THE_HOST)
+    }
+
+    /// How pictures of R x R are cut.
+    pub(super) fn cuts(&self, pixels: &[f32]) -> Vec<Patches> {
+        vec![self.cut; pixels.len() / self.cut.values()]
     }
 
     /// The same of pictures that are cut as `cuts` says, each in its own way where the tower takes any shape.
@@ -72,16 +84,19 @@ impl<'a> ImageTower<'a> {
     /// # Shapes
     /// `pixels`: of each picture (3, rows P, columns P), one behind the other.
     ///
+    /// # Errors
+    /// The weights are on an executor that has failed, or does not have all that is wanted.
+    ///
     /// # Panics
     /// Where the tower takes one shape and a picture has another, or the pixels are not those of the pictures.
-    pub fn forward_cut(
+    pub fn try_forward_cut(
         &self,
         pixels: &[f32],
         cuts: &[Patches],
         keep: Option<&[Vec<usize>]>,
         record: Record,
         wanted: &Wanted,
-    ) -> Pass<'_> {
+    ) -> Result<Pass<'_>> {
         assert!(self.any_shape || cuts.iter().all(|cut| *cut == self.cut), "pictures of R x R");
         let items = cuts.len();
         let starts = starts(cuts);
@@ -94,7 +109,7 @@ impl<'a> ImageTower<'a> {
         };
         let rows: Vec<usize> =
             (0..items).map(|item| kept(item).len() + self.class_tokens()).collect();
-        run(cut(&rows, record), record, wanted, |items, tape| {
+        self.runner.run(&rows, record, wanted, |items, tape| {
             let kept: Vec<&[usize]> = items.clone().map(kept).collect();
             let pixels = &pixels[starts[items.start]..starts[items.end]];
             let cuts = &cuts[items];

@@ -11,27 +11,30 @@ mod image;
 mod network;
 mod probe;
 mod resnet;
+mod runner;
 mod text;
 mod words;
 
 use std::ops::Range;
 
-use rayon::prelude::*;
-use tuwen_nn::{Attended, AttentionMap, Patches, Tape, Value, grads, with_helpers};
+use tuwen_nn::{Attended, AttentionMap, Patches, Tape, Value, grads};
 
 use crate::arrays::Arrays;
 use crate::layers::Weights;
 use crate::params::Part;
 use crate::{Error, ModelConfig, Result, Vision};
 
-use chunks::cut;
 pub use fusion::FusionTower;
 pub use heads::{Heads, TextHead, TextWay};
 pub use image::ImageTower;
 pub use network::NetworkTower;
 pub use resnet::ResNetTower;
+use runner::{Runner, run};
 pub use text::TextTower;
 pub use words::BagOfWords;
+
+/// Why a pass that cannot give an error has none: who has weights on an executor asks by another name.
+const ON_THE_HOST: &str = "weights on the host";
 
 /// What is asked of a tower beside its features.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -193,6 +196,10 @@ impl<'a> AnyImageTower<'a> {
     /// A weight is missing.
     pub fn new(config: &ModelConfig, weights: impl Weights<'a>) -> Result<Self> {
         Ok(match config.vision {
+            Vision::ResNet(_) | Vision::Network(_) if weights.executor().is_some() => {
+                let model = format!("the image tower of {}", config.name);
+                return Err(Error::CpuOnly { what: "the convolution", model });
+            }
             Vision::ResNet(net) => Self::ResNet(Box::new(ResNetTower::new(config, net, weights)?)),
             Vision::Network(net) => {
                 Self::Network(Box::new(NetworkTower::new(config, net, weights)?))
@@ -235,10 +242,10 @@ impl<'a> AnyImageTower<'a> {
         }
     }
 
-    /// The same of pictures that have their own shapes, see [`ImageTower::forward_cut`].
+    /// The same of pictures that have their own shapes, see [`ImageTower::try_forward_cut`].
     ///
     /// # Panics
-    /// As there, and with convolutions.
+    /// As there, with convolutions, and where [`Self::try_forward`] gives an error.
     pub fn forward_cut(
         &self,
         pixels: &[f32],
@@ -246,9 +253,31 @@ impl<'a> AnyImageTower<'a> {
         record: Record,
         wanted: &Wanted,
     ) -> Pass<'_> {
-        match self {
-            Self::Vit(tower) => tower.forward_cut(pixels, cuts, None, record, wanted),
-            Self::ResNet(_) | Self::Network(_) => panic!("convolutions take pictures of R x R"),
+        assert!(matches!(self, Self::Vit(_)), "convolutions take pictures of R x R");
+        self.try_forward(pixels, Some(cuts), record, wanted).expect(ON_THE_HOST)
+    }
+
+    /// The same of whole pictures on whatever executor the weights are, each cut as `cuts` says where the tower takes any
+    /// shape, see [`ImageTower::try_forward_cut`].
+    ///
+    /// # Errors
+    /// The executor has failed, or does not have all that is wanted.
+    pub fn try_forward(
+        &self,
+        pixels: &[f32],
+        cuts: Option<&[Patches]>,
+        record: Record,
+        wanted: &Wanted,
+    ) -> Result<Pass<'_>> {
+        match (self, cuts) {
+            (Self::Vit(tower), Some(cuts)) => {
+                tower.try_forward_cut(pixels, cuts, None, record, wanted)
+            }
+            (Self::Vit(tower), None) => {
+                tower.try_forward_cut(pixels, &tower.cuts(pixels), None, record, wanted)
+            }
+            (Self::ResNet(tower), _) => Ok(tower.forward_with(pixels, record, wanted)),
+            (Self::Network(tower), _) => Ok(tower.forward_with(pixels, record, wanted)),
         }
     }
 
@@ -295,41 +324,6 @@ impl Record {
     fn tape<'t>(self) -> Tape<'t> {
         if self == Self::No { Tape::forward_only() } else { Tape::recording() }
     }
-}
-
-/// Runs every chunk; without a tape nothing but the results stays.
-fn run<'t>(
-    chunks: Vec<Range<usize>>,
-    record: Record,
-    wanted: &Wanted,
-    forward: impl Fn(Range<usize>, &mut Tape<'t>) -> Found + Sync + Send,
-) -> Pass<'t> {
-    let one = |items: Range<usize>, helped: bool| {
-        let mut tape = record.tape();
-        if helped {
-            tape = tape.helped();
-        }
-        if wanted.maps {
-            tape = tape.watching();
-        }
-        if wanted.attention {
-            tape = tape.telling();
-        }
-        let found = forward(items.clone(), &mut tape);
-        (tape.take_maps(), Chunk { items, tape, found })
-    };
-    let done: Vec<_> = match &chunks[..] {
-        [only] => vec![with_helpers(|| one(only.clone(), true))],
-        _ => chunks.into_par_iter().map(|items| one(items, false)).collect(),
-    };
-    let mut pass = Pass::default();
-    for (maps, chunk) in done {
-        pass.take(maps, &chunk.found);
-        if record != Record::No {
-            pass.chunks.push(chunk);
-        }
-    }
-    pass
 }
 
 impl Pass<'_> {

@@ -7,7 +7,7 @@ use tuwen_nn::{Fetched, Spans, Table, Weight, math};
 use tuwen_text::token::unpadded;
 
 use super::words::BagOfWords;
-use super::{Found, Pass, PassGradients, Record, Tokens, Told, Wanted, cut, run};
+use super::{Found, Pass, PassGradients, Record, Runner, Tokens, Told, Wanted};
 use crate::arrays::Arrays;
 use crate::block::{Depth, OutputRows, Stack};
 use crate::config::Pool;
@@ -15,9 +15,9 @@ use crate::layers::{Weights, weight_of};
 use crate::{Error, ModelConfig, Result};
 
 /// Why a pass over weights in memory does not fail.
-const READABLE: &str = "the table of tokens is in memory or can be read";
+const READABLE: &str = "weights on the host, with a table of tokens that can be read";
 
-/// The text tower on the CPU.
+/// The text tower, wherever its weights are.
 pub struct TextTower<'a> {
     stack: Stack<'a>,
     token_embed: Table<'a>,
@@ -40,6 +40,7 @@ pub struct TextTower<'a> {
     prefix: Vec<u32>,
     words: Option<BagOfWords<'a>>,
     width: usize,
+    runner: Runner,
 }
 
 impl<'a> TextTower<'a> {
@@ -68,6 +69,12 @@ impl<'a> TextTower<'a> {
             prefix: config.prefix.clone(),
             words: BagOfWords::find(config, &weights)?,
             width: config.text.width,
+            runner: Runner::new(
+                &weights,
+                &config.text,
+                config.text.width,
+                format!("the text tower of {}", config.name),
+            ),
         })
     }
 
@@ -76,7 +83,7 @@ impl<'a> TextTower<'a> {
     /// `config.pad` as they are. The features are (B, W), with a bag of words behind each.
     ///
     /// # Errors
-    /// The table of tokens lies in a file that cannot be read any more.
+    /// The table of tokens lies in a file that cannot be read any more, or the weights on an executor that has failed.
     pub fn try_forward(&self, texts: &[&[u32]], record: Record) -> Result<Pass<'_>> {
         let mut pass = self.try_deep_with(texts, record, &Wanted::default())?;
         if let Some(words) = &self.words {
@@ -152,7 +159,7 @@ impl<'a> TextTower<'a> {
         let ids = texts.iter().flat_map(|ids| ids.iter().map(|&id| id as usize));
         let table = self.token_embed.fetch(ids, self.width).map_err(Error::Row)?;
         let rows: Vec<usize> = texts.iter().map(|ids| ids.len()).collect();
-        Ok(run(cut(&rows, record), record, wanted, |items, tape| {
+        self.runner.run(&rows, record, wanted, |items, tape| {
             let (rows, spans) = self.embed(&table, &texts[items]);
             let learns = wanted.input_gradient || self.embeddings_learn();
             let input = tape.leaf(rows, self.width, learns);
@@ -183,7 +190,7 @@ impl<'a> TextTower<'a> {
             let features = self.stack.finish(tape, pooled);
             let readouts = Vec::new();
             Found { input: Some(input), features, spans, tokens, hidden, from, readouts }
-        }))
+        })
     }
 
     /// The embedded tokens of texts, (rows, W), before anything else, and where each text's are.

@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use tuwen_gemm::{ByteRows, Mat, PANEL, Packed, PackedBytes, Precision, gemm, gemm_with};
 
 use super::{Rows, Weight};
+use crate::executor::{Executor, Matrix, Memory};
 use crate::grads::Grads;
 use crate::helpers::{Wide, by_rows};
 use crate::math;
@@ -21,6 +22,9 @@ const SHARED_PRODUCTS: usize = 1 << 19;
 const SHARED_BYTES: usize = 1 << 21;
 /// Columns of a thread's share, at least.
 const SHARED_COLUMNS: usize = 2 * PANEL;
+
+/// Why a matrix on a card has no place in a pass on the host.
+const NOT_HERE: &str = "this matrix lies on a graphics card, its rows on the host";
 
 /// A matrix (out, in), ready for many products, with its bias.
 pub struct Linear<'a> {
@@ -56,6 +60,8 @@ pub enum Factor {
     Floats(Arc<Packed>),
     /// What rows are multiplied with once they are rounded to 8 bits.
     Bytes(Arc<PackedBytes>),
+    /// What lies in an executor's memory, which no row on the host is multiplied with.
+    Elsewhere(Memory),
 }
 
 /// Rows, as a factor wants them.
@@ -69,7 +75,25 @@ impl Factor {
         match self {
             Self::Floats(_) => Left::Floats(x),
             Self::Bytes(_) => Left::Bytes(ByteRows::new(x)),
+            Self::Elsewhere(_) => panic!("{NOT_HERE}"),
         }
+    }
+
+    /// The matrix brought to an executor, (out, in) as it is stored: one of bytes as what these stand for.
+    pub fn on(executor: &dyn Executor, rows: &Rows<'_>) -> Self {
+        Self::Elsewhere(match rows {
+            Rows::Floats(values) | Rows::Kept(values) | Rows::Rounded { floats: values, .. } => {
+                executor.put(values)
+            }
+            Rows::Bytes { values, scales } => {
+                let wide = values.len() / scales.len().max(1);
+                let row = |(row, scale): (&[u8], &f32)| {
+                    row.iter().map(|&byte| f32::from(byte as i8) * scale).collect::<Vec<f32>>()
+                };
+                let rows = values.chunks_exact(wide.max(1)).zip(scales);
+                executor.put(&rows.flat_map(row).collect::<Vec<f32>>())
+            }
+        })
     }
 
     fn multiply(&self, y: &mut [f32], stride: usize, x: &Left<'_>, columns: Range<usize>) {
@@ -89,6 +113,7 @@ impl Factor {
         match self {
             Self::Floats(_) => SHARED_PRODUCTS,
             Self::Bytes(_) => SHARED_BYTES,
+            Self::Elsewhere(_) => panic!("{NOT_HERE}"),
         }
     }
 }
@@ -159,6 +184,19 @@ impl<'a> Linear<'a> {
     pub fn learns(&self) -> bool {
         let bias = self.bias.as_ref().is_some_and(|bias| bias.learns);
         self.learns || bias || self.adapter.is_some()
+    }
+
+    /// `x weight^T + bias` on an executor, (rows, in) to (rows, out).
+    ///
+    /// # Panics
+    /// Where the matrix lies on the host, or has an adapter beside it.
+    pub(crate) fn forward_on(&self, executor: &Arc<dyn Executor>, x: Matrix<'_>) -> Memory {
+        let Factor::Elsewhere(memory) = &self.factor else {
+            panic!("`{}` lies on the host, its rows on a graphics card", self.name)
+        };
+        assert!(self.adapter.is_none(), "`{}` has an adapter: adapters run on the CPU", self.name);
+        let weight = Matrix { memory, rows: self.out, width: self.wide };
+        executor.linear(x, weight, self.bias.as_ref().map(|bias| bias.on(executor)))
     }
 
     /// `x weight^T + bias`, (rows, in) to (rows, out), over the old values of `y`; so many threads share it.

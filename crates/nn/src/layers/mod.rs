@@ -6,6 +6,7 @@ mod rows;
 mod table;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +15,7 @@ pub use named::Named;
 pub use rows::Rows;
 pub use table::{Fetched, StoredRows, Table};
 
+use crate::executor::{Executor, Kept, Matrix, Memory};
 use crate::grads::Grads;
 use crate::helpers::{Wide, by_rows};
 use crate::math;
@@ -28,9 +30,20 @@ pub struct Weight<'a> {
     pub values: Cow<'a, [f32]>,
     /// Whether it has a gradient.
     pub learns: bool,
+    kept: Kept,
 }
 
-impl Weight<'_> {
+impl<'a> Weight<'a> {
+    /// See the fields.
+    pub fn new(name: String, shape: Vec<usize>, values: Cow<'a, [f32]>, learns: bool) -> Self {
+        Self { name, shape, values, learns, kept: Kept::default() }
+    }
+
+    /// The values where an executor keeps them.
+    pub(crate) fn on(&self, executor: &Arc<dyn Executor>) -> &Memory {
+        self.kept.on(executor, &self.values)
+    }
+
     /// Adds a gradient that `fill` accumulates into zeros, where the weight learns.
     pub(crate) fn add(&self, grads: &mut Grads<'_>, fill: impl FnOnce(&mut [f32])) {
         if self.learns {
@@ -86,6 +99,11 @@ impl Norm<'_> {
     /// Whether any of its weights learns.
     pub fn learns(&self) -> bool {
         self.weight.learns || self.bias.learns
+    }
+
+    /// The normalised rows on an executor.
+    pub(crate) fn forward_on(&self, executor: &Arc<dyn Executor>, x: Matrix<'_>) -> Memory {
+        executor.layer_norm(x, self.weight.on(executor), self.bias.on(executor), self.eps)
     }
 
     /// Writes the normalised rows into `out`; returns their means and inverse deviations.

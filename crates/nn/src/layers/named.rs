@@ -38,7 +38,7 @@ impl<'a> Named<'a, '_> {
     /// There is none of that name; so for all others.
     pub fn weight(self, name: &str) -> Result<Weight<'a>, Missing> {
         let (shape, values) = self.values(name)?;
-        Ok(Weight { name: name.to_owned(), shape, values, learns: self.learns() })
+        Ok(Weight::new(name.to_owned(), shape, values, self.learns()))
     }
 
     /// Values that never learn.

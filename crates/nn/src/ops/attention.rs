@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use tuwen_gemm::{Mat, gemm};
 
+use crate::executor;
 use crate::math;
 use crate::tape::{Back, Tape};
 use crate::value::{Slot, Value};
@@ -31,6 +32,13 @@ pub struct Part<'v> {
     pub of: &'v Value,
     /// The first of W columns.
     pub column: usize,
+}
+
+impl<'v> Part<'v> {
+    fn elsewhere(self) -> executor::Columns<'v> {
+        let of = self.of.elsewhere().expect("values that this tape has made");
+        executor::Columns { of, column: self.column }
+    }
 }
 
 /// Rows that attend to rows.
@@ -140,6 +148,12 @@ impl<'w> Tape<'w> {
         sequences: &Arc<[Sequence]>,
     ) -> Value {
         let (width, depth) = (shape.width, shape.depth());
+        if let Some((executor, _)) = self.there(query.of) {
+            let parts = [query, key, value].map(Part::elsewhere);
+            let rows = sequences.iter().map(|sequence| sequence.queries.len()).sum();
+            let mixed = executor.attention(shape, parts, sequences);
+            return self.elsewhere(mixed, rows, width);
+        }
         let parts = [query, key, value].map(Columns::of);
         let records = self.records(&[query.of, key.of, value.of], false);
         let keeps = records || self.keeps_maps();

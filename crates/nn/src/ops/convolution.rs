@@ -75,7 +75,7 @@ impl<'a> Convolution<'a> {
         Self::folding(weight, behind, window, precision, |folded, shift, shape| {
             let shift = shift.into();
             let name = String::new();
-            let shift = Weight { name, shape: shape[..1].to_vec(), values: shift, learns: false };
+            let shift = Weight::new(name, shape[..1].to_vec(), shift, false);
             let rows = Rows::Floats(folded.into());
             let linear = Linear::new(String::new(), shape, rows, Some(shift), precision, None);
             Product::All(Box::new(linear))

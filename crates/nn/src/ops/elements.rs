@@ -18,6 +18,9 @@ impl<'w> Tape<'w> {
 
     /// The activation of every value, where no matrix follows at once ([`Self::active_linear`] has one).
     pub fn activate(&mut self, x: &Value, activation: Activation) -> Value {
+        if let Some((executor, rows)) = self.there(x) {
+            return self.elsewhere(executor.activate(rows, activation), rows.rows, rows.width);
+        }
         let (width, from) = (x.width(), x.node);
         let mut y = self.take(x.len());
         activation.apply(x, &mut y.values);

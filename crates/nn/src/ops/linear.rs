@@ -1,5 +1,6 @@
 //! Products with matrices, what stands before them, and normalisation.
 
+use crate::executor::Matrix;
 use crate::helpers::{Wide, by_rows};
 use crate::layers::{Activation, Linear, Norm};
 use crate::tape::Tape;
@@ -8,6 +9,9 @@ use crate::value::Value;
 impl<'w> Tape<'w> {
     /// `x W^T + b`, (rows, in) to (rows, out).
     pub fn linear(&mut self, x: &Value, layer: &'w Linear<'w>) -> Value {
+        if let Some((executor, rows)) = self.there(x) {
+            return self.elsewhere(layer.forward_on(executor, rows), rows.rows, layer.out());
+        }
         let mut y = self.take(x.rows() * layer.out());
         layer.forward(x, &mut y.values, self.threads());
         if !self.records(&[x], layer.learns()) {
@@ -27,6 +31,11 @@ impl<'w> Tape<'w> {
     /// A linear layer of the normalised rows, which the backward pass computes again: that is cheaper than keeping
     /// them.
     pub fn normed_linear(&mut self, x: &Value, norm: &'w Norm<'w>, layer: &'w Linear<'w>) -> Value {
+        if let Some((executor, rows)) = self.there(x) {
+            let memory = &norm.forward_on(executor, rows);
+            let y = layer.forward_on(executor, Matrix { memory, ..rows });
+            return self.elsewhere(y, rows.rows, layer.out());
+        }
         let mut normed = self.take(x.len());
         let stats = norm.shared(x, &mut normed.values, self.threads());
         let mut y = self.take(x.rows() * layer.out());
@@ -54,6 +63,11 @@ impl<'w> Tape<'w> {
         activation: Activation,
         layer: &'w Linear<'w>,
     ) -> Value {
+        if let Some((executor, rows)) = self.there(x) {
+            let memory = &executor.activate(rows, activation);
+            let y = layer.forward_on(executor, Matrix { memory, ..rows });
+            return self.elsewhere(y, rows.rows, layer.out());
+        }
         let mut active = self.take(x.len());
         let width = x.width();
         let to = Wide { values: &mut active.values[..], width };
@@ -80,6 +94,9 @@ impl<'w> Tape<'w> {
 
     /// LayerNorm of each row.
     pub fn layer_norm(&mut self, x: &Value, norm: &'w Norm<'w>) -> Value {
+        if let Some((executor, rows)) = self.there(x) {
+            return self.elsewhere(norm.forward_on(executor, rows), rows.rows, rows.width);
+        }
         let mut normed = self.take(x.len());
         let stats = norm.shared(x, &mut normed.values, self.threads());
         if !self.records(&[x], norm.learns()) {

@@ -74,7 +74,8 @@ impl<'w> Tape<'w> {
         let patch = cuts.first().map_or(1, |cut| cut.patch).max(1);
         let width = 3 * patch * patch;
         let count: usize = keep.iter().map(|kept| kept.len()).sum();
-        let mut rows = self.take(count * width);
+        // Cut on the host, wherever the rows are needed.
+        let mut rows = self.host(count * width);
         let mut parts = rows.values.chunks_exact_mut(patch);
         for ((pixels, cut), kept) in pictures(pixels, cuts).zip(cuts).zip(keep) {
             for line in kept.iter().flat_map(|&at| cut.lines(at)) {
@@ -83,7 +84,7 @@ impl<'w> Tape<'w> {
             }
         }
         let Some(leaf) = leaf.filter(|leaf| self.records(&[leaf], false)) else {
-            return self.plain(rows, width);
+            return self.brought(rows, width);
         };
         let input = leaf.slot();
         let keep: Vec<Vec<usize>> = keep.iter().map(|kept| kept.to_vec()).collect();

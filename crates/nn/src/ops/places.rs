@@ -1,17 +1,18 @@
 //! Positions of pictures whose grids have many shapes: one square table, resized to each.
 
 use super::Patches;
+use crate::executor::Taps;
 use crate::layers::Weight;
 use crate::tape::Tape;
 use crate::value::Value;
 
 /// The steps of a table's axis that one step of a grid's axis is made of, with their shares.
-type Taps = Vec<(usize, f32)>;
+type Steps = Vec<(usize, f32)>;
 
 /// The axes of a picture's grid, and which of its patches there are.
 struct Resized {
-    rows: Vec<Taps>,
-    columns: Vec<Taps>,
+    rows: Vec<Steps>,
+    columns: Vec<Steps>,
     kept: Vec<usize>,
 }
 
@@ -28,11 +29,18 @@ impl Resized {
             }
         }
     }
+
+    /// The same as sums of rows: each row of `x`, and what of the table is added to it.
+    fn taps(all: &[Self], side: usize, rows: usize) -> Taps {
+        let mut taps: Vec<_> = (0..rows).map(|row| vec![(0, row, 1.0)]).collect();
+        Self::walk(all, side, |row, place, share| taps[row].push((1, place, share)));
+        taps.into_iter().collect()
+    }
 }
 
 /// An axis of `from` steps resized to `to`: linear between neighbours without aligned corners, and where it shrinks over as
 /// many of them as a step of it covers (PyTorch's `interpolate(mode="bilinear", antialias=True)`, which is Pillow's).
-fn resized(from: usize, to: usize) -> Vec<Taps> {
+fn resized(from: usize, to: usize) -> Vec<Steps> {
     let scale = from as f64 / to as f64;
     let support = scale.max(1.0);
     let one = |at: usize| {
@@ -65,6 +73,9 @@ impl<'w> Tape<'w> {
             kept: kept.to_vec(),
         };
         let all: Vec<Resized> = cuts.iter().zip(keep).map(one).collect();
+        if let Some(sum) = self.gathered(&x, Some(table), || Resized::taps(&all, side, x.rows())) {
+            return sum;
+        }
         let records = self.records(&[&x], table.learns);
         let mut sum = self.owned(x);
         Resized::walk(&all, side, |row, place, share| {

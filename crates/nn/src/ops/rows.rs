@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::executor::{Matrix, Taps};
 use crate::layers::Weight;
 use crate::math;
 use crate::tape::Tape;
@@ -18,6 +19,9 @@ impl<'w> Tape<'w> {
     /// When the sizes differ.
     pub fn add(&mut self, a: Value, b: &Value) -> Value {
         assert_eq!((a.len(), a.width()), (b.len(), b.width()), "sizes of a sum");
+        if let (Some((executor, left)), Some((_, right))) = (self.there(&a), self.there(b)) {
+            return self.elsewhere(executor.add(left, right), left.rows, left.width);
+        }
         let (width, from) = (a.width(), [a.node, b.node]);
         let records = self.records(&[&a, b], false);
         let mut sum = self.owned(a);
@@ -39,6 +43,10 @@ impl<'w> Tape<'w> {
 
     /// The same row added to all.
     pub fn add_row(&mut self, x: Value, row: &'w Weight<'w>) -> Value {
+        let taps = || (0..x.rows()).map(|at| [(0, at, 1.0), (1, 0, 1.0)]).collect();
+        if let Some(sum) = self.gathered(&x, Some(row), taps) {
+            return sum;
+        }
         let (width, from) = (x.width(), x.node);
         let records = self.records(&[&x], row.learns);
         let mut sum = self.owned(x);
@@ -56,6 +64,11 @@ impl<'w> Tape<'w> {
 
     /// Adds to row i the row `places[i]` of a table.
     pub fn add_places(&mut self, x: Value, table: &'w Weight<'w>, places: Vec<usize>) -> Value {
+        let both = |(at, &place)| [(0, at, 1.0), (1, place, 1.0)];
+        let taps = || places.iter().enumerate().map(both).collect();
+        if let Some(sum) = self.gathered(&x, Some(table), taps) {
+            return sum;
+        }
         let (width, from) = (x.width(), x.node);
         let records = self.records(&[&x], table.learns);
         let mut sum = self.owned(x);
@@ -79,6 +92,18 @@ impl<'w> Tape<'w> {
 
     /// Puts a row before each of the sequences, which have `counts` rows.
     pub fn before_each(&mut self, x: &Value, row: &'w Weight<'w>, counts: Vec<usize>) -> Value {
+        let taps = || {
+            let starts =
+                counts.iter().scan(0, |end, count| Some(std::mem::replace(end, *end + count)));
+            let one = |(start, count): (usize, &usize)| {
+                let own = (start..start + count).map(|at| [(0, at, 1.0)]);
+                std::iter::once([(1, 0, 1.0)]).chain(own)
+            };
+            starts.zip(&counts).flat_map(one).collect()
+        };
+        if let Some(all) = self.gathered(x, Some(row), taps) {
+            return all;
+        }
         let width = x.width();
         let mut y = self.take((x.rows() + counts.len()) * width);
         let (mut from, mut to) = (&x[..], &mut y.values[..]);
@@ -111,6 +136,10 @@ impl<'w> Tape<'w> {
 
     /// Puts one row behind all others.
     pub fn behind(&mut self, x: &Value, row: &'w Weight<'w>) -> Value {
+        let own = || (0..x.rows()).map(|at| [(0, at, 1.0)]);
+        if let Some(all) = self.gathered(x, Some(row), || own().chain([[(1, 0, 1.0)]]).collect()) {
+            return all;
+        }
         let (width, len) = (x.width(), x.len());
         let mut y = self.take(len + width);
         y.values[..len].copy_from_slice(x);
@@ -130,6 +159,10 @@ impl<'w> Tape<'w> {
 
     /// Some rows, in this order.
     pub fn pick(&mut self, x: &Value, rows: Vec<usize>) -> Value {
+        let taps = || rows.iter().map(|&row| [(0, row, 1.0)]).collect();
+        if let Some(picked) = self.gathered(x, None, taps) {
+            return picked;
+        }
         let width = x.width();
         let mut y = self.take(rows.len() * width);
         for (y, row) in y.values.chunks_exact_mut(width).zip(&rows) {
@@ -149,6 +182,14 @@ impl<'w> Tape<'w> {
 
     /// The mean of the rows of each span, (spans, W).
     pub fn means(&mut self, x: &Value, spans: &Spans) -> Value {
+        let mean = |span: &Range<usize>| {
+            let share = 1.0 / span.len() as f32;
+            span.clone().map(move |row| (0, row, share))
+        };
+        let taps = || spans.iter().map(mean).collect();
+        if let Some(means) = self.gathered(x, None, taps) {
+            return means;
+        }
         let width = x.width();
         let mut y = self.zeros(spans.len() * width);
         for (mean, span) in y.values.chunks_exact_mut(width).zip(spans.iter()) {
@@ -171,6 +212,9 @@ impl<'w> Tape<'w> {
 
     /// Each row divided by its length (at least 1e-12).
     pub fn normalise(&mut self, x: &Value) -> Value {
+        if let Some((executor, rows)) = self.there(x) {
+            return self.elsewhere(executor.normalise(rows), rows.rows, rows.width);
+        }
         let width = x.width();
         let mut y = self.take(x.len());
         let mut lengths = Vec::with_capacity(x.rows());
@@ -197,8 +241,27 @@ impl<'w> Tape<'w> {
         })
     }
 
+    /// On an executor, rows that `taps` makes of those of `x` and of a table as wide.
+    pub(crate) fn gathered(
+        &self,
+        x: &Value,
+        table: Option<&Weight<'_>>,
+        taps: impl FnOnce() -> Taps,
+    ) -> Option<Value> {
+        let (executor, rows) = self.there(x)?;
+        let (taps, width) = (taps(), rows.width);
+        let other = table.map_or(rows, |table| Matrix {
+            memory: table.on(executor),
+            rows: table.values.len() / width,
+            width,
+        });
+        Some(self.elsewhere(executor.gather([rows, other], &taps), taps.ends.len(), width))
+    }
+
     /// The values of `x` to write over; a copy where somebody else has them.
+    #[track_caller]
     pub(crate) fn owned(&self, x: Value) -> crate::value::Buffer {
+        self.computes_here();
         match Arc::try_unwrap(x.buffer) {
             Ok(buffer) => buffer,
             Err(shared) => {

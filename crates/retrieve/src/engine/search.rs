@@ -11,7 +11,7 @@ use crate::origin::path_of;
 use crate::query::Remark;
 use crate::rerank::{Moved, Stage};
 use crate::words::Words;
-use crate::{FileName, LongText, Products};
+use crate::{Device, FileName, LongText, Products};
 
 /// How a gallery is opened.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +22,8 @@ pub struct Options {
     pub long_text: LongText,
     /// What is multiplied: of the same weights, whose vectors are nearly the same, so that a gallery takes any.
     pub products: Products,
+    /// Where the model's towers run.
+    pub device: Device,
     /// The folder of the heads that rerank; the model's own where none is named.
     pub heads: Option<PathBuf>,
     /// The file of a fuser that joins words and a picture of a query; without it the gap between them is taken away.

@@ -117,11 +117,8 @@ impl<'a> Layers<'a> {
         let layer = |(name, array): (&'a String, &'a Array)| {
             let name = name.strip_suffix(".weight")?;
             let bias = format!("{name}.bias");
-            let bias = weights.0.get(&bias).map(|array| Weight {
-                name: bias,
-                shape: array.shape.clone(),
-                values: array.data.as_slice().into(),
-                learns: true,
+            let bias = weights.0.get(&bias).map(|array| {
+                Weight::new(bias, array.shape.clone(), array.data.as_slice().into(), true)
             });
             let rows = Rows::Floats(array.data.as_slice().into());
             let full = format!("{name}.weight");

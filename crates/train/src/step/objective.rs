@@ -161,7 +161,7 @@ impl Classes<'_> {
     fn layer(&self) -> Linear<'_> {
         let (count, rows) = (self.bias.len(), Rows::Floats(self.matrix.into()));
         let values = self.bias.into();
-        let bias = Weight { name: String::new(), shape: vec![count], values, learns: false };
+        let bias = Weight::new(String::new(), vec![count], values, false);
         let shape = [count, self.matrix.len() / count.max(1)];
         Linear::new(String::new(), &shape, rows, Some(bias), Default::default(), None)
     }

@@ -10,7 +10,7 @@ use clap::Args as _;
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::filter::LevelFilter;
 use tuwen_files::encoding::TextFile;
-use tuwen_retrieve::{LongText, Options};
+use tuwen_retrieve::{Device, LongText, Options};
 use tuwen_serve::{Connections, Followed, Keys, Limits, Settings, Source};
 
 use crate::gallery::Place;
@@ -282,7 +282,8 @@ impl Config {
         let products = products(self.precision.as_deref().unwrap_or("auto"));
         let model = self.model.clone();
         let (heads, combiner) = (self.heads.clone(), self.combiner.clone());
-        let options = Options { model, long_text, products, heads, combiner };
+        let device = Device::Cpu;
+        let options = Options { model, long_text, products, device, heads, combiner };
         let one = |given: &PathBuf| Source { options: options.clone(), ..source(given) };
         self.gallery.iter().map(one).collect()
     }

@@ -1,0 +1,36 @@
+// LayerNorm of each row by a group of threads, in two passes as on the host: first the mean, then the deviation.
+
+struct Args { rows: u32, width: u32, eps: f32 }
+
+@group(0) @binding(0) var<storage, read> args: Args;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> weight: array<f32>;
+@group(0) @binding(3) var<storage, read> bias: array<f32>;
+@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+
+@compute @workgroup_size(THREADS)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) thread: u32,
+) {
+    let row = group.x + group.y * groups.x;
+    if row >= args.rows {
+        return;
+    }
+    let start = row * args.width;
+    var sum = 0.0;
+    for (var at = thread; at < args.width; at += THREADS) {
+        sum += x[start + at];
+    }
+    let mean = total(thread, sum) / f32(args.width);
+    sum = 0.0;
+    for (var at = thread; at < args.width; at += THREADS) {
+        let apart = x[start + at] - mean;
+        sum += apart * apart;
+    }
+    let inverse = 1.0 / sqrt(total(thread, sum) / f32(args.width) + args.eps);
+    for (var at = thread; at < args.width; at += THREADS) {
+        y[start + at] = (x[start + at] - mean) * inverse * weight[at] + bias[at];
+    }
+}
