@@ -72,9 +72,9 @@ fn a_card_gives_the_vectors_of_the_cpu_or_says_that_there_is_none() {
     );
     assert!(cpu.iter().zip(&gpu).all(|(a, b)| (a - b).abs() < 1e-4), "{cpu:?} {gpu:?}");
     // A gallery that the CPU made goes on on the card, and the other way around.
-    copy_pictures(&["sea_ships.png"], &home.join("more"));
+    copy_pictures(&["ship.png"], &home.join("more"));
     index(home, &["more", "--device", "gpu"]);
-    let image = home.join("more/sea_ships.png");
+    let image = home.join("more/ship.png");
     let image = image.to_str().expect("UTF-8");
     let same = search(home, &["--image", image, "--device", "cpu", "--precision", "f32"]);
     assert!((same[0]["score"].as_f64().expect("a score") - 1.0).abs() < 1e-4, "{:?}", same[0]);
