@@ -15,7 +15,7 @@ use crate::config::NormPlace;
 use crate::layers::{Weights, block_linear, norm};
 use crate::{Result, TowerConfig};
 use cross::Across;
-pub(crate) use cross::{Cross, Looking, fuse};
+pub(crate) use cross::{Cross, Looking, OnePicture, fuse};
 
 /// Which rows of each sequence a tower's feature is made of: the last block computes only these.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

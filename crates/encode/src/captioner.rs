@@ -9,7 +9,7 @@ use tuwen_image::{Preprocess, RgbImage};
 use tuwen_nn::{Cache, Linear, Norm, Rows, Tape, Value};
 use tuwen_text::token::{FileTokenizer, Tokens};
 
-use crate::block::Cross;
+use crate::block::{Cross, OnePicture};
 use crate::checkpoint::{CaptionModel, Checkpoint};
 use crate::layers::{Weights, linear, norm, weight_of};
 use crate::towers::{AnyImageTower, Record, TextTower, Wanted};
@@ -159,7 +159,7 @@ impl Captioner {
         let mut x = self.text.stack().begin(&mut tape, x);
         let layers = self.text.stack().blocks().iter().zip(&self.cross);
         for ((block, cross), (seen, cache)) in layers.zip(shown.0.iter().zip(&mut sentences.0)) {
-            x = block.next(&mut tape, &x, cache, (cross, seen));
+            x = block.next(&mut tape, &x, cache, OnePicture { cross, seen });
         }
         let x = tape.linear(&x, &self.dense);
         let x = tape.activate(&x, self.activation);

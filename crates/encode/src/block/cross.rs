@@ -27,6 +27,14 @@ pub(super) struct Across<'c, 'w> {
     sequences: &'c Arc<[Sequence]>,
 }
 
+/// The one picture that growing texts look at, as one block sees it.
+#[derive(Clone, Copy)]
+pub(crate) struct OnePicture<'p, 'w> {
+    pub(crate) cross: &'w Cross<'w>,
+    /// Keys and values, (rows, 2 W).
+    pub(crate) seen: &'p Value,
+}
+
 impl<'a> Cross<'a> {
     /// The weights under `NAME.cross`.
     pub(crate) fn new(weights: &dyn Weights<'a>, name: &str, eps: f32) -> Result<Self> {
@@ -91,14 +99,13 @@ impl Block<'_> {
         self.forward(tape, x, &Rows::new(spans, OutputRows::All), None)
     }
 
-    /// The next row of several sequences, whose rows before it are in `cache`; all of them look at the one picture whose keys
-    /// and values are `seen`.
+    /// The next row of several sequences, whose rows before it are in `cache`; all of them look at one picture.
     pub(crate) fn next<'w>(
         &'w self,
         tape: &mut Tape<'w>,
         x: &Value,
         cache: &mut Cache,
-        (cross, seen): (&'w Cross<'w>, &Value),
+        picture: OnePicture<'_, 'w>,
     ) -> Value {
         let width = self.attention.width;
         let qkv = tape.linear(x, &self.qkv);
@@ -110,6 +117,7 @@ impl Block<'_> {
         let mixed = tape.attention(self.attention, query, part(0), part(width), &own);
         let branch = tape.linear(&mixed, &self.proj);
         let sum = tape.add(branch, x);
+        let OnePicture { cross, seen } = picture;
         let all = Sequence { queries: 0..x.rows(), keys: 0..seen.rows(), first: 0 };
         let across = Across { cross, seen: seen.clone(), sequences: &[all].into() };
         self.behind(tape, sum, Some(across))
