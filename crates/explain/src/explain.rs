@@ -114,6 +114,7 @@ pub fn explain_against(
     if !rivals.is_empty() {
         compares(settings.method)?;
     }
+    is_another(text, rivals.texts)?;
     let words = checked(text)?;
     let dim = encoder.dim();
     let others = match rivals.texts {
@@ -164,6 +165,17 @@ pub fn explain_direction(
         contrast: true,
     };
     subject.explained(settings)
+}
+
+/// Between a text and itself there is no difference.
+pub(crate) fn is_another(text: &str, others: &[&str]) -> Result<()> {
+    match others.iter().any(|other| other.trim() == text.trim()) {
+        true => Err(Error::Refused(
+            "against: it is the same text, and there is no difference to show; give another one"
+                .into(),
+        )),
+        false => Ok(()),
+    }
 }
 
 /// What knows nothing of the text says nothing of the difference of two.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tuwen_image::RgbImage;
 
-use crate::explain::{Explanation, checked, remark, weighed};
+use crate::explain::{Explanation, checked, is_another, remark, weighed};
 use crate::game::{Mask, TOGETHER};
 use crate::hide::{Words, mixed};
 use crate::{Error, Method, Result, Settings, hiding};
@@ -70,6 +70,7 @@ pub fn explain_judge(
 ) -> Result<Explanation> {
     asks_scores_alone(settings.method, &judge.name())?;
     settings.check(picture)?;
+    is_another(text, rival.as_slice())?;
     let all = checked(text)?;
     let words = judge.read(&all)?;
     let failed = |what: String| Error::Judge { name: judge.name(), what };
