@@ -159,6 +159,32 @@ fn what_makes_no_sense_is_refused_by_name() {
     assert!(said.contains("why.bmp") && said.contains(".png"), "{said}");
     let said = on("dog_beach.png", "a dog", &["--method", "magic"], 2);
     assert!(said.contains("magic") && said.contains("legrad"), "{said}");
+    let said = on("dog_beach.png", "a dog", &["--rival", "dog_beach.png"], 2);
+    assert!(said.contains("--rival dog_beach.png") && said.contains("same picture"), "{said}");
+    let said = on("dog_beach.png", "a dog", &["--decoder", "."], 2);
+    assert!(said.contains("--decoder") && said.contains("--caption"), "{said}");
+    let said = on("dog_beach.png", "a dog", &["--method", "lime", "--samples", "40"], 2);
+    assert!(said.contains("40 samples") && said.contains("lime needs"), "{said}");
+    let args = [
+        "explain",
+        "--image",
+        "dog_beach.png",
+        "--text",
+        "a dog",
+        "--cells",
+        "3",
+        "--fill",
+        "grey",
+    ];
+    let done = tuwen(folder.path(), &args);
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success() && said.contains("--cells: chefer takes none"), "{said}");
+    assert!(said.contains("--fill") && !said.contains("--samples"), "{said}");
+    for option in [&["--sanity", "2"][..], &["--steps", "3"], &["--measure-fill", "blur"]] {
+        let args = [&["eval", "explain", "--scenes", "scenes.toml"], option].concat();
+        let said = fail(folder.path(), &args, 2);
+        assert!(said.contains("--scenes") && said.contains(option[0]), "{said}");
+    }
     let net = Path::new(env!("CARGO_MANIFEST_DIR")).join("../encode/tests/golden/siglip");
     let net = net.to_str().expect("UTF-8");
     let said = on("dog_beach.png", "a dog", &["--model", net, "--method", "patches"], 2);
@@ -278,6 +304,9 @@ fn explanations_are_measured_beside_a_random_order_and_the_middle() {
         );
     }
     assert_eq!(report["sanity"].as_array().expect("rows").len(), 3);
+    let one = [&args[..6], &["--method", "chefer", "--pictures", "1", "--steps", "2"]].concat();
+    let said = succeed(folder.path(), &one);
+    assert!(said.contains("(one picture: no interval)"), "{said}");
     let few = [&args[..6], &["--method", "shap", "--samples", "20"]].concat();
     let refused = fail(folder.path(), &few, 2);
     assert!(refused.contains("shap needs at least 98 for the 49 parts"), "{refused}");

@@ -197,6 +197,8 @@ fn hits_say_which_words_set_them_apart() {
     assert!(shown.contains("dog +0."), "{shown}");
     let said = fail(home, &["search", "--image", "cat_sofa.png", "--why"], 2);
     assert!(said.contains("words"), "{said}");
+    let said = fail(home, &["search", "a dog", "--why", "--html", "why.html"], 2);
+    assert!(said.contains("--why") && said.contains("--html"), "{said}");
     let said = tuwen(home, &["search", "a dog", "--why", "--paths"]);
     assert_eq!(said.status.code(), Some(2));
 }

@@ -217,6 +217,8 @@ fn a_gallery_is_drawn_with_topics_and_captions_in_doubt() {
     assert!(drawn["gap"].as_f64().is_some_and(|gap| gap > 0.1), "{drawn}");
     assert_eq!(drawn["topics"].as_array().map(Vec::len), Some(3));
     fs::write(home.join("mine.html"), "mine").expect("a file");
+    let said = fail(home, &["gallery", "map", "map.png"], 2);
+    assert!(said.contains("map.png") && said.contains(".html"), "{said}");
     let said = fail(home, &["gallery", "map", "mine.html"], 1);
     assert!(said.contains("mine.html"), "{said}");
 }

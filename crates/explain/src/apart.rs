@@ -14,7 +14,8 @@ use crate::game::{Mask, TextGame, dots};
 /// # Errors
 /// A text without words or with too many, and the model's.
 pub fn words_apart(encoder: &CpuEncoder, text: &str, items: &[f32]) -> Result<Vec<Vec<Word>>> {
-    let words = checked(text)?;
+    let all = checked(text)?;
+    let words = all.read(encoder)?;
     let game = TextGame::new(encoder, &words);
     let mut masks: Vec<Mask> = vec![vec![true; words.len()]];
     masks.extend((0..words.len()).map(|gone| (0..words.len()).map(|at| at != gone).collect()));
@@ -33,7 +34,9 @@ pub fn words_apart(encoder: &CpuEncoder, text: &str, items: &[f32]) -> Result<Ve
             let others = adds.iter().sum::<f32>() - adds[item];
             adds[item] - others / (count - 1).max(1) as f32
         };
-        weighed(&words, &adds.iter().map(beyond).collect::<Vec<f32>>())
+        let mut weights: Vec<f32> = adds.iter().map(beyond).collect();
+        weights.resize(all.len(), 0.0);
+        weighed(&all, &weights)
     };
     Ok((0..count).map(of_item).collect())
 }

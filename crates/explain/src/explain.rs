@@ -53,6 +53,20 @@ pub struct Explanation {
     pub notes: Vec<String>,
 }
 
+impl Explanation {
+    /// Gives weight 0 to those of all words that were not read.
+    pub(crate) fn pad(&mut self, all: &Words) {
+        if let Some(pairs) = &mut self.pairs {
+            pairs.resize(all.len() * self.across * self.across, 0.0);
+        }
+        if !self.words.is_empty() {
+            let mut weights: Vec<f32> = self.words.iter().map(|word| word.weight).collect();
+            weights.resize(all.len(), 0.0);
+            self.words = weighed(all, &weights);
+        }
+    }
+}
+
 /// What a picture and a text are held against: why these, and not those.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Rivals<'r> {
@@ -96,10 +110,11 @@ pub fn explain_against(
     settings: &Settings,
 ) -> Result<Explanation> {
     settings.method.check(encoder.config())?;
-    settings.check(picture.width() as usize)?;
+    settings.check(picture)?;
     if !rivals.is_empty() {
         compares(settings.method)?;
     }
+    is_another(text, rivals.texts)?;
     let words = checked(text)?;
     let dim = encoder.dim();
     let others = match rivals.texts {
@@ -131,7 +146,7 @@ pub fn explain_direction(
     settings: &Settings,
 ) -> Result<Explanation> {
     settings.method.check(encoder.config())?;
-    settings.check(picture.width() as usize)?;
+    settings.check(picture)?;
     compares(settings.method)?;
     if settings.method == Method::Fixlip {
         return Err(Error::Refused(
@@ -150,6 +165,17 @@ pub fn explain_direction(
         contrast: true,
     };
     subject.explained(settings)
+}
+
+/// Between a text and itself there is no difference.
+pub(crate) fn is_another(text: &str, others: &[&str]) -> Result<()> {
+    match others.iter().any(|other| other.trim() == text.trim()) {
+        true => Err(Error::Refused(
+            "against: it is the same text, and there is no difference to show; give another one"
+                .into(),
+        )),
+        false => Ok(()),
+    }
 }
 
 /// What knows nothing of the text says nothing of the difference of two.
@@ -193,8 +219,15 @@ pub(crate) fn weighed(words: &Words, weights: &[f32]) -> Vec<Word> {
         .collect()
 }
 
-/// What is wrong with a map, and what a reader must know of it and of its picture.
-pub(crate) fn remarks(picture: &RgbImage, found: &Explanation) -> Result<Vec<String>> {
+/// Grey levels between which a picture is as good as blank: those of a scanner's or a JPEG's noise.
+const BLANK: u8 = 4;
+
+/// What is wrong with a map, and what a reader must know of it and of its picture; of a blank picture there is no share of
+/// anything to tell.
+///
+/// # Errors
+/// The map has values that are no numbers.
+pub(crate) fn remark(picture: &RgbImage, found: &mut Explanation) -> Result<()> {
     if found.map.iter().any(|value| !value.is_finite()) {
         let name = found.method.name();
         return Err(Error::Refused(format!(
@@ -202,10 +235,10 @@ pub(crate) fn remarks(picture: &RgbImage, found: &Explanation) -> Result<Vec<Str
              large; try occlusion"
         )));
     }
-    let first = picture.get_pixel(0, 0);
-    let mut notes = Vec::new();
-    if picture.pixels().all(|pixel| pixel == first) {
+    let notes = &mut found.notes;
+    if is_blank(picture) {
         notes.push("the picture is of one colour: no part of it says more than another".into());
+        found.r2 = None;
     } else if found.map.iter().all(|value| value.abs() < 1e-9) {
         notes.push(
             "the map is 0 everywhere: this method finds nothing that supports the text".into(),
@@ -214,7 +247,16 @@ pub(crate) fn remarks(picture: &RgbImage, found: &Explanation) -> Result<Vec<Str
     if found.words.len() == 1 {
         notes.push("the text is one word: its weight is the score beside that of no text".into());
     }
-    Ok(notes)
+    Ok(())
+}
+
+/// Whether a picture is of one colour, but for a little noise.
+fn is_blank(picture: &RgbImage) -> bool {
+    (0..3).all(|channel| {
+        let values = picture.pixels().map(|pixel| pixel[channel]);
+        let (least, most) = values.fold((u8::MAX, 0), |(a, b), v| (a.min(v), b.max(v)));
+        most.saturating_sub(least) <= BLANK
+    })
 }
 
 /// The mean of rows, zeros of none.

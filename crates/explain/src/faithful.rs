@@ -80,12 +80,12 @@ impl Faith {
     }
 }
 
-/// A map that is largest in the middle: where things are in photographs.
+/// A map that is largest in the middle, and 0 in the corners: where things are in photographs.
 pub fn centre(across: usize) -> Vec<f32> {
     let middle = (across as f32 - 1.0) / 2.0;
     let far = |at: usize| {
         let (y, x) = ((at / across) as f32 - middle, (at % across) as f32 - middle);
-        -(x * x + y * y)
+        2.0 * middle * middle - (x * x + y * y)
     };
     (0..across * across).map(far).collect()
 }
@@ -210,6 +210,6 @@ mod tests {
     #[test]
     fn the_middle_is_the_middle() {
         let map = centre(3);
-        assert!(map[4] > map[1] && map[1] > map[0]);
+        assert_eq!(map[..5], [0.0, 1.0, 0.0, 1.0, 2.0]);
     }
 }

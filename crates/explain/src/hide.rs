@@ -3,10 +3,11 @@
 use std::ops::Range;
 
 use serde::Serialize;
+use tuwen_encode::Encoder;
 use tuwen_image::{Filter, RgbImage, resize};
 use tuwen_text::units;
 
-use crate::Regions;
+use crate::{Regions, Result};
 
 /// What stands where a part of a picture is hidden. None is neutral, so that each is named where it is used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -39,7 +40,7 @@ impl Fill {
                 resize(&few, width, height, Filter::Bicubic)
             }
             Self::Mean => {
-                let one = Regions::grid(width as usize, 1);
+                let one = Regions::of_picture(picture, 1);
                 means(picture, &one)
             }
             Self::Own => means(picture, regions),
@@ -114,6 +115,31 @@ impl Words {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.spans.is_empty()
+    }
+
+    /// Those that the model reads: of a text that is longer than its context the rest would come into it where others are
+    /// left out, and so would seem to weigh something.
+    ///
+    /// # Errors
+    /// The text cannot be cut into tokens.
+    pub fn read(&self, encoder: &dyn Encoder) -> Result<Self> {
+        let whole = encoder.tokenise(&self.text)?;
+        if whole.lost == 0 {
+            return Ok(self.clone());
+        }
+        // The first words whose tokens are already all that the model is given.
+        let (mut few, mut enough) = (0, self.len());
+        while few < enough {
+            let middle = usize::midpoint(few, enough);
+            let end = self.spans[..middle].last().map_or(0, |span| span.end);
+            match encoder.tokenise(&self.text[..end])?.pieces == whole.pieces {
+                true => enough = middle,
+                false => few = middle + 1,
+            }
+        }
+        let spans = self.spans[..enough].to_vec();
+        let end = spans.last().map_or(0, |span| span.end);
+        Ok(Self { text: self.text[..end].to_owned(), spans })
     }
 
     /// The text with only some of its words, as somebody would have written these alone.

@@ -16,7 +16,7 @@ const FINE: usize = 56;
 pub(crate) fn regions(picture: &RgbImage, settings: &Settings) -> Regions {
     match settings.method {
         Method::Lime => Regions::slic(picture, settings.cells * settings.cells),
-        _ => Regions::grid(picture.width() as usize, settings.cells),
+        _ => Regions::of_picture(picture, settings.cells),
     }
 }
 
@@ -45,7 +45,7 @@ pub(crate) fn of_words(
     if count == 0 || !settings.words {
         return Ok(Vec::new());
     }
-    let few = TEXTS.max(4 * count).min(settings.samples.max(2 * count + 2));
+    let few = TEXTS.max(4 * count).min(settings.samples.max(4 * count));
     let Settings { width, seed, .. } = *settings;
     let found = match settings.method {
         Method::Lime => perturb::lime(count, few, width, seed, scores),
@@ -56,19 +56,36 @@ pub(crate) fn of_words(
     Ok(found?.players)
 }
 
+/// Samples a part, of which fewer say little.
+const ENOUGH: usize = 4;
+
+/// What a reader must know where a model was fitted to few pictures with hidden parts.
+pub(crate) fn few(settings: &Settings, parts: usize) -> Option<String> {
+    let fitted = matches!(settings.method, Method::Lime | Method::Shap | Method::Fixlip);
+    let all = 1usize.checked_shl(parts as u32).is_some_and(|sets| sets <= settings.samples);
+    (fitted && !all && settings.samples < ENOUGH * parts).then(|| {
+        format!(
+            "{} samples for {parts} parts are few: single values are uncertain, and R2, which is of these samples \
+             themselves, says little of others; {} or more are better, or fewer --cells",
+            settings.samples,
+            ENOUGH * parts
+        )
+    })
+}
+
 /// A map of what each part is worth, and how many values it has along a side.
 pub(crate) fn map(settings: &Settings, regions: &Regions, players: Vec<f32>) -> (usize, Vec<f32>) {
     match settings.method {
-        Method::Lime => (FINE.min(regions.side()), fine(regions, &players)),
+        Method::Lime => fine(regions, &players),
         _ => (settings.cells, players),
     }
 }
 
-/// Values of regions at the middles of squares.
-fn fine(regions: &Regions, values: &[f32]) -> Vec<f32> {
-    let side = regions.side();
-    let across = FINE.min(side);
-    let middle = |at: usize| (2 * at + 1) * side / (2 * across);
-    let pixel = |at: usize| middle(at / across) * side + middle(at % across);
-    (0..across * across).map(|at| values[regions.of()[pixel(at)] as usize]).collect()
+/// Values of regions at the middles of a grid's cells, and how many there are along a side.
+fn fine(regions: &Regions, values: &[f32]) -> (usize, Vec<f32>) {
+    let [width, height] = regions.size();
+    let across = FINE.min(width).min(height);
+    let middle = |at: usize, side: usize| (2 * at + 1) * side / (2 * across);
+    let pixel = |at: usize| middle(at / across, height) * width + middle(at % across, width);
+    (across, (0..across * across).map(|at| values[regions.of()[pixel(at)] as usize]).collect())
 }

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tuwen_image::RgbImage;
 
-use crate::explain::{Explanation, checked, remarks, weighed};
+use crate::explain::{Explanation, checked, is_another, remark, weighed};
 use crate::game::{Mask, TOGETHER};
-use crate::hide::mixed;
+use crate::hide::{Words, mixed};
 use crate::{Error, Method, Result, Settings, hiding};
 
 /// Scores, or in words why there are none.
@@ -23,6 +23,14 @@ pub trait Judge: Sync {
     /// # Errors
     /// In words, what failed.
     fn of_pictures(&self, pictures: &[RgbImage], text: &str) -> Judged;
+
+    /// The words that are read of a text.
+    ///
+    /// # Errors
+    /// It cannot be cut into tokens.
+    fn read(&self, words: &Words) -> Result<Words> {
+        Ok(words.clone())
+    }
 
     /// One for each of several texts with a picture of R x R.
     ///
@@ -61,8 +69,10 @@ pub fn explain_judge(
     settings: &Settings,
 ) -> Result<Explanation> {
     asks_scores_alone(settings.method, &judge.name())?;
-    settings.check(picture.width() as usize)?;
-    let words = checked(text)?;
+    settings.check(picture)?;
+    is_another(text, rival.as_slice())?;
+    let all = checked(text)?;
+    let words = judge.read(&all)?;
     let failed = |what: String| Error::Judge { name: judge.name(), what };
     let of_pictures = |pictures: &[RgbImage]| -> Result<Vec<f32>> {
         let mut scores = judge.of_pictures(pictures, text).map_err(failed)?;
@@ -107,6 +117,14 @@ pub fn explain_judge(
         calls: calls.map(AtomicUsize::into_inner),
         notes: Vec::new(),
     };
-    explanation.notes = remarks(picture, &explanation)?;
+    explanation.pad(&all);
+    if words.len() < all.len() {
+        explanation.notes.push(format!(
+            "the last {} words of the text lie beyond the model's context and have no weight",
+            all.len() - words.len()
+        ));
+    }
+    explanation.notes.extend(hiding::few(settings, regions.count()));
+    remark(picture, &mut explanation)?;
     Ok(explanation)
 }

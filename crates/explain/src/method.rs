@@ -79,10 +79,8 @@ impl Method {
 
     /// The one to take for a model where nobody says: the fast one that was measured best for its kind of tower.
     pub fn usual(config: &ModelConfig) -> Self {
-        match Self::default().check(config) {
-            Ok(()) => Self::default(),
-            Err(_) => Self::Gradcam,
-        }
+        let order = [Self::default(), Self::Gradcam, Self::Occlusion];
+        order.into_iter().find(|method| method.lacks(config).is_none()).unwrap_or_default()
     }
 
     /// Whether a model can be explained so.
@@ -112,8 +110,10 @@ impl Method {
         if config.image_only {
             return Some("it is an image network of ImageNet, which no words are compared with");
         }
+        // A hidden part is a picture as any other.
         if config.any_shape() {
-            return Some("its pictures have any shape, and maps are made of squares");
+            let why = "its pictures have any shape, and maps of patches are made of squares";
+            return (!self.hides()).then_some(why);
         }
         match config.vision {
             Vision::ResNet(_) if blocks => {
@@ -161,14 +161,21 @@ mod tests {
     }
 
     #[test]
-    fn pictures_of_any_shape_have_no_maps_yet() {
+    fn pictures_of_any_shape_are_explained_by_hiding_parts() {
         let tower = || TowerConfig::new(8, 1, 2, 16);
         let geometry = Geometry::Grid(Grid { patch: 16, budget: Budget::Stepped });
         let pixels = Preprocess { geometry, ..Preprocess::squash(16) };
         let model = ModelConfig::new("any", tower(), tower(), pixels);
-        for (_, method) in Method::NAMES {
-            let said = method.check(&model).expect_err("no square").to_string();
-            assert!(said.contains("any shape") && said.contains("none of them"), "{said}");
+        assert_eq!(Method::usual(&model), Method::Occlusion);
+        for (name, method) in Method::NAMES {
+            match method.check(&model) {
+                Ok(()) => assert!(method.hides(), "{name}"),
+                Err(said) => {
+                    let said = said.to_string();
+                    assert!(!method.hides() && said.contains("any shape"), "{said}");
+                    assert!(said.ends_with("occlusion, lime, shap, owen, fixlip"), "{said}");
+                }
+            }
         }
     }
 }

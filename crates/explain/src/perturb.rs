@@ -3,9 +3,9 @@
 use serde::Serialize;
 use tuwen_image::rng::Rng;
 
-use crate::Result;
 use crate::game::Mask;
 use crate::solve::least_squares;
+use crate::{Error, Result};
 
 /// What of a game of shown and hidden players an explanation says.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -14,7 +14,8 @@ pub struct Weights {
     pub players: Vec<f32>,
     /// Where nobody is there, as the explanation has it.
     pub empty: f32,
-    /// How well it predicts the scores that it was made of: 1 is exactly, weighted as it was fitted.
+    /// How well it predicts the scores that it was made of: 1 is exactly, weighted as it was fitted. None where these are
+    /// all the same.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub r2: Option<f32>,
     /// How many scores it was made of.
@@ -53,7 +54,7 @@ const RIDGE: f64 = 1.0;
 /// the ridge is 1. Players of whom there are fewer than `samples` sets are enumerated.
 ///
 /// # Errors
-/// The game's.
+/// The game's; fewer `samples` than what is to be known.
 pub fn lime(
     players: usize,
     samples: usize,
@@ -62,6 +63,12 @@ pub fn lime(
     scores: &Scores<'_>,
 ) -> Result<Weights> {
     let masks = masks(players, samples, seed);
+    if masks.len() <= players {
+        return Err(Error::Refused(format!(
+            "{samples} samples for {players} parts: lime needs at least {}; give more samples or fewer parts",
+            players + 1
+        )));
+    }
     let found = scores(&masks)?;
     let kernel = |mask: &Mask| {
         let shown = mask.iter().filter(|&&there| there).count();
@@ -82,7 +89,7 @@ pub fn lime(
     Ok(Weights {
         players: fitted[1..].iter().map(|&weight| weight as f32).collect(),
         empty: fitted[0] as f32,
-        r2: Some(r2),
+        r2,
         calls: masks.len(),
     })
 }
@@ -101,8 +108,11 @@ fn masks(players: usize, samples: usize, seed: u64) -> Vec<Mask> {
     std::iter::once(all).chain(drawn.collect::<Vec<Mask>>()).collect()
 }
 
-/// Weighted share of the variance that a linear model explains; 1 where there is none to explain.
-pub(crate) fn r2(x: &[f64], weights: &[f64], y: &[f64], fitted: &[f64]) -> f32 {
+/// The variance of scores that differ by the rounding of f32 alone.
+const ROUNDING: f64 = 1e-14;
+
+/// Weighted share of the variance that a linear model explains; None where there is none to explain.
+pub(crate) fn r2(x: &[f64], weights: &[f64], y: &[f64], fitted: &[f64]) -> Option<f32> {
     let total: f64 = weights.iter().sum();
     let mean = weights.iter().zip(y).map(|(w, y)| w * y).sum::<f64>() / total.max(1e-300);
     let (mut left, mut all) = (0.0, 0.0);
@@ -111,7 +121,7 @@ pub(crate) fn r2(x: &[f64], weights: &[f64], y: &[f64], fitted: &[f64]) -> f32 {
         left += w * (y - guess).powi(2);
         all += w * (y - mean).powi(2);
     }
-    if all <= 1e-18 * total { 1.0 } else { (1.0 - left / all) as f32 }
+    (all > ROUNDING * total).then(|| (1.0 - left / all) as f32)
 }
 
 #[cfg(test)]
@@ -136,6 +146,15 @@ mod tests {
             assert!((fitted.players[at] - (at as f32 - 3.0)).abs() < 0.25, "{fitted:?}");
         }
         assert!(fitted.r2.expect("a share") > 0.98);
+    }
+
+    #[test]
+    fn what_is_too_little_is_refused_and_what_is_flat_has_no_fit() {
+        let flat = |masks: &[Mask]| Ok(vec![0.25; masks.len()]);
+        let found = lime(30, 31, LIME_WIDTH, 1, &flat).expect("weights");
+        assert_eq!(found.r2, None, "{found:?}");
+        let said = lime(30, 30, LIME_WIDTH, 1, &flat).expect_err("too few").to_string();
+        assert!(said.contains("30 samples for 30 parts") && said.contains("31"), "{said}");
     }
 
     #[test]

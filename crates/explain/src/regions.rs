@@ -2,10 +2,11 @@
 
 use tuwen_image::RgbImage;
 
-/// Each pixel of a square belongs to one region.
+/// Each pixel of a picture belongs to one region.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Regions {
-    side: usize,
+    /// Width and height in pixels.
+    size: [usize; 2],
     of: Vec<u32>,
     count: usize,
 }
@@ -21,33 +22,51 @@ impl Regions {
     /// # Panics
     /// When there are none, or more than pixels.
     pub fn grid(side: usize, across: usize) -> Self {
-        assert!((1..=side).contains(&across), "{across} of {side}");
-        let at = |pixel: usize| pixel * across / side;
-        let of = (0..side * side).map(|p| (at(p / side) * across + at(p % side)) as u32).collect();
-        Self { side, of, count: across * across }
+        Self::over([side, side], across)
+    }
+
+    /// A grid of `across` x `across` equal cells over a picture of any shape, numbered line by line.
+    ///
+    /// # Panics
+    /// When there are none, or more than pixels along a side.
+    pub fn of_picture(picture: &RgbImage, across: usize) -> Self {
+        Self::over([picture.width() as usize, picture.height() as usize], across)
+    }
+
+    fn over(size: [usize; 2], across: usize) -> Self {
+        let [width, height] = size;
+        assert!((1..=width.min(height)).contains(&across), "{across} of {width} x {height}");
+        let cell = |p: usize| p / width * across / height * across + p % width * across / width;
+        let of = (0..width * height).map(|p| cell(p) as u32).collect();
+        Self { size, of, count: across * across }
     }
 
     /// About `wanted` superpixels of one colour each: SLIC (Achanta et al. 2012, k-means over colour and place), each
     /// then one connected piece.
     pub fn slic(picture: &RgbImage, wanted: usize) -> Self {
-        let side = picture.width() as usize;
+        let size = [picture.width() as usize, picture.height() as usize];
+        let [width, height] = size;
         let lab: Vec<[f32; 3]> = picture.pixels().map(|pixel| lab(pixel.0)).collect();
-        let across = (wanted.max(1) as f32).sqrt().round().clamp(1.0, side as f32) as usize;
-        let step = side as f32 / across as f32;
+        // As nearly squares as the picture's shape allows.
+        let usual = ((width * height) as f32 / wanted.max(1) as f32).sqrt();
+        let [across, down] =
+            size.map(|side| (side as f32 / usual).round().clamp(1.0, side as f32) as usize);
+        let [wide, high] = [width as f32 / across as f32, height as f32 / down as f32];
+        let step = wide.max(high);
         let start = |at: usize| {
             let (y, x) = (at / across, at % across);
-            let (y, x) = ((y as f32 + 0.5) * step, (x as f32 + 0.5) * step);
-            let colour = lab[(y as usize).min(side - 1) * side + (x as usize).min(side - 1)];
+            let (y, x) = ((y as f32 + 0.5) * high, (x as f32 + 0.5) * wide);
+            let colour = lab[(y as usize).min(height - 1) * width + (x as usize).min(width - 1)];
             [colour[0], colour[1], colour[2], x, y]
         };
-        let mut centres: Vec<[f32; 5]> = (0..across * across).map(start).collect();
-        let mut of = vec![0u32; side * side];
+        let mut centres: Vec<[f32; 5]> = (0..across * down).map(start).collect();
+        let mut of = vec![0u32; width * height];
         for _ in 0..ITERATIONS {
-            assign(&lab, side, step, &centres, &mut of);
+            assign(&lab, size, step, &centres, &mut of);
             let mut sums = vec![[0.0f32; 6]; centres.len()];
             for (pixel, &region) in of.iter().enumerate() {
                 let colour = lab[pixel];
-                let (x, y) = ((pixel % side) as f32, (pixel / side) as f32);
+                let (x, y) = ((pixel % width) as f32, (pixel / width) as f32);
                 let parts = [colour[0], colour[1], colour[2], x, y, 1.0];
                 sums[region as usize].iter_mut().zip(parts).for_each(|(sum, part)| *sum += part);
             }
@@ -55,11 +74,11 @@ impl Regions {
                 *centre = [0, 1, 2, 3, 4].map(|at| sum[at] / sum[5]);
             }
         }
-        Self::connected(side, &of, (step * step / 4.0) as usize)
+        Self::connected(size, &of, (wide * high / 4.0) as usize)
     }
 
     /// Every connected piece as a region; one smaller than `least` belongs to the piece before it.
-    fn connected(side: usize, of: &[u32], least: usize) -> Self {
+    fn connected(size: [usize; 2], of: &[u32], least: usize) -> Self {
         const NONE: u32 = u32::MAX;
         let (mut new, mut count) = (vec![NONE; of.len()], 0u32);
         let mut piece = Vec::new();
@@ -74,7 +93,7 @@ impl Regions {
             while at < piece.len() {
                 let pixel = piece[at];
                 at += 1;
-                for next in neighbours(pixel, side) {
+                for next in neighbours(pixel, size) {
                     if new[next] == NONE && of[next] == of[start] {
                         new[next] = count;
                         piece.push(next);
@@ -88,7 +107,7 @@ impl Regions {
                 false => count += 1,
             }
         }
-        Self { side, of: new, count: count as usize }
+        Self { size, of: new, count: count as usize }
     }
 
     /// How many there are.
@@ -96,9 +115,9 @@ impl Regions {
         self.count
     }
 
-    /// Pixels along a side.
-    pub fn side(&self) -> usize {
-        self.side
+    /// Width and height in pixels.
+    pub fn size(&self) -> [usize; 2] {
+        self.size
     }
 
     /// The region of each pixel, line by line.
@@ -106,33 +125,33 @@ impl Regions {
         &self.of
     }
 
-    /// A value of each region at each of its pixels, (R R).
+    /// A value of each region at each of its pixels, (height, width).
     pub fn spread(&self, values: &[f32]) -> Vec<f32> {
         self.of.iter().map(|&region| values[region as usize]).collect()
     }
 }
 
-fn neighbours(pixel: usize, side: usize) -> impl Iterator<Item = usize> {
-    let (x, y) = (pixel % side, pixel / side);
+fn neighbours(pixel: usize, [width, height]: [usize; 2]) -> impl Iterator<Item = usize> {
+    let (x, y) = (pixel % width, pixel / width);
     let left = (x > 0).then(|| pixel - 1);
-    let right = (x + 1 < side).then(|| pixel + 1);
-    let above = (y > 0).then(|| pixel - side);
-    let below = (y + 1 < side).then(|| pixel + side);
+    let right = (x + 1 < width).then(|| pixel + 1);
+    let above = (y > 0).then(|| pixel - width);
+    let below = (y + 1 < height).then(|| pixel + width);
     [left, right, above, below].into_iter().flatten()
 }
 
 /// Each pixel to the nearest centre whose window of twice the step it lies in.
-fn assign(lab: &[[f32; 3]], side: usize, step: f32, centres: &[[f32; 5]], of: &mut [u32]) {
+fn assign(lab: &[[f32; 3]], size: [usize; 2], step: f32, centres: &[[f32; 5]], of: &mut [u32]) {
     let mut nearest = vec![f32::INFINITY; of.len()];
     let weight = (COMPACTNESS / step).powi(2);
     for (region, centre) in centres.iter().enumerate() {
-        let range = |middle: f32| {
+        let range = |middle: f32, side: usize| {
             let first = (middle - step).floor().max(0.0) as usize;
             first..((middle + step).ceil() as usize + 1).min(side)
         };
-        for y in range(centre[4]) {
-            for x in range(centre[3]) {
-                let pixel = y * side + x;
+        for y in range(centre[4], size[1]) {
+            for x in range(centre[3], size[0]) {
+                let pixel = y * size[0] + x;
                 let colour: f32 = (0..3).map(|c| (lab[pixel][c] - centre[c]).powi(2)).sum();
                 let place = (x as f32 - centre[3]).powi(2) + (y as f32 - centre[4]).powi(2);
                 let distance = colour + weight * place;
@@ -165,6 +184,8 @@ mod tests {
     fn a_grid_numbers_its_squares_line_by_line() {
         let grid = Regions::grid(4, 2);
         assert_eq!(grid.of(), [0, 0, 1, 1, 0, 0, 1, 1, 2, 2, 3, 3, 2, 2, 3, 3]);
+        let wide = Regions::of_picture(&RgbImage::new(4, 2), 2);
+        assert_eq!(wide.of(), [0, 0, 1, 1, 2, 2, 3, 3]);
         // A side that the squares do not divide: each has pixels.
         let odd = Regions::grid(7, 3);
         assert!((0..9).all(|region| odd.of().contains(&region)));
@@ -185,6 +206,9 @@ mod tests {
             let red = pixels.iter().filter(|&&pixel| pixel % 60 < 23).count();
             assert!(red == 0 || red == pixels.len(), "region {region} is of two colours");
         }
+        let wide = RgbImage::from_fn(90, 30, |x, _| [(x / 30 * 100) as u8, 0, 0].into());
+        let found = Regions::slic(&wide, 3);
+        assert_eq!((found.size(), found.count()), ([90, 30], 3));
         let flat = Regions::slic(&RgbImage::from_pixel(32, 32, [9; 3].into()), 1);
         assert_eq!(flat.count(), 1);
     }

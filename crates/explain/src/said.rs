@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use tuwen_image::RgbImage;
 
-use crate::explain::{Explanation, Word, remarks};
+use crate::explain::{Explanation, Word, remark};
 use crate::game::{Mask, TOGETHER};
 use crate::hide::mixed;
 use crate::judge::asks_scores_alone;
@@ -38,20 +38,20 @@ pub fn explain_said(
     log_probs: &LogProbs<'_>,
 ) -> Result<Explanation> {
     asks_scores_alone(settings.method, &format!("the caption of {name}"))?;
-    settings.check(picture.width() as usize)?;
+    settings.check(picture)?;
     if said.is_empty() {
         return Err(Error::Refused(format!(
             "{name} says nothing of the picture: there is no word to explain"
         )));
     }
     let game = Game::new(name, picture, settings, log_probs);
-    let ends = [true, false].map(|shown| vec![shown; game.regions.count()]);
+    let parts = game.regions.count();
+    let ends = [true, false].map(|shown| vec![shown; parts]);
     let [all, none] = [game.of(&ends[0])?, game.of(&ends[1])?];
     let (mut pairs, mut sum, mut words) = (Vec::new(), Vec::new(), Vec::new());
     let (mut across, mut r2) = (0, None);
     for (at, SaidWord { text, start }) in said.iter().enumerate() {
-        let found =
-            hiding::of_parts(settings, game.regions.count(), &|masks| game.word(masks, at))?;
+        let found = hiding::of_parts(settings, parts, &|masks| game.word(masks, at))?;
         // The worst of the words' fits says how far to believe all.
         r2 = match (r2, found.r2) {
             (Some(a), Some(b)) => Some(f32::min(a, b)),
@@ -77,7 +77,8 @@ pub fn explain_said(
         calls: [game.known.into_inner().len(), 0],
         notes: Vec::new(),
     };
-    explanation.notes = remarks(picture, &explanation)?;
+    explanation.notes.extend(hiding::few(settings, parts));
+    remark(picture, &mut explanation)?;
     // A caption of one word has no text without it.
     explanation.notes.retain(|note| !note.contains("one word"));
     Ok(explanation)

@@ -1,5 +1,7 @@
 //! What a user may choose of an explanation.
 
+use tuwen_image::RgbImage;
+
 use crate::hide::Fill;
 use crate::perturb::LIME_WIDTH;
 use crate::{Error, Method, Result};
@@ -46,8 +48,9 @@ impl Settings {
         }
     }
 
-    /// Whether they make sense for a picture of so many pixels along a side.
-    pub(crate) fn check(&self, side: usize) -> Result<()> {
+    /// Whether they make sense for a picture.
+    pub(crate) fn check(&self, picture: &RgbImage) -> Result<()> {
+        let side = picture.width().min(picture.height()) as usize;
         let refuse = |what: String| Err(Error::Refused(what));
         match self {
             _ if !(1..=side.min(64)).contains(&self.cells) => refuse(format!(

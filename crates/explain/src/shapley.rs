@@ -11,7 +11,10 @@ use crate::{Error, Result};
 
 /// KernelSHAP (Lundberg and Lee 2017, <https://arxiv.org/abs/1705.07874>): sets of players drawn with the probability
 /// of their weight, `(M - 1) / (C(M, s) s (M - s))`, each with its complement, and least squares in which nobody and
-/// everybody are met exactly, so that the values add up. Of few players all sets are weighed.
+/// everybody are met exactly, so that the values add up. Of few players all sets are weighed. Each player alone and each
+/// left out are always among the sets, with their exact weights, so that no value runs away however few are drawn; they
+/// and the two ends may be two more than `samples`. R2 is that of the additive model on the scores, weighed as they were
+/// fitted; nobody and everybody, whose weight has no end, are not in it.
 ///
 /// # Errors
 /// The game's; fewer `samples` than the players need.
@@ -30,7 +33,8 @@ pub fn kernel_shap(
     if samples < 2 * players && 1usize.checked_shl(players as u32).is_none_or(|sets| sets > samples)
     {
         return Err(Error::Refused(format!(
-            "{samples} samples for {players} parts: KernelSHAP needs at least {}",
+            "{samples} samples for {players} parts: KernelSHAP needs at least {}, each part alone and each left out; give \
+             more samples or fewer parts",
             2 * players
         )));
     }
@@ -48,10 +52,15 @@ pub fn kernel_shap(
     let target = |(mask, &score): (&Mask, &f32)| f64::from(score - empty) - last(mask) * total;
     let y: Vec<f64> = masks.iter().zip(&found).map(target).collect();
     let fitted = least_squares(&x, &weights, &vec![0.0; players - 1], &y);
-    let quality = r2(&x, &weights, &y, &fitted);
     let rest = total - fitted.iter().sum::<f64>();
-    let players: Vec<f32> = fitted.iter().chain([&rest]).map(|&value| value as f32).collect();
-    Ok(Weights { players, empty, r2: Some(quality), calls: masks.len() + 2 })
+    let values: Vec<f64> = fitted.into_iter().chain([rest]).collect();
+    let quality = {
+        let x: Vec<f64> = masks.iter().flatten().map(|&there| f64::from(u8::from(there))).collect();
+        let y: Vec<f64> = found.iter().map(|&score| f64::from(score - empty)).collect();
+        r2(&x, &weights, &y, &values)
+    };
+    let players: Vec<f32> = values.iter().map(|&value| value as f32).collect();
+    Ok(Weights { players, empty, r2: quality, calls: masks.len() + 2 })
 }
 
 /// Sets that are neither empty nor whole, and their weights.
@@ -68,17 +77,22 @@ fn sets(players: usize, samples: usize, seed: u64) -> (Vec<Mask>, Vec<f64>) {
         let weights = masks.iter().map(weight).collect();
         return (masks, weights);
     }
+    // Each player alone and each left out: what determines every value.
+    let alone = |one: usize, own: bool| (0..players).map(|at| (at == one) == own).collect();
+    let mut masks: Vec<Mask> =
+        (0..players).flat_map(|one| [alone(one, true), alone(one, false)]).collect();
+    let mut weights = vec![of_size(1) / players as f64; masks.len()];
+    // The weight of the sizes between is that of the sets that are drawn by their shares.
     let mut rng = Rng::new(&[seed, 0x5ab]);
-    let sizes: Vec<f64> = (1..players).map(of_size).collect();
+    let sizes: Vec<f64> = (2..players - 1).map(of_size).collect();
     let sum: f64 = sizes.iter().sum();
-    let mut masks = Vec::with_capacity(samples);
-    while masks.len() + 1 < samples.max(2) {
+    while masks.len() + 1 < samples && !sizes.is_empty() {
         let mut left = f64::from(rng.unit()) * sum;
         let size = sizes.iter().position(|share| {
             left -= share;
             left < 0.0
         });
-        let size = size.unwrap_or(players - 2) + 1;
+        let size = size.unwrap_or(sizes.len() - 1) + 2;
         let mut order: Vec<usize> = (0..players).collect();
         rng.shuffle(&mut order);
         let mut mask = vec![false; players];
@@ -86,7 +100,8 @@ fn sets(players: usize, samples: usize, seed: u64) -> (Vec<Mask>, Vec<f64>) {
         let other = mask.iter().map(|there| !there).collect();
         masks.extend([mask, other]);
     }
-    let weights = vec![1.0; masks.len()];
+    let drawn = masks.len() - weights.len();
+    weights.resize(masks.len(), sum / drawn.max(1) as f64);
     (masks, weights)
 }
 
@@ -324,6 +339,70 @@ mod tests {
         }
         let few = kernel_shap(18, 30, 7, &more).expect_err("too few").to_string();
         assert!(few.contains("30") && few.contains("36"), "{few}");
+    }
+
+    /// Of `players`, each pair of which counts a little together: what one gets is half of its pairs' and its own.
+    fn paired(players: usize) -> (impl Fn(&[Mask]) -> Result<Vec<f32>>, Vec<f32>) {
+        let mut rng = Rng::new(&[9]);
+        let own: Vec<f32> = (0..players).map(|_| rng.range(-0.02, 0.04)).collect();
+        let pairs: Vec<f32> = (0..players * players).map(|_| rng.range(-0.003, 0.003)).collect();
+        let both = move |a: usize, b: usize| pairs[a.min(b) * players + a.max(b)];
+        let others = |at: usize| (0..players).filter(move |&b| b != at);
+        let half = |at: usize| others(at).map(|b| both(at, b) / 2.0).sum::<f32>();
+        let exact = (0..players).map(|at| own[at] + half(at)).collect();
+        let game = move |masks: &[Mask]| {
+            let score = |mask: &Mask| {
+                let there: Vec<usize> = (0..players).filter(|&at| mask[at]).collect();
+                let sum: f32 = there.iter().map(|&at| own[at]).sum();
+                let rest = there.iter().enumerate();
+                sum + rest
+                    .flat_map(|(i, &a)| there[..i].iter().map(move |&b| (a, b)))
+                    .map(|(a, b)| both(a, b))
+                    .sum::<f32>()
+            };
+            Ok(masks.iter().map(score).collect())
+        };
+        (game, exact)
+    }
+
+    /// As many drawn pairs as parts determine each value by one score: without the single parts these were hundreds of
+    /// times too large.
+    #[test]
+    fn few_samples_run_away_nowhere() {
+        let (game, wanted) = paired(49);
+        for samples in [98, 100, 120, 146, 196, 245, 512] {
+            for seed in 0..3 {
+                let found = kernel_shap(49, samples, seed, &game).expect("values");
+                let errors = found.players.iter().zip(&wanted).map(|(a, b)| (a - b).abs());
+                let worst = errors.fold(0.0, f32::max);
+                assert!(worst < 0.02, "{samples} samples, seed {seed}: {worst}");
+                assert!(found.calls <= samples.max(100), "{samples}: {}", found.calls);
+                let sum: f32 = found.players.iter().sum();
+                let total = wanted.iter().sum::<f32>();
+                assert!((sum - total).abs() < 1e-3, "{sum}, not {total}");
+            }
+        }
+    }
+
+    /// Of three players, by hand.
+    #[test]
+    fn r2_is_that_of_the_scores_that_were_asked() {
+        let found = kernel_shap(3, 8, 0, &|masks| {
+            let score = |m: &Mask| if m[0] || m.iter().all(|&m| m) { 1.0 } else { 0.0 };
+            Ok(masks.iter().map(score).collect())
+        });
+        let found = found.expect("values");
+        // Player 0 is worth all: the model is exact.
+        assert!(
+            (found.players[0] - 1.0).abs() < 1e-5 && (found.r2.unwrap_or(0.0) - 1.0).abs() < 1e-5
+        );
+        let found = kernel_shap(3, 8, 0, &|masks| {
+            let score = |m: &Mask| if m.iter().filter(|&&m| m).count() >= 2 { 1.0 } else { 0.0 };
+            Ok(masks.iter().map(score).collect())
+        });
+        let found = found.expect("values");
+        // 1/3 each; of sizes 1 and 2, which weigh the same, the guesses are 1/3 for 0 and 2/3 for 1: (1/3)^2 of (1/2)^2.
+        assert!((found.r2.expect("a share") - 5.0 / 9.0).abs() < 1e-5, "{found:?}");
     }
 
     #[test]

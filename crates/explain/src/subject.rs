@@ -3,7 +3,7 @@
 use tuwen_encode::{CpuEncoder, Encoder};
 use tuwen_image::RgbImage;
 
-use crate::explain::{Explanation, remarks, weighed};
+use crate::explain::{Explanation, remark, weighed};
 use crate::game::{PictureGame, TextGame, dots};
 use crate::hide::Words;
 use crate::hiding::{self, TEXTS};
@@ -11,6 +11,7 @@ use crate::{Error, Method, Result, Settings, fast, fixlip, perturb};
 
 /// What is explained: `(own - other pictures) toward`, of which `toward` is the text's vector without the other
 /// texts'.
+#[derive(Clone, Copy)]
 pub(crate) struct Subject<'s> {
     pub encoder: &'s CpuEncoder,
     pub picture: &'s RgbImage,
@@ -28,21 +29,24 @@ pub(crate) struct Subject<'s> {
 
 impl Subject<'_> {
     pub(crate) fn explained(&self, settings: &Settings) -> Result<Explanation> {
+        let read = self.words.read(self.encoder)?;
+        let whole: Subject<'_> = *self;
+        let own = Subject { words: &read, ..whole };
         let mut found = match settings.method.hides() {
-            true => self.hiding(settings)?,
-            false => self.looking(settings)?,
+            true => own.hiding(settings)?,
+            false => own.looking(settings)?,
         };
+        found.pad(self.words);
         let lost = match self.words.is_empty() {
             true => 0,
             false => self.encoder.tokenise(self.words.text())?.lost,
         };
-        let mut notes = remarks(self.picture, &found)?;
+        remark(self.picture, &mut found)?;
         if lost > 0 {
-            notes.push(format!(
+            found.notes.push(format!(
                 "{lost} tokens of the text lie beyond the model's context: words at its end have no weight"
             ));
         }
-        found.notes.extend(notes);
         Ok(found)
     }
 
@@ -128,7 +132,7 @@ impl Subject<'_> {
             pairs: None,
             r2: found.r2,
             calls: [game.calls(), texts.calls()],
-            notes: Vec::new(),
+            notes: hiding::few(settings, game.regions.count()).into_iter().collect(),
         })
     }
 
@@ -168,7 +172,7 @@ impl Subject<'_> {
             pairs: Some(found.pairs),
             r2: Some(found.r2),
             calls: [game.calls(), texts.calls()],
-            notes: Vec::new(),
+            notes: hiding::few(settings, parts).into_iter().collect(),
         })
     }
 }

@@ -118,6 +118,9 @@ fn a_direction_that_is_a_texts_vector_gives_the_texts_map() {
         let said = said.expect_err("it cannot").to_string();
         assert!(said.contains(method.name()) && said.contains("occlusion"), "{said}");
     }
+    let rivals = Rivals { texts: &["一只狗在跑 "], ..Rivals::default() };
+    let said = explain_against(&encoder, &square, TEXT, rivals, &settings(Method::Occlusion));
+    assert!(said.expect_err("no difference").to_string().contains("the same text"));
     let rivals = Rivals { texts: &[OTHER], ..Rivals::default() };
     let said = explain_against(&encoder, &square, TEXT, rivals, &settings(Method::Rollout));
     assert!(said.expect_err("it cannot").to_string().contains("same for every text"));

@@ -222,6 +222,109 @@ fn what_makes_no_sense_is_said() {
     assert!(said(&"狗 ".repeat(300), &usual).contains("300 words"));
 }
 
+/// What is behind the model's context comes into it where words before it are hidden, and has no weight for all that.
+#[test]
+fn words_beyond_the_context_weigh_nothing() {
+    let encoder = additive();
+    let square = patches(112, 4);
+    let text = "一只狗在跑，红色的汽车停在路上。".repeat(8);
+    for method in [
+        Method::Lime,
+        Method::Shap,
+        Method::Owen,
+        Method::Fixlip,
+        Method::Occlusion,
+        Method::Chefer,
+        Method::Patches,
+    ] {
+        let name = method.name();
+        let settings = Settings { samples: 200, cells: 4, ..Settings::new(method) };
+        let found = explain(&encoder, &square, &text, &settings).expect(name);
+        assert!(
+            found.notes.iter().any(|note| note.contains("beyond")),
+            "{name}: {:?}",
+            found.notes
+        );
+        // The context is 52 tokens, two of them the ends.
+        let (read, unread): (Vec<_>, Vec<_>) = found.words.iter().partition(|w| w.end <= 3 * 50);
+        assert!(unread.len() > 20 && read.iter().any(|word| word.weight != 0.0), "{name}");
+        assert!(unread.iter().all(|word| word.weight == 0.0), "{name}: {unread:?}");
+        let parts = found.across * found.across;
+        if let Some(pairs) = &found.pairs {
+            assert_eq!(pairs.len(), found.words.len() * parts, "{name}");
+        }
+    }
+    let vector = encoder.encode_images(std::slice::from_ref(&square)).expect("a vector");
+    let apart = tuwen_explain::words_apart(&encoder, &text, &vector).expect("weights");
+    assert!(apart[0].iter().filter(|word| word.end > 150).all(|word| word.weight == 0.0));
+}
+
+/// A model whose pictures keep their shape: what hides parts asks it for vectors and nothing else.
+#[test]
+fn pictures_of_any_shape_are_explained_by_hiding_parts() {
+    let encoder = CpuEncoder::open(&models().join("siglip-2-naflex")).expect("a model");
+    let colour = |x: u32, y: u32| [(x * 5) as u8, (y * 9) as u8, (x * y) as u8].into();
+    let picture = tuwen_image::Picture::Rgb(RgbImage::from_fn(60, 24, colour));
+    let fitted = encoder.preprocess().fit(&picture);
+    assert_ne!(fitted.width(), fitted.height());
+    let text = "a photo";
+    for method in [Method::Occlusion, Method::Lime, Method::Shap, Method::Owen, Method::Fixlip] {
+        let settings = Settings { samples: 64, cells: 3, ..Settings::new(method) };
+        let found = explain(&encoder, &fitted, text, &settings).expect(method.name());
+        assert_eq!(found.map.len(), found.across * found.across, "{}", method.name());
+        assert!(found.map.iter().any(|value| value.abs() > 1e-6), "{}", method.name());
+    }
+    // By its definition: the upper left of four cells in the picture's mean colour.
+    let settings = Settings { cells: 2, ..Settings::new(Method::Occlusion) };
+    let found = explain(&encoder, &fitted, text, &settings).expect("a map");
+    let grid = tuwen_explain::Regions::of_picture(&fitted, 2);
+    let mean = *Fill::Mean.hidden(&fitted, &grid).get_pixel(0, 0);
+    let mut hidden = fitted.clone();
+    let (width, height) = fitted.dimensions();
+    for (x, y) in (0..width / 2).flat_map(|x| (0..height / 2).map(move |y| (x, y))) {
+        hidden.put_pixel(x, y, mean);
+    }
+    let toward = encoder.encode_texts(&[text]).expect("a vector");
+    let scores = encoder.encode_images(&[fitted, hidden]).expect("vectors");
+    let scores = tuwen_explain::dots(&scores, &toward);
+    assert!((found.map[0] - (scores[0] - scores[1])).abs() < 1e-5, "{:?}", found.map);
+}
+
+#[test]
+fn a_nearly_blank_picture_has_the_note_of_a_blank_one_and_no_fit() {
+    let encoder = additive();
+    let noise = |x: u32, y: u32| [128 + ((x * 7 + y * 3) % 2) as u8; 3].into();
+    let nearly = RgbImage::from_fn(112, 112, noise);
+    for method in [Method::Shap, Method::Lime, Method::Fixlip, Method::Chefer] {
+        let found = of(&encoder, &nearly, &Settings::new(method));
+        let said = found.notes.iter().any(|note| note.contains("one colour"));
+        assert!(said && found.r2.is_none(), "{}: {:?}", method.name(), found.notes);
+    }
+}
+
+#[test]
+fn few_samples_are_said() {
+    let encoder = additive();
+    let square = patches(112, 4);
+    for (method, samples, few) in [
+        (Method::Shap, 98, true),
+        (Method::Shap, 196, false),
+        (Method::Fixlip, 51, true),
+        (Method::Lime, 60, true),
+        (Method::Owen, 98, false),
+    ] {
+        let found = of(&encoder, &square, &Settings { samples, ..Settings::new(method) });
+        let said = found.notes.iter().any(|note| note.contains("are few"));
+        assert_eq!(said, few, "{} {samples}: {:?}", method.name(), found.notes);
+    }
+    let long = "狗 ".repeat(40);
+    let found =
+        explain(&encoder, &square, &long, &Settings { samples: 98, ..Settings::new(Method::Shap) });
+    let most =
+        found.expect("values").words.iter().map(|word| word.weight.abs()).fold(0.0, f32::max);
+    assert!(most < 0.5, "no word of many weighs {most}");
+}
+
 #[test]
 fn a_blank_picture_and_one_word_are_explained_with_a_note() {
     let encoder = additive();

@@ -41,7 +41,9 @@ pub fn principal(rows: &[f32], dim: usize) -> Vec<[f32; 2]> {
 pub fn neighbourhoods(rows: &[f32], dim: usize) -> Vec<[f32; 2]> {
     let start = principal(rows, dim);
     let perplexity = PERPLEXITY.min((start.len() as f32 - 1.0) / 3.0);
-    if perplexity < 2.0 {
+    let others = rows.chunks_exact(dim).any(|row| dissimilar(row, &rows[..dim]));
+    // Of equal rows no distance is left to keep.
+    if perplexity < 2.0 || !others {
         return start;
     }
     // As small as van der Maaten's: far from each other at once, points never meet again.
@@ -61,7 +63,17 @@ pub fn neighbourhoods(rows: &[f32], dim: usize) -> Vec<[f32; 2]> {
     };
     // Several threads would add in another order each time.
     let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("one thread");
-    alone.install(embed).chunks_exact(2).map(|place| [place[0], place[1]]).collect()
+    let places = alone.install(embed);
+    match places.iter().all(|value| value.is_finite()) {
+        true => places.chunks_exact(2).map(|place| [place[0], place[1]]).collect(),
+        // Many rows that have only equal ones near them.
+        false => start,
+    }
+}
+
+/// Whether two rows differ by more than rounding.
+fn dissimilar(a: &[f32], b: &[f32]) -> bool {
+    a.iter().zip(b).any(|(a, b)| (a - b).abs() > 1e-6)
 }
 
 /// The `k` other rows that each is most like, the most like first, with their cosines; fewer where there are fewer.
@@ -184,6 +196,18 @@ mod tests {
     use super::*;
 
     const DIM: usize = 16;
+
+    #[test]
+    fn equal_rows_have_places() {
+        let one = |axis: usize| (0..DIM).map(move |at| f32::from(u8::from(at == axis)));
+        for (equal, others) in [(12, 0), (120, 3)] {
+            let rows: Vec<f32> =
+                (0..equal).flat_map(|_| one(0)).chain((1..=others).flat_map(one)).collect();
+            let places = neighbourhoods(&rows, DIM);
+            assert_eq!(places.len(), equal + others);
+            assert!(places.iter().flatten().all(|value| value.is_finite()), "{equal} {others}");
+        }
+    }
 
     /// `count` unit rows near an axis.
     fn around(axis: usize, count: usize, rng: &mut Rng) -> Vec<f32> {

@@ -104,15 +104,15 @@ impl Score {
 /// What methods leave open.
 #[derive(Clone, clap::Args)]
 pub struct How {
-    /// Pictures with hidden parts that lime, shap, owen and fixlip look at
-    #[arg(long, default_value_t = 512, value_parser = number::whole(2..=MOST_SAMPLES as u64))]
-    pub samples: usize,
-    /// Parts along a side that are hidden; superpixels of lime are about as many
-    #[arg(long, default_value_t = 7, value_parser = number::whole(1..=64))]
-    pub cells: usize,
+    /// Pictures with hidden parts that lime, shap, owen and fixlip look at, 512 without it
+    #[arg(long, value_name = "SAMPLES", value_parser = number::whole(2..=MOST_SAMPLES as u64))]
+    samples: Option<usize>,
+    /// Parts along a side that are hidden; 7 without it; superpixels of lime are about as many
+    #[arg(long, value_parser = number::whole(1..=64))]
+    cells: Option<usize>,
     /// What stands where a part is hidden: grey, the blurred picture, its mean colour, or that of each part (own)
     #[arg(long, value_parser = by_name(&Fill::NAMES))]
-    pub fill: Option<Fill>,
+    fill: Option<Fill>,
     /// Which masks are drawn
     #[arg(long, default_value_t = 42)]
     pub seed: u64,
@@ -123,12 +123,29 @@ impl How {
     pub fn settings(&self, method: Method) -> Settings {
         let usual = Settings::new(method);
         Settings {
-            samples: self.samples,
-            cells: self.cells,
+            samples: self.samples.unwrap_or(usual.samples),
+            cells: self.cells.unwrap_or(usual.cells),
             fill: self.fill.unwrap_or(usual.fill),
             seed: self.seed,
             ..usual
         }
+    }
+
+    /// The settings of the one method that is asked for; what it does not take is said.
+    fn noted(&self, method: Method) -> Settings {
+        let given = [
+            (
+                "--samples",
+                self.samples.is_some() && (!method.hides() || method == Method::Occlusion),
+            ),
+            ("--cells", self.cells.is_some() && !method.hides()),
+            ("--fill", self.fill.is_some() && !method.hides()),
+        ];
+        let name = method.name();
+        for (option, _) in given.iter().filter(|(_, given)| *given) {
+            note!("note: {option}: {name} takes none, and it changes nothing");
+        }
+        self.settings(method)
     }
 }
 
@@ -196,6 +213,11 @@ fn check(args: &Args) -> Result<()> {
         bail!(Usage(
             "--rival holds vectors against each other, and --score late and itm have none: leave one of both away"
                 .into()
+        ));
+    }
+    if args.decoder.is_some() && args.caption.is_none() {
+        bail!(Usage(
+            "--decoder: the score of a text needs none; give --caption instead of --text".into()
         ));
     }
     if args.heads.is_some() && args.score == Score::Cosine {

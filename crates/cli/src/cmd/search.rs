@@ -92,7 +92,7 @@ pub struct Args {
     #[arg(long, conflicts_with = "queries")]
     explain: bool,
     /// Say of each hit what each word of the query adds to it beyond what it adds to the other hits; with --json as `why`
-    #[arg(long, conflicts_with_all = ["explain", "paths"])]
+    #[arg(long, conflicts_with_all = ["explain", "paths", "html"])]
     why: bool,
     /// Leave out hits with a lower score, so that nothing may be found
     #[arg(long, value_name = "SCORE", allow_negative_numbers = true)]

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tuwen_encode::{CpuEncoder, Encoder, WithTokens};
-use tuwen_explain::{Judge, Judged};
+use tuwen_explain::{Judge, Judged, Words};
 use tuwen_image::RgbImage;
 use tuwen_matching::{Heads, Patches};
 
@@ -137,6 +137,10 @@ impl Judge for HeadJudge<'_> {
             Which::Late => "late interaction".into(),
             Which::Itm => "the matching head".into(),
         }
+    }
+
+    fn read(&self, words: &Words) -> tuwen_explain::Result<Words> {
+        words.read(self.encoder)
     }
 
     fn of_pictures(&self, pictures: &[RgbImage], text: &str) -> Judged {

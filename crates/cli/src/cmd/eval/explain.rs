@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use tuwen_encode::{CpuEncoder, Encoder, builtin};
 use tuwen_explain::faithful::Mean;
-use tuwen_explain::{Fill, Method};
+use tuwen_explain::{Fill, Method, Settings};
 use tuwen_image::{Limits, RgbImage};
 
 use crate::cmd::by_name;
@@ -46,7 +46,7 @@ pub struct Args {
     #[arg(long)]
     ids: Option<PathBuf>,
     /// A configuration of `tuwen data scenes`: the pointing game on scenes that are drawn now
-    #[arg(long, conflicts_with = "images")]
+    #[arg(long, conflicts_with_all = ["images", "captions", "ids", "measure_fill", "steps", "sanity"])]
     scenes: Option<PathBuf>,
     /// So many pictures, drawn by the seed
     #[arg(long, default_value_t = 200, value_parser = number::whole(1..=number::MANY))]
@@ -111,13 +111,15 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     check_samples(args, &methods)?;
     let mut report = Report { model: encoder.name().to_owned(), ..Report::default() };
     if let Some(config) = &args.scenes {
-        let (rows, pictures) = pointing::measure(args, config, &encoder, &methods)?;
+        let (rows, pictures, forward_ms) = pointing::measure(args, config, &encoder, &methods)?;
         report.pointing = rows;
         report.pictures = pictures;
+        report.forward_ms = forward_ms;
     } else {
         let cases = cases(args, &encoder)?;
         report.pictures = cases.len();
-        report.forward_ms = forward_ms(&encoder, &cases)?;
+        let squares: Vec<&RgbImage> = cases.iter().map(|case| &case.square).collect();
+        report.forward_ms = forward_ms(&encoder, &squares)?;
         let fills = match &args.measure_fill[..] {
             [] => vec![Fill::default()],
             fills => fills.to_vec(),
@@ -144,7 +146,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 fn methods(args: &Args, encoder: &CpuEncoder) -> Result<Vec<Method>> {
     if args.method.is_empty() {
         let all = Method::NAMES.iter().map(|&(_, method)| method);
-        return Ok(all.filter(|method| method.check(encoder.config()).is_ok()).collect());
+        let can: Vec<_> = all.filter(|method| method.check(encoder.config()).is_ok()).collect();
+        if can.is_empty() {
+            // The plain one lacks what all lack.
+            Method::Occlusion.check(encoder.config())?;
+        }
+        return Ok(can);
     }
     for method in &args.method {
         method.check(encoder.config()).map_err(crate::cmd::explain::usage)?;
@@ -157,10 +164,12 @@ fn methods(args: &Args, encoder: &CpuEncoder) -> Result<Vec<Method>> {
 
 /// Whether the samples are enough for the parts, before hours of work.
 fn check_samples(args: &Args, methods: &[Method]) -> Result<()> {
-    let (samples, parts) = (args.how.samples, args.how.cells * args.how.cells);
+    let Settings { samples, cells, .. } = args.how.settings(Method::Shap);
+    let parts = cells * cells;
     let least = |method: &Method| match method {
         Method::Shap => 2 * parts,
         Method::Fixlip => parts + 2,
+        Method::Lime => parts + 1,
         _ => 0,
     };
     if let Some(method) = methods.iter().find(|method| least(method) > samples) {
@@ -169,7 +178,7 @@ fn check_samples(args: &Args, methods: &[Method]) -> Result<()> {
              fewer cells",
             method.name(),
             least(method),
-            args.how.cells
+            cells
         )));
     }
     Ok(())
@@ -210,12 +219,12 @@ fn cases(args: &Args, encoder: &CpuEncoder) -> Result<Vec<Case>> {
 }
 
 /// Of one picture at a time, the median of those that are there, up to 50.
-fn forward_ms(encoder: &CpuEncoder, cases: &[Case]) -> Result<f32> {
+fn forward_ms(encoder: &CpuEncoder, squares: &[&RgbImage]) -> Result<f32> {
     encoder.load()?;
     let mut times = Vec::new();
-    for case in cases.iter().chain(cases).take(50) {
+    for &square in squares.iter().chain(squares).take(50) {
         let begun = Instant::now();
-        encoder.encode_images(std::slice::from_ref(&case.square))?;
+        encoder.encode_images(std::slice::from_ref(square))?;
         times.push(begun.elapsed().as_secs_f32() * 1e3);
     }
     Ok(median(&mut times))
@@ -264,7 +273,10 @@ impl Progress {
     }
 }
 
-fn with_interval(mean: Mean) -> String {
+fn with_interval(mean: Mean, pictures: usize) -> String {
+    if pictures == 1 {
+        return format!("{:+.3} (one picture: no interval)", mean.mean);
+    }
     format!("{:+.3} ({:+.3} to {:+.3})", mean.mean, mean.interval[0], mean.interval[1])
 }
 
@@ -288,8 +300,8 @@ fn print(report: &Report) {
                 row.name,
                 row.probability.insertion,
                 row.probability.deletion,
-                with_interval(row.probability.above_random),
-                with_interval(row.cosine.above_random),
+                with_interval(row.probability.above_random, report.pictures),
+                with_interval(row.cosine.above_random, report.pictures),
                 row.drop * 100.0,
                 row.rise * 100.0,
                 row.calls,
@@ -299,7 +311,7 @@ fn print(report: &Report) {
         if let Some(beside) = rows.iter().find(|row| !row.fixlip_above.is_empty()) {
             say!("  fixlip above others in insertion minus deletion, paired (probability):");
             for (name, mean) in &beside.fixlip_above {
-                say!("    {name:<11} {}", with_interval(*mean));
+                say!("    {name:<11} {}", with_interval(*mean, report.pictures));
             }
         }
     }
@@ -323,7 +335,8 @@ fn print(report: &Report) {
             "on the pixels of the thing that is named: the largest value; the share of what is above 0"
         );
         for row in &report.pointing {
-            let [hits, inside] = [row.hits, row.inside].map(with_interval);
+            let [hits, inside] =
+                [row.hits, row.inside].map(|mean| with_interval(mean, report.pictures));
             say!("  {:<11} {hits}   {inside}   {:.1} ms", row.name, row.ms);
         }
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use tuwen_encode::{CpuEncoder, Encoder};
 use tuwen_explain::{Explanation, Method, Rivals, explain_against, explain_judge};
 use tuwen_image::{Limits, Picture, Preprocess, RgbImage, Window, decode_file};
@@ -78,7 +78,14 @@ type Found = (Explanation, Option<String>, &'static str);
 fn of_cosine(args: &Args, encoder: &CpuEncoder, seen: &Seen, text: &str) -> Result<Found> {
     let mut rivals = Vec::new();
     for path in &args.rival {
-        rivals.push(Seen::read(path, encoder.preprocess())?.square);
+        let square = Seen::read(path, encoder.preprocess())?.square;
+        if square == seen.square {
+            bail!(Usage(format!(
+                "--rival {}: it is the same picture as --image, and there is no difference to show: give another one",
+                path.display()
+            )));
+        }
+        rivals.push(square);
     }
     let vectors = match rivals.is_empty() {
         true => Vec::new(),
@@ -87,7 +94,7 @@ fn of_cosine(args: &Args, encoder: &CpuEncoder, seen: &Seen, text: &str) -> Resu
     let method = args.method.unwrap_or_else(|| Method::usual(encoder.config()));
     let texts: Vec<&str> = args.against.as_deref().into_iter().collect();
     let against = Rivals { texts: &texts, pictures: &vectors };
-    let settings = args.how.settings(method);
+    let settings = args.how.noted(method);
     let found = explain_against(encoder, &seen.square, text, against, &settings).map_err(usage)?;
     let names = args.rival.iter().map(|path| path.display().to_string());
     let names: Vec<String> = args.against.iter().cloned().chain(names).collect();
@@ -103,7 +110,7 @@ fn of_head(
     which: Which,
 ) -> Result<Found> {
     let judge = HeadJudge::open(encoder, &args.model, args.heads.as_deref(), which)?;
-    let settings = args.how.settings(args.method.unwrap_or(Method::Occlusion));
+    let settings = args.how.noted(args.method.unwrap_or(Method::Occlusion));
     let rival = args.against.as_deref();
     let found = explain_judge(&judge, &seen.square, text, rival, &settings).map_err(usage)?;
     Ok((found, args.against.clone(), if which == Which::Late { "late" } else { "itm" }))
@@ -121,7 +128,7 @@ fn of_caption(args: &Args, language: &str) -> Result<Made> {
     let preprocess = describer.preprocess(encoder.as_ref())?;
     let Seen { picture, square, window } = Seen::read(&args.image, preprocess)?;
     let ask = Ask { languages: vec![language.to_owned()], ..Ask::default() };
-    let settings = args.how.settings(args.method.unwrap_or(Method::Occlusion));
+    let settings = args.how.noted(args.method.unwrap_or(Method::Occlusion));
     let told = describer.explained(encoder.as_ref(), &square, &ask, &settings)?;
     let told = told.into_iter().next();
     let told = told.ok_or_else(|| Usage(format!("nothing is said of it in `{language}`")))?;

@@ -19,7 +19,7 @@ use tuwen_retrieve::{FileName, path_of};
 use crate::gallery::{GalleryArg, Networks, open};
 use crate::number;
 use crate::output::{Force, OutputFile};
-use crate::query::TextArgs;
+use crate::query::{TextArgs, Usage};
 use crate::terminal::{note, say};
 
 /// Fewest pictures that have anything to show.
@@ -94,6 +94,13 @@ struct Seen {
 /// Computes, writes and says what was found.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let folder = args.gallery.place().folder;
+    let extension = args.output.extension().map(|e| e.to_string_lossy().to_lowercase());
+    if !matches!(extension.as_deref(), Some("html" | "htm")) {
+        bail!(Usage(format!(
+            "{}: a page is written: its name must end in .html",
+            args.output.display()
+        )));
+    }
     let output = OutputFile::plan(&args.output, &[folder.as_path()], args.force)?;
     let engine = open(&folder, args.model.as_deref(), &args.text_args, Networks::default())?;
     for modality in [Modality::Image, Modality::Text] {

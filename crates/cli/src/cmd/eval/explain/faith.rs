@@ -51,10 +51,13 @@ pub struct Row {
     pub fixlip_above: Vec<(&'static str, Mean)>,
 }
 
-/// Squares along a side in which maps are measured: the model's patches where these are not too many.
-fn across(encoder: &CpuEncoder) -> usize {
+/// Cells along a side in which maps are measured: the model's patches where these are not too many, and no picture has
+/// fewer pixels.
+fn across(encoder: &CpuEncoder, cases: &[Case]) -> usize {
     let config = encoder.config();
-    (config.preprocess.size as usize / config.patch).clamp(1, 24)
+    let sides = cases.iter().map(|case| case.square.width().min(case.square.height()) as usize);
+    let most = sides.min().unwrap_or(1).min(24);
+    (config.preprocess.size as usize / config.patch).clamp(1, most)
 }
 
 /// The settings of a method here.
@@ -69,7 +72,7 @@ pub fn maps(
     methods: &[Method],
     cases: &[Case],
 ) -> Result<Vec<Maps>> {
-    let size = across(encoder);
+    let size = across(encoder, cases);
     let every = |map: &dyn Fn(usize) -> Vec<f32>| (0..cases.len()).map(map).collect();
     let seed = args.how.seed;
     let mut all = vec![
@@ -117,11 +120,11 @@ pub fn measure(
 ) -> Result<Vec<Row>> {
     let texts: Vec<&str> = cases.iter().map(|case| case.text.as_str()).collect();
     let judge = Judge { texts: encoder.encode_texts(&texts)?, scale: encoder.logits()?.0 };
-    let size = across(encoder);
+    let size = across(encoder, cases);
     let bar = Progress::new("measured maps", maps.len() * cases.len());
     let mut measured: Vec<Vec<Measured>> = maps.iter().map(|_| Vec::new()).collect();
     for (at, case) in cases.iter().enumerate() {
-        let regions = Regions::grid(case.square.width() as usize, size);
+        let regions = Regions::of_picture(&case.square, size);
         let game = PictureGame::new(encoder, &case.square, regions, fill);
         for (maps, out) in maps.iter().zip(&mut measured) {
             let order = order(&maps.maps[at], args.how.seed);

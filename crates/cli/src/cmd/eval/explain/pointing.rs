@@ -13,7 +13,7 @@ use tuwen_image::{Picture, RgbImage, Window};
 use tuwen_sets::scenes::{Scene, scene};
 
 use super::faith::settings;
-use super::{Args, Progress, median};
+use super::{Args, Progress, forward_ms, median};
 use crate::cmd::data::scenes::stock_of;
 use crate::cmd::explain::usage;
 use crate::query::Usage;
@@ -49,13 +49,13 @@ struct Asked {
     window: Window,
 }
 
-/// Each method's hits, and how many scenes there were.
+/// Each method's hits, how many scenes there were, and the milliseconds of one's embedding.
 pub fn measure(
     args: &Args,
     config: &Path,
     encoder: &CpuEncoder,
     methods: &[Method],
-) -> Result<(Vec<Row>, usize)> {
+) -> Result<(Vec<Row>, usize, f32)> {
     let stock = stock_of(config)?;
     let mut asked = Vec::new();
     for number in 0..args.pictures as u64 * TRIES {
@@ -98,7 +98,8 @@ pub fn measure(
         rows.push(row(method.name(), median(&mut times), &|at| maps[at].clone()));
     }
     bar.finish();
-    Ok((rows, asked.len()))
+    let squares: Vec<&RgbImage> = asked.iter().map(|one| &one.square).collect();
+    Ok((rows, asked.len(), forward_ms(encoder, &squares)?))
 }
 
 /// One of several things by its English name; None of a scene where that would say nothing.
@@ -157,5 +158,12 @@ mod tests {
         assert!(!asked.is_hit(0, 2) && asked.is_hit(1, 2) && asked.is_hit(3, 2));
         assert_eq!(asked.share_inside(&[1.0, 3.0, -9.0, 0.0], 2), 0.75);
         assert_eq!(asked.share_inside(&[-1.0; 4], 2), 0.5);
+        // Of a thing in the corner the middle has less than a flat map.
+        let corner = (0..side * side).map(|pixel| pixel % side < 60 && pixel / side < 60).collect();
+        let window = Window { left: 0.0, top: 0.0, width: 224.0, height: 224.0 };
+        let asked =
+            Asked { square: RgbImage::new(1, 1), text: String::new(), mask: corner, window };
+        let (flat, middle) = (vec![1.0; 196], centre(14));
+        assert!(asked.share_inside(&middle, 14) < 0.5 * asked.share_inside(&flat, 14));
     }
 }
