@@ -85,8 +85,8 @@ fn files(home: &Path) {
     for folder in ["Pictures", "photos", "附件1/ImageData", "images"] {
         copy_pictures(&names, &home.join(folder));
     }
-    for name in ["dog.jpg", "cat.jpg"] {
-        fs::copy(demo_pictures().join("dog_beach.png"), home.join(name)).expect("a copy");
+    for (name, picture) in [("dog.jpg", "dog_beach.png"), ("cat.jpg", "cat_sofa.png")] {
+        fs::copy(demo_pictures().join(picture), home.join(name)).expect("a copy");
     }
     // One of torchvision's networks, with few channels.
     let network =

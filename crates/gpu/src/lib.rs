@@ -1,4 +1,4 @@
-//! The operations of `tuwen-nn` on a graphics card: an [`Executor`](tuwen_nn::Executor) on `wgpu` (Vulkan, Metal), in f32,
+//! The operations of `tuwen-nn` on a graphics card: an `tuwen_nn::Executor` on `wgpu` (Vulkan, Metal), in f32,
 //! forward only.
 //!
 //! `kernels` are the operations' programs, `memory` what lies on the card, `card` what is asked of it and in which order,

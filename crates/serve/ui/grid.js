@@ -31,7 +31,10 @@ export function createGrid(root, { open, more, leave, address, marks }) {
 	const tiles = new Map(); // by hit id
 	const end = el("div");
 	root.after(end);
-	new IntersectionObserver(([{ isIntersecting }]) => isIntersecting && !isDone && more(), { rootMargin: "2000px" }).observe(end);
+	const goOn = () => !isDone && end.getBoundingClientRect().top < innerHeight + 2000 && more();
+	// On a short page the end never crosses that line, and its observer is silent.
+	addEventListener("scroll", goOn, { passive: true });
+	new IntersectionObserver(goOn, { rootMargin: "2000px" }).observe(end);
 
 	function tileOf(hit, index) {
 		// An item's tile serves one answer after the other, but the same number in another gallery is another item.
@@ -160,7 +163,7 @@ export function createGrid(root, { open, more, leave, address, marks }) {
 			if (at >= 0) focus(at);
 			for (const [id, tile] of tiles) if (!tile.isConnected) tiles.delete(id);
 			// Nothing crosses the end of the window where a page is too short to reach it.
-			if (!isDone && end.getBoundingClientRect().top < innerHeight + 2000) queueMicrotask(more);
+			queueMicrotask(goOn);
 		},
 		remark: () => [...root.children].forEach((tile, at) => mark(tile, hits[at])),
 	};

@@ -85,7 +85,8 @@ impl Operation {
 
     /// What may stand behind `?`.
     pub fn query<T: JsonSchema>(self) -> Self {
-        Self { query: Some(T::json_schema), ..self }.fails(&[ProblemType::InvalidValue])
+        Self { query: Some(T::json_schema), ..self }
+            .fails(&[ProblemType::InvalidValue, ProblemType::AddressTooLong])
     }
 
     /// A body of JSON.

@@ -35,7 +35,8 @@ pub(crate) struct NewPicture {
     image: String,
     #[schemars(length(max = 8192))]
     caption: Option<String>,
-    #[schemars(length(max = 32), inner(regex(pattern = TAG_PATTERN)))]
+    /// Up to 32: a picture with more is refused, and those beside it are not.
+    #[schemars(inner(regex(pattern = TAG_PATTERN)))]
     #[serde(default)]
     tags: Vec<String>,
 }

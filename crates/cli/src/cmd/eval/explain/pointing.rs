@@ -163,7 +163,8 @@ mod tests {
         let window = Window { left: 0.0, top: 0.0, width: 224.0, height: 224.0 };
         let asked =
             Asked { square: RgbImage::new(1, 1), text: String::new(), mask: corner, window };
-        let (flat, middle) = (vec![1.0; 196], centre(14));
-        assert!(asked.share_inside(&middle, 14) < 0.5 * asked.share_inside(&flat, 14));
+        // 4 x 4 cells of 14 x 14: of `2 m^2 - x^2 - y^2` they have 512 of 10192.
+        assert!((asked.share_inside(&vec![1.0; 196], 14) - 16.0 / 196.0).abs() < 1e-6);
+        assert!((asked.share_inside(&centre(14), 14) - 512.0 / 10192.0).abs() < 1e-5);
     }
 }
