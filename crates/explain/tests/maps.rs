@@ -270,7 +270,8 @@ fn pictures_of_any_shape_are_explained_by_hiding_parts() {
     let text = "a photo";
     for method in [Method::Occlusion, Method::Lime, Method::Shap, Method::Owen, Method::Fixlip] {
         let settings = Settings { samples: 64, cells: 3, ..Settings::new(method) };
-        let found = explain(&encoder, &fitted, text, &settings).expect(method.name());
+        let found = explain(&encoder, &fitted, text, &settings);
+        let found = found.unwrap_or_else(|e| panic!("{}: {e}", method.name()));
         assert_eq!(found.map.len(), found.across * found.across, "{}", method.name());
         assert!(found.map.iter().any(|value| value.abs() > 1e-6), "{}", method.name());
     }
