@@ -16,7 +16,6 @@ use crate::chinese::Language;
 use crate::extract::{Body, Json, check_text};
 use crate::fetch;
 use crate::guard::MayWrite;
-use crate::openapi::TAG as TAG_PATTERN;
 use crate::problem::{Problem, ProblemType};
 use crate::routes::changes::{check_count, check_tags, look};
 use crate::settings::Limits;
@@ -35,8 +34,7 @@ pub(crate) struct NewPicture {
     image: String,
     #[schemars(length(max = 8192))]
     caption: Option<String>,
-    /// Up to 32: a picture with more is refused, and those beside it are not.
-    #[schemars(inner(regex(pattern = TAG_PATTERN)))]
+    /// Up to 32 of 1 to 100 characters: a picture with others is refused, and those beside it are not.
     #[serde(default)]
     tags: Vec<String>,
 }
