@@ -14,6 +14,19 @@ const LEAST_ROWS: usize = 200;
 /// not wait for each other at each product.
 const UNRECORDED_ROWS: usize = 200;
 
+/// Pictures that run through a tower of convolutions together in training, so that its large matrices are read less
+/// often; fixed, so that the order of summation is.
+const PICTURES: usize = 4;
+
+/// Neighbouring pictures of a tower of convolutions.
+pub(super) fn of_pictures(all: usize, record: Record) -> Vec<Range<usize>> {
+    let size = match record {
+        Record::No => all.div_ceil(rayon::current_num_threads()).clamp(1, PICTURES),
+        _ => PICTURES,
+    };
+    (0..all).step_by(size).map(|start| start..(start + size).min(all)).collect()
+}
+
 /// Neighbouring items, cut where a chunk has enough rows.
 pub(super) fn cut(rows: &[usize], record: Record) -> Vec<Range<usize>> {
     if record == Record::No {

@@ -4,15 +4,13 @@ use std::ops::Range;
 
 use tuwen_nn::{BatchNorm, Behind, Bend, Convolution, Grid, Tape, Value};
 
+use super::chunks::of_pictures;
 use super::{Found, Pass, Record, Wanted, run};
 use crate::arrays::Arrays;
 use crate::config::Network;
 use crate::layers::{Weights, batch_norm, weight_of};
 use crate::networks::{After, Layer, Stage, Step, mapped};
 use crate::{Error, ModelConfig, Result};
-
-/// Pictures that run through the tower together in training; fixed, so that the order of summation is.
-const CHUNK: usize = 4;
 
 /// An image tower of convolutions.
 pub struct NetworkTower<'a> {
@@ -45,12 +43,7 @@ impl<'a> NetworkTower<'a> {
     /// `pixels`: B * 3 * R * R.
     pub fn forward_with(&self, pixels: &[f32], record: Record, wanted: &Wanted) -> Pass<'_> {
         let picture = 3 * self.size * self.size;
-        let all = pixels.len() / picture;
-        let size = match record {
-            Record::No => all.div_ceil(rayon::current_num_threads()).clamp(1, CHUNK),
-            _ => CHUNK,
-        };
-        let chunks = (0..all).step_by(size).map(|start| start..(start + size).min(all)).collect();
+        let chunks = of_pictures(pixels.len() / picture, record);
         run(chunks, record, wanted, |items: Range<usize>, tape| {
             let pixels = pixels[items.start * picture..items.end * picture].to_vec();
             let pixels = tape.leaf(pixels, picture, wanted.input_gradient);

@@ -8,14 +8,11 @@ use std::sync::Arc;
 
 use tuwen_nn::{Attention, Convolution, Grid, Linear, Part, Sequence, Tape, Value, Weight};
 
+use super::chunks::of_pictures;
 use super::{Found, Pass, Record, Wanted, run};
 use crate::arrays::Arrays;
 use crate::layers::{Weights, convolution, linear, weight_of};
 use crate::{ModelConfig, ResNet, Result, TowerConfig};
-
-/// Pictures that run through the tower together in training, so that its large matrices are read less
-/// often; fixed, so that the order of summation is.
-const CHUNK: usize = 4;
 
 /// The image tower of CLIP's RN50 and its larger siblings on the CPU.
 pub struct ResNetTower<'a> {
@@ -78,12 +75,7 @@ impl<'a> ResNetTower<'a> {
     /// The same with more than features: its tokens are the pixels of its last grid, with their mean first.
     pub fn forward_with(&self, pixels: &[f32], record: Record, wanted: &Wanted) -> Pass<'_> {
         let picture = 3 * self.size * self.size;
-        let all = pixels.len() / picture;
-        let size = match record {
-            Record::No => all.div_ceil(rayon::current_num_threads()).clamp(1, CHUNK),
-            _ => CHUNK,
-        };
-        let chunks = (0..all).step_by(size).map(|start| start..(start + size).min(all)).collect();
+        let chunks = of_pictures(pixels.len() / picture, record);
         run(chunks, record, wanted, |items: Range<usize>, tape| {
             let pixels = pixels[items.start * picture..items.end * picture].to_vec();
             let pixels = tape.leaf(pixels, picture, wanted.input_gradient);

@@ -32,7 +32,7 @@ pub(crate) struct NewPicture {
     name: String,
     /// A data URI.
     image: String,
-    #[schemars(length(max = 8192))]
+    /// Up to 8,192 characters, in the same way as `tags`.
     caption: Option<String>,
     /// Up to 32 of 1 to 100 characters: a picture with others is refused, and those beside it are not.
     #[serde(default)]
