@@ -43,6 +43,7 @@ mod settings;
 pub mod shapley;
 pub mod solve;
 mod subject;
+mod watch;
 
 pub use apart::words_apart;
 pub use error::{Error, Result};
@@ -56,3 +57,4 @@ pub use method::Method;
 pub use regions::Regions;
 pub use said::{LogProbs, SaidWord, explain_said};
 pub use settings::{MOST_SAMPLES, Settings};
+pub use watch::Watch;
