@@ -160,7 +160,7 @@ pub fn note_filter(gallery: &Gallery, filter: &Filter) -> Result<()> {
     let fields = gallery.fields(None)?;
     let known: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
     if !known.is_empty() {
-        filter.check_fields(&known).map_err(|error| Usage(format!("--where: {error}")))?;
+        filter.check_fields(&known, &[]).map_err(|error| Usage(format!("--where: {error}")))?;
     }
     filter.fields().iter().filter(|name| !known.contains(name)).for_each(|name| note_unknown(name));
     Ok(())

@@ -8,7 +8,7 @@
 //! not. Long texts reach higher scores than single words whatever pictures show, so that the number of words is taken off
 //! first. Among texts a caption's best score is that with any other one, where its picture has another one. Where there
 //! are few captions, nobody knows, and there is no curve: one of other pictures was tried, and called dogs "none"
-//! among drawings.
+//! among drawings. Nor is there one where captions reach no more than names do, as those that say nothing of their pictures.
 
 use serde::{Deserialize, Serialize};
 use tuwen_encode::Encoder;
@@ -139,8 +139,9 @@ impl Calibration {
             .iter()
             .zip(&names)
             .filter_map(|(hits, name)| Some(without.of_text(name).evidence(hits.first()?.score)));
-        let curve = Curve::between(&others.collect::<Vec<_>>(), &absent.collect::<Vec<_>>());
-        Ok(Some(Self { curve: Some(curve), ..without }))
+        let (others, absent) = (others.collect::<Vec<_>>(), absent.collect::<Vec<_>>());
+        let curve = tells_apart(&others, &absent).then(|| Curve::between(&others, &absent));
+        Ok(Some(Self { curve: curve.filter(|curve| curve.slope > 0.0), ..without }))
     }
 
     /// What scores of words with pictures mean, as somebody remembered it in the gallery; nothing where it has become
@@ -155,7 +156,9 @@ impl Calibration {
         };
         let is_same = |(then, now): (usize, usize)| then.abs_diff(now) * OTHER <= then;
         let same = kept.items.into_iter().zip(items_of(gallery)?).all(is_same);
-        Ok(same.then_some(kept.pictures))
+        // Earlier versions kept curves of captions that tell nothing.
+        let curve = kept.pictures.curve.filter(|curve| curve.slope > 0.0);
+        Ok(same.then_some(Self { curve, ..kept.pictures }))
     }
 
     /// Learns that of a gallery that has captions enough; what it is to remember then, as words.
@@ -261,6 +264,24 @@ impl Curve {
     }
 }
 
+/// Standard errors by which captions must be above names in more than half of all pairs.
+const SURELY: f64 = 3.0;
+
+/// Whether values of one side are above those of the other in more of all pairs than chance explains (Mann and Whitney
+/// 1947, "On a test of whether one of two random variables is stochastically larger than the other").
+fn tells_apart(high: &[f32], low: &[f32]) -> bool {
+    let mut sorted = low.to_vec();
+    sorted.sort_unstable_by(f32::total_cmp);
+    let below = |value: f32| {
+        let less = sorted.partition_point(|&other| other < value);
+        let equal = sorted.partition_point(|&other| other <= value) - less;
+        less as f64 + 0.5 * equal as f64
+    };
+    let (m, n) = (high.len() as f64, low.len() as f64);
+    let above = high.iter().map(|&value| below(value)).sum::<f64>() / (m * n).max(1.0);
+    above > 0.5 + SURELY * ((m + n + 1.0) / (12.0 * m * n).max(1.0)).sqrt()
+}
+
 /// Pictures and texts of a gallery.
 fn items_of(gallery: &Gallery) -> Result<[usize; 2]> {
     Ok([gallery.count(Modality::Image)?, gallery.count(Modality::Text)?])
@@ -319,6 +340,16 @@ mod tests {
         assert!(apart.at(9.0) > 0.95 && apart.at(1.0) < 0.05, "{apart:?}");
         let alike = Curve::between(&around(3.0, 300), &around(3.0, 300));
         assert!((alike.at(3.0) - 0.5).abs() < 0.02, "{alike:?}");
+    }
+
+    #[test]
+    fn captions_that_say_nothing_have_no_curve() {
+        assert!(tells_apart(&around(4.0, 500), &around(3.0, 200)));
+        assert!(tells_apart(&around(3.5, 60), &around(3.0, 200)));
+        assert!(!tells_apart(&around(3.0, 300), &around(3.0, 300)), "alike");
+        assert!(!tells_apart(&around(2.0, 500), &around(3.0, 200)), "below");
+        assert!(!tells_apart(&[1.0; 60], &[1.0; 200]), "all the same");
+        assert!(!tells_apart(&[], &around(3.0, 200)) && !tells_apart(&around(3.0, 60), &[]));
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub(crate) enum Language {
 
 impl Language {
     /// The first of the two that the client likes best; English where it names none.
-    fn of(headers: &HeaderMap) -> Self {
+    pub fn of(headers: &HeaderMap) -> Self {
         let named = headers.get_all(header::ACCEPT_LANGUAGE).iter();
         let named = named.filter_map(|value| value.to_str().ok()).flat_map(|line| line.split(','));
         let (mut best, mut liked) = (Self::English, 0.0);
@@ -55,6 +55,11 @@ impl Language {
             Self::English => english.into(),
             Self::Chinese => chinese(english).map_or(english.into(), |(said, _)| said.into()),
         }
+    }
+
+    /// A problem whose detail is in this language.
+    pub fn says_of(self, problem: &Problem) -> Problem {
+        Problem { kind: problem.kind, detail: self.says(&problem.detail).into_owned() }
     }
 
     /// The same of every `detail` in an answer.
@@ -93,12 +98,7 @@ pub(crate) async fn said(request: Request, next: Next) -> Response {
     let is_problem = kind.is_some_and(|kind| kind == "application/problem+json");
     let problem = response.extensions().get::<Problem>().filter(|_| is_problem);
     let (Language::Chinese, Some(problem)) = (language, problem) else { return response };
-    let mut json = problem.json();
-    for key in ["title", "detail"] {
-        if let Value::String(text) = &mut json[key] {
-            *text = language.says(text).into_owned();
-        }
-    }
+    let json = language.says_of(problem).json_in(language);
     let (mut parts, _) = response.into_parts();
     parts.headers.remove(header::CONTENT_LENGTH);
     parts.headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static("zh"));
@@ -269,7 +269,7 @@ mod tests {
     #[test]
     fn every_line_is_said_somewhere() {
         let mut sources = String::new();
-        for part in ["serve", "index", "retrieve", "files", "explain"] {
+        for part in ["serve", "index", "retrieve", "files", "explain", "caption"] {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(part).join("src");
             read(&folder, &mut sources);
         }

@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use tuwen_files::Error as FileError;
 use tuwen_index::filter::FilterError;
 
+use crate::chinese::Language;
+
 /// A kind of problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ProblemType {
@@ -161,10 +163,15 @@ impl Problem {
 
     /// As RFC 9457 has it.
     pub fn json(&self) -> Value {
+        self.json_in(Language::English)
+    }
+
+    /// The same with its title in a language.
+    pub fn json_in(&self, language: Language) -> Value {
         let (status, name, title) = self.kind.described();
         json!({
             "type": type_of(name),
-            "title": title,
+            "title": language.says(title),
             "status": status.as_u16(),
             "detail": self.detail,
         })

@@ -349,6 +349,14 @@ fn the_language_of_queries_is_read() {
     assert!(asked(&json!({ "query": "a dog", "threshold": 0.9 })).is_empty());
     let beyond = server.post_text("/v1/search", r#"{"query": "a dog", "threshold": 1e300}"#);
     assert_eq!(beyond.status, 400, "{}", String::from_utf8_lossy(&beyond.body));
+    for threshold in [9.0, -1.5] {
+        let body = json!({ "query": "a dog", "threshold": threshold });
+        server.post("/v1/search", &body).is_problem(400, "invalid-value", "-1 to 1");
+    }
+    let cursor =
+        server.posted("/v1/search", &json!({ "query": "a dog", "k": 2 }))["cursor"].clone();
+    let both = json!({ "query": "a dog", "cursor": cursor, "offset": 2 });
+    server.post("/v1/search", &both).is_problem(400, "invalid-value", "give one of them");
     let mut by_date: Vec<Value> = asked(&json!({ "query": "a dog", "sort": "date", "k": 100 }));
     let mut by_score = asked(&json!({ "query": "a dog", "k": 100 }));
     for hits in [&mut by_date, &mut by_score] {

@@ -61,8 +61,37 @@ fn problems_are_said_in_chinese_with_their_values() {
         ("/v1/search", json!({ "like": 999 })),
         ("/v1/search", json!({ "query": "a dog", "sort": "date", "rerank": "late:5" })),
         ("/v1/search", json!({ "like": gone, "explain": true })),
+        ("/v1/search", json!({ "query": "a dog", "threshold": 9 })),
+        ("/v1/search", json!({ "query": "a dog", "cursor": "1-2", "offset": 2 })),
+        ("/v1/search", json!({ "query": "a dog", "not": [""] })),
+        ("/v1/search", json!({ "query": "a dog", "kind": "fused" })),
+        ("/v1/search", json!({ "query": "a dog", "rerank": "best:3" })),
+        ("/v1/search", json!({ "query": "a dog", "rerank": "itm" })),
+        ("/v1/search", json!({ "words": "exact", "query": "-dog" })),
         ("/v1/explain", json!({ "text": "a dog" })),
+        ("/v1/explain", json!({ "like": 1 })),
+        ("/v1/explain", json!({ "like": 1, "query": "-cat" })),
+        ("/v1/explain", json!({ "like": 1, "text": "a dog", "rivals": [1] })),
+        ("/v1/explain", json!({ "like": 1, "text": "a dog", "rivals": vec![2; 101] })),
+        ("/v1/explain", json!({ "like": 1, "text": "a dog", "score": "late", "rivals": [2] })),
+        ("/v1/explain", json!({ "like": 1, "text": "a dog", "against": "a dog" })),
+        (
+            "/v1/explain",
+            json!({ "like": 1, "text": "a dog", "against": "a cat", "method": "rollout" }),
+        ),
+        ("/v1/explain", json!({ "like": 1, "text": "a dog", "method": "lime", "samples": 9 })),
+        ("/v1/explain", json!({ "like": 1, "text": "a dog", "method": "shap", "samples": 9 })),
+        ("/v1/explain", json!({ "like": 1, "text": "a dog", "method": "fixlip", "samples": 9 })),
         ("/v1/caption", json!({})),
+        ("/v1/caption", json!({ "like": 1, "languages": ["fr"] })),
+        ("/v1/caption", json!({ "like": 1, "candidates": 99 })),
+        ("/v1/caption", json!({ "like": 1, "samples": 9 })),
+        ("/v1/classify", json!({ "input": "a dog", "labels": [] })),
+        ("/v1/classify", json!({ "input": "a dog", "labels": ["a", "a"] })),
+        ("/v1/classify", json!({ "input": "a dog", "labels": ["", "a"] })),
+        ("/v1/similarity", json!({ "pairs": [], "rows": [] })),
+        ("/v1/similarity", json!({ "rows": vec!["x"; 300] })),
+        ("/v1/rank", json!({ "query": "a dog", "candidates": [] })),
         ("/v1/items", json!({ "items": [] })),
         ("/v1/items/tags", json!({ "ids": [1] })),
         ("/v1/items/tags", json!({ "ids": [1], "add": [""] })),
@@ -129,4 +158,30 @@ fn remarks_and_what_became_of_things_are_said_in_chinese_too() {
     assert!(is_chinese(detail), "{detail}");
     let keyless = ask(&home.server(), Method::POST, "/v1/items", Some(&body)).json();
     assert!(is_chinese(keyless["detail"].as_str().expect("a detail")), "{keyless}");
+}
+
+#[test]
+fn other_programs_refusals_are_said_in_chinese_too() {
+    let home = Home::new(&PICTURES[..1]);
+    let server = home.server();
+    let asks = [
+        ("/v1/embeddings", json!({ "input": [] }), "/error/message"),
+        ("/v1/embeddings", json!({ "input": "a dog", "dimensions": 7 }), "/error/message"),
+        ("/v1/embeddings", json!({ "input": [[1, 2]] }), "/error/message"),
+        ("/knn-service", json!({ "text": "a dog", "num_images": 0 }), "/message"),
+        ("/knn-service", json!({}), "/message"),
+        ("/metadata", json!({ "ids": vec![1; 100_000] }), "/message"),
+        ("/embed", json!({ "inputs": "a dog", "normalize": false }), "/error"),
+        ("/post", json!({ "execEndpoint": "/index", "data": [] }), "/header/status/description"),
+    ];
+    for (uri, body, place) in asks {
+        let english = server.post(uri, &body);
+        let chinese = ask(&server, Method::POST, uri, Some(&body));
+        assert_eq!((chinese.status, chinese.header("content-language")), (english.status, "zh"));
+        let [said, was] = [&chinese, &english].map(Answer::json);
+        let [said, was] = [&said, &was].map(|json| json.pointer(place).and_then(Value::as_str));
+        let (said, was) = (said.expect(uri), was.expect(uri));
+        assert!(is_chinese(said) && !is_chinese(was), "{uri}: {was} / {said}");
+        assert_eq!(values(said), values(was), "{uri}");
+    }
 }

@@ -54,6 +54,8 @@ fn a_picture_is_explained_and_held_against_others() {
         (json!({ "score": "best" }), "none of cosine, late, itm"),
         (json!({ "score": "late", "rivals": [cow] }), "leave away"),
         (json!({ "rivals": vec![cow; 101] }), "100 are the limit"),
+        (json!({ "rivals": [dog] }), "the picture itself"),
+        (json!({ "query": "a dog" }), "either `text` or `query`"),
         (json!({ "method": "rollout", "against": "a cow" }), "same for every text"),
         (json!({ "method": "lime", "samples": 1_000_000 }), "1024"),
         (json!({ "method": "magic" }), "magic"),
@@ -63,6 +65,17 @@ fn a_picture_is_explained_and_held_against_others() {
         body.as_object_mut().expect("an object").extend(more.as_object().expect("one").clone());
         server.post("/v1/explain", &body).is_problem(400, "invalid-value", says);
     }
+    // The words that are wanted of a line, and nothing else of it.
+    let of_line = |line: &str| {
+        server.posted("/v1/explain", &json!({ "like": dog, "query": line, "method": "occlusion" }))
+    };
+    assert_eq!(of_line(&format!("{text} -people year:1990..2100")), plain);
+    assert_eq!(of_line("2:dog \"the grass\" -cat")["words"].as_array().expect("words").len(), 3);
+    for line in ["-cat", "year:2020"] {
+        let nothing = server.post("/v1/explain", &json!({ "like": dog, "query": line }));
+        nothing.is_problem(400, "invalid-value", "no word in it that is wanted");
+    }
+    server.post("/v1/explain", &json!({ "like": dog })).is_problem(400, "invalid-value", "either");
     let none = json!({ "like": dog, "text": text, "rivals": [987_654] });
     server.post("/v1/explain", &none).is_problem(404, "not-found", "987654");
 }

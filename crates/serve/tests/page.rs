@@ -5,6 +5,7 @@ mod chromium;
 mod common;
 
 use std::io::Write;
+use std::path::Path;
 
 use chromium::{Page, axe, served::with_page};
 use common::{HOSTILE, Home, data_uri, demo_picture};
@@ -72,6 +73,30 @@ fn the_page_says_what_is_not_there_and_where_things_end() {
         // What was refused and what is gone is told by the browser, too.
         let expected = |complaint: &String| complaint.contains(" of 40");
         page.complaints.retain(|complaint| !expected(complaint));
+    });
+}
+
+/// A list that is no higher than what is loaded ahead goes on, too, as far as there is something.
+#[test]
+fn a_list_goes_on_to_its_end_on_a_phone() {
+    let Some(program) = chromium::find() else {
+        let told = "\nNOT RUN: a long list in a browser, for there is no chromium here\n\n";
+        std::io::stderr().write_all(told.as_bytes()).expect("standard error");
+        return;
+    };
+    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/demo/png");
+    let all = std::fs::read_dir(demo).expect("the demo's pictures");
+    let all: Vec<String> =
+        all.map(|file| file.expect("one").file_name().into_string().expect("a name")).collect();
+    assert!(all.len() > 60, "more than a page of answers");
+    let home = Home::new(&all.iter().map(String::as_str).collect::<Vec<_>>());
+    with_page(&program, home.state(Settings::default()), |page, address| {
+        page.be_a_phone();
+        page.open(&format!("{address}?q=a+dog&fold=off"));
+        page.wait(TILES, 60);
+        let down = "scrollTo(0, document.body.scrollHeight)";
+        page.wait(&format!("{down}, {TILES}"), all.len());
+        page.wait("document.querySelectorAll('.tile img').length", all.len());
     });
 }
 

@@ -5,11 +5,11 @@ import * as api from "./api.js";
 import { t } from "./i18n.js";
 
 /// The fast map at once, and then with what each word has to do with each part.
-export function explanation(like, text, gallery, signal) {
+export function explanation(like, query, gallery, signal) {
 	const place = el("div", { class: "map" }, button("button", t("Show the map"), async () => {
 		try {
 			for (const method of ["", "fixlip"]) {
-				const asked = { like, text, pictures: true, ...(method && { method }), ...(gallery && { gallery }) };
+				const asked = { like, query, pictures: true, ...(method && { method }), ...(gallery && { gallery }) };
 				const { picture, words } = await api.post("/v1/explain", asked, signal);
 				const image = el("img", { src: picture, alt: "" });
 				const most = Math.max(...words.map(({ weight }) => Math.abs(weight)));

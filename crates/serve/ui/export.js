@@ -47,7 +47,7 @@ function itemOf(hit, { captions, fields }) {
 function cell(held) {
 	const value = Array.isArray(held) && held.length !== 1 ? held.join("; ") : [held].flat()[0];
 	// A table program would take such a caption for a formula and run it.
-	const text = typeof value === "string" && /^[=+\-@\t\r]/u.test(value) ? `'${value}` : String(value ?? "");
+	const text = typeof value === "string" && /^[=+\-@＝＋－＠\t\r]/u.test(value) ? `'${value}` : String(value ?? "");
 	return /[",\r\n]/u.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 

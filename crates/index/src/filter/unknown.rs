@@ -6,22 +6,25 @@ use super::{Filter, FilterError, KNOWN, MADE_BY};
 const LISTED: usize = 40;
 
 impl Filter {
-    /// Refuses a field that is neither one of [`KNOWN`], nor [`MADE_BY`], nor among `names`, those that items have.
+    /// Refuses a field that is neither one of [`KNOWN`], nor [`MADE_BY`], nor among `names`, those that items have, nor
+    /// among those of items `elsewhere`, which are not told of.
     ///
     /// ```
     /// use tuwen_index::filter::Filter;
-    /// let error = Filter::parse("yaer = 2020")?.check_fields(&["price", "year"]).unwrap_err();
+    /// let error = Filter::parse("yaer = 2020")?.check_fields(&["price", "year"], &[]).unwrap_err();
     /// assert!(error.to_string().contains("field `yaer`: did you mean `year`? There are price, year, "));
-    /// assert_eq!(Filter::parse("camera = sony AND price < 3")?.check_fields(&["price"]), Ok(()));
+    /// assert_eq!(Filter::parse("camera = sony AND price < 3")?.check_fields(&["price"], &[]), Ok(()));
     /// # Ok::<(), tuwen_index::filter::FilterError>(())
     /// ```
     ///
     /// # Errors
     /// The first such field, with the nearest name and those that there are.
-    pub fn check_fields(&self, names: &[&str]) -> Result<(), FilterError> {
+    pub fn check_fields(&self, names: &[&str], elsewhere: &[&str]) -> Result<(), FilterError> {
         let own = KNOWN.iter().map(|known| known.name).chain([MADE_BY]);
-        let unknown =
-            |field: &&str| !names.contains(field) && !own.clone().any(|own| own == *field);
+        let unknown = |field: &&str| {
+            let of_items = [names, elsewhere].iter().any(|names| names.contains(field));
+            !of_items && !own.clone().any(|own| own == *field)
+        };
         let Some(field) = self.fields().into_iter().find(unknown) else { return Ok(()) };
         let mut known: Vec<&str> = names.to_vec();
         known.dedup(); // one with values of several types stands several times
@@ -73,6 +76,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn fields_of_items_elsewhere_are_neither_refused_nor_told_of() {
+        let filter = Filter::parse("colour = red AND zz = 1").expect("a filter");
+        let error = filter.check_fields(&["price"], &["colour"]).expect_err("zz is none");
+        let said = error.to_string();
+        assert!(said.contains("`zz`") && said.contains("price") && !said.contains("colour"));
+        assert_eq!(filter.check_fields(&["price", "zz"], &["colour"]), Ok(()));
+    }
+
+    #[test]
     fn the_nearest_name_is_meant_if_any_is_near() {
         let names = ["year", "tag", "camera", "标签", "price_eur"];
         for (written, meant) in [
@@ -93,7 +105,7 @@ mod tests {
     fn many_fields_are_counted_and_not_all_listed() {
         let names: Vec<String> = (0..100).map(|at| format!("column{at}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let error = Filter::parse("price = 3").expect("a filter").check_fields(&names);
+        let error = Filter::parse("price = 3").expect("a filter").check_fields(&names, &[]);
         let said = error.expect_err("there is none").to_string();
         assert!(said.ends_with("column39 and 83 more"), "{said}");
     }

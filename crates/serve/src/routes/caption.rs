@@ -11,6 +11,7 @@ use tuwen_image::decode;
 use tuwen_retrieve::describe::{Ask, Told};
 
 use crate::State;
+use crate::chinese::Language;
 use crate::extract::{Body, Json};
 use crate::fetch;
 use crate::openapi::PICTURE;
@@ -64,6 +65,7 @@ const MOST: usize = 16;
 /// `POST /v1/caption`
 pub(crate) async fn caption(
     From(state): From<State>,
+    language: Language,
     Body(wanted): Body<Wanted>,
 ) -> Result<Response, Problem> {
     let ask = asked(&wanted)?;
@@ -98,6 +100,7 @@ pub(crate) async fn caption(
         let told = describer.explained(Some(encoder), &square, &ask, &settings)?;
         let with_why = |Told { made, why }: &Told| {
             let why = Answer::of(describer.name(), why, picture.clone(), window, pictures);
+            let why = why.in_language(language);
             let mut made = serde_json::to_value(made).map_err(Problem::internal)?;
             made["why"] = serde_json::to_value(why).map_err(Problem::internal)?;
             Ok(made)

@@ -32,13 +32,13 @@ pub(crate) async fn filter_remarks(
         };
         let own = names(&open)?;
         if !own.is_empty() {
-            let mut known = own.clone();
+            let mut others = Vec::new();
             for other in &all {
-                known.extend(names(other)?);
+                others.extend(names(other)?);
             }
-            known.sort_unstable();
-            known.dedup();
-            filter.check_fields(&known.iter().map(String::as_str).collect::<Vec<_>>())?;
+            let [own, others] =
+                [&own, &others].map(|names| names.iter().map(String::as_str).collect::<Vec<_>>());
+            filter.check_fields(&own, &others)?;
         }
         let fields = filter.fields();
         let unknown = fields.iter().filter(|name| !own.iter().any(|own| own == *name));

@@ -14,9 +14,11 @@ use tuwen_explain::{
     Error, Explanation, Method, Rivals, Settings, Watch, explain_against, explain_judge,
 };
 use tuwen_image::{Picture, RgbImage, Window, decode, encode_jpeg, shrink};
+use tuwen_retrieve::language::Line;
 use tuwen_retrieve::rerank::Which;
 
 use crate::State;
+use crate::chinese::Language;
 use crate::extract::{Body, Json, check_text};
 use crate::fetch;
 use crate::openapi::{PICTURE, WORDS};
@@ -24,6 +26,7 @@ use crate::problem::{Problem, ProblemType};
 use crate::room::Awaited;
 use crate::routes::files;
 use crate::routes::find::of_item;
+use crate::settings::Limits;
 use crate::shelf::Open;
 use crate::thumbnail::original;
 
@@ -48,7 +51,11 @@ pub(crate) struct Wanted {
     like: Option<i64>,
     /// What the picture was found by.
     #[schemars(regex(pattern = WORDS))]
-    text: String,
+    text: Option<String>,
+    /// The same as a line of the query language, in the place of `text`: the words that are wanted of it are explained, not those
+    /// to be kept away from, nor what narrows the search down.
+    #[schemars(regex(pattern = WORDS))]
+    query: Option<String>,
     /// Another text: why `text` and not this one.
     #[schemars(regex(pattern = WORDS))]
     against: Option<String>,
@@ -69,6 +76,33 @@ pub(crate) struct Wanted {
     pictures: Option<bool>,
     /// The gallery, the first one where none is named.
     gallery: Option<String>,
+}
+
+impl Wanted {
+    /// The text that is explained.
+    fn text(&self, limits: &Limits) -> Result<String, Problem> {
+        let (name, given) = match (&self.text, &self.query) {
+            (Some(text), None) => ("text", text),
+            (None, Some(query)) => ("query", query),
+            _ => {
+                let detail = "give either `text` or `query`, what the picture was found by";
+                return Err(Problem::value(detail));
+            }
+        };
+        check_text(limits, name, given)?;
+        if name == "text" {
+            return Ok(given.clone());
+        }
+        let line = Line::parse(given).map_err(|e| Problem::value(format!("query: {e}")))?;
+        let weighted = line.weighted.iter().filter(|(_, weight)| *weight > 0.0);
+        let weighted = weighted.map(|(words, _)| words).chain(&line.phrases);
+        let words = std::iter::once(&line.words).chain(weighted).map(String::as_str);
+        let words: Vec<&str> = words.filter(|words| !words.is_empty()).collect();
+        match words.is_empty() {
+            true => Err(Problem::value("query: there is no word in it that is wanted")),
+            false => Ok(words.join(" ")),
+        }
+    }
 }
 
 /// A word of the text.
@@ -116,10 +150,11 @@ pub(crate) struct Answer {
 /// `POST /v1/explain`
 pub(crate) async fn explained(
     From(state): From<State>,
+    language: Language,
     Body(wanted): Body<Wanted>,
 ) -> Result<Response, Problem> {
     let limits = &state.settings.limits;
-    check_text(limits, "text", &wanted.text)?;
+    let text = wanted.text(limits)?;
     let shelf = state.shelf(wanted.gallery.as_deref())?;
     let open = shelf.current();
     let encoder = Arc::clone(open.engine.shared_encoder());
@@ -138,7 +173,7 @@ pub(crate) async fn explained(
         }
         _ => return Err(Problem::value("give either `image`, a picture, or `like`, an item's id")),
     };
-    let (text, pictures) = (wanted.text, wanted.pictures == Some(true));
+    let pictures = wanted.pictures == Some(true);
     let against = wanted.against;
     let work = move |awaited: Awaited| {
         let settings = Settings { watch: Watch::new(move |_| awaited.is_so()), ..settings };
@@ -161,7 +196,7 @@ pub(crate) async fn explained(
             }
         };
         let found = found.map_err(refused)?;
-        Ok(Answer::of(name, &found, picture, window, pictures))
+        Ok(Answer::of(name, &found, picture, window, pictures).in_language(language))
     };
     Ok(Json(state.explanations.run_while_awaited(work).await?).into_response())
 }
@@ -204,6 +239,12 @@ impl Answer {
             r2: found.r2,
             notes: found.notes.clone(),
         }
+    }
+
+    /// The same with its notes as the client reads them.
+    pub fn in_language(mut self, language: Language) -> Self {
+        self.notes.iter_mut().for_each(|note| *note = language.says(note).into_owned());
+        self
     }
 }
 
@@ -257,6 +298,10 @@ async fn rivals(
         return Err(Problem::value(format!(
             "rivals: there are {given} items, {MOST_RIVALS} are the limit"
         )));
+    }
+    if let Some(itself) = ids.iter().find(|id| wanted.like == Some(**id)) {
+        let detail = format!("rivals: {itself} is the picture itself: name others");
+        return Err(Problem::value(detail));
     }
     if which.is_some() && !ids.is_empty() {
         return Err(Problem::value(

@@ -68,7 +68,7 @@ pub(crate) async fn find(
         && wanted.like.is_none()
         && wanted.not.is_empty();
     let least = wanted.fold.least()?;
-    if wanted.threshold.is_some_and(|threshold| !threshold.is_finite()) {
+    if wanted.threshold.is_some_and(|threshold| !(-1.0..=1.0).contains(&threshold)) {
         return Err(Problem::value("threshold: it is beyond what a score can be, -1 to 1"));
     }
     let rerank = stages(&wanted, modality, &mut remarks)?;
@@ -273,6 +273,10 @@ async fn look_again(
 /// How many hits come before the page: what the cursor of the page before it says, or `offset`.
 fn begin(wanted: &Wanted, generation: u64, remarks: &mut Vec<String>) -> Result<usize, Problem> {
     let Some(cursor) = &wanted.cursor else { return Ok(wanted.offset) };
+    if wanted.offset != 0 {
+        let detail = "`cursor` and `offset` both say where the page begins: give one of them";
+        return Err(Problem::value(detail));
+    }
     let parts =
         cursor.split_once('-').and_then(|(of, at)| Some((of.parse().ok()?, at.parse().ok()?)));
     let Some((of, at)): Option<(u64, usize)> = parts else {
@@ -393,6 +397,9 @@ async fn vector(
     }
     for text in &wanted.not {
         check_text(&state.settings.limits, "not", text)?;
+        if text.trim().is_empty() {
+            return Err(Problem::value("not: the text is empty"));
+        }
         texts.push((text.clone(), UNWANTED));
     }
     let (words, of_words): (Vec<String>, Vec<f32>) = texts.into_iter().unzip();

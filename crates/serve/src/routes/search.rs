@@ -53,6 +53,7 @@ pub(crate) struct Wanted {
     pub words: WordsMode,
     pub sort: Sort,
     /// Hits below it are left out.
+    #[schemars(range(min = -1.0, max = 1.0))]
     pub threshold: Option<f32>,
     /// Whether hits that are nearly the same as an earlier one become its `duplicates`.
     pub fold: Fold,

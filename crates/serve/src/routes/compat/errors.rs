@@ -7,21 +7,24 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::clip_as_service::failure;
+use crate::chinese::Language;
 use crate::problem::{Problem, ProblemType};
 
 /// Says a problem as the program does whose route it is; also one that a guard found.
 pub(crate) async fn in_their_words(request: Request, next: Next) -> Response {
     let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     let (words, is_openai) = (path.and_then(words_of), path == Some("/v1/embeddings"));
+    let language = Language::of(request.headers());
     let response = next.run(request).await;
-    match (words, response.extensions().get::<Problem>()) {
+    let problem = response.extensions().get::<Problem>().map(|problem| language.says_of(problem));
+    match (words, problem) {
         (Some(words), Some(problem)) => {
-            let (status, body) = words(problem);
-            reworded(response, status, &body, "application/json")
+            let (status, body) = words(&problem);
+            reworded(response, status, &body, "application/json", language)
         }
         (None, Some(problem)) if is_openai => {
-            let (status, body) = (status_of(problem), for_openai(problem));
-            reworded(response, status, &body, "application/problem+json")
+            let (status, body) = (status_of(&problem), for_openai(&problem, language));
+            reworded(response, status, &body, "application/problem+json", language)
         }
         _ => response,
     }
@@ -73,13 +76,13 @@ fn text_embeddings(problem: &Problem) -> (StatusCode, Value) {
 }
 
 /// A problem of ours with OpenAI's `error` beside it, whose message its clients show.
-fn for_openai(problem: &Problem) -> Value {
+fn for_openai(problem: &Problem, language: Language) -> Value {
     let kind = match status_of(problem).is_server_error() {
         true => "server_error",
         false if problem.kind == ProblemType::Busy => "rate_limit_exceeded",
         false => "invalid_request_error",
     };
-    let mut body = problem.json();
+    let mut body = problem.json_in(language);
     body["error"] = json!({ "message": problem.detail, "type": kind, "param": null, "code": null });
     body
 }
@@ -90,9 +93,13 @@ fn reworded(
     status: StatusCode,
     body: &Value,
     content_type: &'static str,
+    language: Language,
 ) -> Response {
     let mut headers = response.headers().clone();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.remove(header::CONTENT_LENGTH);
+    if language == Language::Chinese {
+        headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static("zh"));
+    }
     (status, headers, body.to_string()).into_response()
 }
