@@ -162,6 +162,9 @@ fn decode_within_budget(
         _ => Cow::Borrowed(bytes),
     };
     let picture = |e: image::ImageError| Error::Picture(format!("{format:?}: {e}"));
+    if let Some((width, height)) = claimed(format, &bytes) {
+        limits.check(width, height)?;
+    }
     let mut reader = ImageReader::with_format(Cursor::new(&*bytes), format);
     reader.limits(allocation(limits.bytes));
     let mut decoder = reader.into_decoder().map_err(picture)?;
@@ -186,6 +189,13 @@ fn decode_within_budget(
     };
     let picture = upright(decoded, orientation, is_indexed(format, &bytes));
     Ok((Decoded { picture, size: (own_width, own_height) }, permit))
+}
+
+/// Width and height that a PNG claims: its decoder says of the largest ones no more than that memory ends.
+fn claimed(format: ImageFormat, bytes: &[u8]) -> Option<(u32, u32)> {
+    let number = |at: usize| Some(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
+    let has_header = format == ImageFormat::Png && bytes.get(12..16) == Some(b"IHDR");
+    has_header.then(|| Some((number(16)?, number(20)?))).flatten()
 }
 
 /// Whether width and height change places when it is turned upright.

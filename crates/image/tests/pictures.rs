@@ -123,6 +123,15 @@ fn a_profile_that_unpacks_to_gigabytes_is_not_unpacked() {
 }
 
 #[test]
+fn a_png_that_claims_more_than_a_decoder_can_is_too_large() {
+    for side in [100_000, i32::MAX as u32, u32::MAX] {
+        let error = decode(&png(side, side, 8, 2, &[0; 4], &[]), Limits::default());
+        let error = error.map(|_| ()).expect_err("refused");
+        assert!(matches!(error, Error::TooLong { width, .. } if width == side), "{error}");
+    }
+}
+
+#[test]
 fn sixteen_bits_become_eight_and_threads_wait_for_each_other() {
     let rows: Vec<u8> = (0..300u32)
         .flat_map(|y| std::iter::once(0).chain((0..200u32).flat_map(move |x| [x as u8, y as u8])))

@@ -16,8 +16,8 @@ use crate::extract::{Body, Json, check_text};
 use crate::fetch;
 use crate::openapi::{PICTURE, WORDS};
 use crate::problem::{Problem, ProblemType};
-use crate::routes::find::of_item;
 use crate::routes::inputs::probability;
+use crate::routes::parts::of_item;
 
 /// A picture, sent or of the gallery, and what it may be.
 #[derive(Deserialize, JsonSchema)]

@@ -25,7 +25,7 @@ use crate::openapi::{PICTURE, WORDS};
 use crate::problem::{Problem, ProblemType};
 use crate::room::Awaited;
 use crate::routes::files;
-use crate::routes::find::of_item;
+use crate::routes::parts::of_item;
 use crate::settings::Limits;
 use crate::shelf::Open;
 use crate::thumbnail::original;

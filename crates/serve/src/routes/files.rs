@@ -15,7 +15,7 @@ use crate::State;
 use crate::extract::{Params, Part, item_id};
 use crate::hits::hex;
 use crate::problem::{Problem, ProblemType};
-use crate::routes::find::no_item;
+use crate::routes::parts::no_item;
 use crate::shelf::{Open, Shelf};
 use crate::thumbnail::{SIDE, original, side_for};
 use crate::ui::{is_known, tag};

@@ -6,19 +6,19 @@ use std::sync::Arc;
 use tuwen_explain::words_apart;
 use tuwen_index::Modality;
 use tuwen_index::filter::Filter;
-use tuwen_retrieve::gap::{Part, compose, is_mixed};
 use tuwen_retrieve::language::Line;
-use tuwen_retrieve::rerank::{Again, By, Moved, Stage, parse_stages};
-use tuwen_retrieve::{Fusion, Ranked, RankedItem, Search, UNWANTED, Verdict, Words};
+use tuwen_retrieve::rerank::Moved;
+use tuwen_retrieve::{Fusion, Ranked, RankedItem, Search, Verdict, Words};
 
 use crate::State;
 use crate::alike::vectors_of;
 use crate::extract::{check_text, window};
-use crate::fetch;
 use crate::hits::{Listing, Page, page};
-use crate::problem::{Problem, ProblemType};
+use crate::problem::Problem;
+use crate::routes::again::{Looked, look_again, stages};
 use crate::routes::doubts::filter_remarks;
 use crate::routes::fold::fold;
+use crate::routes::parts::vector;
 use crate::routes::search::{K, Sort, Wanted, WordsMode};
 use crate::routes::within::Making;
 use crate::scans::Scan;
@@ -29,8 +29,6 @@ use crate::why::Asked;
 /// How far a fused list goes: it depends on its own length, so that one of a page's length would be another one
 /// on the next page.
 pub(crate) const FUSED: usize = 1_000;
-/// Texts that a query is kept away from.
-const NOTS: usize = 16;
 /// Words that are weighed: one text through the model for each.
 const EXPLAINED: usize = 64;
 
@@ -210,66 +208,6 @@ fn apart(
     Ok(ids.into_iter().zip(found).collect())
 }
 
-/// Who looks again.
-fn stages(
-    wanted: &Wanted,
-    modality: Modality,
-    remarks: &mut Vec<String>,
-) -> Result<Vec<Stage>, Problem> {
-    let given = wanted.rerank.as_deref().filter(|rerank| !rerank.trim().is_empty());
-    let Some(given) = given else { return Ok(Vec::new()) };
-    let refuse = |what: &str| Err(Problem::value(format!("rerank: {what}")));
-    if modality == Modality::Text {
-        return refuse("texts are not looked at again: search pictures, or leave it away");
-    }
-    if wanted.sort == Sort::Date {
-        return refuse("the newest first is another order: leave away `sort` or this");
-    }
-    let stages = parse_stages(given).map_err(|error| Problem::value(error.to_string()))?;
-    if stages.iter().any(|stage| matches!(stage.by, By::Endpoint(_))) {
-        return refuse("the server asks no other addresses: give late, itm or both");
-    }
-    if let Some(stage) = stages.iter().find(|stage| stage.first > FUSED) {
-        return refuse(&format!("{} items are too many: {FUSED} are the limit", stage.first));
-    }
-    if wanted.query.as_deref().is_none_or(|words| words.trim().is_empty()) {
-        remarks.push("nobody looked again, for there are no words to look for".into());
-        return Ok(Vec::new());
-    }
-    Ok(stages)
-}
-
-/// What is looked again with.
-struct Looked {
-    vector: Arc<[f32]>,
-    words: Option<String>,
-    rerank: Vec<Stage>,
-    modality: Modality,
-}
-
-/// The items in their new order, and where they were.
-async fn look_again(
-    state: &State,
-    open: &Arc<Open>,
-    ranked: Ranked,
-    looked: Looked,
-    remarks: &mut Vec<String>,
-) -> Result<(Ranked, HashMap<i64, Moved>), Problem> {
-    let open = Arc::clone(open);
-    let work = move || {
-        let Looked { vector, words, rerank, modality } = looked;
-        let search = Search { rerank, ..Search::all(modality, ranked.items.len()) };
-        let found = open.engine.look_again(&ranked, words.as_deref(), &vector, &search)?;
-        Ok((ranked.total, found))
-    };
-    let (total, (again, said)) = state.reads.run(work).await?;
-    remarks.extend(said);
-    let item = |again: &Again| RankedItem { id: again.id, score: Some(again.score) };
-    let items = again.iter().map(item).collect();
-    let moved = again.into_iter().filter_map(|again| Some((again.id, again.moved?))).collect();
-    Ok((Ranked { items, total }, moved))
-}
-
 /// How many hits come before the page: what the cursor of the page before it says, or `offset`.
 fn begin(wanted: &Wanted, generation: u64, remarks: &mut Vec<String>) -> Result<usize, Problem> {
     let Some(cursor) = &wanted.cursor else { return Ok(wanted.offset) };
@@ -370,94 +308,4 @@ async fn are_written(
 ) -> Result<bool, Problem> {
     let (open, asked) = (Arc::clone(open), asked.clone());
     state.reads.run(move || asked.are_written(&open.engine, modality)).await
-}
-
-/// The vector of all parts; nothing where there are none.
-async fn vector(
-    state: &State,
-    open: &Arc<Open>,
-    wanted: &Wanted,
-    weighted_words: &[(String, f32)],
-    remarks: &mut Vec<String>,
-) -> Result<Option<Arc<[f32]>>, Problem> {
-    let pictures = usize::from(wanted.image.is_some()) + usize::from(wanted.like.is_some());
-    let (for_words, for_pictures) = weights(wanted, pictures)?;
-    let (encoder, mut parts) = (open.engine.shared_encoder(), Vec::new());
-    let mut texts: Vec<(String, f32)> = Vec::new();
-    if let Some(query) = &wanted.query {
-        check_text(&state.settings.limits, "query", query)?;
-        texts.push((query.clone(), for_words));
-    }
-    for (text, weight) in weighted_words {
-        texts.push((text.clone(), for_words * weight));
-    }
-    if wanted.not.len() > NOTS {
-        let given = wanted.not.len();
-        return Err(Problem::value(format!("not: there are {given} texts, {NOTS} are the limit")));
-    }
-    for text in &wanted.not {
-        check_text(&state.settings.limits, "not", text)?;
-        if text.trim().is_empty() {
-            return Err(Problem::value("not: the text is empty"));
-        }
-        texts.push((text.clone(), UNWANTED));
-    }
-    let (words, of_words): (Vec<String>, Vec<f32>) = texts.into_iter().unzip();
-    for (embedded, weight) in state.embedder.texts(encoder, &words).await?.iter().zip(of_words) {
-        remarks.extend(embedded.remarks.iter().map(ToString::to_string));
-        parts.push(Part::words(embedded.vector.clone(), weight));
-    }
-    if let Some(uri) = &wanted.image {
-        let bytes = fetch::picture(state, "image", uri).await?;
-        let embedded = state.embedder.picture(encoder, "image".into(), bytes).await?;
-        parts.push(Part::picture(embedded.vector.clone(), for_pictures));
-    }
-    if let Some(id) = wanted.like {
-        let (side, vector) = of_item(state, open, id).await?;
-        parts.push(Part { vector, weight: for_pictures, side });
-    }
-    if parts.is_empty() {
-        return Ok(None);
-    }
-    if !is_mixed(&parts) {
-        return Ok(Some(compose(&parts, None)?.into()));
-    }
-    let open = Arc::clone(open);
-    let work = move || Ok(compose(&parts, open.engine.between()?)?.into());
-    state.reads.run(work).await.map(Some)
-}
-
-/// What words and what each picture count.
-fn weights(wanted: &Wanted, pictures: usize) -> Result<(f32, f32), Problem> {
-    let share = wanted.image_weight.unwrap_or(0.5);
-    if !(0.0..=1.0).contains(&share) {
-        return Err(Problem::value(format!("image_weight: {share} is not between 0 and 1")));
-    }
-    Ok(match (wanted.query.is_some(), pictures) {
-        (true, 1..) => (1.0 - share, share / pictures as f32),
-        _ => (1.0, 1.0),
-    })
-}
-
-/// What an item is, and its vector.
-pub(crate) async fn of_item(
-    state: &State,
-    open: &Arc<Open>,
-    id: i64,
-) -> Result<(Modality, Vec<f32>), Problem> {
-    let open = Arc::clone(open);
-    let work = move || {
-        let gallery = open.engine.gallery();
-        match gallery.item(id)? {
-            Some(item) => Ok((item.modality, gallery.vector(item.id)?)),
-            None => Err(no_item(id)),
-        }
-    };
-    state.reads.run(work).await
-}
-
-/// There is no such item.
-pub(crate) fn no_item(id: i64) -> Problem {
-    let detail = format!("there is no item {id} in this gallery: take the `id` of a hit");
-    Problem::new(ProblemType::NotFound, detail)
 }

@@ -11,8 +11,8 @@ use crate::data_uri::{bytes_of, is_data_uri};
 use crate::embedder::Embedded;
 use crate::extract::check_text;
 use crate::problem::{Problem, ProblemType};
-use crate::routes::find::of_item;
 use crate::routes::given::{Given, KEPT, Many};
+use crate::routes::parts::of_item;
 use crate::settings::Limits;
 use crate::shelf::Open;
 

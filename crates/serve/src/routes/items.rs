@@ -19,7 +19,7 @@ use crate::hits::{Listing, page, size_of, thumbnail_of};
 use crate::openapi::{FieldValue, File, ItemKind};
 use crate::problem::Problem;
 use crate::routes::fields::value_of;
-use crate::routes::find::no_item;
+use crate::routes::parts::no_item;
 use crate::routes::search::{K, Sort, Wanted, answer, milliseconds};
 use crate::shelf::Open;
 use crate::why::{Asked, Near, near};

@@ -1,5 +1,6 @@
 //! The questions, one file each; `compat` has those of other programs, `inputs` what several of ours take.
 
+pub(crate) mod again;
 pub(crate) mod caption;
 pub(crate) mod changes;
 pub(crate) mod classify;
@@ -16,6 +17,7 @@ pub(crate) mod given;
 pub(crate) mod inputs;
 pub(crate) mod items;
 pub(crate) mod jobs;
+pub(crate) mod parts;
 pub(crate) mod pictures;
 pub(crate) mod rank;
 pub(crate) mod search;
