@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use crate::config::{ModelConfig, Network, NormPlace, ResNet, TowerConfig, Vision};
+use crate::config::{ModelConfig, Network, NormPlace, Queries, ResNet, TowerConfig, Vision};
 use crate::networks::{After, Step};
 
 /// One parameter.
@@ -35,7 +35,8 @@ pub enum Part {
     TextHead,
     /// Scale and bias of the logits.
     Logits,
-    /// What makes a text look at a picture, and the head behind it; no training here changes it.
+    /// What makes a text, or rows between both towers, look at a picture, and the head behind it; no training here changes
+    /// it.
     Fusion,
     /// What longer texts, patches and texts of regions have of their own (FG-CLIP 2); no training here changes it.
     Fine,
@@ -133,6 +134,7 @@ impl ModelConfig {
     /// Every parameter.
     pub fn params(&self) -> Vec<Param> {
         let (width, dim) = (self.image.width, self.embed_dim);
+        let feature = self.image_feature();
         let mut out = Params::new(Part::Image, "image");
         match self.vision {
             Vision::ResNet(net) => out.resnet(net, width),
@@ -152,8 +154,8 @@ impl ModelConfig {
         }
         let mut out = Params::new(Part::ImageHead, "heads");
         match self.image_proj_bias() {
-            Some(true) => out.affine("image_proj", ParamKind::Projection, &[dim, width]),
-            Some(false) => out.add("image_proj.weight", ParamKind::Projection, &[dim, width]),
+            Some(true) => out.affine("image_proj", ParamKind::Projection, &[dim, feature]),
+            Some(false) => out.add("image_proj.weight", ParamKind::Projection, &[dim, feature]),
             None => {}
         }
         all.extend(out.list);
@@ -172,13 +174,16 @@ impl ModelConfig {
         let (width, wide) = (self.text.width, self.image.width);
         let mut out = Params::new(Part::Fusion, "text");
         out.blocks(&self.text, self.text.layers..fusion.blocks);
-        for block in fusion.from..fusion.blocks {
+        for block in (0..fusion.blocks).filter(|&block| self.looks(block)) {
             out.depth = block + 1;
             let part = |part: &str| format!("blocks.{block}.cross.{part}");
             out.affine(&part("ask"), ParamKind::Matrix(Role::Qkv), &[width, width]);
             out.affine(&part("seen"), ParamKind::Matrix(Role::Qkv), &[2 * width, wide]);
             out.affine(&part("told"), ParamKind::Matrix(Role::Proj), &[width, width]);
             out.norm(&part("norm"), width);
+        }
+        if let Some(queries) = self.queries {
+            out.queries(&self.text, queries);
         }
         let mut head = Params::new(Part::Fusion, "heads");
         head.affine("match", ParamKind::Projection, &[2, width]);
@@ -271,6 +276,20 @@ impl Params {
             self.norm(&part("norm2"), width);
             self.affine(&part("mlp.fc1"), ParamKind::Matrix(Role::Up), &[mlp, width]);
             self.affine(&part("mlp.fc2"), ParamKind::Matrix(Role::Down), &[width, mlp]);
+        }
+    }
+
+    /// Rows that go through the blocks of a text tower, each with an MLP of their own.
+    fn queries(&mut self, tower: &TowerConfig, queries: Queries) {
+        let (width, mlp) = (tower.width, tower.mlp);
+        self.depth = 0;
+        self.add("queries", ParamKind::Token, &[1, queries.count, width]);
+        for block in 0..tower.layers {
+            self.depth = block + 1;
+            let part = |part: &str| format!("blocks.{block}.query.{part}");
+            self.affine(&part("fc1"), ParamKind::Matrix(Role::Up), &[mlp, width]);
+            self.affine(&part("fc2"), ParamKind::Matrix(Role::Down), &[width, mlp]);
+            self.norm(&part("norm"), width);
         }
     }
 

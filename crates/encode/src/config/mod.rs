@@ -16,7 +16,7 @@ use tuwen_text::token::{Cleaning, FileSettings, FileTokenizer, Tokens};
 use crate::checkpoint::TokenizerFile;
 use crate::{Error, Result};
 pub use fine::Long;
-pub use fusion::Fusion;
+pub use fusion::{Fusion, Queries};
 pub use network::{MobileStage, Network};
 use network::{is_no_text, no_text};
 
@@ -53,6 +53,9 @@ pub struct ModelConfig {
     /// The blocks in which a text looks at a picture, where the model has such.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fusion: Option<Fusion>,
+    /// The rows that look at a picture and become its vectors, where the model has such.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queries: Option<Queries>,
     /// How longer texts are read, where the model has a way for them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub long: Option<Long>,
@@ -275,6 +278,7 @@ impl ModelConfig {
             class_proj_bias: false,
             text,
             fusion: None,
+            queries: None,
             long: None,
             dense: false,
             words: 0,
@@ -353,6 +357,11 @@ impl ModelConfig {
         }
     }
 
+    /// Width of a picture's feature: the tower's, or that of the rows that look at it.
+    pub fn image_feature(&self) -> usize {
+        if self.queries.is_some() { self.text.width } else { self.image.width }
+    }
+
     /// Width of a text's feature: the tower's, and the bag of words behind it.
     pub fn text_feature(&self) -> usize {
         self.text.width + self.words
@@ -385,7 +394,16 @@ impl ModelConfig {
             Tokenizer::File => Tokens::File(Box::new(self.file_tokens(file)?)),
         };
         let (found, entries) = (self.vocab, tokens.vocab_size());
-        if found < entries { Err(Error::Vocabulary { found, entries }) } else { Ok(tokens) }
+        if found + self.placeholders() < entries {
+            Err(Error::Vocabulary { found, entries })
+        } else {
+            Ok(tokens)
+        }
+    }
+
+    /// Entries of a tokenizer that no text has and the tower no row for: what stands for a picture's rows in BLIP-2's.
+    fn placeholders(&self) -> usize {
+        usize::from(self.queries.is_some())
     }
 
     fn file_tokens(&self, file: Option<&TokenizerFile>) -> Result<FileTokenizer> {
@@ -397,6 +415,7 @@ impl ModelConfig {
             strip: self.strip,
             cleaning: self.cleaning,
             rows: self.vocab,
+            placeholders: self.placeholders(),
         };
         let tokens = FileTokenizer::parse(&file.bytes()?, path, settings).map_err(Error::Data)?;
         if self.pool == Pool::First && self.pad.is_none() {

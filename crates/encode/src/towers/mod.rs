@@ -10,6 +10,7 @@ mod heads;
 mod image;
 mod network;
 mod probe;
+mod queries;
 mod resnet;
 mod runner;
 mod text;
@@ -43,6 +44,9 @@ pub struct Wanted {
     pub tokens: bool,
     /// In their place what the model's own head makes of each patch: features in the common space (FG-CLIP 2).
     pub dense: bool,
+    /// In their place what a Q-Former's queries make of the picture, before the projection (BLIP-2). Rows of blocks are not
+    /// given with them.
+    pub queries: bool,
     /// The rows behind these blocks, from 1; 0 is the embedding. Of ImageNet's convolutional networks one row for each
     /// picture behind these stages, from 0: the mean over the pixels.
     pub hidden: Vec<usize>,
@@ -90,6 +94,10 @@ impl Wanted {
             let cure = "it has no head for them: ask for tokens, or take a model that has one (fg-clip-2-base)";
             return refuse("a feature of each patch".into(), cure.into(), what);
         }
+        if self.queries && !(what == "image tower" && model.queries.is_some()) {
+            let cure = "it has no queries: ask for tokens, or take a model that has them (BLIP-2)";
+            return refuse("a row of each query".into(), cure.into(), what);
+        }
         match self.hidden.iter().find(|&&block| block > layers) {
             Some(block) => {
                 let cure = format!("it has {layers}: ask for 0 (the embedding) to {layers}");
@@ -101,7 +109,12 @@ impl Wanted {
 
     /// Whether the last block has to compute all rows.
     fn all_rows(&self) -> bool {
-        self.tokens || self.dense || self.maps || self.readouts || !self.hidden.is_empty()
+        self.tokens
+            || self.dense
+            || self.queries
+            || self.maps
+            || self.readouts
+            || !self.hidden.is_empty()
     }
 }
 
@@ -171,6 +184,7 @@ struct Found {
     input: Option<Value>,
     /// (items, W).
     features: Value,
+    /// Of each item the rows that were wanted.
     spans: Vec<Range<usize>>,
     tokens: Option<Value>,
     hidden: Vec<Value>,
@@ -199,6 +213,10 @@ impl<'a> AnyImageTower<'a> {
             Vision::ResNet(_) | Vision::Network(_) if weights.executor().is_some() => {
                 let model = format!("the image tower of {}", config.name);
                 return Err(Error::CpuOnly { what: "the convolution", model });
+            }
+            _ if config.queries.is_some() && weights.executor().is_some() => {
+                let model = format!("the image tower of {}", config.name);
+                return Err(Error::CpuOnly { what: "the attention of queries", model });
             }
             Vision::ResNet(net) => Self::ResNet(Box::new(ResNetTower::new(config, net, weights)?)),
             Vision::Network(net) => {
