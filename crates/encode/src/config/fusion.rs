@@ -43,6 +43,11 @@ impl ModelConfig {
         self.fusion.is_some_and(within) && block.is_multiple_of(every)
     }
 
+    /// Width of a picture's feature: the tower's, or that of the rows that look at it.
+    pub fn image_feature(&self) -> usize {
+        if self.queries.is_some() { self.text.width } else { self.image.width }
+    }
+
     /// Whether rows that look at a picture go with the towers.
     pub(super) fn queries_fit(&self) -> Result<(), String> {
         let Some(Queries { count, every }) = self.queries else { return Ok(()) };

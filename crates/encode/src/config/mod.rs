@@ -4,6 +4,7 @@ mod check;
 mod fine;
 mod fusion;
 mod network;
+mod tokens;
 
 use std::path::Path;
 
@@ -11,9 +12,8 @@ use serde::{Deserialize, Serialize};
 use tuwen_files::file;
 use tuwen_image::Preprocess;
 use tuwen_nn::Activation;
-use tuwen_text::token::{Cleaning, FileSettings, FileTokenizer, Tokens};
+use tuwen_text::token::Cleaning;
 
-use crate::checkpoint::TokenizerFile;
 use crate::{Error, Result};
 pub use fine::Long;
 pub use fusion::{Fusion, Queries};
@@ -357,11 +357,6 @@ impl ModelConfig {
         }
     }
 
-    /// Width of a picture's feature: the tower's, or that of the rows that look at it.
-    pub fn image_feature(&self) -> usize {
-        if self.queries.is_some() { self.text.width } else { self.image.width }
-    }
-
     /// Width of a text's feature: the tower's, and the bag of words behind it.
     pub fn text_feature(&self) -> usize {
         self.text.width + self.words
@@ -380,67 +375,5 @@ impl ModelConfig {
     /// Whether a pair is scored by a sigmoid of its logit, so that the logit's bias counts.
     pub fn is_sigmoid(&self) -> bool {
         self.sigmoid || self.vision == Vision::Probe
-    }
-
-    /// The tokenizer; `file` is the model's own, which only [`Tokenizer::File`] needs.
-    ///
-    /// # Errors
-    /// There is no such file, it cannot be read, it ends texts otherwise than the model was trained,
-    /// or the model knows fewer tokens.
-    pub fn tokens(&self, file: Option<&TokenizerFile>) -> Result<Tokens> {
-        let tokens = match self.tokenizer {
-            Tokenizer::WordPiece => Tokens::WordPiece { fold_width: self.fold_width },
-            Tokenizer::ClipBpe => Tokens::ClipBpe { pad: self.pad },
-            Tokenizer::File => Tokens::File(Box::new(self.file_tokens(file)?)),
-        };
-        let (found, entries) = (self.vocab, tokens.vocab_size());
-        if found + self.placeholders() < entries {
-            Err(Error::Vocabulary { found, entries })
-        } else {
-            Ok(tokens)
-        }
-    }
-
-    /// Entries of a tokenizer that no text has and the tower no row for: what stands for a picture's rows in BLIP-2's.
-    fn placeholders(&self) -> usize {
-        usize::from(self.queries.is_some())
-    }
-
-    fn file_tokens(&self, file: Option<&TokenizerFile>) -> Result<FileTokenizer> {
-        let file = file.ok_or(Error::NoTokenizer)?;
-        let path = file.path();
-        let settings = FileSettings {
-            context: self.context,
-            pad: self.pad,
-            strip: self.strip,
-            cleaning: self.cleaning,
-            rows: self.vocab,
-            placeholders: self.placeholders(),
-        };
-        let tokens = FileTokenizer::parse(&file.bytes()?, path, settings).map_err(Error::Data)?;
-        if self.pool == Pool::First && self.pad.is_none() {
-            let around = tokens.encode("").map_err(Error::Data)?.0;
-            if around.len() < 2 {
-                let what = format!(
-                    "it puts {} tokens around a text, and the model takes a text's feature at `[CLS]`, which stands \
-                     before it as `[SEP]` does behind it: put the tokenizer.json that belongs to the model beside it",
-                    around.len()
-                );
-                return Err(Error::malformed(path, what));
-            }
-        }
-        if let Some(end) = self.end {
-            let (ids, _) = tokens.encode("a").map_err(Error::Data)?;
-            let last = ids.iter().rev().find(|&&id| Some(id) != self.pad || id == end);
-            if last != Some(&end) {
-                let last = last.map_or("nothing".to_owned(), u32::to_string);
-                let what = format!(
-                    "it ends a text with token {last}, and the model takes a text's feature at \
-                     token {end}: put the tokenizer.json that belongs to the model beside it"
-                );
-                return Err(Error::malformed(path, what));
-            }
-        }
-        Ok(tokens)
     }
 }
