@@ -174,7 +174,7 @@ fn what_it_cannot_do_is_refused_by_name() {
     std::fs::write(home.join("captions.csv"), captions).expect("a file");
     let config = format!(
         "out = \"run\"\nbatch = 2\nepochs = 1\n[start]\nmodel = {model:?}\n[[train]]\nimages = \"pictures\"\n\
-         captions = [{{ file = \"captions.csv\" }}]\n"
+         captions = [{{ file = \"captions.csv\", source = \"en\" }}]\n"
     );
     std::fs::write(home.join("train.toml"), config).expect("a file");
     let said = fail(home, &["train", "train.toml"], 1);
