@@ -9,7 +9,7 @@ import json, os, pathlib, sys
 import torch
 from cn_clip.clip.model import CLIP as CnClip
 from safetensors.torch import save_file
-from transformers import (BlipConfig, BlipForImageTextRetrieval, ChineseCLIPConfig, ChineseCLIPModel, CLIPConfig, CLIPModel,
+from transformers import (Blip2Config, Blip2ForImageTextRetrieval, BlipConfig, BlipForImageTextRetrieval, ChineseCLIPConfig, ChineseCLIPModel, CLIPConfig, CLIPModel,
                           MetaClip2Config, MetaClip2Model, Siglip2Config, Siglip2Model, SiglipConfig, SiglipModel, XLMRobertaConfig)
 
 sys.path.insert(0, sys.argv[1])
@@ -34,6 +34,7 @@ def words(width, layers=12, **more):
 GELU = dict(hidden_act="gelu")
 XLM = "clip-vit-b-32-xlm-roberta-base"
 BLIP = "blip-itm-base-coco"
+BLIP_2 = "blip2-itm-vit-g"
 FG = "fg-clip-2-base"
 ANY_SHAPE = [FG, "siglip2-base-patch16-naflex"]
 CHINESE = {
@@ -131,6 +132,23 @@ def blip(folder):
     return image, lambda x: model.text_proj(model.text_encoder(x).last_hidden_state[:, 0]), 384
 
 
+def blip_2(folder):
+    from blip_2 import spoken
+    config = Blip2Config(qformer_config=dict(vocab_size=30523, use_qformer_text_input=True), vision_config=dict(initializer_range=0.02))
+    model = Blip2ForImageTextRetrieval(config).eval()
+    model.query_tokens.normal_(std=0.02)
+    words = spoken()
+    words.model_max_length = 512
+    words.save_pretrained(folder)
+    model.save_pretrained(folder)
+    def image(x):
+        asks = model.qformer(query_embeds=model.query_tokens, encoder_hidden_states=model.vision_model(x).last_hidden_state)
+        return model.vision_projection(asks.last_hidden_state.mean(dim=1))
+    def text(x):
+        return model.text_projection(model.qformer(query_embeds=model.embeddings(x), query_length=0).last_hidden_state[:, 0])
+    return image, text, 224
+
+
 def any_shape(name, folder):
     if name == FG:
         from fg_clip_2 import authors
@@ -172,13 +190,15 @@ def main():
             image, text, size = xlm_roberta(folder)
         elif name == BLIP:
             image, text, size = blip(folder)
+        elif name == BLIP_2:
+            image, text, size = blip_2(folder)
         elif name in ANY_SHAPE:
             image, text, size = any_shape(name, folder)
         else:
             image, text, size = (resnet if name in RESNET else transformers)(name, folder)
         i = torch.arange(3 * size * size, dtype=torch.float64)
         picture = (torch.sin(i * 0.37) * 0.8).float().reshape(1, 3, size, size)
-        first, last, length = (101, 102, 52) if name.startswith("chinese") or name == BLIP else (300, 1, 64) if name in SIGLIP or name in ANY_SHAPE else (49406, 49407, 77)
+        first, last, length = (101, 102, 52) if name.startswith("chinese") or name in (BLIP, BLIP_2) else (300, 1, 64) if name in SIGLIP or name in ANY_SHAPE else (49406, 49407, 77)
         if name in META or name == XLM:
             first, last, length = 0, 2, 77
         ids = [[first] + [300 + 37 * i for i in range(length - 2)] + [last]]

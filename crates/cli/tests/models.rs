@@ -70,7 +70,7 @@ fn a_known_model_that_is_not_here_is_described_and_its_files_are_named() {
     assert!(list.contains("clip-rn50x64") && list.contains("OFA-Sys/chinese-clip-rn50"), "{list}");
     let json = run(&["model", "list", "--json"]);
     let json: serde_json::Value = serde_json::from_slice(&json.stdout).expect("JSON");
-    assert_eq!(json.as_array().map(Vec::len), Some(27));
+    assert_eq!(json.as_array().map(Vec::len), Some(28));
     assert_eq!(json[0]["here"], false);
     let eval = run(&["search", "x", "--model", "chinese-clip-rn50"]);
     assert_eq!(eval.status.code(), Some(1));

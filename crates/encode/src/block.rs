@@ -4,6 +4,7 @@
 //! that every matrix product takes all of them at once; only attention needs to know where a sequence starts.
 
 mod cross;
+mod queries;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use crate::layers::{Weights, block_linear, norm};
 use crate::{Result, TowerConfig};
 use cross::Across;
 pub(crate) use cross::{Cross, Looking, OnePicture, fuse};
+pub(crate) use queries::{QueryBlock, ask, ask_with_words};
 
 /// Which rows of each sequence a tower's feature is made of: the last block computes only these.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -161,15 +163,26 @@ impl<'a> Block<'a> {
         weights: &dyn Weights<'a>,
         name: &str,
     ) -> Result<Self> {
+        Self::with_mlp(config, causal, weights, name, ["mlp.fc1", "mlp.fc2", "norm2"])
+    }
+
+    /// The block with another MLP and the norm behind that, by their names.
+    fn with_mlp(
+        config: &TowerConfig,
+        causal: bool,
+        weights: &dyn Weights<'a>,
+        name: &str,
+        [fc1, fc2, norm2]: [&str; 3],
+    ) -> Result<Self> {
         let find = |part: &str| block_linear(weights, &format!("{name}.{part}"));
         let around = |part: &str| norm(weights, &format!("{name}.{part}"), config.norm_eps);
         Ok(Self {
             norm1: around("norm1")?,
             qkv: find("attn.qkv")?,
             proj: find("attn.proj")?,
-            norm2: around("norm2")?,
-            fc1: find("mlp.fc1")?,
-            fc2: find("mlp.fc2")?,
+            norm2: around(norm2)?,
+            fc1: find(fc1)?,
+            fc2: find(fc2)?,
             attention: Attention { heads: config.heads, width: config.width, causal },
             place: config.norm,
             activation: config.activation,
@@ -215,6 +228,11 @@ impl<'a> Block<'a> {
         if let Some(across) = across {
             middle = self.look(tape, middle, across);
         }
+        self.think(tape, middle)
+    }
+
+    /// The MLP behind all that attends, where each sum is normalised.
+    fn think<'w>(&'w self, tape: &mut Tape<'w>, middle: Value) -> Value {
         let hidden = tape.linear(&middle, &self.fc1);
         let branch = tape.active_linear(&hidden, self.activation, &self.fc2);
         let sum = tape.add(branch, &middle);

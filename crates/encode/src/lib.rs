@@ -36,8 +36,8 @@ pub use arrays::{Array, Arrays};
 pub use captioner::{Captioner, Sentences, Shown};
 pub use checkpoint::{Checkpoint, TOKENIZER_FILE, TokenizerFile};
 pub use config::{
-    Fusion, ImagePool, Long, MobileStage, ModelConfig, Network, NormPlace, Pool, ResNet, Tokenizer,
-    TowerConfig, Vision,
+    Fusion, ImagePool, Long, MobileStage, ModelConfig, Network, NormPlace, Pool, Queries, ResNet,
+    Tokenizer, TowerConfig, Vision,
 };
 pub use encoder::{
     CONFIG_FILE, CpuEncoder, DATASET_TEXT, Device, LongText, PatchFeatures, Products, TextTrace,

@@ -1,6 +1,8 @@
 //! Every parameter of an architecture as data: what a learning rate, decay, freezing, an adapter, an estimate of
 //! memory or a first value depends on is said here once, and nobody reads it out of a name.
 
+mod fusion;
+
 use std::ops::Range;
 
 use crate::config::{ModelConfig, Network, NormPlace, ResNet, TowerConfig, Vision};
@@ -35,7 +37,8 @@ pub enum Part {
     TextHead,
     /// Scale and bias of the logits.
     Logits,
-    /// What makes a text look at a picture, and the head behind it; no training here changes it.
+    /// What makes a text, or rows between both towers, look at a picture, and the head behind it; no training here changes
+    /// it.
     Fusion,
     /// What longer texts, patches and texts of regions have of their own (FG-CLIP 2); no training here changes it.
     Fine,
@@ -133,6 +136,7 @@ impl ModelConfig {
     /// Every parameter.
     pub fn params(&self) -> Vec<Param> {
         let (width, dim) = (self.image.width, self.embed_dim);
+        let feature = self.image_feature();
         let mut out = Params::new(Part::Image, "image");
         match self.vision {
             Vision::ResNet(net) => out.resnet(net, width),
@@ -152,8 +156,8 @@ impl ModelConfig {
         }
         let mut out = Params::new(Part::ImageHead, "heads");
         match self.image_proj_bias() {
-            Some(true) => out.affine("image_proj", ParamKind::Projection, &[dim, width]),
-            Some(false) => out.add("image_proj.weight", ParamKind::Projection, &[dim, width]),
+            Some(true) => out.affine("image_proj", ParamKind::Projection, &[dim, feature]),
+            Some(false) => out.add("image_proj.weight", ParamKind::Projection, &[dim, feature]),
             None => {}
         }
         all.extend(out.list);
@@ -165,25 +169,6 @@ impl ModelConfig {
         out.add("logit_bias", ParamKind::LogitBias, &[1]);
         all.extend(out.list);
         all
-    }
-
-    fn fusion_params(&self) -> Vec<Param> {
-        let Some(fusion) = self.fusion else { return Vec::new() };
-        let (width, wide) = (self.text.width, self.image.width);
-        let mut out = Params::new(Part::Fusion, "text");
-        out.blocks(&self.text, self.text.layers..fusion.blocks);
-        for block in fusion.from..fusion.blocks {
-            out.depth = block + 1;
-            let part = |part: &str| format!("blocks.{block}.cross.{part}");
-            out.affine(&part("ask"), ParamKind::Matrix(Role::Qkv), &[width, width]);
-            out.affine(&part("seen"), ParamKind::Matrix(Role::Qkv), &[2 * width, wide]);
-            out.affine(&part("told"), ParamKind::Matrix(Role::Proj), &[width, width]);
-            out.norm(&part("norm"), width);
-        }
-        let mut head = Params::new(Part::Fusion, "heads");
-        head.affine("match", ParamKind::Projection, &[2, width]);
-        out.list.extend(head.list);
-        out.list
     }
 
     fn fine_params(&self) -> Vec<Param> {

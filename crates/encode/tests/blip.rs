@@ -2,13 +2,11 @@
 
 mod common;
 
-use std::path::{Path, PathBuf};
-
-use common::{close, golden, ids, json, outputs, pixels};
+use common::{close, copied, golden, ids, json, matches, outputs, pixels, refused};
 use serde_json::Value;
 use tuwen_encode::arrays::Precision;
 use tuwen_encode::checkpoint::{Target, write};
-use tuwen_encode::towers::{AnyImageTower, FusionTower, Record, TextTower, Wanted};
+use tuwen_encode::towers::Record;
 use tuwen_encode::{Captioner, Checkpoint, CpuEncoder, Encoder, Fusion, Pool, Tokenizer};
 use tuwen_image::{Geometry, Limits, decode_file};
 
@@ -16,50 +14,6 @@ const BOUND: f32 = 1e-5;
 
 fn wanted() -> Value {
     json("blip.json")["retrieval"].clone()
-}
-
-/// The logits of all pairs: for each of two pictures a row for each text.
-fn matches(folder: &Path, change: impl Fn(&mut Fusion), ids: &[Vec<u32>]) -> Vec<Vec<Vec<f32>>> {
-    let (mut config, checkpoint) = Checkpoint::open(folder).expect("a checkpoint");
-    change(config.fusion.as_mut().expect("a matching head"));
-    let size = config.preprocess.size;
-    let image = AnyImageTower::new(&config, &checkpoint).expect("the image tower");
-    let wanted = Wanted { tokens: true, ..Wanted::default() };
-    let pass = image.forward_with(&pixels(2 * 3 * size * size), None, Record::No, &wanted);
-    let rows = pass.tokens.expect("they were wanted").values;
-    let pictures: Vec<&[f32]> = rows.chunks_exact(rows.len() / 2).collect();
-    let text = TextTower::new(&config, &checkpoint).expect("the text tower");
-    let fusion = FusionTower::find(&config, &checkpoint).expect("weights").expect("a head");
-    let ids: Vec<&[u32]> = ids.iter().map(Vec::as_slice).collect();
-    let pairs: Vec<(usize, usize)> =
-        (0..2).flat_map(|picture| (0..ids.len()).map(move |text| (text, picture))).collect();
-    let found = fusion.try_logits(&text, &ids, &pictures, &pairs).expect("logits");
-    found
-        .chunks_exact(ids.len())
-        .map(|rows| rows.iter().map(|row| row.to_vec()).collect())
-        .collect()
-}
-
-/// A copy of a golden folder that may be changed.
-fn copied(name: &str) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().expect("a folder");
-    for entry in std::fs::read_dir(golden(name)).expect("a golden folder") {
-        let path: PathBuf = entry.expect("an entry").path();
-        std::fs::copy(&path, folder.path().join(path.file_name().expect("a name")))
-            .expect("a copy");
-    }
-    folder
-}
-
-/// What opening the folder says once `from` is `to` in one of its files.
-fn refused(folder: &Path, file: &str, from: &str, to: &str) -> String {
-    let path = folder.join(file);
-    let text = std::fs::read_to_string(&path).expect("a file");
-    assert!(text.contains(from), "{from}");
-    std::fs::write(&path, text.replace(from, to)).expect("a file");
-    let error = Checkpoint::open(folder).expect_err("it does not fit").to_string();
-    std::fs::write(&path, text).expect("a file");
-    error
 }
 
 #[test]

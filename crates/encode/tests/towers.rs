@@ -78,6 +78,7 @@ fn texts_become_the_tokens_of_their_own_tokenizer() {
             strip: config.strip,
             cleaning: config.cleaning,
             rows: config.vocab,
+            placeholders: 0,
         };
         let tokenizer = FileTokenizer::open(&file, settings).expect("a tokenizer");
         for (text, wanted) in texts.iter().zip(ids(wanted)) {

@@ -122,6 +122,10 @@ impl Method {
             Vision::ResNet(_) if self == Self::Gradient => Some(
                 "the backward pass through its convolutions is not kept; gradcam goes back to its last grid",
             ),
+            // Gradients go back through the queries; what reads attention or patches themselves knows nothing of them.
+            _ if config.queries.is_some() && (blocks || in_space || self == Self::GradEclip) => {
+                Some("queries stand between its patches and the common space (a Q-Former)")
+            }
             Vision::Probe if in_space => {
                 Some("a probe pools its patches, which are not in the space that texts are in")
             }

@@ -81,6 +81,7 @@ pub const KNOWN: &[Known] = &[
     known!("siglip2-base-patch16-naflex", "google/siglip2-base-patch16-naflex", Tokenizer),
     known!("fg-clip-2-base", "qihoo360/fg-clip2-base", Tokenizer),
     known!("blip-itm-base-coco", "Salesforce/blip-itm-base-coco", Tokenizer),
+    known!("blip2-itm-vit-g", "Salesforce/blip2-itm-vit-g", Tokenizer),
 ];
 
 impl Known {
@@ -166,6 +167,7 @@ mod tests {
             ("siglip2-base-patch16-naflex", 375),
             ("fg-clip-2-base", 384),
             ("blip-itm-base-coco", 224),
+            ("blip2-itm-vit-g", 1172),
         ];
         assert_eq!(sizes.len(), KNOWN.len());
         for (known, (name, millions)) in KNOWN.iter().zip(sizes) {

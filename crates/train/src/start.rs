@@ -91,6 +91,11 @@ fn check(config: &TrainConfig, model: &Architecture) -> Result<()> {
             "{name} takes pictures of any shape, and batches here are of squares: it cannot be trained; what takes \
              squares can be, such as siglip2-base-patch16-224"
         )
+    } else if model.config.queries.is_some() {
+        format!(
+            "{name} is a BLIP-2, whose queries and text tower share weights; no training here changes them: take a model of \
+             another family (`tuwen model list`), or train heads on it (`tuwen heads train`)"
+        )
     } else if convolutions && config.keep_patches > 0 {
         format!("{name} has convolutions and no patches: remove `keep_patches`")
     } else if convolutions && config.has_adapters(Tower::Image) {

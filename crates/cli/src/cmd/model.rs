@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Subcommand;
 use tuwen_encode::Encoder;
-use tuwen_encode::{Fusion, ModelConfig, Network, TowerConfig, Vision, builtin};
+use tuwen_encode::{Fusion, ModelConfig, Network, Queries, TowerConfig, Vision, builtin};
 use tuwen_hub::{Cache, KNOWN, Known};
 use tuwen_image::Geometry;
 
@@ -129,8 +129,11 @@ fn info(model: &str, json: bool) -> Result<()> {
         true => say!("text tower   none: its features are for pictures alone"),
         false => say!("text tower   {}, up to {tokens} tokens", tower(&config.text)),
     }
-    if let Some(Fusion { from, blocks, .. }) = config.fusion {
-        let count = blocks - from;
+    if let Some(Queries { count, .. }) = config.queries {
+        say!("queries      {count} for each picture (--rerank late compares each with a text)");
+    }
+    if let Some(Fusion { blocks, .. }) = config.fusion {
+        let count = (0..blocks).filter(|&block| config.looks(block)).count();
         say!("matching     {count} of {blocks} blocks look at the picture (--rerank itm)");
     }
     let p = &config.preprocess;

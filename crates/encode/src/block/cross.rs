@@ -21,10 +21,10 @@ pub(crate) struct Cross<'a> {
 
 /// A picture's rows as one block sees them.
 pub(super) struct Across<'c, 'w> {
-    cross: &'w Cross<'w>,
+    pub(super) cross: &'w Cross<'w>,
     /// Keys and values, (rows, 2 W).
-    seen: Value,
-    sequences: &'c Arc<[Sequence]>,
+    pub(super) seen: Value,
+    pub(super) sequences: &'c Arc<[Sequence]>,
 }
 
 /// The one picture that growing texts look at, as one block sees it.

@@ -81,6 +81,7 @@ impl ModelConfig {
         }
         self.words_fit()?;
         self.fusion_fits()?;
+        self.queries_fit()?;
         self.fine_fits()?;
         if self.context < 2 {
             return Err(format!("context {} has no room for [CLS] and [SEP]", self.context));

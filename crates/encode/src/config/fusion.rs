@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ModelConfig, NormPlace, Pool, Vision};
+use super::{ImagePool, ModelConfig, NormPlace, Pool, Vision};
 
 /// A matching head of the model's own (ITM of ALBEF, Li et al. 2021, <https://arxiv.org/abs/2107.07651>, and BLIP,
 /// <https://arxiv.org/abs/2201.12086>): blocks of the text tower's kind whose rows also attend to a picture's, and two
@@ -23,7 +23,55 @@ pub struct Fusion {
     pub cosine: f32,
 }
 
+/// Rows that are learned, look at a picture and become its vectors (the Q-Former of BLIP-2, Li et al. 2023,
+/// <https://arxiv.org/abs/2301.12597>). They go through the text tower's blocks, each with an MLP of their own, and are
+/// what a [`Fusion`]'s text looks through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Queries {
+    /// How many.
+    pub count: usize,
+    /// They look at the picture in the first block and in each so many-th behind it.
+    pub every: usize,
+}
+
 impl ModelConfig {
+    /// Whether a block has a step of attention to a picture.
+    pub fn looks(&self, block: usize) -> bool {
+        let within = |fusion: Fusion| (fusion.from..fusion.blocks).contains(&block);
+        let every = self.queries.map_or(1, |queries| queries.every);
+        self.fusion.is_some_and(within) && block.is_multiple_of(every)
+    }
+
+    /// Width of a picture's feature: the tower's, or that of the rows that look at it.
+    pub fn image_feature(&self) -> usize {
+        if self.queries.is_some() { self.text.width } else { self.image.width }
+    }
+
+    /// Whether rows that look at a picture go with the towers.
+    pub(super) fn queries_fit(&self) -> Result<(), String> {
+        let Some(Queries { count, every }) = self.queries else { return Ok(()) };
+        let layers = self.text.layers;
+        if !self.fusion.is_some_and(|f| f.from == 0 && f.blocks == layers && f.first.is_none()) {
+            return Err(format!(
+                "`queries` are for a model whose `fusion` is from 0 in all {layers} blocks of the text tower and changes \
+                 no token"
+            ));
+        }
+        if self.image_pool != ImagePool::Class {
+            return Err(
+                "`queries` read all rows of a picture: `image_pool` says nothing of them".into()
+            );
+        }
+        match (1..=1 << 12).contains(&count) && (1..=layers).contains(&every) {
+            true => Ok(()),
+            false => Err(format!(
+                "`queries` has count {count} and every {every}: 1 to 4096 of them look at the picture in each 1st to \
+                 {layers}th block"
+            )),
+        }
+    }
+
     /// Whether the blocks that look at a picture go with the towers.
     pub(super) fn fusion_fits(&self) -> Result<(), String> {
         if self.class_proj_bias && self.vision != Vision::ClassToken {

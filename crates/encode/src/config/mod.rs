@@ -4,6 +4,7 @@ mod check;
 mod fine;
 mod fusion;
 mod network;
+mod tokens;
 
 use std::path::Path;
 
@@ -11,12 +12,11 @@ use serde::{Deserialize, Serialize};
 use tuwen_files::file;
 use tuwen_image::Preprocess;
 use tuwen_nn::Activation;
-use tuwen_text::token::{Cleaning, FileSettings, FileTokenizer, Tokens};
+use tuwen_text::token::Cleaning;
 
-use crate::checkpoint::TokenizerFile;
 use crate::{Error, Result};
 pub use fine::Long;
-pub use fusion::Fusion;
+pub use fusion::{Fusion, Queries};
 pub use network::{MobileStage, Network};
 use network::{is_no_text, no_text};
 
@@ -53,6 +53,9 @@ pub struct ModelConfig {
     /// The blocks in which a text looks at a picture, where the model has such.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fusion: Option<Fusion>,
+    /// The rows that look at a picture and become its vectors, where the model has such.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queries: Option<Queries>,
     /// How longer texts are read, where the model has a way for them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub long: Option<Long>,
@@ -275,6 +278,7 @@ impl ModelConfig {
             class_proj_bias: false,
             text,
             fusion: None,
+            queries: None,
             long: None,
             dense: false,
             words: 0,
@@ -371,57 +375,5 @@ impl ModelConfig {
     /// Whether a pair is scored by a sigmoid of its logit, so that the logit's bias counts.
     pub fn is_sigmoid(&self) -> bool {
         self.sigmoid || self.vision == Vision::Probe
-    }
-
-    /// The tokenizer; `file` is the model's own, which only [`Tokenizer::File`] needs.
-    ///
-    /// # Errors
-    /// There is no such file, it cannot be read, it ends texts otherwise than the model was trained,
-    /// or the model knows fewer tokens.
-    pub fn tokens(&self, file: Option<&TokenizerFile>) -> Result<Tokens> {
-        let tokens = match self.tokenizer {
-            Tokenizer::WordPiece => Tokens::WordPiece { fold_width: self.fold_width },
-            Tokenizer::ClipBpe => Tokens::ClipBpe { pad: self.pad },
-            Tokenizer::File => Tokens::File(Box::new(self.file_tokens(file)?)),
-        };
-        let (found, entries) = (self.vocab, tokens.vocab_size());
-        if found < entries { Err(Error::Vocabulary { found, entries }) } else { Ok(tokens) }
-    }
-
-    fn file_tokens(&self, file: Option<&TokenizerFile>) -> Result<FileTokenizer> {
-        let file = file.ok_or(Error::NoTokenizer)?;
-        let path = file.path();
-        let settings = FileSettings {
-            context: self.context,
-            pad: self.pad,
-            strip: self.strip,
-            cleaning: self.cleaning,
-            rows: self.vocab,
-        };
-        let tokens = FileTokenizer::parse(&file.bytes()?, path, settings).map_err(Error::Data)?;
-        if self.pool == Pool::First && self.pad.is_none() {
-            let around = tokens.encode("").map_err(Error::Data)?.0;
-            if around.len() < 2 {
-                let what = format!(
-                    "it puts {} tokens around a text, and the model takes a text's feature at `[CLS]`, which stands \
-                     before it as `[SEP]` does behind it: put the tokenizer.json that belongs to the model beside it",
-                    around.len()
-                );
-                return Err(Error::malformed(path, what));
-            }
-        }
-        if let Some(end) = self.end {
-            let (ids, _) = tokens.encode("a").map_err(Error::Data)?;
-            let last = ids.iter().rev().find(|&&id| Some(id) != self.pad || id == end);
-            if last != Some(&end) {
-                let last = last.map_or("nothing".to_owned(), u32::to_string);
-                let what = format!(
-                    "it ends a text with token {last}, and the model takes a text's feature at \
-                     token {end}: put the tokenizer.json that belongs to the model beside it"
-                );
-                return Err(Error::malformed(path, what));
-            }
-        }
-        Ok(tokens)
     }
 }

@@ -146,7 +146,12 @@ impl ModelConfig {
     pub(super) fn image_only_fits(&self) -> Result<(), String> {
         let wrong = if self.text != no_text() || self.vocab > 0 || self.words > 0 {
             "`image_only` has no text tower: leave out `text` and what texts are read with"
-        } else if self.fusion.is_some() || self.long.is_some() || self.dense || self.sigmoid {
+        } else if self.fusion.is_some()
+            || self.queries.is_some()
+            || self.long.is_some()
+            || self.dense
+            || self.sigmoid
+        {
             "`image_only` has nothing that compares with texts"
         } else if self.embed_dim != self.image.width {
             "`embed_dim` of `image_only` is `image.width`: its features are not projected"

@@ -1,11 +1,12 @@
-//! The matching head that a model brings along (ALBEF, BLIP): texts and the rows of pictures to logits.
+//! The matching head that a model brings along (ALBEF, BLIP, BLIP-2): texts and the rows of pictures to logits, and to the
+//! scores by which its authors rank pictures.
 
 use rayon::prelude::*;
 
 use super::source::Multiplied;
-use super::{CpuEncoder, failed};
+use super::{CpuEncoder, failed, project};
 use crate::towers::FusionTower;
-use crate::{Fusion, Result, TextInput};
+use crate::{Batch, Encoder, Fusion, Output, Result, TextInput};
 use tuwen_files::Error as DataError;
 
 /// Pairs that go through the blocks on one thread at a time.
@@ -17,11 +18,74 @@ impl CpuEncoder {
         self.config.fusion
     }
 
+    /// For each pair of a text and a picture the score that orders pictures: the logit of a match, and as much of the
+    /// contrastive score as the model's authors add ([`Fusion::cosine`]). That is the cosine of the two vectors, `cosine` of
+    /// a pair; of a model with queries the best one of the picture's queries, which is computed here.
+    ///
+    /// # Shapes
+    /// `pictures`: of each one the rows that [`Self::match_rows`] gives, (P + 1, W); `pairs`: as in
+    /// [`Self::match_logits`].
+    ///
+    /// # Errors
+    /// As [`Self::match_logits`].
+    ///
+    /// # Panics
+    /// As there.
+    pub fn match_scores(
+        &self,
+        texts: &[TextInput],
+        pictures: &[&[f32]],
+        pairs: &[(usize, usize)],
+        cosine: impl Fn((usize, usize)) -> f32,
+    ) -> tuwen_files::Result<Vec<f32>> {
+        let logits = self.match_logits(texts, pictures, pairs)?;
+        let share = self.fusion().map_or(0.0, |fusion| fusion.cosine);
+        let cosines = match self.config.queries {
+            Some(_) => self.contrasts(texts, pictures, pairs)?,
+            None => pairs.iter().map(|&pair| cosine(pair)).collect(),
+        };
+        let one = |([_, logit], cosine): ([f32; 2], f32)| logit + share * cosine;
+        Ok(logits.into_iter().zip(cosines).map(one).collect())
+    }
+
+    /// Of each pair the best cosine of the picture's queries with the text, of a model that has such.
+    fn contrasts(
+        &self,
+        texts: &[TextInput],
+        pictures: &[&[f32]],
+        pairs: &[(usize, usize)],
+    ) -> tuwen_files::Result<Vec<f32>> {
+        let Some(tower) = self.fusion_tower().map_err(failed)? else { return Ok(Vec::new()) };
+        let (own, asked) = sides(pairs.iter().map(|pair| pair.0));
+        let texts: Vec<TextInput> = own.into_iter().map(|at| texts[at].clone()).collect();
+        let texts = self.forward(Batch::Texts(&texts), Output::Embedding)?;
+        let (_, head) = self.image_tower().map_err(failed)?;
+        let vectors = |at: usize| {
+            let rows = tower.query_rows(&pictures[at..=at]);
+            let count = rows.len() / self.patch_width();
+            let vectors = project(rows, count, |tape, rows| match head {
+                Some(head) => tape.linear(rows, head),
+                None => rows.clone(),
+            });
+            self.sound(&vectors, count, |row| format!("query {} of a picture", row + 1))?;
+            Ok::<_, DataError>(vectors)
+        };
+        let (own, seen) = sides(pairs.iter().map(|pair| pair.1));
+        let queries: Vec<_> = own.into_par_iter().map(vectors).collect::<Result<_, _>>()?;
+        let dim = self.config.embed_dim;
+        let best = |(text, picture): (usize, usize)| {
+            let text = &texts[text * dim..][..dim];
+            let cosine = |query: &[f32]| query.iter().zip(text).map(|(a, b)| a * b).sum();
+            queries[picture].chunks_exact(dim).map(cosine).fold(f32::NEG_INFINITY, f32::max)
+        };
+        Ok(asked.into_iter().zip(seen).map(best).collect())
+    }
+
     /// For each pair of a text and a picture the logits of no match and of a match. Of a text in several pieces the first
     /// one is looked at.
     ///
     /// # Shapes
-    /// `pictures`: of each one the rows that [`Self::image_tokens`] gives, (P + 1, W); `pairs`: places among the texts and
+    /// `pictures`: of each one the rows that [`Self::match_rows`] gives, (P + 1, W); `pairs`: places among the texts and
     /// among the pictures, best sorted by picture, whose keys and values neighbours share.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use tuwen_files::Result;
 use tuwen_image::RgbImage;
 
 use super::{CpuEncoder, failed, project};
-use crate::towers::{Tokens, Wanted};
+use crate::towers::{Record, Tokens, Wanted};
 use crate::{TextInput, Vision};
 
 /// Unit vectors of the common space, and the tokens of each item.
@@ -14,7 +14,8 @@ pub struct WithTokens {
     /// (B, D).
     pub vectors: Vec<f32>,
     /// (rows, W): of a picture its pooled feature, which knows most of what it shows, and then its patches line by line,
-    /// without a class token; words in the order of [`crate::towers::TextTower::places`],
+    /// without a class token, or the rows of its queries alone, where the model has such, beside which a text has one row,
+    /// its feature; words in the order of [`crate::towers::TextTower::places`],
     /// with a bag of words (rows, W + K).
     pub tokens: Tokens,
     /// Values of a row.
@@ -103,7 +104,14 @@ impl CpuEncoder {
 
     /// Values of a row that [`Self::image_tokens`] gives.
     pub fn patch_width(&self) -> usize {
-        self.config.image.width
+        self.config.image_feature()
+    }
+
+    /// How many rows [`Self::image_tokens`] gives of a picture that has the model's size.
+    pub fn patch_rows(&self) -> usize {
+        let side = self.config.preprocess.size as usize / self.config.patch.max(1);
+        // The pooled feature stands before the patches.
+        self.config.queries.map_or(side * side + 1, |queries| queries.count)
     }
 
     /// Values of a row that [`Self::text_tokens`] gives.
@@ -111,15 +119,44 @@ impl CpuEncoder {
         self.config.text_feature()
     }
 
-    /// Pictures of R x R with their features and patches.
+    /// Pictures of R x R with their features and patches, or the rows of their queries.
     ///
     /// # Errors
     /// As [`crate::Encoder::forward`].
     pub fn image_tokens(&self, images: &[RgbImage]) -> Result<WithTokens> {
+        let queries = self.config.queries.is_some();
+        let wanted = Wanted { tokens: !queries, queries, ..Wanted::default() };
+        let (found, features) = self.with_rows(images, &wanted)?;
+        if queries {
+            // The feature is their mean.
+            return Ok(found);
+        }
+        // A tower of convolutions has the mean of its grid where others have a class token.
+        let classes = usize::from(self.config.vision != Vision::Probe);
+        let tokens = behind(&features, &found.tokens, classes, found.width);
+        Ok(WithTokens { tokens, ..found })
+    }
+
+    /// Pictures of R x R with the rows of the image tower that the model's own matching head reads, see
+    /// [`Self::match_scores`].
+    ///
+    /// # Errors
+    /// As [`crate::Encoder::forward`].
+    pub fn match_rows(&self, images: &[RgbImage]) -> Result<WithTokens> {
+        match self.config.queries {
+            Some(_) => {
+                let wanted = Wanted { tokens: true, ..Wanted::default() };
+                Ok(self.with_rows(images, &wanted)?.0)
+            }
+            None => self.image_tokens(images),
+        }
+    }
+
+    /// Pictures with the rows that are wanted as the tower gives them; and their features.
+    fn with_rows(&self, images: &[RgbImage], wanted: &Wanted) -> Result<(WithTokens, Vec<f32>)> {
         self.one_grid("tokens of pictures").map_err(failed)?;
         let (_, head) = self.image_tower().map_err(failed)?;
-        let wanted = Wanted { tokens: true, ..Wanted::default() };
-        let pass = self.seen(images, &wanted)?;
+        let pass = self.seen(images, wanted)?;
         let features = pass.features.clone();
         let vectors = project(pass.features, images.len(), |tape, features| match head {
             Some(head) => tape.linear(features, head),
@@ -127,11 +164,9 @@ impl CpuEncoder {
         });
         let name = |row: usize| format!("picture {} of {}", row + 1, images.len());
         self.sound(&vectors, images.len(), name)?;
-        let width = self.patch_width();
+        let width = if wanted.queries { self.patch_width() } else { self.config.image.width };
         let tokens = pass.tokens.unwrap_or_default();
-        // A tower of convolutions has the mean of its grid where others have a class token.
-        let classes = usize::from(self.config.vision != Vision::Probe);
-        Ok(WithTokens { vectors, tokens: behind(&features, &tokens, classes, width), width })
+        Ok((WithTokens { vectors, tokens, width }, features))
     }
 
     /// Texts with their words; of a text in several pieces the vector is not told here but by
@@ -142,7 +177,13 @@ impl CpuEncoder {
     pub fn text_tokens(&self, texts: &[TextInput]) -> Result<WithTokens> {
         let ids: Vec<&[u32]> = texts.iter().flat_map(|t| &t.pieces).map(Vec::as_slice).collect();
         let (tower, head) = self.text_tower().map_err(failed)?;
-        let (features, words) = tower.try_words(&ids).map_err(failed)?;
+        let (features, words) = match self.config.queries {
+            Some(_) => one_row_each(
+                tower.try_forward(&ids, Record::No).map_err(failed)?.features,
+                ids.len(),
+            ),
+            None => tower.try_words(&ids).map_err(failed)?,
+        };
         let mut vectors = self.in_space(head, features, &ids);
         let name = |row: usize| format!("text {} of {}", row + 1, ids.len());
         self.sound(&vectors, ids.len(), name)?;
@@ -162,6 +203,12 @@ impl CpuEncoder {
         }
         Ok(WithTokens { vectors, tokens, width: self.word_width() })
     }
+}
+
+/// Features of so many texts, and each once more as the one row of its text: what queries are compared with.
+fn one_row_each(features: Vec<f32>, texts: usize) -> (Vec<f32>, Tokens) {
+    let spans = (0..texts).map(|at| at..at + 1).collect();
+    (features.clone(), Tokens { values: features, spans })
 }
 
 /// Each item's tokens without the first `classes`, behind the item's feature.

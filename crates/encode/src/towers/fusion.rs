@@ -3,12 +3,14 @@
 //! <https://github.com/salesforce/BLIP>).
 //!
 //! It is the text tower once more, whose blocks from [`crate::Fusion::from`] on have a step of attention to the picture's
-//! rows. BLIP's are the tower's own blocks, so that they are used from there; ALBEF's lie behind them.
+//! rows. BLIP's are the tower's own blocks, so that they are used from there; ALBEF's lie behind them. In BLIP-2 queries look
+//! at the picture with the text behind them, each has two logits, and their means count.
 
 use std::ops::Range;
 
-use tuwen_nn::{Linear, Tape};
+use tuwen_nn::{Linear, Spans, Tape};
 
+use super::queries::QFormer;
 use super::text::TextTower;
 use crate::block::{Block, Cross, Looking, fuse};
 use crate::config::Fusion;
@@ -18,9 +20,11 @@ use crate::{ModelConfig, Result};
 /// See the module. It has what the text tower has not.
 pub struct FusionTower<'a> {
     config: Fusion,
+    /// What looks at the picture in the text's place, where the model has such.
+    queries: Option<QFormer<'a>>,
     /// Blocks behind the text tower's.
     behind: Vec<Block<'a>>,
-    /// One for each block from [`Fusion::from`] on.
+    /// One for each block from [`Fusion::from`] on, without queries.
     cross: Vec<Cross<'a>>,
     head: Linear<'a>,
     /// Width of a picture's row.
@@ -38,10 +42,13 @@ impl<'a> FusionTower<'a> {
         let behind = config.text.layers..fusion.blocks;
         let block = |block| Block::new(&config.text, false, &weights, &name(block));
         let cross = |block| Cross::new(&weights, &name(block), config.text.norm_eps);
+        let queries = QFormer::find(config, &weights)?;
+        let looks = if queries.is_some() { 0..0 } else { fusion.from..fusion.blocks };
         Ok(Some(Self {
             config: fusion,
+            queries,
             behind: behind.map(block).collect::<Result<_>>()?,
-            cross: (fusion.from..fusion.blocks).map(cross).collect::<Result<_>>()?,
+            cross: looks.map(cross).collect::<Result<_>>()?,
             head: linear(&weights, "heads.match", true)?,
             wide: config.image.width,
         }))
@@ -70,28 +77,45 @@ impl<'a> FusionTower<'a> {
         }
         let ids: Vec<Vec<u32>> = texts.iter().map(|ids| self.begun(ids)).collect();
         let ids: Vec<&[u32]> = ids.iter().map(Vec::as_slice).collect();
-        let (x, own) = text.try_embed(&ids)?;
+        let (rows, own) = text.try_embed(&ids)?;
         let mut tape = Tape::forward_only();
-        let (stack, width) = (text.stack(), text.width());
-        let x = tape.leaf(x, width, false);
-        let mut x = stack.begin(&mut tape, x);
-        let (alone, together) = stack.blocks().split_at(self.config.from);
+        let x = tape.leaf(rows, text.width(), false);
+        let rows = tape.leaf(pictures.concat(), self.wide, false);
+        let seen = spans(pictures.iter().map(|rows| rows.len() / self.wide));
+        let looks: Vec<Range<usize>> = pairs.iter().map(|pair| seen[pair.1].clone()).collect();
+        let reads: Vec<Range<usize>> = pairs.iter().map(|pair| own[pair.0].clone()).collect();
+        if let Some(queries) = &self.queries {
+            let words = text.stack().blocks();
+            let x = queries.look_with_words(words, &mut tape, &x, &reads, (&rows, &looks));
+            let each = spans(pairs.iter().map(|_| queries.count()));
+            let logits = tape.linear(&x, &self.head);
+            return Ok(tape.means(&logits, &Spans::from(each)).as_chunks::<2>().0.to_vec());
+        }
+        let mut x = text.stack().begin(&mut tape, x);
+        let (alone, together) = text.stack().blocks().split_at(self.config.from);
         for block in alone {
             x = block.among(&mut tape, x, &own);
         }
         // Each pair has a copy of its text, which from here on depends on the picture.
-        let rows = pairs.iter().flat_map(|&(text, _)| own[text].clone()).collect();
-        let x = tape.pick(&x, rows);
-        let seen = spans(pictures.iter().map(|rows| rows.len() / self.wide));
-        let looking = Looking {
-            spans: &spans(pairs.iter().map(|&(text, _)| own[text].len())),
-            pictures: &tape.leaf(pictures.concat(), self.wide, false),
-            looks: &pairs.iter().map(|&(_, picture)| seen[picture].clone()).collect::<Vec<_>>(),
-        };
+        let x = tape.pick(&x, reads.iter().cloned().flatten().collect());
+        let own = spans(reads.iter().map(Range::len));
+        let looking = Looking { spans: &own, pictures: &rows, looks: &looks };
         let blocks: Vec<_> = together.iter().chain(&self.behind).zip(&self.cross).collect();
         let x = fuse(&blocks, &mut tape, x, &looking);
         let logits = tape.linear(&x, &self.head);
         Ok(logits.as_chunks::<2>().0.to_vec())
+    }
+
+    /// What a model with queries makes of pictures from their rows, (pictures * queries, W); nothing without queries.
+    ///
+    /// # Shapes
+    /// As [`Self::try_logits`].
+    pub fn query_rows(&self, pictures: &[&[f32]]) -> Vec<f32> {
+        let Some(queries) = &self.queries else { return Vec::new() };
+        let mut tape = Tape::forward_only();
+        let rows = tape.leaf(pictures.concat(), self.wide, false);
+        let spans = spans(pictures.iter().map(|rows| rows.len() / self.wide));
+        queries.look(&mut tape, &rows, &spans).0.into_vec()
     }
 
     /// A text's ids as the head takes them.
@@ -105,7 +129,7 @@ impl<'a> FusionTower<'a> {
 }
 
 /// One span for each length, one behind the other.
-fn spans(lengths: impl Iterator<Item = usize>) -> Vec<Range<usize>> {
+pub(super) fn spans(lengths: impl Iterator<Item = usize>) -> Vec<Range<usize>> {
     let mut end = 0;
     let one = |len| {
         end += len;

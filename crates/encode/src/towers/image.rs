@@ -5,6 +5,7 @@ use std::ops::Range;
 use tuwen_nn::{Linear, Patches, Spans, Tape, Value, Weight};
 
 use super::probe::Probe;
+use super::queries::QFormer;
 use super::{Found, ON_THE_HOST, Pass, PassGradients, Record, Runner, Wanted};
 use crate::block::{Depth, OutputRows, Stack};
 use crate::layers::{Weights, linear, weight_of};
@@ -25,6 +26,8 @@ pub struct ImageTower<'a> {
     any_shape: bool,
     /// What makes a feature of each patch, where the model has such.
     dense: Option<Probe<'a>>,
+    /// What looks at the rows and becomes the picture's vectors, where the model has such.
+    queries: Option<QFormer<'a>>,
     runner: Runner,
 }
 
@@ -47,6 +50,7 @@ impl<'a> ImageTower<'a> {
             cut: Patches::square(config.preprocess.size as usize, config.patch),
             any_shape: config.any_shape(),
             dense: config.dense.then(dense).transpose()?,
+            queries: QFormer::find(config, &weights)?,
             runner: Runner::new(
                 &weights,
                 &config.image,
@@ -127,7 +131,8 @@ impl<'a> ImageTower<'a> {
                 let begins = wanted.from == Some(block);
                 let reads = wanted.readouts && from.is_some();
                 if reads {
-                    readouts.push(self.pooled(tape, x.clone(), &spans, true, &Wanted::default()).0);
+                    let none = Wanted::default();
+                    readouts.push(self.pooled(tape, x.clone(), &spans, true, &none).features);
                 }
                 if !begins && !reads {
                     return x;
@@ -137,7 +142,8 @@ impl<'a> ImageTower<'a> {
                 from.get_or_insert_with(|| leaf.clone());
                 leaf
             });
-            let (features, tokens) = self.pooled(tape, x, &spans, every, wanted);
+            let Pooled { features, tokens, own } = self.pooled(tape, x, &spans, every, wanted);
+            let spans = own.unwrap_or(spans);
             Found { input, features, spans, tokens, hidden, from, readouts }
         })
     }
@@ -149,7 +155,7 @@ impl<'a> ImageTower<'a> {
 
     /// Whether the feature is made of all patches.
     fn pools(&self) -> bool {
-        self.probe.is_some() || self.pool != ImagePool::Class
+        self.probe.is_some() || self.queries.is_some() || self.pool != ImagePool::Class
     }
 
     fn class_tokens(&self) -> usize {
@@ -197,16 +203,24 @@ impl<'a> ImageTower<'a> {
         spans: &[Range<usize>],
         every: bool,
         wanted: &Wanted,
-    ) -> (Value, Option<Value>) {
+    ) -> Pooled {
         let patches = || -> Spans {
             spans.iter().map(|span| span.start + self.class_tokens()..span.end).collect()
         };
         if let (None, ImagePool::MeanThenNorm) = (&self.probe, self.pool) {
             let rows = wanted.tokens.then(|| self.stack.finish(tape, x.clone()));
             let means = tape.means(&x, &patches());
-            return (self.stack.finish(tape, means), rows);
+            return Pooled { features: self.stack.finish(tape, means), tokens: rows, own: None };
         }
         let x = self.stack.finish(tape, x);
+        if let Some(queries) = &self.queries {
+            let (rows, own) = queries.look(tape, &x, spans);
+            let features = tape.means(&rows, &Spans::from(&own[..]));
+            return match wanted.queries {
+                true => Pooled { features, tokens: Some(rows), own: Some(own) },
+                false => Pooled { features, tokens: wanted.tokens.then_some(x), own: None },
+            };
+        }
         let rows = match &self.dense {
             Some(dense) if wanted.dense => Some(dense.each(tape, &x, spans)),
             _ => wanted.tokens.then(|| x.clone()),
@@ -219,8 +233,18 @@ impl<'a> ImageTower<'a> {
             (None, ImagePool::Class) => x,
             (None, _) => tape.means(&x, &patches()),
         };
-        (features, rows)
+        Pooled { features, tokens: rows, own: None }
     }
+}
+
+/// What a tower's last rows become.
+struct Pooled {
+    /// (pictures, W).
+    features: Value,
+    /// All rows, or what is made of them, where they are wanted.
+    tokens: Option<Value>,
+    /// Whose these are, where they are not those of the blocks.
+    own: Option<Vec<Range<usize>>>,
 }
 
 /// Where each picture's values begin, and where the last one's end.

@@ -10,9 +10,11 @@ mod heads;
 mod image;
 mod network;
 mod probe;
+mod queries;
 mod resnet;
 mod runner;
 mod text;
+mod wanted;
 mod words;
 
 use std::ops::Range;
@@ -21,7 +23,6 @@ use tuwen_nn::{Attended, AttentionMap, Patches, Tape, Value, grads};
 
 use crate::arrays::Arrays;
 use crate::layers::Weights;
-use crate::params::Part;
 use crate::{Error, ModelConfig, Result, Vision};
 
 pub use fusion::FusionTower;
@@ -31,79 +32,11 @@ pub use network::NetworkTower;
 pub use resnet::ResNetTower;
 use runner::{Runner, run};
 pub use text::TextTower;
+pub use wanted::Wanted;
 pub use words::BagOfWords;
 
 /// Why a pass that cannot give an error has none: who has weights on an executor asks by another name.
 const ON_THE_HOST: &str = "weights on the host";
-
-/// What is asked of a tower beside its features.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Wanted {
-    /// The last block's rows, normalised where the tower has a last LayerNorm.
-    pub tokens: bool,
-    /// In their place what the model's own head makes of each patch: features in the common space (FG-CLIP 2).
-    pub dense: bool,
-    /// The rows behind these blocks, from 1; 0 is the embedding. Of ImageNet's convolutional networks one row for each
-    /// picture behind these stages, from 0: the mean over the pixels.
-    pub hidden: Vec<usize>,
-    /// What each block attends to.
-    pub maps: bool,
-    /// The gradient of the tower's input: pixels, or the rows of embedded tokens.
-    pub input_gradient: bool,
-    /// The rows behind this block (0 is the embedding; of convolutions the last grid, whatever the number) and their
-    /// gradient: what comes before is not recorded and costs the backward pass nothing.
-    pub from: Option<usize>,
-    /// What passes through each attention behind that, see [`Attended`].
-    pub attention: bool,
-    /// The features that a picture would have if the tower ended behind each of the blocks that are recorded; the way
-    /// back from one of these ends where its block begins. Together with [`Self::from`].
-    pub readouts: bool,
-}
-
-impl Wanted {
-    /// Whether a tower of `model` has all of this; a head asks when it is made.
-    ///
-    /// # Errors
-    /// What it does not have, and what can be asked for.
-    pub fn check(&self, model: &ModelConfig, part: Part) -> Result<()> {
-        let (layers, what) = match part {
-            Part::Image | Part::ImageHead => (model.image.layers, "image tower"),
-            _ => (model.text.layers, "text tower"),
-        };
-        if let (Vision::Network(net), "image tower") = (model.vision, what) {
-            return self.check_network(net, model);
-        }
-        let refuse = |what: String, cure: String, tower: &str| {
-            let tower = format!("the {tower} of {}", model.name);
-            Err(Error::NotGiven { tower, what, cure })
-        };
-        let blocks = self.maps || self.readouts || !self.hidden.is_empty();
-        if what == "image tower" && model.has_convolutions() && blocks {
-            let cure = "it is one of convolutions: ask for tokens, the pixels of its last grid";
-            return refuse("hidden states of blocks or attention maps".into(), cure.into(), what);
-        }
-        if let Some(from) = self.from.filter(|&from| from >= layers && what != "image tower") {
-            let cure = format!("it has {layers} blocks: ask for 0 to {}", layers.saturating_sub(1));
-            return refuse(format!("backward pass to block {from}"), cure, what);
-        }
-        if self.dense && !(what == "image tower" && model.dense) {
-            let cure = "it has no head for them: ask for tokens, or take a model that has one (fg-clip-2-base)";
-            return refuse("a feature of each patch".into(), cure.into(), what);
-        }
-        match self.hidden.iter().find(|&&block| block > layers) {
-            Some(block) => {
-                let cure = format!("it has {layers}: ask for 0 (the embedding) to {layers}");
-                refuse(format!("block {block}"), cure, what)
-            }
-            None => Ok(()),
-        }
-    }
-
-    /// Whether the last block has to compute all rows.
-    fn all_rows(&self) -> bool {
-        self.tokens || self.dense || self.maps || self.readouts || !self.hidden.is_empty()
-    }
-}
 
 /// Rows of several items, one behind the other.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -171,6 +104,7 @@ struct Found {
     input: Option<Value>,
     /// (items, W).
     features: Value,
+    /// Of each item the rows that were wanted.
     spans: Vec<Range<usize>>,
     tokens: Option<Value>,
     hidden: Vec<Value>,
@@ -199,6 +133,10 @@ impl<'a> AnyImageTower<'a> {
             Vision::ResNet(_) | Vision::Network(_) if weights.executor().is_some() => {
                 let model = format!("the image tower of {}", config.name);
                 return Err(Error::CpuOnly { what: "the convolution", model });
+            }
+            _ if config.queries.is_some() && weights.executor().is_some() => {
+                let model = format!("the image tower of {}", config.name);
+                return Err(Error::CpuOnly { what: "the attention of queries", model });
             }
             Vision::ResNet(net) => Self::ResNet(Box::new(ResNetTower::new(config, net, weights)?)),
             Vision::Network(net) => {

@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use tuwen_encode::towers::{AnyImageTower, Heads, Record, TextTower};
-use tuwen_encode::{Checkpoint, Weights};
+use tuwen_encode::towers::{AnyImageTower, FusionTower, Heads, Record, TextTower, Wanted};
+use tuwen_encode::{Checkpoint, Fusion, Weights};
 use tuwen_nn::Tape;
 
 pub fn golden(name: &str) -> PathBuf {
@@ -37,7 +37,7 @@ pub fn outputs(path: &Path, pictures: u32, ids: &[Vec<u32>], record: Record) -> 
     let tower = AnyImageTower::new(&config, &checkpoint).expect("the image tower");
     let features = tower.forward(&pixels(pictures * 3 * size * size), None, Record::No).features;
     let heads = Heads::new(&config, &checkpoint).expect("both heads");
-    let image = rows(features, config.image.width, |tape, x| heads.images(tape, x));
+    let image = rows(features, config.image_feature(), |tape, x| heads.images(tape, x));
     let ids: Vec<&[u32]> = ids.iter().map(Vec::as_slice).collect();
     let tower = TextTower::new(&config, &checkpoint).expect("the text tower");
     let features = tower.forward(&ids, record).features;
@@ -52,7 +52,7 @@ pub fn outputs(path: &Path, pictures: u32, ids: &[Vec<u32>], record: Record) -> 
 }
 
 /// The rows that a head makes of features.
-fn rows<'w>(
+pub fn rows<'w>(
     features: Vec<f32>,
     width: usize,
     head: impl FnOnce(&mut Tape<'w>, &tuwen_nn::Value) -> tuwen_nn::Value,
@@ -71,6 +71,54 @@ pub fn close(what: &str, found: &[Vec<f32>], wanted: &Value, bound: f32) {
         let worst = found.iter().zip(wanted).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(worst < bound, "{what}: differs by {worst}");
     }
+}
+
+/// The logits of all pairs: for each of two pictures a row for each text.
+pub fn matches(
+    folder: &Path,
+    change: impl Fn(&mut Fusion),
+    ids: &[Vec<u32>],
+) -> Vec<Vec<Vec<f32>>> {
+    let (mut config, checkpoint) = Checkpoint::open(folder).expect("a checkpoint");
+    change(config.fusion.as_mut().expect("a matching head"));
+    let size = config.preprocess.size;
+    let image = AnyImageTower::new(&config, &checkpoint).expect("the image tower");
+    let wanted = Wanted { tokens: true, ..Wanted::default() };
+    let pass = image.forward_with(&pixels(2 * 3 * size * size), None, Record::No, &wanted);
+    let rows = pass.tokens.expect("they were wanted").values;
+    let pictures: Vec<&[f32]> = rows.chunks_exact(rows.len() / 2).collect();
+    let text = TextTower::new(&config, &checkpoint).expect("the text tower");
+    let fusion = FusionTower::find(&config, &checkpoint).expect("weights").expect("a head");
+    let ids: Vec<&[u32]> = ids.iter().map(Vec::as_slice).collect();
+    let pairs: Vec<(usize, usize)> =
+        (0..2).flat_map(|picture| (0..ids.len()).map(move |text| (text, picture))).collect();
+    let found = fusion.try_logits(&text, &ids, &pictures, &pairs).expect("logits");
+    found
+        .chunks_exact(ids.len())
+        .map(|rows| rows.iter().map(|row| row.to_vec()).collect())
+        .collect()
+}
+
+/// A copy of a golden folder that may be changed.
+pub fn copied(name: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    for entry in std::fs::read_dir(golden(name)).expect("a golden folder") {
+        let path: PathBuf = entry.expect("an entry").path();
+        std::fs::copy(&path, folder.path().join(path.file_name().expect("a name")))
+            .expect("a copy");
+    }
+    folder
+}
+
+/// What opening the folder says once `from` is `to` in one of its files.
+pub fn refused(folder: &Path, file: &str, from: &str, to: &str) -> String {
+    let path = folder.join(file);
+    let text = std::fs::read_to_string(&path).expect("a file");
+    assert!(text.contains(from), "{from}");
+    std::fs::write(&path, text.replace(from, to)).expect("a file");
+    let error = Checkpoint::open(folder).expect_err("it does not fit").to_string();
+    std::fs::write(&path, text).expect("a file");
+    error
 }
 
 /// The ids of a golden entry.

@@ -68,17 +68,16 @@ pub(crate) fn plain(fingerprint: &str) -> &str {
 /// There is no matrix from the text tower's words to the common space, or a file cannot be read.
 pub fn own_heads(encoder: &CpuEncoder) -> Result<Heads<'static>> {
     let [patch, word] = encoder.token_projections()?;
-    let preprocess = &encoder.config().preprocess;
-    let side = preprocess.size as usize / encoder.config().patch;
+    // A text's one row looks for the best of a picture's queries, and nothing else counts (BLIP-2's contrastive score).
+    let queries = encoder.config().queries.is_some();
     let config = HeadsConfig {
         name: "own".into(),
         model: plain(encoder.fingerprint()).to_owned(),
-        // The pooled feature stands before them.
-        patches: side * side + 1,
+        patches: encoder.patch_rows(),
         patch_width: patch.width,
         word_width: word.width,
         dim: encoder.dim(),
-        late: Some(Late { pooling: Pooling::Mean, cosine: 1.0 }),
+        late: Some(Late { pooling: Pooling::Mean, cosine: if queries { 0.0 } else { 1.0 } }),
         itm: None,
     };
     config.check()?;

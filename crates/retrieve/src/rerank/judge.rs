@@ -65,21 +65,27 @@ impl<'e> HeadJudge<'e> {
         pairs: impl Fn(usize) -> Vec<(usize, usize)>,
     ) -> Result<Vec<f32>> {
         let vectors = self.encoder.encode_texts(texts)?;
+        let rows = |pictures: &[RgbImage]| match &self.heads {
+            Some(_) => self.encoder.image_tokens(pictures),
+            None => self.encoder.match_rows(pictures),
+        };
         let mut scores = Vec::new();
         for some in pictures.chunks(BATCH) {
-            let found = self.encoder.image_tokens(some)?;
+            let found = rows(some)?;
             let pairs = pairs(some.len());
             let dim = self.encoder.dim();
             let cosine = |&(text, picture): &(usize, usize)| -> f32 {
                 let rows = vectors[text * dim..][..dim].iter().zip(&found.vectors[picture * dim..]);
                 rows.map(|(a, b)| a * b).sum()
             };
-            let (own, share) = match &self.heads {
-                Some(heads) => self.by_heads(heads, &found, texts, &pairs)?,
-                None => self.by_model(&found, texts, &pairs)?,
-            };
-            let both = own.iter().zip(&pairs);
-            scores.extend(both.map(|(score, pair)| score + share * cosine(pair)));
+            match &self.heads {
+                Some(heads) => {
+                    let (own, share) = self.by_heads(heads, &found, texts, &pairs)?;
+                    let both = own.iter().zip(&pairs);
+                    scores.extend(both.map(|(score, pair)| score + share * cosine(pair)));
+                }
+                None => scores.extend(self.by_model(&found, texts, &pairs, cosine)?),
+            }
         }
         Ok(scores)
     }
@@ -115,19 +121,18 @@ impl<'e> HeadJudge<'e> {
         Ok((pairs.iter().map(one).collect(), share.unwrap_or(0.0)))
     }
 
-    /// What the model's own matching head says.
+    /// What the model's own matching head says, with its share of the cosine.
     fn by_model(
         &self,
         found: &WithTokens,
         texts: &[&str],
         pairs: &[(usize, usize)],
-    ) -> Result<(Vec<f32>, f32)> {
+        cosine: impl Fn(&(usize, usize)) -> f32,
+    ) -> Result<Vec<f32>> {
         let inputs =
             texts.iter().map(|text| self.encoder.tokenise(text)).collect::<Result<Vec<_>, _>>()?;
         let rows: Vec<&[f32]> = found.rows().collect();
-        let logits = self.encoder.match_logits(&inputs, &rows, pairs)?;
-        let share = self.encoder.fusion().map_or(0.0, |fusion| fusion.cosine);
-        Ok((logits.into_iter().map(|[_, logit]| logit).collect(), share))
+        Ok(self.encoder.match_scores(&inputs, &rows, pairs, |pair| cosine(&pair))?)
     }
 }
 

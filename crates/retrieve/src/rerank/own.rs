@@ -1,4 +1,4 @@
-//! The matching head that a model brings along (BLIP): it reads all rows of a picture as the image tower gives them, which no
+//! The matching head that a model brings along (BLIP, BLIP-2): it reads all rows of a picture as the image tower gives them, which no
 //! gallery keeps, so that they are computed for each search.
 
 use std::sync::Arc;
@@ -32,7 +32,6 @@ impl Reranker for OwnReranker {
 
     fn score(&self, query: Asked<'_>, items: &[Candidate]) -> Result<Scores> {
         let text = self.encoder.tokenise(query.words)?;
-        let share = self.encoder.fusion().map_or(0.0, |fusion| fusion.cosine);
         let (mut values, mut failed) = (vec![None; items.len()], Vec::new());
         let mut rows = 0;
         for (batch, some) in items.chunks(BATCH).enumerate() {
@@ -50,14 +49,14 @@ impl Reranker for OwnReranker {
             if pictures.is_empty() {
                 continue;
             }
-            let found = self.encoder.image_tokens(&pictures)?;
+            let found = self.encoder.match_rows(&pictures)?;
             let seen: Vec<&[f32]> = found.rows().collect();
             rows = seen[0].len() / found.width;
             let pairs: Vec<(usize, usize)> = (0..seen.len()).map(|at| (0, at)).collect();
-            let logits = self.encoder.match_logits(std::slice::from_ref(&text), &seen, &pairs)?;
-            for (at, [_, logit]) in places.into_iter().zip(logits) {
-                values[at] = Some(logit + share * items[at].cosine);
-            }
+            let text = std::slice::from_ref(&text);
+            let cosine = |(_, at): (usize, usize)| items[places[at]].cosine;
+            let scores = self.encoder.match_scores(text, &seen, &pairs, cosine)?;
+            places.iter().zip(scores).for_each(|(&at, score)| values[at] = Some(score));
         }
         let mut remarks = vec![format!(
             "the {rows} rows of each of {} reranked photos were computed for this search: the model's own matching head \

@@ -29,6 +29,9 @@ pub struct FileSettings {
     pub cleaning: Cleaning,
     /// Rows of the model's table of tokens.
     pub rows: usize,
+    /// Added tokens behind these that stand for something else than words, as for a picture: the model has no row for
+    /// them, and a text that names one is refused.
+    pub placeholders: usize,
 }
 
 /// A tokenizer read from a file.
@@ -68,7 +71,7 @@ impl FileTokenizer {
             None => Inner::Library(Box::new(library(bytes, path)?)),
         };
         let wrong = |e| Error::Encode(format!("{}: {e}", path.display()));
-        if let Some(what) = inner.does_not_fit(settings.rows) {
+        if let Some(what) = inner.does_not_fit(settings) {
             let cure = "it is another model's: put the one that came with the weights in its place";
             return Err(Error::Encode(format!("{}: {what}: {cure}", path.display())));
         }
@@ -119,7 +122,7 @@ impl FileTokenizer {
     /// # Errors
     /// As [`Self::encode`].
     pub fn encode_within(&self, text: &str, context: usize) -> Result<(Vec<u32>, usize)> {
-        let FileSettings { pad, strip, cleaning, rows, .. } = self.settings;
+        let FileSettings { pad, strip, cleaning, rows, placeholders, .. } = self.settings;
         let (mut ids, lost) = self
             .inner
             .encode(&cleaning.apply(text), context)
@@ -129,6 +132,10 @@ impl FileTokenizer {
         }
         ids.iter_mut().filter(|id| Some(**id) == strip).for_each(|id| *id = 0);
         match ids.iter().find(|&&id| id as usize >= rows) {
+            Some(&id) if (id as usize) < rows + placeholders => Err(Error::Encode(format!(
+                "the text names token {id}, which stands for a picture in the model's tokenizer and for no word: leave it \
+                 out"
+            ))),
             Some(id) => Err(Error::Encode(format!(
                 "the tokenizer gives token {id} and the model has {rows}: its tokenizer.json is \
                  another model's, put its own beside the weights"
@@ -173,7 +180,8 @@ impl Inner {
 
     /// Why a table of so many rows is not this vocabulary's. Tables may have some rows more, to be a round number;
     /// half of them without a token are those of a vocabulary that was not trimmed as this one was.
-    fn does_not_fit(&self, rows: usize) -> Option<String> {
+    fn does_not_fit(&self, settings: FileSettings) -> Option<String> {
+        let FileSettings { rows, placeholders, .. } = settings;
         let pieces = match self {
             Self::Unigram(unigram) => unigram.vocab_size(),
             Self::Library(library) => library.get_vocab_size(false),
@@ -185,7 +193,7 @@ impl Inner {
                 added.into_iter().max_by_key(|(id, _)| *id)
             }
         };
-        if let Some((id, token)) = added.filter(|(id, _)| *id as usize >= rows) {
+        if let Some((id, token)) = added.filter(|(id, _)| *id as usize >= rows + placeholders) {
             let token = token.content;
             return Some(format!(
                 "its added token {token:?} has number {id}, and the model {rows} tokens"
@@ -254,12 +262,14 @@ mod tests {
             "special": true}], "normalizer": null, "pre_tokenizer": {"type": "Whitespace"},
             "post_processor": null, "decoder": null, "model": {"type": "WordLevel",
             "vocab": {"a": 0, "b": 1, "[UNK]": 2}, "unk_token": "[UNK]"}}"#;
-        let of = |rows: usize| {
-            let cleaning = Cleaning::default();
-            let settings = FileSettings { context: 8, pad: None, strip: None, cleaning, rows };
+        let with = |rows: usize, placeholders: usize| {
+            let (context, cleaning) = (8, Cleaning::default());
+            let settings =
+                FileSettings { context, pad: None, strip: None, cleaning, rows, placeholders };
             FileTokenizer::parse(json, Path::new("tokenizer.json"), settings)
                 .map_err(|e| e.to_string())
         };
+        let of = |rows: usize| with(rows, 0);
         assert!(of(4).is_ok() && of(50).is_ok(), "a table may have rows more");
         for (rows, said) in [
             (3, "its added token \"<x>\" has number 3, and the model 3 tokens"),
@@ -269,5 +279,11 @@ mod tests {
             let error = of(rows).expect_err(said);
             assert!(error.contains(said) && error.contains("tokenizer.json"), "{error}");
         }
+        // One that stands for a picture needs no row, and no text may have it.
+        let tokens = with(3, 1).expect("its one added token is a placeholder");
+        assert_eq!(tokens.encode("a b").expect("ids").0, [0, 1]);
+        let error = tokens.encode("a <x>").expect_err("no word").to_string();
+        assert!(error.contains("token 3") && error.contains("leave it out"), "{error}");
+        assert!(with(2, 1).is_err(), "two tokens have no row");
     }
 }

@@ -90,8 +90,11 @@ impl<'s> Again<'s> {
         let captions = set.captions();
         for stage in stages {
             let start = Instant::now();
+            let cosine = |text: usize, image: usize| cosine(set, text, image);
             let matches = match &self.own {
-                Some(own) if stage.by != By::Late => own.matches(source, ranked, stage.first)?,
+                Some(own) if stage.by != By::Late => {
+                    own.matches(source, ranked, stage.first, cosine)?
+                }
                 _ => Matches::new(),
             };
             let looking = Looking { again: self, source, set, matches: &matches, by: &stage.by };
@@ -122,21 +125,15 @@ struct Looking<'l> {
 impl Looking<'_> {
     /// A text and pictures.
     fn text(&self, text: usize, images: &[usize]) -> Vec<f32> {
-        let cosines: Vec<f32> = images.iter().map(|&image| self.cosine(text, image)).collect();
+        let cosines: Vec<f32> = images.iter().map(|&image| cosine(self.set, text, image)).collect();
         self.scores(&cosines, &|by| self.of_text(by, text, images))
     }
 
     /// A picture and texts.
     fn image(&self, image: usize, texts: &[usize]) -> Vec<f32> {
-        let cosines: Vec<f32> = texts.iter().map(|&text| self.cosine(text, image)).collect();
+        let cosines: Vec<f32> = texts.iter().map(|&text| cosine(self.set, text, image)).collect();
         let one = |by: &By, text: usize| self.of_text(by, text, &[image])[0];
         self.scores(&cosines, &|by| texts.iter().map(|&text| one(by, text)).collect())
-    }
-
-    fn cosine(&self, text: usize, image: usize) -> f32 {
-        let row = |all: &[f32], at: usize| all[at * self.set.dim..][..self.set.dim].to_vec();
-        let (text, image) = (row(self.set.texts, text), row(self.set.images, image));
-        text.iter().zip(image).map(|(a, b)| a * b).sum()
     }
 
     fn of_text(&self, by: &By, text: usize, images: &[usize]) -> Vec<f32> {
@@ -158,10 +155,10 @@ impl Looking<'_> {
     /// How much the cosine counts beside a head's score.
     fn share(&self, by: &By) -> f32 {
         let config = self.again.heads.as_ref().map(|asking| asking.heads.config());
-        let fusion = self.again.own.as_ref().and_then(|own| own.fusion());
-        let share = match (by, fusion) {
-            (By::Itm, Some(fusion)) => Some(fusion.cosine),
-            (By::Itm, None) => config.and_then(|config| Some(config.itm?.cosine)),
+        let share = match by {
+            // A model's own head has added its share.
+            By::Itm if self.again.own.is_some() => None,
+            By::Itm => config.and_then(|config| Some(config.itm?.cosine)),
             _ => config.and_then(|config| Some(config.late?.cosine)),
         };
         share.unwrap_or(0.0)
@@ -226,6 +223,13 @@ impl Asking {
         bar.finish_and_clear();
         Ok(Self { heads, photos, questions })
     }
+}
+
+/// The cosine of a text's vector and a picture's.
+fn cosine(set: Captioned<'_>, text: usize, image: usize) -> f32 {
+    let row = |all: &[f32], at: usize| all[at * set.dim..][..set.dim].to_vec();
+    let (text, image) = (row(set.texts, text), row(set.images, image));
+    text.iter().zip(image).map(|(a, b)| a * b).sum()
 }
 
 /// Mean 0 and deviation 1.

@@ -18,6 +18,7 @@ use tuwen_image::Geometry;
 pub(crate) const FAMILY: Family = Family {
     model_type: "blip",
     class: "BlipForImageTextRetrieval",
+    words: "text",
     keys: [TOP, &[], TEXT],
     pictures: Pictures { processor: "Blip", side: SIDE as u32, ..Pictures::USUAL },
     reads_tokenizer: true,
@@ -36,7 +37,7 @@ pub(crate) const CAPTIONS: Family = Family { origin: |_, name| captions(name), .
 /// Side of its pictures where a file does not say it.
 const SIDE: usize = 384;
 /// Its temperature is in none of transformers' files: it learns to begin with this, the logarithm of 1 / 0.07.
-const SCALE: f32 = 2.659_26;
+pub(super) const SCALE: f32 = 2.659_26;
 
 /// BERT's entries, `[DEC]` and `[ENC]`.
 const VOCAB: usize = 30_524;
@@ -80,10 +81,7 @@ enum Role {
 
 impl Role {
     fn of(raws: &BTreeMap<String, Raw>) -> Self {
-        let has = |prefix: &str| {
-            let next = raws.range(prefix.to_owned()..).next();
-            next.is_some_and(|(name, _)| name.starts_with(prefix))
-        };
+        let has = |prefix: &str| has(raws, prefix);
         match (has("text_decoder."), has("text_encoder."), has("text_model.")) {
             (true, false, _) => Self::Captioning,
             (true, true, _) => Self::Answers,
@@ -92,6 +90,12 @@ impl Role {
             _ => Self::Unknown,
         }
     }
+}
+
+/// Whether there is a tensor whose name begins so.
+pub(super) fn has(raws: &BTreeMap<String, Raw>, prefix: &str) -> bool {
+    let next = raws.range(prefix.to_owned()..).next();
+    next.is_some_and(|(name, _)| name.starts_with(prefix))
 }
 
 /// Whether the weights are those of a BLIP that captions.
@@ -216,7 +220,7 @@ fn towers(text: &str, name: &str) -> Option<Origin> {
     cross(text, rest).or_else(|| bert_text(text, rest))
 }
 
-fn image(rest: &str) -> Option<Origin> {
+pub(super) fn image(rest: &str) -> Option<Origin> {
     if let Some((index, part, kind)) = block(rest) {
         let part = match part {
             "attn.qkv" => "self_attn.qkv",

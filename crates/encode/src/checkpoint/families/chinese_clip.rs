@@ -9,6 +9,7 @@ use crate::{ModelConfig, NormPlace, Result, Vision};
 pub(super) const FAMILY: Family = Family {
     model_type: "chinese_clip",
     class: "ChineseCLIPModel",
+    words: "text",
     keys: [&[], &[], &[]],
     pictures: Pictures {
         processor: "ChineseCLIP",

@@ -10,6 +10,7 @@ use crate::{ModelConfig, Result, Tokenizer, Vision};
 pub(super) const FAMILY: Family = Family {
     model_type: "clip",
     class: "CLIPModel",
+    words: "text",
     keys: [&[], &[], &[]],
     pictures: Pictures { processor: "CLIP", crops: true, ..Pictures::USUAL },
     reads_tokenizer: true,

@@ -14,6 +14,7 @@ use crate::{Long, ModelConfig, Result};
 pub(super) const FAMILY: Family = Family {
     model_type: "fgclip2",
     class: "Fgclip2Model",
+    words: "text",
     keys: [TOP, sig_lip_2::VISION, TEXT],
     pictures: Pictures {
         processor: PROCESSOR,

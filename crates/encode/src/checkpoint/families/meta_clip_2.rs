@@ -11,6 +11,7 @@ use crate::{ModelConfig, Result, Tokenizer, Vision};
 pub(super) const FAMILY: Family = Family {
     model_type: "metaclip_2",
     class: "MetaClip2Model",
+    words: "text",
     keys: [&[], &[], &[]],
     pictures: Pictures { processor: "CLIP", crops: true, ..Pictures::USUAL },
     reads_tokenizer: true,

@@ -8,6 +8,7 @@
 
 pub(crate) mod albef;
 pub(crate) mod blip;
+mod blip_2;
 mod chinese_clip;
 mod clip;
 mod fg_clip_2;
@@ -32,13 +33,14 @@ use super::tensors::Raw;
 use crate::{ModelConfig, Pool, Result, Tokenizer, TowerConfig, Vision};
 
 /// transformers' families.
-static TABLE: [&Family; 7] = [
+static TABLE: [&Family; 8] = [
     &clip::FAMILY,
     &chinese_clip::FAMILY,
     &meta_clip_2::FAMILY,
     &sig_lip::FAMILY,
     &sig_lip_2::FAMILY,
     &blip::FAMILY,
+    &blip_2::FAMILY,
     &fg_clip_2::FAMILY,
 ];
 
@@ -51,6 +53,8 @@ pub(crate) struct Family {
     pub(crate) model_type: &'static str,
     /// The class that saves it.
     pub(crate) class: &'static str,
+    /// Whose settings in `config.json` are those of what reads texts: `text_config` in most.
+    pub(crate) words: &'static str,
     /// Keys that are its own or mean something else than CLIP's: beside the towers, of the image tower, of the text tower.
     pub(crate) keys: [&'static Table; 3],
     /// What its image processor does where a file says nothing.
@@ -154,8 +158,11 @@ pub(crate) fn own_pictures() -> Vec<(&'static str, &'static Table)> {
 
 /// Tables of keys that are a family's own: which family, where in its `config.json`, the table.
 pub(crate) fn own_keys() -> Vec<(&'static str, &'static str, &'static Table)> {
-    let places = ["", ", vision_config", ", text_config"];
     let all = TABLE.iter().flat_map(|family| {
+        let places = match family.words {
+            "qformer" => ["", ", vision_config", ", qformer_config"],
+            _ => ["", ", vision_config", ", text_config"],
+        };
         let tables = places.into_iter().zip(family.keys);
         tables.map(|(at, table)| (family.model_type, at, table))
     });
@@ -169,7 +176,7 @@ fn unknown(kind: &str) -> String {
         _ if tower.is_some_and(|name| TABLE.iter().any(|family| family.model_type == name)) => {
             "one tower alone; the folder with both is"
         }
-        "blip-2" | "blip_2" | "instructblip" => "a BLIP-2, with a Q-Former;",
+        "instructblip" => "an InstructBLIP, whose Q-Former reads a question;",
         "altclip" => "an AltCLIP, with XLM-R as its text tower;",
         "align" => "an ALIGN, with EfficientNet as its image tower;",
         "t5" | "mt5" | "umt5" | "bert" | "roberta" | "xlm-roberta" | "gpt2" | "llama" => {

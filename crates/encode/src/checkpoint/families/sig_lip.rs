@@ -15,6 +15,7 @@ const GEMMA: usize = 256_000;
 pub(super) const FAMILY: Family = Family {
     model_type: "siglip",
     class: "SiglipModel",
+    words: "text",
     keys: [&[], &[], &[]],
     pictures: Pictures { processor: "Siglip", ..Pictures::USUAL },
     reads_tokenizer: false,

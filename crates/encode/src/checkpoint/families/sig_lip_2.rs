@@ -13,6 +13,7 @@ use crate::{ModelConfig, Result};
 pub(super) const FAMILY: Family = Family {
     model_type: "siglip2",
     class: "Siglip2Model",
+    words: "text",
     keys: [&[], VISION, &[]],
     pictures: Pictures {
         processor: "Siglip2",

@@ -24,11 +24,12 @@ pub(crate) fn from_hf(
     json: &Value,
     path: &Path,
 ) -> Result<(ModelConfig, TextNames)> {
-    let (seeing, reading) = (part(json, "vision"), part(json, "text"));
+    let (seeing, reading) = (part(json, "vision"), part(json, family.words));
+    let at = format!("{}_config.", family.words);
     let said = Described {
         top: Section { path, at: "", json },
         vision: Section { path, at: "vision_config.", json: &seeing },
-        words: Section { path, at: "text_config.", json: &reading },
+        words: Section { path, at: &at, json: &reading },
     };
     let sections = [&said.top, &said.vision, &said.words];
     for ((section, own), usual) in sections.into_iter().zip(family.keys).zip(TOWERS) {

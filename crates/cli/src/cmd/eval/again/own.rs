@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use anyhow::Result;
 use rayon::prelude::*;
-use tuwen_encode::{CpuEncoder, Encoder, Fusion, TextInput};
+use tuwen_encode::{CpuEncoder, Encoder, TextInput};
 use tuwen_eval::Ranked;
 use tuwen_sets::{Sample, relation};
 use tuwen_train::fitted;
@@ -22,7 +22,7 @@ pub(super) struct Own<'s> {
     texts: BTreeMap<String, Vec<TextInput>>,
 }
 
-/// What the model's own head says of pairs of a text and a picture.
+/// The scores of pairs of a text and a picture by the model's own head.
 pub(super) type Matches = HashMap<(usize, usize), f32>;
 
 impl<'s> Own<'s> {
@@ -35,16 +35,13 @@ impl<'s> Own<'s> {
         Ok(Self { encoder, samples, texts })
     }
 
-    pub(super) fn fusion(&self) -> Option<Fusion> {
-        self.encoder.fusion()
-    }
-
-    /// The logits of a match of all that stand among the first of each other, picture by picture.
+    /// The scores of all that stand among the first of each other, picture by picture; `cosine` is of a text and a picture.
     pub(super) fn matches(
         &self,
         source: &str,
         ranked: &[Vec<Ranked>; 2],
         first: usize,
+        cosine: impl Fn(usize, usize) -> f32,
     ) -> Result<Matches> {
         let [to_images, to_texts] = ranked;
         let mut asks: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
@@ -62,7 +59,7 @@ impl<'s> Own<'s> {
             let read =
                 |(image, _): &(usize, Vec<usize>)| fitted(&self.encoder, &self.samples[*image]);
             let pictures: Vec<_> = some.par_iter().map(read).collect::<tuwen_files::Result<_>>()?;
-            let tokens = self.encoder.image_tokens(&pictures)?;
+            let tokens = self.encoder.match_rows(&pictures)?;
             let seen: Vec<&[f32]> = tokens.rows().collect();
             let mut pairs = Vec::new();
             for (place, (_, texts)) in some.iter().enumerate() {
@@ -71,11 +68,12 @@ impl<'s> Own<'s> {
                 texts.dedup();
                 pairs.extend(texts.into_iter().map(|text| (text, place)));
             }
-            let logits = self.encoder.match_logits(&self.texts[source], &seen, &pairs)?;
-            let one = |(&(text, place), [_, logit]): (&(usize, usize), [f32; 2])| {
-                ((text, some[place].0), logit)
-            };
-            found.extend(pairs.iter().zip(logits).map(one));
+            let texts = &self.texts[source];
+            let vectors = |(text, place): (usize, usize)| cosine(text, some[place].0);
+            let scores = self.encoder.match_scores(texts, &seen, &pairs, vectors)?;
+            let one =
+                |(&(text, place), score): (&(usize, usize), f32)| ((text, some[place].0), score);
+            found.extend(pairs.iter().zip(scores).map(one));
             bar.inc(some.len() as u64);
         }
         bar.finish_and_clear();
