@@ -41,6 +41,11 @@ pub(super) fn records(source: &Source, images: Option<ImageIndex>) -> Result<Rec
     Ok(Box::new(first.chain(others)))
 }
 
+/// The rows of one file, whatever others there are.
+pub(super) fn of_file(source: &Source, images: &Arc<Option<ImageIndex>>) -> Result<Records> {
+    Ok(Box::new(Table::open(&source.path, source, images.clone())?))
+}
+
 struct Table {
     path: PathBuf,
     reader: SerializedFileReader<File>,

@@ -1,14 +1,22 @@
 //! Embeddings in the files of other programs: Chinese-CLIP's JSONL, NumPy's `.npy`, big-ann's `.fbin`,
-//! clip-retrieval's folders.
+//! clip-retrieval's folders; and parts of a set that were embedded apart (`shard`), put together (`merge`).
 
 mod fbin;
+mod files;
 mod jsonl;
+mod line;
+mod merge;
 mod npy;
 mod rows;
+mod shard;
 mod write;
 
+pub use files::VectorFile;
+pub use line::{Line, shown};
+pub use merge::{Merged, Shards};
 pub use rows::VectorReader;
-pub use write::{Layout, VectorFile, VectorWriter};
+pub use shard::{Failed, Made, Manifest};
+pub use write::{Layout, VectorWriter};
 
 use std::path::{Path, PathBuf};
 

@@ -5,14 +5,14 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, bail};
 use tuwen_encode::builtin;
 use tuwen_index::filter::Fields;
 use tuwen_index::{Gallery, Item, Modality, ModelId, NewItem};
 use tuwen_retrieve::model_id;
-use tuwen_sets::vectors::VectorReader;
+use tuwen_sets::vectors::{Line, Manifest, VectorReader};
 
-use super::export::{FILES, Line};
+use super::export::FILES;
 use crate::gallery::GalleryArg;
 use crate::query::{TextArgs, Usage, open_model};
 use crate::terminal::{note, say};
@@ -24,9 +24,10 @@ const PORTION: usize = 10_000;
 /// Which vectors, of which model.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  tuwen gallery import rows --gallery copy\n\n\
-    The folder is one that `tuwen gallery export` wrote, or has files like these: images.npy or images.fbin, and images.jsonl \
+    The folder is one that `tuwen gallery export` or `tuwen data merge` wrote, or has files like these: images.npy or images.fbin, and images.jsonl \
     or images.txt with a path for each row; texts.* with jsonl lines such as {\"path\": \"captions.csv\", \"text\": \"a dog\", \
-    \"image\": \"dog.jpg\"} where there are texts. Vectors must be the named model's: nobody can see that they are not.")]
+    \"image\": \"dog.jpg\"} where there are texts. Vectors must be the named model's: nobody can see that they are not, unless \
+    they say so (embedded.json).")]
 pub struct Args {
     /// The folder with vectors
     folder: PathBuf,
@@ -42,7 +43,11 @@ pub struct Args {
 /// Adds what the gallery does not have.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let folder = args.gallery.place().folder;
-    let model = model_of(args, &folder)?;
+    let manifest = Manifest::of(&args.folder)?;
+    let model = model_of(args, &folder, manifest.as_ref())?;
+    if let Some(manifest) = &manifest {
+        of_model(args, manifest, &model)?;
+    }
     let files = FILES.map(|(modality, name)| (modality, name, vectors_of(&args.folder, name)));
     if files.iter().all(|(.., found)| found.is_none()) {
         let at = args.folder.display();
@@ -88,8 +93,20 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The model that the vectors are of: the gallery's, where there is one, else the one that is named.
-fn model_of(args: &Args, folder: &Path) -> Result<ModelId> {
+/// That vectors which say how they were made are whole, and of this model.
+fn of_model(args: &Args, manifest: &Manifest, model: &ModelId) -> Result<()> {
+    let (made, at) = (&manifest.made, args.folder.display());
+    if made.fingerprint != model.fingerprint {
+        bail!(Usage(format!(
+            "{at}: its vectors are of the model {} ({}), not of {} ({}): name theirs with --model, or another gallery",
+            made.model, made.fingerprint, model.name, model.fingerprint
+        )));
+    }
+    Ok(manifest.verify(&args.folder)?)
+}
+
+/// The model that the vectors are of: the gallery's, where there is one, else the one that is named, here or by them.
+fn model_of(args: &Args, folder: &Path, manifest: Option<&Manifest>) -> Result<ModelId> {
     let named = |name: &str| anyhow::Ok(model_id(name, &open_model(name, &args.text_args)?)?);
     if !Gallery::is_in(folder) {
         if std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
@@ -98,7 +115,8 @@ fn model_of(args: &Args, folder: &Path) -> Result<ModelId> {
                 "--gallery {folder}: it has files and is no gallery: name a new folder"
             )));
         }
-        return named(args.model.as_deref().unwrap_or(builtin::BUILT_IN));
+        let theirs = manifest.map_or(builtin::BUILT_IN, |manifest| manifest.made.model.as_str());
+        return named(args.model.as_deref().unwrap_or(theirs));
     }
     let own = Gallery::open(folder)?.model()?;
     if let Some(name) = &args.model
@@ -122,8 +140,8 @@ fn look(path: &Path, lines: &mut Lines) -> Result<()> {
         if line.path.is_empty() || line.path.contains('\0') {
             bail!("{}: `{}` is no name of a file", place(), line.path.escape_default());
         }
-        line.owner().with_context(place)?;
-        let origin = line.origin().with_context(place)?;
+        line.owner().map_err(Error::msg).with_context(place)?;
+        let origin = line.origin().map_err(Error::msg).with_context(place)?;
         if line.text.is_none() && !names.insert(origin) {
             bail!("{}: `{}` is there twice: a picture has one vector", place(), line.path);
         }
@@ -226,10 +244,10 @@ fn item(
     };
     let words = text.clone().unwrap_or_else(|| line.path.replace(['/', '\\'], "\n"));
     let metadata = if line.metadata.is_object() { line.metadata.to_string() } else { "{}".into() };
-    let owner = line.owner()?.and_then(|image| numbers.get(&image)).copied();
+    let owner = line.owner().map_err(Error::msg)?.and_then(|image| numbers.get(&image)).copied();
     Ok(NewItem {
         modality,
-        origin: line.origin()?,
+        origin: line.origin().map_err(Error::msg)?,
         owner,
         hash: *blake3::hash(&content).as_bytes(),
         size: text.as_ref().map_or(0, |text| text.len() as u64),
