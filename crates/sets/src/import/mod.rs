@@ -5,7 +5,7 @@ mod captions;
 mod chinese_clip;
 mod classes;
 mod coco;
-mod fields;
+pub(crate) mod fields;
 mod flickr;
 mod folder;
 mod guess;
@@ -16,14 +16,14 @@ mod list;
 mod lmdb;
 mod pairs;
 #[cfg_attr(not(feature = "parquet"), path = "no_parquet.rs")]
-mod parquet;
+pub(crate) mod parquet;
 mod part;
 mod quotes;
 mod read;
 mod records;
 mod shards;
 mod table;
-mod tables;
+pub(crate) mod tables;
 
 pub use archive::archive_pictures;
 pub use captions::{Line, captions};

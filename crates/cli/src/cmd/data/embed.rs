@@ -30,8 +30,8 @@ const BATCH: usize = 64;
     after_help = "Examples:\n  tuwen data embed 附件1/ImageWordData.csv vectors --to clip-retrieval\n  \
     tuwen data embed photos parts --shard 0/2\n  \
     tuwen data embed photos parts --shard 1/2\n  \
-    tuwen data merge parts rows\n  \
-    tuwen gallery import rows --gallery embedded\n\n\
+    tuwen data merge parts merged\n  \
+    tuwen gallery import merged --gallery embedded\n\n\
     With --shard, N processes on any machines embed one set: which pictures are in part I of N follows from the list of \
     inputs and N alone. Each writes a folder of its own into OUTPUT, which gets its name when it is whole; a part that is \
     there already is left as it is, one that was stopped begins anew. A list is a text file with a picture or a tar shard \

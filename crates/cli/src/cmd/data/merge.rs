@@ -14,8 +14,8 @@ use crate::words::counted;
 
 /// From where to where.
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  tuwen data merge parts rows\n  \
-    tuwen gallery import rows --gallery embedded\n\n\
+#[command(after_help = "Examples:\n  tuwen data merge parts merged\n  \
+    tuwen gallery import merged --gallery embedded\n\n\
     Refused by name are parts that are missing, damaged, of another list, model, precision or number of parts, and a \
     picture that is there twice. The new folder has images.npy with a row for each picture, images.jsonl with its id and \
     path, texts.* the same of captions, failed.jsonl with what could not be embedded, and embedded.json, which says how all \
