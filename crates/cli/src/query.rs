@@ -71,6 +71,11 @@ impl TextArgs {
         products(&self.precision)
     }
 
+    /// The same as it was asked for.
+    pub fn precision(&self) -> &str {
+        &self.precision
+    }
+
     /// Where towers run.
     ///
     /// # Errors

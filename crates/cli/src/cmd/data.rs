@@ -1,10 +1,11 @@
-//! `tuwen data convert | doctor | split | stats | sample | embed | augment | scenes |
+//! `tuwen data convert | doctor | split | stats | sample | embed | merge | augment | scenes |
 //! translate`
 
 mod augment;
 mod convert;
 mod doctor;
 mod embed;
+mod merge;
 mod sample;
 pub mod scenes;
 pub mod split;
@@ -60,8 +61,10 @@ enum Command {
     Scenes(scenes::Args),
     /// Translate captions by an OpenAI-compatible API of your own
     Translate(translate::Args),
-    /// Embed a whole set into the files of clip-retrieval, Chinese-CLIP or big-ann
+    /// Embed a whole set, or one of N parts of it, into the files of clip-retrieval, Chinese-CLIP, big-ann or NumPy
     Embed(embed::Args),
+    /// Put the parts of a set that were embedded apart together: all of them, whole, of one list and one model
+    Merge(merge::Args),
 }
 
 /// Does what was asked for.
@@ -76,6 +79,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         Command::Scenes(args) => scenes::run(args)?,
         Command::Translate(args) => translate::run(args)?,
         Command::Embed(args) => embed::run(args)?,
+        Command::Merge(args) => merge::run(args)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -84,7 +88,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 #[derive(clap::Args)]
 pub struct SourceArgs {
     /// A file with captions (CSV, TSV, JSONL, Flickr, COCO or Karpathy JSON), a folder of pictures,
-    /// Chinese-CLIP's folder (TSV or LMDB), tar shards, Parquet, or clip-retrieval's folder
+    /// Chinese-CLIP's folder (TSV or LMDB), tar shards, Parquet, clip-retrieval's folder, or a list of pictures and tar
+    /// shards, a path a line
     pub input: PathBuf,
     /// Its format, when name and content do not show it
     #[arg(long, value_parser = by_name(&Format::NAMES))]

@@ -44,6 +44,9 @@ pub(super) const CAPTIONS: [&str; 12] = [
 /// The same of the id of a text, which may have several pictures.
 pub(super) const TEXT_IDS: [&str; 2] = ["text_id", "text_ids"];
 
+/// What stands for the name of a file in tables that have none.
+const KEYS: [&str; 5] = ["key", "id", "sample_id", "uid", "uuid"];
+
 /// Whether a name is one of a list, whatever its case.
 fn is_one(name: &str, list: &[&str]) -> bool {
     list.iter().any(|known| known.eq_ignore_ascii_case(name))
@@ -69,6 +72,14 @@ pub(super) fn caption_place(names: &[&str], wanted: &CaptionFile) -> Option<usiz
 /// Of the text's id.
 pub(super) fn text_id_place(names: &[&str]) -> Option<usize> {
     places(names, TEXT_IDS[0], &TEXT_IDS).first().copied()
+}
+
+/// Columns of a table of vectors with the name of a row's file, or where none has it, what stands for it; and with its
+/// words.
+pub(crate) fn labels(names: &[&str]) -> (Option<usize>, Option<usize>) {
+    let name = places(names, IMAGES[0], &IMAGES).into_iter().next();
+    let name = name.or_else(|| places(names, KEYS[0], &KEYS).into_iter().next());
+    (name, places(names, CAPTIONS[0], &CAPTIONS).into_iter().next())
 }
 
 fn places(names: &[&str], wanted: &str, synonyms: &[&str]) -> Vec<usize> {

@@ -2,7 +2,7 @@
 //! or none.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 
@@ -15,6 +15,12 @@ use tuwen_files::{Error, Result};
 /// Pictures by name, those in folders inside too; the id is the path below `root`, without extension.
 pub(super) fn records(root: &Path, names_are_captions: bool) -> Records {
     let base = root.to_path_buf();
+    Box::new(paths(root).map(move |path| sample(&base, &path?, names_are_captions)))
+}
+
+/// Where they lie, in an order that is the same on every machine.
+pub(super) fn paths(root: &Path) -> impl Iterator<Item = Result<PathBuf>> + Send + use<> {
+    let base = root.to_path_buf();
     let place = root.canonicalize().unwrap_or_else(|_| base.clone());
     let entries = WalkDir::new(root).follow_links(true).sort_by_file_name().into_iter();
     // A link that leads out of the folder is none of its pictures, and may lead through the whole disk.
@@ -24,14 +30,15 @@ pub(super) fn records(root: &Path, names_are_captions: bool) -> Records {
             || entry.path().canonicalize().is_ok_and(|real| real.starts_with(&place))
     };
     let entries = entries.filter_entry(stays);
-    Box::new(entries.filter_map(move |entry| match entry {
+    entries.filter_map(move |entry| match entry {
         Ok(entry) if !entry.file_type().is_file() || !is_image_name(entry.path()) => None,
-        Ok(entry) => Some(sample(&base, entry.path(), names_are_captions)),
+        Ok(entry) => Some(Ok(entry.into_path())),
         Err(error) => Some(Err(Error::data_set(&base, error.to_string()))),
-    }))
+    })
 }
 
-fn sample(root: &Path, path: &Path, names_are_captions: bool) -> Result<Sample> {
+/// A picture below `root` with what stands beside it.
+pub(super) fn sample(root: &Path, path: &Path, names_are_captions: bool) -> Result<Sample> {
     let inner = path.strip_prefix(root).unwrap_or(path);
     let id = id_of(&inner.to_string_lossy());
     let beside = path.with_extension("txt");

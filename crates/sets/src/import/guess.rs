@@ -3,7 +3,7 @@
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
-use super::{Format, chinese_clip, jsonl, pictures_beside, shards, table, tables};
+use super::{Format, chinese_clip, jsonl, list, pictures_beside, shards, table, tables};
 use tuwen_files::encoding::{Encoding, TextFile};
 use tuwen_files::{Error, Result};
 
@@ -69,6 +69,7 @@ fn of_file(path: &Path, encoding: Option<Encoding>) -> Result<Format> {
         _ if jsonl::is_object(&first) => Ok(Format::Coco),
         Some(key) if key.contains('#') => Ok(Format::Flickr),
         _ if table::is_header(&first) => Ok(Format::Csv),
+        _ if list::is_line(&first) => Ok(Format::List),
         _ => Err(Error::data_set(
             path,
             "its format does not show: begin it with a header that names a picture and a caption, such as \

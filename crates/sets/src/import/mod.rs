@@ -5,29 +5,32 @@ mod captions;
 mod chinese_clip;
 mod classes;
 mod coco;
-mod fields;
+pub(crate) mod fields;
 mod flickr;
 mod folder;
 mod guess;
 mod images;
 mod jsonl;
 mod labels;
+mod list;
 mod lmdb;
 mod pairs;
 #[cfg_attr(not(feature = "parquet"), path = "no_parquet.rs")]
-mod parquet;
+pub(crate) mod parquet;
+mod part;
 mod quotes;
 mod read;
 mod records;
 mod shards;
 mod table;
-mod tables;
+pub(crate) mod tables;
 
 pub use archive::archive_pictures;
 pub use captions::{Line, captions};
 pub use classes::{ClassSet, read_labels};
 pub use images::{ImageIndex, id_of as picture_id, is_image_name};
 pub use pairs::{Opened as OpenedPairs, Pair, Pairs, Probe, Text, pairs};
+pub use part::{Listed, Portion, Portioned};
 pub use quotes::Watched;
 pub use read::{read, read_all};
 pub use records::{Opened, Records, Source, pictures_beside};
@@ -133,6 +136,8 @@ pub enum Format {
     Coco,
     /// One JSON array of `{"image", "caption"}`, as LAVIS, ALBEF and BLIP have it.
     Lavis,
+    /// A list of pictures and tar shards, a path a line.
+    List,
 }
 
 impl Format {
@@ -149,7 +154,7 @@ impl Format {
     }
 
     /// All of them, by the names that users type.
-    pub const NAMES: [(&'static str, Self); 9] = [
+    pub const NAMES: [(&'static str, Self); 10] = [
         ("flickr", Self::Flickr),
         ("jsonl", Self::Jsonl),
         ("csv", Self::Csv),
@@ -159,6 +164,7 @@ impl Format {
         ("coco", Self::Coco),
         ("lavis", Self::Lavis),
         ("parquet", Self::Parquet),
+        ("list", Self::List),
     ];
 }
 

@@ -18,7 +18,7 @@ use super::records::{Records, Source};
 use super::tables::files;
 use super::{CaptionFile, ImageIndex, fields};
 use crate::{Caption, ImageSource, Sample};
-use tuwen_files::{Error, Result};
+use tuwen_files::{Error, Result, file};
 
 /// Names of the id's column.
 const IDS: [&str; 4] = ["id", "key", "image_id", "img_id"];
@@ -39,6 +39,11 @@ pub(super) fn records(source: &Source, images: Option<ImageIndex>) -> Result<Rec
         }
     });
     Ok(Box::new(first.chain(others)))
+}
+
+/// The rows of one file, whatever others there are.
+pub(super) fn of_file(source: &Source, images: &Arc<Option<ImageIndex>>) -> Result<Records> {
+    Ok(Box::new(Table::open(&source.path, source, images.clone())?))
 }
 
 struct Table {
@@ -62,13 +67,11 @@ struct Columns {
 
 impl Table {
     fn open(path: &Path, source: &Source, images: Arc<Option<ImageIndex>>) -> Result<Self> {
-        let mut file = File::open(path).map_err(|e| Error::io(path, e))?;
-        let no = |e: &dyn std::fmt::Display| Error::data_set(path, format!("Parquet: {e}"));
-        lengths::check_footer(&mut file).map_err(|e| no(&e))?;
-        let reader = guarded(path, || SerializedFileReader::new(file))?.map_err(|e| no(&e))?;
+        let reader = open_file(path)?;
         let fields = reader.metadata().file_metadata().schema().get_fields();
         let names: Vec<&str> = fields.iter().map(|field| field.name()).collect();
-        let columns = Columns::find(source, &names).map_err(|e| no(&e))?;
+        let columns = Columns::find(source, &names)
+            .map_err(|e| Error::data_set(path, format!("Parquet: {e}")))?;
         let stem = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let split = stem.split_once("-0").map(|(split, _)| split.to_owned());
         let (path, rows) = (path.to_path_buf(), Vec::new().into_iter());
@@ -155,10 +158,30 @@ impl Iterator for Table {
     }
 }
 
+/// Opens a file whose table of contents can be what it claims.
+///
+/// # Errors
+/// It is none, or is damaged.
+pub(crate) fn open_file(path: &Path) -> Result<SerializedFileReader<File>> {
+    let mut file = file::open(path)?;
+    let no = |e: &dyn std::fmt::Display| Error::data_set(path, format!("Parquet: {e}"));
+    lengths::check_footer(&mut file).map_err(|e| no(&e))?;
+    guarded(path, || SerializedFileReader::new(file))?.map_err(|e| no(&e))
+}
+
+/// Whether every page of a column has a header that can be what it claims.
+///
+/// # Errors
+/// In words, what is wrong; or the file cannot be read.
+pub(crate) fn check_pages(path: &Path, start: u64, len: u64) -> Result<(), String> {
+    let mut file = File::open(path).map_err(|e| e.to_string())?;
+    lengths::check_pages(&mut file, start, len)
+}
+
 /// The library panics on many damaged files; that is an error of the file, and its other row groups
 /// may be sound. Nothing of what `read` touched is used after a panic but the reader, which only knows
 /// the file and its table of contents.
-fn guarded<T>(path: &Path, read: impl FnOnce() -> T) -> Result<T> {
+pub(crate) fn guarded<T>(path: &Path, read: impl FnOnce() -> T) -> Result<T> {
     let read = std::panic::AssertUnwindSafe(read);
     std::panic::catch_unwind(read)
         .map_err(|_| Error::data_set(path, "the file is damaged: its library gave up on it"))
@@ -227,7 +250,8 @@ fn scalars(field: Field) -> Vec<Option<String>> {
     }
 }
 
-fn scalar(field: Field) -> Option<String> {
+/// A field that is one word or number, as text.
+pub(crate) fn scalar(field: Field) -> Option<String> {
     match field {
         Field::Null | Field::Bytes(_) | Field::Group(_) | Field::ListInternal(_) => None,
         Field::Str(text) => Some(text),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::guess::guess;
 use super::images::id_of;
 use super::pairs::{Opened as OpenedPairs, Pair, Pairs, pairs};
-use super::{CaptionFile, Format, ImageIndex, chinese_clip, coco, folder, parquet, shards};
+use super::{CaptionFile, Format, ImageIndex, chinese_clip, coco, folder, list, parquet, shards};
 use crate::{Caption, Sample};
 use tuwen_files::encoding::{Encoding, TextFile};
 use tuwen_files::{Error, Result};
@@ -100,6 +100,7 @@ impl Source {
         match self.format {
             Format::Folder => plain(folder::records(&self.path, self.names_are_captions)),
             Format::Shards => plain(Box::new(shards::read_shards(&self.path)?.into_iter())),
+            Format::List => plain(list::records(self)?),
             Format::ChineseClip => plain(chinese_clip::records(&self.path, self.encoding)?),
             Format::Parquet => plain(parquet::records(self, self.pictures().ok())?),
             Format::Coco => plain(coco::records(&self.path, self.pictures()?)?),
@@ -128,7 +129,8 @@ impl Source {
         Ok(Opened { records: Box::new(grouped), text: Some(text), choice })
     }
 
-    fn pictures(&self) -> Result<ImageIndex> {
+    /// Where the pictures are that files name.
+    pub(super) fn pictures(&self) -> Result<ImageIndex> {
         match &self.images {
             Some(images) => ImageIndex::open(images),
             None => ImageIndex::open(&pictures_beside(&self.path)),

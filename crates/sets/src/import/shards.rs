@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 pub(super) use super::archive::is_archive;
 use super::archive::members;
+use super::records::Records;
 use super::{fields, is_image_name};
 use crate::{Caption, ImageSource, Sample};
 use tuwen_files::encoding::decode;
@@ -20,15 +21,7 @@ use tuwen_files::{Error, Result};
 /// # Errors
 /// A damaged archive.
 pub(super) fn read_shards(path: &Path) -> Result<Vec<Result<Sample>>> {
-    let mut shards = vec![path.to_path_buf()];
-    if path.is_dir() {
-        let entries = std::fs::read_dir(path).map_err(|e| Error::io(path, e))?;
-        shards = entries
-            .map(|entry| Ok(entry.map_err(|e| Error::io(path, e))?.path()))
-            .collect::<Result<Vec<PathBuf>>>()?;
-        shards.retain(|shard| is_archive(shard));
-        shards.sort();
-    }
+    let shards = files(path)?;
     let mut all = Vec::new();
     for shard in &shards {
         all.push((shard, read_shard(shard)?));
@@ -37,16 +30,42 @@ pub(super) fn read_shards(path: &Path) -> Result<Vec<Result<Sample>>> {
     let repeated = all.iter().any(|(_, samples)| {
         samples.iter().flatten().filter(|s| !seen.insert(s.id.clone())).count() > 0
     });
-    let named = |(shard, samples): (&PathBuf, Vec<Result<Sample>>)| {
-        let stem = shard.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let stem = stem.split('.').next().unwrap_or_default().to_owned();
-        // Archives that count from 0 each: the key alone is nobody's id.
-        samples.into_iter().map(move |sample| match sample {
-            Ok(sample) if repeated => Ok(Sample { id: format!("{stem}/{}", sample.id), ..sample }),
-            other => other,
-        })
+    // Archives that count from 0 each: the key alone is nobody's id.
+    let named = |(shard, samples): (&PathBuf, Vec<Result<Sample>>)| match repeated {
+        true => behind(&shard.file_name().unwrap_or_default().to_string_lossy(), samples),
+        false => samples,
     };
     Ok(all.into_iter().flat_map(named).collect())
+}
+
+/// The archive itself, or all of a folder in the order of their names.
+pub(super) fn files(path: &Path) -> Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_path_buf()]);
+    }
+    let entries = std::fs::read_dir(path).map_err(|e| Error::io(path, e))?;
+    let files = entries.map(|entry| Ok(entry.map_err(|e| Error::io(path, e))?.path()));
+    let mut files = files.collect::<Result<Vec<PathBuf>>>()?;
+    files.retain(|file| is_archive(file));
+    files.sort();
+    Ok(files)
+}
+
+/// One archive's samples, whatever others there are: their keys are behind its name.
+///
+/// # Errors
+/// A damaged archive.
+pub(super) fn named(shard: &Path, name: &str) -> Result<Records> {
+    Ok(Box::new(behind(name, read_shard(shard)?).into_iter()))
+}
+
+/// Keys behind an archive's name, which ends at the first dot of the file's.
+fn behind(name: &str, samples: Vec<Result<Sample>>) -> Vec<Result<Sample>> {
+    let (folder, file) = name.rsplit_once('/').map_or(("", name), |(f, n)| (f, n));
+    let stem = file.split('.').next().unwrap_or_default();
+    let stem = if folder.is_empty() { stem.to_owned() } else { format!("{folder}/{stem}") };
+    let long = |sample: Sample| Sample { id: format!("{stem}/{}", sample.id), ..sample };
+    samples.into_iter().map(|sample| sample.map(long)).collect()
 }
 
 /// What the members of one key are.

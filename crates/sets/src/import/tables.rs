@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// The `.parquet` files of a folder, of its `data`, or of its `metadata`; none where there are none.
-pub(super) fn files(path: &Path) -> Vec<PathBuf> {
+pub(crate) fn files(path: &Path) -> Vec<PathBuf> {
     if path.is_file() {
         return vec![path.to_path_buf()];
     }

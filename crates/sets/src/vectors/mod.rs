@@ -1,14 +1,28 @@
-//! Embeddings in the files of other programs: Chinese-CLIP's JSONL, NumPy's `.npy`, big-ann's `.fbin`,
-//! clip-retrieval's folders.
+//! Embeddings in the files of other programs: Chinese-CLIP's JSONL, NumPy's `.npy`, big-ann's `.fbin`, faiss' flat
+//! indices, Parquet, clip-retrieval's folders (`input`: with what each row is of); and parts of a set that were embedded apart (`shard`), put together (`merge`).
 
+mod faiss;
 mod fbin;
+mod files;
+mod input;
 mod jsonl;
+mod line;
+mod lines;
+mod merge;
 mod npy;
 mod rows;
+mod shard;
+#[cfg_attr(not(feature = "parquet"), path = "no_table.rs")]
+mod table;
 mod write;
 
+pub use files::VectorFile;
+pub use input::{Input, Kind, Rows};
+pub use line::{Line, shown};
+pub use merge::{Merged, Shards};
 pub use rows::VectorReader;
-pub use write::{Layout, VectorFile, VectorWriter};
+pub use shard::{Failed, Made, Manifest};
+pub use write::{Layout, VectorWriter};
 
 use std::path::{Path, PathBuf};
 
@@ -66,11 +80,7 @@ fn folder(path: &Path) -> Result<Vectors> {
     let entries = std::fs::read_dir(path).map_err(|e| Error::io(path, e))?;
     let mut parts: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     parts.retain(|part| part.extension().is_some_and(|extension| extension == "npy"));
-    let number = |part: &PathBuf| {
-        let stem = part.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        stem.rsplit('_').next().and_then(|number| number.parse::<u64>().ok())
-    };
-    parts.sort_by_key(|part| (number(part), part.clone()));
+    parts.sort_by_key(|part| (number_of(part), part.clone()));
     let (mut values, mut dim) = (Vec::new(), 0);
     for part in &parts {
         let found = npy::read(part)?;
@@ -86,4 +96,26 @@ fn folder(path: &Path) -> Result<Vectors> {
     }
     let rows = values.len() / dim;
     Ok(Vectors::numbered(values, rows, dim))
+}
+
+/// The number at the end of a part's name, `NAME_0012.npy`.
+fn number_of(part: &Path) -> Option<u64> {
+    let stem = part.file_stem()?.to_string_lossy().into_owned();
+    stem.rsplit('_').next().and_then(|number| number.parse().ok())
+}
+
+/// Makes a row a unit vector; one that is, stays as it is, to the bit.
+///
+/// # Errors
+/// In words: it has no direction.
+fn unit(row: &mut [f32]) -> Result<(), String> {
+    let length = row.iter().map(|v| v * v).sum::<f32>().sqrt();
+    if !length.is_finite() || length == 0.0 {
+        let what = if length == 0.0 { "all zeros" } else { "no number" };
+        return Err(format!("{what}: a model never gives that"));
+    }
+    if (length - 1.0).abs() > 1e-5 {
+        row.iter_mut().for_each(|value| *value /= length);
+    }
+    Ok(())
 }

@@ -1,10 +1,9 @@
 //! A set's embeddings, written row by row into a folder under a temporary name.
 
-use std::fs::File;
-use std::io::{BufWriter, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::{fbin, npy};
+use super::Line;
+use super::files::{Lines, RowFormat, Rows};
 use crate::Sample;
 use crate::export::{CaptionTable, Numbers};
 use tuwen_files::staged::StagedFolder;
@@ -22,14 +21,18 @@ pub enum Layout {
     /// `images.fbin` and `texts.fbin`, with the ids in `images.txt` and `texts.txt` (of a text, its
     /// picture's).
     Fbin,
+    /// `images.npy` and `texts.npy`, with JSON lines ([`Line`]) beside them: what galleries are exported to and imported
+    /// from, and what parts of a set are written as.
+    Npy,
 }
 
 impl Layout {
     /// All of them, by the names that users type.
-    pub const NAMES: [(&'static str, Self); 3] = [
+    pub const NAMES: [(&'static str, Self); 4] = [
         ("clip-retrieval", Self::ClipRetrieval),
         ("chinese-clip", Self::ChineseClip),
         ("fbin", Self::Fbin),
+        ("npy", Self::Npy),
     ];
 }
 
@@ -51,6 +54,7 @@ enum Ids {
     Table(CaptionTable),
     Csv(Lines),
     Lists([Lines; 2]),
+    Lines([Lines; 2]),
 }
 
 impl VectorWriter {
@@ -81,6 +85,12 @@ impl VectorWriter {
                     rows("texts.fbin", RowFormat::Fbin)?,
                     Ids::Lists(lists),
                 )
+            }
+            Layout::Npy => {
+                let lines = [Lines::create(at("images.jsonl"))?, Lines::create(at("texts.jsonl"))?];
+                let [images, texts] =
+                    [rows("images.npy", RowFormat::Npy)?, rows("texts.npy", RowFormat::Npy)?];
+                (images, texts, Ids::Lines(lines))
             }
         };
         let (image_numbers, text_numbers) = (Numbers::default(), Numbers::default());
@@ -137,6 +147,11 @@ impl VectorWriter {
                 images.write(line.as_bytes())?;
                 sample.captions.iter().try_for_each(|_| texts.write(line.as_bytes()))
             }
+            Ids::Lines([images, texts]) => {
+                images.write(Line::of_picture(sample).json().as_bytes())?;
+                let line = |caption| Line::of_caption(sample, caption).json();
+                sample.captions.iter().try_for_each(|caption| texts.write(line(caption).as_bytes()))
+            }
         }
     }
 
@@ -144,125 +159,28 @@ impl VectorWriter {
     ///
     /// # Errors
     /// The disk fails.
-    pub fn finish(mut self) -> Result<[usize; 2]> {
+    pub fn finish(self) -> Result<[usize; 2]> {
+        self.finish_with(|_, _| Ok(()))
+    }
+
+    /// The same; `last` puts something beside the completed files before the folder gets its name.
+    ///
+    /// # Errors
+    /// As [`Self::finish`], and those of `last`.
+    pub fn finish_with(
+        mut self,
+        last: impl FnOnce(&Path, [usize; 2]) -> Result<()>,
+    ) -> Result<[usize; 2]> {
         self.images.finish()?;
         self.texts.finish()?;
         match &mut self.ids {
             Ids::Table(table) => table.finish()?,
             Ids::Csv(lines) => lines.close()?,
-            Ids::Lists(lists) => lists.iter_mut().try_for_each(Lines::close)?,
+            Ids::Lists(lines) | Ids::Lines(lines) => lines.iter_mut().try_for_each(Lines::close)?,
         }
+        let written = [self.pictures, self.captions];
+        last(self.folder.path(), written)?;
         self.folder.finish()?;
-        Ok([self.pictures, self.captions])
-    }
-}
-
-/// One file of vectors, written row by row: `.npy` or `.fbin`, as its name says.
-pub struct VectorFile(Rows);
-
-impl VectorFile {
-    /// Begins a file of vectors of `dim` values.
-    ///
-    /// # Errors
-    /// It cannot be made.
-    pub fn create(path: PathBuf, dim: usize) -> Result<Self> {
-        let is_npy = path.extension().is_some_and(|end| end == "npy");
-        let format = if is_npy { RowFormat::Npy } else { RowFormat::Fbin };
-        Rows::create(path, format, dim).map(Self)
-    }
-
-    /// Adds a row (D).
-    ///
-    /// # Errors
-    /// The disk fails.
-    pub fn add(&mut self, row: &[f32]) -> Result<()> {
-        self.0.add(row, 0)
-    }
-
-    /// Completes the file; how many rows it has.
-    ///
-    /// # Errors
-    /// The disk fails.
-    pub fn finish(mut self) -> Result<usize> {
-        self.0.finish().map(|()| self.0.rows)
-    }
-}
-
-/// How rows are written down.
-#[derive(Clone, Copy)]
-enum RowFormat {
-    Npy,
-    Fbin,
-    /// With the name of the id's key.
-    Jsonl(&'static str),
-}
-
-/// A file of vectors.
-struct Rows {
-    lines: Lines,
-    format: RowFormat,
-    rows: usize,
-    dim: usize,
-}
-
-impl Rows {
-    fn create(path: PathBuf, format: RowFormat, dim: usize) -> Result<Self> {
-        let mut rows = Self { lines: Lines::create(path)?, format, rows: 0, dim };
-        let header = rows.header();
-        rows.lines.write(&header)?;
-        Ok(rows)
-    }
-
-    fn header(&self) -> Vec<u8> {
-        match self.format {
-            RowFormat::Npy => npy::header(self.rows, self.dim),
-            RowFormat::Fbin => fbin::header(self.rows, self.dim),
-            RowFormat::Jsonl(_) => Vec::new(),
-        }
-    }
-
-    /// Adds a row; `number` is its id where the file has ids.
-    fn add(&mut self, row: &[f32], number: u64) -> Result<()> {
-        self.rows += 1;
-        if let RowFormat::Jsonl(key) = self.format {
-            // Not by `json!`, which would make doubles of the values.
-            let feature = serde_json::to_string(row).expect("numbers");
-            let line = format!("{{\"{key}\": {}, \"feature\": {feature}}}\n", number);
-            return self.lines.write(line.as_bytes());
-        }
-        row.iter().try_for_each(|value| self.lines.write(&value.to_le_bytes()))
-    }
-
-    /// Writes the number of rows where it belongs.
-    fn finish(&mut self) -> Result<()> {
-        let header = self.header();
-        let (path, file) = (&self.lines.path, &mut self.lines.file);
-        let begin = file.seek(SeekFrom::Start(0));
-        begin.and_then(|_| file.write_all(&header)).map_err(|e| Error::io(path, e))?;
-        self.lines.close()
-    }
-}
-
-/// A file that knows its name.
-struct Lines {
-    path: PathBuf,
-    file: BufWriter<File>,
-}
-
-impl Lines {
-    fn create(path: PathBuf) -> Result<Self> {
-        let folder = path.parent().expect("inside the folder");
-        std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
-        let file = File::create(&path).map_err(|e| Error::io(&path, e))?;
-        Ok(Self { path, file: BufWriter::new(file) })
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.file.write_all(bytes).map_err(|e| Error::io(&self.path, e))
-    }
-
-    fn close(&mut self) -> Result<()> {
-        let flushed = self.file.flush().and_then(|()| self.file.get_ref().sync_all());
-        flushed.map_err(|e| Error::io(&self.path, e))
+        Ok(written)
     }
 }

@@ -1,15 +1,13 @@
 //! `tuwen gallery export`
 
 use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use serde::{Deserialize, Serialize};
 use tuwen_files::staged::StagedFolder;
 use tuwen_index::{Gallery, Item, Modality};
-use tuwen_retrieve::{bytes_of, path_of};
-use tuwen_sets::vectors::VectorFile;
+use tuwen_sets::vectors::{Line, VectorFile, shown};
 
 use crate::gallery::GalleryArg;
 use crate::output::StagedOutput;
@@ -39,28 +37,6 @@ enum To {
 
 /// Files of a folder, by what they hold.
 pub const FILES: [(Modality, &str); 2] = [(Modality::Image, "images"), (Modality::Text, "texts")];
-
-/// A line beside a row.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub struct Line {
-    /// The file that it comes from.
-    pub path: String,
-    /// Its name's bytes in hexadecimal, where they are no text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub path_bytes: Option<String>,
-    /// The words of a text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub text: Option<String>,
-    /// The path of the picture that a caption belongs to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub image: Option<String>,
-    /// Its bytes in hexadecimal, where they are no text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub image_bytes: Option<String>,
-    /// What else is known.
-    #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
-    pub metadata: serde_json::Value,
-}
 
 /// Writes all that can be found.
 pub fn run(args: &Args) -> Result<ExitCode> {
@@ -96,51 +72,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-impl Line {
-    /// The bytes of its file's name.
-    pub fn origin(&self) -> Result<Vec<u8>> {
-        name_of(&self.path, self.path_bytes.as_deref())
-    }
-
-    /// Those of the picture that a caption belongs to.
-    pub fn owner(&self) -> Result<Option<Vec<u8>>> {
-        let name = |image: &String| name_of(image, self.image_bytes.as_deref());
-        self.image.as_ref().map(name).transpose()
-    }
-}
-
-fn name_of(path: &str, bytes: Option<&str>) -> Result<Vec<u8>> {
-    let Some(hex) = bytes else { return Ok(bytes_of(Path::new(path)).to_vec()) };
-    let (pairs, rest) = hex.as_bytes().as_chunks::<2>();
-    let byte = |pair: &[u8; 2]| {
-        let text = std::str::from_utf8(pair).ok().filter(|text| !text.starts_with('+'))?;
-        u8::from_str_radix(text, 16).ok()
-    };
-    let bytes: Option<Vec<u8>> = pairs.iter().map(byte).collect();
-    bytes.filter(|bytes| rest.is_empty() && !bytes.is_empty()).with_context(|| {
-        format!(
-            "`{}` are no bytes of a name: give two hexadecimal digits for each",
-            hex.escape_default()
-        )
-    })
-}
-
 fn line(gallery: &Gallery, item: &Item) -> Result<Line> {
-    let path = |item: &Item| path_of(&item.origin).to_string_lossy().into_owned();
-    let bytes = |item: &Item| match std::str::from_utf8(&item.origin) {
-        Ok(_) => None,
-        Err(_) => Some(item.origin.iter().map(|byte| format!("{byte:02x}")).collect()),
-    };
     let owner = item.owner.map(|id| gallery.item(id)).transpose()?.flatten();
     let metadata = serde_json::from_str(&item.metadata).unwrap_or_default();
     let is_nothing = matches!(&metadata, serde_json::Value::Object(map) if map.is_empty());
     let metadata = if is_nothing { serde_json::Value::Null } else { metadata };
-    Ok(Line {
-        path: path(item),
-        path_bytes: bytes(item),
-        text: item.text.clone(),
-        image: owner.as_ref().map(path),
-        image_bytes: owner.as_ref().and_then(bytes),
-        metadata,
-    })
+    let (path, path_bytes) = shown(&item.origin);
+    let (image, image_bytes) = owner.as_ref().map(|owner| shown(&owner.origin)).unzip();
+    let (id, text, image_bytes) = (None, item.text.clone(), image_bytes.flatten());
+    Ok(Line { id, path, path_bytes, text, image, image_bytes, metadata })
 }

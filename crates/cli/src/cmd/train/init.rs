@@ -110,7 +110,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 
 /// Whether the pictures of a format lie with their captions.
 fn is_one_thing(format: Format) -> bool {
-    matches!(format, Format::Shards | Format::Folder | Format::ChineseClip | Format::Parquet)
+    matches!(
+        format,
+        Format::Shards | Format::Folder | Format::List | Format::ChineseClip | Format::Parquet
+    )
 }
 
 fn source(args: &Args) -> Result<Source> {
