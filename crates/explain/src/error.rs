@@ -14,6 +14,9 @@ pub enum Error {
         /// In words.
         what: String,
     },
+    /// Whoever looks on ended it ([`crate::Watch`]).
+    #[error("stopped before the explanation was made")]
+    Stopped,
     /// The model failed.
     #[error(transparent)]
     Model(#[from] tuwen_encode::Error),

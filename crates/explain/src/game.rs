@@ -8,7 +8,7 @@ use tuwen_encode::{CpuEncoder, Encoder};
 use tuwen_image::RgbImage;
 
 use crate::hide::{Fill, Words, mixed};
-use crate::{Regions, Result};
+use crate::{Regions, Result, Watch};
 
 /// Pictures that are made and embedded at once.
 pub(crate) const TOGETHER: usize = 64;
@@ -24,6 +24,7 @@ pub struct PictureGame<'e> {
     /// The players.
     pub regions: Regions,
     calls: AtomicUsize,
+    watch: Watch,
 }
 
 impl<'e> PictureGame<'e> {
@@ -35,7 +36,13 @@ impl<'e> PictureGame<'e> {
         fill: Fill,
     ) -> Self {
         let hidden = fill.hidden(picture, &regions);
-        Self { encoder, picture, hidden, regions, calls: AtomicUsize::new(0) }
+        let (calls, watch) = (AtomicUsize::new(0), Watch::default());
+        Self { encoder, picture, hidden, regions, calls, watch }
+    }
+
+    /// Looked on by somebody.
+    pub fn watched(self, watch: &Watch) -> Self {
+        Self { watch: watch.clone(), ..self }
     }
 
     /// How many pictures went through the tower so far.
@@ -46,7 +53,7 @@ impl<'e> PictureGame<'e> {
     /// Unit vectors, (masks, D).
     ///
     /// # Errors
-    /// The model's.
+    /// The model's, and whoever looks on wants no more.
     pub fn vectors(&self, masks: &[Mask]) -> Result<Vec<f32>> {
         let of = self.regions.of();
         let show = |mask: &Mask| mixed(self.picture, &self.hidden, |p| mask[of[p] as usize]);
@@ -56,7 +63,7 @@ impl<'e> PictureGame<'e> {
     /// The same of pictures of which each pixel is shown or not.
     ///
     /// # Errors
-    /// The model's.
+    /// The model's, and whoever looks on wants no more.
     pub fn vectors_of_pixels(&self, masks: &[Mask]) -> Result<Vec<f32>> {
         self.embed(masks, |mask| mixed(self.picture, &self.hidden, |pixel| mask[pixel]))
     }
@@ -64,6 +71,7 @@ impl<'e> PictureGame<'e> {
     fn embed(&self, masks: &[Mask], show: impl Fn(&Mask) -> RgbImage + Sync) -> Result<Vec<f32>> {
         let mut vectors = Vec::with_capacity(masks.len() * self.encoder.dim());
         for some in masks.chunks(TOGETHER) {
+            self.watch.next(some.len())?;
             let pictures: Vec<RgbImage> = some.par_iter().map(&show).collect();
             vectors.extend(self.encoder.encode_images(&pictures)?);
         }
@@ -74,7 +82,7 @@ impl<'e> PictureGame<'e> {
     /// Cosines with a unit vector.
     ///
     /// # Errors
-    /// The model's.
+    /// The model's, and whoever looks on wants no more.
     pub fn scores(&self, masks: &[Mask], toward: &[f32]) -> Result<Vec<f32>> {
         Ok(dots(&self.vectors(masks)?, toward))
     }
@@ -86,12 +94,18 @@ pub struct TextGame<'e> {
     /// The players.
     pub words: &'e Words,
     calls: AtomicUsize,
+    watch: Watch,
 }
 
 impl<'e> TextGame<'e> {
     /// A text with words.
     pub fn new(encoder: &'e CpuEncoder, words: &'e Words) -> Self {
-        Self { encoder, words, calls: AtomicUsize::new(0) }
+        Self { encoder, words, calls: AtomicUsize::new(0), watch: Watch::default() }
+    }
+
+    /// Looked on by somebody.
+    pub fn watched(self, watch: &Watch) -> Self {
+        Self { watch: watch.clone(), ..self }
     }
 
     /// How many texts went through the tower so far.
@@ -102,11 +116,12 @@ impl<'e> TextGame<'e> {
     /// Unit vectors, (masks, D).
     ///
     /// # Errors
-    /// The model's.
+    /// The model's, and whoever looks on wants no more.
     pub fn vectors(&self, masks: &[Mask]) -> Result<Vec<f32>> {
         let texts: Vec<String> = masks.iter().map(|mask| self.words.with(|at| mask[at])).collect();
         let mut vectors = Vec::with_capacity(masks.len() * self.encoder.dim());
         for some in texts.chunks(TOGETHER) {
+            self.watch.next(some.len())?;
             let some: Vec<&str> = some.iter().map(String::as_str).collect();
             vectors.extend(self.encoder.encode_texts(&some)?);
         }
@@ -117,7 +132,7 @@ impl<'e> TextGame<'e> {
     /// Cosines with a unit vector.
     ///
     /// # Errors
-    /// The model's.
+    /// The model's, and whoever looks on wants no more.
     pub fn scores(&self, masks: &[Mask], toward: &[f32]) -> Result<Vec<f32>> {
         Ok(dots(&self.vectors(masks)?, toward))
     }

@@ -89,6 +89,7 @@ pub fn explain_judge(
         calls[0].fetch_add(masks.len(), Ordering::Relaxed);
         let mut scores = Vec::with_capacity(masks.len());
         for some in masks.chunks(TOGETHER) {
+            settings.watch.next(some.len())?;
             let of = regions.of();
             let show = |mask: &Mask| mixed(picture, &hidden, |pixel| mask[of[pixel] as usize]);
             scores.extend(of_pictures(&some.iter().map(show).collect::<Vec<_>>())?);
@@ -100,7 +101,12 @@ pub fn explain_judge(
         calls[1].fetch_add(masks.len(), Ordering::Relaxed);
         let texts: Vec<String> = masks.iter().map(|mask| words.with(|at| mask[at])).collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        judge.of_texts(picture, &texts).map_err(failed)
+        let mut scores = Vec::with_capacity(texts.len());
+        for some in texts.chunks(TOGETHER) {
+            settings.watch.next(some.len())?;
+            scores.extend(judge.of_texts(picture, some).map_err(failed)?);
+        }
+        Ok(scores)
     };
     let weights = hiding::of_words(settings, &words, &without)?;
     let score = of_pictures(std::slice::from_ref(picture))?[0];

@@ -46,6 +46,7 @@ pub mod shapley;
 pub mod solve;
 mod subject;
 mod unseen;
+mod watch;
 
 pub use apart::words_apart;
 pub use error::{Error, Result};
@@ -59,3 +60,4 @@ pub use method::Method;
 pub use regions::Regions;
 pub use said::{LogProbs, SaidWord, explain_said};
 pub use settings::{MOST_SAMPLES, Settings};
+pub use watch::Watch;

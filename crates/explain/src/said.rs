@@ -10,7 +10,7 @@ use crate::explain::{Explanation, Word, remark};
 use crate::game::{Mask, TOGETHER};
 use crate::hide::mixed;
 use crate::judge::asks_scores_alone;
-use crate::{Error, Regions, Result, Settings, hiding};
+use crate::{Error, Regions, Result, Settings, Watch, hiding};
 
 /// A word that was said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,6 +97,7 @@ struct Game<'g> {
     hidden: RgbImage,
     regions: Regions,
     log_probs: &'g LogProbs<'g>,
+    watch: &'g Watch,
     known: RefCell<HashMap<Mask, Vec<f32>>>,
 }
 
@@ -104,12 +105,13 @@ impl<'g> Game<'g> {
     fn new(
         name: &'g str,
         picture: &'g RgbImage,
-        settings: &Settings,
+        settings: &'g Settings,
         log_probs: &'g LogProbs<'g>,
     ) -> Self {
         let regions = hiding::regions(picture, settings);
         let hidden = settings.fill.hidden(picture, &regions);
-        Self { name, picture, hidden, regions, log_probs, known: RefCell::default() }
+        let (watch, known) = (&settings.watch, RefCell::default());
+        Self { name, picture, hidden, regions, log_probs, watch, known }
     }
 
     /// All words of one mask.
@@ -131,6 +133,7 @@ impl<'g> Game<'g> {
         let of = self.regions.of();
         let show = |mask: &&Mask| mixed(self.picture, &self.hidden, |p| mask[of[p] as usize]);
         for some in missing.chunks(TOGETHER) {
+            self.watch.next(some.len())?;
             let found = (self.log_probs)(&some.iter().map(show).collect::<Vec<_>>());
             let found = found.map_err(|what| Error::Judge { name: self.name.to_owned(), what })?;
             known.extend(some.iter().map(|mask| (*mask).clone()).zip(found));

@@ -4,7 +4,7 @@ use tuwen_image::RgbImage;
 
 use crate::hide::Fill;
 use crate::perturb::LIME_WIDTH;
-use crate::{Error, Method, Result};
+use crate::{Error, Method, Result, Watch};
 
 /// The largest number of samples that is taken: a million pictures take hours, and more memory than there is.
 pub const MOST_SAMPLES: usize = 100_000;
@@ -30,6 +30,8 @@ pub struct Settings {
     pub seed: u64,
     /// Whether words are weighed, too: measurements of maps need none.
     pub words: bool,
+    /// Who looks on.
+    pub watch: Watch,
 }
 
 impl Settings {
@@ -45,6 +47,7 @@ impl Settings {
             width: LIME_WIDTH,
             seed: 42,
             words: true,
+            watch: Watch::default(),
         }
     }
 

@@ -88,7 +88,7 @@ impl Subject<'_> {
             _ if self.words.is_empty() || !settings.words => (settings.method, Vec::new(), 0),
             Method::Gradient => (Method::Gradient, fast::words(self.encoder, self.words, &own)?, 1),
             _ => {
-                let game = TextGame::new(self.encoder, self.words);
+                let game = TextGame::new(self.encoder, self.words).watched(&settings.watch);
                 let found =
                     perturb::occlusion(self.words.len(), &|masks| game.scores(masks, &own))?;
                 (Method::Occlusion, found.players, game.calls())
@@ -112,8 +112,9 @@ impl Subject<'_> {
     /// By hiding parts.
     fn hiding(&self, settings: &Settings) -> Result<Explanation> {
         let regions = hiding::regions(self.picture, settings);
-        let game = PictureGame::new(self.encoder, self.picture, regions, settings.fill);
-        let texts = TextGame::new(self.encoder, self.words);
+        let game = PictureGame::new(self.encoder, self.picture, regions, settings.fill)
+            .watched(&settings.watch);
+        let texts = TextGame::new(self.encoder, self.words).watched(&settings.watch);
         if settings.method == Method::Fixlip {
             return self.interactions(settings, &game, &texts);
         }

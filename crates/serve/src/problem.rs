@@ -218,6 +218,10 @@ impl From<tuwen_retrieve::Error> for Problem {
         match error {
             tuwen_retrieve::Error::Usage(what) => Self::value(what),
             tuwen_retrieve::Error::Index(error) => error.into(),
+            // Nobody waits for it any more, and nobody reads this.
+            tuwen_retrieve::Error::Explain(error @ tuwen_explain::Error::Stopped) => {
+                Self::new(ProblemType::Deadline, error.to_string())
+            }
             other => Self::internal(other),
         }
     }

@@ -1,6 +1,7 @@
 //! A bounded room for work that blocks: so many at once, so many at the door, all others are told to come again.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::Semaphore;
 
@@ -14,6 +15,26 @@ pub(crate) struct Room {
     /// Those inside and at the door.
     door: Semaphore,
     inside: Arc<Semaphore>,
+}
+
+/// Whether somebody still waits for an answer.
+#[derive(Clone)]
+pub(crate) struct Awaited(Arc<AtomicBool>);
+
+impl Awaited {
+    /// False once the client is gone, or its time is up.
+    pub fn is_so(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Lives as long as somebody waits.
+struct Waiting(Awaited);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.0.store(false, Ordering::Relaxed);
+    }
 }
 
 impl Room {
@@ -52,5 +73,40 @@ impl Room {
             done
         };
         tokio::task::spawn_blocking(work).await.map_err(Problem::internal)?
+    }
+
+    /// The same for work of minutes, which looks now and then whether it is still awaited, and else ends.
+    pub async fn run_while_awaited<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(Awaited) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let waiting = Waiting(Awaited(Arc::new(AtomicBool::new(true))));
+        let awaited = waiting.0.clone();
+        self.run(move || work(awaited)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    /// Work that would never end by itself leaves the room once nobody waits for it.
+    #[tokio::test]
+    async fn work_that_nobody_waits_for_makes_room() {
+        let room = Room::new("tests", 1, 1);
+        let endless = |awaited: Awaited| {
+            while awaited.is_so() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            Ok(())
+        };
+        let first = timeout(Duration::from_millis(50), room.run_while_awaited(endless)).await;
+        assert!(first.is_err(), "it goes on while somebody waits");
+        let next = timeout(Duration::from_secs(60), room.run(|| Ok(7))).await;
+        assert_eq!(next.expect("a free room").expect("an answer"), 7);
     }
 }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 use tuwen_caption::Way;
-use tuwen_explain::{Method, Settings};
+use tuwen_explain::{Method, Settings, Watch};
 use tuwen_image::decode;
 use tuwen_retrieve::describe::{Ask, Told};
 
@@ -15,6 +15,7 @@ use crate::extract::{Body, Json};
 use crate::fetch;
 use crate::openapi::PICTURE;
 use crate::problem::Problem;
+use crate::room::Awaited;
 use crate::routes::explain::{Answer, settings_of};
 use crate::routes::files::picture;
 use crate::thumbnail::original;
@@ -74,7 +75,7 @@ pub(crate) async fn caption(
         (None, Some(id)) => Err(picture(&state, &open, id).await?),
         _ => return Err(Problem::value("give either `image`, a picture, or `like`, an item's id")),
     };
-    let work = move || {
+    let work = move |awaited: Awaited| {
         let describer = open.engine.describer()?;
         describer.check(&ask)?;
         let bytes = match sent {
@@ -93,6 +94,7 @@ pub(crate) async fn caption(
         let (width, height) = picture.dimensions();
         let window = preprocess.window(width, height);
         let square = preprocess.fit(&picture);
+        let settings = Settings { watch: Watch::new(move |_| awaited.is_so()), ..settings };
         let told = describer.explained(Some(encoder), &square, &ask, &settings)?;
         let with_why = |Told { made, why }: &Told| {
             let why = Answer::of(describer.name(), why, picture.clone(), window, pictures);
@@ -104,7 +106,7 @@ pub(crate) async fn caption(
         Ok(json!({ "made_by": describer.name(), "captions": captions }))
     };
     let room = if wanted.explain { &state.explanations } else { &state.pictures };
-    Ok(Json(room.run(work).await?).into_response())
+    Ok(Json(room.run_while_awaited(work).await?).into_response())
 }
 
 /// How words are explained and whether pictures are wanted, where an explanation is.

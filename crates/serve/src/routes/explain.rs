@@ -10,7 +10,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tuwen_encode::Encoder;
 use tuwen_explain::render::Map;
-use tuwen_explain::{Error, Explanation, Method, Rivals, Settings, explain_against, explain_judge};
+use tuwen_explain::{
+    Error, Explanation, Method, Rivals, Settings, Watch, explain_against, explain_judge,
+};
 use tuwen_image::{Picture, RgbImage, Window, decode, encode_jpeg, shrink};
 use tuwen_retrieve::rerank::Which;
 
@@ -19,6 +21,7 @@ use crate::extract::{Body, Json, check_text};
 use crate::fetch;
 use crate::openapi::{PICTURE, WORDS};
 use crate::problem::{Problem, ProblemType};
+use crate::room::Awaited;
 use crate::routes::files;
 use crate::routes::find::of_item;
 use crate::shelf::Open;
@@ -137,7 +140,8 @@ pub(crate) async fn explained(
     };
     let (text, pictures) = (wanted.text, wanted.pictures == Some(true));
     let against = wanted.against;
-    let work = move || {
+    let work = move |awaited: Awaited| {
+        let settings = Settings { watch: Watch::new(move |_| awaited.is_so()), ..settings };
         let picture = decode(&bytes, most).map_err(|error| {
             Problem::new(ProblemType::InvalidPicture, format!("image: {error}"))
         })?;
@@ -159,7 +163,7 @@ pub(crate) async fn explained(
         let found = found.map_err(refused)?;
         Ok(Answer::of(name, &found, picture, window, pictures))
     };
-    Ok(Json(state.explanations.run(work).await?).into_response())
+    Ok(Json(state.explanations.run_while_awaited(work).await?).into_response())
 }
 
 impl Answer {
@@ -308,6 +312,8 @@ pub(crate) fn settings_of(
 fn refused(error: Error) -> Problem {
     match error {
         Error::Refused(what) => Problem::value(what),
+        // Nobody reads it.
+        Error::Stopped => Problem::new(ProblemType::Deadline, error.to_string()),
         other => Problem::internal(other),
     }
 }

@@ -1,0 +1,87 @@
+//! Whoever looks on is told of all that is asked, and ends it.
+
+mod common;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use common::{additive, patches};
+use tuwen_explain::{
+    Error, Explanation, Judge, Judged, Method, Result, SaidWord, Settings, Watch, explain,
+    explain_judge, explain_said,
+};
+use tuwen_image::RgbImage;
+
+const TEXT: &str = "一只狗在跑";
+const HIDING: [Method; 4] = [Method::Occlusion, Method::Lime, Method::Shap, Method::Owen];
+
+/// Scores that cost nothing.
+struct Bright;
+
+impl Judge for Bright {
+    fn name(&self) -> String {
+        "brightness".into()
+    }
+
+    fn of_pictures(&self, pictures: &[RgbImage], _: &str) -> Judged {
+        Ok(pictures.iter().map(bright).collect())
+    }
+
+    fn of_texts(&self, _: &RgbImage, texts: &[&str]) -> Judged {
+        Ok(texts.iter().map(|text| text.len() as f32).collect())
+    }
+}
+
+fn bright(picture: &RgbImage) -> f32 {
+    picture.as_raw().iter().map(|&value| f32::from(value)).sum::<f32>() / 1e6
+}
+
+/// Settings under the eyes of somebody who counts, and ends it after `most`.
+fn watched(method: Method, most: usize) -> (Settings, Arc<AtomicUsize>) {
+    let told = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&told);
+    let watch = Watch::new(move |batch| count.fetch_add(batch, Ordering::Relaxed) + batch <= most);
+    (Settings { samples: 200, cells: 4, watch, ..Settings::new(method) }, told)
+}
+
+fn all_are_told_of(method: Method, make: &dyn Fn(&Settings) -> Result<Explanation>) {
+    let name = method.name();
+    let (settings, told) = watched(method, usize::MAX);
+    let found = make(&settings).unwrap_or_else(|error| panic!("{name}: {error}"));
+    assert_eq!(told.load(Ordering::Relaxed), found.calls.iter().sum::<usize>(), "{name}");
+    // The first batch is asked for and no other.
+    let (settings, told) = watched(method, 0);
+    let ended = make(&settings).expect_err(name);
+    assert!(matches!(ended, Error::Stopped), "{name}: {ended}");
+    assert!(told.load(Ordering::Relaxed) <= 64, "{name}");
+}
+
+#[test]
+fn two_towers_are_watched() {
+    let (encoder, square) = (additive(), patches(112, 1));
+    for method in HIDING.into_iter().chain([Method::Fixlip]) {
+        all_are_told_of(method, &|settings| explain(&encoder, &square, TEXT, settings));
+    }
+}
+
+#[test]
+fn a_judge_is_watched() {
+    let square = patches(112, 1);
+    for method in HIDING {
+        all_are_told_of(method, &|settings| explain_judge(&Bright, &square, TEXT, None, settings));
+    }
+}
+
+#[test]
+fn a_decoder_is_watched() {
+    let square = patches(112, 1);
+    let said = [("dog", 0), ("runs", 4)].map(|(text, start)| SaidWord { text: text.into(), start });
+    let log_probs = |pictures: &[RgbImage]| {
+        Ok(pictures.iter().map(|picture| vec![-bright(picture), -1.0]).collect())
+    };
+    for method in HIDING {
+        all_are_told_of(method, &|settings| {
+            explain_said("a decoder", &square, &said, settings, &log_probs)
+        });
+    }
+}
