@@ -46,6 +46,10 @@ pub struct Explanation {
     /// How well the explanation predicts the scores that it was made of, of the picture's side or of both.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub r2: Option<f32>,
+    /// The same of scores that it was not made of, ten times a tenth of the asked ones left out; none where all sets of
+    /// parts were asked, so that there are no others, and where there are too few.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub r2_left_out: Option<f32>,
     /// Pictures and texts that went through the model.
     pub calls: [usize; 2],
     /// What a reader must know.
@@ -238,7 +242,7 @@ pub(crate) fn remark(picture: &RgbImage, found: &mut Explanation) -> Result<()> 
     let notes = &mut found.notes;
     if is_blank(picture) {
         notes.push("the picture is of one colour: no part of it says more than another".into());
-        found.r2 = None;
+        (found.r2, found.r2_left_out) = (None, None);
     } else if found.map.iter().all(|value| value.abs() < 1e-9) {
         notes.push(
             "the map is 0 everywhere: this method finds nothing that supports the text".into(),

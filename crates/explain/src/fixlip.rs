@@ -10,6 +10,7 @@ use tuwen_image::rng::Rng;
 
 use crate::game::Mask;
 use crate::solve::least_squares;
+use crate::unseen::{Folds, share};
 
 /// Coefficients of a score over patches and words.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -24,6 +25,9 @@ pub struct Interactions {
     pub pairs: Vec<f32>,
     /// How well they predict all p x q scores.
     pub r2: f32,
+    /// The same of scores that they were not made of: of each tenth of the pictures, and of the texts, by fits to the
+    /// others. None where all sets of both sides were asked, and where there are too few.
+    pub r2_left_out: Option<f32>,
 }
 
 impl Interactions {
@@ -88,11 +92,30 @@ impl Side<'_> {
         let mut ridge = vec![RIDGE * total; players + 1];
         ridge[0] = 0.0;
         // Where all sets were asked nothing can run away.
-        if players < 20 && self.masks.len() == 1 << players {
+        if self.is_all() {
             ridge.fill(0.0);
         }
         let y: Vec<f64> = self.vectors.iter().map(|&value| f64::from(value)).collect();
         least_squares(&x, self.weights, &ridge, &y)
+    }
+
+    /// Whether all sets of players are there.
+    fn is_all(&self) -> bool {
+        let players = self.masks.first().map_or(0, Vec::len);
+        players < 20 && self.masks.len() == 1 << players
+    }
+
+    /// Of each fit to a part of the masks the moments of the others; of one that has all sets those of all.
+    fn unseen(&self) -> Option<Vec<Moments>> {
+        if self.is_all() {
+            return Some(vec![Moments::of(self, &self.fitted())]);
+        }
+        let folds = Folds::of(self.masks.len(), 0, 1)?;
+        let of = |[kept, left]: [Vec<f64>; 2]| {
+            let fitted = Side { weights: &kept, ..*self }.fitted();
+            Moments::of(&Side { weights: &left, ..*self }, &fitted)
+        };
+        Some(folds.divided(self.weights).map(of).collect())
     }
 
     fn design(&self) -> Vec<f64> {
@@ -122,42 +145,41 @@ pub fn interactions(pictures: Side<'_>, texts: Side<'_>) -> Interactions {
         patches: (1..p).map(|i| dot(i, 0) as f32).collect(),
         words: (1..q).map(|j| dot(0, j) as f32).collect(),
         pairs: pairs.map(|(i, j)| dot(i, j) as f32).collect(),
-        r2: quality(pictures, texts, &u, &v),
+        r2: quality(&[Moments::of(&pictures, &u)], &[Moments::of(&texts, &v)]).unwrap_or(1.0),
+        r2_left_out: left_out(&pictures, &texts),
     }
 }
 
-/// Share of the variance of all scores that the coefficients explain. With second moments of the vectors, so that
-/// no score is computed: `sum (a b - a' b')^2` over all pairs is a sum of traces.
-fn quality(pictures: Side<'_>, texts: Side<'_>, u: &[f64], v: &[f64]) -> f32 {
-    let dim = pictures.dim();
-    let moments = |side: &Side<'_>, coefficients: &[f64]| {
-        let k = coefficients.len() / dim;
-        let (x, total) = (side.design(), side.weights.iter().sum::<f64>());
-        let mut m = Moments::new(dim);
-        for ((row, own), weight) in
-            x.chunks_exact(k).zip(side.vectors.chunks_exact(dim)).zip(side.weights)
-        {
-            let mut guess = vec![0.0; dim];
-            for (there, coefficient) in row.iter().zip(coefficients.chunks_exact(dim)) {
-                if *there != 0.0 {
-                    guess.iter_mut().zip(coefficient).for_each(|(g, c)| *g += c);
-                }
-            }
-            m.add(own, &guess, weight / total);
-        }
-        m
-    };
-    let (a, b) = (moments(&pictures, u), moments(&texts, v));
-    let trace = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-    // E (a.b)^2, E (a.b)(a'.b'), E (a'.b')^2 and E a.b; the vectors of the two sides are independent.
-    let square = trace(&a.own, &b.own);
-    let left = square - 2.0 * trace(&a.mixed, &b.mixed) + trace(&a.guess, &b.guess);
-    let variance = square - trace(&a.mean, &b.mean).powi(2);
-    if variance <= 1e-12 * square { 1.0 } else { (1.0 - left / variance) as f32 }
+/// See [`Interactions::r2_left_out`].
+fn left_out(pictures: &Side<'_>, texts: &Side<'_>) -> Option<f32> {
+    if pictures.is_all() && texts.is_all() {
+        return None;
+    }
+    quality(&pictures.unseen()?, &texts.unseen()?)
 }
 
-/// Means and second moments of vectors and their guesses.
+/// Share of the variance of all scores that the coefficients explain; None where there is none. With second moments of the
+/// vectors, so that no score is computed: `sum (a b - a' b')^2` over all pairs is a sum of traces. Of several fits, each
+/// beside the other side's of the same number or its only one.
+fn quality(pictures: &[Moments], texts: &[Moments]) -> Option<f32> {
+    let trace = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    let (mut left, mut square, mut mean, mut total) = (0.0, 0.0, 0.0, 0.0);
+    for at in 0..pictures.len().max(texts.len()) {
+        let a = &pictures[at.min(pictures.len() - 1)];
+        let b = &texts[at.min(texts.len() - 1)];
+        // E (a.b)^2, E (a.b)(a'.b'), E (a'.b')^2 and E a.b; the vectors of the two sides are independent.
+        let own = trace(&a.own, &b.own);
+        left += own - 2.0 * trace(&a.mixed, &b.mixed) + trace(&a.guess, &b.guess);
+        square += own;
+        mean += trace(&a.mean, &b.mean);
+        total += a.weight * b.weight;
+    }
+    share(left / total, square / total, mean / total)
+}
+
+/// Sums of vectors and of second moments of them and their guesses.
 struct Moments {
+    weight: f64,
     mean: Vec<f64>,
     own: Vec<f64>,
     mixed: Vec<f64>,
@@ -165,13 +187,29 @@ struct Moments {
 }
 
 impl Moments {
-    fn new(dim: usize) -> Self {
+    /// Of a side's vectors beside what coefficients, (1 + players, D), say.
+    fn of(side: &Side<'_>, coefficients: &[f64]) -> Self {
+        let dim = side.dim();
+        let (k, x) = (coefficients.len() / dim, side.design());
         let square = || vec![0.0; dim * dim];
-        Self { mean: vec![0.0; dim], own: square(), mixed: square(), guess: square() }
+        let (mean, own, mixed, guess) = (vec![0.0; dim], square(), square(), square());
+        let mut m = Self { weight: 0.0, mean, own, mixed, guess };
+        let rows = x.chunks_exact(k).zip(side.vectors.chunks_exact(dim)).zip(side.weights);
+        for ((row, own), &weight) in rows.filter(|(_, weight)| **weight != 0.0) {
+            let mut guess = vec![0.0; dim];
+            for (there, coefficient) in row.iter().zip(coefficients.chunks_exact(dim)) {
+                if *there != 0.0 {
+                    guess.iter_mut().zip(coefficient).for_each(|(g, c)| *g += c);
+                }
+            }
+            m.add(own, &guess, weight);
+        }
+        m
     }
 
     fn add(&mut self, own: &[f32], guess: &[f64], weight: f64) {
         let dim = guess.len();
+        self.weight += weight;
         for (i, &a) in own.iter().enumerate() {
             let a = f64::from(a) * weight;
             self.mean[i] += a;
@@ -277,6 +315,61 @@ mod tests {
         let all: f32 = scores.iter().map(|a| (a - mean).powi(2)).sum();
         assert!((found.r2 - (1.0 - left / all)).abs() < 1e-3, "{} {}", found.r2, 1.0 - left / all);
         assert!(found.r2 > 0.1 && found.r2 < 0.999, "neither empty nor exact: {}", found.r2);
+    }
+
+    /// The slow twin: of each fold the fits to the others, and every pair's score that neither has seen.
+    #[test]
+    fn left_out_quality_is_that_of_pairs_that_no_fit_has_seen() {
+        let (a, b) = (masks(12, 50, 0.5, 0), masks(9, 40, 0.5, 1));
+        let (u, v) = (side(&a, 0.1), side(&b, 0.7));
+        let one = |there: bool| if there { 1.0f32 } else { 0.0 };
+        let (mut scores, mut guesses) = (Vec::new(), Vec::new());
+        for fold in 0..10 {
+            let part = |masks: &[Mask], salt| {
+                let own = |(at, _): &(usize, &Mask)| at % 10 != fold;
+                let kept: Vec<Mask> =
+                    masks.iter().enumerate().filter(own).map(|(_, mask)| mask.clone()).collect();
+                let vectors = side(&kept, salt);
+                (kept, vectors)
+            };
+            let ((ka, ku), (kb, kv)) = (part(&a, 0.1), part(&b, 0.7));
+            let fit = |masks: &[Mask], vectors: &[f32]| {
+                Side { masks, vectors, weights: &vec![1.0; masks.len()] }.fitted()
+            };
+            let (fa, fb) = (fit(&ka, &ku), fit(&kb, &kv));
+            let guess = |fitted: &[f64], mask: &Mask, d: usize| {
+                let there = std::iter::once(true).chain(mask.iter().copied()).enumerate();
+                there.map(|(at, m)| one(m) * fitted[at * DIM + d] as f32).sum::<f32>()
+            };
+            for at in (fold..a.len()).step_by(10) {
+                for to in (fold..b.len()).step_by(10) {
+                    let dims = || 0..DIM;
+                    scores.push(dims().map(|d| u[at * DIM + d] * v[to * DIM + d]).sum::<f32>());
+                    guesses.push(
+                        dims().map(|d| guess(&fa, &a[at], d) * guess(&fb, &b[to], d)).sum::<f32>(),
+                    );
+                }
+            }
+        }
+        let mean = scores.iter().sum::<f32>() / scores.len() as f32;
+        let left: f32 = scores.iter().zip(&guesses).map(|(a, b)| (a - b).powi(2)).sum();
+        let all: f32 = scores.iter().map(|a| (a - mean).powi(2)).sum();
+        let (wu, wv) = (vec![1.0; 50], vec![1.0; 40]);
+        let found = interactions(
+            Side { masks: &a, vectors: &u, weights: &wu },
+            Side { masks: &b, vectors: &v, weights: &wv },
+        );
+        let unseen = found.r2_left_out.expect("a share");
+        assert!((unseen - (1.0 - left / all)).abs() < 1e-3, "{unseen} {}", 1.0 - left / all);
+        assert!(unseen < found.r2, "{unseen} {}", found.r2);
+        // Of all sets there are no others.
+        let (a, b) = (masks(6, 64, 0.5, 0), masks(3, 8, 0.5, 0));
+        let (u, v) = (side(&a, 0.1), side(&b, 0.7));
+        let whole = interactions(
+            Side { masks: &a, vectors: &u, weights: &weights(&a, 0.5) },
+            Side { masks: &b, vectors: &v, weights: &weights(&b, 0.5) },
+        );
+        assert_eq!(whole.r2_left_out, None);
     }
 
     #[test]

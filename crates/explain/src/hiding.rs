@@ -45,7 +45,7 @@ pub(crate) fn of_words(
     if count == 0 || !settings.words {
         return Ok(Vec::new());
     }
-    let few = TEXTS.max(4 * count).min(settings.samples.max(4 * count));
+    let few = texts(settings, count);
     let Settings { width, seed, .. } = *settings;
     let found = match settings.method {
         Method::Lime => perturb::lime(count, few, width, seed, scores),
@@ -54,6 +54,42 @@ pub(crate) fn of_words(
         _ => perturb::occlusion(count, scores),
     };
     Ok(found?.players)
+}
+
+/// Texts with words left out for methods that draw them.
+fn texts(settings: &Settings, words: usize) -> usize {
+    TEXTS.max(4 * words).min(settings.samples.max(4 * words))
+}
+
+impl Settings {
+    /// How many pictures with hidden parts, and texts with words left out, a method asks for; owen at most so many. What a
+    /// score itself takes is not counted, nor who is asked for two texts each time.
+    pub fn asks(&self, words: usize) -> [usize; 2] {
+        let parts = self.cells * self.cells;
+        let sets = |players: usize| 1usize.checked_shl(players as u32).unwrap_or(usize::MAX);
+        // All sets, or those that determine the values and what is drawn.
+        let shap =
+            |players: usize, samples: usize| sets(players).min(samples.max(2 * players + 2)).max(2);
+        let few = texts(self, words);
+        let pictures = match self.method {
+            Method::Lime | Method::Fixlip => self.samples.min(sets(parts)),
+            Method::Shap => shap(parts, self.samples),
+            Method::Owen => self.samples.max(2),
+            Method::Occlusion => parts + 1,
+            _ => 0,
+        };
+        let texts = match self.method {
+            _ if words == 0 => 0,
+            Method::Fixlip => TEXTS.max(4 * words).min(sets(words)),
+            _ if !self.words => 0,
+            Method::Lime => few.min(sets(words)),
+            Method::Shap => shap(words, few),
+            Method::Owen => few.max(2),
+            Method::Gradient => 0,
+            _ => words + 1,
+        };
+        [pictures, texts]
+    }
 }
 
 /// Samples a part, of which fewer say little.

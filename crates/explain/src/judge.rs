@@ -120,6 +120,7 @@ pub fn explain_judge(
         words: weighed(&words, &weights),
         pairs: None,
         r2: found.r2,
+        r2_left_out: found.r2_left_out,
         calls: calls.map(AtomicUsize::into_inner),
         notes: Vec::new(),
     };

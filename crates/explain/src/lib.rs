@@ -3,7 +3,8 @@
 //!
 //! `attention` and `gradient` are maps as pure functions of what one backward pass through a tower told
 //! ([`tuwen_encode::Trace`]); `perturb`, `shapley` and `fixlip` ask a game ([`PictureGame`], [`TextGame`]) for scores of
-//! pictures and texts with parts hidden (`hide`, `regions`); [`explain()`] chooses between them (`subject`). What is no inner
+//! pictures and texts with parts hidden (`hide`, `regions`, whose superpixels `pieces` makes whole), and `unseen` asks
+//! what their fits say of scores that they were not made of; [`explain()`] chooses between them (`subject`). What is no inner
 //! product, as a matching head's score, is a [`Judge`] that is asked by hiding alone (`hiding`, `judge`), and a caption's
 //! words are explained one by one (`said`). `faithful` measures what they say, `render` shows it. Formulas are in the
 //! modules, with their papers.
@@ -36,6 +37,7 @@ mod hiding;
 mod judge;
 mod method;
 pub mod perturb;
+mod pieces;
 mod regions;
 pub mod render;
 mod said;
@@ -43,6 +45,7 @@ mod settings;
 pub mod shapley;
 pub mod solve;
 mod subject;
+mod unseen;
 mod watch;
 
 pub use apart::words_apart;

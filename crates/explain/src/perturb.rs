@@ -5,6 +5,7 @@ use tuwen_image::rng::Rng;
 
 use crate::game::Mask;
 use crate::solve::least_squares;
+use crate::unseen::Folds;
 use crate::{Error, Result};
 
 /// What of a game of shown and hidden players an explanation says.
@@ -18,6 +19,10 @@ pub struct Weights {
     /// all the same.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub r2: Option<f32>,
+    /// The same of scores that the explanation was not made of, ten times a tenth of them left out: None where all sets were
+    /// asked and there are no others, and where there are too few.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub r2_left_out: Option<f32>,
     /// How many scores it was made of.
     pub calls: usize,
 }
@@ -37,8 +42,8 @@ pub fn occlusion(players: usize, scores: &Scores<'_>) -> Result<Weights> {
     Ok(Weights {
         players: found[1..].iter().map(|score| found[0] - score).collect(),
         empty: found[0],
-        r2: None,
         calls: masks.len(),
+        ..Weights::default()
     })
 }
 
@@ -86,18 +91,29 @@ pub fn lime(
     ridge[0] = 0.0;
     let fitted = least_squares(&x, &kernel, &ridge, &y);
     let r2 = r2(&x, &kernel, &y, &fitted);
+    // The first mask shows all, and is in every fit.
+    let folds = (!is_all(players, samples)).then(|| Folds::of(masks.len(), 1, 1)).flatten();
+    let unseen = folds.and_then(|folds| {
+        folds.r2(&x, &kernel, &y, |weights| least_squares(&x, weights, &ridge, &y))
+    });
     Ok(Weights {
         players: fitted[1..].iter().map(|&weight| weight as f32).collect(),
         empty: fitted[0] as f32,
         r2,
+        r2_left_out: unseen,
         calls: masks.len(),
     })
+}
+
+/// Whether so many samples are all sets of players.
+fn is_all(players: usize, samples: usize) -> bool {
+    players < 20 && 1 << players <= samples
 }
 
 /// All players, then others at random; all sets where these are no more than `samples`.
 fn masks(players: usize, samples: usize, seed: u64) -> Vec<Mask> {
     let all = vec![true; players];
-    if players < 20 && 1 << players <= samples {
+    if is_all(players, samples) {
         return (0..1usize << players)
             .rev()
             .map(|set| (0..players).map(|at| set >> at & 1 == 1).collect())

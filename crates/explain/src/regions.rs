@@ -2,6 +2,8 @@
 
 use tuwen_image::RgbImage;
 
+use crate::pieces;
+
 /// Each pixel of a picture belongs to one region.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Regions {
@@ -74,40 +76,8 @@ impl Regions {
                 *centre = [0, 1, 2, 3, 4].map(|at| sum[at] / sum[5]);
             }
         }
-        Self::connected(size, &of, (wide * high / 4.0) as usize)
-    }
-
-    /// Every connected piece as a region; one smaller than `least` belongs to the piece before it.
-    fn connected(size: [usize; 2], of: &[u32], least: usize) -> Self {
-        const NONE: u32 = u32::MAX;
-        let (mut new, mut count) = (vec![NONE; of.len()], 0u32);
-        let mut piece = Vec::new();
-        for start in 0..of.len() {
-            if new[start] != NONE {
-                continue;
-            }
-            piece.clear();
-            piece.push(start);
-            new[start] = count;
-            let (mut at, mut beside) = (0, NONE);
-            while at < piece.len() {
-                let pixel = piece[at];
-                at += 1;
-                for next in neighbours(pixel, size) {
-                    if new[next] == NONE && of[next] == of[start] {
-                        new[next] = count;
-                        piece.push(next);
-                    } else if new[next] != NONE && new[next] != count {
-                        beside = new[next];
-                    }
-                }
-            }
-            match piece.len() < least && beside != NONE {
-                true => piece.iter().for_each(|&pixel| new[pixel] = beside),
-                false => count += 1,
-            }
-        }
-        Self { size, of: new, count: count as usize }
+        let (of, count) = pieces::regions(size, &of, centres.len(), (wide * high / 4.0) as usize);
+        Self { size, of, count }
     }
 
     /// How many there are.
@@ -129,15 +99,6 @@ impl Regions {
     pub fn spread(&self, values: &[f32]) -> Vec<f32> {
         self.of.iter().map(|&region| values[region as usize]).collect()
     }
-}
-
-fn neighbours(pixel: usize, [width, height]: [usize; 2]) -> impl Iterator<Item = usize> {
-    let (x, y) = (pixel % width, pixel / width);
-    let left = (x > 0).then(|| pixel - 1);
-    let right = (x + 1 < width).then(|| pixel + 1);
-    let above = (y > 0).then(|| pixel - width);
-    let below = (y + 1 < height).then(|| pixel + width);
-    [left, right, above, below].into_iter().flatten()
 }
 
 /// Each pixel to the nearest centre whose window of twice the step it lies in.
@@ -211,6 +172,33 @@ mod tests {
         assert_eq!((found.size(), found.count()), ([90, 30], 3));
         let flat = Regions::slic(&RgbImage::from_pixel(32, 32, [9; 3].into()), 1);
         assert_eq!(flat.count(), 1);
+    }
+
+    /// As many as were asked for, about, of about one size, also where no two neighbours have one colour.
+    #[test]
+    fn superpixels_are_as_many_as_asked_and_none_is_half_the_picture() {
+        let mut rng = tuwen_image::rng::Rng::new(&[7]);
+        let mut byte = |least: f32, most: f32| rng.range(least, most) as u8;
+        let noise = RgbImage::from_fn(224, 224, |_, _| [0; 3].map(|_| byte(0.0, 255.0)).into());
+        // A meadow under a sky, with a house.
+        let meadow = RgbImage::from_fn(224, 224, |x, y| match y {
+            0..90 => [120, 160, 220].into(),
+            _ if (80..140).contains(&x) && y < 150 => [150, 60, 50].into(),
+            _ => [byte(10.0, 120.0), byte(60.0, 200.0), byte(0.0, 80.0)].into(),
+        });
+        let flat = RgbImage::from_pixel(224, 224, [90; 3].into());
+        for (name, picture) in [("noise", noise), ("meadow", meadow), ("flat", flat)] {
+            for wanted in [16, 49, 100] {
+                let found = Regions::slic(&picture, wanted);
+                let mut sizes = vec![0usize; found.count()];
+                found.of().iter().for_each(|&region| sizes[region as usize] += 1);
+                let [usual, largest] = [224 * 224 / wanted, *sizes.iter().max().expect("some")];
+                let named = format!("{name}, {wanted} wanted: {sizes:?}");
+                assert!((wanted * 3 / 4..=wanted * 3 / 2).contains(&found.count()), "{named}");
+                assert!(largest < 4 * usual, "{named}");
+                assert!(sizes.iter().all(|&size| size >= usual / 4), "{named}");
+            }
+        }
     }
 
     #[test]

@@ -49,14 +49,12 @@ pub fn explain_said(
     let ends = [true, false].map(|shown| vec![shown; parts]);
     let [all, none] = [game.of(&ends[0])?, game.of(&ends[1])?];
     let (mut pairs, mut sum, mut words) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut across, mut r2) = (0, None);
+    let (mut across, mut r2, mut r2_left_out) = (0, None, None);
     for (at, SaidWord { text, start }) in said.iter().enumerate() {
         let found = hiding::of_parts(settings, parts, &|masks| game.word(masks, at))?;
         // The worst of the words' fits says how far to believe all.
-        r2 = match (r2, found.r2) {
-            (Some(a), Some(b)) => Some(f32::min(a, b)),
-            (a, b) => a.or(b),
-        };
+        r2 = worse(r2, found.r2);
+        r2_left_out = worse(r2_left_out, found.r2_left_out);
         let (side, map) = hiding::map(settings, &game.regions, found.players);
         across = side;
         sum.resize(map.len(), 0.0);
@@ -74,6 +72,7 @@ pub fn explain_said(
         words,
         pairs: Some(pairs),
         r2,
+        r2_left_out,
         calls: [game.known.into_inner().len(), 0],
         notes: Vec::new(),
     };
@@ -82,6 +81,13 @@ pub fn explain_said(
     // A caption of one word has no text without it.
     explanation.notes.retain(|note| !note.contains("one word"));
     Ok(explanation)
+}
+
+fn worse(one: Option<f32>, other: Option<f32>) -> Option<f32> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
 }
 
 /// Pictures with hidden parts, and what each of them gives: every word asks for the same ones.

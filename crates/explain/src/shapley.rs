@@ -7,6 +7,7 @@ use tuwen_image::rng::Rng;
 use crate::game::Mask;
 use crate::perturb::{Scores, Weights, r2};
 use crate::solve::least_squares;
+use crate::unseen::Folds;
 use crate::{Error, Result};
 
 /// KernelSHAP (Lundberg and Lee 2017, <https://arxiv.org/abs/1705.07874>): sets of players drawn with the probability
@@ -28,7 +29,7 @@ pub fn kernel_shap(
     let (empty, all) = (ends[0], ends[1]);
     if players < 2 {
         let players = vec![all - empty; players];
-        return Ok(Weights { players, empty, r2: None, calls: 2 });
+        return Ok(Weights { players, empty, calls: 2, ..Weights::default() });
     }
     if samples < 2 * players && 1usize.checked_shl(players as u32).is_none_or(|sets| sets > samples)
     {
@@ -51,16 +52,25 @@ pub fn kernel_shap(
     let x: Vec<f64> = masks.iter().flat_map(row).collect();
     let target = |(mask, &score): (&Mask, &f32)| f64::from(score - empty) - last(mask) * total;
     let y: Vec<f64> = masks.iter().zip(&found).map(target).collect();
-    let fitted = least_squares(&x, &weights, &vec![0.0; players - 1], &y);
-    let rest = total - fitted.iter().sum::<f64>();
-    let values: Vec<f64> = fitted.into_iter().chain([rest]).collect();
-    let quality = {
-        let x: Vec<f64> = masks.iter().flatten().map(|&there| f64::from(u8::from(there))).collect();
-        let y: Vec<f64> = found.iter().map(|&score| f64::from(score - empty)).collect();
-        r2(&x, &weights, &y, &values)
+    let fitted = |weights: &[f64]| {
+        let mut fitted = least_squares(&x, weights, &vec![0.0; players - 1], &y);
+        fitted.push(total - fitted.iter().sum::<f64>());
+        fitted
     };
-    let players: Vec<f32> = values.iter().map(|&value| value as f32).collect();
-    Ok(Weights { players, empty, r2: quality, calls: masks.len() + 2 })
+    let values = fitted(&weights);
+    let there: Vec<f64> = masks.iter().flatten().map(|&there| f64::from(u8::from(there))).collect();
+    let more: Vec<f64> = found.iter().map(|&score| f64::from(score - empty)).collect();
+    // Each part alone and each left out determine the values and are in every fit; a set and its complement are left out
+    // together. Where all sets were asked there are no others.
+    let all = players < 20 && masks.len() == (1 << players) - 2;
+    let folds = (!all).then(|| Folds::of(masks.len(), 2 * players, 2)).flatten();
+    Ok(Weights {
+        players: values.iter().map(|&value| value as f32).collect(),
+        empty,
+        r2: r2(&there, &weights, &more, &values),
+        r2_left_out: folds.and_then(|folds| folds.r2(&there, &weights, &more, fitted)),
+        calls: masks.len() + 2,
+    })
 }
 
 /// Sets that are neither empty nor whole, and their weights.
@@ -245,7 +255,7 @@ pub fn owen(tree: &Tree, samples: usize, scores: &Scores<'_>) -> Result<Weights>
         let share = part.share * (part.scores[1] - part.scores[0]) / own.len() as f32;
         own.into_iter().for_each(|at| values[at] += share);
     }
-    Ok(Weights { players: values, empty: ends[0], r2: None, calls })
+    Ok(Weights { players: values, empty: ends[0], calls, ..Weights::default() })
 }
 
 /// Both halves of a part, each with the set to which it alone is added.

@@ -4,7 +4,7 @@
 ///
 /// # Shapes
 /// `x`: (n, k) row-major; `weights`: (n); `ridge`: (k), added to the diagonal; `y`: (n, m). Returns (k, m). A direction
-/// that nothing determines gets 0.
+/// that nothing determines gets 0, and a row of weight 0 is as if it were not there.
 pub fn least_squares(x: &[f64], weights: &[f64], ridge: &[f64], y: &[f64]) -> Vec<f64> {
     let (n, k) = (weights.len(), ridge.len());
     let m = y.len() / n.max(1);
@@ -13,6 +13,9 @@ pub fn least_squares(x: &[f64], weights: &[f64], ridge: &[f64], y: &[f64]) -> Ve
     for ((row, &weight), targets) in
         x.chunks_exact(k.max(1)).zip(weights).zip(y.chunks_exact(m.max(1)))
     {
+        if weight == 0.0 {
+            continue;
+        }
         for (i, &a) in row.iter().enumerate().filter(|(_, a)| **a != 0.0) {
             let wa = weight * a;
             for (j, &b) in row.iter().enumerate().take(i + 1) {

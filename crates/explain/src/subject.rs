@@ -103,6 +103,7 @@ impl Subject<'_> {
             words: weighed(self.words, &weights),
             pairs,
             r2: None,
+            r2_left_out: None,
             calls: [1, texts],
             notes: Vec::new(),
         })
@@ -132,6 +133,7 @@ impl Subject<'_> {
             words: weighed(self.words, &words),
             pairs: None,
             r2: found.r2,
+            r2_left_out: found.r2_left_out,
             calls: [game.calls(), texts.calls()],
             notes: hiding::few(settings, game.regions.count()).into_iter().collect(),
         })
@@ -172,6 +174,7 @@ impl Subject<'_> {
             words: weighed(self.words, &found.of_words()),
             pairs: Some(found.pairs),
             r2: Some(found.r2),
+            r2_left_out: found.r2_left_out,
             calls: [game.calls(), texts.calls()],
             notes: hiding::few(settings, parts).into_iter().collect(),
         })

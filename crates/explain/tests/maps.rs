@@ -303,6 +303,35 @@ fn a_nearly_blank_picture_has_the_note_of_a_blank_one_and_no_fit() {
     }
 }
 
+/// What was fitted to little more than as many scores as parts predicts these well and others badly; of all sets of parts
+/// there are no others.
+#[test]
+fn left_out_pictures_are_predicted_worse_and_by_more_samples_better() {
+    let encoder = additive();
+    let square = patches(112, 4);
+    for method in [Method::Lime, Method::Shap, Method::Fixlip] {
+        let found = |samples, cells| {
+            of(
+                &encoder,
+                &square,
+                &Settings { samples, cells, fill: Fill::Grey, ..Settings::new(method) },
+            )
+        };
+        let name = method.name();
+        let [few, many] = [130, 1000].map(|samples| {
+            let found = found(samples, 7);
+            [found.r2, found.r2_left_out].map(|r2| r2.expect("a share"))
+        });
+        assert!(few[1] < few[0] && few[0] <= 1.0, "{name}: {few:?}");
+        // Shapley's first sets, which weigh most, are in every fit, so that the two shares are not of the same sets.
+        let near = method == Method::Shap || (many[1] - many[0]).abs() < 0.02 && many[1] > few[1];
+        assert!(near, "{name}: {many:?}, {few:?}");
+        assert_eq!(found(1000, 2).r2_left_out, None, "{name}");
+    }
+    let shap = Settings { samples: 98, ..Settings::new(Method::Shap) };
+    assert_eq!(of(&encoder, &square, &shap).r2_left_out, None, "no set was drawn");
+}
+
 #[test]
 fn few_samples_are_said() {
     let encoder = additive();

@@ -64,6 +64,31 @@ fn two_towers_are_watched() {
     }
 }
 
+/// Of few parts and words, of which all sets are asked, and of many.
+#[test]
+fn how_much_is_asked_is_known_before() {
+    let (encoder, square) = (additive(), patches(112, 1));
+    let long = "一只狗在海边的沙滩上跑着玩 a dog runs";
+    for method in HIDING.into_iter().chain([Method::Fixlip, Method::Chefer, Method::Gradient]) {
+        for (text, cells, samples) in [(TEXT, 4, 200), (TEXT, 2, 40), (long, 4, 60), (long, 1, 9)] {
+            let settings = Settings { samples, cells, ..Settings::new(method) };
+            let words = tuwen_explain::Words::new(text).len();
+            let found = explain(&encoder, &square, text, &settings);
+            let Ok(found) = found else { continue };
+            let named = format!("{} {text} {cells} {samples}", method.name());
+            for (asked, of) in settings.asks(words).into_iter().zip(found.calls) {
+                let sure = match method {
+                    Method::Owen => of <= asked,
+                    // Its own passes are no pictures with hidden parts.
+                    Method::Chefer | Method::Gradient if asked == 0 => of == 1,
+                    _ => of == asked,
+                };
+                assert!(sure, "{named}: {of} of {asked}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_judge_is_watched() {
     let square = patches(112, 1);

@@ -174,6 +174,18 @@ impl Shown<'_> {
     }
 }
 
+/// How far an explanation that was fitted predicts scores, in a sentence without its end.
+fn quality(found: &Explanation) -> Option<String> {
+    let r2 = found.r2?;
+    let unseen = match found.r2_left_out {
+        Some(unseen) => format!(", and those that were left out of a fit with R2 {unseen:.2}"),
+        None => String::new(),
+    };
+    Some(format!(
+        "The explanation predicts the scores of the pictures with hidden parts that it was made of with R2 {r2:.2}{unseen}"
+    ))
+}
+
 /// Explains, writes and prints.
 pub fn run(args: &Args) -> Result<ExitCode> {
     check(args)?;

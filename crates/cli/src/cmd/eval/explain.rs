@@ -1,5 +1,6 @@
 //! `tuwen eval explain`
 
+mod explaining;
 mod faith;
 mod pointing;
 mod sane;
@@ -19,9 +20,9 @@ use tuwen_image::{Limits, RgbImage};
 use crate::cmd::by_name;
 use crate::cmd::explain::How;
 use crate::number;
-use crate::progress;
 use crate::query::{TextArgs, Usage, open_model};
 use crate::terminal::{note, say};
+use explaining::Explaining;
 
 /// Measure explanations: what becomes of a score where the parts that a map names are hidden or shown first
 #[derive(clap::Args)]
@@ -234,43 +235,6 @@ fn forward_ms(encoder: &CpuEncoder, squares: &[&RgbImage]) -> Result<f32> {
 pub fn median(times: &mut [f32]) -> f32 {
     times.sort_by(f32::total_cmp);
     times.get(times.len() / 2).copied().unwrap_or(0.0)
-}
-
-/// What is done in fewer seconds needs no word of how far it is.
-const QUICK: f64 = 5.0;
-
-/// How far a long measurement is: a bar, and where no terminal shows it a line for each tenth.
-pub struct Progress {
-    bar: indicatif::ProgressBar,
-    what: &'static str,
-    all: usize,
-    begun: Instant,
-    tenths: progress::Tenths,
-}
-
-impl Progress {
-    /// Of `all` steps.
-    pub fn new(what: &'static str, all: usize) -> Self {
-        let bar = progress::bar(Some(all), what);
-        Self { bar, what, all, begun: Instant::now(), tenths: progress::Tenths::default() }
-    }
-
-    /// One more is done.
-    pub fn step(&self) {
-        self.bar.inc(1);
-        let done = self.bar.position() as usize;
-        let gone = self.begun.elapsed().as_secs_f64();
-        if progress::is_seen() || gone < QUICK || !self.tenths.is_new(self.what, done, self.all) {
-            return;
-        }
-        let left = gone * (self.all.saturating_sub(done)) as f64 / done.max(1) as f64;
-        note!("{done} of {} {}, {gone:.0} s gone, about {left:.0} s left", self.all, self.what);
-    }
-
-    /// All are.
-    pub fn finish(&self) {
-        self.bar.finish_and_clear();
-    }
 }
 
 fn with_interval(mean: Mean, pictures: usize) -> String {

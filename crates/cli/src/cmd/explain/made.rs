@@ -4,12 +4,15 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use tuwen_encode::{CpuEncoder, Encoder};
-use tuwen_explain::{Explanation, Method, Rivals, explain_against, explain_judge};
+use tuwen_explain::{
+    Explanation, Method, Rivals, Settings, Watch, Words, explain_against, explain_judge,
+};
 use tuwen_image::{Limits, Picture, Preprocess, RgbImage, Window, decode_file};
 use tuwen_retrieve::describe::{Ask, Describer};
 use tuwen_retrieve::rerank::{HeadJudge, Which};
 
 use super::{Args, Score, Shown, usage};
+use crate::progress::Long;
 use crate::query::{Usage, open_model};
 
 /// An explanation with what it is of.
@@ -56,6 +59,19 @@ pub fn made(args: &Args) -> Result<Made> {
     Ok(Made { explanation, picture: picture.into_rgb(), window, text, against, model, score })
 }
 
+/// Settings of which a bar is told, and lines where no terminal shows it, as long as these settings live. Of a caption
+/// nobody knows before how many words it has; all of them ask for the same pictures but with owen.
+fn watched(settings: Settings, text: Option<&str>) -> Settings {
+    let words = text.map_or(0, |text| Words::new(text).len());
+    let [pictures, texts] = settings.asks(words);
+    let progress = Long::new("pictures and texts through the model", pictures + texts);
+    let watch = Watch::new(move |batch| {
+        progress.step(batch);
+        true
+    });
+    Settings { watch, ..settings }
+}
+
 /// A picture as it is, and as a model sees it.
 struct Seen {
     picture: Picture,
@@ -94,7 +110,7 @@ fn of_cosine(args: &Args, encoder: &CpuEncoder, seen: &Seen, text: &str) -> Resu
     let method = args.method.unwrap_or_else(|| Method::usual(encoder.config()));
     let texts: Vec<&str> = args.against.as_deref().into_iter().collect();
     let against = Rivals { texts: &texts, pictures: &vectors };
-    let settings = args.how.noted(method);
+    let settings = watched(args.how.noted(method), Some(text));
     let found = explain_against(encoder, &seen.square, text, against, &settings).map_err(usage)?;
     let names = args.rival.iter().map(|path| path.display().to_string());
     let names: Vec<String> = args.against.iter().cloned().chain(names).collect();
@@ -110,7 +126,8 @@ fn of_head(
     which: Which,
 ) -> Result<Found> {
     let judge = HeadJudge::open(encoder, &args.model, args.heads.as_deref(), which)?;
-    let settings = args.how.noted(args.method.unwrap_or(Method::Occlusion));
+    let method = args.method.unwrap_or(Method::Occlusion);
+    let settings = watched(args.how.noted(method), Some(text));
     let rival = args.against.as_deref();
     let found = explain_judge(&judge, &seen.square, text, rival, &settings).map_err(usage)?;
     Ok((found, args.against.clone(), if which == Which::Late { "late" } else { "itm" }))
@@ -128,7 +145,7 @@ fn of_caption(args: &Args, language: &str) -> Result<Made> {
     let preprocess = describer.preprocess(encoder.as_ref())?;
     let Seen { picture, square, window } = Seen::read(&args.image, preprocess)?;
     let ask = Ask { languages: vec![language.to_owned()], ..Ask::default() };
-    let settings = args.how.noted(args.method.unwrap_or(Method::Occlusion));
+    let settings = watched(args.how.noted(args.method.unwrap_or(Method::Occlusion)), None);
     let told = describer.explained(encoder.as_ref(), &square, &ask, &settings)?;
     let told = told.into_iter().next();
     let told = told.ok_or_else(|| Usage(format!("nothing is said of it in `{language}`")))?;

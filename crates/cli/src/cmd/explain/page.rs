@@ -47,7 +47,7 @@ pub fn whole(shown: &Shown<'_>) -> String {
         let _ = writeln!(out, "<p class=\"note\">{}</p>", escape(remark));
     }
     let [pictures, texts] = found.calls;
-    let r2 = found.r2.map_or_else(String::new, |r2| format!(" R2 {r2:.2}."));
+    let r2 = super::quality(found).map_or_else(String::new, |of| format!(" {of}."));
     let _ = writeln!(
         out,
         "<p class=\"note\">{}, {}: {pictures} pictures and {texts} texts through the model.{r2} A map says what the model \

@@ -26,10 +26,8 @@ pub fn print(shown: &Shown<'_>) {
         counted(pictures, "picture"),
         counted(texts, "text")
     );
-    if let Some(r2) = found.r2 {
-        say!(
-            "the explanation predicts the scores of the pictures with hidden parts that it was made of with R2 {r2:.2}"
-        );
+    if let Some(quality) = super::quality(found) {
+        say!("{quality}");
     }
     if !found.words.is_empty() {
         let by = if found.words_by == found.method { "" } else { ", each left out" };

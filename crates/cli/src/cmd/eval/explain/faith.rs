@@ -10,8 +10,9 @@ use tuwen_explain::render::{range, share};
 use tuwen_explain::{Fill, Mask, Method, PictureGame, Regions, Settings, dots, explain};
 use tuwen_image::RgbImage;
 
-use super::{Args, Case, Progress, median};
+use super::{Args, Case, Explaining, median};
 use crate::cmd::explain::usage;
+use crate::progress::Long;
 
 /// One method's maps of all pictures.
 pub struct Maps {
@@ -84,10 +85,12 @@ pub fn maps(
         },
         Maps { name: "centre", maps: every(&|_| centre(size)), ms: 0.0, calls: 0 },
     ];
-    let bar = Progress::new("explanations", methods.len() * cases.len());
+    let texts: Vec<&str> = cases.iter().map(|case| case.text.as_str()).collect();
+    let wanted: Vec<Settings> = methods.iter().map(|&method| settings(args, method)).collect();
+    let explaining = Explaining::new("scores asked for explanations", &wanted, &texts, 1);
     encoder.load()?;
-    for &method in methods {
-        let settings = settings(args, method);
+    for (&method, settings) in methods.iter().zip(&wanted) {
+        let settings = explaining.watched(settings);
         let (mut found, mut times, mut calls) = (Vec::new(), Vec::new(), 0);
         for case in cases {
             let begun = Instant::now();
@@ -95,11 +98,10 @@ pub fn maps(
             times.push(begun.elapsed().as_secs_f32() * 1e3);
             found.push(resized(&one.map, one.across, size));
             calls = one.calls[0];
-            bar.step();
+            explaining.done(&settings, &case.text);
         }
         all.push(Maps { name: method.name(), maps: found, ms: median(&mut times), calls });
     }
-    bar.finish();
     Ok(all)
 }
 
@@ -121,7 +123,7 @@ pub fn measure(
     let texts: Vec<&str> = cases.iter().map(|case| case.text.as_str()).collect();
     let judge = Judge { texts: encoder.encode_texts(&texts)?, scale: encoder.logits()?.0 };
     let size = across(encoder, cases);
-    let bar = Progress::new("measured maps", maps.len() * cases.len());
+    let bar = Long::new("measured maps", maps.len() * cases.len());
     let mut measured: Vec<Vec<Measured>> = maps.iter().map(|_| Vec::new()).collect();
     for (at, case) in cases.iter().enumerate() {
         let regions = Regions::of_picture(&case.square, size);
@@ -141,10 +143,9 @@ pub fn measure(
                 encoder.encode_images(&[faded(&case.square, &game, fill, &maps.maps[at])])?;
             let faded = judge.scores(&faded, at, encoder.dim())[0][1];
             out.push(Measured { probability, cosine, faded: [scores[0][1], faded] });
-            bar.step();
+            bar.step(1);
         }
     }
-    bar.finish();
     Ok(rows(maps, &measured, args.how.seed))
 }
 

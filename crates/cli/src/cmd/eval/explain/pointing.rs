@@ -13,7 +13,7 @@ use tuwen_image::{Picture, RgbImage, Window};
 use tuwen_sets::scenes::{Scene, scene};
 
 use super::faith::settings;
-use super::{Args, Progress, forward_ms, median};
+use super::{Args, Explaining, forward_ms, median};
 use crate::cmd::data::scenes::stock_of;
 use crate::cmd::explain::usage;
 use crate::query::Usage;
@@ -83,21 +83,24 @@ pub fn measure(
         row("random", 0.0, &|at| (random(14, seed + at as u64), 14)),
         row("centre", 0.0, &|_| (centre(14), 14)),
     ];
-    let bar = Progress::new("explanations", methods.len() * asked.len());
+    let texts: Vec<&str> = asked.iter().map(|one| one.text.as_str()).collect();
+    let wordless = |&method: &Method| Settings { words: false, ..settings(args, method) };
+    let wanted: Vec<Settings> = methods.iter().map(wordless).collect();
+    let explaining = Explaining::new("scores asked for explanations", &wanted, &texts, 1);
     encoder.load()?;
-    for &method in methods {
-        let settings = Settings { words: false, ..settings(args, method) };
+    for (&method, settings) in methods.iter().zip(&wanted) {
+        let settings = explaining.watched(settings);
         let (mut maps, mut times) = (Vec::new(), Vec::new());
         for one in &asked {
             let begun = Instant::now();
             let found = explain(encoder, &one.square, &one.text, &settings).map_err(usage)?;
             times.push(begun.elapsed().as_secs_f32() * 1e3);
             maps.push((found.map, found.across));
-            bar.step();
+            explaining.done(&settings, &one.text);
         }
         rows.push(row(method.name(), median(&mut times), &|at| maps[at].clone()));
     }
-    bar.finish();
+    drop(explaining);
     let squares: Vec<&RgbImage> = asked.iter().map(|one| &one.square).collect();
     Ok((rows, asked.len(), forward_ms(encoder, &squares)?))
 }

@@ -11,7 +11,7 @@ use tuwen_image::RgbImage;
 use tuwen_image::rng::Rng;
 
 use super::faith::settings;
-use super::{Args, Case, Progress};
+use super::{Args, Case, Explaining};
 use crate::cmd::explain::usage;
 use crate::query::open_model;
 
@@ -38,20 +38,24 @@ pub fn measure(
     cases: &[Case],
 ) -> Result<Vec<Row>> {
     let firsts = firsts(encoder.config().image.layers);
-    let bar =
-        Progress::new("explanations (sanity)", methods.len() * cases.len() * (firsts.len() + 2));
+    let texts: Vec<&str> = cases.iter().map(|case| case.text.as_str()).collect();
+    let wordless = |&method: &Method| Settings { words: false, ..settings(args, method) };
+    let wanted: Vec<Settings> = methods.iter().map(wordless).collect();
+    let models = firsts.len() + 2;
+    let explaining =
+        Explaining::new("scores asked for explanations (sanity)", &wanted, &texts, models);
     // All methods' maps of all pictures, one model after the other: several would not fit into memory.
     let maps = |encoder: &CpuEncoder, squares: &[RgbImage]| -> Result<Vec<Vec<Vec<f32>>>> {
-        let of_method = |method: &Method| {
-            let settings = Settings { words: false, ..settings(args, *method) };
+        let of_method = |settings: &Settings| {
+            let settings = explaining.watched(settings);
             let one = |(case, square): (&Case, &RgbImage)| {
-                bar.step();
-                let found = explain(encoder, square, &case.text, &settings);
-                found.map(|found| found.map).map_err(usage)
+                let found = explain(encoder, square, &case.text, &settings).map_err(usage)?;
+                explaining.done(&settings, &case.text);
+                Ok(found.map)
             };
             cases.iter().zip(squares).map(one).collect()
         };
-        methods.iter().map(of_method).collect()
+        wanted.iter().map(of_method).collect()
     };
     let squares: Vec<RgbImage> = cases.iter().map(|case| case.square.clone()).collect();
     let own = maps(encoder, &squares)?;
@@ -71,7 +75,6 @@ pub fn measure(
     let noisy: Vec<RgbImage> =
         (0..).zip(&squares).map(|(at, square)| noisy(square, args.how.seed + at)).collect();
     let noise = alike(&maps(encoder, &noisy)?);
-    bar.finish();
     let row = |(at, method): (usize, &Method)| Row {
         name: method.name(),
         random: random.iter().map(|means| means[at]).collect(),
