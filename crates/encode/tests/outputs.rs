@@ -5,9 +5,9 @@ mod common;
 
 use common::{golden, json, pixels};
 use serde_json::Value;
-use tuwen_encode::Checkpoint;
 use tuwen_encode::params::Part;
 use tuwen_encode::towers::{AnyImageTower, Pass, PassGradients, Record, TextTower, Wanted};
+use tuwen_encode::{Checkpoint, Vision};
 
 fn floats(value: &Value) -> Vec<f32> {
     serde_json::from_value(value.clone()).expect("a list of numbers")
@@ -119,7 +119,43 @@ fn what_a_tower_does_not_have_is_named_with_what_it_has() {
     let error = hidden(3).check(&clip, Part::Text).expect_err("two blocks").to_string();
     assert!(error.contains("block 3") && error.contains("it has 2"), "{error}");
     let (resnet, _) = Checkpoint::open(&golden("cn_clip-resnet.pt")).expect("a checkpoint");
-    let error = hidden(0).check(&resnet, Part::Image).expect_err("convolutions").to_string();
+    let error = hidden(5).check(&resnet, Part::Image).expect_err("five stages").to_string();
     assert!(error.contains("convolutions") && error.contains("tokens"), "{error}");
+    assert!(error.contains("stage 5") && error.contains("0 to 4"), "{error}");
+    for more in [Wanted { tokens: true, ..hidden(1) }, Wanted { maps: true, ..hidden(1) }] {
+        more.check(&resnet, Part::Image).expect_err("stages alone");
+    }
     Wanted { tokens: true, ..Wanted::default() }.check(&resnet, Part::Image).expect("its grid");
+}
+
+/// A ResNet of CLIP gives its stages, each by its own width; behind the last one lies the mean that its pooling begins with.
+#[test]
+fn a_resnet_gives_its_stages() {
+    let (config, checkpoint) = Checkpoint::open(&golden("open_clip-resnet")).expect("a checkpoint");
+    let Vision::ResNet(net) = config.vision else { panic!("a ResNet") };
+    let tower = AnyImageTower::new(&config, &checkpoint).expect("a tower");
+    let size = config.preprocess.size;
+    let two = pixels(2 * 3 * size * size);
+    let give = |wanted: Wanted, pixels: &[f32]| {
+        let pass = tower.forward_with(pixels, None, Record::No, &wanted);
+        (pass.tokens.map(|tokens| tokens.values), pass.hidden)
+    };
+    let stages = Wanted { hidden: vec![0, 1, 2, 3, 4], ..Wanted::default() };
+    let (_, hidden) = give(stages.clone(), &two);
+    let widths: Vec<usize> = hidden.iter().map(|stage| stage.values.len() / 2).collect();
+    assert_eq!(widths, [1, 4, 8, 16, 32].map(|times| times * net.stem));
+    let (tokens, _) = give(Wanted { tokens: true, ..Wanted::default() }, &two);
+    let (tokens, width) = (tokens.expect("they were wanted"), widths[4]);
+    // Without the place's vector, which is the same for both.
+    let second = &tokens[tokens.len() / 2..];
+    let last = &hidden[4].values;
+    for at in 0..width {
+        let (found, wanted) = (last[at] - last[width + at], tokens[at] - second[at]);
+        assert!((found - wanted).abs() < 1e-5, "{at}: {found}, not {wanted}");
+    }
+    // A picture's rows are its own.
+    let (_, alone) = give(stages, &two[two.len() / 2..]);
+    for (alone, both) in alone.iter().zip(&hidden) {
+        assert_eq!(alone.values, both.values[both.values.len() / 2..]);
+    }
 }

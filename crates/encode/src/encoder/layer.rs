@@ -4,7 +4,7 @@ use tuwen_image::RgbImage;
 
 use super::{CpuEncoder, failed};
 use crate::params::Part;
-use crate::towers::Wanted;
+use crate::towers::{STAGES, Wanted};
 use crate::{Error, Result, Vision};
 
 /// Pictures whose rows are held at once.
@@ -12,12 +12,11 @@ const AT_ONCE: usize = 16;
 
 impl CpuEncoder {
     /// The image tower's layers in their order: of a transformer the rows behind its embedding (`0`) and behind each block,
-    /// of a network of ImageNet its stages by their names.
+    /// of convolutions their stages by their names.
     pub fn image_layers(&self) -> Vec<String> {
         match self.config.vision {
             Vision::Network(net) => net.plan().into_iter().map(|stage| stage.name).collect(),
-            // CLIP's ResNets give their feature alone.
-            Vision::ResNet(_) => Vec::new(),
+            Vision::ResNet(_) => STAGES.map(str::to_owned).to_vec(),
             Vision::ClassToken | Vision::Probe => {
                 (0..=self.config.image.layers).map(|block| block.to_string()).collect()
             }
@@ -31,18 +30,19 @@ impl CpuEncoder {
     pub fn image_layer(&self, name: &str) -> Result<usize> {
         let layers = self.image_layers();
         let place = || name.parse().ok().filter(|&at| at < layers.len());
-        layers.iter().position(|layer| layer == name).or_else(place).ok_or_else(|| Error::NotGiven {
-            tower: format!("the image tower of {}", self.config.name),
-            what: format!("layer `{name}`"),
-            cure: match &layers[..] {
-                [] => "it is one of convolutions with attention pooling: ask for `feature` or `embedding`".into(),
-                [first, .., last] if matches!(self.config.vision, Vision::Network(_)) => format!(
-                    "ask for {}, or by their places for 0 ({first}) to {} ({last})",
-                    layers.join(", "),
-                    layers.len() - 1
-                ),
-                [.., last] => format!("ask for 0 (the embedding) to {last}"),
-            },
+        layers.iter().position(|layer| layer == name).or_else(place).ok_or_else(|| {
+            Error::NotGiven {
+                tower: format!("the image tower of {}", self.config.name),
+                what: format!("layer `{name}`"),
+                cure: match &layers[..] {
+                    [first, .., last] if *first != "0" => format!(
+                        "ask for {}, or by their places for 0 ({first}) to {} ({last})",
+                        layers.join(", "),
+                        layers.len() - 1
+                    ),
+                    _ => format!("ask for 0 (the embedding) to {}", layers.len().saturating_sub(1)),
+                },
+            }
         })
     }
 

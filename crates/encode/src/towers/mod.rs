@@ -30,6 +30,7 @@ pub use heads::{Heads, TextHead, TextWay};
 pub use image::ImageTower;
 pub use network::NetworkTower;
 pub use resnet::ResNetTower;
+pub(crate) use resnet::STAGES;
 use runner::{Runner, run};
 pub use text::TextTower;
 pub use wanted::Wanted;

@@ -12,12 +12,17 @@ use super::chunks::of_pictures;
 use super::{Found, Pass, Record, Wanted, run};
 use crate::arrays::Arrays;
 use crate::layers::{Weights, convolution, linear, weight_of};
-use crate::{ModelConfig, ResNet, Result, TowerConfig};
+use crate::{Error, ModelConfig, ResNet, Result, TowerConfig};
+
+/// What its inner layers are called.
+pub(crate) const STAGES: [&str; 5] = ["stem", "layer1", "layer2", "layer3", "layer4"];
 
 /// The image tower of CLIP's RN50 and its larger siblings on the CPU.
 pub struct ResNetTower<'a> {
     stem: [Convolution<'a>; 3],
     blocks: Vec<Bottleneck<'a>>,
+    /// How many blocks there are up to the end of each stage.
+    ends: [usize; 4],
     pool: AttentionPool<'a>,
     size: usize,
 }
@@ -44,7 +49,7 @@ impl<'a> ResNetTower<'a> {
         let find = |conv: &str, norm: &str, stride| {
             convolution(&weights, &format!("image.{conv}"), &format!("image.{norm}"), stride)
         };
-        let mut blocks = Vec::new();
+        let (mut blocks, mut ends) = (Vec::new(), [0; 4]);
         for (stage, &count) in net.blocks.iter().enumerate() {
             for index in 0..count {
                 let name = |part: &str| format!("layer{}.{index}.{part}", stage + 1);
@@ -57,10 +62,12 @@ impl<'a> ResNetTower<'a> {
                     halves: index == 0 && stage > 0,
                 });
             }
+            ends[stage] = blocks.len();
         }
         Ok(Self {
             stem: [find("conv1", "bn1", 2)?, find("conv2", "bn2", 1)?, find("conv3", "bn3", 1)?],
             blocks,
+            ends,
             pool: AttentionPool::new(&config.image, &weights)?,
             size: config.preprocess.size as usize,
         })
@@ -72,24 +79,30 @@ impl<'a> ResNetTower<'a> {
         self.forward_with(pixels, record, &Wanted::default())
     }
 
-    /// The same with more than features: its tokens are the pixels of its last grid, with their mean first.
+    /// The same with more than features: its tokens are the pixels of its last grid, with their mean first; hidden states are
+    /// behind its [`STAGES`] (from 0 on), of each channel the mean over the pixels.
     pub fn forward_with(&self, pixels: &[f32], record: Record, wanted: &Wanted) -> Pass<'_> {
         let picture = 3 * self.size * self.size;
         let chunks = of_pictures(pixels.len() / picture, record);
         run(chunks, record, wanted, |items: Range<usize>, tape| {
             let pixels = pixels[items.start * picture..items.end * picture].to_vec();
             let pixels = tape.leaf(pixels, picture, wanted.input_gradient);
-            let mut x = tape.grid(&pixels, self.size);
-            for layer in &self.stem {
-                x = tape.convolution(&x, layer);
-                x = tape.relu(x);
-            }
-            x = tape.halve(&x);
-            for block in &self.blocks {
+            let mut x = self.stem(tape, &pixels);
+            let mut hidden = Vec::new();
+            let mut keep = |stage: usize, tape: &mut Tape<'_>, x: &Grid| {
+                if wanted.hidden.contains(&stage) {
+                    hidden.push(tape.mean_pixels(x));
+                }
+            };
+            keep(0, tape, &x);
+            for (at, block) in self.blocks.iter().enumerate() {
                 x = match record {
                     Record::Inputs => block.checkpointed(tape, &x),
                     _ => block.forward(tape, &x),
                 };
+                if let Some(stage) = self.ends.iter().position(|&end| end == at + 1) {
+                    keep(stage + 1, tape, &x);
+                }
             }
             let from = wanted.from.map(|_| {
                 let width = x.value.width();
@@ -97,18 +110,47 @@ impl<'a> ResNetTower<'a> {
                 x.value.clone()
             });
             let (features, tokens) = self.pool.forward(tape, &x);
-            let rows = x.area() + 1;
+            // Of stages one row a picture.
+            let rows = if hidden.is_empty() { x.area() + 1 } else { 1 };
             let spans: Vec<Range<usize>> =
                 (0..x.pictures()).map(|at| at * rows..(at + 1) * rows).collect();
             let (input, tokens) = (Some(pixels), wanted.tokens.then_some(tokens));
-            Found { input, features, spans, tokens, hidden: Vec::new(), from, readouts: Vec::new() }
+            Found { input, features, spans, tokens, hidden, from, readouts: Vec::new() }
         })
+    }
+
+    fn stem<'w>(&'w self, tape: &mut Tape<'w>, pixels: &Value) -> Grid {
+        let mut x = tape.grid(pixels, self.size);
+        for layer in &self.stem {
+            x = tape.convolution(&x, layer);
+            x = tape.relu(x);
+        }
+        tape.halve(&x)
     }
 
     /// Turns the gradients of what was folded into those of the weights.
     pub(super) fn unfold_gradients(&self, grads: &mut Arrays) {
         let blocks = self.blocks.iter().flat_map(Bottleneck::convolutions);
         self.stem.iter().chain(blocks).for_each(|layer| layer.unfold_gradients(grads));
+    }
+}
+
+impl Wanted {
+    /// Whether a ResNet of CLIP has all of this.
+    pub(super) fn check_stages(&self, model: &ModelConfig) -> Result<()> {
+        let last = STAGES.len() - 1;
+        let what = match self.hidden.iter().find(|&&stage| stage > last) {
+            Some(stage) => format!("stage {stage}"),
+            None if self.maps || self.readouts => "attention maps or readouts of blocks".into(),
+            None if self.dense => "a feature of each patch".into(),
+            None if self.tokens && !self.hidden.is_empty() => "tokens beside stages".into(),
+            None => return Ok(()),
+        };
+        let tower = format!("the image tower of {}", model.name);
+        let cure = format!(
+            "it is one of convolutions: ask for tokens, the pixels of its last grid, or else for its stages, 0 to {last}"
+        );
+        Err(Error::NotGiven { tower, what, cure })
     }
 }
 

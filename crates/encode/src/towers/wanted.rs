@@ -13,8 +13,8 @@ pub struct Wanted {
     /// In their place what a Q-Former's queries make of the picture, before the projection (BLIP-2). Rows of blocks are not
     /// given with them.
     pub queries: bool,
-    /// The rows behind these blocks, from 1; 0 is the embedding. Of ImageNet's convolutional networks one row for each
-    /// picture behind these stages, from 0: the mean over the pixels.
+    /// The rows behind these blocks, from 1; 0 is the embedding. Of convolutions one row for each picture behind these stages,
+    /// from 0: the mean over the pixels.
     pub hidden: Vec<usize>,
     /// What each block attends to.
     pub maps: bool,
@@ -43,15 +43,13 @@ impl Wanted {
         if let (Vision::Network(net), "image tower") = (model.vision, what) {
             return self.check_network(net, model);
         }
+        if what == "image tower" && model.has_convolutions() {
+            return self.check_stages(model);
+        }
         let refuse = |what: String, cure: String, tower: &str| {
             let tower = format!("the {tower} of {}", model.name);
             Err(Error::NotGiven { tower, what, cure })
         };
-        let blocks = self.maps || self.readouts || !self.hidden.is_empty();
-        if what == "image tower" && model.has_convolutions() && blocks {
-            let cure = "it is one of convolutions: ask for tokens, the pixels of its last grid";
-            return refuse("hidden states of blocks or attention maps".into(), cure.into(), what);
-        }
         if let Some(from) = self.from.filter(|&from| from >= layers && what != "image tower") {
             let cure = format!("it has {layers} blocks: ask for 0 to {}", layers.saturating_sub(1));
             return refuse(format!("backward pass to block {from}"), cure, what);
