@@ -162,6 +162,7 @@ pub fn note_filter(gallery: &Gallery, filter: &Filter) -> Result<()> {
     if !known.is_empty() {
         filter.check_fields(&known, &[]).map_err(|error| Usage(format!("--where: {error}")))?;
     }
+    filter.mistyped(&fields).iter().for_each(|remark| note!("note: {remark}"));
     filter.fields().iter().filter(|name| !known.contains(name)).for_each(|name| note_unknown(name));
     Ok(())
 }

@@ -117,6 +117,10 @@ fn what_makes_no_sense_is_said_with_its_place() {
     let output = tuwen(home, &["search", "x", "--where", "HAS made_by", "--json"]);
     let note = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && note.contains("`made_by`"), "{note}");
+    // Prices are numbers.
+    let output = tuwen(home, &["search", "x", "--where", "price > dear", "--json"]);
+    let note = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && note.contains("`price` are of type number"), "{note}");
     let error = fail(home, &["search", "x", "--fuse", "2"], 2);
     assert!(error.contains("from 0 to 1"), "{error}");
     fail(home, &["search"], 2);

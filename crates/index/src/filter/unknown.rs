@@ -1,6 +1,7 @@
-//! Fields of a filter that are none: neither tuwen's own nor any item's. A misspelt one would find nothing in silence.
+//! Fields of a filter that are none, neither tuwen's own nor any item's, and values of another type than a field's: either would
+//! find nothing in silence.
 
-use super::{Filter, FilterError, KNOWN, MADE_BY};
+use super::{FieldSummary, Filter, FilterError, KNOWN, MADE_BY};
 
 /// Names that an error lists.
 const LISTED: usize = 40;
@@ -37,6 +38,40 @@ impl Filter {
         let nearest = nearest(field, known.into_iter().chain(chinese));
         let meant = nearest.map_or(String::new(), |name| format!(" did you mean `{name}`?"));
         Err(FilterError::UnknownField { field: field.to_owned(), meant, listed })
+    }
+}
+
+impl Filter {
+    /// For each comparison with what no value of its field in `fields` can be equal to, since all of these are of another
+    /// type, a sentence that says so.
+    ///
+    /// ```
+    /// use tuwen_index::filter::{FieldSummary, Filter, Type};
+    /// let price = FieldSummary { name: "price".into(), kind: Type::Number, items: 3 };
+    /// let said = |filter| Filter::parse(filter).expect("a filter").mistyped(std::slice::from_ref(&price));
+    /// assert_eq!(said("price > abc OR year = 2020"), ["all values of `price` are of type number, and it is compared with none"]);
+    /// assert!(said("price IN (abc, 3)").is_empty());
+    /// ```
+    pub fn mistyped(&self, fields: &[FieldSummary]) -> Vec<String> {
+        match self {
+            Self::And(parts) | Self::Or(parts) => {
+                parts.iter().flat_map(|part| part.mistyped(fields)).collect()
+            }
+            Self::Not(part) => part.mistyped(fields),
+            Self::Has(_) => Vec::new(),
+            Self::Compare { field, conditions } => {
+                let own = || fields.iter().filter(|known| known.name == *field);
+                let fits = own().any(|own| conditions.iter().any(|one| one.kind() == own.kind));
+                let kinds: Vec<&str> = own().map(|own| own.kind.name()).collect();
+                if fits || kinds.is_empty() {
+                    return Vec::new();
+                }
+                let kinds = kinds.join(" or ");
+                vec![format!(
+                    "all values of `{field}` are of type {kinds}, and it is compared with none"
+                )]
+            }
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::State;
 use crate::problem::Problem;
 use crate::shelf::{Open, Shelf};
 
-/// Of a field that no item has and of a range without values. A field that is none is refused, unless another gallery
+/// Of a field that no item has, of values of another type than a field's, and of a range without values. A field that is none is refused, unless another gallery
 /// has it, for a page asks several the same; of a gallery without fields nobody knows.
 pub(crate) async fn filter_remarks(
     state: &State,
@@ -40,6 +40,7 @@ pub(crate) async fn filter_remarks(
                 [&own, &others].map(|names| names.iter().map(String::as_str).collect::<Vec<_>>());
             filter.check_fields(&own, &others)?;
         }
+        remarks.extend(filter.mistyped(open.fields()?));
         let fields = filter.fields();
         let unknown = fields.iter().filter(|name| !own.iter().any(|own| own == *name));
         let remark =
