@@ -1,6 +1,11 @@
 //! One TOML for a set, its protocol and the methods to compare. An unknown key is an error; paths are relative to the
 //! folder that the file lies in.
 
+mod like;
+mod meanings;
+#[cfg(test)]
+mod tests;
+
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -8,10 +13,12 @@ use tuwen_eval::labelled::Convention;
 use tuwen_files::encoding::TextFile;
 use tuwen_files::error::Error as FileError;
 
+use self::like::resolve;
+pub use self::meanings::Meanings;
 use crate::deep::{Acmr, Contrast, Dcmh, DeepCca, Dscmr, Masln};
 use crate::error::{Error, Result, input};
 use crate::hash::Hash;
-use crate::set::{Features, Part, Set};
+use crate::set::{Part, Set};
 use crate::table::Source;
 
 /// See the module.
@@ -67,19 +74,6 @@ const RUNS: u64 = 1000;
 const COMPONENTS: usize = 100_000;
 /// Largest penalty, as a share of what it is added to.
 const PENALTY: f64 = 1e6;
-
-/// What stands for a class where a method asks for it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Meanings {
-    /// Its name's vector by the built-in model's text tower.
-    #[default]
-    Tower,
-    /// 1 at its own place: says nothing of classes never seen.
-    OneHot,
-    /// A row for each class, such as word vectors of the names.
-    Rows(Source),
-}
 
 /// How methods are measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -321,147 +315,5 @@ impl MethodConfig {
             }
             _ => Ok(()),
         }
-    }
-}
-
-impl Meanings {
-    /// A row for each class; `tower` gives those of names.
-    ///
-    /// # Errors
-    /// There is not a row for each class, or a file or the tower fails.
-    pub fn rows(
-        &self,
-        classes: &[String],
-        tower: impl FnOnce(&[String]) -> Result<Features>,
-    ) -> Result<Features> {
-        let count = classes.len();
-        let found = match self {
-            Self::Tower => tower(classes)?,
-            Self::OneHot => {
-                let value = |at: usize| if at % count == at / count { 1.0 } else { 0.0 };
-                Features { values: (0..count * count).map(value).collect(), width: count }
-            }
-            Self::Rows(source) => Features::of(&source.table()?, "classes.meanings")?,
-        };
-        match found.rows() == count {
-            true => Ok(found),
-            false => {
-                input(format!("classes.meanings has {} rows for {count} classes", found.rows()))
-            }
-        }
-    }
-}
-
-/// Puts for `like = NAME` and `with = { … }` what NAME learns, with these settings.
-fn resolve(table: &mut toml::Table) -> std::result::Result<(), String> {
-    let Some(toml::Value::Array(methods)) = table.get_mut("methods") else { return Ok(()) };
-    for at in 0..methods.len() {
-        let (before, rest) = methods.split_at_mut(at);
-        let Some(method) = rest[0].as_table_mut() else { continue };
-        let Some(like) = method.remove("like") else { continue };
-        let name = like.as_str().ok_or("`like` is the name of a method")?;
-        let is_it = |other: &&toml::Value| other.get("name").and_then(|n| n.as_str()) == Some(name);
-        let other = before.iter().find(is_it);
-        let other =
-            other.ok_or_else(|| format!("like = \"{name}\": there is no such method before"))?;
-        let mut learn =
-            other.get("learn").cloned().ok_or_else(|| format!("{name} learns nothing"))?;
-        if let Some(with) = method.remove("with") {
-            let with = with.as_table().ok_or("`with` is a table of settings")?.clone();
-            let inner = learn.as_table_mut().and_then(|t| t.iter_mut().next());
-            let inner = inner.and_then(|(_, inner)| inner.as_table_mut());
-            inner.ok_or_else(|| format!("{name} has no settings"))?.extend(with);
-        }
-        method.insert("learn".into(), learn);
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TEXT: &str = r#"
-        name = "tiny"
-        train.images.file = "a.npy"
-        train.texts.file = "b.npy"
-        train.labels = { file = "c.list", column = 3 }
-        test.images.file = "/abs/a.npy"
-        test.texts.file = "b2.npy"
-        test.labels.file = "c2.list"
-        compare = [["CCA", "MASLN"]]
-        [[methods]]
-        name = "CCA"
-        learn.cca = { components = 9, ridge = 1e-3 }
-        [[methods]]
-        name = "MASLN"
-        [methods.learn.masln]
-        schedule = { epochs = 2, batch = 8, rates = { lr = 1e-3 } }
-        hidden = 8
-        code = 4
-        corr = 0.1
-        rec = 0.1
-        adv = 0.1
-        dis = 1.0
-        [[methods]]
-        name = "without L_rec"
-        like = "MASLN"
-        with = { rec = 0.0 }
-    "#;
-
-    fn load(text: &str) -> Result<Config> {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("c.toml");
-        std::fs::write(&path, text).expect("written");
-        let mut config = Config::load(&path)?;
-        for file in config.sources() {
-            *file = file.strip_prefix(folder.path()).unwrap_or(file).to_path_buf();
-        }
-        Ok(config)
-    }
-
-    #[test]
-    fn paths_are_the_files_and_like_takes_over() {
-        let config = load(TEXT).expect("a configuration");
-        assert_eq!(config.train.images.file, Path::new("a.npy"));
-        assert_eq!(config.test.images.file, Path::new("/abs/a.npy"));
-        let Method::Masln(whole) = &config.methods[1].learn else { panic!("MASLN") };
-        let Method::Masln(without) = &config.methods[2].learn else { panic!("MASLN") };
-        assert_eq!((whole.rec, without.rec, without.hidden), (0.1, 0.0, 8));
-        assert_eq!(config.protocol, Protocol::default());
-    }
-
-    #[test]
-    fn typos_and_nonsense_are_errors_that_name_them() {
-        let wrong = |from: &str, to: &str| load(&TEXT.replace(from, to)).expect_err(to).to_string();
-        assert!(wrong("hidden = 8", "hiden = 8").contains("hiden"));
-        assert!(wrong("ridge = 1e-3", "rigde = 1e-3").contains("rigde"));
-        assert!(wrong("name = \"tiny\"", "nane = \"tiny\"").contains("nane"));
-        assert!(wrong("[\"CCA\", \"MASLN\"]", "[\"CCA\", \"X\"]").contains("no method X"));
-        assert!(wrong("like = \"MASLN\"", "like = \"Y\"").contains("\"Y\""));
-        assert!(wrong("with = { rec = 0.0 }", "with = { reck = 0.0 }").contains("reck"));
-        assert!(wrong("name = \"without L_rec\"", "name = \"CCA\"").contains("two methods"));
-        let shares = format!("{TEXT}\n[protocol]\nvalid = 1.5\n");
-        assert!(load(&shares).expect_err("too much").to_string().contains("1.5"));
-    }
-
-    #[test]
-    fn meanings_have_a_row_for_each_class() {
-        let names = ["cat".to_owned(), "dog".to_owned()];
-        let tower =
-            |names: &[String]| Ok(Features { values: vec![0.5; names.len() * 3], width: 3 });
-        assert_eq!(Meanings::Tower.rows(&names, tower).expect("rows").width, 3);
-        assert_eq!(
-            Meanings::OneHot.rows(&names, tower).expect("rows").values,
-            [1.0, 0.0, 0.0, 1.0]
-        );
-        let short = |_: &[String]| Ok(Features { values: vec![0.5; 3], width: 3 });
-        assert!(
-            Meanings::Tower
-                .rows(&names, short)
-                .expect_err("one")
-                .to_string()
-                .contains("1 rows for 2")
-        );
     }
 }
