@@ -77,7 +77,9 @@ enum Command {
 
 fn main() -> ExitCode {
     terminal::show_panics();
-    let matches = with_negative_numbers(Cli::command()).try_get_matches();
+    let cli = with_negative_numbers(Cli::command());
+    let given = cmd::search::with_unwanted_words(&cli, std::env::args_os());
+    let matches = cli.try_get_matches_from(given);
     let command = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli.command,
         Err(error) => terminal::usage(&error),

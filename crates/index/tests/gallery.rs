@@ -41,6 +41,27 @@ fn a_failed_transaction_changes_nothing_and_readers_see_what_is_committed() {
     assert_eq!((hits.len(), found.origin.as_slice()), (2, b"b".as_slice()));
 }
 
+/// Whoever serves the gallery would read it again.
+#[test]
+fn a_writer_that_changes_nothing_is_not_heard() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let open = || Gallery::open_for_writing(folder.path(), &model()).expect("a gallery");
+    open().insert(&item("a", [1.0, 0.0, 0.0])).expect("an item");
+    let reader = Gallery::open(folder.path()).expect("a reader");
+    let version = || reader.data_version().expect("a number");
+    let before = version();
+    let writer = open();
+    writer.transaction(|gallery| gallery.count(Modality::Image)).expect("a look");
+    drop(writer);
+    assert_eq!(version(), before);
+    let writer = open();
+    writer.insert(&item("b", [0.0, 1.0, 0.0])).expect("an item");
+    let during = version();
+    assert_ne!(during, before);
+    drop(writer);
+    assert_ne!(version(), during, "it notes its end as well");
+}
+
 #[test]
 fn an_updated_item_keeps_its_captions() {
     let folder = tempfile::tempdir().expect("a folder");

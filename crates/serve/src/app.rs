@@ -36,6 +36,7 @@ pub fn app(state: State) -> Router {
         .route("/v1/fields", get(fields::list))
         .route("/v1/fields/{name}", get(fields::values))
         .route("/v1/models", get(status::models))
+        .route("/v1/models/{*name}", get(status::model))
         .route("/v1/embeddings", post(embeddings::embed))
         .route("/v1/classify", post(classify::classify))
         .route("/v1/caption", post(caption::caption))

@@ -353,6 +353,13 @@ fn the_language_of_queries_is_read() {
         let body = json!({ "query": "a dog", "threshold": threshold });
         server.post("/v1/search", &body).is_problem(400, "invalid-value", "-1 to 1");
     }
+    let nothing = server.posted("/v1/search", &json!({ "query": "a dog ext:jpg" }));
+    assert_eq!((&nothing["total"], nothing["hits"].as_array().map(Vec::len)), (&json!(0), Some(0)));
+    let said = nothing["remarks"].to_string();
+    assert!(said.contains("`extension`") && said.contains("png"), "{nothing}");
+    let model = server.got("/v1/models/tuwen-small");
+    assert_eq!(model, server.got("/v1/models")["data"][0]);
+    server.get("/v1/models/gpt-4").is_problem(404, "unknown-model", "only tuwen-small");
     let cursor =
         server.posted("/v1/search", &json!({ "query": "a dog", "k": 2 }))["cursor"].clone();
     let both = json!({ "query": "a dog", "cursor": cursor, "offset": 2 });

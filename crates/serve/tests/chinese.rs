@@ -143,7 +143,8 @@ fn problems_are_said_in_chinese_with_their_values() {
 fn remarks_and_what_became_of_things_are_said_in_chinese_too() {
     let home = Home::new(&PICTURES[..3]);
     let server = home.server_with(Settings { open_to_changes: true, ..Settings::default() });
-    for query in ["a dog yaer:2020", "a dog colour:red", "width:300..200", "camera:sony"] {
+    for query in ["a dog yaer:2020", "a dog colour:red", "width:300..200", "camera:sony", "ext:jpg"]
+    {
         let body = json!({ "query": query });
         let said = ask(&server, Method::POST, "/v1/search", Some(&body)).json();
         let was = server.posted("/v1/search", &body);

@@ -66,6 +66,7 @@ fn the_page_says_what_is_not_there_and_where_things_end() {
         axe::finds_nothing(page, axe.as_deref(), "the filters");
         a_picture_in_the_address(page, address);
         files(page, address);
+        tags(page, address);
         in_chinese(page, address);
         page.click(".tile a");
         page.wait("document.querySelectorAll('#info .Similar img').length > 1", true);
@@ -185,6 +186,25 @@ fn a_picture_in_the_address(page: &mut Page, address: &str) {
         true,
     );
     page.wait(TILES, 0);
+    page.wait("document.querySelector('#error-title').textContent", "The picture is gone");
+    page.wait("document.querySelector('#retry').checkVisibility()", false);
+    // What is no key asks for nothing else, least of all for everything.
+    page.open(&format!("{address}?image=deadbeef"));
+    page.wait("document.querySelector('#error').checkVisibility()", true);
+    page.wait(TILES, 0);
+}
+
+/// Several tags are written with commas between them.
+fn tags(page: &mut Page, address: &str) {
+    page.open(&format!("{address}?q=name%3Acow"));
+    page.click(".tile a");
+    page.click("#info .Tags input");
+    page.write("最爱， 红色,");
+    page.press("Enter");
+    let shown = "[...document.querySelectorAll('#info .Tags .chip-text')].map((tag) => tag.textContent).join('|')";
+    page.wait(shown, "最爱|红色");
+    page.open(&format!("{address}?q=tag%3A%E7%BA%A2%E8%89%B2"));
+    page.wait(TILES, 1);
 }
 
 /// What is taken along has tags, captions and fields, is harmless to a table program, and files keep their dates.

@@ -40,7 +40,8 @@ async function request(method, path, body, signal) {
 		if ((status === 401 || status === 403) && (await askKey(detail)) && session.get("key") !== key) {
 			return await request(method, path, body, signal);
 		}
-		throw problem(status === 429 || status === 503 ? "The server is busy" : "The server cannot do this", detail, status, type);
+		const isGone = type?.endsWith("picture-gone");
+		throw problem(isGone ? "The picture is gone" : status === 429 || status === 503 ? "The server is busy" : "The server cannot do this", detail, status, type);
 	} catch (error) {
 		if (error.title || error.name === "AbortError") throw error;
 		throw problem("The server does not answer", t("Is tuwen serve still running, and is this device on its network?"));

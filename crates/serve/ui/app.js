@@ -94,7 +94,7 @@ function show(state) {
 	strip.show(state);
 	filters.show(state, isPanelOpen);
 	$("#gallery").value = about?.name;
-	for (const option of $("#versus")) option.hidden = option.value === about?.name;
+	for (const option of $("#versus")) option.hidden = option.disabled = option.value === about?.name;
 	document.title = [state.q.trim(), "tuwen 图文"].filter(Boolean).join(" · ");
 	// What cannot be done here is not offered.
 	$("#add").hidden = !mayWrite();
@@ -165,9 +165,10 @@ function shown({ how, answer, best, min, counted }) {
 	if (state.item !== null && how !== "same") showItem(state);
 }
 
-function failed({ title, message }) {
+function failed({ title, message, type }) {
 	$("#error-title").textContent = title ?? message;
 	$("#error-detail").textContent = title ? message : "";
+	$("#retry").hidden = type?.endsWith("picture-gone"); // it would be asked about again
 	$("#error").hidden = false;
 }
 

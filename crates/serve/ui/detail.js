@@ -6,7 +6,7 @@ import { explanation } from "./explain.js";
 import { scores } from "./grid.js";
 import { fieldName, size, t, valueName } from "./i18n.js";
 import { ALL, NO_QUERY, change, closeItem, current, set } from "./state.js";
-import { chip, toast } from "./widgets.js";
+import { chip, tagsOf, toast } from "./widgets.js";
 import { zoomable } from "./zoom.js";
 
 const ALIKE = 12;
@@ -179,16 +179,16 @@ export function createDetail({ step, has, lost, mayWrite }) {
 		const { gallery } = shown;
 		const held = new Set(fields.filter(({ name }) => name === "tag").map(({ value }) => String(value)));
 		const input = el("input", { "aria-label": t("Add a tag"), placeholder: t("Add a tag"), list: "tags",
-			change: () => input.value.trim() && put("add", input.value.trim()) });
+			change: () => tagsOf(input.value).length && put("add", tagsOf(input.value)) });
 		const place = el("ul", { class: "chips" });
-		const put = (how, text) => api.post("/v1/items/tags", { gallery: gallery || undefined, ids: [id], [how]: [text] }).then(() => {
-			how === "add" ? held.add(text) : held.delete(text);
+		const put = (how, all) => api.post("/v1/items/tags", { gallery: gallery || undefined, ids: [id], [how]: all }).then(() => {
+			for (const text of all) how === "add" ? held.add(text) : held.delete(text);
 			input.value = "";
 			draw();
 			input.focus();
 		}, (error) => toast(error.message));
 		function draw() {
-			const one = (text) => chip("filter", [button("chip-text", text, () => filter("tag", text))], text, () => put("remove", text));
+			const one = (text) => chip("filter", [button("chip-text", text, () => filter("tag", text))], text, () => put("remove", [text]));
 			place.replaceChildren(...[...held].map(one), el("li", {}, input));
 		}
 		draw();

@@ -5,7 +5,7 @@ import * as api from "./api.js";
 import { FORMATS, exported, save, zipped } from "./export.js";
 import { count, t } from "./i18n.js";
 import { current } from "./state.js";
-import { ask, toast } from "./widgets.js";
+import { ask, tagsOf, toast } from "./widgets.js";
 
 /// `all()` are all hits that are loaded, `isRemoved()` tells whether they are removed ones; `changed()` is called after the
 /// selection has changed, the others after items have.
@@ -80,7 +80,7 @@ export function createSelection({ mayWrite, all, isRemoved, changed, gone, back,
 		const note = t("Several with commas between them.");
 		const given = await ask(t("Tag what is selected"), { note, list: "tags", ways: ["Add", "Take away"] });
 		if (!given) return;
-		const tags = given.text.split(/[,，、]/u).map((text) => text.trim()).filter(Boolean);
+		const tags = tagsOf(given.text);
 		const { changed: n } = await api.post("/v1/items/tags", body({ [given.way ? "remove" : "add"]: tags }));
 		toast(t("Items changed: {n}", { n: count(n) }));
 		tagged();

@@ -6,7 +6,8 @@ import { session } from "./dom.js";
 const text = (value) => value ?? "";
 const id = (value) => (/^\d{1,15}$/u.test(value ?? "") ? Number(value) : null);
 const share = (otherwise) => (value) => (value && value >= 0 && value <= 1 ? Number(value) : otherwise);
-const picture = (key) => (/^[\da-f]{32}$/u.test(key ?? "") ? { key, url: session.get(`image.${key}`) ?? `/v1/pictures/${key}` } : null);
+// Also what is no key: the server says that it has no such picture.
+const picture = (key) => (key ? { key, url: session.get(`image.${key}`) ?? `/v1/pictures/${encodeURIComponent(key)}` } : null);
 const one = (...choices) => (value) => (choices.includes(value) ? value : choices[0]);
 
 /// How each value is read from the address; null gives what it is by default.

@@ -13,6 +13,9 @@ export function chip(kind, shown, name, remove) {
 	return el("li", { class: `chip ${kind}` }, ...inner, cross);
 }
 
+/// The tags that somebody wrote, with commas of any width between them.
+export const tagsOf = (text) => text.split(/[,，、]/u).map((tag) => tag.trim()).filter(Boolean);
+
 /// Shows a message for a while, with `act` as a way back where there is one.
 export function toast(text, label, act) {
 	const place = $("#toast");

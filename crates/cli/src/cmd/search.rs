@@ -2,6 +2,7 @@
 
 mod judged;
 mod print;
+mod unwanted;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -25,6 +26,7 @@ use crate::rerank::RerankArgs;
 use crate::terminal::note;
 use judged::{matches_nothing, why};
 pub use print::print;
+pub use unwanted::with_unwanted_words;
 
 /// Find pictures or texts by words, by a picture, or by both
 #[derive(clap::Args)]
@@ -37,17 +39,18 @@ pub use print::print;
     tuwen search 海滩 --where 'year >= 2020 AND NOT folder = 备份'\n  \
     tuwen search A7M4 --exact-words\n  \
     tuwen search 'two dogs fight over a stick' --rerank late:128\n  \
-    tuwen search 'beach -people year:2020..2023'\n  \
+    tuwen search beach -people year:2020..2023\n  \
     tuwen search 海滩 --explain\n  \
     tuwen search 'a dog on the beach' --why\n  \
     tuwen search 海滩 --store qdrant://localhost:6334/photos\n\n\
     --where knows width, height, date, year, camera, folder, tag and others (`tuwen fields` lists those of a \
     gallery), and what caption files bring: =, !=, <, <=, >, >=, IN (…), BETWEEN … AND …, CONTAINS, STARTS WITH, \
     HAS, AND, OR, NOT, parentheses.\n\n\
-    In one quoted argument the words may say more: -people keeps away, 2:red counts twice, \"birthday cake\" must \
+    The words may say more: -people keeps away, 2:red counts twice, \"birthday cake\" must \
     stand in a caption or name, year:2020..2023, tag:dog, -folder:backup, before:2024-05 filter, kind:text finds \
     captions, image:17 what is like item 17, image:dog.jpg like that file. Any other colon is text; --plain takes all of it as \
-    words. Before a query that begins with a minus stands --: tuwen search -k 5 -- '-people beach'.")]
+    words. Behind -- all are words, \
+    also those that look like options: tuwen search -k 5 -- -k beach.")]
 pub struct Args {
     /// The words
     words: Vec<String>,
@@ -122,6 +125,8 @@ pub struct Args {
     text_args: TextArgs,
 }
 
+/// Values of a field that are looked at to say what it has.
+const VALUES: usize = 100_000;
 const NO_IMAGES: &str = "the gallery has no image items (--kind text finds its texts)";
 const NO_TEXTS: &str = "the gallery has no text items (--kind image finds its pictures)";
 
@@ -181,6 +186,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             },
             apart: if args.why { why(&engine, query, hits, modality)? } else { Vec::new() },
             nothing_matches: matches_nothing(&engine, query, &search, hits)?,
+            unmet: match &search.filter {
+                Some(filter) if hits.is_empty() => {
+                    filter.unmet(&mut |field| engine.gallery().facet(field, None, VALUES))?
+                }
+                _ => Vec::new(),
+            },
         })
     };
     let (rows, code) = answer(args, &queries, &line, &find, &beside)?;
@@ -232,6 +243,8 @@ struct Beside {
     plan: Option<Plan>,
     apart: Vec<Vec<Word>>,
     nothing_matches: bool,
+    /// Of a filter that has found nothing.
+    unmet: Vec<String>,
 }
 
 /// Searches for each query and prints the hits.
@@ -258,10 +271,11 @@ fn answer(
         if let Some(least) = args.threshold {
             found.hits.retain(|hit| hit.score.is_none_or(|score| score >= least));
         }
-        let Beside { plan, apart, nothing_matches } = beside(query, &found.hits)?;
+        let Beside { plan, apart, nothing_matches, unmet } = beside(query, &found.hits)?;
         args.print(query, &found.hits, plan.as_ref(), &apart)?;
         if found.hits.is_empty() && !args.json && !args.paths {
             note!("nothing was found");
+            unmet.iter().for_each(|remark| note!("note: {remark}"));
         } else if nothing_matches {
             note!("note: nothing here matches «{}»: these come nearest", query.title());
         }
@@ -334,7 +348,7 @@ fn wanted(args: &Args, line: &language::Line) -> Result<Vec<Query>> {
 impl Args {
     /// What the words say. Those that are nothing but words stay as they were typed.
     fn line(&self) -> Result<language::Line> {
-        let words = self.words.join(" ");
+        let words = unwanted::as_typed(&self.words.join(" "));
         let mut plain = language::Line { words: words.clone(), ..language::Line::default() };
         if self.plain {
             return Ok(plain);

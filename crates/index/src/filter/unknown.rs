@@ -1,10 +1,12 @@
 //! Fields of a filter that are none, neither tuwen's own nor any item's, and values of another type than a field's: either would
 //! find nothing in silence.
 
-use super::{FieldSummary, Filter, FilterError, KNOWN, MADE_BY};
+use super::{Facet, FieldSummary, Filter, FilterError, KNOWN, MADE_BY};
 
 /// Names that an error lists.
 const LISTED: usize = 40;
+/// Values that a remark lists.
+const VALUES: usize = 5;
 
 impl Filter {
     /// Refuses a field that is neither one of [`KNOWN`], nor [`MADE_BY`], nor among `names`, those that items have, nor
@@ -70,6 +72,40 @@ impl Filter {
                 vec![format!(
                     "all values of `{field}` are of type {kinds}, and it is compared with none"
                 )]
+            }
+        }
+    }
+}
+
+impl Filter {
+    /// For a search that found nothing: a sentence for each field of which no item has a value that is asked for, with the
+    /// commonest that there are. `values` gives a field's values, the commonest first.
+    ///
+    /// # Errors
+    /// Those of `values`.
+    pub fn unmet<E>(
+        &self,
+        values: &mut impl FnMut(&str) -> Result<Vec<Facet>, E>,
+    ) -> Result<Vec<String>, E> {
+        match self {
+            Self::And(parts) | Self::Or(parts) => {
+                let mut said = Vec::new();
+                for part in parts {
+                    said.extend(part.unmet(values)?);
+                }
+                Ok(said)
+            }
+            Self::Not(_) | Self::Has(_) => Ok(Vec::new()),
+            Self::Compare { field, conditions } => {
+                let all = values(field)?;
+                let meets = |one: &Facet| conditions.iter().any(|fits| fits.accepts(&one.value));
+                if all.is_empty() || all.iter().any(meets) {
+                    return Ok(Vec::new());
+                }
+                let listed =
+                    all.iter().take(VALUES).map(|one| format!("{:?}", one.value.to_string()));
+                let listed = listed.collect::<Vec<_>>().join(", ");
+                Ok(vec![format!("no item has such a value of `{field}`; the commonest: {listed}")])
             }
         }
     }

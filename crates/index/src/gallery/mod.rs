@@ -49,6 +49,8 @@ pub struct Gallery {
     turned: Cell<Option<(i64, u64)>>,
     /// Whether what is stored now is turned around as well.
     turns_with: Cell<bool>,
+    /// Whether the database says that it is being written.
+    noted: Cell<bool>,
     // Dropped in this order: the files of an unfinished gallery go when nobody uses them any more, and
     // the lock last.
     db: Connection,
@@ -149,12 +151,12 @@ impl Gallery {
                 return Err(Error::Damaged { path, what });
             }
         };
-        let (pending, turned, turns_with) = Default::default();
-        Ok(Self { folder: path, format, pending, turned, turns_with, db, beside, lock })
+        let (pending, turned, turns_with, noted) = Default::default();
+        Ok(Self { folder: path, format, pending, turned, turns_with, noted, db, beside, lock })
     }
 
-    /// Notes that it is being written; where the last writer did not come to its end, the database is checked
-    /// first.
+    /// Where the last writer did not come to its end, the database is checked first. That this one writes is noted with the first
+    /// change, for who only looks whether there is one must not make others read the gallery again.
     fn begin_writing(&self) -> rusqlite::Result<()> {
         let noted = "SELECT count(*) FROM meta WHERE key = 'writing'";
         if self.db.query_row(noted, [], |row| row.get::<_, i64>(0))? > 0 {
@@ -163,8 +165,9 @@ impl Gallery {
             if health != "ok" {
                 return Err(corrupt(health));
             }
+            self.noted.set(true);
         }
-        self.db.execute("INSERT OR REPLACE INTO meta VALUES ('writing', '1')", []).map(drop)
+        Ok(())
     }
 
     /// A number that is another one when another program has committed since it was last asked for on this
@@ -247,10 +250,16 @@ impl Gallery {
     pub fn transaction<T>(&self, change: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
         self.check_lock()?;
         let transaction = self.db.unchecked_transaction().map_err(|e| self.error(e))?;
+        let before = self.db.total_changes();
         self.pending.replace(Some(Pending::default()));
         let done = change(self).and_then(|value| self.write_pending().map(|()| value));
         self.pending.replace(None);
         let value = done?;
+        let changed = self.db.total_changes() != before;
+        if changed && !self.noted.get() {
+            self.set_meta("writing", "1")?;
+        }
+        self.noted.set(self.noted.get() || changed);
         transaction.commit().map_err(|e| self.error(e))?;
         Ok(value)
     }
@@ -289,7 +298,7 @@ impl Gallery {
 
 impl Drop for Gallery {
     fn drop(&mut self) {
-        if self.lock.is_some() && self.check_lock().is_ok() {
+        if self.noted.get() && self.lock.is_some() && self.check_lock().is_ok() {
             // Where this fails, the next writer checks the database, and nothing is lost.
             let _ = self.db.execute("DELETE FROM meta WHERE key = 'writing'", []);
         }

@@ -99,6 +99,9 @@ fn of_models() -> Vec<Operation> {
     vec![
         get("/v1/models", "The galleries' models, as OpenAI's clients ask")
             .gives::<status::Models>("Each once"),
+        get("/v1/models/{name}", "One of them")
+            .gives::<status::Model>("The model")
+            .fails(&[P::UnknownModel]),
         post("/v1/embeddings", "Vectors of texts and pictures, as OpenAI's clients ask")
             .takes::<embeddings::Wanted>(json!({ "input": ["a dog", "一只狗"] }))
             .gives::<s::Embeddings>("A vector for each input")

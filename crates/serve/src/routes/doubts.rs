@@ -9,6 +9,9 @@ use crate::State;
 use crate::problem::Problem;
 use crate::shelf::{Open, Shelf};
 
+/// Values of a field that are looked at to say what it has.
+const VALUES: usize = 100_000;
+
 /// Of a field that no item has, of values of another type than a field's, and of a range without values. A field that is none is refused, unless another gallery
 /// has it, for a page asks several the same; of a gallery without fields nobody knows.
 pub(crate) async fn filter_remarks(
@@ -47,6 +50,20 @@ pub(crate) async fn filter_remarks(
             |name| format!("no item of the gallery has the field `{name}` (see /v1/fields)");
         remarks.extend(unknown.map(remark));
         Ok(remarks)
+    };
+    state.reads.run(work).await
+}
+
+/// Of values that no item has, where a filter has found nothing.
+pub(crate) async fn unmet(
+    state: &State,
+    open: &Arc<Open>,
+    filter: Filter,
+) -> Result<Vec<String>, Problem> {
+    let open = Arc::clone(open);
+    let work = move || {
+        let gallery = open.aside();
+        Ok(filter.unmet(&mut |field| gallery.facet(field, None, VALUES))?)
     };
     state.reads.run(work).await
 }

@@ -16,7 +16,7 @@ use crate::extract::{check_text, window};
 use crate::hits::{Listing, Page, page};
 use crate::problem::Problem;
 use crate::routes::again::{Looked, look_again, stages};
-use crate::routes::doubts::filter_remarks;
+use crate::routes::doubts::{filter_remarks, unmet};
 use crate::routes::fold::fold;
 use crate::routes::parts::vector;
 use crate::routes::search::{K, Sort, Wanted, WordsMode};
@@ -56,6 +56,7 @@ pub(crate) async fn find(
         let _coming = state.scans.coming();
         vector(state, open, &wanted, &line.weighted, &mut remarks).await?
     };
+    let narrowing = filter.clone();
     let modality = wanted.kind.unwrap_or(Modality::Image);
     // Scores of words alone are what is calibrated, not fused ones nor those of pictures with each other;
     // what has the exact words matches by these.
@@ -110,6 +111,9 @@ pub(crate) async fn find(
             rank(state, open, vector, query, search, wanted.sort).await?
         }
     };
+    if let (0, Some(filter)) = (ranked.total, narrowing) {
+        remarks.append(&mut unmet(state, open, filter).await?);
+    }
     let within = vector.as_ref().and_then(|_| making.cut(&mut ranked));
     remarks.extend(within.map(|within| making.remark(within)));
     let mut moved = HashMap::new();
@@ -147,7 +151,10 @@ pub(crate) async fn find(
         };
         let best = ranked.items.iter().filter_map(before).max_by(f32::total_cmp);
         let mut verdict = calibration.and_then(|known| known.verdict(best));
-        if verdict == Some(Verdict::None) && asked.are_written(&open.engine, modality)? {
+        if verdict == Some(Verdict::None)
+            && best.is_some()
+            && asked.are_written(&open.engine, modality)?
+        {
             verdict = Some(Verdict::Unsure);
         }
         let items = ranked.items.get(offset..).unwrap_or_default();

@@ -13,10 +13,11 @@ use tuwen_index::Modality;
 use tuwen_retrieve::Calibration;
 
 use crate::State;
-use crate::extract::Json;
+use crate::extract::{Json, Part};
 use crate::keys::Scope;
 use crate::metrics::{head, label, line};
 use crate::problem::{Problem, ProblemType};
+use crate::routes::inputs;
 use crate::shelf::Open;
 
 /// `GET /health`: the server lives.
@@ -112,17 +113,29 @@ pub(crate) struct Models {
     data: Vec<Model>,
 }
 
+impl Model {
+    fn of(state: &State, id: &str) -> Self {
+        Self { id: id.to_owned(), object: "model", created: state.began, owned_by: "tuwen" }
+    }
+}
+
 /// `GET /v1/models`: each model once, that of the first gallery first.
 pub(crate) async fn models(From(state): From<State>) -> Response {
     let mut data: Vec<Model> = Vec::new();
     for shelf in &state.shelves {
-        let id = shelf.current().engine.encoder().name().to_owned();
+        let open = shelf.current();
+        let id = open.engine.encoder().name();
         if data.iter().all(|known| known.id != id) {
-            let created = state.began;
-            data.push(Model { id, object: "model", created, owned_by: "tuwen" });
+            data.push(Model::of(&state, id));
         }
     }
     Json(Models { object: "list", data }).into_response()
+}
+
+/// `GET /v1/models/NAME`
+pub(crate) async fn model(From(state): From<State>, Part(name): Part) -> Result<Response, Problem> {
+    let known = inputs::model(&state, Some(&name))?;
+    Ok(Json(Model::of(&state, known.name())).into_response())
 }
 
 /// `GET /metrics`, for Prometheus.
