@@ -39,7 +39,7 @@ use crate::{CONFIG_FILE, Error, ModelConfig, Result, Tokenizer, Vision, WEIGHTS_
 pub use bert::bert;
 pub use captions::CaptionModel;
 use families::albef::TEMPERATURE;
-use families::{albef, image_net, open_ai, open_clip};
+use families::{albef, image_net, open_ai, open_clip, r2d2};
 use files::{
     folder_tensors, module_tensors, only_torch_file, optional, read_file, read_json, weight_files,
 };
@@ -214,6 +214,9 @@ impl Checkpoint {
         if albef::is_authors(&raws) {
             return Self::open_authors(path, raws, note);
         }
+        if r2d2::is_one(&raws) {
+            return Self::open_r2d2(path, raws, note);
+        }
         let shape = |name: &str| Some(&raws.get(name)?.shape[..]);
         if let Some(dialect) = image_net::recognise(&shape) {
             return Self::open_network(path, dialect, (raws, note));
@@ -246,6 +249,23 @@ impl Checkpoint {
             return Err(Error::malformed(path, what));
         }
         let names = Names::new(Layout::Authors, &config, TextNames::Bert);
+        let checkpoint = Self::new(raws, names, vec![Blob::File(path.to_path_buf())]);
+        Ok((config.clone(), checkpoint.noted(note).with_tokenizer(&config, folder)))
+    }
+
+    /// R2D2's own `.pth` file. Its vocabulary is the one inside the program, unless a tokenizer lies beside the file.
+    fn open_r2d2(
+        path: &Path,
+        raws: BTreeMap<String, Raw>,
+        note: Option<String>,
+    ) -> Result<(ModelConfig, Self)> {
+        let shape = |name: &str| Some(&raws.get(name)?.shape[..]);
+        let mut config = r2d2::from_shapes(&shape, path)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        if folder.join(TOKENIZER_FILE).exists() {
+            (config.tokenizer, config.cleaning) = (Tokenizer::File, Cleaning::AsIs);
+        }
+        let names = Names::new(Layout::R2d2, &config, TextNames::Bert);
         let checkpoint = Self::new(raws, names, vec![Blob::File(path.to_path_buf())]);
         Ok((config.clone(), checkpoint.noted(note).with_tokenizer(&config, folder)))
     }
@@ -388,7 +408,7 @@ fn squeezed(shape: &[usize]) -> Vec<usize> {
 impl Weights<'static> for &Checkpoint {
     fn find(&self, name: &str) -> Result<(Vec<usize>, Cow<'static, [f32]>)> {
         let Some(origin) = self.names.origin(name) else {
-            let scale = name == "heads.logit_scale" && self.names.layout == Layout::Authors;
+            let scale = name == "heads.logit_scale" && self.names.has_temperature();
             let raw = self.raws.get(TEMPERATURE).filter(|_| scale);
             let value = match raw {
                 // What is no number then is refused where the scale is used.
