@@ -50,6 +50,7 @@ impl CpuEncoder {
             Products::Int8 => Some(of("the product of bytes (--precision int8)")),
             Products::Bf16 => Some(of("the product of bf16 (--precision bf16)")),
             _ if self.config.has_convolutions() => Some(of("the convolution")),
+            _ if self.config.queries.is_some() => Some(of("the attention of queries")),
             _ => None,
         }
     }
