@@ -55,3 +55,21 @@ impl CpuEncoder {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn what_no_card_has_is_refused_before_a_pass() {
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+        let open = |name: &str| CpuEncoder::open(&golden.join(name)).expect(name);
+        let error = open("blip-2").refused().expect("queries").to_string();
+        assert!(error.contains("queries") && error.contains("--device cpu"), "{error}");
+        for name in ["blip", "r2d2"] {
+            assert!(open(name).refused().is_none(), "{name}");
+        }
+    }
+}
