@@ -170,13 +170,14 @@ fn what_it_cannot_do_is_refused_by_name() {
     assert!(shown.contains("2 of 3 blocks look at the picture (--rerank itm)"), "{shown}");
     let said = fail(home, &["caption", "pictures", "--model", &model], 2);
     assert!(said.contains("for retrieval") && said.contains("cannot caption"), "{said}");
-    let captions = "image,caption\npictures/pizza.png,food\npictures/sunset.png,the sun\n";
-    std::fs::write(home.join("captions.csv"), captions).expect("a file");
-    let config = format!(
-        "out = \"run\"\nbatch = 2\nepochs = 1\n[start]\nmodel = {model:?}\n[[train]]\nimages = \"pictures\"\n\
-         captions = [{{ file = \"captions.csv\", source = \"en\" }}]\n"
-    );
-    std::fs::write(home.join("train.toml"), config).expect("a file");
+    let lines = NAMES.map(|name| format!("{name},a thing of {name}\n"));
+    std::fs::write(home.join("captions.csv"), format!("image,caption\n{}", lines.concat()))
+        .expect("a file");
+    let set = ["captions.csv", "--images", "pictures"];
+    succeed(home, &[&["data", "split"], &set[..], &["--out", "split"]].concat());
+    let ids = ["--train-ids", "split/train.ids", "--valid-ids", "split/val.ids"];
+    let begun = ["--model", &model, "--out", "train.toml"];
+    succeed(home, &[&["train", "init"], &set[..], &ids, &begun].concat());
     let said = fail(home, &["train", "train.toml"], 1);
     assert!(said.contains("BLIP-2") && said.contains("heads train"), "{said}");
 }

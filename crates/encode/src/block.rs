@@ -101,7 +101,7 @@ impl<'a> Stack<'a> {
         Ok(Self {
             first_norm: around(config.first_norm, "first_norm")?,
             blocks: (0..config.layers).into_par_iter().map(block).collect::<Result<_>>()?,
-            norm: around(config.norm == NormPlace::Pre, "norm")?,
+            norm: around(config.norm == NormPlace::Pre && config.last_norm, "norm")?,
         })
     }
 

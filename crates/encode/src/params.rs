@@ -266,7 +266,7 @@ impl Params {
             self.norm("first_norm", tower.width);
         }
         self.depth = tower.layers + 1;
-        if tower.norm == NormPlace::Pre {
+        if tower.norm == NormPlace::Pre && tower.last_norm {
             self.norm("norm", tower.width);
         }
     }

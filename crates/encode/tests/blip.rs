@@ -27,7 +27,7 @@ fn both_towers_have_the_vectors_of_transformers() {
     let (config, _) = Checkpoint::open(&golden("blip")).expect("a checkpoint");
     assert_eq!((config.pool, config.tokenizer, config.context), (Pool::First, Tokenizer::File, 40));
     assert_eq!((config.preprocess.geometry, config.preprocess.size), (Geometry::Squash, 32));
-    let fusion = Fusion { from: 0, blocks: 2, first: None, cosine: 1.0 };
+    let fusion = Fusion { from: 0, blocks: 2, first: None, cosine: 1.0, both_ways: false };
     assert_eq!(config.fusion, Some(fusion));
     let encoder = CpuEncoder::open(&golden("blip")).expect("a model");
     let (scale, bias) = encoder.logits().expect("a scale");

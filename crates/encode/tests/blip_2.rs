@@ -49,7 +49,10 @@ fn pictures_and_texts_have_the_vectors_of_transformers() {
     let (config, _) = Checkpoint::open(&golden(MODEL)).expect("a checkpoint");
     assert_eq!((config.pool, config.tokenizer, config.context), (Pool::First, Tokenizer::File, 40));
     assert_eq!((config.preprocess.geometry, config.preprocess.size), (Geometry::Squash, 32));
-    assert_eq!(config.fusion, Some(Fusion { from: 0, blocks: 3, first: None, cosine: 1.0 }));
+    assert_eq!(
+        config.fusion,
+        Some(Fusion { from: 0, blocks: 3, first: None, cosine: 1.0, both_ways: false })
+    );
     assert_eq!(config.queries, Some(Queries { count: COUNT, every: 2 }));
     assert_eq!((config.image_feature(), config.text_feature(), config.embed_dim), (48, 48, 16));
 }

@@ -71,3 +71,21 @@ fn a_damaged_torch_file() {
 fn a_damaged_scripted_file() {
     survive(&[("openai.pt", "x.pt")], 200);
 }
+
+#[test]
+fn a_damaged_file_of_authors() {
+    survive(&[("r2d2/r2d2.pth", "x.pth")], 200);
+}
+
+#[test]
+fn damaged_shards_with_queries() {
+    let shard = |at: usize| format!("model-0000{at}-of-00005.safetensors");
+    let shards: Vec<(String, String)> =
+        (1..=5).map(|at| (format!("blip-2/{}", shard(at)), shard(at))).collect();
+    let index = "model.safetensors.index.json";
+    let own = format!("blip-2/{index}");
+    let mut files = vec![("blip-2/config.json", "config.json"), (&own[..], index)];
+    files.push(("blip-2/tokenizer.json", "tokenizer.json"));
+    files.extend(shards.iter().map(|(source, name)| (&source[..], &name[..])));
+    survive(&files, 60);
+}

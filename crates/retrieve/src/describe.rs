@@ -97,7 +97,7 @@ impl Describer {
                 open_decoder(Path::new(model))?
             }
             None if model == builtin::BUILT_IN => built_in()?,
-            None if encoder.fusion().is_some() => {
+            None if encoder.fusion().is_some_and(|fusion| !fusion.both_ways) => {
                 return Err(Error::Usage(format!(
                     "the model `{model}` is a BLIP for retrieval, which cannot caption: give one that captions, such as \
                      Salesforce/blip-image-captioning-base (--model, or its folder as --decoder)"

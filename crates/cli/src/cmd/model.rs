@@ -132,9 +132,10 @@ fn info(model: &str, json: bool) -> Result<()> {
     if let Some(Queries { count, .. }) = config.queries {
         say!("queries      {count} for each picture (--rerank late compares each with a text)");
     }
-    if let Some(Fusion { blocks, .. }) = config.fusion {
+    if let Some(Fusion { blocks, both_ways, .. }) = config.fusion {
         let count = (0..blocks).filter(|&block| config.looks(block)).count();
-        say!("matching     {count} of {blocks} blocks look at the picture (--rerank itm)");
+        let back = if both_ways { format!(", {count} more at the text") } else { String::new() };
+        say!("matching     {count} of {blocks} blocks look at the picture{back} (--rerank itm)");
     }
     let p = &config.preprocess;
     match p.geometry {

@@ -5,6 +5,7 @@
 //! trainers put around the names, `families` says what each family of models is, `settings` reads what their files say,
 //! `names` finds a weight in a layout.
 
+mod authors;
 mod bert;
 mod captions;
 pub(crate) mod digest;
@@ -39,7 +40,7 @@ use crate::{CONFIG_FILE, Error, ModelConfig, Result, Tokenizer, Vision, WEIGHTS_
 pub use bert::bert;
 pub use captions::CaptionModel;
 use families::albef::TEMPERATURE;
-use families::{albef, image_net, open_ai, open_clip};
+use families::{albef, image_net, open_ai, open_clip, r2d2};
 use files::{
     folder_tensors, module_tensors, only_torch_file, optional, read_file, read_json, weight_files,
 };
@@ -214,6 +215,9 @@ impl Checkpoint {
         if albef::is_authors(&raws) {
             return Self::open_authors(path, raws, note);
         }
+        if r2d2::is_one(&raws) {
+            return Self::open_r2d2(path, raws, note);
+        }
         let shape = |name: &str| Some(&raws.get(name)?.shape[..]);
         if let Some(dialect) = image_net::recognise(&shape) {
             return Self::open_network(path, dialect, (raws, note));
@@ -228,26 +232,6 @@ impl Checkpoint {
         }
         let blobs = vec![Blob::File(path.to_path_buf())];
         Ok((config, Self::new(raws, names, blobs).noted(note)))
-    }
-
-    /// BLIP's or ALBEF's own `.pth` file, with the tokenizer that lies beside it.
-    fn open_authors(
-        path: &Path,
-        raws: BTreeMap<String, Raw>,
-        note: Option<String>,
-    ) -> Result<(ModelConfig, Self)> {
-        let raws = albef::bare_text(raws);
-        let shape = |name: &str| Some(&raws.get(name)?.shape[..]);
-        let config = albef::from_authors(&shape, path)?;
-        let folder = path.parent().unwrap_or(Path::new(""));
-        if !folder.join(TOKENIZER_FILE).exists() {
-            let what = "a BLIP or ALBEF of its authors, whose file has no tokenizer: put bert-base-uncased's \
-                tokenizer.json beside it";
-            return Err(Error::malformed(path, what));
-        }
-        let names = Names::new(Layout::Authors, &config, TextNames::Bert);
-        let checkpoint = Self::new(raws, names, vec![Blob::File(path.to_path_buf())]);
-        Ok((config.clone(), checkpoint.noted(note).with_tokenizer(&config, folder)))
     }
 
     fn noted(mut self, note: Option<String>) -> Self {
@@ -388,7 +372,7 @@ fn squeezed(shape: &[usize]) -> Vec<usize> {
 impl Weights<'static> for &Checkpoint {
     fn find(&self, name: &str) -> Result<(Vec<usize>, Cow<'static, [f32]>)> {
         let Some(origin) = self.names.origin(name) else {
-            let scale = name == "heads.logit_scale" && self.names.layout == Layout::Authors;
+            let scale = name == "heads.logit_scale" && self.names.has_temperature();
             let raw = self.raws.get(TEMPERATURE).filter(|_| scale);
             let value = match raw {
                 // What is no number then is refused where the scale is used.

@@ -1,7 +1,7 @@
 //! Under which names, and how cut, a layout keeps our weights; the names themselves are a family's own.
 
 use super::families::image_net::Dialect;
-use super::families::{Family, albef, open_ai};
+use super::families::{Family, albef, open_ai, r2d2};
 use crate::{ModelConfig, Vision};
 
 /// A layout of names.
@@ -15,6 +15,8 @@ pub(crate) enum Layout {
     OpenAi,
     /// BLIP's and ALBEF's own.
     Authors,
+    /// R2D2's own.
+    R2d2,
     /// torchvision's or timm's, of a network of ImageNet.
     ImageNet(Dialect),
 }
@@ -91,6 +93,8 @@ pub(crate) struct Names {
     pub(crate) text_proj_bias: bool,
     /// Of the positions of longer texts, how many are kept apart.
     pub(crate) long_kept: usize,
+    /// The first block that looks at a picture, where the model has such.
+    pub(crate) fused_from: usize,
 }
 
 impl Names {
@@ -104,6 +108,7 @@ impl Names {
             sigmoid: config.is_sigmoid(),
             text_proj_bias: config.text_proj_bias,
             long_kept: config.long.map_or(0, |long| long.kept),
+            fused_from: config.fusion.map_or(0, |fusion| fusion.from),
         }
     }
 
@@ -124,6 +129,12 @@ impl Names {
             || classifier
             || is_needless(name)
             || self.layout == Layout::Authors && albef::is_for_training(name)
+            || self.layout == Layout::R2d2 && r2d2::is_idle(name)
+    }
+
+    /// Whether the layout has a temperature in the place of the logits' scale.
+    pub(crate) fn has_temperature(&self) -> bool {
+        matches!(self.layout, Layout::Authors | Layout::R2d2)
     }
 
     /// The origin of the weight `name`. None for a weight that the layout does not have and no
@@ -139,6 +150,7 @@ impl Names {
         match self.layout {
             Layout::Hf(family) => (family.origin)(self, name),
             Layout::Authors => albef::origin(name),
+            Layout::R2d2 => r2d2::origin(self, name),
             Layout::ImageNet(dialect) => dialect.origin(name),
             _ => open_ai::origin(self, name),
         }

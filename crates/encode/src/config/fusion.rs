@@ -21,6 +21,11 @@ pub struct Fusion {
     /// How much the cosine counts beside the logit of a match where pictures are ranked: BLIP's own program adds it.
     #[serde(default)]
     pub cosine: f32,
+    /// Whether a picture's rows also look at the text, in as many blocks of their own behind the tower, with a head of their
+    /// own: the mean of both probabilities of a match then stands in the place of the logit (R2D2, Xie et al. 2023,
+    /// <https://arxiv.org/abs/2205.03860>).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub both_ways: bool,
 }
 
 /// Rows that are learned, look at a picture and become its vectors (the Q-Former of BLIP-2, Li et al. 2023,
@@ -77,7 +82,9 @@ impl ModelConfig {
         if self.class_proj_bias && self.vision != Vision::ClassToken {
             return Err("`class_proj_bias` is for image towers with a class token".to_owned());
         }
-        let Some(Fusion { from, blocks, first, cosine }) = self.fusion else { return Ok(()) };
+        let Some(Fusion { from, blocks, first, cosine, both_ways }) = self.fusion else {
+            return Ok(());
+        };
         let layers = self.text.layers;
         if blocks > 1 << 10 || from >= blocks || !(layers == blocks || layers == from) {
             return Err(format!(
@@ -88,6 +95,11 @@ impl ModelConfig {
         let bert = self.text.norm == NormPlace::Post && self.pool == Pool::First && !self.causal;
         if !bert || self.words > 0 || self.vision != Vision::ClassToken {
             return Err("`fusion` is for a BERT whose feature is its first token, beside a ViT with a class token".into());
+        }
+        if both_ways && from != layers {
+            return Err(format!(
+                "`fusion.both_ways` is for blocks behind the text tower's {layers}, and these begin at {from}"
+            ));
         }
         if first.is_some_and(|first| first as usize >= self.vocab) {
             return Err("`fusion.first` is a token that is beyond `vocab`".into());

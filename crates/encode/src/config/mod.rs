@@ -150,6 +150,9 @@ pub struct TowerConfig {
     /// Whether a LayerNorm follows the embedding, as in CLIP's image tower and in BERT.
     #[serde(default)]
     pub first_norm: bool,
+    /// Whether one follows the last block of a tower that normalises before each branch; R2D2's image tower goes without.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub last_norm: bool,
 }
 
 /// The kind of an image tower.
@@ -233,6 +236,10 @@ fn yes() -> bool {
     true
 }
 
+fn is_yes(said: &bool) -> bool {
+    *said
+}
+
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
@@ -249,6 +256,7 @@ impl TowerConfig {
             activation: Activation::Gelu,
             norm: NormPlace::Pre,
             first_norm: false,
+            last_norm: true,
         }
     }
 }

@@ -50,7 +50,26 @@ impl CpuEncoder {
             Products::Int8 => Some(of("the product of bytes (--precision int8)")),
             Products::Bf16 => Some(of("the product of bf16 (--precision bf16)")),
             _ if self.config.has_convolutions() => Some(of("the convolution")),
+            _ if self.config.queries.is_some() => Some(of("the attention of queries")),
             _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn what_no_card_has_is_refused_before_a_pass() {
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+        let open = |name: &str| CpuEncoder::open(&golden.join(name)).expect(name);
+        let error = open("blip-2").refused().expect("queries").to_string();
+        assert!(error.contains("queries") && error.contains("--device cpu"), "{error}");
+        for name in ["blip", "r2d2"] {
+            assert!(open(name).refused().is_none(), "{name}");
         }
     }
 }

@@ -1,11 +1,11 @@
-//! The matching head that a model brings along (ALBEF, BLIP, BLIP-2): texts and the rows of pictures to logits, and to the
+//! The matching head that a model brings along (ALBEF, BLIP, BLIP-2, R2D2): texts and the rows of pictures to logits, and to the
 //! scores by which its authors rank pictures.
 
 use rayon::prelude::*;
 
 use super::source::Multiplied;
 use super::{CpuEncoder, failed, project};
-use crate::towers::FusionTower;
+use crate::towers::{FusionTower, Match};
 use crate::{Batch, Encoder, Fusion, Output, Result, TextInput};
 use tuwen_files::Error as DataError;
 
@@ -18,7 +18,7 @@ impl CpuEncoder {
         self.config.fusion
     }
 
-    /// For each pair of a text and a picture the score that orders pictures: the logit of a match, and as much of the
+    /// For each pair of a text and a picture the score that orders pictures: [`Match::score`], and as much of the
     /// contrastive score as the model's authors add ([`Fusion::cosine`]). That is the cosine of the two vectors, `cosine` of
     /// a pair; of a model with queries the best one of the picture's queries, which is computed here.
     ///
@@ -38,14 +38,14 @@ impl CpuEncoder {
         pairs: &[(usize, usize)],
         cosine: impl Fn((usize, usize)) -> f32,
     ) -> tuwen_files::Result<Vec<f32>> {
-        let logits = self.match_logits(texts, pictures, pairs)?;
+        let matches = self.matches(texts, pictures, pairs)?;
         let share = self.fusion().map_or(0.0, |fusion| fusion.cosine);
         let cosines = match self.config.queries {
             Some(_) => self.contrasts(texts, pictures, pairs)?,
             None => pairs.iter().map(|&pair| cosine(pair)).collect(),
         };
-        let one = |([_, logit], cosine): ([f32; 2], f32)| logit + share * cosine;
-        Ok(logits.into_iter().zip(cosines).map(one).collect())
+        let one = |(pair, cosine): (Match, f32)| pair.score() + share * cosine;
+        Ok(matches.into_iter().zip(cosines).map(one).collect())
     }
 
     /// Of each pair the best cosine of the picture's queries with the text, of a model that has such.
@@ -99,6 +99,17 @@ impl CpuEncoder {
         pictures: &[&[f32]],
         pairs: &[(usize, usize)],
     ) -> tuwen_files::Result<Vec<[f32; 2]>> {
+        let found = self.matches(texts, pictures, pairs)?;
+        Ok(found.into_iter().map(|pair| pair.text).collect())
+    }
+
+    /// What the head says of each pair.
+    fn matches(
+        &self,
+        texts: &[TextInput],
+        pictures: &[&[f32]],
+        pairs: &[(usize, usize)],
+    ) -> tuwen_files::Result<Vec<Match>> {
         let Some(tower) = self.fusion_tower().map_err(failed)? else {
             let name = &self.config.name;
             return Err(DataError::Encode(format!("{name} has no matching head of its own")));
@@ -119,12 +130,20 @@ impl CpuEncoder {
             let (own, seen) = sides(pairs.iter().map(|pair| pair.1));
             let rows: Vec<&[f32]> = own.into_iter().map(|at| pictures[at]).collect();
             let pairs: Vec<_> = texts.into_iter().zip(seen).collect();
-            tower.try_logits(text, &ids, &rows, &pairs).map_err(failed)
+            tower.try_matches(text, &ids, &rows, &pairs).map_err(failed)
         };
-        let parts: Vec<_> = chunks(pairs).into_par_iter().map(some).collect::<Result<_, _>>()?;
-        let logits = parts.concat();
-        match logits.iter().flatten().all(|logit| logit.is_finite()) {
-            true => Ok(logits),
+        // A picture that looks at texts has all its rows in each pair.
+        let chunks = match self.config.fusion.is_some_and(|fusion| fusion.both_ways) {
+            true => pairs.chunks(PAIRS).collect(),
+            false => chunks(pairs),
+        };
+        let parts: Vec<_> = chunks.into_par_iter().map(some).collect::<Result<_, _>>()?;
+        let found = parts.concat();
+        let sound = |pair: &Match| {
+            pair.text.iter().chain(pair.picture.iter().flatten()).all(|v| v.is_finite())
+        };
+        match found.iter().all(sound) {
+            true => Ok(found),
             false => Err(DataError::Encode(format!(
                 "{}: its matching head gives what is not finite: its weights are damaged; fetch the model again",
                 self.config.name

@@ -10,6 +10,7 @@ use std::ops::Range;
 
 use tuwen_nn::{Linear, Spans, Tape};
 
+use super::joint::Joint;
 use super::queries::QFormer;
 use super::text::TextTower;
 use crate::block::{Block, Cross, Looking, fuse};
@@ -22,6 +23,8 @@ pub struct FusionTower<'a> {
     config: Fusion,
     /// What looks at the picture in the text's place, where the model has such.
     queries: Option<QFormer<'a>>,
+    /// What makes the picture look at the text as well, where the model has such.
+    joint: Option<Joint<'a>>,
     /// Blocks behind the text tower's.
     behind: Vec<Block<'a>>,
     /// One for each block from [`Fusion::from`] on, without queries.
@@ -29,6 +32,27 @@ pub struct FusionTower<'a> {
     head: Linear<'a>,
     /// Width of a picture's row.
     wide: usize,
+}
+
+/// What a matching head says of a pair: logits of no match and of a match.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Match {
+    /// Behind the text, which has looked at the picture.
+    pub text: [f32; 2],
+    /// Behind the picture, which has looked at the text, where the model goes both ways.
+    pub picture: Option<[f32; 2]>,
+}
+
+impl Match {
+    /// What orders pictures before any cosine: the logit of a match, of a model that goes both ways the mean of the two
+    /// probabilities.
+    pub fn score(&self) -> f32 {
+        let probability = |[no, yes]: [f32; 2]| 1.0 / (1.0 + (no - yes).exp());
+        match self.picture {
+            Some(picture) => (probability(self.text) + probability(picture)) / 2.0,
+            None => self.text[1],
+        }
+    }
 }
 
 impl<'a> FusionTower<'a> {
@@ -47,6 +71,7 @@ impl<'a> FusionTower<'a> {
         Ok(Some(Self {
             config: fusion,
             queries,
+            joint: Joint::find(config, &weights)?,
             behind: behind.map(block).collect::<Result<_>>()?,
             cross: looks.map(cross).collect::<Result<_>>()?,
             head: linear(&weights, "heads.match", true)?,
@@ -54,7 +79,7 @@ impl<'a> FusionTower<'a> {
         }))
     }
 
-    /// For each pair of a text and a picture the logits of no match and of a match.
+    /// For each pair of a text and a picture what the head says.
     ///
     /// # Shapes
     /// `texts`: lists of ids, unpadded or padded with 0 at the end, which is cut; `pictures`: of each one all rows of the
@@ -65,13 +90,16 @@ impl<'a> FusionTower<'a> {
     ///
     /// # Panics
     /// A pair names a text or picture that is not there.
-    pub fn try_logits(
+    pub fn try_matches(
         &self,
         text: &TextTower<'_>,
         texts: &[&[u32]],
         pictures: &[&[f32]],
         pairs: &[(usize, usize)],
-    ) -> Result<Vec<[f32; 2]>> {
+    ) -> Result<Vec<Match>> {
+        let of_texts = |logits: &[f32]| -> Vec<Match> {
+            logits.as_chunks::<2>().0.iter().map(|&text| Match { text, picture: None }).collect()
+        };
         if pairs.is_empty() {
             return Ok(Vec::new());
         }
@@ -89,21 +117,43 @@ impl<'a> FusionTower<'a> {
             let x = queries.look_with_words(words, &mut tape, &x, &reads, (&rows, &looks));
             let each = spans(pairs.iter().map(|_| queries.count()));
             let logits = tape.linear(&x, &self.head);
-            return Ok(tape.means(&logits, &Spans::from(each)).as_chunks::<2>().0.to_vec());
+            return Ok(of_texts(&tape.means(&logits, &Spans::from(each))));
         }
         let mut x = text.stack().begin(&mut tape, x);
         let (alone, together) = text.stack().blocks().split_at(self.config.from);
         for block in alone {
             x = block.among(&mut tape, x, &own);
         }
+        let joint = self.joint.as_ref();
+        let back = joint.map(|joint| joint.logits(&mut tape, (&rows, &looks), (&x, &reads)));
         // Each pair has a copy of its text, which from here on depends on the picture.
         let x = tape.pick(&x, reads.iter().cloned().flatten().collect());
         let own = spans(reads.iter().map(Range::len));
         let looking = Looking { spans: &own, pictures: &rows, looks: &looks };
         let blocks: Vec<_> = together.iter().chain(&self.behind).zip(&self.cross).collect();
         let x = fuse(&blocks, &mut tape, x, &looking);
-        let logits = tape.linear(&x, &self.head);
-        Ok(logits.as_chunks::<2>().0.to_vec())
+        let mut matches = of_texts(&tape.linear(&x, &self.head));
+        let pictures = back.into_iter().flatten();
+        matches.iter_mut().zip(pictures).for_each(|(pair, logits)| pair.picture = Some(logits));
+        Ok(matches)
+    }
+
+    /// The same without what a picture's rows say: the logits behind the texts.
+    ///
+    /// # Errors
+    /// As [`Self::try_matches`].
+    ///
+    /// # Panics
+    /// As there.
+    pub fn try_logits(
+        &self,
+        text: &TextTower<'_>,
+        texts: &[&[u32]],
+        pictures: &[&[f32]],
+        pairs: &[(usize, usize)],
+    ) -> Result<Vec<[f32; 2]>> {
+        let found = self.try_matches(text, texts, pictures, pairs)?;
+        Ok(found.into_iter().map(|pair| pair.text).collect())
     }
 
     /// What a model with queries makes of pictures from their rows, (pictures * queries, W); nothing without queries.

@@ -8,6 +8,7 @@ mod chunks;
 mod fusion;
 mod heads;
 mod image;
+mod joint;
 mod network;
 mod probe;
 mod queries;
@@ -25,7 +26,7 @@ use crate::arrays::Arrays;
 use crate::layers::Weights;
 use crate::{Error, ModelConfig, Result, Vision};
 
-pub use fusion::FusionTower;
+pub use fusion::{FusionTower, Match};
 pub use heads::{Heads, TextHead, TextWay};
 pub use image::ImageTower;
 pub use network::NetworkTower;

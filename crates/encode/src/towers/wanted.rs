@@ -23,7 +23,7 @@ pub struct Wanted {
     /// The rows behind this block (0 is the embedding; of convolutions the last grid, whatever the number) and their
     /// gradient: what comes before is not recorded and costs the backward pass nothing.
     pub from: Option<usize>,
-    /// What passes through each attention behind that, see [`Attended`].
+    /// What passes through each attention behind that, see [`tuwen_nn::Attended`].
     pub attention: bool,
     /// The features that a picture would have if the tower ended behind each of the blocks that are recorded; the way
     /// back from one of these ends where its block begins. Together with [`Self::from`].

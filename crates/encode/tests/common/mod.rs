@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use tuwen_encode::towers::{AnyImageTower, FusionTower, Heads, Record, TextTower, Wanted};
+use tuwen_encode::towers::{AnyImageTower, FusionTower, Heads, Match, Record, TextTower, Wanted};
 use tuwen_encode::{Checkpoint, Fusion, Weights};
 use tuwen_nn::Tape;
 
@@ -73,12 +73,22 @@ pub fn close(what: &str, found: &[Vec<f32>], wanted: &Value, bound: f32) {
     }
 }
 
-/// The logits of all pairs: for each of two pictures a row for each text.
+/// The logits of all pairs behind the texts: for each of two pictures a row for each text.
 pub fn matches(
     folder: &Path,
     change: impl Fn(&mut Fusion),
     ids: &[Vec<u32>],
 ) -> Vec<Vec<Vec<f32>>> {
+    let rows = |pairs: Vec<Match>| pairs.iter().map(|pair| pair.text.to_vec()).collect();
+    all_matches(folder, change, ids).into_iter().map(rows).collect()
+}
+
+/// What the matching head says of all pairs, for each of two pictures.
+pub fn all_matches(
+    folder: &Path,
+    change: impl Fn(&mut Fusion),
+    ids: &[Vec<u32>],
+) -> Vec<Vec<Match>> {
     let (mut config, checkpoint) = Checkpoint::open(folder).expect("a checkpoint");
     change(config.fusion.as_mut().expect("a matching head"));
     let size = config.preprocess.size;
@@ -92,11 +102,8 @@ pub fn matches(
     let ids: Vec<&[u32]> = ids.iter().map(Vec::as_slice).collect();
     let pairs: Vec<(usize, usize)> =
         (0..2).flat_map(|picture| (0..ids.len()).map(move |text| (text, picture))).collect();
-    let found = fusion.try_logits(&text, &ids, &pictures, &pairs).expect("logits");
-    found
-        .chunks_exact(ids.len())
-        .map(|rows| rows.iter().map(|row| row.to_vec()).collect())
-        .collect()
+    let found = fusion.try_matches(&text, &ids, &pictures, &pairs).expect("logits");
+    found.chunks_exact(ids.len()).map(<[Match]>::to_vec).collect()
 }
 
 /// A copy of a golden folder that may be changed.

@@ -60,6 +60,7 @@ pub(crate) fn from_authors<'s>(shape: &Shapes<'s>, path: &Path) -> Result<ModelC
     config.preprocess.to_rgb = ToRgb::First;
     // BLIP's last entry is `[ENC]`, which begins a text that looks at a picture.
     let first = (!albef).then_some(vocab.saturating_sub(1) as u32);
+    let cosine = if albef { 0.0 } else { 1.0 };
     Ok(ModelConfig {
         patch_bias: true,
         class_proj_bias: true,
@@ -68,7 +69,7 @@ pub(crate) fn from_authors<'s>(shape: &Shapes<'s>, path: &Path) -> Result<ModelC
         pool: Pool::First,
         tokenizer: Tokenizer::File,
         cleaning: Cleaning::AsIs,
-        fusion: Some(Fusion { from, blocks, first, cosine: if albef { 0.0 } else { 1.0 } }),
+        fusion: Some(Fusion { from, blocks, first, cosine, both_ways: false }),
         ..config
     })
 }

@@ -174,7 +174,7 @@ fn read(name: String, said: &Described<'_>) -> Result<(ModelConfig, TextNames)> 
         context: positions,
         pool: Pool::First,
         tokenizer: Tokenizer::File,
-        fusion: Some(Fusion { from: 0, blocks, first: None, cosine: 1.0 }),
+        fusion: Some(Fusion { from: 0, blocks, first: None, cosine: 1.0, both_ways: false }),
         ..config
     };
     Ok((config, TextNames::Bert))
@@ -244,7 +244,7 @@ pub(super) fn image(rest: &str) -> Option<Origin> {
 }
 
 /// A block's step of cross-attention.
-fn cross(tower: &str, rest: &str) -> Option<Origin> {
+pub(super) fn cross(tower: &str, rest: &str) -> Option<Origin> {
     let (index, part, kind) = block(rest)?;
     let layer = format!("{tower}.encoder.layer.{index}.crossattention");
     let part = match part {

@@ -112,7 +112,7 @@ fn read(name: String, said: &Described<'_>) -> Result<(ModelConfig, TextNames)> 
         context: positions,
         pool: Pool::First,
         tokenizer: Tokenizer::File,
-        fusion: Some(Fusion { from: 0, blocks, first: None, cosine: 1.0 }),
+        fusion: Some(Fusion { from: 0, blocks, first: None, cosine: 1.0, both_ways: false }),
         queries: Some(queries),
         ..config
     };

@@ -3,7 +3,7 @@
 //!
 //! transformers' families are the lines of [`TABLE`]; `settings` reads their files, key by key, and asks the family for what
 //! is its own. Checkpoints of other layouts are recognised by their tensors: OpenAI's and cn_clip's (`open_ai`, `res_net`),
-//! open_clip's beside a configuration (`open_clip`, `xlm_roberta`), BLIP's and ALBEF's authors' (`albef`), torchvision's and
+//! open_clip's beside a configuration (`open_clip`, `xlm_roberta`), BLIP's and ALBEF's authors' (`albef`), R2D2's (`r2d2`), torchvision's and
 //! timm's networks of ImageNet (`image_net`).
 
 pub(crate) mod albef;
@@ -16,6 +16,7 @@ pub(crate) mod image_net;
 mod meta_clip_2;
 pub(crate) mod open_ai;
 pub(crate) mod open_clip;
+pub(crate) mod r2d2;
 mod res_net;
 mod sig_lip;
 mod sig_lip_2;

@@ -136,6 +136,8 @@ fn unsaid(config: &ModelConfig, target: Target) -> Option<String> {
         "a text tower as open_clip wraps it"
     } else if config.any_shape() || config.long.is_some() || config.dense {
         "pictures of any shape, longer texts and features of patches"
+    } else if !(config.image.last_norm && config.text.last_norm) {
+        "a tower that no LayerNorm ends"
     } else if config.image_pool != ImagePool::Class {
         "a mean of the patches as the picture's feature"
     } else if clip && config.pad.is_some() {
