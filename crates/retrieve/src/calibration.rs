@@ -10,8 +10,11 @@
 //! are few captions, nobody knows, and there is no curve: one of other pictures was tried, and called dogs "none"
 //! among drawings. Nor is there one where captions reach no more than names do, as those that say nothing of their pictures.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 use tuwen_encode::Encoder;
+use tuwen_index::filter::key;
 use tuwen_index::{Gallery, Hit, IdSet, Measured, Modality};
 use tuwen_sets::names;
 
@@ -97,7 +100,7 @@ impl Calibration {
     /// # Errors
     /// The gallery cannot be read.
     pub fn tells(engine: &Engine, modality: Modality) -> Result<bool> {
-        Ok(present(engine, modality)?.ids.len() >= FEWEST)
+        Ok(present(engine, modality)?.differ() >= FEWEST)
     }
 
     /// Of a gallery's items of that modality; `background` holds the vectors (B, D) of [`Self::background`] by its
@@ -123,7 +126,7 @@ impl Calibration {
         let (mean, deviation) = (mean as f32, (deviation as f32).max(1e-6));
         let without = Self { mean, deviation, curve: None };
         let captions = present(engine, modality)?;
-        if captions.ids.len() < FEWEST {
+        if captions.differ() < FEWEST {
             return Ok(Some(without));
         }
         // Two, for among texts the first one is the caption itself.
@@ -301,6 +304,13 @@ struct Captions {
     texts: Vec<String>,
     /// (N, D).
     vectors: Vec<f32>,
+}
+
+impl Captions {
+    /// How many of them say something else than the others: the same words again are no more evidence.
+    fn differ(&self) -> usize {
+        self.texts.iter().map(|text| key(text)).collect::<HashSet<_>>().len()
+    }
 }
 
 /// Captions from all over the gallery whose meaning an item of that modality has, besides the caption itself.

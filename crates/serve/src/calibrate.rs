@@ -22,11 +22,20 @@ type Backgrounds = HashMap<String, Arc<[f32]>>;
 pub(crate) fn start(state: Weak<Inner>) -> std::io::Result<()> {
     let run = move || {
         let mut backgrounds = Backgrounds::new();
+        // What is wrong is said once, and not twice a second.
+        let mut said: HashMap<String, String> = HashMap::new();
         while let Some(state) = state.upgrade() {
             for shelf in state.shelves.iter().filter(|_| state.is_ready()) {
                 let background = |encoder: &Arc<CpuEncoder>| background(&mut backgrounds, encoder);
-                if let Err(error) = shelf.calibrate(background) {
-                    tracing::warn!(gallery = shelf.source.name, %error, "scores are not calibrated");
+                let name = &shelf.source.name;
+                let Err(error) = shelf.calibrate(background) else {
+                    said.remove(name);
+                    continue;
+                };
+                let error = error.to_string();
+                if said.get(name) != Some(&error) {
+                    tracing::warn!(gallery = name, error, "scores are not calibrated");
+                    said.insert(name.clone(), error);
                 }
             }
             drop(state);

@@ -7,7 +7,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::State;
 use crate::problem::{Problem, ProblemType};
@@ -20,7 +20,7 @@ pub(crate) const JSON: &str = "application/json";
 /// A body of JSON.
 pub(crate) struct Body<T>(pub T);
 
-impl<T: DeserializeOwned> FromRequest<State> for Body<T> {
+impl<T: DeserializeOwned + Send + 'static> FromRequest<State> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &State) -> Result<Self, Problem> {
@@ -29,14 +29,14 @@ impl<T: DeserializeOwned> FromRequest<State> for Body<T> {
         if !kind.eq_ignore_ascii_case(JSON) {
             return Err(no_json(kind));
         }
-        Ok(Self(parse(&whole(request, state.settings.limits.body).await?)?))
+        Ok(Self(parsed(whole(request, state.settings.limits.body).await?).await?))
     }
 }
 
 /// A body of JSON whose type nobody needs to say, for clients that do not.
 pub(crate) struct Untyped<T>(pub T);
 
-impl<T: DeserializeOwned> FromRequest<State> for Untyped<T> {
+impl<T: DeserializeOwned + Send + 'static> FromRequest<State> for Untyped<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &State) -> Result<Self, Problem> {
@@ -45,8 +45,19 @@ impl<T: DeserializeOwned> FromRequest<State> for Untyped<T> {
         if !kind.is_empty() && !kind.eq_ignore_ascii_case(JSON) {
             return Err(no_json(kind));
         }
-        Ok(Self(parse(&whole(request, state.settings.limits.body).await?)?))
+        Ok(Self(parsed(whole(request, state.settings.limits.body).await?).await?))
     }
+}
+
+/// Bodies that are read at once; larger ones take milliseconds, for which others would wait.
+const SMALL: usize = 256 << 10;
+
+async fn parsed<T: DeserializeOwned + Send + 'static>(bytes: Bytes) -> Result<T, Problem> {
+    if bytes.len() <= SMALL {
+        return parse(&bytes);
+    }
+    let work = move || parse(&bytes);
+    tokio::task::spawn_blocking(work).await.map_err(Problem::internal)?
 }
 
 fn no_json(kind: &str) -> Problem {
@@ -95,7 +106,7 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     }
     serde_json::from_slice(bytes).map_err(|error| {
         // A list that is too long for its place ends in the middle for who reads it, and is JSON all the same.
-        let is_json = error.is_data() || serde_json::from_slice::<serde_json::Value>(bytes).is_ok();
+        let is_json = error.is_data() || serde_json::from_slice::<IgnoredAny>(bytes).is_ok();
         match is_json {
             true => Problem::value(format!("body: {}", plain(&error))),
             false => Problem::new(

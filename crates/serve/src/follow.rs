@@ -6,7 +6,8 @@ use std::sync::Weak;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use notify::{Event, RecursiveMode, Watcher, recommended_watcher};
+use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher, recommended_watcher};
+use tuwen_files::file::{Identity, identity};
 
 use crate::jobs::Cause;
 use crate::routes::jobs::enqueue;
@@ -36,6 +37,8 @@ struct Folder {
     /// When it was first and last heard of since it was indexed.
     changed: Option<(Instant, Instant)>,
     looked: Instant,
+    /// In which folder of that name changes are heard: of one that was taken away nothing is, also when it comes back.
+    heard: Option<Identity>,
 }
 
 /// Starts the thread, which ends with the state.
@@ -55,7 +58,7 @@ pub(crate) fn start(state: &Inner, weak: Weak<Inner>) -> Result<()> {
                 path.display()
             )));
         };
-        folders.push(Folder { at, path, changed: None, looked: Instant::now() });
+        folders.push(Folder { at, path, changed: None, looked: Instant::now(), heard: None });
     }
     if folders.is_empty() {
         return Ok(());
@@ -73,12 +76,8 @@ fn follow(state: &Weak<Inner>, mut folders: Vec<Folder>) {
         }
     };
     let mut watcher = recommended_watcher(tell);
-    for folder in &folders {
-        let watched = match &mut watcher {
-            Ok(watcher) => watcher.watch(&folder.path, RecursiveMode::Recursive),
-            Err(error) => Err(notify::Error::generic(&error.to_string())),
-        };
-        if let Err(error) = watched {
+    for folder in &mut folders {
+        if let Err(error) = folder.hear(&mut watcher) {
             let (path, every) = (folder.path.display(), AGAIN.as_secs());
             tracing::warn!(%path, %error, "changes are not heard; it is looked at every {every} s");
         }
@@ -87,7 +86,34 @@ fn follow(state: &Weak<Inner>, mut folders: Vec<Folder>) {
         let Some(state) = state.upgrade() else { return };
         index(&state, folder);
     });
-    while listen(&heard, state, &mut folders) {}
+    while listen(&heard, state, &mut folders) {
+        for folder in &mut folders {
+            // A disk may come back at any time.
+            if folder.heard != folder.identity() && folder.hear(&mut watcher).is_ok() {
+                folder.changed = Some((Instant::now(), Instant::now()));
+            }
+        }
+    }
+}
+
+impl Folder {
+    /// Has changes in it told, where there is such a folder now.
+    fn hear(&mut self, watcher: &mut notify::Result<RecommendedWatcher>) -> notify::Result<()> {
+        let watcher = watcher.as_mut().map_err(|e| notify::Error::generic(&e.to_string()))?;
+        // What was watched under this name may be another folder.
+        let _ = watcher.unwatch(&self.path);
+        self.heard = None;
+        let now = self.identity();
+        watcher.watch(&self.path, RecursiveMode::Recursive)?;
+        self.heard = now;
+        Ok(())
+    }
+
+    fn identity(&self) -> Option<Identity> {
+        // What lies in it does not matter.
+        let found = identity(&std::fs::metadata(&self.path).ok()?)?;
+        Some(Identity { names: 1, ..found })
+    }
 }
 
 /// Hears what has changed for a moment and has indexed what has become quiet; false when the state is gone.

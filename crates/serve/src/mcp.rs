@@ -24,6 +24,7 @@ use tuwen_index::Modality;
 
 use crate::jobs::Cause;
 use crate::keys::Scope;
+use crate::mcp_wire::MESSAGE;
 use crate::problem::Problem;
 use crate::routes::find::find;
 use crate::routes::jobs::{enqueue, look};
@@ -126,7 +127,7 @@ impl Assistant {
         &self,
         Parameters(Similar { id, k, gallery }): Parameters<Similar>,
     ) -> Result<CallToolResult, ErrorData> {
-        let (like, without) = (Some(id), Some(id));
+        let (like, without) = (Some(id), vec![id]);
         self.pictures(Wanted { like, without, k, gallery, ..Wanted::default() }).await
     }
 
@@ -325,7 +326,7 @@ pub(crate) fn service(state: &State) -> StreamableHttpService<Assistant, LocalSe
         .disable_allowed_hosts()
         .with_legacy_session_mode(false)
         .with_json_response(true)
-        .with_max_request_body_bytes(state.settings.limits.body);
+        .with_max_request_body_bytes(MESSAGE.min(state.settings.limits.body));
     let assistant = Assistant::new(state.clone());
     let manager = std::sync::Arc::new(LocalSessionManager::default());
     StreamableHttpService::new(move || Ok(assistant.clone()), manager, config)

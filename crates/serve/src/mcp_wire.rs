@@ -17,6 +17,8 @@ use crate::extract::{JSON, media_type, whole};
 use crate::problem::{Problem, ProblemType};
 use crate::wording::plain;
 
+/// Bytes of a message: the tools take words and numbers, and the library keeps what it reads as a tree of many times the size.
+pub(crate) const MESSAGE: usize = 1 << 20;
 /// Codes of JSON-RPC: it is no JSON, and it is no message.
 const PARSE_ERROR: i32 = -32_700;
 const INVALID_REQUEST: i32 = -32_600;
@@ -49,7 +51,7 @@ pub(crate) async fn explain(From(state): From<State>, request: Request, next: Ne
     }
     let (parts, body) = request.into_parts();
     let request = Request::from_parts(parts.clone(), body);
-    let bytes = match whole(request, state.settings.limits.body).await {
+    let bytes = match whole(request, MESSAGE.min(state.settings.limits.body)).await {
         Ok(bytes) => bytes,
         Err(problem) => return problem.into_response(),
     };

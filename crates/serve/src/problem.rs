@@ -1,6 +1,7 @@
 //! What went wrong, in two forms: [`Problem`] is an answer to a request (RFC 9457), [`Error`] keeps the server
 //! from starting. Here is the one table from a kind of problem to its status.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use axum::http::{HeaderValue, StatusCode, header};
@@ -225,6 +226,21 @@ impl From<tuwen_retrieve::Error> for Problem {
         match error {
             tuwen_retrieve::Error::Usage(what) => Self::value(what),
             tuwen_retrieve::Error::Index(error) => error.into(),
+            tuwen_retrieve::Error::Data(FileError::Io { ref source, .. })
+            | tuwen_retrieve::Error::Io { ref source, .. }
+                if matches!(
+                    source.kind(),
+                    ErrorKind::StorageFull
+                        | ErrorKind::QuotaExceeded
+                        | ErrorKind::ReadOnlyFilesystem
+                ) =>
+            {
+                let detail = format!(
+                    "the gallery cannot be written ({}): nothing was changed",
+                    source.kind()
+                );
+                Self::new(ProblemType::Unwritable, detail)
+            }
             // Nobody waits for it any more, and nobody reads this.
             tuwen_retrieve::Error::Explain(error @ tuwen_explain::Error::Stopped) => {
                 Self::new(ProblemType::Deadline, error.to_string())

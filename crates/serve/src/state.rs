@@ -140,14 +140,18 @@ impl State {
         self.shelves.iter().map(model).collect()
     }
 
-    /// Loads models and vectors, which otherwise happens with the first requests; then `/ready` says so.
+    /// Loads models and vectors, which otherwise happens with the first requests; then `/ready` says so. A gallery that cannot be
+    /// read keeps no other one from being served: it is ready when it was mended and is reloaded.
     ///
     /// # Errors
-    /// A model or a gallery cannot be read.
+    /// A model or a gallery cannot be read; the first of these, when all others were tried.
     pub fn warm(&self) -> Result<()> {
-        self.shelves.iter().try_for_each(Shelf::warm)?;
-        self.ready.store(true, Ordering::Release);
-        Ok(())
+        let warmed = self.shelves.iter().map(Shelf::warm);
+        let failed: Vec<Error> = warmed.filter_map(Result::err).collect();
+        if failed.len() < self.shelves.len() {
+            self.ready.store(true, Ordering::Release);
+        }
+        failed.into_iter().next().map_or(Ok(()), Err)
     }
 }
 

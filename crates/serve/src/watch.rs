@@ -16,6 +16,8 @@ pub(crate) struct Watched {
     file: Option<Identity>,
     /// Nothing where the last change could not be read yet.
     version: Option<i64>,
+    /// Why it could not be read, which is said once.
+    said: Option<String>,
 }
 
 impl Watched {
@@ -23,7 +25,7 @@ impl Watched {
     pub fn new(source: &Source) -> Result<Self> {
         let gallery = Gallery::open(&source.folder)?;
         let version = Some(gallery.data_version()?);
-        Ok(Self { file: identity_of(&gallery), gallery, version })
+        Ok(Self { file: identity_of(&gallery), gallery, version, said: None })
     }
 
     /// Reloads what has changed. What cannot be opened now is tried again the next time, and what is served
@@ -31,7 +33,7 @@ impl Watched {
     pub fn look(&mut self, shelf: &Shelf) {
         if identity_of(&self.gallery) != self.file {
             let Ok(other) = Self::new(&shelf.source) else { return };
-            *self = Self { version: None, ..other };
+            *self = Self { version: None, said: self.said.take(), ..other };
         }
         let now = self.gallery.data_version().ok();
         if now.is_some() && now == self.version {
@@ -39,12 +41,16 @@ impl Watched {
         }
         match shelf.reload() {
             Ok(generation) => {
-                self.version = now;
+                (self.version, self.said) = (now, None);
                 tracing::info!(gallery = shelf.source.name, generation, "reloaded");
             }
             Err(error) => {
                 self.version = None;
-                tracing::warn!(gallery = shelf.source.name, %error, "not reloaded yet");
+                let error = error.to_string();
+                if self.said.as_ref() != Some(&error) {
+                    tracing::warn!(gallery = shelf.source.name, error, "not reloaded yet");
+                }
+                self.said = Some(error);
             }
         }
     }

@@ -111,7 +111,8 @@ impl Upload<'_> {
             let image = place.file_name().unwrap_or_default().to_string_lossy().into_owned();
             (Line { image: Some(image), text: text.clone(), ..Line::default() }, vector)
         });
-        let id = gallery.transaction(|gallery| {
+        let before = std::fs::metadata(&captions).map_or(0, |data| data.len());
+        let done = gallery.transaction(|gallery| {
             let id = match known {
                 Some(id) => {
                     if moved {
@@ -136,8 +137,11 @@ impl Upload<'_> {
                 gallery.insert(&texts::item(bytes_of(&captions), line, Some(id), vector))?;
             }
             Ok(id)
-        })?;
-        Ok(Kept { id, is_new: known.is_none() })
+        });
+        if done.is_err() {
+            take_back(&captions, before);
+        }
+        Ok(Kept { id: done?, is_new: known.is_none() })
     }
 
     fn item(&self, path: &Path) -> NewItem {
@@ -217,6 +221,19 @@ fn plain(name: &str) -> String {
 
 fn has_caption(gallery: &Gallery, id: i64, text: &str) -> tuwen_index::Result<bool> {
     Ok(gallery.captions_of(id)?.iter().any(|caption| caption.text.as_deref() == Some(text)))
+}
+
+/// Cuts off what was written for a change that was not made: half a line would spoil the next one, and a whole one would come
+/// back when the gallery is made anew.
+fn take_back(file: &Path, before: u64) {
+    let cut = std::fs::OpenOptions::new().write(true).open(file).and_then(|file| {
+        if file.metadata()?.len() > before {
+            file.set_len(before)?;
+        }
+        file.sync_all()
+    });
+    // Where there never was a file, nothing is to be cut.
+    drop(cut);
 }
 
 /// Writes a line as a command that reads captions takes it.

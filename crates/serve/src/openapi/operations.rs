@@ -126,7 +126,8 @@ fn of_models() -> Vec<Operation> {
         post("/v1/caption", "What a picture shows, in words that a small decoder makes")
             .takes::<caption::Wanted>(json!({ "like": 1, "languages": ["en", "zh"] }))
             .gives::<s::Described>("Captions, of each language the best first")
-            .fails(&PICTURED),
+            .fails(&PICTURED)
+            .fails(&[P::FileGone]),
     ]
 }
 

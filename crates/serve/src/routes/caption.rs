@@ -19,6 +19,7 @@ use crate::problem::Problem;
 use crate::room::Awaited;
 use crate::routes::explain::{Answer, settings_of};
 use crate::routes::files::picture;
+use crate::routes::given::few;
 use crate::thumbnail::original;
 
 /// A picture, sent or of the gallery, and what is wanted of it.
@@ -32,7 +33,7 @@ pub(crate) struct Wanted {
     /// An item's id.
     like: Option<i64>,
     /// `en`, `zh`; all that the decoder speaks when none is named.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "few")]
     #[schemars(length(max = 8))]
     languages: Vec<String>,
     /// Captions of each language, 1 when not said.
@@ -61,6 +62,8 @@ pub(crate) struct Wanted {
 
 /// More captions side by side than a server makes.
 const MOST: usize = 16;
+/// Languages of one request.
+const LANGUAGES: usize = 8;
 
 /// `POST /v1/caption`
 pub(crate) async fn caption(
@@ -134,6 +137,11 @@ fn explained(wanted: &Wanted) -> Result<Option<(Settings, bool)>, Problem> {
 fn asked(wanted: &Wanted) -> Result<Ask, Problem> {
     let candidates = wanted.candidates.unwrap_or(1);
     let beams = wanted.beams.unwrap_or(3);
+    if wanted.languages.len() > LANGUAGES {
+        let given = wanted.languages.len();
+        let detail = format!("languages: there are {given}, {LANGUAGES} are the limit");
+        return Err(Problem::value(detail));
+    }
     for (name, count) in [("candidates", candidates), ("beams", beams)] {
         if !(1..=MOST).contains(&count) {
             return Err(Problem::value(format!("{name}: {count}: give 1 to {MOST}")));

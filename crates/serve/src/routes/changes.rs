@@ -16,6 +16,7 @@ use crate::extract::{Body, Json};
 use crate::guard::MayWrite;
 use crate::openapi::{OLD_TAG, TAG as TAG_PATTERN};
 use crate::problem::{Problem, ProblemType};
+use crate::routes::given::few;
 
 /// Items that one request changes.
 const ITEMS: usize = 10_000;
@@ -95,10 +96,10 @@ pub(crate) struct Tags {
     #[schemars(length(min = 1, max = 10_000))]
     ids: Vec<i64>,
     #[schemars(length(max = 32), inner(regex(pattern = TAG_PATTERN)))]
-    #[serde(default)]
+    #[serde(default, deserialize_with = "few")]
     add: Vec<String>,
     #[schemars(length(max = 32), inner(regex(pattern = OLD_TAG)))]
-    #[serde(default)]
+    #[serde(default, deserialize_with = "few")]
     remove: Vec<String>,
     /// The gallery, the first one where none is named.
     gallery: Option<String>,

@@ -16,6 +16,7 @@ use crate::extract::{Body, Json, check_text};
 use crate::fetch;
 use crate::openapi::{PICTURE, WORDS};
 use crate::problem::{Problem, ProblemType};
+use crate::routes::given::few;
 use crate::routes::inputs::probability;
 use crate::routes::parts::of_item;
 
@@ -31,6 +32,7 @@ pub(crate) struct Wanted {
     like: Option<i64>,
     /// Each once.
     #[schemars(length(min = 1, max = 100), inner(regex(pattern = WORDS)))]
+    #[serde(deserialize_with = "few")]
     labels: Vec<String>,
     /// The gallery, the first one where none is named.
     gallery: Option<String>,

@@ -162,6 +162,9 @@ pub(crate) async fn explained(
     let settings = settings(&wanted, &encoder, which)?;
     if let Some(against) = &wanted.against {
         check_text(limits, "against", against)?;
+        if against.trim().is_empty() {
+            return Err(Problem::value("against: the text is empty"));
+        }
     }
     let rivals = rivals(&state, &open, &wanted, which).await?;
     let most = limits.picture;
@@ -177,9 +180,7 @@ pub(crate) async fn explained(
     let against = wanted.against;
     let work = move |awaited: Awaited| {
         let settings = Settings { watch: Watch::new(move |_| awaited.is_so()), ..settings };
-        let picture = decode(&bytes, most).map_err(|error| {
-            Problem::new(ProblemType::InvalidPicture, format!("image: {error}"))
-        })?;
+        let picture = decode(&bytes, most).map_err(|error| Problem::picture("image", &error))?;
         let square = encoder.preprocess().fit(&picture);
         let (width, height) = picture.dimensions();
         let window = encoder.preprocess().window(width, height);

@@ -29,6 +29,8 @@ use crate::why::Asked;
 /// How far a fused list goes: it depends on its own length, so that one of a page's length would be another one
 /// on the next page.
 pub(crate) const FUSED: usize = 1_000;
+/// Items that one line may name.
+const LIKES: usize = 16;
 /// Words that are weighed: one text through the model for each.
 const EXPLAINED: usize = 64;
 
@@ -65,6 +67,7 @@ pub(crate) async fn find(
         && line.phrases.is_empty()
         && wanted.image.is_none()
         && wanted.like.is_none()
+        && wanted.likes.is_empty()
         && wanted.not.is_empty();
     let least = wanted.fold.least()?;
     if wanted.threshold.is_some_and(|threshold| !(-1.0..=1.0).contains(&threshold)) {
@@ -90,7 +93,7 @@ pub(crate) async fn find(
         calibration: calibration.map(|known| known.of_text(&said)),
     };
     let narrowed = making.ends() || making.threshold.is_some();
-    let reach = offset + k + usize::from(wanted.without.is_some());
+    let reach = offset + k + wanted.without.len();
     let reach = if narrowed { reach.max(FUSED) } else { reach }.max(looked);
     let mut ranked = match vector.clone() {
         Some(vector)
@@ -124,9 +127,9 @@ pub(crate) async fn find(
     if making.by_date && vector.is_some() {
         ranked = newest(state, open, ranked).await?;
     }
-    if let Some(itself) = wanted.without {
+    if !wanted.without.is_empty() {
         let before = ranked.items.len();
-        ranked.items.retain(|item| item.id != itself);
+        ranked.items.retain(|item| !wanted.without.contains(&item.id));
         ranked.total -= before - ranked.items.len();
     }
     let mut folded = HashMap::new();
@@ -288,10 +291,14 @@ pub(crate) fn read_line(limits: &Limits, wanted: &mut Wanted) -> Result<Line, Pr
     wanted.query = Some(line.words.clone()).filter(|words| !words.is_empty());
     wanted.not.extend(line.not.iter().cloned());
     wanted.kind = line.modality.or(wanted.kind);
-    if let (None, Some(&like)) = (wanted.like, line.like.first()) {
-        // What is like a picture is another one.
-        (wanted.like, wanted.without) = (Some(like), Some(like));
+    if line.like.len() > LIKES {
+        let given = line.like.len();
+        let detail = format!("query: there are {given} items, {LIKES} are the limit");
+        return Err(Problem::value(detail));
     }
+    // What is like a picture is another one.
+    wanted.without.extend(&line.like);
+    wanted.likes.extend(&line.like);
     if let Some(file) = line.images.first() {
         let cure = "give an item's number, or the picture itself as `image`";
         return Err(Problem::value(format!("query: image:{file} is no item's number: {cure}")));

@@ -37,13 +37,29 @@ impl<'de> Deserialize<'de> for Given {
 
 impl<'de, T: DeserializeOwned> Deserialize<'de> for Many<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_seq(ManyVisitor(PhantomData))
+        deserializer.deserialize_seq(ManyVisitor(KEPT, PhantomData))
     }
 }
 
 impl<'de> Deserialize<'de> for OneOrMany {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(OneOrManyVisitor)
+    }
+}
+
+/// Things of a list that has far fewer of them.
+const MOST: usize = 4096;
+
+/// Reads a list of no more than 4,096 things: what is allowed of them, which is less, is said by who knows what they are.
+pub(crate) fn few<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    let Many { kept, count } = deserializer.deserialize_seq(ManyVisitor(MOST, PhantomData))?;
+    match count <= MOST {
+        true => Ok(kept),
+        false => Err(serde::de::Error::custom(format!(
+            "a list has {count} things, and there are never more than {MOST}"
+        ))),
     }
 }
 
@@ -95,7 +111,8 @@ impl<'de> Visitor<'de> for GivenVisitor {
     }
 }
 
-struct ManyVisitor<T>(PhantomData<T>);
+/// Keeps so many, and counts all.
+struct ManyVisitor<T>(usize, PhantomData<T>);
 
 impl<'de, T: DeserializeOwned> Visitor<'de> for ManyVisitor<T> {
     type Value = Many<T>;
@@ -106,7 +123,7 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for ManyVisitor<T> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Many<T>, A::Error> {
         let mut many = Many { kept: Vec::new(), count: 0 };
-        while many.count < KEPT
+        while many.count < self.0
             && let Some(one) = list.next_element()?
         {
             many.kept.push(one);
@@ -133,7 +150,7 @@ impl<'de> Visitor<'de> for OneOrManyVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<OneOrMany, A::Error> {
-        ManyVisitor(PhantomData).visit_seq(list).map(OneOrMany)
+        ManyVisitor(KEPT, PhantomData).visit_seq(list).map(OneOrMany)
     }
 }
 

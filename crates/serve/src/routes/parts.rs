@@ -24,7 +24,8 @@ pub(crate) async fn vector(
     weighted_words: &[(String, f32)],
     remarks: &mut Vec<String>,
 ) -> Result<Option<Arc<[f32]>>, Problem> {
-    let pictures = usize::from(wanted.image.is_some()) + usize::from(wanted.like.is_some());
+    let likes: Vec<i64> = wanted.like.iter().chain(&wanted.likes).copied().collect();
+    let pictures = usize::from(wanted.image.is_some()) + likes.len();
     let (for_words, for_pictures) = weights(wanted, pictures)?;
     let (encoder, mut parts) = (open.engine.shared_encoder(), Vec::new());
     let mut texts: Vec<(String, f32)> = Vec::new();
@@ -56,7 +57,7 @@ pub(crate) async fn vector(
         let embedded = state.embedder.picture(encoder, "image".into(), bytes).await?;
         parts.push(Part::picture(embedded.vector.clone(), for_pictures));
     }
-    if let Some(id) = wanted.like {
+    for id in likes {
         let (side, vector) = of_item(state, open, id).await?;
         parts.push(Part { vector, weight: for_pictures, side });
     }

@@ -20,6 +20,7 @@ use crate::openapi::{ItemKind, Match, PICTURE};
 use crate::problem::Problem;
 use crate::routes::find::find;
 use crate::routes::fold::Fold;
+use crate::routes::given::few;
 use crate::routes::within::Within;
 
 /// Hits where nobody says how many.
@@ -43,6 +44,7 @@ pub(crate) struct Wanted {
     pub image_weight: Option<f32>,
     /// What to keep away from.
     #[schemars(length(max = 16))]
+    #[serde(deserialize_with = "few")]
     pub not: Vec<String>,
     /// A filter, as `year >= 2020 and tag = 狗`.
     #[serde(rename = "where")]
@@ -74,9 +76,12 @@ pub(crate) struct Wanted {
     pub cursor: Option<String>,
     /// The gallery, the first one where none is named.
     pub gallery: Option<String>,
-    /// The item that others are like.
+    /// More items that hits are like, of a query's line.
+    #[serde(skip)]
+    pub likes: Vec<i64>,
+    /// The items that others are like.
     #[serde(skip_deserializing)]
-    pub without: Option<i64>,
+    pub without: Vec<i64>,
 }
 
 /// The order of hits.
@@ -153,8 +158,16 @@ pub(crate) async fn similar(
     Params(Similar { kind, k, offset, filter, gallery }): Params<Similar>,
 ) -> Result<Response, Problem> {
     let id = Some(item_id(&id)?);
-    let wanted =
-        Wanted { like: id, without: id, filter, kind, k, offset, gallery, ..Wanted::default() };
+    let wanted = Wanted {
+        like: id,
+        without: id.into_iter().collect(),
+        filter,
+        kind,
+        k,
+        offset,
+        gallery,
+        ..Wanted::default()
+    };
     answer(&state, wanted, language).await
 }
 

@@ -40,6 +40,9 @@ pub(crate) async fn ready(From(state): From<State>) -> Result<Response, Problem>
 #[derive(JsonSchema, Serialize)]
 pub(crate) struct Gallery {
     name: String,
+    /// Whether it cannot be read, so that nothing can be counted; the server's log says why.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    damaged: bool,
     images: usize,
     texts: usize,
     model: String,
@@ -74,10 +77,15 @@ async fn galleries(state: &State) -> Result<Vec<Gallery>, Problem> {
     let count = move || {
         let one = |(name, open): (String, Arc<Open>)| {
             let encoder = open.engine.encoder();
+            let counted = [Modality::Image, Modality::Text].map(|kind| open.engine.len(kind));
+            // Of one that cannot be read nothing is known, and the others are told of.
+            let damaged = counted.iter().any(Result::is_err);
+            let [images, texts] = counted.map(Result::unwrap_or_default);
             Ok(Gallery {
                 name,
-                images: open.engine.len(Modality::Image)?,
-                texts: open.engine.len(Modality::Text)?,
+                damaged,
+                images,
+                texts,
                 model: encoder.name().to_owned(),
                 dim: encoder.dim(),
                 generation: open.generation,

@@ -18,6 +18,7 @@ use crate::fetch;
 use crate::guard::MayWrite;
 use crate::problem::{Problem, ProblemType};
 use crate::routes::changes::{check_count, check_tags, look};
+use crate::routes::given::few;
 use crate::settings::Limits;
 use crate::shelf::Shelf;
 
@@ -35,7 +36,7 @@ pub(crate) struct NewPicture {
     /// Up to 8,192 characters, in the same way as `tags`.
     caption: Option<String>,
     /// Up to 32 of 1 to 100 characters: a picture with others is refused, and those beside it are not.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "few")]
     tags: Vec<String>,
 }
 
@@ -43,6 +44,7 @@ pub(crate) struct NewPicture {
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewPictures {
     #[schemars(length(min = 1, max = 64))]
+    #[serde(deserialize_with = "few")]
     items: Vec<NewPicture>,
     /// The gallery, the first one where none is named.
     gallery: Option<String>,
