@@ -55,7 +55,8 @@ mod linux {
             let making = making(&events);
             for number in 0..harness::moments(MOMENTS) * FATES.len() {
                 // Cells are written with few calls, so that half of the moments are among these.
-                let among = if number / FATES.len() % 2 == 0 { &making[..] } else { &[] };
+                let among =
+                    if (number / FATES.len()).is_multiple_of(2) { &making[..] } else { &[] };
                 let lost = harness::lose(&disk, names, &events, among, number);
                 parts += usize::from(lost.folder.path().join("vectors/image.cells.part").exists());
                 in_cells += usize::from(check(&lost, before.clone()));
