@@ -30,7 +30,7 @@ mod linux {
     use super::writer::{self, Said};
 
     /// Moments of each model of names and each fate.
-    const MOMENTS: usize = 8;
+    const MOMENTS: usize = 5;
     /// Items of the first store, and what those of the second are made of.
     const FIRST: usize = 2000;
     const SECOND: usize = 2200;
