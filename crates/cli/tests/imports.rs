@@ -141,7 +141,8 @@ fn a_killed_import_goes_on() {
     let mut child = child.expect("the program starts");
     let stored = || {
         let files = fs::read_dir(home.join(".tuwen/vectors")).into_iter().flatten().flatten();
-        files.filter_map(|file| Some(file.metadata().ok()?.len())).sum::<u64>()
+        let rows = files.filter(|file| file.path().extension().is_some_and(|end| end == "vectors"));
+        rows.filter_map(|file| Some(file.metadata().ok()?.len())).sum::<u64>()
     };
     // The second portion's rows are written once the first is committed.
     let begun = Instant::now();

@@ -32,7 +32,7 @@ fn utf16(text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
 /// Writes a set into a folder and says what to open.
 type Layout = fn(&Path, Encode) -> &'static str;
 
-const LAYOUTS: [(&str, Layout); 14] = [
+const LAYOUTS: [(&str, Layout); 15] = [
     ("CSV, commas", |at, encode| table(at, encode, ',')),
     ("CSV, tabs", |at, encode| table(at, encode, '\t')),
     ("CSV, semicolons", |at, encode| table(at, encode, ';')),
@@ -84,6 +84,12 @@ const LAYOUTS: [(&str, Layout); 14] = [
             file(at, &format!("s/{}", name.replace("png", "txt")), encode(text));
         }
         "s"
+    }),
+    ("list of pictures, `.txt` beside each", |at, encode| {
+        for (name, text) in pairs() {
+            file(at, &name.replace("png", "txt"), encode(text));
+        }
+        file(at, "c.txt", encode(&pairs().map(|(name, _)| format!("{name}\n")).concat()))
     }),
     ("webdataset, `.txt`", |at, encode| shard(at, "txt", &|text| encode(text))),
     ("webdataset, `.json`", |at, encode| {

@@ -274,3 +274,33 @@ fn archives_and_lists_are_divided_and_a_damaged_archive_finishes_nothing() {
     assert!(!home.join("cut/shard-00002-of-00003").exists());
     assert!(tuwen(home, &args("1/3")).status.success());
 }
+
+#[test]
+fn a_file_of_captions_is_divided_and_another_caption_is_another_list() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path();
+    pictures(home, 5);
+    let rows = |caption: &str| -> Vec<u8> {
+        let names = names();
+        let rows = names[..5].iter().map(|name| format!("{name},{caption}\n{name},一只狗\n"));
+        let text =
+            format!("image,caption,title\n{}", rows.collect::<String>().replace('\n', ",x\n"));
+        encoding_rs::GBK.encode(&text.replace("title,x", "title")).0.into_owned()
+    };
+    fs::write(home.join("set.csv"), rows("一张照片")).expect("a file");
+    let args = |part: &'static str| {
+        ["data", "embed", "set.csv", "parts", "--images", "photos", "--shard", part]
+    };
+    let output = tuwen(home, &args("1/2"));
+    let notes = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && notes.contains("is read as GB18030"), "{notes}");
+    fs::write(home.join("set.csv"), rows("另一张照片")).expect("a file");
+    let error = fail(home, &args("0/2"), 1);
+    assert!(error.contains("the list is") && error.contains("(5 inputs), not"), "{error}");
+    fs::write(home.join("set.csv"), rows("一张照片")).expect("a file");
+    succeed(home, &args("0/2"));
+    let said = succeed(home, &["data", "merge", "parts", "rows"]);
+    assert!(said.contains("5 pictures, 10 captions"), "{said}");
+    let texts = lines(&home.join("rows/texts.jsonl"));
+    assert_eq!((&texts[0]["text"], &texts[9]["text"]), (&"一张照片".into(), &"一只狗".into()));
+}

@@ -72,7 +72,9 @@ impl StagedFolder {
         self.lock.check()?;
         refuse_what_is_there(&self.folder)?;
         let file = self.temporary.join(name);
-        std::fs::rename(&file, &self.folder).map_err(|e| Error::io(&self.folder, e))
+        std::fs::rename(&file, &self.folder)
+            .and_then(|()| named(&self.folder))
+            .map_err(|e| Error::io(&self.folder, e))
     }
 
     /// Gives the folder its name.
@@ -86,7 +88,16 @@ impl StagedFolder {
         File::open(&self.temporary).and_then(|folder| folder.sync_all()).map_err(failed)?;
         std::fs::rename(&self.temporary, &self.folder).map_err(failed)?;
         self.lock.moved_to(self.folder.join(LOCK));
-        Ok(())
+        named(&self.folder).map_err(failed)
+    }
+}
+
+/// Waits until a name is on the disk, where folders can be opened.
+fn named(path: &Path) -> std::io::Result<()> {
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty());
+    match cfg!(unix) {
+        true => File::open(above.unwrap_or(Path::new("."))).and_then(|above| above.sync_all()),
+        false => Ok(()),
     }
 }
 

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::Subcommand;
 use tuwen_files::Error;
-use tuwen_files::encoding::Encoding;
+use tuwen_files::encoding::{Encoding, TextFile};
 use tuwen_sets::Sample;
 use tuwen_sets::export::{Target, Writer, Written};
 use tuwen_sets::import::{Format, Opened, Source};
@@ -166,17 +166,22 @@ const LISTED: usize = 10;
 /// Opens the set and says what is wrong with its text.
 fn open(args: &SourceArgs) -> Result<Opened> {
     let opened = args.source()?.open()?;
-    if let Some(choice) = &opened.choice {
+    remark(args, opened.text.as_ref(), opened.choice.as_deref());
+    Ok(opened)
+}
+
+/// Says what is wrong with a set's text, and what was chosen in it.
+fn remark(args: &SourceArgs, text: Option<&TextFile>, choice: Option<&str>) {
+    if let Some(choice) = choice {
         note!("note: {}: {choice}", args.input.display());
     }
-    if let Some(text) = &opened.text {
+    if let Some(text) = text {
         let name = text.path.display();
         if text.encoding != Encoding::UTF_8 {
             note!("note: {name} is read as {}", text.encoding);
         }
         text.remarks().iter().for_each(|remark| note!("note: {name}: {remark}"));
     }
-    Ok(opened)
 }
 
 /// Writes a set into a new folder, record by record, as `write` says. Returns what was written and how

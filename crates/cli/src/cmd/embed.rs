@@ -14,7 +14,10 @@ use crate::terminal::{note, say};
 
 /// Print the embeddings of pictures and texts, one JSON object a line
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  tuwen embed --text 一只狗 --text \"a dog\" --image dog.jpg")]
+#[command(
+    after_help = "Example:\n  tuwen embed --text 一只狗 --text \"a dog\" --image dog.jpg\n\n\
+    A whole set, also as one of N parts (--shard I/N), is embedded by `tuwen data embed`."
+)]
 pub struct Args {
     /// A text
     #[arg(long)]

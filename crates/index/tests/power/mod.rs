@@ -3,6 +3,8 @@
 //! A journal of what a program did to its files (`record.c`) is replayed up to a moment; of what lies between the last
 //! synchronisation and that moment, each write may have reached the disk, or not, or in part, in any order.
 
+pub mod harness;
+
 use std::collections::{BTreeMap, HashMap};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;

@@ -21,6 +21,11 @@ fn vector(of: usize) -> Vec<f32> {
     (0..DIM).map(|column| ((of * 31 + column * 17) % 997) as f32 / 997.0).collect()
 }
 
+/// A vector to ask with.
+pub fn query(of: usize) -> Vec<f32> {
+    vector(of)
+}
+
 /// Of an item and a query.
 pub fn score(of: usize, query: &[f32]) -> f32 {
     vector(of).iter().zip(query).map(|(a, b)| a * b).sum()

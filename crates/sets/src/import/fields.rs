@@ -4,7 +4,7 @@
 use super::CaptionFile;
 
 /// Names of the picture's column or key, in the order in which they count.
-pub(super) const IMAGES: [&str; 20] = [
+pub(crate) const IMAGES: [&str; 20] = [
     "image",
     "image_id",
     "image_path",
@@ -27,7 +27,7 @@ pub(super) const IMAGES: [&str; 20] = [
     "文件",
 ];
 /// The same of the caption's.
-pub(super) const CAPTIONS: [&str; 12] = [
+pub(crate) const CAPTIONS: [&str; 12] = [
     "caption",
     "captions",
     "text",
@@ -43,9 +43,6 @@ pub(super) const CAPTIONS: [&str; 12] = [
 ];
 /// The same of the id of a text, which may have several pictures.
 pub(super) const TEXT_IDS: [&str; 2] = ["text_id", "text_ids"];
-
-/// What stands for the name of a file in tables that have none.
-const KEYS: [&str; 5] = ["key", "id", "sample_id", "uid", "uuid"];
 
 /// Whether a name is one of a list, whatever its case.
 fn is_one(name: &str, list: &[&str]) -> bool {
@@ -74,15 +71,8 @@ pub(super) fn text_id_place(names: &[&str]) -> Option<usize> {
     places(names, TEXT_IDS[0], &TEXT_IDS).first().copied()
 }
 
-/// Columns of a table of vectors with the name of a row's file, or where none has it, what stands for it; and with its
-/// words.
-pub(crate) fn labels(names: &[&str]) -> (Option<usize>, Option<usize>) {
-    let name = places(names, IMAGES[0], &IMAGES).into_iter().next();
-    let name = name.or_else(|| places(names, KEYS[0], &KEYS).into_iter().next());
-    (name, places(names, CAPTIONS[0], &CAPTIONS).into_iter().next())
-}
-
-fn places(names: &[&str], wanted: &str, synonyms: &[&str]) -> Vec<usize> {
+/// The same of any list, the first of which stands for all of it.
+pub(crate) fn places(names: &[&str], wanted: &str, synonyms: &[&str]) -> Vec<usize> {
     let exact = names.iter().position(|name| *name == wanted);
     let any_case = |known: &str| names.iter().position(|name| name.eq_ignore_ascii_case(known));
     let first = exact.or_else(|| any_case(wanted));

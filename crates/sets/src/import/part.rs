@@ -13,8 +13,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use super::records::{Records, Source};
+use super::records::{Opened, Records, Source};
 use super::{Format, folder, list, parquet, shards, tables};
+use tuwen_files::encoding::TextFile;
 use tuwen_files::{Error, Result};
 
 /// Which part of how many; `I/N`, from 0.
@@ -84,6 +85,10 @@ pub struct Portioned {
     pub list: Listed,
     /// How many records there are, where an input is one.
     pub expected: Option<usize>,
+    /// The caption file's encoding, where there is such a file.
+    pub text: Option<TextFile>,
+    /// Which columns or keys were chosen, in words, where there was a choice.
+    pub choice: Option<String>,
     fault: Arc<Mutex<Option<Error>>>,
 }
 
@@ -117,15 +122,19 @@ impl Portioned {
                 None
             }
         });
-        Self { records: Box::new(opened.flatten()), inputs, list, expected: None, fault }
+        let records: Records = Box::new(opened.flatten());
+        let (expected, text, choice) = (None, None, None);
+        Self { records, inputs, list, expected, text, choice, fault }
     }
 
     /// Inputs of one record each.
-    fn of_records(reading: Reading, portion: Portion, all: Records) -> Self {
+    fn of_records(reading: Reading, portion: Portion, all: Opened) -> Self {
         let list = reading.end();
         let inputs = portion.range(list.inputs);
-        let records = Box::new(all.skip(inputs.start).take(inputs.len()));
-        Self { records, expected: Some(inputs.len()), inputs, list, fault: Arc::default() }
+        let Opened { records, text, choice } = all;
+        let records = Box::new(records.skip(inputs.start).take(inputs.len()));
+        let (expected, fault) = (Some(inputs.len()), Arc::default());
+        Self { records, expected, inputs, list, text, choice, fault }
     }
 }
 
@@ -214,8 +223,7 @@ impl Source {
                 Err(_) => reading.add([]),
             }
         }
-        let records = folder::records(&self.path, self.names_are_captions);
-        Ok(Portioned::of_records(reading, portion, records))
+        Ok(Portioned::of_records(reading, portion, self.open()?))
     }
 
     /// An input is a picture with its captions, which stand in one file.
@@ -231,6 +239,6 @@ impl Source {
                 .flat_map(|c| [c.text.as_bytes(), c.id.as_deref().unwrap_or("").as_bytes()]);
             reading.add(std::iter::once(sample.id.as_bytes()).chain(texts));
         }
-        Ok(Portioned::of_records(reading, portion, self.open()?.records))
+        Ok(Portioned::of_records(reading, portion, self.open()?))
     }
 }

@@ -126,7 +126,7 @@ impl Input {
     /// A file cannot be read, is of another structure, or is not as long as its head says.
     pub fn open(&self) -> Result<Rows> {
         let vectors = match &self.labels {
-            Place::Same => Vectors::Table(TableVectors::open(&self.path, self.kind)?),
+            Place::Same => Vectors::Table(Box::new(TableVectors::open(&self.path, self.kind)?)),
             _ => Vectors::File(VectorReader::open(&self.path)?),
         };
         let labels = match (&self.labels, &vectors) {
@@ -144,8 +144,8 @@ impl Input {
                 }
             }
             (Place::Beside(lines), _) => Labels::Lines(Lines::open(lines)?),
-            (Place::Table(table), _) => Labels::Table(TableRows::open(table, self.kind)?),
-            (Place::Same, _) => Labels::Table(TableRows::open(&self.path, self.kind)?),
+            (Place::Table(table), _) => Labels::Table(Box::new(TableRows::open(table, self.kind)?)),
+            (Place::Same, _) => Labels::Table(Box::new(TableRows::open(&self.path, self.kind)?)),
         };
         let of_pairs = matches!(labels, Labels::Table(_)) && self.kind == Kind::Pictures;
         Ok(Rows { path: self.path.clone(), vectors, labels, seen: of_pairs.then(HashSet::new) })
@@ -154,12 +154,12 @@ impl Input {
 
 enum Vectors {
     File(VectorReader),
-    Table(TableVectors),
+    Table(Box<TableVectors>),
 }
 
 enum Labels {
     Lines(Lines),
-    Table(TableRows),
+    Table(Box<TableRows>),
     ById { path: PathBuf, all: HashMap<i64, Line>, ids: Vec<i64>, at: usize },
 }
 

@@ -1,10 +1,12 @@
 //! Parquet tables with a column of vectors, a list of numbers in each row, and columns that say what a row is of: as
-//! clip-retrieval, img2dataset and LAION name them. One batch of rows is in memory.
+//! clip-retrieval, img2dataset and LAION name them ([`labels`]). One batch of rows is in memory.
 
-use std::collections::BTreeMap;
+mod labels;
+
+pub(super) use labels::TableRows;
+
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use parquet::basic::{LogicalType, Type as Physical};
 use parquet::column::page::{Page, PageMetadata, PageReader};
@@ -12,13 +14,10 @@ use parquet::column::reader::ColumnReaderImpl;
 use parquet::data_type::{DataType, DoubleType, FixedLenByteArrayType, FloatType};
 use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
-use parquet::record::reader::RowIter;
-use parquet::schema::types::{ColumnDescPtr, Type};
-use serde_json::Value;
+use parquet::schema::types::ColumnDescPtr;
 
-use super::{Kind, Line, unit};
-use crate::import::fields;
-use crate::import::parquet::{guarded, open_file, scalar};
+use super::{Kind, unit};
+use crate::import::parquet::{check_pages, guarded, open_file};
 use tuwen_files::{Error, Result};
 
 /// Names of columns with vectors of pictures, in the order in which they count.
@@ -210,7 +209,7 @@ fn typed(
 ) -> parquet::errors::Result<Typed> {
     let rows = file.get_row_group(group)?;
     let (start, len) = rows.metadata().column(column).byte_range();
-    crate::import::parquet::check_pages(path, start, len).map_err(ParquetError::General)?;
+    check_pages(path, start, len).map_err(ParquetError::General)?;
     let pages = Box::new(Pages(rows.get_column_page_reader(column)?));
     let what = columns(file)[column].clone();
     Ok(match what.physical_type() {
@@ -272,86 +271,5 @@ impl PageReader for Pages {
 
     fn skip_next_page(&mut self) -> parquet::errors::Result<()> {
         self.0.skip_next_page()
-    }
-}
-
-/// What each row is of.
-pub(super) struct TableRows {
-    path: PathBuf,
-    rows: RowIter<'static>,
-    kind: Kind,
-    /// Names of the columns with the file's name and the words.
-    name: String,
-    words: Option<String>,
-    number: usize,
-}
-
-impl TableRows {
-    /// Opens a table by the names of its columns.
-    pub(super) fn open(path: &Path, kind: Kind) -> Result<Self> {
-        let file = open_file(path)?;
-        let wrong = |what: String| Error::data_set(path, what);
-        let schema = file.metadata().file_metadata().schema();
-        let plain = |field: &&Arc<Type>| field.is_primitive();
-        let fields: Vec<Arc<Type>> = schema.get_fields().iter().filter(plain).cloned().collect();
-        let names: Vec<&str> = fields.iter().map(|field| field.name()).collect();
-        let (name, words) = fields::labels(&names);
-        let name = name.ok_or_else(|| {
-            wrong(format!("none of the columns {names:?} says which file a row is of, such as `image_path` or `url`"))
-        })?;
-        if kind == Kind::Texts && words.is_none() {
-            return Err(wrong(format!(
-                "none of the columns {names:?} has the words, such as `caption`"
-            )));
-        }
-        let (name, words) = (names[name].to_owned(), words.map(|at| names[at].to_owned()));
-        let schema = Type::group_type_builder(schema.name()).with_fields(fields.clone()).build();
-        for group in 0..file.num_row_groups() {
-            let columns = file.metadata().row_group(group).columns().iter();
-            for column in columns.filter(|c| c.column_path().parts().len() == 1) {
-                let (start, len) = column.byte_range();
-                crate::import::parquet::check_pages(path, start, len).map_err(wrong)?;
-            }
-        }
-        let open = || {
-            let rows = RowIter::from_file_into(Box::new(file));
-            schema.and_then(|schema| rows.project(Some(schema)))
-        };
-        let rows = guarded(path, open)?.map_err(|e| wrong(e.to_string()))?;
-        Ok(Self { path: path.to_path_buf(), rows, kind, name, words, number: 0 })
-    }
-
-    /// The file.
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Of the last row, from 1.
-    pub(super) fn number(&self) -> usize {
-        self.number
-    }
-
-    /// What the next row is of.
-    pub(super) fn next(&mut self) -> Result<Option<Line>> {
-        let rows = &mut self.rows;
-        let row = guarded(&self.path, || rows.next())?;
-        let Some(row) = row else { return Ok(None) };
-        self.number += 1;
-        let wrong = |what: String| Error::record(&self.path, self.number, what);
-        let row = row.map_err(|e| wrong(e.to_string()))?.into_columns();
-        let fields = row.into_iter().filter_map(|(name, field)| Some((name, scalar(field)?)));
-        let mut fields: BTreeMap<String, String> = fields.collect();
-        let path = fields.remove(&self.name).filter(|path| !path.is_empty());
-        let path = path.ok_or_else(|| wrong(format!("its `{}` is empty", self.name)))?;
-        if self.kind == Kind::Texts {
-            let words = self.words.as_ref().and_then(|words| fields.remove(words));
-            let (text, image) = (Some(words.unwrap_or_default()), Some(path.clone()));
-            return Ok(Some(Line { path, text, image, ..Line::default() }));
-        }
-        let metadata = match fields.is_empty() {
-            true => Value::Null,
-            false => fields.into_iter().map(|(name, value)| (name, Value::from(value))).collect(),
-        };
-        Ok(Some(Line { path, metadata, ..Line::default() }))
     }
 }

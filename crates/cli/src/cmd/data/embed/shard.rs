@@ -8,7 +8,7 @@ use tuwen_retrieve::model_id;
 use tuwen_sets::import::Portion;
 use tuwen_sets::vectors::{Failed, Layout, Made, Manifest, VectorWriter};
 
-use super::super::Skipped;
+use super::super::{Skipped, remark};
 use super::{Args, Embedded, embed};
 use crate::output::StagedOutput;
 use crate::progress;
@@ -20,6 +20,7 @@ use crate::words::counted;
 pub fn run(args: &Args, portion: Portion) -> Result<()> {
     let encoder = open_model(&args.model, &args.text_args)?;
     let mut part = args.source.source()?.part(portion)?;
+    remark(&args.source, part.text.as_ref(), part.choice.as_deref());
     let model = model_id(&args.model, &encoder)?;
     let made = Made {
         model: model.name,
