@@ -353,6 +353,20 @@ fn the_language_of_queries_is_read() {
         let body = json!({ "query": "a dog", "threshold": threshold });
         server.post("/v1/search", &body).is_problem(400, "invalid-value", "-1 to 1");
     }
+    // Several items of a line are all of the query, and none of them is a hit.
+    let of_items = |line: String| asked(&json!({ "query": line, "k": 8 }));
+    let [cow, bus] = ["cow.png", "bus.png"].map(|name| id_of(&server, name));
+    let both = of_items(format!("image:{cow} image:{bus}"));
+    assert_eq!(both.len(), 6);
+    assert!(both.iter().all(|hit| hit["id"] != cow && hit["id"] != bus));
+    let alone = of_items(format!("image:{cow}"));
+    let score = |hits: &[Value], id: &Value| {
+        hits.iter().find(|hit| hit["id"] == *id).expect("the hit")["score"].clone()
+    };
+    let other = both[0]["id"].clone();
+    assert_ne!(score(&both, &other), score(&alone, &other));
+    let gone = json!({ "query": format!("image:{cow} image:99999") });
+    server.post("/v1/search", &gone).is_problem(404, "not-found", "99999");
     let nothing = server.posted("/v1/search", &json!({ "query": "a dog ext:jpg" }));
     assert_eq!((&nothing["total"], nothing["hits"].as_array().map(Vec::len)), (&json!(0), Some(0)));
     let said = nothing["remarks"].to_string();

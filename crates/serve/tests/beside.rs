@@ -82,6 +82,36 @@ fn two_models_are_compared_beside_each_other() {
     });
 }
 
+/// A gallery that cannot be read keeps no other from being served.
+#[test]
+fn a_damaged_gallery_leaves_the_others_alone() {
+    let home = Home::new(&["cow.png", "bus.png"]);
+    other_gallery(&home, &["cake.png"]);
+    let vectors = std::fs::read_dir(home.path("other/vectors")).expect("a folder");
+    let mut files = vectors.map(|file| file.expect("one").path());
+    let file = files.find(|path| path.extension().is_some_and(|end| end == "vectors"));
+    let file = std::fs::OpenOptions::new().write(true).open(file.expect("vectors"));
+    file.expect("a file").set_len(10).expect("it is cut");
+    let source = |name: &str, folder: &str| {
+        let of = Source::of(&home.path(folder));
+        Source { name: name.into(), ..of }
+    };
+    let sources = vec![source("photos", "gallery"), source("other", "other")];
+    let state = State::open(sources, Settings::default()).expect("a state");
+    state.warm().expect_err("one of them cannot be read");
+    let server = common::Server::of(state);
+    assert_eq!(server.got("/ready")["status"], "ready");
+    let stats = server.got("/v1/stats");
+    let galleries = stats["galleries"].as_array().expect("galleries");
+    assert_eq!((&galleries[0]["images"], galleries[0].get("damaged")), (&json!(2), None));
+    assert_eq!((&galleries[1]["images"], &galleries[1]["damaged"]), (&json!(0), &json!(true)));
+    assert_eq!(server.get("/metrics").status, 200);
+    let found = server.posted("/v1/search", &json!({ "query": "a cow" }));
+    assert_eq!(found["hits"][0]["name"], "cow.png");
+    let other = server.post("/v1/search", &json!({ "query": "a cow", "gallery": "other" }));
+    assert!(other.status.is_server_error());
+}
+
 /// Indexes copies of pictures with a model of any weights, whose order is another one.
 fn other_gallery(home: &Home, names: &[&str]) {
     let (model, pictures) = (home.path("model"), home.path("copies"));

@@ -299,6 +299,22 @@ fn a_watched_folder_is_indexed_when_something_changes() {
         all.iter().map(|item| String::from_utf8_lossy(&item.origin).into_owned()).collect();
     assert!(names.iter().any(|name| name.ends_with("cow.png")), "{names:?}");
     assert!(!names.iter().any(|name| name.ends_with("inbox/bus.png")), "{names:?}");
+    // Another folder of that name, as of a disk that comes back, is heard as well, also after it was found.
+    std::fs::rename(&path, home.path("away")).expect("it is taken away");
+    std::fs::create_dir(&path).expect("a folder");
+    for (name, count) in [("guitar.png", 1), ("beach.png", 1)] {
+        std::fs::write(path.join(name), demo_picture(name)).expect("a picture");
+        let is_new = format!("name = {name:?}");
+        let found = || {
+            server
+                .got(&format!("/v1/items?where={}", is_new.replace(' ', "%20").replace('"', "%22")))
+        };
+        let began = std::time::Instant::now();
+        while found()["total"] != count {
+            assert!(began.elapsed().as_secs() < 60, "{name} is not found");
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+    }
     state.close();
 }
 

@@ -25,6 +25,32 @@ fn without_captions_that_tell_nobody_says_what_matches() {
     assert_eq!(server.got("/v1/stats")["galleries"][0]["calibrated"], false);
 }
 
+/// Captions that are the same few words again and again say nothing of what words mean.
+#[test]
+fn words_that_repeat_give_no_probability() {
+    let home = Home::new(&PICTURES);
+    let words = ["indoor", "outdoor", "Indoor"];
+    let captions: Vec<(&str, String)> = (0..120)
+        .map(|at| (PICTURES[at % 8], format!("{}{}", words[at % 3], " ".repeat(at / 24))))
+        .collect();
+    let captions: Vec<_> = captions.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    home.index(&captions);
+    let state = home.state(tuwen_serve::Settings::default());
+    let server = Server::of(state.clone());
+    state.warm().expect("a model");
+    let ask = |query: &str| server.posted("/v1/search", &json!({ "query": query }));
+    let began = std::time::Instant::now();
+    while ask("a cow")["hits"][0].get("z").is_none() {
+        assert!(began.elapsed().as_secs() < 60, "nobody learns what scores mean");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    for query in ["a purple spaceship", "狗"] {
+        let found = ask(query);
+        assert!(found.get("match").is_none(), "{found}");
+        assert!(found["hits"][0].get("probability").is_none(), "{found}");
+    }
+}
+
 #[test]
 fn with_captions_scores_become_probabilities() {
     let home = Home::new(&PICTURES);

@@ -167,6 +167,28 @@ fn too_much_is_refused_before_it_is_read() {
     server.post("/v1/search", &cow).is_problem(413, "too-large", "256x256");
 }
 
+/// Lists of which nobody takes so many, and JSON that never ends, are refused for what they are.
+#[test]
+fn long_lists_are_counted_and_endless_bodies_are_no_json() {
+    let server = HOME.server();
+    let many = vec!["x"; 5_000];
+    let five = "a list has 5000 things";
+    for (uri, body) in [
+        ("/v1/search", json!({ "query": "a dog", "not": many })),
+        ("/v1/classify", json!({ "like": 1, "labels": many })),
+        ("/v1/caption", json!({ "like": 1, "languages": many })),
+    ] {
+        server.post(uri, &body).is_problem(400, "invalid-value", five);
+    }
+    let nine = json!({ "like": 1, "languages": vec!["en"; 9] });
+    server.post("/v1/caption", &nine).is_problem(400, "invalid-value", "there are 9, 8 are");
+    // Larger than what is read beside other requests.
+    let endless = format!(r#"{{"input":[{}"#, r#"{"":0},"#.repeat(100_000));
+    server.post_text("/v1/embeddings", endless.clone()).is_problem(400, "malformed-json", "");
+    let whole = format!("{}0]}}", endless);
+    server.post_text("/v1/embeddings", whole).is_problem(400, "invalid-value", "input");
+}
+
 /// A few kilobytes that are within the limit of pixels, and would be gigabytes on their way to a model's square.
 #[test]
 fn a_line_of_pixels_is_refused_or_costs_what_others_do() {
@@ -176,6 +198,9 @@ fn a_line_of_pixels_is_refused_or_costs_what_others_do() {
         json!({ "image": data_uri(&png) })
     };
     server.post("/v1/search", &line(100_000)).is_problem(413, "too-large", "1x100000");
+    let mut explain = line(100_000);
+    explain["text"] = json!("a line");
+    server.post("/v1/explain", &explain).is_problem(413, "too-large", "1x100000");
     assert_eq!(server.post("/v1/search", &line(60_000)).status, 200);
 }
 

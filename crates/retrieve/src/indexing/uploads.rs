@@ -253,6 +253,23 @@ fn append(file: &Path, place: &Path, line: &Line) -> std::io::Result<()> {
 mod tests {
     use super::*;
 
+    /// As where a disk was full in the middle of a line.
+    #[test]
+    fn what_was_begun_for_a_failed_change_is_cut_off() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join(UPLOAD_CAPTIONS);
+        take_back(&file, 0);
+        assert!(!file.exists());
+        let line = Line { text: "一只狗".into(), ..Line::default() };
+        append(&file, Path::new("a.png"), &line).expect("a line");
+        let whole = std::fs::read(&file).expect("a file");
+        let mut more = whole.clone();
+        more.extend(b"{\"image\": \"b.pn");
+        std::fs::write(&file, more).expect("half a line");
+        take_back(&file, whole.len() as u64);
+        assert_eq!(std::fs::read(&file).expect("a file"), whole);
+    }
+
     #[test]
     fn names_of_senders_stay_inside_the_folder() {
         for (given, wanted) in [
