@@ -170,7 +170,8 @@ fn check_samples(args: &Args, methods: &[Method]) -> Result<()> {
     let least = |method: &Method| match method {
         Method::Shap => 2 * parts,
         Method::Fixlip => parts + 2,
-        Method::Lime => parts + 1,
+        // Superpixels may be half as many again.
+        Method::Lime => parts + parts / 2 + 1,
         _ => 0,
     };
     if let Some(method) = methods.iter().find(|method| least(method) > samples) {

@@ -40,10 +40,10 @@ pub struct Row {
     /// Of the right caption among those of all pictures.
     pub probability: Areas,
     pub cosine: Areas,
-    /// Mean share of the probability that is lost where the picture is faded by its map.
-    pub drop: f32,
+    /// Share of the probability that is lost where the picture is faded by its map.
+    pub drop: Mean,
     /// Share of pictures whose probability is higher then.
-    pub rise: f32,
+    pub rise: Mean,
     /// Pictures that went through the model for a map.
     pub calls: usize,
     /// Median milliseconds of an explanation, words included.
@@ -56,19 +56,23 @@ pub struct Row {
 /// For people.
 pub fn print(rows: &[Row]) {
     say!(
-        "  method      insertion  deletion  difference above random order (95%)    of cosines above random     drop  \
-         rise  calls  ms"
+        "  method      insertion  deletion  difference above random order (95%)    of cosines above random     \
+         drop (95%)          rise (95%)          calls  ms"
     );
+    let percent = |mean: Mean| match mean.interval.map(|ends| ends.map(|end| end * 100.0)) {
+        Some([low, high]) => format!("{:.1}% ({low:.1} to {high:.1})", mean.mean * 100.0),
+        None => format!("{:.1}%", mean.mean * 100.0),
+    };
     for row in rows {
         say!(
-            "  {:<11} {:>8.3}  {:>8.3}  {:<35}  {:<26}  {:>4.1}%  {:>4.1}%  {:>5}  {:.1}",
+            "  {:<11} {:>8.3}  {:>8.3}  {:<35}  {:<26}  {:<18}  {:<18}  {:>5}  {:.1}",
             row.name,
             row.probability.insertion,
             row.probability.deletion,
             with_interval(row.probability.above_random),
             with_interval(row.cosine.above_random),
-            row.drop * 100.0,
-            row.rise * 100.0,
+            percent(row.drop),
+            percent(row.rise),
             row.calls,
             row.ms
         );
@@ -201,8 +205,8 @@ fn rows(maps: &[Maps], measured: &[Vec<Measured>], seed: u64) -> Vec<Row> {
         Some(Mean::of(&more.collect::<Vec<f32>>(), seed))
     };
     let row = |(at, (maps_of, own)): (usize, (&Maps, &Vec<Measured>))| {
-        let count = own.len().max(1) as f32;
         let lost = |m: &Measured| (m.faded[0] - m.faded[1]).max(0.0) / m.faded[0].max(1e-12);
+        let rises = |m: &Measured| f32::from(u8::from(m.faded[1] > m.faded[0]));
         let others = maps.iter().zip(measured).filter(|(other, _)| other.name != maps_of.name);
         let fixlip_above = match fixlip == Some(at) {
             true => others.filter_map(|(other, m)| Some((other.name, paired(m)?))).collect(),
@@ -212,8 +216,8 @@ fn rows(maps: &[Maps], measured: &[Vec<Measured>], seed: u64) -> Vec<Row> {
             name: maps_of.name,
             probability: areas(own, &|m| m.probability),
             cosine: areas(own, &|m| m.cosine),
-            drop: own.iter().map(lost).sum::<f32>() / count,
-            rise: own.iter().filter(|m| m.faded[1] > m.faded[0]).count() as f32 / count,
+            drop: Mean::of(&own.iter().map(lost).collect::<Vec<f32>>(), seed),
+            rise: Mean::of(&own.iter().map(rises).collect::<Vec<f32>>(), seed),
             calls: maps_of.calls,
             ms: maps_of.ms,
             fixlip_above,
@@ -294,6 +298,6 @@ mod tests {
         // The pictures' cosines differ, so that their mean has an interval of some width.
         let [low, high] = rows[2].cosine.above_random.interval.expect("two pictures");
         assert!(low < rows[2].cosine.above_random.mean && rows[2].cosine.above_random.mean < high);
-        assert_eq!((rows[2].drop, rows[2].rise, rows[2].calls), (0.5, 0.0, 7));
+        assert_eq!((rows[2].drop.mean, rows[2].rise.mean, rows[2].calls), (0.5, 0.0, 7));
     }
 }
