@@ -3,8 +3,8 @@
 use tuwen_image::RgbImage;
 
 use crate::hide::Words;
+use crate::owen::{Tree, owen};
 use crate::perturb::{Scores, Weights};
-use crate::shapley::Tree;
 use crate::{Method, Regions, Result, Settings, perturb, shapley};
 
 /// Texts with words left out, at most, unless the words need more; all sets of eight words.
@@ -30,7 +30,7 @@ pub(crate) fn of_parts(
     match settings.method {
         Method::Lime => perturb::lime(players, samples, width, seed, scores),
         Method::Shap => shapley::kernel_shap(players, samples, seed, scores),
-        Method::Owen => shapley::owen(&Tree::of_grid(settings.cells), samples, scores),
+        Method::Owen => owen(&Tree::of_grid(settings.cells), samples, scores),
         _ => perturb::occlusion(players, scores),
     }
 }
@@ -50,7 +50,7 @@ pub(crate) fn of_words(
     let found = match settings.method {
         Method::Lime => perturb::lime(count, few, width, seed, scores),
         Method::Shap => shapley::kernel_shap(count, few, seed, scores),
-        Method::Owen => shapley::owen(&Tree::of_row(0, count), few, scores),
+        Method::Owen => owen(&Tree::of_row(0, count), few, scores),
         _ => perturb::occlusion(count, scores),
     };
     Ok(found?.players)
