@@ -4,7 +4,7 @@ mod common;
 
 use std::path::Path;
 
-use common::{copy_pictures, demo_pictures, fail, succeed, tuwen, word_piece_model};
+use common::{TUWEN, copy_pictures, demo_pictures, fail, succeed, tuwen, word_piece_model};
 use serde_json::Value;
 
 const DOG: &str = "A dog stands on the beach by the sea.";
@@ -117,7 +117,15 @@ fn files_are_written_and_what_others_wrote_is_kept() {
             "why.json" => {
                 assert_eq!(json(str::from_utf8(&bytes).expect("UTF-8"))["text"], "海滩上的狗")
             }
-            "why.svg" => assert!(str::from_utf8(&bytes).expect("UTF-8").contains(">狗</text>")),
+            "why.svg" => {
+                let text = str::from_utf8(&bytes).expect("UTF-8");
+                for wanted in
+                    [">狗</text>", "data:image/png;base64,", "7 x 7 parts", "fixlip", "64 pictures"]
+                {
+                    assert!(text.contains(wanted), "{wanted}");
+                }
+                assert!(text.contains("blue speaks for the score"), "what lines under words mean");
+            }
             _ => {
                 let text = str::from_utf8(&bytes).expect("UTF-8");
                 assert!(
@@ -127,6 +135,19 @@ fn files_are_written_and_what_others_wrote_is_kept() {
             }
         }
     }
+    // A method that says nothing of words and parts has no matrix, and its files no place for one.
+    let plain = ["--method", "chefer", "--out"];
+    for name in ["plain.png", "plain.svg"] {
+        let args = ["explain", "--image", "dog_beach.png", "--text", "海滩上的狗"];
+        succeed(folder.path(), &[&args[..], &plain, &[name]].concat());
+    }
+    let read = |name: &str| std::fs::read(folder.path().join(name)).expect(name);
+    let height = |name: &str| u32::from_be_bytes(read(name)[20..24].try_into().expect("four"));
+    // Five words' rows and their legend.
+    let more = height("why.png") - height("plain.png");
+    assert!(more > 80, "{more} pixels for the matrix");
+    let plain = String::from_utf8(read("plain.svg")).expect("UTF-8");
+    assert!(plain.contains("chefer") && !plain.contains("image/png"), "no matrix");
     // Ours are replaced, others' are not.
     assert!(run(&out("why.png", &[])).status.success());
     std::fs::write(folder.path().join("mine.svg"), "<svg>mine</svg>").expect("a file");
@@ -137,6 +158,33 @@ fn files_are_written_and_what_others_wrote_is_kept() {
     assert!(run(&out("mine.svg", &["--force"])).status.success());
     let original = std::fs::read(demo_pictures().join("dog_beach.png")).expect("a picture");
     assert_eq!(std::fs::read(folder.path().join("dog_beach.png")).expect("a picture"), original);
+}
+
+/// Long work says how far it is where no terminal shows a bar, and Ctrl-C leaves nothing behind.
+#[cfg(unix)]
+#[test]
+fn long_explanations_say_how_far_they_are_and_are_stopped() {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+    let folder = home();
+    let before = std::fs::read_dir(folder.path()).expect("a folder").count();
+    let mut child = Command::new(TUWEN)
+        .current_dir(folder.path())
+        .args(["explain", "--image", "dog_beach.png", "--text", DOG, "--method", "lime"])
+        .args(["--samples", "100000", "--out", "why.svg"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program");
+    let mut said = String::new();
+    BufReader::new(child.stderr.take().expect("a pipe")).read_line(&mut said).expect("a line");
+    // 100,000 pictures and 256 texts.
+    assert!(said.contains("of 100256 pictures and texts"), "{said}");
+    let interrupted = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(interrupted.expect("kill").success());
+    let ended = child.wait_with_output().expect("it ends");
+    assert_eq!((ended.status.code(), ended.stdout.len()), (Some(130), 0));
+    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), before);
 }
 
 #[test]
@@ -307,6 +355,22 @@ fn explanations_are_measured_beside_a_random_order_and_the_middle() {
     let one = [&args[..6], &["--method", "chefer", "--pictures", "1", "--steps", "2"]].concat();
     let said = succeed(folder.path(), &one);
     assert!(said.contains("(one picture: no interval)"), "{said}");
+    let sanity = |pictures: &'static str| {
+        let more = ["--method", "gradcam", "--steps", "2", "--sanity", pictures];
+        [&args[..6], &more].concat()
+    };
+    let found = json(&succeed(folder.path(), &[&sanity("3")[..], &["--json"]].concat()));
+    let row = &found["sanity"][0];
+    let means = row["random"].as_array().expect("means").iter().chain([&row["noise"]]);
+    for mean in means {
+        let number = |value: &Value| value.as_f64().expect("a number");
+        let [low, own, high] =
+            [&mean["interval"][0], &mean["mean"], &mean["interval"][1]].map(number);
+        assert!(low <= own && own <= high && low < high, "{mean}");
+    }
+    let said = succeed(folder.path(), &sanity("1"));
+    let (_, of_one) = said.split_once("rank correlation").expect("the checks");
+    assert!(of_one.contains("(one picture: no interval)"), "{said}");
     let few = [&args[..6], &["--method", "shap", "--samples", "20"]].concat();
     let refused = fail(folder.path(), &few, 2);
     assert!(refused.contains("shap needs at least 98 for the 49 parts"), "{refused}");

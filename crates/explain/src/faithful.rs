@@ -126,8 +126,9 @@ fn ranks(values: &[f32]) -> Vec<f64> {
 pub struct Mean {
     /// Of all values.
     pub mean: f32,
-    /// In which it lies in 95 of 100 sets like this one.
-    pub interval: [f32; 2],
+    /// In which it lies in 95 of 100 sets like this one; of a single value nothing is known of others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interval: Option<[f32; 2]>,
 }
 
 /// Sets that are drawn again.
@@ -149,7 +150,8 @@ impl Mean {
         means.sort_by(f32::total_cmp);
         let at = |share: f64| means[(share * (DRAWS - 1) as f64).round() as usize];
         let all = values.iter().map(|&value| f64::from(value)).sum();
-        Self { mean: mean(all), interval: [at(0.025), at(0.975)] }
+        let interval = (values.len() > 1).then(|| [at(0.025), at(0.975)]);
+        Self { mean: mean(all), interval }
     }
 }
 
@@ -202,9 +204,9 @@ mod tests {
         let values: Vec<f32> = (0..400).map(|at| (at % 2) as f32).collect();
         let found = Mean::of(&values, 1);
         assert!((found.mean - 0.5).abs() < 1e-6);
-        assert!(
-            (0.44..0.47).contains(&found.interval[0]) && (0.53..0.56).contains(&found.interval[1])
-        );
+        let [low, high] = found.interval.expect("of many values");
+        assert!((0.44..0.47).contains(&low) && (0.53..0.56).contains(&high));
+        assert_eq!(Mean::of(&[0.5], 1), Mean { mean: 0.5, interval: None });
     }
 
     #[test]

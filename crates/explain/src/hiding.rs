@@ -3,8 +3,8 @@
 use tuwen_image::RgbImage;
 
 use crate::hide::Words;
+use crate::owen::{Tree, owen};
 use crate::perturb::{Scores, Weights};
-use crate::shapley::Tree;
 use crate::{Method, Regions, Result, Settings, perturb, shapley};
 
 /// Texts with words left out, at most, unless the words need more; all sets of eight words.
@@ -30,7 +30,7 @@ pub(crate) fn of_parts(
     match settings.method {
         Method::Lime => perturb::lime(players, samples, width, seed, scores),
         Method::Shap => shapley::kernel_shap(players, samples, seed, scores),
-        Method::Owen => shapley::owen(&Tree::of_grid(settings.cells), samples, scores),
+        Method::Owen => owen(&Tree::of_grid(settings.cells), samples, scores),
         _ => perturb::occlusion(players, scores),
     }
 }
@@ -50,7 +50,7 @@ pub(crate) fn of_words(
     let found = match settings.method {
         Method::Lime => perturb::lime(count, few, width, seed, scores),
         Method::Shap => shapley::kernel_shap(count, few, seed, scores),
-        Method::Owen => shapley::owen(&Tree::of_row(0, count), few, scores),
+        Method::Owen => owen(&Tree::of_row(0, count), few, scores),
         _ => perturb::occlusion(count, scores),
     };
     Ok(found?.players)
@@ -62,8 +62,9 @@ fn texts(settings: &Settings, words: usize) -> usize {
 }
 
 impl Settings {
-    /// How many pictures with hidden parts, and texts with words left out, a method asks for; owen at most so many. What a
-    /// score itself takes is not counted, nor who is asked for two texts each time.
+    /// How many pictures with hidden parts, and texts with words left out, a method asks for: owen at most so many, and lime
+    /// where so few superpixels come out that all their sets are asked. What a score itself takes is not counted, nor who is
+    /// asked for two texts each time.
     pub fn asks(&self, words: usize) -> [usize; 2] {
         let parts = self.cells * self.cells;
         let sets = |players: usize| 1usize.checked_shl(players as u32).unwrap_or(usize::MAX);
@@ -72,7 +73,9 @@ impl Settings {
             |players: usize, samples: usize| sets(players).min(samples.max(2 * players + 2)).max(2);
         let few = texts(self, words);
         let pictures = match self.method {
-            Method::Lime | Method::Fixlip => self.samples.min(sets(parts)),
+            // Superpixels may be half as many again.
+            Method::Lime => self.samples.min(sets(parts + parts / 2)),
+            Method::Fixlip => self.samples.min(sets(parts)),
             Method::Shap => shap(parts, self.samples),
             Method::Owen => self.samples.max(2),
             Method::Occlusion => parts + 1,

@@ -2,7 +2,7 @@
 //! far these can be trusted.
 //!
 //! `attention` and `gradient` are maps as pure functions of what one backward pass through a tower told
-//! ([`tuwen_encode::Trace`]); `perturb`, `shapley` and `fixlip` ask a game ([`PictureGame`], [`TextGame`]) for scores of
+//! ([`tuwen_encode::Trace`]); `perturb`, `shapley`, `owen` and `fixlip` ask a game ([`PictureGame`], [`TextGame`]) for scores of
 //! pictures and texts with parts hidden (`hide`, `regions`, whose superpixels `pieces` makes whole), and `unseen` asks
 //! what their fits say of scores that they were not made of; [`explain()`] chooses between them (`subject`). What is no inner
 //! product, as a matching head's score, is a [`Judge`] that is asked by hiding alone (`hiding`, `judge`), and a caption's
@@ -36,6 +36,7 @@ mod hide;
 mod hiding;
 mod judge;
 mod method;
+pub mod owen;
 pub mod perturb;
 mod pieces;
 mod regions;

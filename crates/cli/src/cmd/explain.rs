@@ -2,7 +2,9 @@
 
 mod figure;
 pub mod file;
+mod lines;
 mod made;
+mod matrix;
 mod page;
 mod print;
 mod svg;

@@ -143,6 +143,9 @@ pub(crate) struct Answer {
     /// How well the explanation predicts the scores that it was made of.
     #[serde(skip_serializing_if = "Option::is_none")]
     r2: Option<f32>,
+    /// The same of scores that were left out of the fit, a tenth of them at a time: what it says of others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    r2_left_out: Option<f32>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
 }
@@ -238,6 +241,7 @@ impl Answer {
             window,
             words: found.words.iter().enumerate().map(word).collect(),
             r2: found.r2,
+            r2_left_out: found.r2_left_out,
             notes: found.notes.clone(),
         }
     }

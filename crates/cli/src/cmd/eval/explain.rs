@@ -170,7 +170,8 @@ fn check_samples(args: &Args, methods: &[Method]) -> Result<()> {
     let least = |method: &Method| match method {
         Method::Shap => 2 * parts,
         Method::Fixlip => parts + 2,
-        Method::Lime => parts + 1,
+        // Superpixels may be half as many again.
+        Method::Lime => parts + parts / 2 + 1,
         _ => 0,
     };
     if let Some(method) = methods.iter().find(|method| least(method) > samples) {
@@ -237,11 +238,11 @@ pub fn median(times: &mut [f32]) -> f32 {
     times.get(times.len() / 2).copied().unwrap_or(0.0)
 }
 
-fn with_interval(mean: Mean, pictures: usize) -> String {
-    if pictures == 1 {
-        return format!("{:+.3} (one picture: no interval)", mean.mean);
+fn with_interval(mean: Mean) -> String {
+    match mean.interval {
+        Some([low, high]) => format!("{:+.3} ({low:+.3} to {high:+.3})", mean.mean),
+        None => format!("{:+.3} (one picture: no interval)", mean.mean),
     }
-    format!("{:+.3} ({:+.3} to {:+.3})", mean.mean, mean.interval[0], mean.interval[1])
 }
 
 fn print(report: &Report) {
@@ -254,55 +255,15 @@ fn print(report: &Report) {
     for (fill, rows) in &report.faith {
         say!();
         say!("hidden parts are filled with: {}", name_of(*fill));
-        say!(
-            "  method      insertion  deletion  difference above random order (95%)    of cosines above random     \
-             drop  rise  calls  ms"
-        );
-        for row in rows {
-            say!(
-                "  {:<11} {:>8.3}  {:>8.3}  {:<35}  {:<26}  {:>4.1}%  {:>4.1}%  {:>5}  {:.1}",
-                row.name,
-                row.probability.insertion,
-                row.probability.deletion,
-                with_interval(row.probability.above_random, report.pictures),
-                with_interval(row.cosine.above_random, report.pictures),
-                row.drop * 100.0,
-                row.rise * 100.0,
-                row.calls,
-                row.ms
-            );
-        }
-        if let Some(beside) = rows.iter().find(|row| !row.fixlip_above.is_empty()) {
-            say!("  fixlip above others in insertion minus deletion, paired (probability):");
-            for (name, mean) in &beside.fixlip_above {
-                say!("    {name:<11} {}", with_interval(*mean, report.pictures));
-            }
-        }
+        faith::print(rows);
     }
     if !report.sanity.is_empty() {
         say!();
-        say!("rank correlation of a picture's map with the same map");
-        let from: Vec<String> = report.random_from.iter().map(|at| format!("{at:>5}")).collect();
-        say!(
-            "              of a picture   of a model with random blocks, from this one (counted from 0) on"
-        );
-        say!("  method      with noise     {}", from.join(" "));
-        for row in &report.sanity {
-            let random: Vec<String> =
-                row.random.iter().map(|mean| format!("{:+.2}", mean.mean)).collect();
-            say!("  {:<11} {:+.2}          {}", row.name, row.noise.mean, random.join(" "));
-        }
+        sane::print(&report.sanity, &report.random_from);
     }
     if !report.pointing.is_empty() {
         say!();
-        say!(
-            "on the pixels of the thing that is named: the largest value; the share of what is above 0"
-        );
-        for row in &report.pointing {
-            let [hits, inside] =
-                [row.hits, row.inside].map(|mean| with_interval(mean, report.pictures));
-            say!("  {:<11} {hits}   {inside}   {:.1} ms", row.name, row.ms);
-        }
+        pointing::print(&report.pointing);
     }
 }
 

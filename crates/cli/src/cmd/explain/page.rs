@@ -5,7 +5,7 @@ use std::fmt::Write;
 use tuwen_explain::render::{Map, colour, range, share, zero};
 use tuwen_markup::{escape, page_start};
 
-use super::{Shown, svg};
+use super::{Shown, lines, svg};
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,'Noto Sans CJK SC',sans-serif;margin:2em auto;padding:0 1em;\
 max-width:1100px;color:#222}h1{font-size:1.2em}figure{margin:0 0 1em;position:relative;display:inline-block}\
@@ -40,21 +40,16 @@ pub fn whole(shown: &Shown<'_>) -> String {
     let _ = writeln!(out, "<p class=\"note\">{}</p>", escape(&shown.title()));
     legend(&mut out, range(&found.map));
     words(&mut out, shown);
+    if let Some(line) = lines::of_words(found) {
+        let _ = writeln!(out, "<p class=\"note\">{}</p>", escape(&line));
+    }
     if let Some(pairs) = &found.pairs {
         matrix(&mut out, shown, pairs);
     }
     for remark in &found.notes {
         let _ = writeln!(out, "<p class=\"note\">{}</p>", escape(remark));
     }
-    let [pictures, texts] = found.calls;
-    let r2 = super::quality(found).map_or_else(String::new, |of| format!(" {of}."));
-    let _ = writeln!(
-        out,
-        "<p class=\"note\">{}, {}: {pictures} pictures and {texts} texts through the model.{r2} A map says what the model \
-         made of the picture, not what is in it.</p>",
-        escape(shown.model),
-        found.method.name()
-    );
+    let _ = writeln!(out, "<p class=\"note\">{}</p>", escape(&lines::about(shown)));
     if found.pairs.is_some() {
         let _ = writeln!(out, "<script>{SCRIPT}</script>");
     }

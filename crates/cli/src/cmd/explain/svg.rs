@@ -1,14 +1,16 @@
-//! An explanation as SVG: the picture under its map, a legend, and the words underlined by what they add.
+//! An explanation as SVG: the picture under its map, a legend, the words underlined by what they add, what they have to do
+//! with each part, and how all this was made.
 
 use std::fmt::Write;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use tuwen_explain::render::{Map, colour, range, zero};
-use tuwen_image::{RgbImage, encode_jpeg, shrink};
+use tuwen_image::{RgbImage, encode_jpeg, encode_png, shrink};
 use tuwen_markup::{SVG_MARK, escape};
 
-use super::Shown;
+use super::matrix::Matrix;
+use super::{Shown, lines};
 
 /// A picture that is wider or higher is made smaller in SVG and pages.
 const LONGEST: u32 = 1024;
@@ -20,6 +22,9 @@ pub const AGAINST: &str = "#d95f02";
 /// Pixels.
 const FONT: f32 = 18.0;
 const LINE: f32 = 34.0;
+const SMALL: f32 = 13.0;
+/// Of a word's row in the matrix.
+const ROW: u32 = 18;
 const MARGIN: f32 = 12.0;
 
 /// The picture with its map, as JPEG in a data URI, and its size.
@@ -80,43 +85,113 @@ fn estimated(text: &str) -> f32 {
 pub fn whole(shown: &Shown<'_>) -> String {
     let found = shown.explanation;
     let (picture, [width, height]) = overlay(shown, OPAQUE);
-    let (width, height) = (width as f32, height as f32);
-    let wide = width.max(320.0);
-    let (placed, lines) = flow(&found.words, wide, LINE, estimated);
-    let top = height + 92.0;
-    let mut out = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" font-family=\"system-ui,'Noto Sans CJK \
-         SC',sans-serif\">{SVG_MARK}\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n<image x=\"{MARGIN}\" \
-         y=\"{MARGIN}\" width=\"{width}\" height=\"{height}\" href=\"{picture}\"/>\n",
-        wide + 2.0 * MARGIN,
-        top + lines + 2.0 * MARGIN
-    );
-    let _ = writeln!(
-        out,
-        "<text x=\"{MARGIN}\" y=\"{:.1}\" font-size=\"13\" fill=\"#222\">{}</text>",
-        height + 2.0 * MARGIN + 6.0,
-        escape(&shown.title())
-    );
-    legend(&mut out, range(&found.map), [MARGIN, height + 2.0 * MARGIN + 20.0], wide);
-    let most = heaviest(&found.words);
-    for (word, place) in found.words.iter().zip(&placed) {
-        let (x, y) = (MARGIN + place.at[0], top + FONT + place.at[1]);
-        let colour = if word.weight < 0.0 { AGAINST } else { FOR };
-        let thick = 7.0 * word.weight.abs() / most;
-        let _ = writeln!(
-            out,
-            "<g><title>{:+.4}</title><text x=\"{x:.1}\" y=\"{y:.1}\" font-size=\"{FONT}\" textLength=\"{:.1}\" \
-             lengthAdjust=\"spacingAndGlyphs\" fill=\"#222\">{}</text><rect x=\"{x:.1}\" y=\"{:.1}\" width=\"{:.1}\" \
-             height=\"{thick:.1}\" fill=\"{colour}\"/></g>",
-            word.weight,
-            place.width,
-            escape(&word.text),
-            y + 4.0,
-            place.width
-        );
+    let wide = (width as f32).max(320.0);
+    let mut drawing = Drawing { out: String::new(), wide, y: MARGIN };
+    drawing.image(&picture, MARGIN, [width, height]);
+    drawing.text(&shown.title(), "#222");
+    legend(&mut drawing.out, range(&found.map), [MARGIN, drawing.y], wide);
+    drawing.y += 32.0 + MARGIN;
+    if !found.words.is_empty() {
+        drawing.words(shown);
     }
-    out.push_str("</svg>\n");
-    out
+    if let Some(line) = lines::of_words(found) {
+        drawing.text(&line, "#666");
+    }
+    drawing.matrix(shown);
+    for remark in found.notes.iter().cloned().chain([lines::about(shown)]) {
+        drawing.text(&remark, "#666");
+    }
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {:.1}\" font-family=\"system-ui,'Noto Sans CJK \
+         SC',sans-serif\">{SVG_MARK}\n<title>{}</title>\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n{}</svg>\n",
+        wide + 2.0 * MARGIN,
+        drawing.y,
+        escape(&shown.title()),
+        drawing.out
+    )
+}
+
+/// What is drawn so far, and where the next thing begins.
+struct Drawing {
+    out: String,
+    wide: f32,
+    y: f32,
+}
+
+impl Drawing {
+    fn image(&mut self, source: &str, left: f32, [width, height]: [u32; 2]) {
+        let _ = writeln!(
+            self.out,
+            "<image x=\"{left:.1}\" y=\"{:.1}\" width=\"{width}\" height=\"{height}\" href=\"{source}\"/>",
+            self.y
+        );
+        self.y += height as f32 + MARGIN;
+    }
+
+    /// Lines of small text.
+    fn text(&mut self, text: &str, ink: &str) {
+        for line in lines::wrapped(text, self.wide, |line| estimated(line) * SMALL / FONT) {
+            let _ = writeln!(
+                self.out,
+                "<text x=\"{MARGIN}\" y=\"{:.1}\" font-size=\"{SMALL}\" fill=\"{ink}\">{}</text>",
+                self.y + SMALL,
+                escape(&line)
+            );
+            self.y += SMALL * 1.4;
+        }
+        self.y += MARGIN / 2.0;
+    }
+
+    /// The words, underlined by what they weigh.
+    fn words(&mut self, shown: &Shown<'_>) {
+        let words = &shown.explanation.words;
+        let (placed, lines) = flow(words, self.wide, LINE, estimated);
+        let most = heaviest(words);
+        for (word, place) in words.iter().zip(&placed) {
+            let (x, y) = (MARGIN + place.at[0], self.y + FONT + place.at[1]);
+            let colour = if word.weight < 0.0 { AGAINST } else { FOR };
+            let thick = 7.0 * word.weight.abs() / most;
+            let _ = writeln!(
+                self.out,
+                "<g><title>{:+.4}</title><text x=\"{x:.1}\" y=\"{y:.1}\" font-size=\"{FONT}\" textLength=\"{:.1}\" \
+                 lengthAdjust=\"spacingAndGlyphs\" fill=\"#222\">{}</text><rect x=\"{x:.1}\" y=\"{:.1}\" \
+                 width=\"{:.1}\" height=\"{thick:.1}\" fill=\"{colour}\"/></g>",
+                word.weight,
+                place.width,
+                escape(&word.text),
+                y + 4.0,
+                place.width
+            );
+        }
+        self.y += lines + MARGIN / 2.0;
+    }
+
+    /// What each word has to do with each part, where the method says so.
+    fn matrix(&mut self, shown: &Shown<'_>) {
+        let words = &shown.explanation.words;
+        let widths = words.iter().map(|word| estimated(&word.text) * SMALL / FONT);
+        let label = (widths.fold(0.0, f32::max) + MARGIN).min(self.wide / 3.0);
+        let width = (self.wide - label) as u32;
+        let Some(matrix) = Matrix::drawn(shown.explanation, width, ROW) else { return };
+        self.text(&matrix.legend(), "#666");
+        for (word, row) in words.iter().zip(0u16..) {
+            let room = self.wide / 3.0 - MARGIN;
+            let fits = if estimated(&word.text) * SMALL / FONT > room {
+                format!(" textLength=\"{room:.1}\" lengthAdjust=\"spacingAndGlyphs\"")
+            } else {
+                String::new()
+            };
+            let _ = writeln!(
+                self.out,
+                "<text x=\"{MARGIN}\" y=\"{:.1}\" font-size=\"{SMALL}\"{fits} fill=\"#222\">{}</text>",
+                self.y + f32::from(row) * ROW as f32 + SMALL,
+                escape(&word.text)
+            );
+        }
+        let png = STANDARD.encode(encode_png(&matrix.picture));
+        let (width, height) = matrix.picture.dimensions();
+        self.image(&format!("data:image/png;base64,{png}"), MARGIN + label, [width, height]);
+    }
 }
 
 /// A bar of the map's colours with its ends in numbers.

@@ -10,9 +10,10 @@ use tuwen_explain::render::{range, share};
 use tuwen_explain::{Fill, Mask, Method, PictureGame, Regions, Settings, dots, explain};
 use tuwen_image::RgbImage;
 
-use super::{Args, Case, Explaining, median};
+use super::{Args, Case, Explaining, median, with_interval};
 use crate::cmd::explain::usage;
 use crate::progress::Long;
+use crate::terminal::say;
 
 /// One method's maps of all pictures.
 pub struct Maps {
@@ -39,10 +40,10 @@ pub struct Row {
     /// Of the right caption among those of all pictures.
     pub probability: Areas,
     pub cosine: Areas,
-    /// Mean share of the probability that is lost where the picture is faded by its map.
-    pub drop: f32,
+    /// Share of the probability that is lost where the picture is faded by its map.
+    pub drop: Mean,
     /// Share of pictures whose probability is higher then.
-    pub rise: f32,
+    pub rise: Mean,
     /// Pictures that went through the model for a map.
     pub calls: usize,
     /// Median milliseconds of an explanation, words included.
@@ -50,6 +51,38 @@ pub struct Row {
     /// How much higher fixlip's insertion minus deletion is, by method; told in its own row.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fixlip_above: Vec<(&'static str, Mean)>,
+}
+
+/// For people.
+pub fn print(rows: &[Row]) {
+    say!(
+        "  method      insertion  deletion  difference above random order (95%)    of cosines above random     \
+         drop (95%)          rise (95%)          calls  ms"
+    );
+    let percent = |mean: Mean| match mean.interval.map(|ends| ends.map(|end| end * 100.0)) {
+        Some([low, high]) => format!("{:.1}% ({low:.1} to {high:.1})", mean.mean * 100.0),
+        None => format!("{:.1}%", mean.mean * 100.0),
+    };
+    for row in rows {
+        say!(
+            "  {:<11} {:>8.3}  {:>8.3}  {:<35}  {:<26}  {:<18}  {:<18}  {:>5}  {:.1}",
+            row.name,
+            row.probability.insertion,
+            row.probability.deletion,
+            with_interval(row.probability.above_random),
+            with_interval(row.cosine.above_random),
+            percent(row.drop),
+            percent(row.rise),
+            row.calls,
+            row.ms
+        );
+    }
+    if let Some(beside) = rows.iter().find(|row| !row.fixlip_above.is_empty()) {
+        say!("  fixlip above others in insertion minus deletion, paired (probability):");
+        for (name, mean) in &beside.fixlip_above {
+            say!("    {name:<11} {}", with_interval(*mean));
+        }
+    }
 }
 
 /// Cells along a side in which maps are measured: the model's patches where these are not too many, and no picture has
@@ -172,8 +205,8 @@ fn rows(maps: &[Maps], measured: &[Vec<Measured>], seed: u64) -> Vec<Row> {
         Some(Mean::of(&more.collect::<Vec<f32>>(), seed))
     };
     let row = |(at, (maps_of, own)): (usize, (&Maps, &Vec<Measured>))| {
-        let count = own.len().max(1) as f32;
         let lost = |m: &Measured| (m.faded[0] - m.faded[1]).max(0.0) / m.faded[0].max(1e-12);
+        let rises = |m: &Measured| f32::from(u8::from(m.faded[1] > m.faded[0]));
         let others = maps.iter().zip(measured).filter(|(other, _)| other.name != maps_of.name);
         let fixlip_above = match fixlip == Some(at) {
             true => others.filter_map(|(other, m)| Some((other.name, paired(m)?))).collect(),
@@ -183,8 +216,8 @@ fn rows(maps: &[Maps], measured: &[Vec<Measured>], seed: u64) -> Vec<Row> {
             name: maps_of.name,
             probability: areas(own, &|m| m.probability),
             cosine: areas(own, &|m| m.cosine),
-            drop: own.iter().map(lost).sum::<f32>() / count,
-            rise: own.iter().filter(|m| m.faded[1] > m.faded[0]).count() as f32 / count,
+            drop: Mean::of(&own.iter().map(lost).collect::<Vec<f32>>(), seed),
+            rise: Mean::of(&own.iter().map(rises).collect::<Vec<f32>>(), seed),
             calls: maps_of.calls,
             ms: maps_of.ms,
             fixlip_above,
@@ -224,4 +257,47 @@ fn faded(square: &RgbImage, game: &PictureGame<'_>, fill: Fill, map: &[f32]) -> 
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A score that is the share of the first cells that is shown, of a map, of its reverse, and of none.
+    #[test]
+    fn a_method_is_above_its_own_reverse_and_not_below() {
+        let score = |mask: &Mask| mask[..5].iter().filter(|&&shown| shown).count() as f32 / 5.0;
+        let right: Vec<f32> = (0..10).map(|at| -(at as f32)).collect();
+        let reverse: Vec<f32> = right.iter().map(|value| -value).collect();
+        let measured = |map: &[f32], kind: f32| {
+            let [hidden, shown] = curves(&order(map, 0), 10);
+            let area = |masks: &[Mask]| area(&masks.iter().map(score).collect::<Vec<f32>>());
+            let faith = Faith { insertion: area(&shown), deletion: area(&hidden) };
+            let cosine =
+                Faith { insertion: faith.insertion * kind, deletion: faith.deletion * kind };
+            Measured { probability: faith, cosine, faded: [0.5, 0.25] }
+        };
+        let named = |name| Maps { name, maps: Vec::new(), ms: 1.0, calls: 7 };
+        let maps = ["random", "occlusion", "fixlip"].map(named);
+        let flat = [0.0; 10];
+        let of = |map: &[f32]| [0.5, 1.0].map(|kind| measured(map, kind)).into_iter().collect();
+        let rows = rows(&maps, &[of(&flat), of(&reverse), of(&right)], 1);
+        let above = |name: &str| {
+            let found = rows[2].fixlip_above.iter().find(|(other, _)| *other == name);
+            found.expect(name).1
+        };
+        // 0.75 - 0.25 beside 0.25 - 0.75, of each picture, and so of any that are drawn of them.
+        let paired = above("occlusion");
+        assert!((paired.mean - 1.0).abs() < 1e-6, "{paired:?}");
+        let [low, high] = paired.interval.expect("two pictures");
+        assert!((low - 1.0).abs() < 1e-6 && (high - 1.0).abs() < 1e-6, "{paired:?}");
+        let [worse, better] = [1, 2].map(|at: usize| rows[at].probability.above_random.mean);
+        assert!(worse < 0.0 && better > 0.0 && (better - worse - 1.0).abs() < 1e-6);
+        assert!((above("random").mean - better).abs() < 1e-6);
+        assert!(rows[0].fixlip_above.is_empty() && rows[1].fixlip_above.is_empty());
+        // The pictures' cosines differ, so that their mean has an interval of some width.
+        let [low, high] = rows[2].cosine.above_random.interval.expect("two pictures");
+        assert!(low < rows[2].cosine.above_random.mean && rows[2].cosine.above_random.mean < high);
+        assert_eq!((rows[2].drop.mean, rows[2].rise.mean, rows[2].calls), (0.5, 0.0, 7));
+    }
 }

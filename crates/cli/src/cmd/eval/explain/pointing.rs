@@ -13,10 +13,11 @@ use tuwen_image::{Picture, RgbImage, Window};
 use tuwen_sets::scenes::{Scene, scene};
 
 use super::faith::settings;
-use super::{Args, Explaining, forward_ms, median};
+use super::{Args, Explaining, forward_ms, median, with_interval};
 use crate::cmd::data::scenes::stock_of;
 use crate::cmd::explain::usage;
 use crate::query::Usage;
+use crate::terminal::say;
 
 /// Scenes that are looked through for each one that is taken.
 const TRIES: u64 = 50;
@@ -37,6 +38,17 @@ pub struct Row {
     pub inside: Mean,
     /// Median milliseconds of a map alone.
     pub ms: f32,
+}
+
+/// For people.
+pub fn print(rows: &[Row]) {
+    say!(
+        "on the pixels of the thing that is named: the largest value; the share of what is above 0"
+    );
+    for row in rows {
+        let [hits, inside] = [row.hits, row.inside].map(with_interval);
+        say!("  {:<11} {hits}   {inside}   {:.1} ms", row.name, row.ms);
+    }
 }
 
 /// A scene, what is asked for, and where it is.

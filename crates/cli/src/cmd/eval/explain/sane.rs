@@ -14,6 +14,7 @@ use super::faith::settings;
 use super::{Args, Case, Explaining};
 use crate::cmd::explain::usage;
 use crate::query::open_model;
+use crate::terminal::say;
 
 /// A pixel's noise in each channel, of 255, up and down.
 const NOISE: f32 = 8.0;
@@ -81,6 +82,27 @@ pub fn measure(
         noise: noise[at],
     };
     Ok(methods.iter().enumerate().map(row).collect())
+}
+
+/// For people: a line of means, and one of intervals under it.
+pub fn print(rows: &[Row], random_from: &[usize]) {
+    let cells =
+        |values: Vec<String>| values.iter().map(|value| format!("{value:>13}")).collect::<String>();
+    say!("rank correlation of a picture's map with the same map, and its interval (95%)");
+    say!(
+        "              of a picture   of a model with random blocks, from this one (counted from 0) on"
+    );
+    say!("  method      with noise {}", cells(random_from.iter().map(usize::to_string).collect()));
+    for row in rows {
+        let all = || std::iter::once(&row.noise).chain(&row.random);
+        let mean = cells(all().map(|mean| format!("{:+.2}", mean.mean)).collect());
+        say!("  {:<9} {mean}", row.name);
+        let interval = |mean: &Mean| mean.interval.map(|[a, b]| format!("{a:+.2}:{b:+.2}"));
+        match all().map(interval).collect::<Option<Vec<String>>>() {
+            Some(intervals) => say!("            {}", cells(intervals)),
+            None => say!("            (one picture: no interval)"),
+        }
+    }
 }
 
 /// The first random block, model after model: the last one alone, then one more each time; of a deep tower every second
