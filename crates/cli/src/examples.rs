@@ -2,10 +2,12 @@
 //! does not exist.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 
 use clap::{Command, CommandFactory};
 
 use super::Cli;
+use super::cmd::search::with_unwanted_words;
 
 /// Everything that a command's `--help` says; continued lines are one.
 fn help(command: &Command) -> String {
@@ -73,7 +75,10 @@ fn every_example_is_understood() {
             };
             let words = words(line);
             count += 1;
-            if let Err(error) = Cli::command().try_get_matches_from(&words) {
+            let mut cli = Cli::command();
+            cli.build();
+            let given = with_unwanted_words(&cli, words.iter().map(OsString::from));
+            if let Err(error) = cli.try_get_matches_from(given) {
                 panic!("the help of `tuwen {}` says `{line}`: {error}", path.join(" "));
             }
         }

@@ -77,7 +77,8 @@ enum Command {
 
 fn main() -> ExitCode {
     terminal::show_panics();
-    let cli = with_negative_numbers(Cli::command());
+    let mut cli = with_negative_numbers(Cli::command());
+    cli.build(); // so that its help is an option as others are
     let given = cmd::search::with_unwanted_words(&cli, std::env::args_os());
     let matches = cli.try_get_matches_from(given);
     let command = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {

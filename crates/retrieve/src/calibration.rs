@@ -56,11 +56,16 @@ pub struct Calibration {
 /// What a gallery remembers, for programs that end before anything could be learned.
 #[derive(Serialize, Deserialize)]
 struct Kept {
+    /// By which rule it was learned; those of other programs are forgotten.
+    #[serde(default)]
+    rule: u32,
     /// Pictures and texts that there were.
     items: [usize; 2],
     pictures: Calibration,
 }
 
+/// Of rules there were two: the first had curves of captions that repeat or tell nothing.
+const RULE: u32 = 2;
 /// How much larger or smaller, in parts of what it was, a gallery is another one.
 const OTHER: usize = 5;
 
@@ -159,9 +164,7 @@ impl Calibration {
         };
         let is_same = |(then, now): (usize, usize)| then.abs_diff(now) * OTHER <= then;
         let same = kept.items.into_iter().zip(items_of(gallery)?).all(is_same);
-        // Earlier versions kept curves of captions that tell nothing.
-        let curve = kept.pictures.curve.filter(|curve| curve.slope > 0.0);
-        Ok(same.then_some(Self { curve, ..kept.pictures }))
+        Ok((same && kept.rule == RULE).then_some(kept.pictures))
     }
 
     /// Learns that of a gallery that has captions enough; what it is to remember then, as words.
@@ -177,7 +180,7 @@ impl Calibration {
         let background = engine.encoder().encode_texts(&names)?;
         let learned = Self::of(engine, Modality::Image, &background)?;
         let items = items_of(&engine.gallery())?;
-        let kept = learned.map(|pictures| Kept { items, pictures });
+        let kept = learned.map(|pictures| Kept { rule: RULE, items, pictures });
         Ok(kept.map(|kept| serde_json::to_string(&kept).expect("numbers")))
     }
 

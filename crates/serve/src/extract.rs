@@ -7,11 +7,12 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::DeserializeOwned;
 
 use crate::State;
 use crate::problem::{Problem, ProblemType};
 use crate::settings::Limits;
+use crate::valid::Valid;
 use crate::wording::plain;
 
 /// What JSON calls itself.
@@ -106,7 +107,7 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     }
     serde_json::from_slice(bytes).map_err(|error| {
         // A list that is too long for its place ends in the middle for who reads it, and is JSON all the same.
-        let is_json = error.is_data() || serde_json::from_slice::<IgnoredAny>(bytes).is_ok();
+        let is_json = error.is_data() || serde_json::from_slice::<Valid>(bytes).is_ok();
         match is_json {
             true => Problem::value(format!("body: {}", plain(&error))),
             false => Problem::new(

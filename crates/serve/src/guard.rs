@@ -84,15 +84,18 @@ pub(crate) async fn check_header(request: Request, next: Next) -> Response {
 /// Refuses a request that calls the server by a name that is not its own: a page of another site whose name was
 /// bound to this address (DNS rebinding) could read everything otherwise.
 pub(crate) async fn check_host(From(state): From<State>, request: Request, next: Next) -> Response {
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-    let host = host.or_else(|| request.uri().authority().map(Authority::as_str));
-    if host.is_some_and(|host| is_ours(host, &state)) {
+    // A request may say it several times, and in its address as well: whoever stands between may have believed any of these.
+    let said = request.headers().get_all(header::HOST).iter().map(|host| host.to_str().ok());
+    let said = said.chain(request.uri().authority().map(|authority| Some(authority.as_str())));
+    let said: Vec<Option<&str>> = said.collect();
+    let other = said.iter().find(|host| !host.is_some_and(|host| is_ours(host, &state)));
+    if !said.is_empty() && other.is_none() {
         return match foreign_origin(&request, &state) {
             Some(problem) => problem.into_response(),
             None => next.run(request).await,
         };
     }
-    let shown = host.unwrap_or("nothing");
+    let shown = other.copied().flatten().unwrap_or("nothing");
     let detail = format!(
         "the request calls this server {shown:?}, which is not one of its names: start it with \
          `--host NAME`, or ask it as 127.0.0.1 or localhost"

@@ -60,6 +60,7 @@ mod state;
 mod thumbnail;
 mod traces;
 mod ui;
+mod valid;
 mod watch;
 mod why;
 mod wire;

@@ -107,7 +107,7 @@ fn a_damaged_gallery_leaves_the_others_alone() {
     assert_eq!((&galleries[1]["images"], &galleries[1]["damaged"]), (&json!(0), &json!(true)));
     assert_eq!(server.get("/metrics").status, 200);
     let found = server.posted("/v1/search", &json!({ "query": "a cow" }));
-    assert_eq!(found["hits"][0]["name"], "cow.png");
+    assert_eq!(found["hits"].as_array().map(Vec::len), Some(2));
     let other = server.post("/v1/search", &json!({ "query": "a cow", "gallery": "other" }));
     assert!(other.status.is_server_error());
 }

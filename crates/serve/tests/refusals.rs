@@ -186,7 +186,7 @@ fn long_lists_are_counted_and_endless_bodies_are_no_json() {
     let endless = format!(r#"{{"input":[{}"#, r#"{"":0},"#.repeat(100_000));
     server.post_text("/v1/embeddings", endless.clone()).is_problem(400, "malformed-json", "");
     let whole = format!("{}0]}}", endless);
-    server.post_text("/v1/embeddings", whole).is_problem(400, "invalid-value", "input");
+    server.post_text("/v1/embeddings", whole).is_problem(413, "too-large", "100001");
 }
 
 /// A few kilobytes that are within the limit of pixels, and would be gigabytes on their way to a model's square.
@@ -305,6 +305,14 @@ fn other_names_of_the_server_are_refused() {
         "",
     ] {
         ask(host).is_problem(421, "wrong-host", "--host NAME");
+    }
+    // Two names, of which one is ours.
+    for (uri, host) in
+        [("/v1/stats", "evil.example"), ("http://evil.example/v1/stats", "localhost")]
+    {
+        let two = Request::builder().uri(uri).header(header::HOST, "localhost");
+        let two = two.header(header::HOST, host).body(Body::empty()).expect("a request");
+        server.ask(two).is_problem(421, "wrong-host", "evil.example");
     }
     let none = Request::builder().uri("/v1/stats").body(Body::empty()).expect("a request");
     server.ask(none).is_problem(421, "wrong-host", "nothing");

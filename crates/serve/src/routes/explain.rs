@@ -95,7 +95,7 @@ impl Wanted {
         }
         let line = Line::parse(given).map_err(|e| Problem::value(format!("query: {e}")))?;
         let weighted = line.weighted.iter().filter(|(_, weight)| *weight > 0.0);
-        let weighted = weighted.map(|(words, _)| words).chain(&line.phrases);
+        let weighted = weighted.map(|(words, _)| words);
         let words = std::iter::once(&line.words).chain(weighted).map(String::as_str);
         let words: Vec<&str> = words.filter(|words| !words.is_empty()).collect();
         match words.is_empty() {

@@ -8,7 +8,8 @@ use clap::{Arg, Command};
 const MINUS: char = '\u{e000}';
 
 /// The arguments of the program, in which words to be kept away from look like words. A minus before a digit stays, and so do
-/// an option's letter alone or with a number (`-k5`), an option's value, and everything behind `--`.
+/// an option's letter alone or with a number (`-k5`), an option's value, and everything behind `--`. `cli` is built, so that it
+/// has its help.
 pub fn with_unwanted_words(cli: &Command, given: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut given: Vec<OsString> = given.collect();
     let search =
@@ -60,7 +61,6 @@ fn awaits_value(search: &Command, text: &str) -> bool {
 }
 
 fn by_letter(search: &Command, letter: char) -> Option<&Arg> {
-    // Clap's own help is added when arguments are read.
     search.get_arguments().find(|arg| arg.get_short() == Some(letter))
 }
 
@@ -72,7 +72,9 @@ mod tests {
 
     fn marked(line: &str) -> String {
         let given = line.split_whitespace().map(OsString::from);
-        let all = with_unwanted_words(&crate::Cli::command(), given);
+        let mut cli = crate::Cli::command();
+        cli.build();
+        let all = with_unwanted_words(&cli, given);
         let all = all.iter().map(|one| one.to_str().expect("a text").replace(MINUS, "~"));
         all.collect::<Vec<_>>().join(" ")
     }
