@@ -80,7 +80,7 @@ impl<'a> ResNetTower<'a> {
     }
 
     /// The same with more than features: its tokens are the pixels of its last grid, with their mean first; hidden states are
-    /// behind its [`STAGES`] (from 0 on), of each channel the mean over the pixels.
+    /// behind its stages (from 0 on: the stem, and four of blocks), of each channel the mean over the pixels.
     pub fn forward_with(&self, pixels: &[f32], record: Record, wanted: &Wanted) -> Pass<'_> {
         let picture = 3 * self.size * self.size;
         let chunks = of_pictures(pixels.len() / picture, record);
