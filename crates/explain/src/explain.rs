@@ -151,13 +151,7 @@ pub fn explain_direction(
 ) -> Result<Explanation> {
     settings.method.check(encoder.config())?;
     settings.check(picture)?;
-    compares(settings.method)?;
-    if settings.method == Method::Fixlip {
-        return Err(Error::Refused(
-            "fixlip says what parts and words do together, and a class is no text of words: use shap, owen or occlusion"
-                .into(),
-        ));
-    }
+    explains_direction(settings.method)?;
     let zeros = vec![0.0; encoder.dim()];
     let subject = Subject {
         encoder,
@@ -169,6 +163,21 @@ pub fn explain_direction(
         contrast: true,
     };
     subject.explained(settings)
+}
+
+/// Whether a method says anything of a class.
+///
+/// # Errors
+/// It does not, with what can be used.
+pub fn explains_direction(method: Method) -> Result<()> {
+    compares(method)?;
+    match method {
+        Method::Fixlip => Err(Error::Refused(
+            "fixlip says what parts and words do together, and a class is no text of words: use shap, owen or occlusion"
+                .into(),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Between a text and itself there is no difference.
@@ -248,7 +257,8 @@ pub(crate) fn remark(picture: &RgbImage, found: &mut Explanation) -> Result<()> 
             "the map is 0 everywhere: this method finds nothing that supports the text".into(),
         );
     }
-    if found.words.len() == 1 {
+    // What fixlip gives a word is its share of what it does with each part.
+    if found.words.len() == 1 && found.words_by != Method::Fixlip {
         notes.push("the text is one word: its weight is the score beside that of no text".into());
     }
     Ok(())

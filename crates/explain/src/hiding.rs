@@ -28,7 +28,7 @@ pub(crate) fn of_parts(
 ) -> Result<Weights> {
     let Settings { samples, width, seed, .. } = *settings;
     match settings.method {
-        Method::Lime => perturb::lime(players, samples, width, seed, scores),
+        Method::Lime if players > 1 => perturb::lime(players, samples, width, seed, scores),
         Method::Shap => shapley::kernel_shap(players, samples, seed, scores),
         Method::Owen => owen(&Tree::of_grid(settings.cells), samples, scores),
         _ => perturb::occlusion(players, scores),
@@ -48,7 +48,8 @@ pub(crate) fn of_words(
     let few = texts(settings, count);
     let Settings { width, seed, .. } = *settings;
     let found = match settings.method {
-        Method::Lime => perturb::lime(count, few, width, seed, scores),
+        // Of one word there is a difference, and nothing to fit: the ridge would make it next to nothing.
+        Method::Lime if count > 1 => perturb::lime(count, few, width, seed, scores),
         Method::Shap => shapley::kernel_shap(count, few, seed, scores),
         Method::Owen => owen(&Tree::of_row(0, count), few, scores),
         _ => perturb::occlusion(count, scores),

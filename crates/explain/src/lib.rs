@@ -53,6 +53,7 @@ pub use apart::words_apart;
 pub use error::{Error, Result};
 pub use explain::{
     Explanation, MOST_WORDS, Rivals, Word, explain, explain_against, explain_direction,
+    explains_direction,
 };
 pub use game::{Mask, PictureGame, TextGame, dots};
 pub use hide::{Fill, Words, mixed};

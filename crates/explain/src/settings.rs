@@ -51,6 +51,12 @@ impl Settings {
         }
     }
 
+    /// The same with no more parts along a side than a picture has pixels, for who has named no number of them.
+    pub fn within(self, picture: &RgbImage) -> Self {
+        let side = picture.width().min(picture.height()).max(1) as usize;
+        Self { cells: self.cells.min(side), ..self }
+    }
+
     /// Whether they make sense for a picture.
     pub(crate) fn check(&self, picture: &RgbImage) -> Result<()> {
         let side = picture.width().min(picture.height()) as usize;

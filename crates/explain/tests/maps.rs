@@ -371,3 +371,40 @@ fn a_blank_picture_and_one_word_are_explained_with_a_note() {
         assert_eq!(found.words.len(), 1, "{name}");
     }
 }
+
+/// Of one word there is a difference, which every method but fixlip gives; a note says so, and of fixlip says nothing.
+#[test]
+fn one_word_weighs_the_difference_it_makes() {
+    let encoder = additive();
+    let square = patches(112, 5);
+    let vectors = encoder.encode_texts(&["狗", ""]).expect("vectors");
+    let own = encoder.encode_images(std::slice::from_ref(&square)).expect("a vector");
+    let scores = tuwen_explain::dots(&vectors, &own);
+    for method in [
+        Method::Occlusion,
+        Method::Lime,
+        Method::Shap,
+        Method::Owen,
+        Method::Fixlip,
+        Method::Chefer,
+    ] {
+        let settings = Settings { samples: 200, ..Settings::new(method) };
+        let found = explain(&encoder, &square, "狗", &settings).expect("an explanation");
+        let name = method.name();
+        let noted = found.notes.iter().any(|note| note.contains("one word"));
+        assert_eq!(noted, method != Method::Fixlip, "{name}: {:?}", found.notes);
+        let (weight, wanted) = (found.words[0].weight, scores[0] - scores[1]);
+        assert!(!noted || (weight - wanted).abs() < 1e-5, "{name}: {weight}, not {wanted}");
+    }
+    let settings = Settings { cells: 1, ..Settings::new(Method::Lime) };
+    let found = of(&encoder, &square, &settings);
+    assert!(found.map.iter().any(|value| *value != 0.0), "one part is all of the picture");
+}
+
+/// Pictures of a few pixels' width have as many parts along a side as that, where nobody named a number.
+#[test]
+fn a_narrow_picture_has_fewer_parts() {
+    let narrow = RgbImage::new(4, 600);
+    assert_eq!(Settings::new(Method::Occlusion).within(&narrow).cells, 4);
+    assert_eq!(Settings::new(Method::Occlusion).within(&RgbImage::new(99, 99)).cells, 7);
+}

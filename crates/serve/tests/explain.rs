@@ -59,6 +59,7 @@ fn a_picture_is_explained_and_held_against_others() {
         (json!({ "method": "rollout", "against": "a cow" }), "same for every text"),
         (json!({ "method": "lime", "samples": 1_000_000 }), "1024"),
         (json!({ "method": "magic" }), "magic"),
+        (json!({ "method": "chefer", "samples": 50 }), "takes none"),
         (json!({ "text": " " }), "no word"),
     ] {
         let mut body = json!({ "like": dog, "text": text });

@@ -100,7 +100,7 @@ export function createDetail({ step, has, lost, mayWrite }) {
 				...(owner ? [button("link", t("Caption of {name}", { name: owner.name }), () => open(owner.id))] : []),
 				...section("Near-duplicates", smalls(hit?.duplicates ?? [])),
 				...section("Words of the query", words(hit)),
-				...section("Why this picture", why(owner ?? item, gallery, signal)),
+				...section("Why this picture", why(owner ?? item, hit, gallery, signal)),
 				...section("Captions", captions.map(caption)),
 				...section("Captions of others like it", (item.near ?? []).map(({ text, owner, id: own }) => button("near link", text, () => open(owner ?? own)))),
 				...(item.kind === "image" ? [describe(item)] : []),
@@ -142,8 +142,8 @@ export function createDetail({ step, has, lost, mayWrite }) {
 		el("p", {}, word, el("span", { class: "quiet", text: ` ${places.map((place) => t(PLACES[place])).join(", ")}` })));
 
 	// Words alone: of a picture as a query there is nothing to underline.
-	const why = (item, gallery, signal) =>
-		(item.thumbnail && current().q.trim() ? [explanation(item.id, current().q.trim(), gallery, signal)] : []);
+	const why = (item, hit, gallery, signal) =>
+		(item.thumbnail && current().q.trim() ? [explanation(item.id, current().q.trim(), gallery, /^(late|itm)$/u.exec(hit?.reranked?.by)?.[0], signal)] : []);
 
 	const heading = (item, hit) => [
 		el("h2", { text: item.text ?? item.name ?? "" }),

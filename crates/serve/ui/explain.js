@@ -4,21 +4,34 @@ import { button, el, replace } from "./dom.js";
 import * as api from "./api.js";
 import { t } from "./i18n.js";
 
-/// The fast map at once, and then with what each word has to do with each part.
-export function explanation(like, query, gallery, signal) {
+/// What the map's colours stand for, who says so, and how far to believe it.
+function legend({ method, map, r2, r2_left_out: unseen, notes = [] }) {
+	const signed = (value) => (value > 0 ? "+" : "") + value.toPrecision(2);
+	const fit = r2 === undefined ? "" : ` · R² ${r2.toFixed(2)}${unseen === undefined ? "" : t(", left out {r2}", { r2: unseen.toFixed(2) })}`;
+	return [
+		el("div", { class: "scale" }, signed(Math.min(...map)), el("i"), signed(Math.max(...map))),
+		...[`${method}${fit}`, ...notes].map((text) => el("p", { class: "quiet", text })),
+	];
+}
+
+/// The score that is shown is explained: of who looked again by hiding, else the fast map at once, and then with what each word has to
+/// do with each part.
+export function explanation(like, query, gallery, by, signal) {
+	const ways = by ? [{ score: by }] : [{}, { method: "fixlip" }];
 	const place = el("div", { class: "map" }, button("button", t("Show the map"), async () => {
 		try {
-			for (const method of ["", "fixlip"]) {
-				const asked = { like, query, pictures: true, ...(method && { method }), ...(gallery && { gallery }) };
-				const { picture, words } = await api.post("/v1/explain", asked, signal);
+			for (const way of ways) {
+				const answer = await api.post("/v1/explain", { like, query, pictures: true, ...way, ...(gallery && { gallery }) }, signal);
+				const { picture, words } = answer;
 				const image = el("img", { src: picture, alt: "" });
 				const most = Math.max(...words.map(({ weight }) => Math.abs(weight)));
-				replace(place, image, ...words.map(({ text: word, weight, picture: own = picture }) => {
+				const underlined = words.map(({ text: word, weight, picture: own = picture }) => {
 					const [light, dark] = [own, picture].map((shown) => () => (image.src = shown));
-					const one = el("span", { text: word, class: weight < 0 && "against", tabindex: 0, pointerenter: light, pointerleave: dark, focus: light, blur: dark });
+					const one = el("span", { text: word, title: weight.toFixed(3), class: weight < 0 && "against", tabindex: 0, pointerenter: light, pointerleave: dark, focus: light, blur: dark });
 					one.style.borderBottomWidth = `${(6 * Math.abs(weight)) / most}px`;
 					return one;
-				}));
+				});
+				replace(place, image, ...underlined, ...legend(answer));
 			}
 		} catch (error) {
 			if (!signal.aborted) place.append(el("p", { class: "notice", text: error.message }));

@@ -161,6 +161,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         None => joined(labels, pictures),
     };
     let encoder = open_model(&args.model, &args.text_args)?.with_dataset_text(args.dataset_text);
+    why::check(args, &encoder)?;
     let weights = label_vectors(&encoder, &labels, &templates(args)?)?;
     let labels: Vec<String> = labels.into_iter().map(|label| label.shown).collect();
     note_lost(&encoder);

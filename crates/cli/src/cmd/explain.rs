@@ -134,7 +134,7 @@ impl How {
     }
 
     /// The settings of the one method that is asked for; what it does not take is said.
-    fn noted(&self, method: Method) -> Settings {
+    fn noted(&self, method: Method, square: &RgbImage) -> Settings {
         let given = [
             (
                 "--samples",
@@ -147,7 +147,8 @@ impl How {
         for (option, _) in given.iter().filter(|(_, given)| *given) {
             note!("note: {option}: {name} takes none, and it changes nothing");
         }
-        self.settings(method)
+        let settings = self.settings(method);
+        if self.cells.is_none() { settings.within(square) } else { settings }
     }
 }
 

@@ -149,6 +149,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let plan = |path: &PathBuf| OutputFile::plan(path, &inputs, args.force);
     let html = args.html.as_ref().map(plan).transpose()?;
     let search = narrowed(args, &line)?;
+    if args.why && !search.rerank.is_empty() {
+        note!("note: --why weighs the words by the cosine, not by the scores of who looks again");
+    }
     let modality = search.modality;
     let networks = Networks { heads: args.again.heads.clone(), combiner: args.combiner.clone() };
     if let Some(address) = &args.store {

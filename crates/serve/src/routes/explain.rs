@@ -182,9 +182,10 @@ pub(crate) async fn explained(
     let pictures = wanted.pictures == Some(true);
     let against = wanted.against;
     let work = move |awaited: Awaited| {
-        let settings = Settings { watch: Watch::new(move |_| awaited.is_so()), ..settings };
         let picture = decode(&bytes, most).map_err(|error| Problem::picture("image", &error))?;
         let square = encoder.preprocess().fit(&picture);
+        let watch = Watch::new(move |_| awaited.is_so());
+        let settings = Settings { watch, ..settings.within(&square) };
         let (width, height) = picture.dimensions();
         let window = encoder.preprocess().window(width, height);
         let name = encoder.name();
@@ -351,7 +352,12 @@ pub(crate) fn settings_of(
         }
     };
     let usual = Settings::new(method);
+    let given = samples.is_some();
     let samples = samples.unwrap_or(usual.samples.min(256));
+    if given && (!method.hides() || method == Method::Occlusion) {
+        let detail = format!("samples: {} takes none: leave them out", method.name());
+        return Err(Problem::value(detail));
+    }
     if !(2..=MOST_SAMPLES).contains(&samples) {
         let detail = format!("samples: {samples} is not between 2 and {MOST_SAMPLES}");
         return Err(Problem::value(detail));

@@ -43,7 +43,7 @@ pub(crate) async fn find(
 ) -> Result<Page, Problem> {
     let limits = &state.settings.limits;
     let mut remarks = Vec::new();
-    wanted.offset = begin(&wanted, open.generation, &mut remarks)?;
+    wanted.offset = begin(&wanted, opened(state, open), &mut remarks)?;
     let (offset, k) = (wanted.offset, window(limits, wanted.k, K, wanted.offset)?);
     let filter = wanted.filter.as_deref().filter(|filter| !filter.trim().is_empty());
     let filter = filter.map(Filter::parse).transpose()?;
@@ -218,8 +218,13 @@ fn apart(
     Ok(ids.into_iter().zip(found).collect())
 }
 
+/// Which state of a gallery an answer is of: generations begin anew with each server.
+pub(crate) fn opened(state: &State, open: &Open) -> u64 {
+    state.began * 1_000_000 + open.generation % 1_000_000
+}
+
 /// How many hits come before the page: what the cursor of the page before it says, or `offset`.
-fn begin(wanted: &Wanted, generation: u64, remarks: &mut Vec<String>) -> Result<usize, Problem> {
+fn begin(wanted: &Wanted, opened: u64, remarks: &mut Vec<String>) -> Result<usize, Problem> {
     let Some(cursor) = &wanted.cursor else { return Ok(wanted.offset) };
     if wanted.offset != 0 {
         let detail = "`cursor` and `offset` both say where the page begins: give one of them";
@@ -232,7 +237,7 @@ fn begin(wanted: &Wanted, generation: u64, remarks: &mut Vec<String>) -> Result<
             format!("cursor: {cursor:?} is none: send the `cursor` of an answer, or `offset`");
         return Err(Problem::value(detail));
     };
-    if of != generation {
+    if of != opened {
         remarks.push("the gallery has changed since the page before this one".into());
     }
     Ok(at)

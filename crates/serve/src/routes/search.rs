@@ -18,7 +18,7 @@ use crate::extract::{Body, Json, Params, Part, item_id};
 use crate::hits::Hit;
 use crate::openapi::{ItemKind, Match, PICTURE};
 use crate::problem::Problem;
-use crate::routes::find::find;
+use crate::routes::find::{find, opened};
 use crate::routes::fold::Fold;
 use crate::routes::given::few;
 use crate::routes::within::Within;
@@ -229,7 +229,7 @@ pub(crate) async fn answer(
         took_ms: milliseconds(began),
         remarks: page.remarks.iter().map(|remark| language.says(remark)).collect(),
         verdict: page.verdict,
-        cursor: page.next.map(|next| format!("{}-{next}", open.generation)),
+        cursor: page.next.map(|next| format!("{}-{next}", opened(&state, &open))),
         hits: &page.hits,
     })
     .into_response())

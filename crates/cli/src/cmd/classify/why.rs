@@ -30,6 +30,13 @@ pub(super) fn plan(args: &Args) -> Result<Option<OutputFolder>> {
     Ok(Some(OutputFolder::plan(folder, &inputs, args.force)?))
 }
 
+/// Refuses a method that the model, or a class, cannot be explained by, before anything is classified.
+pub(super) fn check(args: &Args, encoder: &CpuEncoder) -> Result<()> {
+    let Some(method) = args.method.filter(|_| args.explain.is_some()) else { return Ok(()) };
+    method.check(encoder.config()).map_err(usage)?;
+    tuwen_explain::explains_direction(method).map_err(usage)
+}
+
 /// A page for each picture.
 pub(super) fn write(
     args: &Args,
@@ -46,7 +53,6 @@ pub(super) fn write(
         )));
     }
     let method = args.method.unwrap_or_else(|| Method::usual(encoder.config()));
-    method.check(encoder.config()).map_err(usage)?;
     let settings = Settings::new(method);
     let bar = progress::bar(Some(found.len()), "explanations");
     let mut names = HashSet::new();

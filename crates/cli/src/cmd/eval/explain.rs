@@ -5,7 +5,7 @@ mod faith;
 mod pointing;
 mod sane;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -105,6 +105,26 @@ struct Report {
     pointing: Vec<pointing::Row>,
 }
 
+/// Pictures below which the probability of the right caption among those of all of them says little.
+const FEW: usize = 10;
+
+/// What makes the table say less than it seems to.
+fn note_few(cases: &[Case]) {
+    let count = cases.len();
+    if count < FEW {
+        note!(
+            "note: a right caption among those of {count} is probable whatever is hidden: give {FEW} pictures or more"
+        );
+    }
+    let texts: BTreeSet<&str> = cases.iter().map(|case| case.text.trim()).collect();
+    if texts.len() < count {
+        note!(
+            "note: {} of {count} captions stand for several pictures, and each counts against its own",
+            count - texts.len()
+        );
+    }
+}
+
 /// Measures and prints.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let encoder = open_model(&args.model, &args.text_args)?;
@@ -118,6 +138,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         report.forward_ms = forward_ms;
     } else {
         let cases = cases(args, &encoder)?;
+        note_few(&cases);
         report.pictures = cases.len();
         let squares: Vec<&RgbImage> = cases.iter().map(|case| &case.square).collect();
         report.forward_ms = forward_ms(&encoder, &squares)?;

@@ -110,7 +110,7 @@ fn of_cosine(args: &Args, encoder: &CpuEncoder, seen: &Seen, text: &str) -> Resu
     let method = args.method.unwrap_or_else(|| Method::usual(encoder.config()));
     let texts: Vec<&str> = args.against.as_deref().into_iter().collect();
     let against = Rivals { texts: &texts, pictures: &vectors };
-    let settings = watched(args.how.noted(method), Some(text));
+    let settings = watched(args.how.noted(method, &seen.square), Some(text));
     let found = explain_against(encoder, &seen.square, text, against, &settings).map_err(usage)?;
     let names = args.rival.iter().map(|path| path.display().to_string());
     let names: Vec<String> = args.against.iter().cloned().chain(names).collect();
@@ -127,7 +127,7 @@ fn of_head(
 ) -> Result<Found> {
     let judge = HeadJudge::open(encoder, &args.model, args.heads.as_deref(), which)?;
     let method = args.method.unwrap_or(Method::Occlusion);
-    let settings = watched(args.how.noted(method), Some(text));
+    let settings = watched(args.how.noted(method, &seen.square), Some(text));
     let rival = args.against.as_deref();
     let found = explain_judge(&judge, &seen.square, text, rival, &settings).map_err(usage)?;
     Ok((found, args.against.clone(), if which == Which::Late { "late" } else { "itm" }))
@@ -145,7 +145,8 @@ fn of_caption(args: &Args, language: &str) -> Result<Made> {
     let preprocess = describer.preprocess(encoder.as_ref())?;
     let Seen { picture, square, window } = Seen::read(&args.image, preprocess)?;
     let ask = Ask { languages: vec![language.to_owned()], ..Ask::default() };
-    let settings = watched(args.how.noted(args.method.unwrap_or(Method::Occlusion)), None);
+    let method = args.method.unwrap_or(Method::Occlusion);
+    let settings = watched(args.how.noted(method, &square), None);
     let told = describer.explained(encoder.as_ref(), &square, &ask, &settings)?;
     let told = told.into_iter().next();
     let told = told.ok_or_else(|| Usage(format!("nothing is said of it in `{language}`")))?;

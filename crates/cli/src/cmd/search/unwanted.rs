@@ -44,7 +44,8 @@ fn is_word(search: &Command, text: &str) -> bool {
         return false;
     }
     let rest = &word[first.len_utf8()..];
-    let is_option = by_letter(search, first).is_some();
+    // A letter alone is meant as an option, also where there is none.
+    let is_option = by_letter(search, first).is_some() || (first.is_ascii() && rest.is_empty());
     !(is_option && (rest.is_empty() || rest.starts_with(|c: char| c == '=' || c.is_ascii_digit())))
 }
 
@@ -85,6 +86,7 @@ mod tests {
             ("tuwen search dog -people", "tuwen search dog ~people"),
             ("tuwen search -人群 狗", "tuwen search ~人群 狗"),
             ("tuwen search dog -kids -k 5 -k5", "tuwen search dog ~kids -k 5 -k5"),
+            ("tuwen search dog -n 3", "tuwen search dog -n 3"),
             ("tuwen search dog -hat -h", "tuwen search dog ~hat -h"),
             ("tuwen search dog --json -people", "tuwen search dog --json ~people"),
             ("tuwen search dog --not -people", "tuwen search dog --not -people"),

@@ -37,6 +37,11 @@ pub(super) fn of(
     }
 }
 
+/// Words that stand in captions of anything.
+const USUAL: &str = " a an the of on in at to by for from with and or is are be as it its this that there his her their \
+    while into up down near over through who which another other some two one \
+    的 了 着 在 和 与 及 是 有 被 把 上 里 中 这 那 一 个 只 张 名 位 正在 ";
+
 /// The words that a topic's pictures have more often than others: the share of them that does, times the logarithm of
 /// how much more that is.
 fn telling(topic: &Topic, words: &[BTreeSet<String>]) -> Vec<String> {
@@ -52,10 +57,11 @@ fn telling(topic: &Topic, words: &[BTreeSet<String>]) -> Vec<String> {
         let share = own as f64 / inside;
         share * (share / (everywhere as f64 / all)).ln()
     };
-    let has_letters = |word: &str| word.chars().any(char::is_alphabetic);
+    let tells =
+        |word: &str| word.chars().any(char::is_alphabetic) && !USUAL.contains(&format!(" {word} "));
     let mut found: Vec<(&str, f64)> = counts
         .into_iter()
-        .filter(|(word, [own, _])| *own > 0 && has_letters(word))
+        .filter(|(word, [own, _])| *own > 0 && tells(word))
         .map(|(word, counts)| (word, score(counts)))
         .collect();
     found.sort_by(|a, b| b.1.total_cmp(&a.1));
