@@ -257,9 +257,12 @@ pub(crate) fn remark(picture: &RgbImage, found: &mut Explanation) -> Result<()> 
             "the map is 0 everywhere: this method finds nothing that supports the text".into(),
         );
     }
-    // What fixlip gives a word is its share of what it does with each part.
-    if found.words.len() == 1 && found.words_by != Method::Fixlip {
-        notes.push("the text is one word: its weight is the score beside that of no text".into());
+    if found.words.len() == 1 {
+        let weight = match found.words_by {
+            Method::Fixlip => "its weight is the sum of what it does with each part",
+            _ => "its weight is the score beside that of no text",
+        };
+        notes.push(format!("the text is one word: {weight}"));
     }
     Ok(())
 }

@@ -99,9 +99,8 @@ export function createColumn(name, { opened, open, leave, failed, shown, marks }
 	function notices(answer, state) {
 		// The best guesses are still shown, but not as if they were what was asked for.
 		// What is written in captions or names does match, whatever pictures' scores say.
-		const isWritten = answer.hits.some(({ why }) => why?.words?.length);
-		const isDoubtful = hasQuery(state) && answer.hits.length && !(isWritten && answer.match === "unsure");
-		const doubt = isDoubtful && { none: "Nothing here matches.", unsure: "Perhaps nothing here matches." }[answer.match];
+		const unsure = !answer.hits.some(({ why }) => why?.words?.length) && "Perhaps nothing here matches.";
+		const doubt = hasQuery(state) && answer.hits.length && { none: "Nothing here matches.", unsure }[answer.match];
 		const order = state.sort === "date" ? "The newest of what comes nearest stands first." : "These come nearest.";
 		// Where the list ends is said beside the count, in the page's language.
 		const told = answer.remarks.filter((text) => !text.includes(` ${answer.within?.of} `));

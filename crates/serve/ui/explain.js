@@ -4,13 +4,13 @@ import { button, el, replace } from "./dom.js";
 import * as api from "./api.js";
 import { t } from "./i18n.js";
 
-/// What the map's colours stand for, who says so, and how far to believe it.
+/// What the map's colours stand for, who says so, and how far to believe it: R² of what was asked, and of what was left out.
 function legend({ method, map, r2, r2_left_out: unseen, notes = [] }) {
-	const signed = (value) => (value > 0 ? "+" : "") + value.toPrecision(2);
-	const fit = r2 === undefined ? "" : ` · R² ${r2.toFixed(2)}${unseen === undefined ? "" : t(", left out {r2}", { r2: unseen.toFixed(2) })}`;
+	const fit = [r2, unseen].map((one) => one?.toFixed(2)).filter(Boolean).join(" / ");
+	const said = [fit ? `${method}, R² ${fit}` : method, ...notes];
 	return [
-		el("div", { class: "scale" }, signed(Math.min(...map)), el("i"), signed(Math.max(...map))),
-		...[`${method}${fit}`, ...notes].map((text) => el("p", { class: "quiet", text })),
+		el("div", { class: "scale" }, Math.min(...map).toPrecision(2), el("i"), Math.max(...map).toPrecision(2)),
+		...said.map((text) => el("p", { class: "quiet", text })),
 	];
 }
 
