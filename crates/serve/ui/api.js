@@ -36,12 +36,11 @@ async function request(method, path, body, signal) {
 		const response = await fetch(path, { method, headers, body: body && JSON.stringify(body), signal });
 		if (response.ok) return await response.json();
 		const { status } = response;
-		const { detail = `HTTP ${status}`, type } = await response.json().catch(() => ({}));
+		const { detail = `HTTP ${status}`, type, title } = await response.json().catch(() => ({}));
 		if ((status === 401 || status === 403) && (await askKey(detail)) && session.get("key") !== key) {
 			return await request(method, path, body, signal);
 		}
-		const isGone = type?.endsWith("picture-gone");
-		throw problem(isGone ? "The picture is gone" : status === 429 || status === 503 ? "The server is busy" : "The server cannot do this", detail, status, type);
+		throw problem(type?.endsWith("picture-gone") ? title : status === 429 || status === 503 ? "The server is busy" : "The server cannot do this", detail, status, type);
 	} catch (error) {
 		if (error.title || error.name === "AbortError") throw error;
 		throw problem("The server does not answer", t("Is tuwen serve still running, and is this device on its network?"));

@@ -94,7 +94,7 @@ function show(state) {
 	strip.show(state);
 	filters.show(state, isPanelOpen);
 	$("#gallery").value = about?.name;
-	for (const option of $("#versus")) option.hidden = option.disabled = option.value === about?.name;
+	for (const option of $("#versus")) option.hidden = option.value === about?.name;
 	document.title = [state.q.trim(), "tuwen 图文"].filter(Boolean).join(" · ");
 	// What cannot be done here is not offered.
 	$("#add").hidden = !mayWrite();

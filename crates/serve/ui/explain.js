@@ -7,10 +7,9 @@ import { t } from "./i18n.js";
 /// What the map's colours stand for, who says so, and how far to believe it: R² of what was asked, and of what was left out.
 function legend({ method, map, r2, r2_left_out: unseen, notes = [] }) {
 	const fit = [r2, unseen].map((one) => one?.toFixed(2)).filter(Boolean).join(" / ");
-	const said = [fit ? `${method}, R² ${fit}` : method, ...notes];
 	return [
 		el("div", { class: "scale" }, Math.min(...map).toPrecision(2), el("i"), Math.max(...map).toPrecision(2)),
-		...said.map((text) => el("p", { class: "quiet", text })),
+		el("p", { class: "quiet", text: [method, fit && `R² ${fit}`, ...notes].filter(Boolean).join(" · ") }),
 	];
 }
 
@@ -25,13 +24,12 @@ export function explanation(like, query, gallery, by, signal) {
 				const { picture, words } = answer;
 				const image = el("img", { src: picture, alt: "" });
 				const most = Math.max(...words.map(({ weight }) => Math.abs(weight)));
-				const underlined = words.map(({ text: word, weight, picture: own = picture }) => {
+				replace(place, image, ...words.map(({ text: word, weight, picture: own = picture }) => {
 					const [light, dark] = [own, picture].map((shown) => () => (image.src = shown));
 					const one = el("span", { text: word, title: weight.toFixed(3), class: weight < 0 && "against", tabindex: 0, pointerenter: light, pointerleave: dark, focus: light, blur: dark });
 					one.style.borderBottomWidth = `${(6 * Math.abs(weight)) / most}px`;
 					return one;
-				});
-				replace(place, image, ...underlined, ...legend(answer));
+				}), ...legend(answer));
 			}
 		} catch (error) {
 			if (!signal.aborted) place.append(el("p", { class: "notice", text: error.message }));

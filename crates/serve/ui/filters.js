@@ -125,7 +125,7 @@ export function createFilters(known) {
 			state = next;
 			isOpen = open;
 			$("#counts").hidden = !hasQuery(state);
-			groups.hidden = Boolean(state.removed); // these are listed alone, and the counts are of the others
+			groups.hidden = state.removed; // these are listed alone, and the counts are of the others
 			$("#words").checked = state.words === "fuse";
 			$("#fold").checked = state.fold === "on";
 			$("#again").checked = state.again === "on";

@@ -78,7 +78,6 @@ Wording counts too|同时考虑字面
 Look again at the first hits|重新细看靠前的结果
 was at {rank} before it was looked at again|细看之前排在第 {rank} 位
 The server is busy|服务器繁忙
-The picture is gone|查询用的图片已不在
 Forget recent searches|清除搜索记录
 The server cannot do this|服务器无法完成
 {n} items|{n} 项
