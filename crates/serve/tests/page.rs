@@ -186,7 +186,10 @@ fn a_picture_in_the_address(page: &mut Page, address: &str) {
         true,
     );
     page.wait(TILES, 0);
-    page.wait("document.querySelector('#error-title').textContent", "The query's picture is not kept any more");
+    page.wait(
+        "document.querySelector('#error-title').textContent",
+        "The query's picture is not kept any more",
+    );
     page.wait("document.querySelector('#retry').checkVisibility()", false);
     // What is no key asks for nothing else, least of all for everything.
     page.open(&format!("{address}?image=deadbeef"));

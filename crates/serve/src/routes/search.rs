@@ -229,7 +229,7 @@ pub(crate) async fn answer(
         took_ms: milliseconds(began),
         remarks: page.remarks.iter().map(|remark| language.says(remark)).collect(),
         verdict: page.verdict,
-        cursor: page.next.map(|next| format!("{}-{next}", opened(&state, &open))),
+        cursor: page.next.map(|next| format!("{}-{next}", opened(state, &open))),
         hits: &page.hits,
     })
     .into_response())
