@@ -143,7 +143,7 @@ export function createDetail({ step, has, lost, mayWrite }) {
 
 	// Words alone: of a picture as a query there is nothing to underline.
 	const why = (item, hit, gallery, signal) =>
-		(item.thumbnail && current().q.trim() ? [explanation(item.id, current().q.trim(), gallery, hit?.reranked?.by.split(", ").at(-1), signal)] : []);
+		(item.thumbnail && hit?.score && current().q.trim() ? [explanation(item.id, current().q.trim(), gallery, hit?.reranked?.by.split(", ").at(-1), signal)] : []);
 
 	const heading = (item, hit) => [
 		el("h2", { text: item.text ?? item.name ?? "" }),

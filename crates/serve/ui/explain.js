@@ -13,27 +13,27 @@ function legend({ method, map, r2, r2_left_out: unseen, notes = [] }) {
 	];
 }
 
-/// The score that is shown is explained: of who looked again by hiding, else the fast map at once, and then with what each word has to
-/// do with each part.
+/// The map of the score that is shown: that of who looked again by hiding, else the fast one, and at a button what each word has to do with
+/// each part.
 export function explanation(like, query, gallery, by, signal) {
-	const ways = by ? [{ score: by }] : [{}, { method: "fixlip" }];
-	const place = el("div", { class: "map" }, button("button", t("Show the map"), async () => {
+	const view = el("div");
+	const show = async (way) => {
 		try {
-			for (const way of ways) {
-				const answer = await api.post("/v1/explain", { like, query, pictures: true, ...way, ...(gallery && { gallery }) }, signal);
-				const { picture, words } = answer;
-				const image = el("img", { src: picture, alt: "" });
-				const most = Math.max(...words.map(({ weight }) => Math.abs(weight)));
-				replace(place, image, ...words.map(({ text: word, weight, picture: own = picture }) => {
-					const [light, dark] = [own, picture].map((shown) => () => (image.src = shown));
-					const one = el("span", { text: word, title: weight.toFixed(3), class: weight < 0 && "against", tabindex: 0, pointerenter: light, pointerleave: dark, focus: light, blur: dark });
-					one.style.borderBottomWidth = `${(6 * Math.abs(weight)) / most}px`;
-					return one;
-				}), ...legend(answer));
-			}
+			const answer = await api.post("/v1/explain", { like, query, pictures: true, ...way, ...(gallery && { gallery }) }, signal);
+			const { picture, words } = answer;
+			const image = el("img", { src: picture, alt: "" });
+			const most = Math.max(...words.map(({ weight }) => Math.abs(weight)));
+			replace(view, image, ...words.map(({ text: word, weight, picture: own = picture }) => {
+				const [light, dark] = [own, picture].map((shown) => () => (image.src = shown));
+				const one = el("span", { text: word, title: weight.toFixed(3), class: weight < 0 && "against", tabindex: 0, pointerenter: light, pointerleave: dark, focus: light, blur: dark });
+				one.style.borderBottomWidth = `${(6 * Math.abs(weight)) / most}px`;
+				return one;
+			}), ...legend(answer));
 		} catch (error) {
-			if (!signal.aborted) place.append(el("p", { class: "notice", text: error.message }));
+			// A line of which no word is wanted is no failure.
+			if (!signal.aborted && error.status !== 400) view.append(el("p", { class: "notice", text: error.message }));
 		}
-	}));
-	return place;
+	};
+	show(by && { score: by });
+	return el("div", { class: "map" }, view, !by && button("button", t("By word"), () => show({ method: "fixlip" })));
 }
