@@ -13,8 +13,8 @@ function legend({ method, map, r2, r2_left_out: unseen, notes = [] }) {
 	];
 }
 
-/// The map of the score that is shown: that of who looked again by hiding, else the fast one, and at a button what each word has to do with
-/// each part.
+/// The map of the score that is shown: that of who looked again by hiding, else the faithful one, which knows what each word has to do
+/// with each part, and at a button the fast one, to compare.
 export function explanation(like, query, gallery, by, signal) {
 	const view = el("div");
 	const show = async (way) => {
@@ -34,6 +34,6 @@ export function explanation(like, query, gallery, by, signal) {
 			if (!signal.aborted && error.status !== 400) view.append(el("p", { class: "notice", text: error.message }));
 		}
 	};
-	show(by && { score: by });
-	return el("div", { class: "map" }, view, !by && button("button", t("By word"), () => show({ method: "fixlip" })));
+	show(by ? { score: by } : { method: "fixlip" });
+	return el("div", { class: "map" }, view, !by && button("button", t("Fast map"), () => show()));
 }

@@ -31,7 +31,7 @@ Open|打开
 More|更多
 Words of the query|查询中的词
 Why this picture|为什么是这张图
-By word|逐词
+Fast map|快图
 Captions of others like it|相似图片的描述
 made by {name}|由 {name} 生成
 Describe it|生成描述
